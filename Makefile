@@ -1,0 +1,37 @@
+# Needs Python 3.11 to 3.13 and a package registry; everything else is put into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+export KERAS_BACKEND := tensorflow
+export TF_CPP_MIN_LOG_LEVEL := 2
+
+.PHONY: demo test test-long check requirements clean
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "tellapart needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: .venv/ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh demo.sh
+
+test: .venv/ready
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: .venv/ready
+	$(BIN)/python -m pytest -m long
+
+check: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy src tests
+	$(BIN)/lint-imports
+
+# After changing dependencies in pyproject.toml: pin them anew, for every platform, with hashes.
+requirements:
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra train --group dev pyproject.toml -o requirements/dev.txt
+
+clean:
+	rm -rf .venv build dist

@@ -1,0 +1,57 @@
+"""tellapart learns to tell pictures apart.
+
+    >>> from tellapart import Dataset, Recipe, train, Predictor
+    >>> run = train(Dataset.open("digits"), Recipe(model="mlp"), out="runs/digits")
+    >>> for prediction in Predictor(run.bundle).predict(["photo.jpg"]):
+    ...     print(prediction.label, prediction.probability)
+
+Four nouns: a Dataset and a Recipe make a Run; a Run leaves a Bundle, which alone is needed to predict.
+Names are imported when they are first used, so `import tellapart` is quick and never loads TensorFlow.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from tellapart.version import __version__
+
+if TYPE_CHECKING:
+    from tellapart.bundles.bundle import Bundle
+    from tellapart.bundles.evaluation import evaluate
+    from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
+    from tellapart.data.dataset import Dataset
+    from tellapart.errors import TellapartError
+    from tellapart.recipe import Recipe
+    from tellapart.training.run import Run, train
+
+_HOMES = {
+    "Bundle": "bundles.bundle",
+    "Dataset": "data.dataset",
+    "Prediction": "bundles.predictor",
+    "Predictor": "bundles.predictor",
+    "Recipe": "recipe",
+    "Run": "training.run",
+    "TellapartError": "errors",
+    "Unreadable": "bundles.predictor",
+    "evaluate": "bundles.evaluation",
+    "train": "training.run",
+}
+
+__all__ = [
+    "Bundle",
+    "Dataset",
+    "Prediction",
+    "Predictor",
+    "Recipe",
+    "Run",
+    "TellapartError",
+    "Unreadable",
+    "__version__",
+    "evaluate",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tellapart' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"tellapart.{_HOMES[name]}"), name)

@@ -1,0 +1,98 @@
+"""A bundle against labelled pictures it has not seen."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.bundles.bundle import HASH_DIGITS, Bundle
+from tellapart.data.dataset import Dataset, Pictures, Readable, Skipped, Split
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.reading import BATCH, fitted, through
+from tellapart.data.splits import NAMES
+from tellapart.engine import Engine, Precision
+from tellapart.errors import DatasetError, PictureError
+from tellapart.judging.judge import Evaluation, judge
+from tellapart.progress import progress, say
+
+
+def evaluate(
+    bundle: Bundle | str | Path, dataset: Dataset, *, split: str = "test", precision: Precision | None = None
+) -> Evaluation:
+    """Judge a bundle on one split of a data set, through the graph that predicts.
+
+    The test split never holds a picture that the bundle was trained or chosen on, by content: those are left
+    out and said. A data set without that split of its own is divided as the bundle's training divided it.
+    Raises BundleError, DatasetError.
+    """
+    bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    bundle.verify()
+    part = unseen(_relabelled(dataset, bundle.classes), split, bundle.seen)
+    recipe_precision: Precision = bundle.facts.recipe.get("precision", "auto")
+    engine = Engine(bundle.graph, batch=BATCH, precision=precision or recipe_precision)
+    return judged(engine, bundle.preprocessing, part, bundle.classes, label=f"judging on {split}")[0]
+
+
+def judged(
+    engine: Engine, preprocessing: Preprocessing, split: Split, classes: tuple[str, ...], *, label: str
+) -> tuple[Evaluation, tuple[Skipped, ...]]:
+    """Run the classifier over a split and judge its answers. Also returns the unreadable pictures."""
+    answers = probabilities(engine, preprocessing, split.pictures, label=label)
+    for skipped in answers.skipped:
+        say(f"skipped {skipped.path}: {skipped.reason}")
+    if not answers.kept:
+        raise DatasetError(f"{label}: none of {len(split)} pictures can be read")
+    labels = split.labels[list(answers.kept)]
+    return judge(labels, answers.values, classes), answers.skipped
+
+
+def probabilities(engine: Engine, preprocessing: Preprocessing, pictures: Pictures, *, label: str) -> Readable:
+    """The probabilities of each picture that can be read: values float32 (n, classes)."""
+    kept: list[int] = []
+    rows: list[NDArray[np.float32]] = []
+    skipped: list[Skipped] = []
+    stream = through(engine, fitted(pictures, preprocessing, range(len(pictures))))
+    with progress(label, len(pictures), "pictures") as advance:
+        for index, answer in enumerate(stream):
+            advance(1)
+            if isinstance(answer, PictureError):
+                skipped.append(Skipped(pictures.name(index), str(answer)))
+            else:
+                kept.append(index)
+                rows.append(answer)
+    return Readable(np.array(rows), tuple(kept), tuple(skipped))
+
+
+def unseen(dataset: Dataset, name: str, seen: Mapping[str, str]) -> Split:
+    """The split of that name, its owner's or as training drew it; for test, without what training saw."""
+    own = dataset.splits.get(name)
+    source = own or dataset.splits.get("all") or dataset.splits.get("train")
+    if source is None or name not in NAMES:
+        raise DatasetError(f"{dataset.name} has no {name} split; it has {', '.join(dataset.splits)}")
+    homes = [seen.get(digest[:HASH_DIGITS]) for digest in source.pictures.digests]
+    if name == "test":
+        kept = [i for i, home in enumerate(homes) if home is None]
+    else:
+        kept = [i for i, home in enumerate(homes) if own or home == name]
+    if own and len(kept) < len(own):
+        say(f"left out {len(own) - len(kept)} pictures of {name} that training saw")
+    if not kept:
+        raise DatasetError(
+            f"{dataset.name} has no picture for {name}: training saw all {len(source)}. Judge on other pictures"
+        )
+    return source.take(kept)
+
+
+def _relabelled(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
+    """The same pictures with the bundle's numbers for the classes."""
+    unknown = [name for name in dataset.classes if name not in classes]
+    if unknown:
+        raise DatasetError(
+            f"{dataset.name} has classes the bundle does not know: {', '.join(unknown[:5])}; it knows "
+            f"{', '.join(classes)}. Rename the folders, or train on these pictures"
+        )
+    numbers = np.array([classes.index(name) for name in dataset.classes], dtype=np.int32)
+    splits = {name: Split(s.pictures, numbers[s.labels]) for name, s in dataset.splits.items()}
+    return replace(dataset, classes=classes, splits=splits)

@@ -1,0 +1,113 @@
+"""From a picture's bytes to a Prediction. Imports neither TensorFlow, Keras nor scikit-learn."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice, tee
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.bundles.bundle import Bundle
+from tellapart.data.dataset import read_bytes
+from tellapart.data.picture import Picture, decode
+from tellapart.data.reading import BATCH, ahead, through
+from tellapart.engine import Engine, Precision
+from tellapart.errors import PictureError
+
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A class and its probability in [0, 1]."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one picture: its likeliest classes, best first."""
+
+    path: str
+    top: tuple[Choice, ...]
+
+    @property
+    def label(self) -> str:
+        """The likeliest class."""
+        return self.top[0].label
+
+    @property
+    def probability(self) -> float:
+        """The probability of the likeliest class, in [0, 1]."""
+        return self.top[0].probability
+
+    def as_json(self) -> dict[str, Any]:
+        """The line that `predict --json` prints and HTTP answers."""
+        top = [{"label": choice.label, "probability": choice.probability} for choice in self.top]
+        return {"path": self.path, "label": self.label, "probability": self.probability, "top": top}
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A picture that cannot be read, and why."""
+
+    path: str
+    error: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The line that `predict --json` prints for it."""
+        return {"path": self.path, "error": self.error}
+
+
+class Predictor:
+    """A verified bundle, compiled and ready. Lives as long as pictures come; safe to call from several threads."""
+
+    def __init__(self, bundle: Bundle | str | Path, *, precision: Precision | None = None) -> None:
+        """Verify and compile. `precision` is the bundle's own unless stated. Raises BundleError."""
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        self.bundle.verify()
+        self._precision: Precision = precision or self.bundle.facts.recipe.get("precision", "auto")
+        self._lock = threading.Lock()  # an engine has one owner at a time
+
+    def predict(self, pictures: Iterable[str | Path], *, top: int = 3) -> Iterator[Prediction | Unreadable]:
+        """Answer for each file, in order, however many there are, in fixed memory."""
+        paths, again = tee(map(str, pictures))
+        first = list(islice(paths, BATCH))
+        engine = self._many if len(first) == BATCH else self._single
+        with self._lock:
+            answers = through(engine, ahead(self._fitted, chain(first, paths), depth=4 * BATCH))
+            for path, answer in zip(again, answers, strict=True):
+                if isinstance(answer, PictureError):
+                    yield Unreadable(path, str(answer))
+                else:
+                    yield self._prediction(path, answer, top)
+
+    def predict_one(self, content: bytes, *, path: str, top: int = 3) -> Prediction:
+        """Answer for the bytes of one picture file. Raises PictureError."""
+        picture = self.bundle.preprocessing(decode(content))
+        with self._lock:
+            (probabilities,) = self._single.run([picture[np.newaxis]])
+        return self._prediction(path, probabilities[0], top)
+
+    def _fitted(self, path: str) -> Picture | PictureError:
+        try:
+            return self.bundle.preprocessing(decode(read_bytes(path)))
+        except PictureError as error:
+            return error
+
+    def _prediction(self, path: str, probabilities: Probabilities, top: int) -> Prediction:
+        best = np.argsort(-probabilities, kind="stable")[:top]
+        return Prediction(path, tuple(Choice(self.bundle.classes[i], float(probabilities[i])) for i in best))
+
+    @cached_property
+    def _many(self) -> Engine:
+        return Engine(self.bundle.graph, batch=BATCH, precision=self._precision)
+
+    @cached_property
+    def _single(self) -> Engine:
+        return Engine(self.bundle.graph, batch=1, precision=self._precision, streams=False)

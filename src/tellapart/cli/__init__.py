@@ -1,0 +1,48 @@
+"""The command line: one file per verb, each of which parses, calls one function, and prints.
+
+`COMMANDS` lists them. `tellapart --help` is printed from that table alone, so that it takes no import.
+"""
+
+import sys
+from collections.abc import Mapping
+
+from tellapart.version import __version__
+
+COMMANDS: Mapping[str, str] = {
+    "train": "Train a classifier from a folder of class folders, an .npz file or a named data set.",
+    "evaluate": "Judge a bundle on labelled pictures it has not seen.",
+    "predict": "Name the category of pictures: files, folders, globs, or a list on standard input.",
+    "serve": "Answer over HTTP, with a page to drop pictures on.",
+    "summary": "A model's layers, parameters, multiply-adds and what it will cost on this machine.",
+    "show": "Show a picture as the array it is, or the first pictures of a data set with their labels.",
+    "doctor": "Say what this machine has, what tellapart uses of it, and what to install.",
+}
+
+
+def main() -> None:
+    """Run the command line; the only place where an error becomes a sentence and an exit status."""
+    if sys.argv[1:] in ([], ["--help"], ["-h"]):
+        sys.stdout.write(_overview())
+        return
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"tellapart {__version__}\n")
+        return
+    from tellapart.cli.running import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+def _overview() -> str:
+    lines = [f"  {name:<10} {sentence}" for name, sentence in COMMANDS.items()]
+    return "\n".join(
+        [
+            "tellapart learns to tell pictures apart.",
+            "",
+            "Usage: tellapart COMMAND ...        (tellapart COMMAND --help says more)",
+            "",
+            *lines,
+            "",
+            "Begin with:  tellapart train PHOTOS     where PHOTOS holds one folder of pictures per class",
+            "",
+        ]
+    )

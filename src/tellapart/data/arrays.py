@@ -1,0 +1,106 @@
+"""Pictures in arrays: IDX files, plain or gzipped, and `.npz` files."""
+
+import gzip
+import hashlib
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.dataset import ArrayPictures, Split
+from tellapart.errors import DatasetError
+
+UNSIGNED_BYTE = 0x08  # IDX type code. Source: the format's description on the MNIST page by Y. LeCun
+PARTS = {"train": "train", "test": "t10k"}
+
+
+def array_split(pictures: NDArray[Any], labels: NDArray[Any]) -> Split:
+    """Check pictures (n, h, w) or (n, h, w, 1 or 3), 0 to 255, and labels (n,); hash each. Raises DatasetError."""
+    if pictures.ndim == 3:
+        pictures = pictures[..., np.newaxis]
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[-1] not in (1, 3):
+        raise DatasetError(
+            f"the pictures are {pictures.dtype} {pictures.shape}; expected uint8 (n, height, width) or "
+            f"(n, height, width, 1 or 3), values from 0 to 255"
+        )
+    labels = labels.reshape(-1)
+    if len(labels) != len(pictures) or labels.dtype.kind not in "iu" or (labels < 0).any():
+        raise DatasetError(
+            f"{len(pictures)} pictures have {len(labels)} labels of type {labels.dtype}; "
+            f"expected one whole number from 0 up for each"
+        )
+    shape = str(pictures.shape[1:]).encode()
+    digests = tuple(hashlib.sha256(shape + picture.tobytes()).hexdigest() for picture in pictures)
+    return Split(ArrayPictures(pictures, digests), labels.astype(np.int32))
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes, plain or gzipped: uint8 of the shape it names. Raises DatasetError."""
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}. Fetch it again") from error
+    zeros, kind, dimensions = struct.unpack(">HBB", content[:4]) if len(content) >= 4 else (1, 0, 0)
+    header = 4 + 4 * dimensions
+    if zeros != 0 or kind != UNSIGNED_BYTE or len(content) < header:
+        raise DatasetError(f"{path} is not an IDX file of unsigned bytes: it begins {content[:4].hex()!r}")
+    shape = struct.unpack(f">{dimensions}I", content[4:header])
+    if len(content) - header != np.prod(shape, dtype=object):
+        raise DatasetError(f"{path} has {len(content) - header:,} values, its header says {shape}. Fetch it again")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def read_idx_folder(folder: Path) -> Mapping[str, Split]:
+    """Read the four files `train-` and `t10k-` `images-idx3` and `labels-idx1`. Raises DatasetError."""
+    return {
+        split: array_split(
+            read_idx(_existing(folder, f"{part}-images-idx3-ubyte")),
+            read_idx(_existing(folder, f"{part}-labels-idx1-ubyte")),
+        )
+        for split, part in PARTS.items()
+    }
+
+
+def _existing(folder: Path, name: str) -> Path:
+    for path in (folder / f"{name}.gz", folder / name):
+        if path.exists():
+            return path
+    raise DatasetError(f"{folder} has no {name} or {name}.gz: the four IDX files belong together")
+
+
+KEYS = {
+    "train": ("x_train", "y_train"),
+    "validation": ("x_validation", "y_validation"),
+    "test": ("x_test", "y_test"),
+}
+
+
+def read_npz(path: Path) -> Mapping[str, Split]:
+    """Read `x_train`, `y_train`, `x_test`, `y_test` (and `..._validation`), or `x` and `y`. Raises DatasetError."""
+    arrays = _npz_arrays(path)
+    if {"x", "y"} <= arrays.keys():
+        return {"all": array_split(arrays["x"], arrays["y"])}
+    found = {split: keys for split, keys in KEYS.items() if set(keys) <= arrays.keys()}
+    if "train" not in found:
+        raise DatasetError(
+            f"{path} holds {', '.join(arrays) or 'nothing'}; expected x and y, or x_train, y_train, x_test, y_test"
+        )
+    return {split: array_split(arrays[x], arrays[y]) for split, (x, y) in found.items()}
+
+
+def npz_classes(path: Path) -> tuple[str, ...] | None:
+    """The class names in an `.npz` file's `classes`, when it has them."""
+    arrays = _npz_arrays(path, only="classes")
+    return tuple(str(name) for name in arrays["classes"]) if "classes" in arrays else None
+
+
+def _npz_arrays(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files if only in (None, name)}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{path} cannot be read as npz: {error}") from error

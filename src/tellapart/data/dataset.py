@@ -1,0 +1,169 @@
+"""Dataset: which pictures, which labels, which class names, which split. Facts only."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.picture import Picture, decode
+from tellapart.errors import PictureError
+
+Labels = NDArray[np.int32]
+"""int32 (n,): for each picture the index of its class."""
+
+
+class Pictures(Protocol):
+    """Pictures that can be read one at a time, in any order, from several threads."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def read(self, index: int) -> Picture:
+        """One picture as it is stored: uint8 (h, w, 1 or 3), any size. Raises PictureError."""
+
+    def name(self, index: int) -> str:
+        """What a person would call it: its path, or its number."""
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """For each a hash of its content, 64 hexadecimal digits."""
+
+    def take(self, indices: Sequence[int]) -> "Pictures":
+        """Some of them, in the order asked for."""
+
+
+@dataclass(frozen=True)
+class FilePictures:
+    """Pictures in files, each with the SHA-256 of its bytes."""
+
+    paths: tuple[str, ...]
+    digests: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> Picture:
+        """Decode one file. Raises PictureError, also when the file is gone or closed to us."""
+        return decode(read_bytes(self.paths[index]))
+
+    def name(self, index: int) -> str:
+        """The file's path."""
+        return self.paths[index]
+
+    def take(self, indices: Sequence[int]) -> "FilePictures":
+        """Some of them, in the order asked for."""
+        return FilePictures(tuple(self.paths[i] for i in indices), tuple(self.digests[i] for i in indices))
+
+
+@dataclass(frozen=True)
+class ArrayPictures:
+    """Pictures in one array, uint8 (n, h, w, 1 or 3), each with the SHA-256 of its shape and pixels."""
+
+    array: NDArray[np.uint8]
+    digests: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read(self, index: int) -> Picture:
+        """One row of the array."""
+        picture: Picture = self.array[index]
+        return picture
+
+    def name(self, index: int) -> str:
+        """Its number, and the start of its hash, which stays the same when splits are drawn."""
+        return f"picture {self.digests[index][:12]}"
+
+    def take(self, indices: Sequence[int]) -> "ArrayPictures":
+        """Some of them, in the order asked for."""
+        rows = self.array[np.asarray(indices, dtype=np.intp)]
+        return ArrayPictures(rows, tuple(self.digests[i] for i in indices))
+
+
+@dataclass(frozen=True)
+class Split:
+    """A part of a data set: pictures and, for each, the index of its class (int32 (n,))."""
+
+    pictures: Pictures
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Sequence[int]) -> "Split":
+        """Some of its pictures, in the order asked for."""
+        return Split(self.pictures.take(indices), self.labels[np.asarray(indices, dtype=np.intp)])
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is left out, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Readable:
+    """What came of a split's pictures: values (len(kept), ...), whose indices, and the pictures without any."""
+
+    values: NDArray[Any]
+    kept: tuple[int, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled pictures in named splits. Immutable.
+
+    A source without splits of its own has one, called `all`; `splits.complete` draws train, validation and
+    test from it.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, Split]
+    skipped: tuple[Skipped, ...] = ()
+
+    @staticmethod
+    def open(source: str | Path) -> "Dataset":
+        """Read a folder of class folders, an `.npz` file, or a named set such as `digits` or `mnist`.
+
+        Raises DatasetError.
+        """
+        from tellapart.data.sources import open_source  # it stands on this module
+
+        return open_source(str(source))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over classes and, for each split, its labelled content hashes; order does not matter."""
+        lines = [f"class {name}" for name in self.classes]
+        for name, split in sorted(self.splits.items()):
+            rows = zip(split.labels.tolist(), split.pictures.digests, strict=True)
+            lines += sorted(f"{name} {label} {digest}" for label, digest in rows)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @property
+    def own_size(self) -> int | None:
+        """The side in pixels, where all pictures are squares of one size in arrays; else None."""
+        arrays = [split.pictures.array for split in self.splits.values() if isinstance(split.pictures, ArrayPictures)]
+        sides = {side for array in arrays for side in array.shape[1:3]}
+        return sides.pop() if len(arrays) == len(self.splits) and len(sides) == 1 else None
+
+    def counts(self, split: str) -> NDArray[np.int64]:
+        """How many pictures of each class a split holds: int64 (classes,)."""
+        return np.bincount(self.splits[split].labels, minlength=len(self.classes))
+
+
+def read_bytes(path: str) -> bytes:
+    """A file's bytes. Raises PictureError with a sentence when it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise PictureError(f"cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,57 @@
+"""Pictures decoded once to one size: a memory-mapped uint8 array that epochs read from."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from tellapart.data.dataset import ArrayPictures, Pictures, Readable, Skipped
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.reading import fitted
+from tellapart.errors import PictureError
+from tellapart.files import atomic_folder
+from tellapart.progress import progress
+
+
+def pixels_of(pictures: Pictures, preprocessing: Preprocessing, *, cache: Path, label: str) -> Readable:
+    """Decode pictures to the classifier's size, or map the array that an earlier run left in the cache.
+
+    The values are uint8 (n, height, width, channels), memory-mapped where they were decoded.
+    """
+    shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
+    if isinstance(pictures, ArrayPictures) and pictures.array.shape[1:] == shape:
+        return Readable(pictures.array, tuple(range(len(pictures))), ())
+    folder = cache / "pixels" / _key(pictures, preprocessing)
+    if not folder.exists():
+        _decode_all(pictures, preprocessing, folder, label)
+    reasons: dict[int, str] = {int(i): why for i, why in json.loads((folder / "unreadable.json").read_text())}
+    kept = tuple(i for i in range(len(pictures)) if i not in reasons)
+    array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
+    skipped = tuple(Skipped(pictures.name(i), why) for i, why in reasons.items())
+    return Readable(array[: len(kept)], kept, skipped)
+
+
+def _decode_all(pictures: Pictures, preprocessing: Preprocessing, folder: Path, label: str) -> None:
+    shape = (len(pictures), preprocessing.height, preprocessing.width, preprocessing.channels)
+    unreadable: list[tuple[int, str]] = []
+    with atomic_folder(folder) as partial, progress(label, len(pictures), "pictures") as advance:
+        array = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+        row = 0
+        for index, picture in enumerate(fitted(pictures, preprocessing, range(len(pictures)))):
+            advance(1)
+            if isinstance(picture, PictureError):
+                unreadable.append((index, str(picture)))
+            else:
+                array[row] = picture
+                row += 1
+        array.flush()
+        (partial / "unreadable.json").write_text(json.dumps(unreadable))
+
+
+def _key(pictures: Pictures, preprocessing: Preprocessing) -> str:
+    digest = hashlib.sha256(json.dumps(asdict(preprocessing), sort_keys=True).encode())
+    for picture in pictures.digests:
+        digest.update(picture.encode())
+    return digest.hexdigest()

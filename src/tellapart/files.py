@@ -1,0 +1,148 @@
+"""State on disk: written whole or not at all. The only module that writes it.
+
+A file is written beside its destination, flushed to the disk, and renamed over it; a folder likewise. A kill
+at any moment therefore leaves the old state or the new one. What a kill leaves behind is named `.partial-*`
+and never read.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tellapart.errors import StorageError
+
+PARTIAL = ".partial-"
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where tellapart keeps what it can make again: `$TELLAPART_CACHE`, else below the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("TELLAPART_CACHE") or Path(home) / "tellapart")
+
+
+@contextmanager
+def explained(destination: Path) -> Iterator[None]:
+    """Turn the disk's refusals while writing `destination` into a sentence (StorageError)."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in REFUSALS:
+            raise StorageError(_refusal(destination, error.errno)) from error
+        raise
+    except RuntimeError as error:  # OpenVINO reports a failed write so, without an errno
+        if _free_bytes(destination) < FULL_BYTES:
+            raise StorageError(_refusal(destination, errno.ENOSPC)) from error
+        raise
+
+
+def atomic_write(path: Path, content: bytes | str) -> None:
+    """Write a file so that a kill leaves the old content or the new. Raises StorageError."""
+    data = content.encode() if isinstance(content, str) else content
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=PARTIAL, dir=path.parent)
+        partial = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.chmod(0o644)
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder to fill; when the block ends well it becomes `path`, else it is removed.
+
+    Raises StorageError when `path` is there already and not empty, or the disk refuses.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
+        try:
+            yield partial
+            for file in partial.rglob("*"):
+                _sync(file)
+            partial.chmod(0o755)
+            _sync_folder(partial)
+            _rename_folder(partial, path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder that tellapart wrote: renamed out of sight first, so that no half of it is ever seen."""
+    hidden = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
+    path.rename(hidden / path.name)
+    shutil.rmtree(hidden)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what a killed process left half-written directly inside `folder`."""
+    for leftover in folder.glob(f"{PARTIAL}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.ENOTDIR)
+FULL_BYTES = 1_000_000  # with less free than this, a failed write was the disk's doing
+
+
+def _refusal(destination: Path, code: int) -> str:
+    if code in (errno.ENOSPC, errno.EDQUOT):
+        free = _free_bytes(destination) / 1e6
+        return f"the disk is full: {free:.0f} MB free for {destination}. Free some space, then run the command again"
+    return f"cannot write {destination}: {os.strerror(code)}. Choose a folder that you may write to"
+
+
+def _free_bytes(path: Path) -> int:
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def _rename_folder(partial: Path, path: Path) -> None:
+    try:
+        partial.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise StorageError(f"{path} is there already and not empty: name another folder") from error
+        raise
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir():
+        _sync_folder(path)
+        return
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder; its rename is durable by itself
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,40 @@
+"""Bring Keras and TensorFlow in, quietly."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tellapart.errors import require
+
+
+def load_keras() -> None:
+    """Import Keras and TensorFlow, or raise MissingPackageError that says how to install them.
+
+    TensorFlow's C++ side greets on standard error, past every log level; that greeting is kept back unless the
+    import fails.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    with _standard_error_held_back():
+        require("tensorflow", extra="train")
+        require("keras", extra="train")
+
+
+@contextmanager
+def _standard_error_held_back() -> Iterator[None]:
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(real, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)

@@ -1,0 +1,137 @@
+"""The one table of what can be trained. Reading it loads neither Keras nor TensorFlow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from tellapart.errors import RecipeError, nearest
+from tellapart.recipe import Optimizer, Recipe
+
+T = TypeVar("T")
+Scaling = Literal["unit", "tf", "torch", "caffe", "inside"]
+"""How a network wants its numbers: [0, 1]; [-1, 1]; ImageNet mean and deviation; BGR minus mean; it scales itself."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a name stands for, and the recipe that suits it where the person says nothing."""
+
+    keras_class: str | None
+    """The class in keras.applications; None for the small networks of `small.py`."""
+    size: int
+    smallest: int
+    scaling: Scaling
+    licence: str | None = None
+    """Of the pre-trained weights."""
+    dropout: float = 0.0
+    optimizer: Optimizer = "adam"
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    epochs: int = 30
+    inner: int = 0
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether weights trained on ImageNet exist for it."""
+        return self.keras_class is not None
+
+
+# Source of the licences: the "License" sections of the Keras Applications pages.
+APACHE = "Apache-2.0"
+BSD = "BSD-3-Clause"
+CC_BY = "CC-BY-4.0"
+MIT = "MIT"
+
+
+def _base(keras_class: str, size: int, smallest: int, scaling: Scaling, licence: str = APACHE) -> Model:
+    return Model(keras_class, size, smallest, scaling, licence)
+
+
+MODELS: Mapping[str, Model] = {
+    "mlp": Model(None, 28, 4, "unit", dropout=0.2, batch_size=128, epochs=30),
+    "cnn": Model(None, 64, 8, "unit", dropout=0.3, batch_size=64, epochs=20),
+    "lenet5": Model(None, 28, 16, "unit", batch_size=64, epochs=20),
+    "xception": _base("Xception", 299, 71, "tf", MIT),
+    "vgg16": _base("VGG16", 224, 32, "caffe", CC_BY),
+    "vgg19": _base("VGG19", 224, 32, "caffe", CC_BY),
+    "mobilenet": _base("MobileNet", 224, 32, "tf"),
+    "mobilenet-v2": _base("MobileNetV2", 224, 32, "tf"),
+    "mobilenet-v3-small": _base("MobileNetV3Small", 224, 32, "inside"),
+    "mobilenet-v3-large": _base("MobileNetV3Large", 224, 32, "inside"),
+    "resnet50": _base("ResNet50", 224, 32, "caffe", MIT),
+    "resnet101": _base("ResNet101", 224, 32, "caffe", MIT),
+    "resnet152": _base("ResNet152", 224, 32, "caffe", MIT),
+    "resnet50-v2": _base("ResNet50V2", 224, 32, "tf"),
+    "resnet101-v2": _base("ResNet101V2", 224, 32, "tf"),
+    "resnet152-v2": _base("ResNet152V2", 224, 32, "tf"),
+    "inception-v3": _base("InceptionV3", 299, 75, "tf"),
+    "inception-resnet-v2": _base("InceptionResNetV2", 299, 75, "tf"),
+    "densenet121": _base("DenseNet121", 224, 32, "torch", BSD),
+    "densenet169": _base("DenseNet169", 224, 32, "torch", BSD),
+    "densenet201": _base("DenseNet201", 224, 32, "torch", BSD),
+    "nasnet-mobile": _base("NASNetMobile", 224, 32, "tf"),
+    "nasnet-large": _base("NASNetLarge", 331, 32, "tf"),
+    "efficientnet-b0": _base("EfficientNetB0", 224, 32, "inside"),
+    "efficientnet-b1": _base("EfficientNetB1", 240, 32, "inside"),
+    "efficientnet-b2": _base("EfficientNetB2", 260, 32, "inside"),
+    "efficientnet-b3": _base("EfficientNetB3", 300, 32, "inside"),
+    "efficientnet-b4": _base("EfficientNetB4", 380, 32, "inside"),
+    "efficientnet-b5": _base("EfficientNetB5", 456, 32, "inside"),
+    "efficientnet-b6": _base("EfficientNetB6", 528, 32, "inside"),
+    "efficientnet-b7": _base("EfficientNetB7", 600, 32, "inside"),
+    "efficientnet-v2-b0": _base("EfficientNetV2B0", 224, 32, "inside"),
+    "efficientnet-v2-b1": _base("EfficientNetV2B1", 240, 32, "inside"),
+    "efficientnet-v2-b2": _base("EfficientNetV2B2", 260, 32, "inside"),
+    "efficientnet-v2-b3": _base("EfficientNetV2B3", 300, 32, "inside"),
+    "efficientnet-v2-s": _base("EfficientNetV2S", 384, 32, "inside"),
+    "efficientnet-v2-m": _base("EfficientNetV2M", 480, 32, "inside"),
+    "efficientnet-v2-l": _base("EfficientNetV2L", 480, 32, "inside"),
+    "convnext-tiny": _base("ConvNeXtTiny", 224, 32, "inside", MIT),
+    "convnext-small": _base("ConvNeXtSmall", 224, 32, "inside", MIT),
+    "convnext-base": _base("ConvNeXtBase", 224, 32, "inside", MIT),
+    "convnext-large": _base("ConvNeXtLarge", 224, 32, "inside", MIT),
+    "convnext-xlarge": _base("ConvNeXtXLarge", 224, 32, "inside", MIT),
+}
+
+
+def lookup(name: str) -> Model:
+    """The model of that name. Raises RecipeError that suggests the nearest names."""
+    if name not in MODELS:
+        raise RecipeError(f"there is no model {name!r}: {nearest(name, MODELS)}")
+    return MODELS[name]
+
+
+def settled(recipe: Recipe, *, own_size: int | None) -> Recipe:
+    """Fill in what the recipe leaves to the model, and refuse what the model cannot do. Raises RecipeError.
+
+    `own_size` is the pictures' own size in pixels where all share one: small networks take it as it is.
+    """
+    model = lookup(recipe.model)
+    size = recipe.size or _natural_size(model, own_size)
+    if size < model.smallest:
+        raise RecipeError(f"size is {size}; {recipe.model} takes {model.smallest} pixels or more: --size {model.size}")
+    if not model.pretrained and recipe.weights not in (None, "none"):
+        raise RecipeError(
+            f"there are no pre-trained weights for {recipe.model}: leave --weights out, or train xception"
+        )
+    return replace(
+        recipe,
+        size=size,
+        weights=recipe.weights or ("imagenet" if model.pretrained else "none"),
+        inner=_or(recipe.inner, model.inner),
+        dropout=_or(recipe.dropout, model.dropout),
+        optimizer=recipe.optimizer or model.optimizer,
+        learning_rate=_or(recipe.learning_rate, model.learning_rate),
+        batch_size=_or(recipe.batch_size, model.batch_size),
+        epochs=_or(recipe.epochs, model.epochs),
+    )
+
+
+def _natural_size(model: Model, own_size: int | None) -> int:
+    if model.pretrained or own_size is None or own_size < model.smallest:
+        return model.size
+    return own_size
+
+
+def _or(value: T | None, default: T) -> T:
+    return default if value is None else value

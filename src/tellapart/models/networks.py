@@ -1,0 +1,101 @@
+"""Networks as Keras models: a base or a small body, a head of logits, and the whole that ends in probabilities.
+
+All take uint8 pictures: scaling to the numbers a network wants is its first layer, so nobody can forget it.
+"""
+
+import keras
+
+from tellapart.errors import RecipeError
+from tellapart.models.catalogue import Scaling, lookup
+from tellapart.models.small import BODIES, Tensor
+from tellapart.models.weights import located, refused
+from tellapart.recipe import Recipe
+
+# Mean and deviation of ImageNet's pictures, in [0, 1], RGB; and the mean in 0..255, BGR.
+# Source: keras.applications.imagenet_utils.preprocess_input, modes "torch" and "caffe".
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN_BGR = (103.939, 116.779, 123.68)
+
+
+def base_network(name: str, size: int, weights: str) -> keras.Model:
+    """The named network without its top: uint8 (n, size, size, 3) to average-pooled features (n, width).
+
+    `weights` is imagenet, none or a file. Batch normalisation uses its stored statistics. Raises WeightsError.
+    """
+    pictures = keras.Input((size, size, 3), dtype="uint8", name="pictures")
+    feature_maps = _without_top(name, size, weights)(scaled(pictures, lookup(name).scaling), training=False)
+    return keras.Model(pictures, keras.layers.GlobalAveragePooling2D(name="features")(feature_maps))
+
+
+def _without_top(name: str, size: int, weights: str) -> keras.Model:
+    source = located(name, weights)
+    build = getattr(keras.applications, str(lookup(name).keras_class))
+    try:
+        return build(weights=source, include_top=False, input_shape=(size, size, 3), name="base")
+    except Exception as error:
+        if source is None:
+            raise
+        raise refused(name, source, error) from error
+
+
+def scratch_network(recipe: Recipe, channels: int, classes: int) -> keras.Model:
+    """A network whose every layer is trained: uint8 (n, size, size, channels) to logits."""
+    model, size = lookup(recipe.model), int(recipe.size or 0)
+    pictures = keras.Input((size, size, channels), dtype="uint8", name="pictures")
+    numbers = scaled(pictures, model.scaling)
+    if model.pretrained:
+        maps = _without_top(recipe.model, size, "none")(numbers)
+        features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
+    else:
+        features = BODIES[recipe.model](numbers, recipe.units)
+    return keras.Model(pictures, head(features, recipe, classes))
+
+
+def head_network(width: int, recipe: Recipe, classes: int) -> keras.Model:
+    """What is trained on a frozen base: features float32 (n, width) to logits."""
+    features = keras.Input((width,), name="features")
+    return keras.Model(features, head(features, recipe, classes), name="head")
+
+
+def head(features: Tensor, recipe: Recipe, classes: int) -> Tensor:
+    """An optional inner layer, dropout, and logits: one for each class, or one in all for a binary loss."""
+    x = features
+    if recipe.inner:
+        x = keras.layers.Dense(recipe.inner, activation="relu", name="inner")(x)
+    if recipe.dropout:
+        x = keras.layers.Dropout(recipe.dropout, name="dropout")(x)
+    return keras.layers.Dense(logit_count(recipe, classes), name="logits")(x)
+
+
+def logit_count(recipe: Recipe, classes: int) -> int:
+    """How many logits a head has. Raises RecipeError for a binary loss over other than two classes."""
+    if recipe.loss == "categorical":
+        return classes
+    if classes != 2:
+        raise RecipeError(f"loss is binary, but there are {classes} classes: it needs exactly 2; use categorical")
+    return 1
+
+
+def whole(base: keras.Model | None, trained: keras.Model) -> keras.Model:
+    """The product: uint8 pictures to probabilities float32 (n, classes)."""
+    pictures = base.input if base is not None else trained.input
+    logits = trained(base.output, training=False) if base is not None else trained.output
+    if logits.shape[-1] == 1:  # softmax over (0, z) is (1 - sigmoid(z), sigmoid(z))
+        logits = keras.layers.Concatenate(name="both_logits")([keras.ops.zeros_like(logits), logits])
+    return keras.Model(pictures, keras.layers.Softmax(name="probabilities")(logits), name="classifier")
+
+
+def scaled(pictures: Tensor, scaling: Scaling) -> Tensor:
+    """Turn uint8 pictures into the numbers a network wants, float32 of the same shape."""
+    if scaling == "unit":
+        return keras.layers.Rescaling(1 / 255, name="scaling")(pictures)
+    if scaling == "tf":
+        return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(pictures)
+    if scaling == "torch":
+        slopes = [1 / (255 * deviation) for deviation in DEVIATION]
+        offsets = [-mean / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True)]
+        return keras.layers.Rescaling(slopes, offset=offsets, name="scaling")(pictures)
+    if scaling == "caffe":
+        bgr = keras.ops.take(keras.layers.Rescaling(1.0, name="to_float")(pictures), [2, 1, 0], axis=-1)
+        return keras.layers.Rescaling(1.0, offset=[-mean for mean in MEAN_BGR], name="scaling")(bgr)
+    return keras.layers.Rescaling(1.0, name="to_float")(pictures)

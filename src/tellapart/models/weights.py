@@ -1,0 +1,54 @@
+"""Where pre-trained weights come from: a file, the folder of a machine without internet, or Keras's download."""
+
+import os
+from pathlib import Path
+
+from tellapart.errors import WeightsError
+from tellapart.progress import say
+
+ENDINGS = (".weights.h5", ".h5")
+
+
+def located(name: str, weights: str) -> str | None:
+    """What Keras is to load: a file's path, "imagenet" to download, None for random weights.
+
+    Raises WeightsError when a file is asked for that is not there.
+    """
+    if weights == "none":
+        return None
+    if weights != "imagenet":
+        if not Path(weights).is_file():
+            raise WeightsError(f"there is no weights file {weights}; expected imagenet, none, or a .weights.h5 file")
+        return weights
+    folder = os.environ.get("TELLAPART_WEIGHTS")
+    for ending in ENDINGS if folder else ():
+        path = Path(str(folder)) / f"{name}{ending}"
+        if path.is_file():
+            return str(path)
+    if not _in_keras_cache(name):
+        say(f"ImageNet weights of {name} are not on this machine: Keras downloads them")
+    return "imagenet"
+
+
+def _in_keras_cache(name: str) -> bool:
+    folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    plain = name.replace("-", "")
+    return any(file.name.replace("_", "").startswith(plain) for file in folder.glob("*notop*"))
+
+
+def refused(name: str, weights: str | None, error: Exception) -> WeightsError:
+    """Keras's refusal of weights as a sentence that says what to do."""
+    if weights == "imagenet":
+        return WeightsError(
+            f"the ImageNet weights of {name} are not here and could not be downloaded ({_first_line(error)}). Put "
+            f"them as {name}.weights.h5 into a folder and set TELLAPART_WEIGHTS to it, pass --weights FILE, or train "
+            f"from scratch with --weights none"
+        )
+    return WeightsError(
+        f"{weights} does not fit {name}: {_first_line(error)}. Expected weights of {name} without its top, as "
+        f"keras.applications saves them"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

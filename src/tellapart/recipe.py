@@ -1,0 +1,120 @@
+"""Recipe: everything that decides a run, and nothing else. Stored as TOML."""
+
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from tellapart.data.preprocessing import Fit
+from tellapart.engine import Precision
+from tellapart.errors import RecipeError
+from tellapart.files import atomic_write
+
+Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "nadam", "adagrad", "adadelta", "adamax", "ftrl", "lion"]
+Loss = Literal["categorical", "binary"]
+Monitor = Literal["val_loss", "val_accuracy"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train, and how. `None` means the model's own default; `train` settles it and writes it down."""
+
+    model: str = "xception"
+    """A name from the catalogue: `tellapart summary` lists them."""
+    weights: str | None = None
+    """Pre-trained weights: imagenet, a file, or none to train the whole network from scratch."""
+    size: int | None = None
+    """Height and width of a picture in pixels."""
+    fit: Fit = "stretch"
+    """How a picture of another shape is made square."""
+    inner: int | None = None
+    """Units of a Dense layer between the features and the logits; 0 leaves it out."""
+    units: int = 128
+    """Units of the hidden layer of mlp."""
+    dropout: float | None = None
+    """Share of values dropped before the logits while training."""
+    loss: Loss = "categorical"
+    """Cross-entropy over all classes, or for two classes over one logit."""
+    optimizer: Optimizer | None = None
+    """Keras's optimizer of that name."""
+    learning_rate: float | None = None
+    """Its step size."""
+    batch_size: int | None = None
+    """Pictures per step."""
+    epochs: int | None = None
+    """Passes over the training split, at most."""
+    patience: int = 5
+    """Stop after this many epochs without improvement of `monitor`; the best epoch's weights are kept."""
+    min_delta: float = 0.0
+    """What counts as an improvement."""
+    monitor: Monitor = "val_loss"
+    """What chooses the best epoch."""
+    validation: float = 0.15
+    """Share held out for choosing, where the data set has no validation split of its own."""
+    test: float = 0.15
+    """Share held out for judging, where the data set has no test split of its own."""
+    split_seed: int = 0
+    """Draws those two splits."""
+    seed: int = 0
+    """Draws weights, order and dropout: the same seed repeats a run exactly on CPU."""
+    precision: Precision = "auto"
+    """Of the frozen base and of predictions: auto takes bfloat16 where the CPU has it in hardware."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can do. Raises RecipeError."""
+        for field, low, high in RANGES:
+            value = getattr(self, field)
+            if value is not None and not low <= value <= high:
+                raise RecipeError(f"{field} is {value}; expected {low} to {high}")
+        if self.validation + self.test >= 1:
+            raise RecipeError(
+                f"validation {self.validation} and test {self.test} leave nothing to train on: together less than 1"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields, without those left to the model: what TOML and JSON can hold."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def write(self, path: Path) -> None:
+        """Store it as TOML, atomically."""
+        atomic_write(path, tomli_w.dumps(self.as_dict()))
+
+    @staticmethod
+    def read(path: Path) -> "Recipe":
+        """Read it back. Raises RecipeError that names the field."""
+        try:
+            return Recipe.of(tomllib.loads(path.read_text()))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path} is not a recipe: {error}") from error
+
+    @staticmethod
+    def of(fields: dict[str, Any]) -> "Recipe":
+        """Make one from its fields as TOML or JSON holds them. Raises RecipeError that names the wrong one."""
+        try:
+            return TypeAdapter(Recipe).validate_python(fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise RecipeError(f"recipe field {where!r} is {first['input']!r}: {first['msg']}") from error
+
+
+RANGES = (
+    ("size", 4, 4096),
+    ("inner", 0, 65_536),
+    ("units", 1, 65_536),
+    ("dropout", 0.0, 0.99),
+    ("learning_rate", 1e-9, 1e3),
+    ("batch_size", 1, 65_536),
+    ("epochs", 1, 100_000),
+    ("patience", 0, 100_000),
+    ("min_delta", 0.0, 1e3),
+    ("validation", 0.0, 0.9),
+    ("test", 0.0, 0.9),
+    ("seed", 0, 2**31 - 1),
+    ("split_seed", 0, 2**31 - 1),
+)

@@ -1,0 +1,80 @@
+"""Checkpoints: after each epoch a new folder, whole or absent, with the epoch and its value in the name."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.errors import RunError
+from tellapart.files import atomic_folder, remove_folder
+
+NAME = re.compile(r"epoch-(\d+)-[a-z_]+-[-\d.einfa]+")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of `history.csv`: means over the epoch; the `val_` values are None without a validation split."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+
+
+History = tuple[Epoch, ...]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state after the last epoch of a history."""
+
+    folder: Path
+    history: History
+
+    @property
+    def epoch(self) -> int:
+        """The number of its last epoch, from 1."""
+        return self.history[-1].epoch
+
+    def state(self) -> list[NDArray[Any]]:
+        """The arrays that were written."""
+        with np.load(self.folder / "state.npz", allow_pickle=False) as archive:
+            return [archive[f"arr_{i}"] for i in range(len(archive.files))]
+
+
+def write(folder: Path, history: History, monitor: str, state: list[NDArray[Any]]) -> Checkpoint:
+    """Store the state after the last epoch of `history`."""
+    value = getattr(history[-1], monitor)
+    path = folder / f"epoch-{history[-1].epoch:04d}-{monitor}-{value:.4f}"
+    with atomic_folder(path) as partial:
+        np.savez(partial / "state.npz", *state)
+        (partial / "history.json").write_text(json.dumps([asdict(row) for row in history]))
+    return Checkpoint(path, history)
+
+
+def found(folder: Path) -> list[Checkpoint]:
+    """All whole checkpoints in a folder, oldest first. Raises RunError when one cannot be read."""
+    paths = sorted(path for path in folder.glob("epoch-*") if NAME.fullmatch(path.name))
+    return [Checkpoint(path, _history(path)) for path in paths]
+
+
+def keep_only(folder: Path, wanted: set[int]) -> None:
+    """Remove the checkpoints of all other epochs."""
+    for path in folder.glob("epoch-*"):
+        match = NAME.fullmatch(path.name)
+        if match and int(match[1]) not in wanted:
+            remove_folder(path)
+
+
+def _history(path: Path) -> History:
+    try:
+        return tuple(Epoch(**row) for row in json.loads((path / "history.json").read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"checkpoint {path} cannot be read ({error}): remove that folder to go on without it") from error

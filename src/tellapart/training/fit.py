@@ -1,0 +1,103 @@
+"""Fit a network: epochs, early stopping, checkpoints, resume."""
+
+import csv
+import io
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import keras
+
+from tellapart.files import atomic_write, remove_partials
+from tellapart.progress import progress
+from tellapart.recipe import Recipe
+from tellapart.training import checkpoints
+from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.loop import Examples, Loop, Score
+
+
+def fit(
+    network: keras.Model, recipe: Recipe, train: Examples, validation: Examples | None, *, folder: Path
+) -> tuple[History, int]:
+    """Train `network` in place until the epochs or the patience end, and leave it with the best epoch's weights.
+
+    `folder` gets `history.csv` and `checkpoints/`; what a killed fit left there is gone on from. Without a
+    validation split the last epoch counts as the best. Returns the history and the best epoch's number.
+    """
+    loop = Loop(network, recipe)
+    history = _resumed(loop, folder)
+    total = int(recipe.epochs or 1)
+    with progress("training", (total - len(history)) * len(train), "examples") as advance:
+        while len(history) < total and not _patience_ended(history, recipe):
+            started = time.perf_counter()
+            score = loop.epoch(train, len(history), advance)
+            judged = loop.score(validation) if validation is not None else None
+            history += (_row(len(history) + 1, score, judged, recipe, time.perf_counter() - started),)
+            _keep(loop, history, recipe, folder)
+            advance(0, note=_note(history))
+    best = best_epoch(history, recipe)
+    chosen = next(c for c in checkpoints.found(folder / "checkpoints") if c.epoch == best)
+    loop.restore(chosen.state())
+    return history, best
+
+
+def best_epoch(history: History, recipe: Recipe) -> int:
+    """The epoch, from 1, after which `monitor` did not improve by more than `min_delta` again."""
+    best, best_value = len(history), None
+    for row in history:
+        value = getattr(row, recipe.monitor)
+        if value is None:
+            return len(history)
+        value = value if recipe.monitor == "val_loss" else -value
+        if best_value is None or value < best_value - recipe.min_delta:
+            best, best_value = row.epoch, value
+    return best
+
+
+def _patience_ended(history: History, recipe: Recipe) -> bool:
+    return len(history) - best_epoch(history, recipe) >= max(recipe.patience, 1)
+
+
+def _resumed(loop: Loop, folder: Path) -> History:
+    place = folder / "checkpoints"
+    place.mkdir(parents=True, exist_ok=True)
+    remove_partials(place)
+    saved = checkpoints.found(place)
+    if not saved:
+        return ()
+    loop.restore(saved[-1].state())
+    return saved[-1].history
+
+
+def _keep(loop: Loop, history: History, recipe: Recipe, folder: Path) -> None:
+    """Store the newest epoch, then drop all but the best and the newest."""
+    monitor = recipe.monitor if getattr(history[-1], recipe.monitor) is not None else "loss"
+    checkpoints.write(folder / "checkpoints", history, monitor, loop.state())
+    checkpoints.keep_only(folder / "checkpoints", {best_epoch(history, recipe), len(history)})
+    atomic_write(folder / "history.csv", _csv(history))
+
+
+def _csv(history: History) -> str:
+    text = io.StringIO()
+    table = csv.DictWriter(text, [field.name for field in fields(Epoch)], lineterminator="\n")
+    table.writeheader()
+    table.writerows(asdict(row) for row in history)
+    return text.getvalue()
+
+
+def _row(epoch: int, score: Score, judged: Score | None, recipe: Recipe, seconds: float) -> Epoch:
+    return Epoch(
+        epoch=epoch,
+        loss=round(score.loss, 6),
+        accuracy=round(score.accuracy, 6),
+        val_loss=round(judged.loss, 6) if judged else None,
+        val_accuracy=round(judged.accuracy, 6) if judged else None,
+        learning_rate=float(recipe.learning_rate or 0),
+        seconds=round(seconds, 3),
+    )
+
+
+def _note(history: History) -> str:
+    row = history[-1]
+    seen = f"epoch {row.epoch}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}"
+    return seen if row.val_loss is None else f"{seen}; validation {row.val_loss:.3f}, {row.val_accuracy:.3f}"

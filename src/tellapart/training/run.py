@@ -1,0 +1,96 @@
+"""Run: a folder with everything one training did, and `train`, which makes it."""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tellapart.bundles.bundle import Bundle
+from tellapart.data.dataset import Dataset
+from tellapart.data.splits import complete, require_classes, shared
+from tellapart.errors import RunError
+from tellapart.files import atomic_write, remove_partials
+from tellapart.models.backend import load_keras
+from tellapart.models.catalogue import settled
+from tellapart.progress import say
+from tellapart.recipe import Recipe
+from tellapart.training.environment import environment
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training's folder: recipe.toml, environment.json, history.csv, metrics.json, bundle/."""
+
+    folder: Path
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """What was asked for, settled."""
+        return Recipe.read(self.folder / "recipe.toml")
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The classifier."""
+        return Bundle.open(self.folder / "bundle")
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """For each split judged: its size, and each metric with its interval."""
+        metrics: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text())
+        return metrics
+
+
+def train(dataset: Dataset, recipe: Recipe, *, out: str | Path, resume: bool = False) -> Run:
+    """Train, judge and bundle a classifier into the folder `out`.
+
+    `out` must be new or empty, unless `resume` goes on with a killed run of the same recipe and pictures there:
+    it ends with the weights that an uninterrupted run has. Raises a TellapartError with a sentence.
+    """
+    folder = Path(out)
+    dataset = complete(dataset, validation=recipe.validation, test=recipe.test, seed=recipe.split_seed)
+    require_classes(dataset)
+    recipe = settled(recipe, own_size=dataset.own_size)
+    _claim(folder, dataset, recipe, resume=resume)
+    if not (folder / "metrics.json").exists():
+        _report_leaks(dataset)
+        load_keras()
+        from tellapart.training.work import work  # TensorFlow: only when all checks have passed
+
+        work(dataset, recipe, folder)
+    return Run(folder)
+
+
+def _claim(folder: Path, dataset: Dataset, recipe: Recipe, *, resume: bool) -> None:
+    """Make the run's folder, or find in it the same recipe and pictures. Raises RunError."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; expected a new folder for the run: name another with --out")
+    begun = (folder / "recipe.toml").exists()
+    if begun and resume:
+        remove_partials(folder)
+        _require_same(folder, dataset, recipe)
+        return
+    if folder.exists() and any(entry for entry in folder.iterdir() if not entry.name.startswith(".partial-")):
+        hint = ", or go on with what is there with --resume" if begun else ""
+        raise RunError(f"{folder} is in use: it is not empty. Name another folder with --out{hint}")
+    atomic_write(folder / "environment.json", json.dumps(environment(dataset), indent=2) + "\n")
+    recipe.write(folder / "recipe.toml")
+
+
+def _require_same(folder: Path, dataset: Dataset, recipe: Recipe) -> None:
+    before = asdict(Recipe.read(folder / "recipe.toml"))
+    changed = [f"{name} was {before[name]}, now {now}" for name, now in asdict(recipe).items() if before[name] != now]
+    if changed:
+        raise RunError(
+            f"{folder} was begun with another recipe: {'; '.join(changed)}. Resume with the same, or name another --out"
+        )
+    began_with = json.loads((folder / "environment.json").read_text())["dataset"]["fingerprint"]
+    if began_with != dataset.fingerprint:
+        raise RunError(
+            f"the pictures of {dataset.name} have changed since {folder} was begun: train anew, with another --out"
+        )
+
+
+def _report_leaks(dataset: Dataset) -> None:
+    for (one, other), count in shared(dataset).items():
+        say(f"warning: {count} pictures are both in {one} and in {other}: results on them say nothing")

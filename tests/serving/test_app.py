@@ -1,0 +1,319 @@
+"""The API over real HTTP: what it answers, what it refuses, and with which sentence."""
+
+import asyncio
+import http.client
+import logging
+import os
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from tellapart.errors import TellapartError
+from tellapart.serving.answering import Answering
+from tellapart.serving.answers import Answer
+from tellapart.serving.app import build_app
+from tellapart.serving.server import serve
+from tellapart.serving.upload import MAX_BODY_BYTES, MAX_PARTS
+
+BOUNDARY = "xyz"
+FORM = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def part(content: bytes, *, name: str = "image", file: str = "a.png") -> bytes:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="{file}"\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+def form(*parts: bytes) -> bytes:
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+def sentence(response: httpx.Response, status: int) -> str:
+    """Give the sentence of a refusal, after a look at its shape."""
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
+    assert list(body) == ["error"]
+    return str(body["error"])
+
+
+def test_a_picture_is_answered_as_predict_json_does(client: httpx.Client, reddish: bytes) -> None:
+    answer = client.post("/predict", files={"image": ("cat.png", reddish)})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert list(body) == ["path", "label", "probability", "top"]
+    assert (body["path"], body["label"]) == ("cat.png", "red")
+    assert body["top"][0] == {"label": "red", "probability": pytest.approx(200 / 300, abs=1e-6)}
+    assert sum(share["probability"] for share in body["top"]) == pytest.approx(1)
+    Answer.model_validate(body, strict=True)  # what OpenAPI says is what is sent
+
+
+@pytest.mark.parametrize(("asked", "given"), [("1", 1), ("2", 2), ("3", 3), ("0", 1), ("-5", 1), ("99", 3)])
+def test_top_is_clipped_to_the_classes(client: httpx.Client, reddish: bytes, asked: str, given: int) -> None:
+    answer = client.post("/predict", params={"top": asked}, files={"image": ("a.png", reddish)})
+    assert len(answer.json()["top"]) == given
+
+
+@pytest.mark.parametrize("name", ["../../etc/x.png", "<i>x</i>.png", "Übung ☃.png", "x" * 500])
+def test_a_file_name_comes_back_as_it_was(client: httpx.Client, reddish: bytes, name: str) -> None:
+    assert client.post("/predict", files={"image": (name, reddish)}).json()["path"] == name
+
+
+def test_a_file_name_that_is_not_utf8_is_still_json(client: httpx.Client, reddish: bytes) -> None:
+    body = form(part(reddish, file="NAME").replace(b"NAME", b"\xff\xed\xa0\x80.png"))
+    answer = client.post("/predict", content=body, headers=FORM)
+    assert answer.status_code == 200
+    assert answer.json()["path"].endswith(".png")
+
+
+def test_other_parts_of_a_form_do_not_matter(client: httpx.Client, reddish: bytes) -> None:
+    answer = client.post("/predict", data={"note": "mine"}, files={"image": ("a.png", reddish)})
+    assert answer.json()["label"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (form(), "has no files"),
+        (form(part(b"x", name="photo")), "has no files in the field 'image', one was expected"),
+        (form(part(b"x"), part(b"x")), "has 2 files"),
+        (form(part(b"")), "is empty"),
+        (part(b"x"), "has no files"),  # cut off before its end
+        (b"no form at all", "cannot be read"),
+        (form(b"--xyz\r\n\r\nx\r\n"), "cannot be read"),
+        (form(*[part(b"x", name="other")] * (MAX_PARTS + 1)), f"more than {MAX_PARTS} parts"),
+        (
+            form(part(b"x").replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n")),
+            "cannot be",
+        ),
+    ],
+)
+def test_a_form_without_one_picture_is_refused(
+    client: httpx.Client, complaints: list[logging.LogRecord], body: bytes, said: str
+) -> None:
+    error = sentence(client.post("/predict", content=body, headers=FORM), 400)
+    assert said in error
+    assert "send multipart/form-data" in error
+    assert not complaints  # strangers do not get to fill the log
+
+
+def test_a_form_with_an_endless_boundary_is_refused(client: httpx.Client) -> None:
+    kind = f"multipart/form-data; boundary={'x' * 8000}"
+    assert "cannot be read" in sentence(client.post("/predict", headers={"content-type": kind}), 400)
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "image/png", "application/json", "multipart/form-data", "multipart/form-data; boundary="]
+)
+def test_a_body_that_is_no_form_is_refused(client: httpx.Client, reddish: bytes, kind: str) -> None:
+    answer = client.post("/predict", content=reddish, headers={"content-type": kind})
+    assert sentence(answer, 400).startswith(f"the content type is {kind!r}, not a form")
+
+
+def test_what_is_no_picture_is_refused(client: httpx.Client, reddish: bytes) -> None:
+    for content in (b"hello", b"\x00", b"<svg xmlns='http://www.w3.org/2000/svg'/>", reddish[:200]):
+        error = sentence(client.post("/predict", files={"image": ("a.jpg", content)}), 415)
+        assert "send another picture" in error
+
+
+def test_a_body_at_the_limit_is_taken_and_one_byte_more_is_refused(client: httpx.Client) -> None:
+    filling = MAX_BODY_BYTES - len(form(part(b"")))
+    largest = client.post("/predict", content=form(part(b"x" * filling)), headers=FORM)
+    assert sentence(largest, 415)
+    larger = client.post("/predict", content=form(part(b"x" * (filling + 1))), headers=FORM)
+    assert "larger than 10 MB" in sentence(larger, 413)
+
+
+def test_a_body_without_a_length_is_counted(client: httpx.Client) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield part(b"")[:-2]
+        yield from [b"x" * 1_000_000] * 12
+
+    answer = client.post("/predict", content=chunks(), headers=FORM)
+    assert "larger than 10 MB" in sentence(answer, 413)
+
+
+@pytest.mark.parametrize("declared", [None, "1000"])
+def test_an_endless_body_is_read_no_further_than_the_limit(declared: str | None) -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        yield part(b"")[:-2]
+        while True:
+            taken += 1
+            yield b"x" * 1_000_000
+
+    status = asyncio.run(_asked(endless(), declared))
+    assert status == 413
+    assert taken == 10
+
+
+async def _asked(chunks: AsyncIterator[bytes], declared: str | None) -> int:
+    """Give the status that the bare application answers to a body whose length may be untrue."""
+    headers = [(key.encode(), value.encode()) for key, value in FORM.items()]
+    headers += [(b"content-length", declared.encode())] if declared else []
+    scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": headers}
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": await anext(chunks), "more_body": True}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    await build_app(cast(Answering, None))(scope, receive, send)
+    return int(sent[0]["status"])
+
+
+def test_a_declared_length_above_the_limit_is_refused_before_the_body(service: SimpleNamespace) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=5)
+    connection.putrequest("POST", "/predict")
+    connection.putheader("Content-Type", FORM["content-type"])
+    connection.putheader("Content-Length", "20000000000")
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_no_upload_reaches_the_disk(client: httpx.Client, reddish: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")  # a temporary file would fail
+    padded = reddish + b"\x00" * 5_000_000
+    assert client.post("/predict", files={"image": ("a.png", padded)}).status_code == 200
+
+
+def test_an_upload_that_breaks_off_leaves_no_trace(
+    service: SimpleNamespace, client: httpx.Client, reddish: bytes, complaints: list[logging.LogRecord]
+) -> None:
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", service.port)) as connection:
+            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM['content-type']}\r\n"
+            connection.sendall(f"{head}Content-Length: 5000\r\n\r\n".encode() + part(reddish)[:100])
+    assert client.post("/predict", files={"image": ("a.png", reddish)}).json()["label"] == "red"
+    service.stop()
+    assert not complaints
+
+
+def test_unknown_paths_methods_and_parameters_are_refused_in_json(client: httpx.Client, reddish: bytes) -> None:
+    for path in ("/nothing", "/docs", "/redoc", "/predict/", "/page/", "/page/%00", "/page/..%2fapp.py"):
+        assert "there is nothing at" in sentence(client.get(path), 404)
+    wrong_method = client.get("/predict")
+    assert "takes POST, not GET" in sentence(wrong_method, 405)
+    assert wrong_method.headers["allow"] == "POST"
+    wrong_top = client.post("/predict?top=many", files={"image": ("a.png", reddish)})
+    assert "the parameter top is 'many'" in sentence(wrong_top, 422)
+
+
+def test_our_own_mistake_is_logged_and_answered_in_json(
+    service: SimpleNamespace, client: httpx.Client, reddish: bytes, complaints: list[logging.LogRecord]
+) -> None:
+    service.predictor.broken = True
+    answer = client.post("/predict", files={"image": ("a.png", reddish)})
+    service.stop()  # the log is complete then
+    error = sentence(answer, 500)
+    assert "the engine broke" not in error
+    assert "the engine broke" in str(complaints[0].exc_info)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_health_and_model(client: httpx.Client) -> None:
+    assert client.get("/health").json() == {"status": "ok"}
+    model = client.get("/model").json()
+    assert model["classes"] == ["red", "<b>green</b>", "blue"]
+    assert model["preprocessing"] == {"height": 24, "width": 32, "channels": 3, "fit": "stretch"}
+    assert model["metrics"]["test"]["n"] == 372
+    assert (model["name"], model["max_body_bytes"]) == ("colours", MAX_BODY_BYTES)
+
+
+def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None:
+    for path in ("/", "/page/page.js", "/page/page.css", "/page/icon.svg", "/health", "/nothing", "/predict"):
+        headers = client.get(path, headers={"origin": "https://elsewhere.example"}).headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'self'; img-src 'self' blob:;")
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "access-control-allow-origin" not in headers
+        assert "server" not in headers
+
+
+def test_openapi_describes_the_upload_and_the_refusals(client: httpx.Client) -> None:
+    predict = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    fields = predict["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert fields["required"] == ["image"]
+    assert set(predict["responses"]) == {"200", "400", "413", "415", "422"}
+
+
+def test_pictures_do_not_hold_up_other_requests(service: SimpleNamespace, client: httpx.Client, reddish: bytes) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    answer_now = service.predictor.predict_one
+
+    def slowly(content: bytes, *, path: str, top: int = 3) -> object:
+        begun.set()
+        assert go_on.wait(10)
+        return answer_now(content, path=path, top=top)
+
+    service.predictor.predict_one = slowly
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(client.post, "/predict", files={"image": ("a.png", reddish)})
+        assert begun.wait(10)
+        assert client.get("/health", timeout=5).status_code == 200
+        go_on.set()
+        assert asked.result(10).json()["label"] == "red"
+
+
+def test_callers_at_once_each_get_their_own_answer(client: httpx.Client, reddish: bytes, greenish: bytes) -> None:
+    def asked(number: int) -> tuple[str, str]:
+        content = reddish if number % 2 else greenish
+        body = client.post("/predict", files={"image": (f"{number}.png", content)}).json()
+        return body["path"], body["label"]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(asked, range(40)))
+    assert answers == [(f"{number}.png", "red" if number % 2 else "<b>green</b>") for number in range(40)]
+
+
+def test_serve_says_where_and_ends_with_ctrl_c(
+    service: SimpleNamespace, reddish: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}"
+    labels = []
+
+    def ask_then_interrupt() -> None:
+        transport = httpx.HTTPTransport(retries=5)  # connecting may come before listening
+        with httpx.Client(transport=transport) as client:
+            labels.append(client.post(f"{address}/predict", files={"image": ("a", reddish)}).json()["label"])
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=ask_then_interrupt).start()
+    serve(service.predictor, port=port)
+    assert labels == ["red"]
+    assert capsys.readouterr().err == f"colours is served at {address}; press Ctrl-C to stop\n"
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_an_address_that_cannot_be_used_is_explained(service: SimpleNamespace) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"port": service.port}, f"port {service.port} of 127.0.0.1 is in use already"),
+        ({"port": 70_000}, "a number from 0 to 65535 was expected"),
+        ({"host": "192.0.2.1"}, "cannot listen at 192.0.2.1"),  # an address kept for documentation
+        ({"host": "no-such-host.invalid"}, "cannot listen at no-such-host.invalid"),
+    ]
+    for where, said in wrong:
+        with pytest.raises(TellapartError, match=said):
+            serve(service.predictor, **where)

@@ -1,0 +1,220 @@
+"""The page in a real browser, as a person uses it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tellapart.serving.app import PAGE
+
+CHROMIUM = Path("/usr/bin/chromium")
+File = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}: install Debian's chromium to test the page")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(service: SimpleNamespace, browser: Browser) -> Iterator[Page]:
+    """Open the page; at the end, nothing may have gone wrong in its own code."""
+    mistakes: list[str] = []
+    page = browser.new_page()
+    page.set_default_timeout(10_000)
+    page.on("pageerror", lambda error: mistakes.append(str(error)))
+    page.on("console", lambda line: mistakes.append(line.text) if "Content Security" in line.text else None)
+    page.goto(service.address)
+    expect(page.get_by_text("About this classifier")).to_be_visible()
+    yield page
+    page.close()
+    assert not mistakes
+
+
+def file(content: bytes, name: str = "photo.png") -> File:
+    return {"name": name, "mimeType": "image/png", "buffer": content}
+
+
+def choose(page: Page, *files: File) -> None:
+    page.get_by_label("Choose pictures").set_input_files(list(files))
+
+
+def bring(page: Page, event: str, content: bytes | None, carrier: str) -> None:
+    """Let a file arrive by an event of the browser: dropped, or pasted."""
+    page.evaluate(
+        """([event, bytes, carrier]) => {
+            const data = new DataTransfer();
+            const file = (parts) => new File(parts, "brought.png", { type: "image/png" });
+            if (bytes) data.items.add(file([new Uint8Array(bytes)]));
+            const kind = carrier === "clipboardData" ? ClipboardEvent : DragEvent;
+            document.body.dispatchEvent(
+                new kind(event, { [carrier]: data, bubbles: true, cancelable: true }));
+        }""",
+        [event, None if content is None else list(content), carrier],
+    )
+
+
+def test_a_chosen_picture_is_shown_with_its_category_and_bars(page: Page, reddish: bytes) -> None:
+    choose(page, file(reddish))
+    card = page.locator(".card")
+    expect(card.get_by_role("heading")).to_have_text("red")
+    expect(card.locator(".share")).to_have_text(["66.7%", "20.0%", "13.3%"])
+    expect(card.locator(".name")).to_have_text(["red", "<b>green</b>", "blue"])
+    widths = [box["width"] for fill in card.locator(".fill").all() if (box := fill.bounding_box())]
+    assert widths[1] / widths[0] == pytest.approx(0.3, abs=0.02)
+    picture = card.get_by_role("img", name="The picture photo.png")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") == 320
+
+
+def test_names_are_text_and_never_markup(page: Page, greenish: bytes) -> None:
+    choose(page, file(greenish, "<img src=x onerror=alert(1)>.png"))
+    card = page.locator(".card")
+    expect(card.get_by_role("heading")).to_have_text("<b>green</b>")
+    expect(card.locator(".file")).to_have_text("<img src=x onerror=alert(1)>.png")
+    page.get_by_text("About this classifier").click()
+    expect(page.locator("#classes li")).to_have_text(["red", "<b>green</b>", "blue"])
+    assert page.locator("b").count() == 0
+    assert page.locator("img").count() == 1
+
+
+@pytest.mark.parametrize(("event", "carrier"), [("drop", "dataTransfer"), ("paste", "clipboardData")])
+def test_a_picture_can_be_dropped_and_pasted(page: Page, reddish: bytes, event: str, carrier: str) -> None:
+    bring(page, event, reddish, carrier)
+    expect(page.locator(".card").get_by_role("heading")).to_have_text("red")
+    expect(page.locator(".file")).to_have_text("brought.png")
+
+
+@pytest.mark.parametrize(("event", "carrier"), [("drop", "dataTransfer"), ("paste", "clipboardData")])
+def test_what_holds_no_picture_gets_a_sentence(page: Page, event: str, carrier: str) -> None:
+    bring(page, event, None, carrier)
+    expect(page.get_by_role("status")).to_have_text("There was no picture in that. Choose a picture file.")
+
+
+@pytest.mark.parametrize(
+    ("content", "title", "sentence"),
+    [
+        (b"these are notes", "This picture cannot be read", r"send another picture.*\.$"),
+        (b"x" * 12_300_000, "This file is too large", r"It has 12\.3 MB, and at most 10 MB are taken\."),
+        (b"", "This file is empty", r"It has 0 bytes\. Choose a picture file\."),
+    ],
+)
+def test_a_wrong_file_gets_a_plain_sentence(page: Page, content: bytes, title: str, sentence: str) -> None:
+    choose(page, file(content, "wrong.jpg"))
+    card = page.locator(".card")
+    expect(card.get_by_role("heading")).to_have_text(title)
+    expect(card.locator(".sentence")).to_have_text(re.compile(sentence))
+    expect(card.locator("img")).to_be_hidden()
+    expect(card.get_by_role("button")).to_have_count(0)  # trying the same file again would not help
+
+
+def test_a_body_that_only_the_service_finds_too_large_is_explained(page: Page) -> None:
+    choose(page, file(b"x" * 9_999_990))  # the form around it takes it over the limit
+    expect(page.locator(".card").get_by_role("heading")).to_have_text("This file is too large")
+    expect(page.locator(".sentence")).to_have_text(re.compile(r"^The request is larger than 10 MB"))
+
+
+def test_a_service_that_is_gone_is_explained_and_can_be_tried_again(
+    service: SimpleNamespace, page: Page, reddish: bytes
+) -> None:
+    service.stop()
+    choose(page, file(reddish))
+    card = page.locator(".card")
+    expect(card.get_by_role("heading")).to_have_text("The service does not answer")
+    expect(card.locator(".sentence")).to_have_text(re.compile("Start it again, then try"))
+    answer = {"path": "photo.png", "label": "back", "probability": 1, "top": []}
+    page.route("**/predict*", lambda route: route.fulfill(json=answer))
+    card.get_by_role("button", name="Try again").click()
+    expect(card.get_by_role("heading")).to_have_text("back")
+    expect(card.get_by_role("button")).to_have_count(0)
+
+
+def test_several_pictures_give_several_cards_and_can_be_cleared(page: Page, reddish: bytes, greenish: bytes) -> None:
+    choose(page, file(reddish, "1.png"), file(b"no", "2.png"), file(greenish, "3.png"))
+    headings = page.locator(".card").get_by_role("heading")
+    expect(headings).to_have_text(["red", "This picture cannot be read", "<b>green</b>"])
+    choose(page, file(reddish, "4.png"))
+    expect(page.locator(".file")).to_have_text(["4.png", "1.png", "2.png", "3.png"])
+    page.get_by_role("button", name="Clear all").click()
+    expect(page.locator(".card")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Answers")).to_be_hidden()
+
+
+def test_the_keyboard_and_a_screen_reader_suffice(page: Page, reddish: bytes) -> None:
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Choose pictures")).to_be_focused()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files([file(reddish)])
+    expect(page.get_by_role("log")).to_have_text("photo.png: red, 66.7%")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Clear all")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Choose pictures")).to_be_focused()
+
+
+def test_the_facts_about_the_classifier_are_told(page: Page) -> None:
+    expect(page.locator("#lead")).to_have_text("Show a picture, and see which of 3 categories of colours it is.")
+    page.get_by_text("About this classifier").click()
+    expect(page.locator("#size")).to_have_text("32 × 24 pixels, in colour")
+    expect(page.locator("#accuracy")).to_have_text(
+        "81.2% on 372 pictures that it had not seen (95% interval 76.9% to 84.8%)"
+    )
+
+
+def test_a_narrow_screen_never_scrolls_sideways(page: Page, reddish: bytes) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    choose(page, file(reddish, "a-name-without-any-space-" * 8 + ".png"), file(b"no", "2.png"))
+    page.get_by_text("About this classifier").click()
+    expect(page.locator("[data-state=waiting]")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_dark(page: Page, reddish: bytes, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
+    choose(page, file(reddish), file(b"no", "2.png"))
+    expect(page.locator("[data-state=waiting]")).to_have_count(0)
+    paper = _luminance(page.locator("html").evaluate("e => getComputedStyle(e).backgroundColor"))
+    assert (paper > 0.5) == (scheme == "light")
+    card = _luminance(page.locator(".card").first.evaluate("e => getComputedStyle(e).backgroundColor"))
+    on_paper, on_card = (".lead", ".wordmark"), (".hint", ".file", ".share", "[data-state=failed] .label")
+    for text, behind in [*((text, paper) for text in on_paper), *((text, card) for text in on_card)]:
+        ink = page.locator(text).last.evaluate("e => getComputedStyle(e).color")
+        assert _contrast(_luminance(ink), behind) >= 4.5, text  # WCAG 2.2, 1.4.3
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance in [0, 1] of an `rgb(r, g, b)`. Source: WCAG 2.2."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: float, other: float) -> float:
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def test_no_request_leaves_to_another_host(service: SimpleNamespace, page: Page, reddish: bytes) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    choose(page, file(reddish))
+    expect(page.locator(".card").get_by_role("heading")).to_have_text("red")
+    assert f"{service.address}/page/page.css" in asked
+    assert not [url for url in asked if not url.removeprefix("blob:").startswith(service.address)]
+
+
+def test_the_page_is_small_and_has_nothing_inline() -> None:
+    assert sum(path.stat().st_size for path in PAGE.iterdir()) < 60_000
+    markup = (PAGE / "index.html").read_text()
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|https?://", markup)
