@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tellapart.backend import load_keras
 from tellapart.data.arrays import array_split, read_idx_folder, read_npz
 from tellapart.data.dataset import Dataset, Split
 from tellapart.errors import DatasetError, require
@@ -71,8 +72,7 @@ def _npz_files(name: str) -> list[Path]:
 
 
 def _downloaded(name: str, looked: list[str]) -> Mapping[str, Split]:
-    # Keras is asked through importlib: this package must not import it, and needs it only to download.
-    require("keras", extra="train")
+    load_keras()  # only to download: nothing else in this package knows Keras
     module = require(f"keras.datasets.{name.replace('-', '_')}", extra="train")
     say(f"{name} is not on this machine: Keras downloads it")
     try:

@@ -34,7 +34,7 @@ class Preprocessing:
             return picture
         if 0 in picture.shape:
             raise PictureError(f"the picture is empty: its shape is {picture.shape}")
-        image = _image(picture).convert("L" if self.channels == 1 else "RGB")
+        image = to_image(picture).convert("L" if self.channels == 1 else "RGB")
         array = np.asarray(self._fitted(image))
         return array[:, :, np.newaxis] if self.channels == 1 else array
 
@@ -70,5 +70,6 @@ def _middle(image: Image.Image, aspect: float) -> Box:
     return (left, top, left + width, top + height)
 
 
-def _image(picture: Picture) -> Image.Image:
+def to_image(picture: Picture) -> Image.Image:
+    """Give a decoded picture, uint8 (h, w, 1 or 3), as a Pillow image of mode L or RGB."""
     return Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)

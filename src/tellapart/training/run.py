@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits import complete, require_classes, shared
 from tellapart.errors import RunError
 from tellapart.files import atomic_write, remove_partials
-from tellapart.models.backend import load_keras
 from tellapart.models.catalogue import settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe

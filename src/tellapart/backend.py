@@ -8,6 +8,10 @@ from contextlib import contextmanager
 
 from tellapart.errors import require
 
+# Settled before Keras is first imported. A person's own setting wins.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what TensorFlow's C++ side warns of is not the user's doing
+
 
 def load_keras() -> None:
     """Import Keras and TensorFlow, or raise MissingPackageError that says how to install them.

@@ -1,0 +1,62 @@
+"""`tellapart show`."""
+
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from tellapart.cli.drawing import draw, facts
+from tellapart.data.dataset import Dataset, read_bytes
+from tellapart.data.grid import grid
+from tellapart.data.picture import Picture, decode
+from tellapart.data.preprocessing import to_image
+from tellapart.errors import DatasetError
+from tellapart.files import atomic_write
+
+
+def show(source: str, /, *, count: int = 10, picture: int | None = None, save: Path | None = None) -> None:
+    """Show a picture as the array it is, or the first pictures of a data set with their labels.
+
+    Parameters
+    ----------
+    source
+        A picture file, or a data set as for train.
+    count
+        How many pictures of a data set.
+    picture
+        One picture of a data set, by its number from 0.
+    save
+        Write a PNG file.
+    """
+    if Path(source).is_file() and not source.endswith(".npz"):
+        _show_one(decode(read_bytes(source)), save)
+        return
+    dataset = Dataset.open(source)
+    split = next(iter(dataset.splits.values()))
+    if picture is not None:
+        if not 0 <= picture < len(split):
+            raise DatasetError(f"there is no picture {picture}: {dataset.name} has 0 to {len(split) - 1}")
+        print(f"label: {dataset.classes[split.labels[picture]]}")
+        _show_one(split.pictures.read(picture), save)
+        return
+    some = range(min(count, len(split)))
+    labels = [dataset.classes[split.labels[i]] for i in some]
+    for i, label in zip(some, labels, strict=True):
+        print(f"{i}: {label}  {split.pictures.name(i)}")
+    _save_or_draw(grid([split.pictures.read(i) for i in some], labels), save)
+
+
+def _show_one(array: Picture, save: Path | None) -> None:
+    print(facts(array))
+    _save_or_draw(to_image(array), save)
+
+
+def _save_or_draw(image: Image.Image, save: Path | None) -> None:
+    if save is None:
+        print(draw(image, width=shutil.get_terminal_size().columns - 1))
+        return
+    content = BytesIO()
+    image.save(content, format="PNG")
+    atomic_write(save, content.getvalue())
+    print(f"saved: {save}")

@@ -1,0 +1,57 @@
+"""`tellapart summary`."""
+
+from tellapart.backend import load_keras
+from tellapart.cli.tables import aligned
+from tellapart.models.catalogue import MODELS, settled
+from tellapart.recipe import Recipe
+
+
+def summary(
+    model: str | None = None, /, *, size: int | None = None, channels: int | None = None, classes: int = 10
+) -> None:
+    """Show a model's layers, shapes, parameters and multiply-adds, and measure its speed on this machine.
+
+    Parameters
+    ----------
+    model
+        A name from the catalogue; without one, the catalogue is listed.
+    size
+        Height and width of a picture in pixels.
+    channels
+        1 for grey pictures, 3 for colour; small networks only.
+    classes
+        How many classes it tells apart.
+    """
+    if model is None:
+        print(_catalogue())
+        return
+    recipe = settled(Recipe(model=model, size=size), own_size=None)
+    load_keras()
+    from tellapart.models.networks import scratch_network, whole
+    from tellapart.models.summary import prediction_rate, summarise
+
+    network = scratch_network(recipe, channels or (3 if MODELS[model].pretrained else 1), classes)
+    found = summarise(network)
+    rows = [
+        [one.name, one.kind, " x ".join(map(str, one.shape)), f"{one.parameters:,}", f"{one.multiply_adds:,}"]
+        for one in found.layers
+    ]
+    print(aligned([["layer", "kind", "output", "parameters", "multiply-adds"], *rows]))
+    rate, precision = prediction_rate(whole(None, network))
+    print(
+        f"\n{model} at {recipe.size} px: {found.parameters:,} parameters ({found.weight_bytes / 1e6:,.1f} MB), "
+        f"{found.multiply_adds / 1e6:,.1f} million multiply-adds and {found.activation_bytes / 1e6:,.1f} MB of layer "
+        f"outputs per picture"
+    )
+    once = "run once through the frozen base before training" if MODELS[model].pretrained else "predicted"
+    print(
+        f"on this machine: {rate:,.0f} pictures a second ({precision}); 1,000 pictures {once} take {1000 / rate:,.1f} s"
+    )
+
+
+def _catalogue() -> str:
+    rows = [
+        [name, f"{one.size} px", f"{one.smallest} px", one.licence or "trained from scratch"]
+        for name, one in MODELS.items()
+    ]
+    return aligned([["model", "default size", "smallest", "licence of the ImageNet weights"], *rows])

@@ -1,0 +1,38 @@
+"""Labelled pictures side by side in one picture."""
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from tellapart.data.picture import Picture
+from tellapart.data.preprocessing import to_image
+
+CELL, GAP, TEXT = 112, 12, 16  # pixels
+
+
+def grid(pictures: Sequence[Picture], labels: Sequence[str], *, columns: int = 5) -> Image.Image:
+    """Draw uint8 (h, w, 1 or 3) pictures of any size in cells, each with its label under it."""
+    rows = -(-len(pictures) // columns)
+    columns = min(columns, len(pictures))
+    step = (CELL + GAP, CELL + TEXT + GAP)
+    canvas = Image.new("RGB", (columns * step[0] + GAP, rows * step[1] + GAP), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=TEXT - 4)
+    for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        left, top = GAP + number % columns * step[0], GAP + number // columns * step[1]
+        cell = _fitted(to_image(picture))
+        canvas.paste(cell, (left + (CELL - cell.width) // 2, top + (CELL - cell.height) // 2))
+        draw.text((left + CELL / 2, top + CELL + 2), _shortened(label, font), fill="black", font=font, anchor="ma")
+    return canvas
+
+
+def _fitted(image: Image.Image) -> Image.Image:
+    """As large as a cell allows; a small picture keeps its pixels visible."""
+    scale = CELL / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BILINEAR)
+
+
+def _shortened(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    while label and font.getlength(label) > CELL + GAP - 2:
+        label = label.rstrip("…")[:-1] + "…"
+    return label

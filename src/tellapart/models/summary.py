@@ -1,0 +1,72 @@
+"""What a network is made of and what it costs: layers, parameters, multiply-adds, memory, speed here."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from tellapart.data.reading import BATCH
+from tellapart.engine import Engine, chosen_precision
+from tellapart.models.graphs import to_graph
+
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+FLOAT32_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: output shape without the batch, parameters, and multiply-adds for one picture."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A network's layers and their sums. Memory in bytes: of the weights, and of one picture's layer outputs."""
+
+    layers: tuple[Layer, ...]
+    parameters: int
+    trainable: int
+    multiply_adds: int
+    weight_bytes: int
+    activation_bytes: int
+
+
+def summarise(network: keras.Model) -> Summary:
+    """Count what a network is made of; a model inside it is opened up."""
+    layers = tuple(_layers(network))
+    return Summary(
+        layers=layers,
+        parameters=network.count_params(),
+        trainable=sum(math.prod(weight.shape) for weight in network.trainable_weights),
+        multiply_adds=sum(layer.multiply_adds for layer in layers),
+        weight_bytes=FLOAT32_BYTES * network.count_params(),
+        activation_bytes=FLOAT32_BYTES * sum(math.prod(layer.shape) for layer in layers),
+    )
+
+
+def prediction_rate(network: keras.Model) -> tuple[float, str]:
+    """Pictures a second through the engine on this machine just now, and the precision that it takes here."""
+    return Engine(to_graph(network), batch=BATCH).rate(), chosen_precision("auto")
+
+
+def _layers(network: keras.Model) -> Iterator[Layer]:
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        elif not isinstance(layer, keras.layers.InputLayer):
+            shape = tuple(int(side) for side in layer.output.shape[1:])
+            yield Layer(layer.name, type(layer).__name__, shape, layer.count_params(), _multiply_adds(layer, shape))
+
+
+def _multiply_adds(layer: keras.layers.Layer, shape: tuple[int, ...]) -> int:
+    """Each output position takes one multiply-add per kernel entry; layers without a kernel count as free."""
+    positions = int(np.prod(shape[:-1], dtype=np.int64))
+    entries = sum(math.prod(weight.shape) for weight in layer.weights if weight.name in KERNELS)
+    return positions * entries
