@@ -21,9 +21,22 @@ def load_keras() -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    with _standard_error_held_back():
+    with _standard_error_held_back(), _hidden("sklearn"):
         require("tensorflow", extra="train")
         require("keras", extra="train")
+
+
+@contextmanager
+def _hidden(package: str) -> Iterator[None]:
+    """Keep a package from being imported: Keras takes 2 s for scikit-learn's, for wrappers that nothing here uses."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]  # what the import system reads as "not there"
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 @contextmanager

@@ -4,6 +4,9 @@ The precision is stated, never left to the plugin: bfloat16 where the CPU multip
 float32 (docs/decisions/0004). A batch is always full, so a picture's result does not depend on its neighbours.
 """
 
+import errno
+import os
+import shutil
 import sys
 import time
 from collections import deque
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 Precision = Literal["auto", "float32", "bfloat16"]
+LARGEST_XML = 10_000_000  # bytes: generous for the text of a graph
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 Graph = Any
 """An openvino.Model: the package has no types, so neither have these three."""
@@ -29,7 +33,10 @@ Vectors = NDArray[np.float32]
 
 
 class Engine:
-    """A compiled graph. Lives as long as its memory is needed; one thread at a time may run it."""
+    """A compiled graph. Lives as long as its memory is needed; several threads may run it at once.
+
+    Each run borrows requests of its own: OpenVINO's are not safe to share.
+    """
 
     def __init__(self, graph: Graph, *, batch: int, precision: Precision = "auto", streams: bool = True) -> None:
         """Compile for batches of `batch` pictures; `streams` favours throughput over a lone caller's wait."""
@@ -42,32 +49,46 @@ class Engine:
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             "PERFORMANCE_HINT": "THROUGHPUT" if streams else "LATENCY",
         }
-        compiled = core().compile_model(graph, "CPU", hints)
-        wanted = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self._requests = [compiled.create_infer_request() for _ in range(wanted)]
+        self._compiled = core().compile_model(graph, "CPU", hints)
+        self._at_once = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self._idle: deque[Request] = deque()
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Vectors]:
         """For each batch of up to `batch` pictures yield float32 (len(batch), width), in order.
 
         As many batches as the CPU likes are under way at once; no more are taken from `batches`.
         """
-        idle = deque(self._requests)
         waiting: deque[tuple[Request, int]] = deque()
-        for batch in batches:
-            if not idle:
-                request, count = waiting.popleft()
-                yield _finished(request, count)
-                idle.append(request)
-            request = idle.popleft()
-            request.start_async({0: self._filled(batch)})
-            waiting.append((request, len(batch)))
-        for request, count in waiting:
-            yield _finished(request, count)
+        try:
+            for batch in batches:
+                if len(waiting) == self._at_once:
+                    yield self._finished(*waiting.popleft())
+                request = self._borrowed()
+                request.start_async({0: self._filled(batch)})
+                waiting.append((request, len(batch)))
+            while waiting:
+                yield self._finished(*waiting.popleft())
+        finally:  # a caller who stops early leaves no request at work for the next
+            for request, _ in waiting:
+                request.wait()
+                self._idle.append(request)
 
-    def rate(self, batches: int = 12) -> float:
+    def _borrowed(self) -> Request:
+        try:
+            return self._idle.popleft()  # atomic, unlike a look and then a pop
+        except IndexError:
+            return self._compiled.create_infer_request()
+
+    def _finished(self, request: Request, count: int) -> Vectors:
+        request.wait()
+        result: Vectors = request.get_output_tensor(0).data[:count].astype(np.float32)  # a copy: the buffer is reused
+        self._idle.append(request)
+        return result
+
+    def rate(self, batches: int = 4) -> float:
         """Pictures a second on this machine just now, measured on noise; the first batches warm it up."""
         noise = np.random.default_rng(0).integers(0, 256, self._shape, dtype=np.uint8)
-        _exhaust(self.run([noise] * len(self._requests)))
+        _exhaust(self.run([noise] * self._at_once))
         started = time.perf_counter()
         _exhaust(self.run([noise] * batches))
         return batches * self.batch / (time.perf_counter() - started)
@@ -75,15 +96,10 @@ class Engine:
     def _filled(self, batch: Batch) -> Batch:
         if len(batch) == self.batch:
             return np.ascontiguousarray(batch)
-        full = np.zeros((self.batch, *batch.shape[1:]), dtype=batch.dtype)
-        full[: len(batch)] = batch
+        full = np.zeros(self._shape, dtype=batch.dtype)
+        if len(batch):
+            full[: len(batch)] = batch
         return full
-
-
-def _finished(request: Request, count: int) -> Vectors:
-    request.wait()
-    result: Vectors = request.get_output_tensor(0).data[:count].astype(np.float32)  # a copy: the buffer is reused
-    return result
 
 
 def _exhaust(results: Iterator[Vectors]) -> None:
@@ -112,7 +128,13 @@ def read_graph(path: Path) -> Graph:
 
 
 def write_graph(graph: Graph, path: Path) -> None:
-    """Write `model.xml` and `model.bin`, weights as they are (float32)."""
+    """Write `model.xml` and `model.bin`, weights as they are (float32). Raises OSError when the disk is full."""
     import openvino
 
-    openvino.save_model(graph, path, compress_to_fp16=False)
+    try:
+        openvino.save_model(graph, path, compress_to_fp16=False)
+    except RuntimeError as error:  # it says "iostream error" of a full disk, and may have removed what filled it
+        weights = sum(node.get_byte_size() for node in graph.get_ops() if node.get_type_name() == "Constant")
+        if shutil.disk_usage(path.parent).free < weights + LARGEST_XML:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise

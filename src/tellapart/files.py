@@ -36,34 +36,35 @@ def explained(destination: Path) -> Iterator[None]:
     """Turn the disk's refusals while writing `destination` into a sentence (StorageError)."""
     try:
         yield
-    except OSError as error:
-        if error.errno in REFUSALS:
-            raise StorageError(_refusal(destination, error.errno)) from error
-        raise
-    except RuntimeError as error:  # OpenVINO reports a failed write so, without an errno
-        if _free_bytes(destination) < FULL_BYTES:
-            raise StorageError(_refusal(destination, errno.ENOSPC)) from error
-        raise
+    except (OSError, RuntimeError) as error:
+        code = getattr(error, "errno", None)  # HDF5, for one, may report a failed write without one
+        if code is None and _free_bytes(destination) < FULL_BYTES:
+            code = errno.ENOSPC
+        if code not in REFUSALS:
+            raise
+        raise StorageError(_refusal(destination, code)) from error
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
     """Write a file so that a kill leaves the old content or the new. Raises StorageError."""
-    data = content.encode() if isinstance(content, str) else content
+    # A file's name may be no UTF-8; Python then holds its odd bytes as surrogates, and they are written as they were.
+    data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=PARTIAL, dir=path.parent)
-        partial = Path(name)
-        try:
+    partial = Path(name)
+    try:
+        with explained(path):  # while the partial file still fills the disk, if it does
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
             partial.chmod(0o644)
             partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+            _sync_folder(path.parent)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -75,17 +76,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
-        try:
+    try:
+        with explained(path):  # while the partial folder still fills the disk, if it does
             yield partial
             for file in partial.rglob("*"):
                 _sync(file)
             partial.chmod(0o755)
             _sync_folder(partial)
             _rename_folder(partial, path)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        _sync_folder(path.parent)
+            _sync_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def remove_folder(path: Path) -> None:
@@ -104,14 +106,16 @@ def remove_partials(folder: Path) -> None:
             leftover.unlink()
 
 
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.ENOTDIR)
+REFUSALS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG,
+    errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG,
+)  # fmt: skip
 FULL_BYTES = 1_000_000  # with less free than this, a failed write was the disk's doing
 
 
 def _refusal(destination: Path, code: int) -> str:
     if code in (errno.ENOSPC, errno.EDQUOT):
-        free = _free_bytes(destination) / 1e6
-        return f"the disk is full: {free:.0f} MB free for {destination}. Free some space, then run the command again"
+        return f"the disk is full: no room for {destination}. Free some space, then run the command again"
     return f"cannot write {destination}: {os.strerror(code)}. Choose a folder that you may write to"
 
 

@@ -68,7 +68,7 @@ def _lines(label: str, total: int, unit: str) -> Advance:
         done += count
         latest = note or latest
         now = time.monotonic()
-        if now - last >= LINE_EVERY_S:
+        if done and now - last >= LINE_EVERY_S:
             last = now
             rate = done / (now - started)
             left = (total - done) / rate

@@ -1,20 +1,23 @@
 """Recipe: everything that decides a run, and nothing else. Stored as TOML."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from tellapart.data.preprocessing import Fit
 from tellapart.engine import Precision
-from tellapart.errors import RecipeError
+from tellapart.errors import RecipeError, nearest
 from tellapart.files import atomic_write
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "nadam", "adagrad", "adadelta", "adamax", "ftrl", "lion"]
 Loss = Literal["categorical", "binary"]
+Schedule = Literal["constant", "cosine"]
 Monitor = Literal["val_loss", "val_accuracy"]
 
 
@@ -28,7 +31,7 @@ class Recipe:
     """Pre-trained weights: imagenet, a file, or none to train the whole network from scratch."""
     size: int | None = None
     """Height and width of a picture in pixels."""
-    fit: Fit = "stretch"
+    fit: Fit = "crop"
     """How a picture of another shape is made square."""
     inner: int | None = None
     """Units of a Dense layer between the features and the logits; 0 leaves it out."""
@@ -41,7 +44,9 @@ class Recipe:
     optimizer: Optimizer | None = None
     """Keras's optimizer of that name."""
     learning_rate: float | None = None
-    """Its step size."""
+    """Its step size at the start."""
+    schedule: Schedule | None = None
+    """How the step size goes on: constant, or from epoch to epoch down half a cosine towards 0."""
     batch_size: int | None = None
     """Pictures per step."""
     epochs: int | None = None
@@ -52,8 +57,8 @@ class Recipe:
     """What counts as an improvement."""
     monitor: Monitor = "val_loss"
     """What chooses the best epoch."""
-    validation: float = 0.15
-    """Share held out for choosing, where the data set has no validation split of its own."""
+    validation: float | None = None
+    """Share held out for choosing, where the data set has no validation split; 0.15, but at most 5,000 pictures."""
     test: float = 0.15
     """Share held out for judging, where the data set has no test split of its own."""
     split_seed: int = 0
@@ -63,15 +68,19 @@ class Recipe:
     precision: Precision = "auto"
     """Of the frozen base and of predictions: auto takes bfloat16 where the CPU has it in hardware."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
-
     def __post_init__(self) -> None:
         """Refuse what no run can do. Raises RecipeError."""
+        for name, kind in _kinds().items():
+            try:
+                kind.validate_python(getattr(self, name))
+            except ValidationError as error:
+                reason = error.errors()[0]["msg"]
+                raise RecipeError(f"{name} is {getattr(self, name)!r}: {reason}") from error
         for field, low, high in RANGES:
             value = getattr(self, field)
             if value is not None and not low <= value <= high:
                 raise RecipeError(f"{field} is {value}; expected {low} to {high}")
-        if self.validation + self.test >= 1:
+        if (self.validation or 0) + self.test >= 1:
             raise RecipeError(
                 f"validation {self.validation} and test {self.test} leave nothing to train on: together less than 1"
             )
@@ -88,19 +97,24 @@ class Recipe:
     def read(path: Path) -> "Recipe":
         """Read it back. Raises RecipeError that names the field."""
         try:
-            return Recipe.of(tomllib.loads(path.read_text()))
+            return Recipe.of(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path} is not a recipe: {error}") from error
 
     @staticmethod
     def of(fields: dict[str, Any]) -> "Recipe":
         """Make one from its fields as TOML or JSON holds them. Raises RecipeError that names the wrong one."""
-        try:
-            return TypeAdapter(Recipe).validate_python(fields)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise RecipeError(f"recipe field {where!r} is {first['input']!r}: {first['msg']}") from error
+        for name in fields:
+            if name not in _kinds():
+                raise RecipeError(f"a recipe has no field {name!r}: {nearest(name, _kinds())}")
+        return Recipe(**fields)
+
+
+@cache
+def _kinds() -> Mapping[str, TypeAdapter[Any]]:
+    """For each field what it may hold; strict, so that "10", 10.0 and true are no whole numbers."""
+    strict = ConfigDict(strict=True)
+    return {name: TypeAdapter(kind, config=strict) for name, kind in get_type_hints(Recipe).items()}
 
 
 RANGES = (

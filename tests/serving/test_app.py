@@ -228,7 +228,7 @@ def test_health_and_model(client: httpx.Client) -> None:
     assert client.get("/health").json() == {"status": "ok"}
     model = client.get("/model").json()
     assert model["classes"] == ["red", "<b>green</b>", "blue"]
-    assert model["preprocessing"] == {"height": 24, "width": 32, "channels": 3, "fit": "stretch"}
+    assert model["preprocessing"] == {"height": 24, "width": 32, "channels": 3, "fit": "crop"}
     assert model["metrics"]["test"]["n"] == 372
     assert (model["name"], model["max_body_bytes"]) == ("colours", MAX_BODY_BYTES)
 

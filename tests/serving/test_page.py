@@ -30,7 +30,8 @@ def page(service: SimpleNamespace, browser: Browser) -> Iterator[Page]:
     """Open the page; at the end, nothing may have gone wrong in its own code."""
     mistakes: list[str] = []
     page = browser.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
+    expect.set_options(timeout=30_000)  # ms; a machine that is busy with other work is no failure
     page.on("pageerror", lambda error: mistakes.append(str(error)))
     page.on("console", lambda line: mistakes.append(line.text) if "Content Security" in line.text else None)
     page.goto(service.address)

@@ -143,7 +143,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(
             f"{folder} is not a bundle: it has no {MANIFEST}. A run's is in its bundle/ folder"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} cannot be read: {error}. Copy the bundle again, as a whole") from error
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         found = fields.get("format") if isinstance(fields, dict) else type(fields).__name__

@@ -32,20 +32,17 @@ def evaluate(
     part = unseen(_relabelled(dataset, bundle.classes), split, bundle.seen)
     recipe_precision: Precision = bundle.facts.recipe.get("precision", "auto")
     engine = Engine(bundle.graph, batch=BATCH, precision=precision or recipe_precision)
-    return judged(engine, bundle.preprocessing, part, bundle.classes, label=f"judging on {split}")[0]
-
-
-def judged(
-    engine: Engine, preprocessing: Preprocessing, split: Split, classes: tuple[str, ...], *, label: str
-) -> tuple[Evaluation, tuple[Skipped, ...]]:
-    """Run the classifier over a split and judge its answers. Also returns the unreadable pictures."""
-    answers = probabilities(engine, preprocessing, split.pictures, label=label)
+    answers = probabilities(engine, bundle.preprocessing, part.pictures, label=f"judging on {split}")
     for skipped in answers.skipped:
         say(f"skipped {skipped.path}: {skipped.reason}")
+    return judged(answers, part, bundle.classes, label=split)
+
+
+def judged(answers: Readable, split: Split, classes: tuple[str, ...], *, label: str) -> Evaluation:
+    """Judge the probabilities, float32 (len(kept), classes), of those pictures of a split that could be read."""
     if not answers.kept:
-        raise DatasetError(f"{label}: none of {len(split)} pictures can be read")
-    labels = split.labels[list(answers.kept)]
-    return judge(labels, answers.values, classes), answers.skipped
+        raise DatasetError(f"none of the {len(split)} pictures of {label} can be read: check the files")
+    return judge(split.labels[list(answers.kept)], answers.values, classes)
 
 
 def probabilities(engine: Engine, preprocessing: Preprocessing, pictures: Pictures, *, label: str) -> Readable:
@@ -68,15 +65,15 @@ def probabilities(engine: Engine, preprocessing: Preprocessing, pictures: Pictur
 def unseen(dataset: Dataset, name: str, seen: Mapping[str, str]) -> Split:
     """The split of that name, its owner's or as training drew it; for test, without what training saw."""
     own = dataset.splits.get(name)
-    source = own or dataset.splits.get("all") or dataset.splits.get("train")
+    source = own if own is not None else dataset.splits.get("all", dataset.splits.get("train"))
     if source is None or name not in NAMES:
         raise DatasetError(f"{dataset.name} has no {name} split; it has {', '.join(dataset.splits)}")
     homes = [seen.get(digest[:HASH_DIGITS]) for digest in source.pictures.digests]
     if name == "test":
         kept = [i for i, home in enumerate(homes) if home is None]
     else:
-        kept = [i for i, home in enumerate(homes) if own or home == name]
-    if own and len(kept) < len(own):
+        kept = [i for i, home in enumerate(homes) if own is not None or home == name]
+    if own is not None and len(kept) < len(own):
         say(f"left out {len(own) - len(kept)} pictures of {name} that training saw")
     if not kept:
         raise DatasetError(

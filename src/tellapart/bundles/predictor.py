@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain, islice, tee
 from pathlib import Path
 from typing import Any
@@ -72,26 +71,25 @@ class Predictor:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         self.bundle.verify()
         self._precision: Precision = precision or self.bundle.facts.recipe.get("precision", "auto")
-        self._lock = threading.Lock()  # an engine has one owner at a time
+        self._compiling = threading.Lock()
+        self._engines: dict[int, Engine] = {}
 
     def predict(self, pictures: Iterable[str | Path], *, top: int = 3) -> Iterator[Prediction | Unreadable]:
-        """Answer for each file, in order, however many there are, in fixed memory."""
+        """Answer for each file with its `top` classes, at least one, in order; however many, in fixed memory."""
         paths, again = tee(map(str, pictures))
         first = list(islice(paths, BATCH))
-        engine = self._many if len(first) == BATCH else self._single
-        with self._lock:
-            answers = through(engine, ahead(self._fitted, chain(first, paths), depth=4 * BATCH))
-            for path, answer in zip(again, answers, strict=True):
-                if isinstance(answer, PictureError):
-                    yield Unreadable(path, str(answer))
-                else:
-                    yield self._prediction(path, answer, top)
+        engine = self._engine(BATCH if len(first) == BATCH else 1)
+        answers = through(engine, ahead(self._fitted, chain(first, paths), depth=4 * BATCH))
+        for path, answer in zip(again, answers, strict=True):
+            if isinstance(answer, PictureError):
+                yield Unreadable(path, str(answer))
+            else:
+                yield self._prediction(path, answer, top)
 
     def predict_one(self, content: bytes, *, path: str, top: int = 3) -> Prediction:
         """Answer for the bytes of one picture file. Raises PictureError."""
         picture = self.bundle.preprocessing(decode(content))
-        with self._lock:
-            (probabilities,) = self._single.run([picture[np.newaxis]])
+        (probabilities,) = self._engine(1).run([picture[np.newaxis]])
         return self._prediction(path, probabilities[0], top)
 
     def _fitted(self, path: str) -> Picture | PictureError:
@@ -101,13 +99,14 @@ class Predictor:
             return error
 
     def _prediction(self, path: str, probabilities: Probabilities, top: int) -> Prediction:
-        best = np.argsort(-probabilities, kind="stable")[:top]
+        best = np.argsort(-probabilities, kind="stable")[: max(top, 1)]
         return Prediction(path, tuple(Choice(self.bundle.classes[i], float(probabilities[i])) for i in best))
 
-    @cached_property
-    def _many(self) -> Engine:
-        return Engine(self.bundle.graph, batch=BATCH, precision=self._precision)
-
-    @cached_property
-    def _single(self) -> Engine:
-        return Engine(self.bundle.graph, batch=1, precision=self._precision, streams=False)
+    def _engine(self, batch: int) -> Engine:
+        """The graph compiled for this many pictures at once, when first needed; alone, a picture must not wait."""
+        with self._compiling:
+            if batch not in self._engines:
+                self._engines[batch] = Engine(
+                    self.bundle.graph, batch=batch, precision=self._precision, streams=batch > 1
+                )
+            return self._engines[batch]

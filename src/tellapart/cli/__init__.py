@@ -3,6 +3,7 @@
 `COMMANDS` lists them. `tellapart --help` is printed from that table alone, so that it takes no import.
 """
 
+import io
 import sys
 from collections.abc import Mapping
 
@@ -29,7 +30,15 @@ def main() -> None:
         return
     from tellapart.cli.running import run
 
+    _let_names_pass()
     sys.exit(run(sys.argv[1:]))
+
+
+def _let_names_pass() -> None:
+    """A file's name may be bytes that are no text: they are taken as they are, and printed as escapes of JSON."""
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
 
 
 def _overview() -> str:

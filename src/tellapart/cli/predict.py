@@ -5,6 +5,9 @@ import json as jsonlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
 from tellapart.data.listing import listed
@@ -12,7 +15,15 @@ from tellapart.data.listing import listed
 PARTLY = 1
 
 
-def predict(bundle: Path, /, *pictures: str, top: int = 3, json: bool = False, csv: bool = False) -> int:
+def _no_option(_: type, word: str) -> None:
+    if word.startswith("-") and word != "-":
+        raise ValueError(f"There is no option {word}; a file of that name is ./{word}")
+
+
+Word = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)]  # a lone - is a word too
+
+
+def predict(bundle: Path, /, *pictures: Word, top: int = 3, json: bool = False, csv: bool = False) -> int:
     """Name the category of pictures, in the order given.
 
     Parameters
@@ -40,7 +51,7 @@ def _write_json(answers: Answers) -> int:
     unread = 0
     for answer in answers:
         unread += isinstance(answer, Unreadable)
-        print(jsonlib.dumps(answer.as_json(), ensure_ascii=False), flush=True)
+        print(jsonlib.dumps(answer.as_json()), flush=True)
     return unread
 
 

@@ -1,5 +1,6 @@
 """Hand the words of a command to its function, and turn what goes wrong into one sentence and an exit status."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,13 +13,21 @@ from tellapart.version import __version__
 
 REFUSED, INTERRUPTED = 2, 130
 
-app = cyclopts.App(name="tellapart", version=__version__, help_format="plaintext", result_action="return_value")
+app = cyclopts.App(
+    name="tellapart",
+    version=__version__,
+    help_format="plaintext",
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `run` says what is kept
+)
 for _name, _sentence in COMMANDS.items():
     app.command(f"tellapart.cli.{_name}:{_name}", name=_name, help=_sentence)
 
 
 def run(words: Sequence[str]) -> int:
     """Run one command. Returns the exit status: 0 done, 1 partly, 2 refused, 130 interrupted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a file's name is printed as it is, be it text or not
     try:
         status = app(words, exit_on_error=False, print_error=True)
     except cyclopts.CycloptsError:

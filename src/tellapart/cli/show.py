@@ -40,6 +40,8 @@ def show(source: str, /, *, count: int = 10, picture: int | None = None, save: P
         print(f"label: {dataset.classes[split.labels[picture]]}")
         _show_one(split.pictures.read(picture), save)
         return
+    if count < 1:
+        raise DatasetError(f"count is {count}; expected 1 or more")
     some = range(min(count, len(split)))
     labels = [dataset.classes[split.labels[i]] for i in some]
     for i, label in zip(some, labels, strict=True):

@@ -2,6 +2,7 @@
 
 from tellapart.backend import load_keras
 from tellapart.cli.tables import aligned
+from tellapart.errors import RecipeError
 from tellapart.models.catalogue import MODELS, settled
 from tellapart.recipe import Recipe
 
@@ -26,11 +27,17 @@ def summary(
         print(_catalogue())
         return
     recipe = settled(Recipe(model=model, size=size), own_size=None)
+    pretrained = MODELS[model].pretrained
+    channels = (3 if pretrained else 1) if channels is None else channels
+    if channels not in ((3,) if pretrained else (1, 3)):
+        raise RecipeError(f"channels is {channels}; {model} takes {'3' if pretrained else '1 or 3'}")
+    if classes < 2:
+        raise RecipeError(f"classes is {classes}; expected 2 or more")
     load_keras()
     from tellapart.models.networks import scratch_network, whole
     from tellapart.models.summary import prediction_rate, summarise
 
-    network = scratch_network(recipe, channels or (3 if MODELS[model].pretrained else 1), classes)
+    network = scratch_network(recipe, channels, classes)
     found = summarise(network)
     rows = [
         [one.name, one.kind, " x ".join(map(str, one.shape)), f"{one.parameters:,}", f"{one.multiply_adds:,}"]
@@ -43,7 +50,7 @@ def summary(
         f"{found.multiply_adds / 1e6:,.1f} million multiply-adds and {found.activation_bytes / 1e6:,.1f} MB of layer "
         f"outputs per picture"
     )
-    once = "run once through the frozen base before training" if MODELS[model].pretrained else "predicted"
+    once = "run once through the frozen base before training" if pretrained else "predicted"
     print(
         f"on this machine: {rate:,.0f} pictures a second ({precision}); 1,000 pictures {once} take {1000 / rate:,.1f} s"
     )

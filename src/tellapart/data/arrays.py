@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tellapart.data.dataset import ArrayPictures, Split
 from tellapart.errors import DatasetError
 
 UNSIGNED_BYTE = 0x08  # IDX type code. Source: the format's description on the MNIST page by Y. LeCun
+IDX_DIMENSIONS = range(1, 5)  # labels have 1, grey pictures 3, colour pictures 4
+LARGEST_LABEL = np.iinfo(np.int32).max
 PARTS = {"train": "train", "test": "t10k"}
 
 
@@ -28,10 +31,11 @@ def array_split(pictures: NDArray[Any], labels: NDArray[Any]) -> Split:
             f"(n, height, width, 1 or 3), values from 0 to 255"
         )
     labels = labels.reshape(-1)
-    if len(labels) != len(pictures) or labels.dtype.kind not in "iu" or (labels < 0).any():
+    whole = labels.dtype.kind in "iu" and not ((labels < 0) | (labels > LARGEST_LABEL)).any()
+    if len(labels) != len(pictures) or not whole:
         raise DatasetError(
             f"{len(pictures)} pictures have {len(labels)} labels of type {labels.dtype}; "
-            f"expected one whole number from 0 up for each"
+            f"expected for each the number of its class, from 0 up"
         )
     shape = str(pictures.shape[1:]).encode()
     digests = tuple(hashlib.sha256(shape + picture.tobytes()).hexdigest() for picture in pictures)
@@ -42,11 +46,11 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, plain or gzipped: uint8 of the shape it names. Raises DatasetError."""
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path} cannot be read: {error}. Fetch it again") from error
     zeros, kind, dimensions = struct.unpack(">HBB", content[:4]) if len(content) >= 4 else (1, 0, 0)
     header = 4 + 4 * dimensions
-    if zeros != 0 or kind != UNSIGNED_BYTE or len(content) < header:
+    if zeros != 0 or kind != UNSIGNED_BYTE or dimensions not in IDX_DIMENSIONS or len(content) < header:
         raise DatasetError(f"{path} is not an IDX file of unsigned bytes: it begins {content[:4].hex()!r}")
     shape = struct.unpack(f">{dimensions}I", content[4:header])
     if len(content) - header != np.prod(shape, dtype=object):
@@ -95,12 +99,21 @@ def read_npz(path: Path) -> Mapping[str, Split]:
 def npz_classes(path: Path) -> tuple[str, ...] | None:
     """The class names in an `.npz` file's `classes`, when it has them."""
     arrays = _npz_arrays(path, only="classes")
-    return tuple(str(name) for name in arrays["classes"]) if "classes" in arrays else None
+    return tuple(str(name) for name in arrays["classes"].reshape(-1)) if "classes" in arrays else None
 
 
 def _npz_arrays(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if only in (None, name)}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with path.open("rb") as stream:  # opened here, since NumPy leaves the file of a damaged archive open
+            archive = np.load(stream, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DatasetError(f"{path} is one array (npy), not several (npz): store the labels with the pictures")
+            arrays = {name: archive[name] for name in archive.files if only in (None, name)}
+    except UNREADABLE as error:
         raise DatasetError(f"{path} cannot be read as npz: {error}") from error
+    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+
+
+# What a damaged or hostile file makes NumPy and zipfile raise: RuntimeError for encryption and unknown
+# compression, MemoryError for a header that claims a shape beyond all memory.
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)

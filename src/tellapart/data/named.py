@@ -21,6 +21,7 @@ DIGITS = tuple(str(digit) for digit in range(10))
 CLOTHES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
+DEBIAN = Path("/usr/share/datasets")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -61,14 +62,16 @@ def _downloadable(name: str) -> Mapping[str, Split]:
 
 def _folders(name: str) -> list[Path]:
     mine = os.environ.get("TELLAPART_DATA")
-    debian = Path("/usr/share/datasets") / name
-    return [*([Path(mine) / name] if mine else []), debian]
+    return [*([Path(mine) / name] if mine else []), DEBIAN / name, _keras_cache() / name]
 
 
 def _npz_files(name: str) -> list[Path]:
     mine = os.environ.get("TELLAPART_DATA")
-    keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    return [*([Path(mine) / f"{name}.npz"] if mine else []), keras_home / "datasets" / f"{name}.npz"]
+    return [*([Path(mine) / f"{name}.npz"] if mine else []), _keras_cache() / f"{name}.npz"]
+
+
+def _keras_cache() -> Path:
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets"
 
 
 def _downloaded(name: str, looked: list[str]) -> Mapping[str, Split]:

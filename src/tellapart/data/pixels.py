@@ -2,15 +2,16 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from tellapart.data.dataset import ArrayPictures, Pictures, Readable, Skipped
-from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.data.reading import fitted
-from tellapart.errors import PictureError
+from tellapart.errors import PictureError, StorageError
 from tellapart.files import atomic_folder
 from tellapart.progress import progress
 
@@ -25,7 +26,11 @@ def pixels_of(pictures: Pictures, preprocessing: Preprocessing, *, cache: Path, 
         return Readable(pictures.array, tuple(range(len(pictures))), ())
     folder = cache / "pixels" / _key(pictures, preprocessing)
     if not folder.exists():
-        _decode_all(pictures, preprocessing, folder, label)
+        try:
+            _decode_all(pictures, preprocessing, folder, label)
+        except StorageError:
+            if not folder.exists():  # else another run has decoded the same pictures meanwhile
+                raise
     reasons: dict[int, str] = {int(i): why for i, why in json.loads((folder / "unreadable.json").read_text())}
     kept = tuple(i for i in range(len(pictures)) if i not in reasons)
     array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
@@ -37,21 +42,22 @@ def _decode_all(pictures: Pictures, preprocessing: Preprocessing, folder: Path, 
     shape = (len(pictures), preprocessing.height, preprocessing.width, preprocessing.channels)
     unreadable: list[tuple[int, str]] = []
     with atomic_folder(folder) as partial, progress(label, len(pictures), "pictures") as advance:
-        array = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
-        row = 0
-        for index, picture in enumerate(fitted(pictures, preprocessing, range(len(pictures)))):
-            advance(1)
-            if isinstance(picture, PictureError):
-                unreadable.append((index, str(picture)))
-            else:
-                array[row] = picture
-                row += 1
-        array.flush()
+        # Written as a stream, since a full disk kills a process that writes through a memory map.
+        with (partial / "pixels.npy").open("wb") as stream:
+            np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            end = stream.tell() + math.prod(shape)
+            for index, picture in enumerate(fitted(pictures, preprocessing, range(len(pictures)))):
+                advance(1)
+                if isinstance(picture, PictureError):
+                    unreadable.append((index, str(picture)))
+                else:
+                    stream.write(picture.tobytes())
+            stream.truncate(end)
         (partial / "unreadable.json").write_text(json.dumps(unreadable))
 
 
 def _key(pictures: Pictures, preprocessing: Preprocessing) -> str:
-    digest = hashlib.sha256(json.dumps(asdict(preprocessing), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([DECODER, asdict(preprocessing)], sort_keys=True).encode())
     for picture in pictures.digests:
         digest.update(picture.encode())
     return digest.hexdigest()

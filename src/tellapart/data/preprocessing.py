@@ -14,6 +14,7 @@ from tellapart.data.picture import Picture
 from tellapart.errors import PictureError
 
 Fit = Literal["stretch", "crop", "pad"]
+DECODER = 2  # counted up whenever decoding or geometry gives other pixels than before: caches are kept under it
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Preprocessing:
     height: int
     width: int
     channels: int
-    fit: Fit = "stretch"
+    fit: Fit = "crop"
 
     def __call__(self, picture: Picture) -> Picture:
         """Turn uint8 (h, w, 1 or 3) into uint8 (height, width, channels). Raises PictureError when empty."""
@@ -58,8 +59,8 @@ Box = tuple[float, float, float, float]
 
 
 def _resized(image: Image.Image, width: int, height: int, box: Box | None) -> Image.Image:
-    # Pillow's bilinear filter widens with the reduction: it antialiases, which Keras's Resizing does not.
-    return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    # Pillow's bicubic filter widens with the reduction: it antialiases, which Keras's Resizing does not.
+    return image.resize((width, height), Image.Resampling.BICUBIC, box=box)
 
 
 def _middle(image: Image.Image, aspect: float) -> Box:

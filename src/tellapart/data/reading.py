@@ -17,6 +17,7 @@ from tellapart.errors import PictureError
 
 BATCH = 8  # pictures the engine takes at once; measured: more are no faster on 2 cores, and take more memory
 Vector = NDArray[np.float32]
+ERRORS_HELD = 8  # for each picture of a batch; beyond, the batch is run though it is not full
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -51,31 +52,33 @@ def fitted(pictures: Pictures, preprocessing: Preprocessing, order: Sequence[int
 
 def through(engine: Engine, pictures: Iterable[Picture | PictureError]) -> Iterator[Vector | PictureError]:
     """Run pictures of one size through an engine: for each its float32 (width,), or the error in its place."""
-    waiting: deque[PictureError | None] = deque()
+    waiting: deque[list[PictureError | None]] = deque()
 
-    def readable() -> Iterator[Picture]:
-        for picture in pictures:
-            waiting.append(picture if isinstance(picture, PictureError) else None)
-            if not isinstance(picture, PictureError):
-                yield picture
+    def batches() -> Iterator[Picture]:
+        for group in _groups(pictures, engine.batch):
+            readable = [one for one in group if not isinstance(one, PictureError)]
+            # Made anew: an error that was raised keeps its file's bytes alive for as long as it waits.
+            waiting.append([PictureError(*one.args) if isinstance(one, PictureError) else None for one in group])
+            yield np.stack(readable) if readable else np.empty(0, np.uint8)
 
-    for batch in engine.run(_stacked(readable(), engine.batch)):
-        for vector in batch:
-            while (error := waiting.popleft()) is not None:
-                yield error
-            yield vector
-    yield from (error for error in waiting if error is not None)
+    for vectors in engine.run(batches()):
+        rows = iter(vectors)
+        for error in waiting.popleft():
+            yield next(rows) if error is None else error
 
 
-def _stacked(pictures: Iterable[Picture], size: int) -> Iterator[Picture]:
-    held: list[Picture] = []
+def _groups(pictures: Iterable[Picture | PictureError], size: int) -> Iterator[list[Picture | PictureError]]:
+    """Give up to `size` pictures at a time with the errors between them, or fewer so that no error waits for long."""
+    held: list[Picture | PictureError] = []
+    readable = 0
     for picture in pictures:
         held.append(picture)
-        if len(held) == size:
-            yield np.stack(held)
-            held = []
+        readable += not isinstance(picture, PictureError)
+        if readable == size or len(held) == ERRORS_HELD * size:
+            yield held
+            held, readable = [], 0
     if held:
-        yield np.stack(held)
+        yield held
 
 
 def decoding_threads() -> int:

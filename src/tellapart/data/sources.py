@@ -10,7 +10,7 @@ import numpy as np
 
 from tellapart.data.arrays import npz_classes, read_idx_folder, read_npz
 from tellapart.data.dataset import Dataset, FilePictures, Skipped, Split, read_bytes
-from tellapart.data.listing import hidden, pictures_under
+from tellapart.data.listing import pictures_under, visible
 from tellapart.data.named import NAMED, open_named
 from tellapart.data.picture import SUFFIXES
 from tellapart.errors import DatasetError, PictureError, nearest
@@ -21,6 +21,7 @@ SPLIT_FOLDERS = {
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
+MOST_CLASSES = 100_000  # labels beyond are numbers of something else
 HASHING_THREADS = 8  # hashing waits for the disk more than for the CPU
 
 
@@ -32,9 +33,9 @@ def open_source(source: str) -> Dataset:
     path = Path(source)
     if path.is_dir():
         if any(path.glob("train-images-idx3-ubyte*")):
-            return _of_arrays(path.name, read_idx_folder(path), None)
+            return _of_arrays(path.resolve().name, read_idx_folder(path), None)
         return _read_folder(path)
-    if path.is_file() and path.suffix == ".npz":
+    if path.is_file() and path.suffix.lower() == ".npz":
         return _of_arrays(path.stem, read_npz(path), npz_classes(path))
     if source in NAMED:
         return open_named(source)
@@ -47,17 +48,18 @@ def open_source(source: str) -> Dataset:
 
 def _of_arrays(name: str, splits: Mapping[str, Split], classes: tuple[str, ...] | None) -> Dataset:
     count = 1 + max(int(split.labels.max(initial=0)) for split in splits.values())
+    if classes is None and count > MOST_CLASSES:
+        raise DatasetError(f"{name} has labels up to {count - 1:,}; expected classes numbered from 0 up, without gaps")
     classes = classes or tuple(str(label) for label in range(count))
     if len(classes) < max(count, 2):
         raise DatasetError(f"{name} has {len(classes)} class names for labels up to {count - 1}; expected at least 2")
+    if len(set(classes)) < len(classes):
+        raise DatasetError(f"{name} has class names that are not distinct: {', '.join(classes)}. Name each once")
     return Dataset(name=name, classes=classes, splits=splits)
 
 
 def _read_folder(root: Path) -> Dataset:
-    named = {SPLIT_FOLDERS[f.name.lower()]: f for f in _folders(root) if f.name.lower() in SPLIT_FOLDERS}
-    parts: dict[str, Path] = {split: named[split] for split in ("train", "validation", "test") if split in named}
-    if "train" not in parts and len(parts) < len(_folders(root)):
-        parts = {"all": root}  # a class may well be called "test"
+    parts = _parts(root)
     if not parts:
         raise DatasetError(_nothing_in(root))
     classes = _classes(root, parts)
@@ -72,14 +74,34 @@ def _read_folder(root: Path) -> Dataset:
     return Dataset(root.resolve().name, classes, splits, tuple(skipped))
 
 
+def _parts(root: Path) -> dict[str, Path]:
+    """Find the folder of each split; all of `root` where it has none, since a class may be called test or train."""
+    folders = _folders(root)
+    named = [(SPLIT_FOLDERS[f.name.lower()], f) for f in folders if f.name.lower() in SPLIT_FOLDERS]
+    parts = dict(named)
+    divided = "train" in parts and any(_folders(parts["train"]))
+    if len(named) < len(folders) and not divided:
+        return {"all": root}
+    if len(parts) < len(named):
+        raise DatasetError(
+            f"{root} has {', '.join(f.name for _, f in named)}, of which some mean the same split; expected one "
+            f"folder each for train, validation and test"
+        )
+    return {split: parts[split] for split in ("train", "validation", "test") if split in parts}
+
+
 def _folders(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.iterdir() if f.is_dir() and not hidden(f.name))
+    return [Path(entry.path) for entry in visible(str(folder)) if entry.is_dir()]
 
 
 def _classes(root: Path, parts: Mapping[str, Path]) -> tuple[str, ...]:
     classes = sorted({folder.name for part in parts.values() for folder in _folders(part)})
     if not classes:
         raise DatasetError(_nothing_in(root))
+    if odd := [name for name in classes if not name.isprintable()]:
+        raise DatasetError(
+            f"class folder {odd[0]!r} of {root} has a name that cannot be printed (not UTF-8?): rename the folder"
+        )
     if len(classes) == 1:
         raise DatasetError(
             f"{root} has one class folder, {classes[0]!r}: telling apart needs at least two. Give each class a "

@@ -17,18 +17,23 @@ from tellapart.data.dataset import Dataset, Split
 from tellapart.errors import DatasetError
 
 NAMES = ("train", "validation", "test")
+HELD_OUT = 0.15  # for validation, where the person says nothing
+HELD_OUT_AT_MOST = 5_000  # pictures: an accuracy is then known to within one point; more would only cost training
 
 
-def complete(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
+def complete(dataset: Dataset, *, validation: float | None, test: float, seed: int) -> Dataset:
     """Give a data set the splits it lacks; those its owner made stay as they are.
 
-    `validation` and `test` are fractions in [0, 1) of what is divided; a split whose fraction is 0 is not made.
+    `validation` and `test` are fractions in [0, 1) of what is divided (`validation` None: 0.15, but at most
+    5,000 pictures); a split whose fraction is 0 is not made.
     Raises DatasetError.
     """
     source = "all" if "all" in dataset.splits else "train"
     if source not in dataset.splits:
         raise DatasetError(f"{dataset.name} has only {', '.join(dataset.splits)}: add a train folder")
-    wanted = {"validation": validation, "test": test}
+    count = len(dataset.splits[source])
+    share = min(HELD_OUT, HELD_OUT_AT_MOST / max(count, 1)) if validation is None else validation
+    wanted = {"validation": share, "test": test}
     missing = {name: part for name, part in wanted.items() if part > 0 and name not in dataset.splits}
     kept = {name: split for name, split in dataset.splits.items() if name != source}
     splits = _draw(dataset.splits[source], missing, seed) | kept
@@ -37,11 +42,13 @@ def complete(dataset: Dataset, *, validation: float, test: float, seed: int) -> 
 
 def _draw(split: Split, fractions: Mapping[str, float], seed: int) -> dict[str, Split]:
     digests = np.array(split.pictures.digests)
-    distinct, first, copy_of = np.unique(digests, return_index=True, return_inverse=True)
+    distinct, copy_of = np.unique(digests, return_inverse=True)
+    counted_as = np.full(len(distinct), np.iinfo(np.int32).max)
+    np.minimum.at(counted_as, copy_of, split.labels)  # copies under two labels: the lower one, in any order of files
     position = np.array([_position(digest, seed) for digest in distinct.tolist()])
     homes = np.full(len(distinct), "train", dtype="<U10")
     for label in np.unique(split.labels):
-        mine = np.flatnonzero(split.labels[first] == label)
+        mine = np.flatnonzero(counted_as == label)
         _cut(homes, mine[np.argsort(position[mine])], fractions)
     return {name: split.take(np.flatnonzero(homes[copy_of] == name).tolist()) for name in ("train", *fractions)}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from tellapart.errors import RecipeError, nearest
-from tellapart.recipe import Optimizer, Recipe
+from tellapart.recipe import Optimizer, Recipe, Schedule
 
 T = TypeVar("T")
 Scaling = Literal["unit", "tf", "torch", "caffe", "inside"]
@@ -25,7 +25,7 @@ class Model:
     """Of the pre-trained weights."""
     dropout: float = 0.0
     optimizer: Optimizer = "adam"
-    learning_rate: float = 1e-3
+    schedule: Schedule = "constant"
     batch_size: int = 32
     epochs: int = 30
     inner: int = 0
@@ -49,8 +49,8 @@ def _base(keras_class: str, size: int, smallest: int, scaling: Scaling, licence:
 
 MODELS: Mapping[str, Model] = {
     "mlp": Model(None, 28, 4, "unit", dropout=0.2, batch_size=128, epochs=30),
-    "cnn": Model(None, 64, 8, "unit", dropout=0.3, batch_size=64, epochs=20),
-    "lenet5": Model(None, 28, 16, "unit", batch_size=64, epochs=20),
+    "cnn": Model(None, 64, 8, "unit", dropout=0.4, schedule="cosine", batch_size=64, epochs=15),
+    "lenet5": Model(None, 28, 16, "unit", schedule="cosine", batch_size=32, epochs=15),
     "xception": _base("Xception", 299, 71, "tf", MIT),
     "vgg16": _base("VGG16", 224, 32, "caffe", CC_BY),
     "vgg19": _base("VGG19", 224, 32, "caffe", CC_BY),
@@ -114,14 +114,16 @@ def settled(recipe: Recipe, *, own_size: int | None) -> Recipe:
         raise RecipeError(
             f"there are no pre-trained weights for {recipe.model}: leave --weights out, or train xception"
         )
+    optimizer = recipe.optimizer or model.optimizer
     return replace(
         recipe,
         size=size,
         weights=recipe.weights or ("imagenet" if model.pretrained else "none"),
         inner=_or(recipe.inner, model.inner),
         dropout=_or(recipe.dropout, model.dropout),
-        optimizer=recipe.optimizer or model.optimizer,
-        learning_rate=_or(recipe.learning_rate, model.learning_rate),
+        optimizer=optimizer,
+        learning_rate=_or(recipe.learning_rate, 1e-2 if optimizer == "sgd" else 1e-3),  # as Keras has it
+        schedule=recipe.schedule or model.schedule,
         batch_size=_or(recipe.batch_size, model.batch_size),
         epochs=_or(recipe.epochs, model.epochs),
     )

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from tellapart.data.dataset import Pictures, Readable, Skipped
-from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.data.reading import BATCH, fitted, through
 from tellapart.engine import Engine, Precision, chosen_precision
 from tellapart.errors import PictureError
@@ -39,6 +39,11 @@ class FrozenBase:
         """The base compiled for this machine, when first needed."""
         return Engine(to_graph(self.network), batch=BATCH, precision=self.precision)
 
+    @cached_property
+    def rate(self) -> float:
+        """Pictures a second on this machine, measured once on noise."""
+        return self.engine.rate()
+
     @property
     def width(self) -> int:
         """How many features a picture has."""
@@ -49,6 +54,7 @@ class FrozenBase:
         """SHA-256 over everything that decides the features of a picture."""
         facts = {
             "base": self.name,
+            "decoder": DECODER,
             "preprocessing": asdict(self.preprocessing),
             "precision": chosen_precision(self.precision),
         }
@@ -76,10 +82,9 @@ def _fill(
     store: FeatureCache, base: FrozenBase, pictures: Pictures, missing: Sequence[int], label: str
 ) -> dict[str, str]:
     """Run the base over what the cache lacks. Returns the hashes of unreadable pictures with the reason."""
-    rate = base.engine.rate()
     say(
-        f"{label}: {len(missing):,} pictures to run once through the frozen {base.name} "
-        f"({base.engine.precision}), about {len(missing) / rate:,.0f} s at {rate:,.0f} a second"
+        f"{label}: {len(missing):,} pictures to run once through the frozen {base.name} ({base.engine.precision}), "
+        f"about {len(missing) / base.rate:,.0f} s at {base.rate:,.0f} a second"
     )
     reasons: dict[str, str] = {}
     digests: list[str] = []

@@ -3,7 +3,10 @@
 All take uint8 pictures: scaling to the numbers a network wants is its first layer, so nobody can forget it.
 """
 
+import warnings
+
 import keras
+import numpy as np
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling, lookup
@@ -31,11 +34,28 @@ def _without_top(name: str, size: int, weights: str) -> keras.Model:
     source = located(name, weights)
     build = getattr(keras.applications, str(lookup(name).keras_class))
     try:
-        return build(weights=source, include_top=False, input_shape=(size, size, 3), name="base")
+        with warnings.catch_warnings():
+            # Keras remarks that weights made at 224 pixels are loaded for another size: any size is legal
+            warnings.filterwarnings("ignore", message="`input_shape` is undefined", category=UserWarning)
+            network = build(weights=source, include_top=False, input_shape=(size, size, 3))  # its own name: V2 needs it
     except Exception as error:
         if source is None:
             raise
         raise refused(name, source, error) from error
+    if source not in (None, "imagenet") and name.startswith("efficientnet-b"):
+        _scale_as_for_imagenet(network)
+    return network
+
+
+def _scale_as_for_imagenet(network: keras.Model) -> None:
+    """Divide by the deviation's root once more, which Keras's EfficientNet does only where Keras finds the weights.
+
+    Source: keras/src/applications/efficientnet.py, `if weights == "imagenet"`.
+    """
+    normalization = next(layer for layer in network.layers if isinstance(layer, keras.layers.Normalization))
+    mean, variance, count = normalization.get_weights()
+    normalization.set_weights([mean, variance * np.array(DEVIATION, np.float32), count])
+    normalization.finalize_state()
 
 
 def scratch_network(recipe: Recipe, channels: int, classes: int) -> keras.Model:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
 from tellapart.data.reading import BATCH
 from tellapart.engine import Engine, chosen_precision
@@ -67,6 +66,6 @@ def _layers(network: keras.Model) -> Iterator[Layer]:
 
 def _multiply_adds(layer: keras.layers.Layer, shape: tuple[int, ...]) -> int:
     """Each output position takes one multiply-add per kernel entry; layers without a kernel count as free."""
-    positions = int(np.prod(shape[:-1], dtype=np.int64))
-    entries = sum(math.prod(weight.shape) for weight in layer.weights if weight.name in KERNELS)
+    positions = math.prod(shape[:-1])
+    entries: int = sum(math.prod(weight.shape) for weight in layer.weights if weight.name in KERNELS)
     return positions * entries

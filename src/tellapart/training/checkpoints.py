@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,12 @@ class Checkpoint:
         return self.history[-1].epoch
 
     def state(self) -> list[NDArray[Any]]:
-        """The arrays that were written."""
-        with np.load(self.folder / "state.npz", allow_pickle=False) as archive:
-            return [archive[f"arr_{i}"] for i in range(len(archive.files))]
+        """The arrays that were written. Raises RunError when they cannot be read."""
+        try:
+            with (self.folder / "state.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                return [archive[f"arr_{i}"] for i in range(len(archive.files))]
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            raise _unreadable(self.folder, error) from error
 
 
 def write(folder: Path, history: History, monitor: str, state: list[NDArray[Any]]) -> Checkpoint:
@@ -61,8 +65,8 @@ def write(folder: Path, history: History, monitor: str, state: list[NDArray[Any]
 
 def found(folder: Path) -> list[Checkpoint]:
     """All whole checkpoints in a folder, oldest first. Raises RunError when one cannot be read."""
-    paths = sorted(path for path in folder.glob("epoch-*") if NAME.fullmatch(path.name))
-    return [Checkpoint(path, _history(path)) for path in paths]
+    paths = [path for path in folder.glob("epoch-*") if NAME.fullmatch(path.name)]
+    return sorted((Checkpoint(path, _history(path)) for path in paths), key=lambda one: one.epoch)
 
 
 def keep_only(folder: Path, wanted: set[int]) -> None:
@@ -77,4 +81,8 @@ def _history(path: Path) -> History:
     try:
         return tuple(Epoch(**row) for row in json.loads((path / "history.json").read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"checkpoint {path} cannot be read ({error}): remove that folder to go on without it") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> RunError:
+    return RunError(f"checkpoint {path} cannot be read ({error}): remove that folder to go on without it")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import time
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -25,14 +26,14 @@ def fit(
     validation split the last epoch counts as the best. Returns the history and the best epoch's number.
     """
     loop = Loop(network, recipe)
-    history = _resumed(loop, folder)
+    history = _resumed(loop, recipe, folder)
     total = int(recipe.epochs or 1)
     with progress("training", (total - len(history)) * len(train), "examples") as advance:
         while len(history) < total and not _patience_ended(history, recipe):
             started = time.perf_counter()
             score = loop.epoch(train, len(history), advance)
             judged = loop.score(validation) if validation is not None else None
-            history += (_row(len(history) + 1, score, judged, recipe, time.perf_counter() - started),)
+            history += (_row(loop, score, judged, len(history), time.perf_counter() - started),)
             _keep(loop, history, recipe, folder)
             advance(0, note=_note(history))
     best = best_epoch(history, recipe)
@@ -49,7 +50,7 @@ def best_epoch(history: History, recipe: Recipe) -> int:
         if value is None:
             return len(history)
         value = value if recipe.monitor == "val_loss" else -value
-        if best_value is None or value < best_value - recipe.min_delta:
+        if best_value is None or math.isnan(best_value) or value < best_value - recipe.min_delta:
             best, best_value = row.epoch, value
     return best
 
@@ -58,7 +59,7 @@ def _patience_ended(history: History, recipe: Recipe) -> bool:
     return len(history) - best_epoch(history, recipe) >= max(recipe.patience, 1)
 
 
-def _resumed(loop: Loop, folder: Path) -> History:
+def _resumed(loop: Loop, recipe: Recipe, folder: Path) -> History:
     place = folder / "checkpoints"
     place.mkdir(parents=True, exist_ok=True)
     remove_partials(place)
@@ -66,13 +67,19 @@ def _resumed(loop: Loop, folder: Path) -> History:
     if not saved:
         return ()
     loop.restore(saved[-1].state())
+    _tidy(saved[-1].history, recipe, folder)
     return saved[-1].history
 
 
 def _keep(loop: Loop, history: History, recipe: Recipe, folder: Path) -> None:
-    """Store the newest epoch, then drop all but the best and the newest."""
+    """Store the newest epoch."""
     monitor = recipe.monitor if getattr(history[-1], recipe.monitor) is not None else "loss"
     checkpoints.write(folder / "checkpoints", history, monitor, loop.state())
+    _tidy(history, recipe, folder)
+
+
+def _tidy(history: History, recipe: Recipe, folder: Path) -> None:
+    """Drop all checkpoints but the best and the newest, and bring the table up to date: also what a kill prevented."""
     checkpoints.keep_only(folder / "checkpoints", {best_epoch(history, recipe), len(history)})
     atomic_write(folder / "history.csv", _csv(history))
 
@@ -85,14 +92,14 @@ def _csv(history: History) -> str:
     return text.getvalue()
 
 
-def _row(epoch: int, score: Score, judged: Score | None, recipe: Recipe, seconds: float) -> Epoch:
+def _row(loop: Loop, score: Score, judged: Score | None, epoch: int, seconds: float) -> Epoch:
     return Epoch(
-        epoch=epoch,
+        epoch=epoch + 1,
         loss=round(score.loss, 6),
         accuracy=round(score.accuracy, 6),
         val_loss=round(judged.loss, 6) if judged else None,
         val_accuracy=round(judged.accuracy, 6) if judged else None,
-        learning_rate=float(recipe.learning_rate or 0),
+        learning_rate=loop.learning_rate(epoch),
         seconds=round(seconds, 3),
     )
 

@@ -4,6 +4,7 @@ One of two files that name TensorFlow. Keras's `fit` spends more on the road bet
 spends in them; a `tf.range` loop inside one `tf.function` leaves that out (docs/decisions/0005).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,7 @@ class Loop:
 
     def epoch(self, examples: Examples, epoch: int, advance: Callable[[int], None]) -> Score:
         """One pass in an order that the seed and the epoch's number fix. Returns the mean over its steps."""
+        self.optimizer.learning_rate = self.learning_rate(epoch)
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(examples))
         sums = np.zeros(2)
         for start in range(0, len(order), STEPS * self.batch):
@@ -73,6 +75,13 @@ class Loop:
             sums += np.array(self._steps(examples.inputs[rows], examples.labels[rows]), dtype=np.float64)
             advance(len(rows))
         return Score(*(sums / len(order)))
+
+    def learning_rate(self, epoch: int) -> float:
+        """The step size of an epoch, counted from 0. Source of the cosine: Loshchilov and Hutter 2017, no restarts."""
+        start = float(self.recipe.learning_rate or 0)
+        if self.recipe.schedule != "cosine":
+            return start
+        return start * (1 + math.cos(math.pi * epoch / int(self.recipe.epochs or 1))) / 2
 
     def score(self, examples: Examples) -> Score:
         """Loss and accuracy without learning."""

@@ -1,6 +1,8 @@
 """Run: a folder with everything one training did, and `train`, which makes it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +12,14 @@ from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits import complete, require_classes, shared
-from tellapart.errors import RunError
-from tellapart.files import atomic_write, remove_partials
+from tellapart.errors import RunError, TellapartError
+from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.models.catalogue import settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.training.environment import environment
+
+RECIPE, ENVIRONMENT = "recipe.toml", "environment.json"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Run:
     @cached_property
     def recipe(self) -> Recipe:
         """What was asked for, settled."""
-        return Recipe.read(self.folder / "recipe.toml")
+        return Recipe.read(self.folder / RECIPE)
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -54,10 +58,11 @@ def train(dataset: Dataset, recipe: Recipe, *, out: str | Path, resume: bool = F
     _claim(folder, dataset, recipe, resume=resume)
     if not (folder / "metrics.json").exists():
         _report_leaks(dataset)
-        load_keras()
-        from tellapart.training.work import work  # TensorFlow: only when all checks have passed
+        with _released_when_refused(folder):
+            load_keras()
+            from tellapart.training.work import work  # TensorFlow: only when all checks have passed
 
-        work(dataset, recipe, folder)
+            work(dataset, recipe, folder)
     return Run(folder)
 
 
@@ -65,26 +70,48 @@ def _claim(folder: Path, dataset: Dataset, recipe: Recipe, *, resume: bool) -> N
     """Make the run's folder, or find in it the same recipe and pictures. Raises RunError."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; expected a new folder for the run: name another with --out")
-    begun = (folder / "recipe.toml").exists()
+    begun = (folder / RECIPE).exists()
     if begun and resume:
         remove_partials(folder)
         _require_same(folder, dataset, recipe)
         return
-    if folder.exists() and any(entry for entry in folder.iterdir() if not entry.name.startswith(".partial-")):
+    if not _free(folder, resume=resume):
         hint = ", or go on with what is there with --resume" if begun else ""
         raise RunError(f"{folder} is in use: it is not empty. Name another folder with --out{hint}")
-    atomic_write(folder / "environment.json", json.dumps(environment(dataset), indent=2) + "\n")
-    recipe.write(folder / "recipe.toml")
+    atomic_write(folder / ENVIRONMENT, json.dumps(environment(dataset), indent=2) + "\n")
+    recipe.write(folder / RECIPE)
+
+
+def _free(folder: Path, *, resume: bool) -> bool:
+    """Whether a run may begin in a folder: it has nothing but what a kill at the very start left there."""
+    if not folder.exists():
+        return True
+    if resume:
+        remove_partials(folder)
+    started = (ENVIRONMENT,) if resume else ()
+    return all(entry.name in started or entry.name.startswith(PARTIAL) for entry in folder.iterdir())
+
+
+@contextmanager
+def _released_when_refused(folder: Path) -> Iterator[None]:
+    """Give the folder back when a run is refused before its first epoch, so that a second try may name it."""
+    try:
+        yield
+    except TellapartError:
+        if not (folder / "checkpoints").exists():
+            for name in (RECIPE, ENVIRONMENT):
+                (folder / name).unlink(missing_ok=True)
+        raise
 
 
 def _require_same(folder: Path, dataset: Dataset, recipe: Recipe) -> None:
-    before = asdict(Recipe.read(folder / "recipe.toml"))
+    before = asdict(Recipe.read(folder / RECIPE))
     changed = [f"{name} was {before[name]}, now {now}" for name, now in asdict(recipe).items() if before[name] != now]
     if changed:
         raise RunError(
             f"{folder} was begun with another recipe: {'; '.join(changed)}. Resume with the same, or name another --out"
         )
-    began_with = json.loads((folder / "environment.json").read_text())["dataset"]["fingerprint"]
+    began_with = json.loads((folder / ENVIRONMENT).read_text())["dataset"]["fingerprint"]
     if began_with != dataset.fingerprint:
         raise RunError(
             f"the pictures of {dataset.name} have changed since {folder} was begun: train anew, with another --out"

@@ -19,6 +19,7 @@ class Task:
     """A network to be trained, its examples, and the frozen base that it stands on, if any."""
 
     network: keras.Model
+    preprocessing: Preprocessing
     base: FrozenBase | None
     train: Examples
     validation: Examples | None
@@ -40,7 +41,7 @@ def make_task(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, *,
             dataset = _without(dataset, name, inputs)
             examples[name] = Examples(inputs.values, dataset.splits[name].labels)
     network = _network(base, recipe, preprocessing, len(dataset.classes))
-    return Task(network, base, examples["train"], examples.get("validation"), dataset)
+    return Task(network, preprocessing, base, examples["train"], examples.get("validation"), dataset)
 
 
 def _inputs(

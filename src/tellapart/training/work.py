@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.bundles.bundle import GRAPH, HASH_DIGITS, KERAS, SEEN, Bundle, Facts, homes, write_manifest
-from tellapart.bundles.evaluation import judged, unseen
 from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.reading import BATCH
 from tellapart.data.splits import require_classes
-from tellapart.engine import Engine, Graph, write_graph
+from tellapart.engine import write_graph
 from tellapart.files import atomic_folder, atomic_write, cache_folder
 from tellapart.models.catalogue import lookup
 from tellapart.models.graphs import to_graph
@@ -22,6 +20,7 @@ from tellapart.recipe import Recipe
 from tellapart.training.fit import fit
 from tellapart.training.loop import repeatable
 from tellapart.training.tasks import make_task, preprocessing_for
+from tellapart.training.verdict import verdict
 
 
 def work(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
@@ -42,7 +41,7 @@ def _make_bundle(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
     product = task.product()
     graph = to_graph(product)
     seen = _seen(task.dataset)
-    metrics, unread = _judge(graph, task.dataset, recipe, preprocessing, seen)
+    metrics, unread = verdict(task, graph, recipe, homes(seen))
     _list_skipped((*task.dataset.skipped, *unread), folder)
     with atomic_folder(folder / "bundle") as partial:
         write_graph(graph, partial / GRAPH)
@@ -55,26 +54,6 @@ def _seen(dataset: Dataset) -> dict[str, list[str]]:
     """For each split that training or choosing uses, the start of its pictures' hashes."""
     names = [name for name in ("train", "validation") if name in dataset.splits]
     return {name: sorted({digest[:HASH_DIGITS] for digest in dataset.splits[name].pictures.digests}) for name in names}
-
-
-def _judge(
-    graph: Graph,
-    dataset: Dataset,
-    recipe: Recipe,
-    preprocessing: Preprocessing,
-    seen: Mapping[str, list[str]],
-) -> tuple[dict[str, Any], tuple[Skipped, ...]]:
-    """Judge the graph that will predict. Here, after every choice, the test split is opened."""
-    engine = Engine(graph, batch=BATCH, precision=recipe.precision)
-    metrics: dict[str, Any] = {}
-    unread: tuple[Skipped, ...] = ()
-    for name in ("validation", "test"):
-        if name in dataset.splits:
-            split = unseen(dataset, name, homes(seen))
-            found, skipped = judged(engine, preprocessing, split, dataset.classes, label=f"judging on {name}")
-            metrics[name] = found.as_json()
-            unread += skipped
-    return metrics, unread
 
 
 def _facts(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, metrics: Mapping[str, Any]) -> Facts:

@@ -1,0 +1,107 @@
+"""Dataset: facts that do not depend on the order of pictures or on where they lie."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tellapart.data.arrays import array_split
+from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Split
+from tellapart.errors import PictureError
+
+ARRAY = np.random.default_rng(0).integers(0, 256, (10, 8, 8), dtype=np.uint8)
+LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
+
+
+def dataset(**splits: Split) -> Dataset:
+    return Dataset("set", ("ant", "bee", "cow"), splits or {"all": array_split(ARRAY, LABELS)})
+
+
+def test_counts_are_per_class_even_where_there_is_none() -> None:
+    assert dataset().counts("all").tolist() == [4, 3, 3]
+    assert dataset(all=array_split(ARRAY[:4], LABELS[:4])).counts("all").tolist() == [4, 0, 0]
+
+
+def test_the_fingerprint_does_not_depend_on_order() -> None:
+    whole = array_split(ARRAY, LABELS)
+    order = np.random.default_rng(1).permutation(10).tolist()
+    assert dataset(all=whole.take(order)).fingerprint == dataset(all=whole).fingerprint
+    one, other = whole.take(range(5)), whole.take(range(5, 10))
+    assert dataset(train=one, test=other).fingerprint == dataset(test=other, train=one).fingerprint
+
+
+def test_the_fingerprint_depends_on_everything_else() -> None:
+    whole = array_split(ARRAY, LABELS)
+    darker, moved = ARRAY.copy(), LABELS.copy()
+    darker[3, 0, 0] ^= 1
+    moved[0] = 1
+    variants = [
+        dataset(),
+        Dataset("set", ("ant", "bee", "dog"), {"all": whole}),
+        Dataset("set", ("bee", "ant", "cow"), {"all": whole}),
+        dataset(train=whole),
+        dataset(all=whole.take(range(9))),
+        dataset(all=whole.take([*range(10), 0])),
+        dataset(all=array_split(darker, LABELS)),
+        dataset(all=array_split(ARRAY, moved)),
+        dataset(train=whole.take(range(5)), test=whole.take(range(5, 10))),
+        dataset(train=whole.take(range(6)), test=whole.take(range(6, 10))),
+    ]
+    assert len({variant.fingerprint for variant in variants}) == len(variants)
+    assert Dataset("another name", ("ant", "bee", "cow"), {"all": whole}).fingerprint == dataset().fingerprint
+
+
+def squares(side: int, count: int = 2) -> NDArray[np.uint8]:
+    return np.zeros((count, side, side), np.uint8)
+
+
+def test_the_own_size_is_that_of_all_pictures() -> None:
+    labels = np.array([0, 1])
+    assert dataset().own_size == 8
+    assert dataset(train=array_split(squares(9), labels), test=array_split(squares(9), labels)).own_size == 9
+    assert dataset(train=array_split(squares(9), labels), test=array_split(squares(8), labels)).own_size is None
+    assert dataset(all=array_split(np.zeros((2, 8, 9), np.uint8), labels)).own_size is None
+    files = Split(FilePictures(("a", "b"), ("0", "1")), labels.astype(np.int32))
+    assert dataset(all=files).own_size is None
+    assert dataset(train=array_split(squares(9), labels), test=files).own_size is None
+
+
+def test_some_of_a_split_come_in_the_order_asked_for() -> None:
+    split = array_split(ARRAY, LABELS)
+    some = split.take([7, 0, 7])
+    assert some.labels.tolist() == [2, 0, 2]
+    assert [some.pictures.name(i) for i in range(3)] == [split.pictures.name(i) for i in (7, 0, 7)]
+    np.testing.assert_array_equal(some.pictures.read(1), ARRAY[0][:, :, np.newaxis])
+    assert len(split.take([])) == len(split.take([]).pictures) == 0
+
+
+def test_a_picture_keeps_its_name_when_splits_are_drawn() -> None:
+    split = array_split(ARRAY, LABELS)
+    assert split.take([3]).pictures.name(0) == split.pictures.name(3) == f"picture {split.pictures.digests[3][:12]}"
+
+
+def test_files_are_decoded_when_they_are_read(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (4, 3), "red").save(stream, "PNG")
+    (tmp_path / "red.png").write_bytes(stream.getvalue())
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    pictures = FilePictures((str(tmp_path / "red.png"), str(tmp_path / "bad.png")), ("0", "1"))
+    assert pictures.read(0).shape == (3, 4, 3)
+    assert pictures.name(0) == str(tmp_path / "red.png")
+    assert pictures.take([1, 0]).paths == pictures.paths[::-1]
+    with pytest.raises(PictureError, match="not a picture"):
+        pictures.read(1)
+
+
+def test_arrays_and_files_are_read_alike(tmp_path: Path) -> None:
+    Image.fromarray(ARRAY[0]).save(tmp_path / "0.png")
+    files = FilePictures((str(tmp_path / "0.png"),), ("0",))
+    np.testing.assert_array_equal(files.read(0), ArrayPictures(ARRAY[..., np.newaxis], ("",) * 10).read(0))
+
+
+def test_a_path_may_be_opened_as_such(tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", x=ARRAY, y=LABELS)
+    assert Dataset.open(tmp_path / "set.npz").fingerprint == Dataset.open(str(tmp_path / "set.npz")).fingerprint
