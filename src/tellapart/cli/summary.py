@@ -36,6 +36,7 @@ def summary(
     load_keras()
     from tellapart.models.networks import scratch_network, whole
     from tellapart.models.summary import prediction_rate, summarise
+    from tellapart.training.loop import training_seconds
 
     network = scratch_network(recipe, channels, classes)
     found = summarise(network)
@@ -50,10 +51,12 @@ def summary(
         f"{found.multiply_adds / 1e6:,.1f} million multiply-adds and {found.activation_bytes / 1e6:,.1f} MB of layer "
         f"outputs per picture"
     )
-    once = "run once through the frozen base before training" if pretrained else "predicted"
-    print(
-        f"on this machine: {rate:,.0f} pictures a second ({precision}); 1,000 pictures {once} take {1000 / rate:,.1f} s"
-    )
+    print(f"on this machine: {rate:,.0f} pictures a second ({precision})")
+    if pretrained:
+        print(f"training runs each picture through the frozen base once: 1,000 pictures in {1000 / rate:,.1f} s")
+    else:
+        seconds = 1000 * training_seconds(network, recipe)
+        print(f"training takes about {seconds:.2g} s an epoch for every 1,000 pictures")
 
 
 def _catalogue() -> str:

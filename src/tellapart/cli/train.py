@@ -34,7 +34,7 @@ def train(
         Go on with a run that was stopped or killed in that folder.
     """
     dataset = Dataset.open(source)
-    sizes = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
+    sizes = ", ".join(f"{len(split):,} {name}".removesuffix(" all") for name, split in dataset.splits.items())
     say(f"{dataset.name}: {sizes} pictures in {len(dataset.classes)} classes")
     folder = out or Path("runs") / f"{dataset.name}-{recipe.model}-{datetime.now():%Y%m%d-%H%M%S}"
     run = train_run(dataset, recipe, out=folder, resume=resume)

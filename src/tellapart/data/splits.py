@@ -21,23 +21,26 @@ HELD_OUT = 0.15  # for validation, where the person says nothing
 HELD_OUT_AT_MOST = 5_000  # pictures: an accuracy is then known to within one point; more would only cost training
 
 
-def complete(dataset: Dataset, *, validation: float | None, test: float, seed: int) -> Dataset:
+def complete(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
     """Give a data set the splits it lacks; those its owner made stay as they are.
 
-    `validation` and `test` are fractions in [0, 1) of what is divided (`validation` None: 0.15, but at most
-    5,000 pictures); a split whose fraction is 0 is not made.
+    `validation` and `test` are fractions in [0, 1) of what is divided; a split whose fraction is 0 is not made.
     Raises DatasetError.
     """
     source = "all" if "all" in dataset.splits else "train"
     if source not in dataset.splits:
         raise DatasetError(f"{dataset.name} has only {', '.join(dataset.splits)}: add a train folder")
-    count = len(dataset.splits[source])
-    share = min(HELD_OUT, HELD_OUT_AT_MOST / max(count, 1)) if validation is None else validation
-    wanted = {"validation": share, "test": test}
+    wanted = {"validation": validation, "test": test}
     missing = {name: part for name, part in wanted.items() if part > 0 and name not in dataset.splits}
     kept = {name: split for name, split in dataset.splits.items() if name != source}
     splits = _draw(dataset.splits[source], missing, seed) | kept
     return replace(dataset, splits={name: splits[name] for name in NAMES if name in splits})
+
+
+def validation_share(dataset: Dataset) -> float:
+    """The fraction to hold out for validation where the person says nothing."""
+    divided = dataset.splits.get("all", dataset.splits.get("train"))
+    return min(HELD_OUT, HELD_OUT_AT_MOST / max(len(divided) if divided else 0, 1))
 
 
 def _draw(split: Split, fractions: Mapping[str, float], seed: int) -> dict[str, Split]:

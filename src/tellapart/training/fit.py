@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from tellapart.files import atomic_write, remove_partials
-from tellapart.progress import progress
+from tellapart.progress import progress, say
 from tellapart.recipe import Recipe
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import Epoch, History
@@ -28,6 +28,9 @@ def fit(
     loop = Loop(network, recipe)
     history = _resumed(loop, recipe, folder)
     total = int(recipe.epochs or 1)
+    if len(history) < total:
+        seconds = loop.epoch_seconds(train)
+        say(f"training: at most {total - len(history)} epochs of {len(train):,} examples, about {seconds:.2g} s each")
     with progress("training", (total - len(history)) * len(train), "examples") as advance:
         while len(history) < total and not _patience_ended(history, recipe):
             started = time.perf_counter()

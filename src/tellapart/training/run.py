@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits import complete, require_classes, shared
+from tellapart.data.splits import complete, require_classes, shared, validation_share
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.models.catalogue import settled
@@ -52,7 +52,9 @@ def train(dataset: Dataset, recipe: Recipe, *, out: str | Path, resume: bool = F
     it ends with the weights that an uninterrupted run has. Raises a TellapartError with a sentence.
     """
     folder = Path(out)
-    dataset = complete(dataset, validation=recipe.validation, test=recipe.test, seed=recipe.split_seed)
+    share = validation_share(dataset) if recipe.validation is None else recipe.validation
+    recipe = replace(recipe, validation=share)
+    dataset = complete(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
     require_classes(dataset)
     recipe = settled(recipe, own_size=dataset.own_size)
     _claim(folder, dataset, recipe, resume=resume)
