@@ -1,11 +1,36 @@
 """What many tests stand on."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import absl.logging
+import numpy as np
 import pytest
+from PIL import Image
 
 import tellapart.backend  # noqa: F401  settles Keras's backend before any test imports Keras
+from tellapart.data.dataset import Dataset
+from tellapart.recipe import Recipe
+from tellapart.training.run import Run, train
+
+if TYPE_CHECKING:
+    import keras
+
+# Keras 3.15 hands its variables to NumPy 2 in a way that NumPy will cease to accept; not ours to mend.
+KERAS_REMARK = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+
+COLOURS = {"blue": (60, 60, 180), "green": (60, 180, 60), "red": (180, 60, 60)}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pass what a library remarks about a library, and keep another from closing pytest's own files."""
+    config.addinivalue_line("filterwarnings", KERAS_REMARK)
+    # uvicorn closes all handlers of logging, and TensorFlow's closes its stream: what was standard error when it began
+    absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +55,70 @@ def xception_weights() -> Path:
     if not file.is_file():
         pytest.skip("real weights are absent: set TELLAPART_WEIGHTS to the folder that has xception.weights.h5")
     return file
+
+
+@pytest.fixture(scope="session")
+def coloured() -> Callable[..., Path]:
+    """Make folders of noisy 20-px pictures, a folder for each colour: easily learned, no two alike."""
+
+    def make(folder: Path, *, each: int = 12, colours: tuple[str, ...] = tuple(COLOURS), seed: int = 0) -> Path:
+        rng = np.random.default_rng(seed)
+        for colour in colours:
+            (folder / colour).mkdir(parents=True)
+            for number in range(each):
+                pixels = np.clip(rng.normal(COLOURS[colour], 60, (20, 20, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / colour / f"{number:02}.png")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Path:
+    """Three classes of twelve pictures, without splits."""
+    return coloured(tmp_path_factory.mktemp("data") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A finished run on the tiny pictures. Tests read it and change copies only."""
+    recipe = Recipe(model="mlp", size=20, epochs=4, batch_size=8, precision="float32")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield train(Dataset.open(tiny), recipe, out=tmp_path_factory.mktemp("runs") / "tiny")
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def command() -> Command:
+    """Run tellapart as a person does: in a process of its own."""
+
+    def run(*words: object, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        whole = [sys.executable, "-m", "tellapart", *map(str, words)]
+        settings = {**os.environ, **environment}
+        return subprocess.run(whole, input=stdin, capture_output=True, text=True, env=settings, timeout=300)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def awaken() -> "Callable[[keras.Model], None]":
+    """Give a network of random weights outputs that depend on the picture: they fade to 1e-20 in a deep one."""
+
+    def awake(network: "keras.Model") -> None:
+        layers = [layer for layer in network._flatten_layers() if layer.weights]
+        for layer in layers:
+            if type(layer).__name__ == "BatchNormalization":
+                layer.momentum = 0.0  # the stored statistics become those of the next batch
+            if type(layer).__name__ == "LayerScale":
+                layer.gamma.assign(0.3 + 0 * layer.gamma)
+        pictures = np.random.default_rng(9).integers(0, 256, (16, *network.input_shape[1:]), dtype=np.uint8)
+        network(pictures, training=True)
+        for layer in layers:
+            if type(layer).__name__ == "BatchNormalization":  # a channel that hardly varied is not blown up
+                variance = layer.moving_variance.numpy()
+                layer.moving_variance.assign(np.maximum(variance, variance.mean()))
+
+    return awake

@@ -1,0 +1,137 @@
+"""A bundle is judged on pictures that it has not seen."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tellapart import Bundle, Dataset, Prediction, Predictor, evaluate
+from tellapart.errors import BundleError, DatasetError
+from tellapart.training.run import Run
+
+
+def test_the_test_split_of_a_flat_folder_is_the_one_that_training_left_out(trained: Run, tiny: Path) -> None:
+    found = evaluate(trained.bundle, Dataset.open(tiny))
+    assert found.as_json() == trained.metrics["test"]
+    assert evaluate(trained.bundle, Dataset.open(tiny), split="validation").as_json() == trained.metrics["validation"]
+
+
+def test_the_splits_of_a_flat_folder_share_no_picture_and_leave_none_out(trained: Run, tiny: Path) -> None:
+    dataset = Dataset.open(tiny)
+    counts = [evaluate(trained.bundle, dataset, split=split).n for split in ("train", "validation", "test")]
+    assert counts == [24, 6, 6]
+
+
+def test_the_split_is_found_again_when_the_folder_is_renamed_and_its_files_too(
+    trained: Run, tiny: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "elsewhere"))
+    for number, path in enumerate(sorted(folder.rglob("*.png"), reverse=True)):
+        path.rename(path.with_name(f"x{number}.png"))
+    assert evaluate(trained.bundle, Dataset.open(folder)).as_json() == trained.metrics["test"]
+
+
+def test_accuracy_and_confusion_are_those_of_the_predictions(
+    trained: Run, tmp_path: Path, coloured: Callable[..., Path]
+) -> None:
+    folder = coloured(tmp_path / "new", seed=8)
+    wrong = Path(shutil.copy(folder / "red" / "00.png", folder / "blue" / "wrong.png"))
+    wrong.write_bytes(wrong.read_bytes() + b"\0")  # other bytes, the same picture
+    found = evaluate(trained.bundle, Dataset.open(folder))
+    expected = np.zeros((3, 3), int)
+    names = trained.bundle.classes
+    for path in folder.rglob("*.png"):
+        (answer,) = Predictor(trained.bundle).predict([path])
+        assert isinstance(answer, Prediction)
+        expected[names.index(path.parent.name), names.index(answer.label)] += 1
+    assert found.confusion.tolist() == expected.tolist()
+    assert found.confusion.sum() == found.n == 37
+    assert found.accuracy.value == pytest.approx(np.trace(expected) / 37)
+    assert found.confusion[0, 2] >= 1  # a row is a true class: blue, taken for red
+
+
+def test_the_detailed_json_has_the_shape_of_the_contract(trained: Run, tiny: Path) -> None:
+    found = json.loads(json.dumps(evaluate(trained.bundle, Dataset.open(tiny)).as_json(detailed=True)))
+    assert {"n", "accuracy", "macro_f1", "log_loss", "confusion", "classes"} <= found.keys()
+    assert found["classes"] == ["blue", "green", "red"]
+    assert [sum(row) for row in found["confusion"]] == [2, 2, 2]
+    assert found["accuracy"].keys() == {"value", "low", "high"}
+
+
+def test_pictures_that_training_saw_are_left_out_of_a_test_folder_by_content(
+    trained: Run, tiny: Path, tmp_path: Path, coloured: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    coloured(tmp_path / "data" / "test", each=4, seed=8)
+    coloured(tmp_path / "data" / "train", each=2, seed=9)
+    for number, path in enumerate(sorted(tiny.rglob("*.png"))):
+        shutil.copy(path, tmp_path / "data" / "test" / path.parent.name / f"seen{number}.png")
+    found = evaluate(trained.bundle, Dataset.open(tmp_path / "data"))
+    assert found.n == 12 + 6  # the new ones, and those 6 of the old that training had left out
+    assert "left out 30 pictures of test that training saw" in capsys.readouterr().err
+
+
+def test_a_data_set_of_nothing_but_seen_pictures_is_refused(trained: Run, tiny: Path, tmp_path: Path) -> None:
+    seen = json.loads((trained.bundle.folder / "splits.json").read_text())["train"]
+    dataset = Dataset.open(tiny)
+    pictures = dataset.splits["all"].pictures
+    for number, digest in enumerate(pictures.digests):
+        if digest[:16] in seen:
+            source = Path(pictures.name(number))
+            (tmp_path / "seen" / source.parent.name).mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, tmp_path / "seen" / source.parent.name)
+    with pytest.raises(DatasetError, match=r"no picture for test: training saw all 24\. Judge on other pictures"):
+        evaluate(trained.bundle, Dataset.open(tmp_path / "seen"))
+
+
+def test_an_empty_test_folder_is_not_replaced_by_training_pictures(
+    trained: Run, tmp_path: Path, coloured: Callable[..., Path]
+) -> None:
+    coloured(tmp_path / "data" / "train", seed=9)
+    (tmp_path / "data" / "test" / "red").mkdir(parents=True)
+    with pytest.raises(DatasetError):
+        evaluate(trained.bundle, Dataset.open(tmp_path / "data"))
+
+
+def test_an_unknown_class_is_refused_by_name(trained: Run, tiny: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "data"))
+    (folder / "blue").rename(folder / "azure")
+    with pytest.raises(DatasetError, match="classes the bundle does not know: azure; it knows blue, green, red"):
+        evaluate(trained.bundle, Dataset.open(folder))
+
+
+def test_a_data_set_may_lack_classes_and_their_order_may_differ(
+    trained: Run, tmp_path: Path, coloured: Callable[..., Path]
+) -> None:
+    folder = coloured(tmp_path / "data", colours=("red", "green"), seed=8)
+    found = evaluate(trained.bundle, Dataset.open(folder))
+    assert found.classes == ("blue", "green", "red")
+    assert found.confusion.sum(axis=1).tolist() == [0, 12, 12]
+    assert found.accuracy.value > 0.5
+
+
+def test_an_unreadable_picture_is_left_out_and_named(
+    trained: Run, tmp_path: Path, coloured: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = coloured(tmp_path / "data", seed=8)
+    (folder / "red" / "00.png").write_bytes(b"broken")
+    assert evaluate(trained.bundle, Dataset.open(folder)).n == 35
+    assert str(folder / "red" / "00.png") in capsys.readouterr().err
+
+
+def test_nothing_but_unreadable_pictures_is_refused(trained: Run, tmp_path: Path) -> None:
+    for colour in ("red", "blue"):
+        (tmp_path / "data" / colour).mkdir(parents=True)
+        (tmp_path / "data" / colour / "a.png").write_bytes(colour.encode())
+    with pytest.raises(DatasetError, match="none of the 2 pictures of test can be read"):
+        evaluate(trained.bundle, Dataset.open(tmp_path / "data"))
+
+
+def test_a_damaged_bundle_is_refused(trained: Run, tiny: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(trained.bundle.folder, tmp_path / "bundle"))
+    (folder / "model.bin").write_bytes(b"")
+    with pytest.raises(BundleError):
+        evaluate(folder, Dataset.open(tiny))
+    evaluate(Bundle.open(trained.bundle.folder), Dataset.open(tiny))

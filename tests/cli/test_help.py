@@ -1,0 +1,109 @@
+"""Help is quick, complete and light."""
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import fields
+
+import pytest
+
+from tellapart import __version__
+from tellapart.cli import COMMANDS
+from tellapart.recipe import Recipe
+
+from .conftest import Said
+
+PARAMETERS = {
+    "train": [*(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)), "--out", "--resume", "SOURCE"],
+    "evaluate": ["BUNDLE", "SOURCE", "--split", "--json"],
+    "predict": ["BUNDLE", "PICTURES", "--top", "--json", "--csv"],
+    "serve": ["BUNDLE", "--host", "--port"],
+    "summary": ["MODEL", "--size", "--channels", "--classes"],
+    "show": ["SOURCE", "--count", "--picture", "--save"],
+    "doctor": ["--json"],
+}
+
+
+def test_the_overview_names_every_command_and_loads_next_to_nothing() -> None:
+    code = (
+        "import sys; sys.argv = ['tellapart', '--help']; from tellapart.cli import main; main();"
+        "heavy = {'numpy', 'cyclopts', 'rich', 'pydantic', 'PIL', 'openvino', 'keras'} & set(sys.modules);"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+def test_the_overview_takes_no_more_than_three_tenths_of_a_second() -> None:
+    def seconds() -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "tellapart", "--help"], check=True, capture_output=True)
+        return time.perf_counter() - started
+
+    assert statistics.median(seconds() for _ in range(5)) <= 0.3
+
+
+@pytest.mark.parametrize("words", [[], ["-h"], ["--help"]])
+def test_no_word_at_all_shows_the_overview(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tellapart.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["tellapart", *words])
+    main()
+    assert "Usage: tellapart COMMAND" in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from tellapart.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["tellapart", "--version"])
+    main()
+    assert capsys.readouterr().out == f"tellapart {__version__}\n"
+
+
+def test_the_parameters_of_every_command_are_checked_here() -> None:
+    assert PARAMETERS.keys() == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_names_every_parameter_with_what_it_means(command: str, said: Said) -> None:
+    answer = said(command, "--help")
+    assert (answer.status, answer.err) == (0, "")
+    text = " ".join(answer.out.split())
+    for name in PARAMETERS[command]:
+        assert re.search(rf"(?<![\w-]){name}(?![\w-])", text), f"{name} is not in the help"
+    shown = re.findall(r"(?<![\w-])--[a-z][a-z-]*", answer.out)
+    known = {option for option in PARAMETERS[command] if option.startswith("--")}
+    assert {option for option in shown if not option.startswith(("--no-", "--help", "--version"))} <= known
+
+
+def test_train_help_says_what_each_field_of_a_recipe_means(said: Said) -> None:
+    text = " ".join(said("train", "--help").out.split())
+    for phrase in ("Pictures per step", "Pre-trained weights", "leaves it out", "What counts as an improvement"):
+        assert phrase in text
+
+
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [
+        (["trian", "x"], 'Did you mean "train"?'),
+        (["train"], "SOURCE"),
+        (["train", "x", "--bogus", "3"], "--bogus"),
+        (["train", "x", "--optimizer", "foo"], "adam"),
+        (["train", "x", "--learning-rate", "fast"], "--learning-rate"),
+        (["evaluate", "x", "y", "--split", "all"], "validation"),
+        (["predict"], "BUNDLE"),
+        (["predict", "x", "a.png", "--bogus"], "option --bogus"),
+        (["predict", "x", "-x"], "option -x"),
+        (["serve", "x", "--port", "http"], "--port"),
+    ],
+)
+def test_words_that_make_no_command_are_refused_on_standard_error(words: list[str], phrase: str, said: Said) -> None:
+    answer = said(*words)
+    assert (answer.status, answer.out) == (2, "")
+    assert phrase in " ".join(answer.err.replace("│", " ").split())
+    assert "Traceback" not in answer.err

@@ -1,0 +1,160 @@
+"""`tellapart predict`: which pictures, in which form, with which status."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tellapart.training.run import Run
+
+from .conftest import Said
+
+FORBIDDEN = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"tensorflow", "keras", "sklearn", "scipy", "h5py"}:
+            raise ImportError(f"{name} was imported")
+sys.meta_path.insert(0, Refuse())
+from tellapart.cli import main
+main()
+"""
+
+
+@pytest.fixture
+def bundle(trained: Run) -> Path:
+    return trained.bundle.folder
+
+
+@pytest.fixture
+def pictures(tiny: Path) -> list[Path]:
+    return sorted(tiny.rglob("*.png"))
+
+
+def lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_predicting_needs_neither_tensorflow_nor_keras_nor_scikit_learn(bundle: Path, pictures: list[Path]) -> None:
+    words = [sys.executable, "-c", FORBIDDEN, "predict", str(bundle), str(pictures[0]), "--json"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["label"] == "blue"
+
+
+def test_json_lines_come_in_the_order_asked_with_unreadable_ones_in_their_place(
+    said: Said, bundle: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    corrupt = tmp_path / "corrupt.png"
+    corrupt.write_bytes(b"corrupt")
+    asked = [pictures[30], corrupt, pictures[0], tmp_path / "absent.png", pictures[15]]
+    answer = said("predict", bundle, *asked, "--json")
+    assert answer.status == 1
+    assert [line["path"] for line in lines(answer.out)] == [str(path) for path in asked]
+    assert [line.get("label") for line in lines(answer.out)] == ["red", None, "blue", None, "green"]
+    readable, unreadable, *_ = map(list, lines(answer.out))
+    assert (readable, unreadable) == (["path", "label", "probability", "top"], ["path", "error"])
+
+
+def test_all_readable_is_status_0(said: Said, bundle: Path, pictures: list[Path]) -> None:
+    answer = said("predict", bundle, pictures[0], pictures[0])
+    assert (answer.status, answer.err) == (0, "")
+    assert answer.out.splitlines()[0] == answer.out.splitlines()[1]
+    assert answer.out.startswith(f"{pictures[0]}: blue ")
+
+
+def test_a_folder_stands_for_all_pictures_below_it_by_name(
+    said: Said, bundle: Path, tiny: Path, pictures: list[Path]
+) -> None:
+    answer = said("predict", bundle, tiny, "--json")
+    assert [line["path"] for line in lines(answer.out)] == [str(path) for path in pictures]
+
+
+def test_a_glob_stands_for_what_it_matches_by_name(said: Said, bundle: Path, tiny: Path, pictures: list[Path]) -> None:
+    answer = said("predict", bundle, tiny / "*" / "0[3-5].png", "--json")
+    expected = [str(path) for path in pictures if path.name in ("03.png", "04.png", "05.png")]
+    assert [line["path"] for line in lines(answer.out)] == expected
+
+
+def test_a_dash_stands_for_the_paths_on_standard_input(
+    said: Said, bundle: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{pictures[3]}\n\n{pictures[1]}"))
+    answer = said("predict", bundle, pictures[5], "-", pictures[7], "--json")
+    assert [line["path"] for line in lines(answer.out)] == [str(pictures[i]) for i in (5, 3, 1, 7)]
+
+
+def test_csv_has_a_row_for_each_picture(said: Said, bundle: Path, pictures: list[Path], tmp_path: Path) -> None:
+    odd = Path(shutil.copy(pictures[0], tmp_path / 'a, "b".png'))
+    answer = said("predict", bundle, odd, "absent.png", "--csv")
+    assert answer.status == 1
+    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    assert list(rows[0]) == ["path", "label", "probability", "error"]
+    assert (rows[0]["path"], rows[0]["label"], rows[0]["error"]) == (str(odd), "blue", "")
+    assert 0 < float(rows[0]["probability"]) <= 1
+    assert (rows[1]["path"], rows[1]["label"], rows[1]["probability"]) == ("absent.png", "", "")
+    assert "No such file" in rows[1]["error"]
+
+
+@pytest.mark.parametrize(("top", "given"), [(1, 1), (2, 2), (9, 3), (0, 1)])
+def test_top_is_how_many_classes_are_named(
+    said: Said, bundle: Path, pictures: list[Path], top: int, given: int
+) -> None:
+    (line,) = lines(said("predict", bundle, pictures[0], "--top", top, "--json").out)
+    assert isinstance(line["top"], list)
+    assert len(line["top"]) == given
+    assert said("predict", bundle, pictures[0], "--top", top).out.count("%") == given
+
+
+def test_no_picture_named_is_refused(said: Said, bundle: Path) -> None:
+    assert said("predict", bundle).error.startswith("no picture was named; expected files, folders, globs")
+
+
+def test_what_is_no_bundle_is_refused(said: Said, trained: Run, pictures: list[Path]) -> None:
+    assert "A run's is in its bundle/ folder" in said("predict", trained.folder, pictures[0]).error
+
+
+def test_a_name_that_is_not_text_is_answered_all_the_same(bundle: Path, pictures: list[Path], tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    shutil.copy(pictures[0], os.fsdecode(name))
+    for words, stdin in (([tmp_path, "--json"], b""), (["-", "--json"], name + b"\n"), ([tmp_path, "--csv"], b"")):
+        command = [sys.executable, "-m", "tellapart", "predict", str(bundle), *map(str, words)]
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        if "--json" in words:
+            assert os.fsencode(json.loads(done.stdout)["path"]) == name
+
+
+def test_a_reader_that_goes_away_is_no_error(bundle: Path, tiny: Path) -> None:
+    command = [sys.executable, "-m", "tellapart", "predict", str(bundle), *[str(tiny)] * 50]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures(bundle: Path, pictures: list[Path]) -> None:
+    code = (
+        "import resource, sys; from tellapart import Predictor; predictor = Predictor(sys.argv[1]);"
+        "paths = (sys.argv[2] for _ in range(int(sys.argv[3])));"
+        "print(sum(1 for _ in predictor.predict(paths)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def peak_mb(count: int) -> float:
+        words = [sys.executable, "-c", code, str(bundle), str(pictures[0]), str(count)]
+        answered, kilobytes = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+        assert int(answered) == count
+        return int(kilobytes) / 1e3
+
+    assert peak_mb(5000) - peak_mb(300) < 20

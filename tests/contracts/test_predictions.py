@@ -1,0 +1,162 @@
+"""Python, the command line, HTTP and Keras give one answer about one picture."""
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tellapart import Dataset, Prediction, Predictor, Recipe, evaluate, train
+from tellapart.bundles.bundle import Bundle
+from tellapart.cli.running import run
+from tellapart.data.picture import decode
+from tellapart.engine import chosen_precision
+from tellapart.serving.server import server
+from tellapart.training.run import Run
+
+Probabilities = NDArray[np.float64]
+
+
+@contextmanager
+def served(bundle: Bundle) -> Iterator[str]:
+    """Run the service on a free port; give its address."""
+    httpd = server(Predictor(bundle))
+    httpd.config.port = 0
+    thread = threading.Thread(target=httpd.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not httpd.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{httpd.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        httpd.should_exit = True
+        thread.join(timeout=10)
+
+
+def ordered(bundle: Bundle, top: list[dict[str, object]]) -> list[float]:
+    """The probabilities in the order of the bundle's classes."""
+    by_label = {str(choice["label"]): float(str(choice["probability"])) for choice in top}
+    return [by_label[name] for name in bundle.classes]
+
+
+def by_python(bundle: Bundle, files: list[Path]) -> Probabilities:
+    answers = Predictor(bundle).predict(files, top=len(bundle.classes))
+    return np.array([ordered(bundle, answer.as_json()["top"]) for answer in answers])
+
+
+def by_command(bundle: Bundle, files: list[Path], capsys: pytest.CaptureFixture[str]) -> Probabilities:
+    capsys.readouterr()
+    assert run(["predict", str(bundle.folder), *map(str, files), "--top", str(len(bundle.classes)), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["path"] for line in lines] == [str(file) for file in files]
+    return np.array([ordered(bundle, line["top"]) for line in lines])
+
+
+def by_http(bundle: Bundle, files: list[Path]) -> Probabilities:
+    rows = []
+    with served(bundle) as address, httpx.Client(base_url=address, timeout=60) as client:
+        for file in files:
+            parameters = {"top": len(bundle.classes)}
+            answer = client.post("/predict", params=parameters, files={"image": (file.name, file.read_bytes())})
+            assert answer.status_code == 200
+            rows.append(ordered(bundle, answer.json()["top"]))
+    return np.array(rows)
+
+
+def by_keras(bundle: Bundle, files: list[Path]) -> Probabilities:
+    import keras
+
+    model = keras.models.load_model(bundle.folder / "model.keras", safe_mode=True)
+    pictures = np.stack([bundle.preprocessing(decode(file.read_bytes())) for file in files])
+    found: Probabilities = model.predict(pictures, batch_size=20, verbose=0).astype(np.float64)
+    return found
+
+
+def require_agreement(bundle: Bundle, files: list[Path], capsys: pytest.CaptureFixture[str], *, within: float) -> None:
+    expected = by_keras(bundle, files)
+    ways = {
+        "python": by_python(bundle, files),
+        "command": by_command(bundle, files, capsys),
+        "http": by_http(bundle, files),
+    }
+    np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-5)
+    for way, found in ways.items():
+        assert found.argmax(axis=1).tolist() == expected.argmax(axis=1).tolist(), way
+        np.testing.assert_allclose(found, expected, atol=within, err_msg=way)
+
+
+def test_the_tiny_classifier_answers_alike_everywhere(
+    trained: Run, coloured: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = sorted(coloured(tmp_path / "new", each=5, seed=77).rglob("*.png"))
+    require_agreement(trained.bundle, files, capsys, within=1e-5)
+
+
+@pytest.fixture(scope="module")
+def some_photos(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Up to 100 photos of each class to train on, 10 to choose, and all the test photos."""
+    folder = tmp_path_factory.mktemp("photos") / "clothing"
+    for split, each in (("train", 100), ("validation", 10), ("test", None)):
+        for source in sorted(path for path in (photos / split).iterdir() if path.is_dir()):
+            (folder / split / source.name).mkdir(parents=True)
+            for file in sorted(source.iterdir())[:each]:
+                shutil.copy(file, folder / split / source.name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clothes(some_photos: Path, xception_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    recipe = Recipe(model="xception", weights=str(xception_weights), size=150, precision="float32")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLOTHES_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("TELLAPART_CACHE", os.environ["CLOTHES_CACHE"])
+        yield train(Dataset.open(some_photos), recipe, out=tmp_path_factory.mktemp("runs") / "clothes")
+
+
+@pytest.mark.real
+def test_real_photos_are_answered_alike_everywhere(
+    clothes: Run, some_photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = sorted((some_photos / "test").rglob("*.jpg"))
+    files = files[:: max(1, len(files) // 100)][:100]
+    assert len(files) == 100
+    require_agreement(clothes.bundle, files, capsys, within=1e-3)
+
+
+@pytest.mark.real
+def test_real_photos_are_judged_alike_in_both_precisions(clothes: Run, some_photos: Path) -> None:
+    if chosen_precision("auto") != "bfloat16":
+        pytest.skip("this CPU does not multiply bfloat16 in hardware, so it is never chosen")
+    dataset = Dataset.open(some_photos)
+    exact, quick = (evaluate(clothes.bundle, dataset, precision=precision) for precision in ("float32", "bfloat16"))
+    assert exact.as_json() == clothes.metrics["test"]
+    assert exact.n > 300
+    assert exact.accuracy.value > 0.7  # a third of the photos
+    assert abs(exact.accuracy.value - quick.accuracy.value) <= 0.005
+
+
+@pytest.mark.real
+def test_a_second_head_on_the_same_photos_computes_no_features(
+    clothes: Run, some_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tellapart.models import features
+
+    monkeypatch.setenv("TELLAPART_CACHE", os.fspath(tmp_path))  # a cache of its own, filled by the first
+    dataset, recipe = Dataset.open(some_photos), clothes.recipe
+    small = Recipe.of({**recipe.as_dict(), "epochs": 1, "test": 0.0})
+    train(dataset, small, out=tmp_path / "one")
+    monkeypatch.setattr(features, "_fill", None)
+    again = train(dataset, Recipe.of({**small.as_dict(), "inner": 16}), out=tmp_path / "two")
+    assert isinstance(
+        next(iter(Predictor(again.bundle).predict([next((some_photos / "test").rglob("*.jpg"))]))), Prediction
+    )

@@ -1,0 +1,232 @@
+"""Killed at any moment, a run leaves the old state or the new; resumed, it ends as if nothing had happened."""
+
+import csv
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tellapart import Bundle
+
+WORDS = ("--model", "cnn", "--size", "16", "--epochs", "6", "--batch-size", "2", "--dropout", "0.3", "--patience", "50")
+
+# Loads everything once, then runs each command line that it is told in a copy of itself: loading takes longer than
+# training. A copy kills itself at the n-th time that something is made durable or renamed, if it is told to.
+NURSERY = """
+import json, os, signal, sys
+from pathlib import Path
+from tellapart.backend import load_keras
+load_keras()
+import keras, numpy, openvino
+from tellapart.cli import train as _
+from tellapart.cli.running import run
+from tellapart.training import work
+
+def counted(function):
+    def call(*arguments, **named):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **named)
+    return call
+
+def armed():
+    os.fsync, Path.rename, Path.replace = counted(os.fsync), counted(Path.rename), counted(Path.replace)
+
+def written(*arguments, write=work.write_graph):
+    armed()
+    write(*arguments)
+
+for line in sys.stdin:
+    words, log, left, where = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(descriptor, 1), os.dup2(descriptor, 2)
+        if where == "bundle":
+            work.write_graph = written
+        elif where:
+            armed()
+        status = run(words)
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(status)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Training:
+    """One command under way."""
+
+    def __init__(self, nursery: "subprocess.Popen[str]", pid: int, log: Path) -> None:
+        self.nursery, self.pid, self.log = nursery, pid, log
+
+    def ended(self) -> bool:
+        """Whether it has come to an end, by itself or not."""
+        assert self.nursery.stdout
+        return bool(select.select([self.nursery.stdout], [], [], 0.002)[0])
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        if not self.ended():
+            os.kill(self.pid, number)
+
+    def status(self) -> int:
+        """Wait for its end; give its exit status, or the negative number of the signal that ended it."""
+        assert self.nursery.stdout
+        return int(self.nursery.stdout.readline())
+
+
+Begin = Callable[..., Training]
+
+
+def some_now(now: tuple[int, ...], moments: range) -> list[Any]:
+    """All moments, of which only some are tried each time: a try takes seconds."""
+    return [moment if moment in now else pytest.param(moment, marks=pytest.mark.long) for moment in moments]
+
+
+@pytest.fixture(scope="module")
+def begin(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
+    """Begin a training, as the command line does."""
+    folder = tmp_path_factory.mktemp("nursery")
+    settings = {**os.environ, "TELLAPART_CACHE": str(folder / "cache")}
+    command = [sys.executable, "-c", NURSERY]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings) as nursery:
+
+        def start(out: Path, *, resume: bool = False, killed_at: int = 0, where: str = "") -> Training:
+            assert nursery.stdin
+            assert nursery.stdout
+            words = ["train", str(pictures), *WORDS, "--out", str(out), *(["--resume"] if resume else [])]
+            nursery.stdin.write(json.dumps([words, str(folder / "log"), killed_at, where]) + "\n")
+            nursery.stdin.flush()
+            return Training(nursery, int(nursery.stdout.readline()), folder / "log")
+
+        yield start
+        assert nursery.stdin
+        nursery.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough small pictures for an epoch to take several calls of the compiled steps."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(520) % 3
+    shade = rng.integers(0, 160, (520, 16, 16)) + 40 * labels[:, None, None]
+    file = tmp_path_factory.mktemp("data") / "shades.npz"
+    np.savez(file, x=shade.astype(np.uint8), y=labels)
+    return file
+
+
+@pytest.fixture(scope="module")
+def whole(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody disturbed."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert begin(out).status() == 0
+    return out
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    with (run / "history.csv").open(newline="") as stream:
+        return [{**row, "seconds": ""} for row in csv.DictReader(stream)]
+
+
+def require_as_undisturbed(run: Path, whole: Path) -> None:
+    assert (run / "bundle" / "model.bin").read_bytes() == (whole / "bundle" / "model.bin").read_bytes()
+    assert history(run) == history(whole)
+    assert (run / "metrics.json").read_bytes() == (whole / "metrics.json").read_bytes()
+    assert (run / "recipe.toml").read_bytes() == (whole / "recipe.toml").read_bytes()
+    assert not list(run.rglob(".partial-*"))
+    names = [sorted(path.name for path in (one / "checkpoints").iterdir()) for one in (run, whole)]
+    assert names[0] == names[1]
+
+
+def require_whole_or_absent(run: Path) -> None:
+    if (run / "bundle").exists():
+        Bundle.open(run / "bundle").verify()
+    for checkpoint in run.glob("checkpoints/epoch-*"):
+        assert {path.name for path in checkpoint.iterdir()} == {"state.npz", "history.json"}
+        with np.load(checkpoint / "state.npz") as archive:
+            assert archive.files
+
+
+def epochs_done(run: Path) -> int:
+    return max((int(path.name[6:10]) for path in run.glob("checkpoints/epoch-*")), default=0)
+
+
+def require_resumed(begin: Begin, run: Path, whole: Path) -> None:
+    training = begin(run, resume=True)
+    assert training.status() == 0, training.log.read_text()
+    require_as_undisturbed(run, whole)
+
+
+def test_killed_at_random_moments_and_resumed_it_ends_with_the_same_weights(
+    begin: Begin, whole: Path, tmp_path: Path
+) -> None:
+    rng, run, killed = random.Random(4), tmp_path / "run", 0  # noqa: S311  chance, not secrecy
+    for epoch in (0, 1, 2, 3, 5):
+        training = begin(run, resume=True)
+        while not training.ended() and epochs_done(run) < epoch:
+            pass
+        time.sleep(rng.uniform(0, 0.2))
+        training.send(signal.SIGKILL)
+        killed += training.status() == -signal.SIGKILL
+        require_whole_or_absent(run)
+    assert killed >= 3
+    require_resumed(begin, run, whole)
+
+
+@pytest.mark.parametrize("moment", some_now((4, 8), range(1, 11)))
+def test_killed_while_the_bundle_is_written_it_leaves_none_or_a_whole_one(
+    begin: Begin, whole: Path, tmp_path: Path, moment: int
+) -> None:
+    """Each of the six things in the folder is made durable, and the folder renamed; then comes metrics.json."""
+    run = tmp_path / "run"
+    assert begin(run, killed_at=moment, where="bundle").status() == -signal.SIGKILL
+    require_whole_or_absent(run)
+    assert (run / "bundle").exists() == (moment >= 8)
+    assert not (run / "metrics.json").exists()
+    require_resumed(begin, run, whole)
+
+
+@pytest.mark.parametrize("moment", some_now((2, 5), range(1, 20)))
+def test_killed_at_any_write_it_can_be_resumed(begin: Begin, whole: Path, tmp_path: Path, moment: int) -> None:
+    run = tmp_path / "run"
+    assert begin(run, killed_at=moment, where="anywhere").status() == -signal.SIGKILL
+    require_whole_or_absent(run)
+    require_resumed(begin, run, whole)
+
+
+def test_ctrl_c_ends_with_one_sentence_and_the_run_goes_on_later(begin: Begin, whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    training = begin(run)
+    while not training.ended() and epochs_done(run) < 2:
+        pass
+    training.send(signal.SIGINT)
+    assert training.status() == 130
+    said = training.log.read_text()
+    assert "Traceback" not in said
+    assert said.strip().splitlines()[-1].startswith("stopped. What was finished is kept")
+    require_whole_or_absent(run)
+    require_resumed(begin, run, whole)
+
+
+def test_a_process_of_its_own_is_killed_and_resumed_as_well(pictures: Path, whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "tellapart", "train", str(pictures), *WORDS, "--out", str(run), "--resume"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and epochs_done(run) < 2:
+            time.sleep(0.002)
+        process.kill()
+    subprocess.run(command, check=True, capture_output=True)
+    require_as_undisturbed(run, whole)

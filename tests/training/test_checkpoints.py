@@ -1,0 +1,77 @@
+"""Checkpoints: whole or absent, named by epoch and value."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tellapart.errors import RunError
+from tellapart.training import checkpoints
+from tellapart.training.checkpoints import Epoch, History
+
+
+def history(length: int, *, loss: float = 0.5) -> History:
+    return tuple(Epoch(n, loss, 0.5, loss, 0.5, 0.1, 1.0) for n in range(1, length + 1))
+
+
+def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+    state = [
+        np.arange(6.0).reshape(2, 3),
+        np.array(7),
+        np.array([1, 2], np.uint32),
+        *(np.full(2, i) for i in range(12)),
+    ]
+    checkpoints.write(tmp_path, history(3), "val_loss", state)
+    (found,) = checkpoints.found(tmp_path)
+    assert found.epoch == 3
+    assert found.history == history(3)
+    for mine, yours in zip(state, found.state(), strict=True):
+        assert mine.dtype == yours.dtype
+        np.testing.assert_array_equal(mine, yours)
+
+
+def test_the_name_carries_epoch_and_value(tmp_path: Path) -> None:
+    checkpoints.write(tmp_path, history(12, loss=0.12345), "val_loss", [])
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-0012-val_loss-0.1235"]
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), 1e30, 0.0])
+def test_a_checkpoint_is_found_whatever_its_value(tmp_path: Path, loss: float) -> None:
+    checkpoints.write(tmp_path, history(2, loss=loss), "val_loss", [])
+    assert [one.epoch for one in checkpoints.found(tmp_path)] == [2]
+
+
+def test_they_come_oldest_first_also_beyond_9999(tmp_path: Path) -> None:
+    for length in (10_000, 9_999, 2):
+        checkpoints.write(tmp_path, history(length), "val_loss", [])
+    assert [one.epoch for one in checkpoints.found(tmp_path)] == [2, 9_999, 10_000]
+
+
+def test_all_but_those_wanted_are_removed_and_other_folders_are_left(tmp_path: Path) -> None:
+    for length in (1, 2, 3):
+        checkpoints.write(tmp_path, history(length), "val_loss", [])
+    (tmp_path / "epoch-notes").mkdir()
+    checkpoints.keep_only(tmp_path, {1, 3})
+    assert [one.epoch for one in checkpoints.found(tmp_path)] == [1, 3]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(("epoch-n", "."))) == ["epoch-notes"]
+
+
+def test_a_damaged_checkpoint_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    one = checkpoints.write(tmp_path, history(2), "val_loss", [])
+    (one.folder / "history.json").write_text("[{]")
+    with pytest.raises(RunError, match=r"cannot be read .* remove that folder to go on without it"):
+        checkpoints.found(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "absent", "of another network"])
+def test_a_damaged_state_is_refused_with_what_to_do(tmp_path: Path, damage: str) -> None:
+    one = checkpoints.write(tmp_path, history(2), "val_loss", [np.zeros(100)])
+    file = one.folder / "state.npz"
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:50])
+    elif damage == "absent":
+        file.unlink()
+    else:
+        file.write_bytes(b"PK\x05\x06 no archive")
+    with pytest.raises(RunError, match=r"cannot be read .* remove that folder to go on without it"):
+        one.state()
