@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import absl.logging
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,17 +19,7 @@ from tellapart.training.run import Run, train
 if TYPE_CHECKING:
     import keras
 
-# Keras 3.15 hands its variables to NumPy 2 in a way that NumPy will cease to accept; not ours to mend.
-KERAS_REMARK = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-
 COLOURS = {"blue": (60, 60, 180), "green": (60, 180, 60), "red": (180, 60, 60)}
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Let pass what a library remarks about a library, and keep another from closing pytest's own files."""
-    config.addinivalue_line("filterwarnings", KERAS_REMARK)
-    # uvicorn closes all handlers of logging, and TensorFlow's closes its stream: what was standard error when it began
-    absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(autouse=True)

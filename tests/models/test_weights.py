@@ -1,12 +1,12 @@
 """Where weights come from, and the sentences when they are absent or do not fit."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tellapart.errors import WeightsError
 from tellapart.models.networks import base_network
@@ -78,9 +78,17 @@ def test_weights_that_do_not_fit_are_refused_with_a_sentence(tmp_path: Path, mob
     assert "\n" not in str(refusal.value)
 
 
+def first_convolution(network: keras.Model) -> NDArray[np.float32]:
+    """What the first convolution of a base makes of the pictures: deeper down, rounding grows beyond comparison."""
+    base = next(layer for layer in network.layers if isinstance(layer, keras.Model))
+    layer = next(layer for layer in base.layers if isinstance(layer, keras.layers.Conv2D))
+    outputs: NDArray[np.float32] = keras.Model(base.inputs, layer.output).predict_on_batch(PICTURES.astype(np.float32))
+    return outputs
+
+
 @pytest.mark.parametrize("name", ["efficientnet-b0", "efficientnet-v2-b0", "mobilenet-v3-small"])
 def test_imagenet_weights_from_a_file_give_the_features_of_imagenet_weights_from_keras(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, awaken: Callable[[Any], None]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some builders of Keras add a layer only where Keras itself finds the weights."""
     classes = {
@@ -92,13 +100,12 @@ def test_imagenet_weights_from_a_file_give_the_features_of_imagenet_weights_from
     for layer in made.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.get_weights():
             layer.set_weights([np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]) ** 2, np.array(0)])
-    awaken(made)
     file = tmp_path / f"{name}.weights.h5"
     made.save_weights(file)
     monkeypatch.delenv("TELLAPART_WEIGHTS", raising=False)
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(file))
     theirs = base_network(name, 32, "imagenet")
     ours = base_network(name, 32, str(file))
-    expected = theirs.predict_on_batch(PICTURES)
-    assert expected.std() > 0.01
-    np.testing.assert_allclose(ours.predict_on_batch(PICTURES), expected, atol=1e-3)
+    expected = first_convolution(theirs)
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(first_convolution(ours), expected, atol=1e-5)

@@ -151,6 +151,7 @@ def test_several_pictures_give_several_cards_and_can_be_cleared(page: Page, redd
 
 
 def test_the_keyboard_and_a_screen_reader_suffice(page: Page, reddish: bytes) -> None:
+    page.on("filechooser", lambda _: None)  # told early, for Playwright tells Chromium without waiting for it
     page.keyboard.press("Tab")
     expect(page.get_by_label("Choose pictures")).to_be_focused()
     with page.expect_file_chooser() as chooser:

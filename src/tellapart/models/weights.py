@@ -1,6 +1,7 @@
 """Where pre-trained weights come from: a file, the folder of a machine without internet, or Keras's download."""
 
 import os
+import re
 from pathlib import Path
 
 from tellapart.errors import WeightsError
@@ -32,8 +33,9 @@ def located(name: str, weights: str) -> str | None:
 
 def _in_keras_cache(name: str) -> bool:
     folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
-    plain = name.replace("-", "")
-    return any(file.name.replace("_", "").startswith(plain) for file in folder.glob("*notop*"))
+    files = (re.sub("[-_]", "", file.name.lower()) for file in folder.glob("*.h5"))
+    plain = re.escape(name.replace("-", ""))
+    return any(re.match(rf"{plain}(?!v\d).*notop", file) for file in files)
 
 
 def refused(name: str, weights: str | None, error: Exception) -> WeightsError:

@@ -33,6 +33,7 @@ def server(predictor: Answering) -> uvicorn.Server:
             http="h11",
             ws="none",
             lifespan="off",
+            log_config=None,  # uvicorn's own would close the log handlers of whoever runs it
             log_level="error",
             access_log=False,
             server_header=False,

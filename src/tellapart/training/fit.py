@@ -28,7 +28,7 @@ def fit(
     loop = Loop(network, recipe)
     history = _resumed(loop, recipe, folder)
     total = int(recipe.epochs or 1)
-    if len(history) < total:
+    if len(history) < total and not _patience_ended(history, recipe):
         seconds = loop.epoch_seconds(train)
         say(f"training: at most {total - len(history)} epochs of {len(train):,} examples, about {seconds:.2g} s each")
     with progress("training", (total - len(history)) * len(train), "examples") as advance:

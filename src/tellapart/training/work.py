@@ -35,6 +35,7 @@ def _make_bundle(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
     repeatable(recipe.seed)
     preprocessing = preprocessing_for(dataset, recipe)
     task = make_task(dataset, recipe, preprocessing, cache=cache_folder())
+    _list_skipped(task.dataset.skipped, folder)
     require_classes(task.dataset)
     _, best = fit(task.network, recipe, task.train, task.validation, folder=folder)
     say(f"kept the weights of epoch {best}")
@@ -42,7 +43,8 @@ def _make_bundle(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
     graph = to_graph(product)
     seen = _seen(task.dataset)
     metrics, unread = verdict(task, graph, recipe, homes(seen))
-    _list_skipped((*task.dataset.skipped, *unread), folder)
+    if unread:
+        _list_skipped((*task.dataset.skipped, *unread), folder)
     with atomic_folder(folder / "bundle") as partial:
         write_graph(graph, partial / GRAPH)
         product.save(partial / KERAS)
