@@ -2,13 +2,24 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from tellapart.judging.intervals import Estimate, bootstrap_confusion, bootstrap_mean, wilson
 from tellapart.judging.metrics import macro_f1
 
 MATRIX = np.array([[30, 10], [5, 25]])
+
+
+@given(n=st.integers(1, 100_000), part=st.floats(0, 1))
+def test_wilson_equals_scipy(n: int, part: float) -> None:
+    successes = round(part * n)
+    expected = binomtest(successes, n).proportion_ci(0.95, method="wilson")
+    estimate = wilson(successes, n)
+    assert estimate.low == pytest.approx(expected.low, abs=1e-12)
+    assert estimate.high == pytest.approx(expected.high, abs=1e-12)
 
 
 @pytest.mark.parametrize(
