@@ -48,7 +48,7 @@ def _base(keras_class: str, size: int, smallest: int, scaling: Scaling, licence:
 
 
 MODELS: Mapping[str, Model] = {
-    "mlp": Model(None, 28, 4, "unit", dropout=0.2, batch_size=128, epochs=30),
+    "mlp": Model(None, 28, 4, "unit", dropout=0.2, batch_size=256, epochs=40),
     "cnn": Model(None, 64, 8, "unit", dropout=0.4, schedule="cosine", batch_size=64, epochs=15),
     "lenet5": Model(None, 28, 16, "unit", schedule="cosine", batch_size=32, epochs=15),
     "xception": _base("Xception", 299, 71, "tf", MIT),
