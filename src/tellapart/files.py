@@ -90,6 +90,17 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def cached_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder of a cache as `atomic_folder` does; where another run was quicker, its folder stays."""
+    try:
+        with atomic_folder(path) as partial:
+            yield partial
+    except StorageError:
+        if not path.exists():
+            raise
+
+
 def remove_folder(path: Path) -> None:
     """Remove a folder that tellapart wrote: renamed out of sight first, so that no half of it is ever seen."""
     hidden = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))

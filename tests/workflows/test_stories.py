@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def digits_bundle(home: Path, command: Command) -> Path:
     """The demo's first command."""
-    words = ("train", "digits", "--model", "mlp", "--epochs", 8, "--out", home / "run")
+    words = ("train", "digits", "--model", "mlp", "--out", home / "run")
     done = command(*words, TELLAPART_CACHE=str(home / "cache"))
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout

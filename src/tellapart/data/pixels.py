@@ -11,8 +11,8 @@ import numpy as np
 from tellapart.data.dataset import ArrayPictures, Pictures, Readable, Skipped
 from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.data.reading import fitted
-from tellapart.errors import PictureError, StorageError
-from tellapart.files import atomic_folder
+from tellapart.errors import PictureError
+from tellapart.files import cached_folder
 from tellapart.progress import progress
 
 
@@ -26,11 +26,7 @@ def pixels_of(pictures: Pictures, preprocessing: Preprocessing, *, cache: Path, 
         return Readable(pictures.array, tuple(range(len(pictures))), ())
     folder = cache / "pixels" / _key(pictures, preprocessing)
     if not folder.exists():
-        try:
-            _decode_all(pictures, preprocessing, folder, label)
-        except StorageError:
-            if not folder.exists():  # else another run has decoded the same pictures meanwhile
-                raise
+        _decode_all(pictures, preprocessing, folder, label)
     reasons: dict[int, str] = {int(i): why for i, why in json.loads((folder / "unreadable.json").read_text())}
     kept = tuple(i for i in range(len(pictures)) if i not in reasons)
     array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
@@ -41,7 +37,7 @@ def pixels_of(pictures: Pictures, preprocessing: Preprocessing, *, cache: Path, 
 def _decode_all(pictures: Pictures, preprocessing: Preprocessing, folder: Path, label: str) -> None:
     shape = (len(pictures), preprocessing.height, preprocessing.width, preprocessing.channels)
     unreadable: list[tuple[int, str]] = []
-    with atomic_folder(folder) as partial, progress(label, len(pictures), "pictures") as advance:
+    with cached_folder(folder) as partial, progress(label, len(pictures), "pictures") as advance:
         # Written as a stream, since a full disk kills a process that writes through a memory map.
         with (partial / "pixels.npy").open("wb") as stream:
             np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})

@@ -16,8 +16,9 @@ import numpy as np
 from tellapart.data.dataset import Pictures, Readable, Skipped
 from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.data.reading import BATCH, fitted, through
-from tellapart.engine import Engine, Precision, chosen_precision
+from tellapart.engine import Engine, Graph, Precision, chosen_precision, read_graph, write_graph
 from tellapart.errors import PictureError
+from tellapart.files import cache_folder, cached_folder
 from tellapart.models.feature_cache import FeatureCache, Vectors
 from tellapart.models.graphs import to_graph
 from tellapart.progress import progress, say
@@ -35,9 +36,19 @@ class FrozenBase:
     precision: Precision = "auto"
 
     @cached_property
+    def graph(self) -> Graph:
+        """The base as an OpenVINO graph: converted once, then read from the cache."""
+        folder = cache_folder() / "graphs" / self.key
+        if not folder.exists():
+            graph = to_graph(self.network)
+            with cached_folder(folder) as partial:
+                write_graph(graph, partial / "model.xml")
+        return read_graph(folder / "model.xml")
+
+    @cached_property
     def engine(self) -> Engine:
         """The base compiled for this machine, when first needed."""
-        return Engine(to_graph(self.network), batch=BATCH, precision=self.precision)
+        return Engine(self.graph, batch=BATCH, precision=self.precision)
 
     @cached_property
     def rate(self) -> float:

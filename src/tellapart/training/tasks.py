@@ -1,6 +1,7 @@
 """What there is to train: on a frozen base only its head, from its features; else every layer, from pixels."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -8,7 +9,9 @@ import keras
 from tellapart.data.dataset import ArrayPictures, Dataset, Pictures, Readable
 from tellapart.data.pixels import pixels_of
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.engine import Graph
 from tellapart.models.features import FrozenBase, features_of
+from tellapart.models.graphs import joined, to_graph
 from tellapart.models.networks import base_network, head_network, scratch_network, whole
 from tellapart.recipe import Recipe
 from tellapart.training.loop import Examples
@@ -29,6 +32,16 @@ class Task:
     def product(self) -> keras.Model:
         """The whole classifier: uint8 pictures to probabilities."""
         return whole(self.base.network if self.base else None, self.network)
+
+    @cached_property
+    def head_graph(self) -> Graph:
+        """What was trained, as a graph to probabilities: from pictures, or on a frozen base from features."""
+        return to_graph(whole(None, self.network))
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The whole classifier as a graph."""
+        return joined(self.base.graph, self.head_graph) if self.base else self.head_graph
 
 
 def make_task(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, *, cache: Path) -> Task:

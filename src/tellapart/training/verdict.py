@@ -8,12 +8,10 @@ import numpy as np
 from tellapart.bundles.evaluation import judged, probabilities, unseen
 from tellapart.data.dataset import Pictures, Readable, Skipped
 from tellapart.data.reading import BATCH
-from tellapart.engine import Engine, Graph
+from tellapart.engine import Engine
 from tellapart.errors import BundleError
 from tellapart.files import cache_folder
 from tellapart.models.features import FrozenBase, features_of
-from tellapart.models.graphs import to_graph
-from tellapart.models.networks import whole
 from tellapart.recipe import Recipe
 from tellapart.training.tasks import Task
 
@@ -21,17 +19,15 @@ CHECKED = 2 * BATCH  # pictures on which the joined graph must say what base and
 TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}  # of a probability
 
 
-def verdict(
-    task: Task, graph: Graph, recipe: Recipe, seen: Mapping[str, str]
-) -> tuple[dict[str, Any], tuple[Skipped, ...]]:
+def verdict(task: Task, recipe: Recipe, seen: Mapping[str, str]) -> tuple[dict[str, Any], tuple[Skipped, ...]]:
     """Judge the graph that will predict on validation and test; `seen` as in the bundle.
 
     On a frozen base the features are in the cache, or belong there: base and head are run one after the other, by
     the engine and at the precision that predict, and the graph that joins them is checked to say the same. Returns
     the metrics by split and the pictures that could not be read. Raises BundleError when the graph disagrees.
     """
-    engine = Engine(graph, batch=BATCH, precision=recipe.precision)
-    head = Engine(to_graph(whole(None, task.network)), batch=BATCH, precision=recipe.precision) if task.base else None
+    engine = Engine(task.graph, batch=BATCH, precision=recipe.precision)
+    head = Engine(task.head_graph, batch=BATCH, precision=recipe.precision) if task.base else None
     metrics: dict[str, Any] = {}
     unread: tuple[Skipped, ...] = ()
     for name in ("validation", "test"):

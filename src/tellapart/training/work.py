@@ -14,7 +14,6 @@ from tellapart.data.splits import require_classes
 from tellapart.engine import write_graph
 from tellapart.files import atomic_folder, atomic_write, cache_folder
 from tellapart.models.catalogue import lookup
-from tellapart.models.graphs import to_graph
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.training.fit import fit
@@ -39,15 +38,13 @@ def _make_bundle(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
     require_classes(task.dataset)
     _, best = fit(task.network, recipe, task.train, task.validation, folder=folder)
     say(f"kept the weights of epoch {best}")
-    product = task.product()
-    graph = to_graph(product)
     seen = _seen(task.dataset)
-    metrics, unread = verdict(task, graph, recipe, homes(seen))
+    metrics, unread = verdict(task, recipe, homes(seen))
     if unread:
         _list_skipped((*task.dataset.skipped, *unread), folder)
     with atomic_folder(folder / "bundle") as partial:
-        write_graph(graph, partial / GRAPH)
-        product.save(partial / KERAS)
+        write_graph(task.graph, partial / GRAPH)
+        task.product().save(partial / KERAS)
         (partial / SEEN).write_text(json.dumps(seen))
         write_manifest(partial, _facts(task.dataset, recipe, preprocessing, metrics))
 
