@@ -36,7 +36,8 @@ def verdict(task: Task, recipe: Recipe, seen: Mapping[str, str]) -> tuple[dict[s
         split = unseen(task.dataset, name, seen)
         if task.base and head:
             answers = _step_by_step(task.base, head, split.pictures, name)
-            _require_agreement(engine, task, split.pictures, answers)
+            if answers.kept:  # else `judged` says that none can be read
+                _require_agreement(engine, task, split.pictures, answers)
         else:
             answers = probabilities(engine, task.preprocessing, split.pictures, label=f"judging on {name}")
         metrics[name] = judged(answers, split, task.dataset.classes, label=name).as_json()
@@ -47,7 +48,8 @@ def verdict(task: Task, recipe: Recipe, seen: Mapping[str, str]) -> tuple[dict[s
 def _step_by_step(base: FrozenBase, head: Engine, pictures: Pictures, name: str) -> Readable:
     features = features_of(base, pictures, cache=cache_folder(), label=f"features of {name}")
     batches = (features.values[start : start + BATCH] for start in range(0, len(features.values), BATCH))
-    return Readable(np.concatenate(list(head.run(batches))), features.kept, features.skipped)
+    rows = list(head.run(batches))
+    return Readable(np.concatenate(rows) if rows else features.values, features.kept, features.skipped)
 
 
 def _require_agreement(engine: Engine, task: Task, pictures: Pictures, answers: Readable) -> None:
