@@ -20,6 +20,8 @@ FULL = Recipe(
     model="mlp", weights="naïve \"file\" \\.h5", size=28, fit="pad", inner=0, units=7, dropout=0.25, loss="binary",
     optimizer="sgd", learning_rate=1e-5, schedule="cosine", batch_size=32, epochs=15, patience=0, min_delta=1e-3,
     monitor="val_accuracy", validation=0.0, test=0.2, split_seed=3, seed=2**31 - 1, precision="bfloat16",
+    features="vgg16", cut="-6", unfreeze=23, then=("unfreeze=20,epochs=5", "epochs=2"), augment="flip,rotate=30", views=4,
+    mirror=True, neighbours=3, trees=50, class_weight="balanced", label_smoothing=0.1, ema=0.99, keep="all",
 )  # fmt: skip
 
 

@@ -17,8 +17,10 @@ from tellapart.files import atomic_write
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "nadam", "adagrad", "adadelta", "adamax", "ftrl", "lion"]
 Loss = Literal["categorical", "binary"]
-Schedule = Literal["constant", "cosine"]
+Schedule = Literal["constant", "cosine", "plateau", "one-cycle"]
 Monitor = Literal["val_loss", "val_accuracy"]
+ClassWeight = Literal["none", "balanced"]
+Keep = Literal["best", "last", "all"]
 
 
 @dataclass(frozen=True)
@@ -33,30 +35,57 @@ class Recipe:
     """Height and width of a picture in pixels."""
     fit: Fit = "crop"
     """How a picture of another shape is made square."""
+    features: str | None = None
+    """What knn, forest and logistic stand on: a frozen base such as xception, or pixels."""
+    cut: str | None = None
+    """Where the base ends: the name of a layer, or -N to leave out its last N."""
+    unfreeze: int = 0
+    """How many of the base's last layers are trained too; those before them stay frozen."""
+    then: tuple[str, ...] = ()
+    """Further stages, each what changes in it, such as unfreeze=20,learning_rate=1e-5,epochs=5."""
+    augment: str = ""
+    """What is done to training pictures at random, such as flip,rotate=30,shift=0.1."""
+    views: int | None = None
+    """How many augmented views of each picture a frozen base is run over, besides the picture itself."""
+    mirror: bool = False
+    """Answer with the mean over a picture and its mirror image."""
     inner: int | None = None
     """Units of a Dense layer between the features and the logits; 0 leaves it out."""
     units: int = 128
     """Units of the hidden layer of mlp."""
     dropout: float | None = None
     """Share of values dropped before the logits while training."""
+    neighbours: int = 5
+    """How many nearest training pictures vote in knn."""
+    trees: int = 300
+    """How many trees a forest has."""
     loss: Loss = "categorical"
     """Cross-entropy over all classes, or for two classes over one logit."""
+    class_weight: ClassWeight = "none"
+    """Balanced: a class counts in the loss as if all had as many pictures."""
+    label_smoothing: float = 0.0
+    """Share of a label's certainty that is spread over all classes while training."""
     optimizer: Optimizer | None = None
     """Keras's optimizer of that name."""
     learning_rate: float | None = None
     """Its step size at the start."""
     schedule: Schedule | None = None
-    """How the step size goes on: constant, or from epoch to epoch down half a cosine towards 0."""
+    """How the step size goes on: constant; cosine, from epoch to epoch down half a cosine towards 0; plateau, a third
+    of it after 3 epochs without improvement; one-cycle, from step to step up and then down to nearly 0."""
+    ema: float = 0.0
+    """Judge and keep a running mean of the weights that forgets 1 - ema of itself per step; 0 keeps the weights."""
     batch_size: int | None = None
     """Pictures per step."""
     epochs: int | None = None
     """Passes over the training split, at most."""
     patience: int = 5
-    """Stop after this many epochs without improvement of `monitor`; the best epoch's weights are kept."""
+    """Stop after this many epochs without improvement of `monitor`."""
     min_delta: float = 0.0
     """What counts as an improvement."""
     monitor: Monitor = "val_loss"
     """What chooses the best epoch."""
+    keep: Keep = "best"
+    """Which epoch's weights the classifier gets: the best, or the last; all also leaves every epoch's checkpoint."""
     validation: float | None = None
     """Share held out for choosing, where the data set has no validation split; 0.15, but at most 5,000 pictures."""
     test: float = 0.15
@@ -107,7 +136,8 @@ class Recipe:
         for name in fields:
             if name not in _kinds():
                 raise RecipeError(f"a recipe has no field {name!r}: {nearest(name, _kinds())}")
-        return Recipe(**fields)
+        stages = fields.get("then")
+        return Recipe(**{**fields, "then": tuple(stages)} if isinstance(stages, list) else fields)
 
 
 @cache
@@ -122,6 +152,12 @@ RANGES = (
     ("inner", 0, 65_536),
     ("units", 1, 65_536),
     ("dropout", 0.0, 0.99),
+    ("unfreeze", 0, 10_000),
+    ("views", 0, 1_000),
+    ("neighbours", 1, 10_000),
+    ("trees", 1, 100_000),
+    ("label_smoothing", 0.0, 0.9),
+    ("ema", 0.0, 0.9999),
     ("learning_rate", 1e-9, 1e3),
     ("batch_size", 1, 65_536),
     ("epochs", 1, 100_000),
