@@ -46,7 +46,8 @@ def _epochs(mnist: Dataset, repeats: int) -> None:
 
     from tellapart.models.catalogue import settled
     from tellapart.models.networks import scratch_network
-    from tellapart.training.loop import Examples, Loop
+    from tellapart.training.examples import Examples
+    from tellapart.training.loop import Loop
 
     recipe = settled(TUTORIAL, own_size=28)
     pictures, labels = mnist.splits["train"].pictures.array, mnist.splits["train"].labels

@@ -20,8 +20,8 @@ FULL = Recipe(
     model="mlp", weights="naïve \"file\" \\.h5", size=28, fit="pad", inner=0, units=7, dropout=0.25, loss="binary",
     optimizer="sgd", learning_rate=1e-5, schedule="cosine", batch_size=32, epochs=15, patience=0, min_delta=1e-3,
     monitor="val_accuracy", validation=0.0, test=0.2, split_seed=3, seed=2**31 - 1, precision="bfloat16",
-    features="vgg16", cut="-6", unfreeze=23, then=("unfreeze=20,epochs=5", "epochs=2"), augment="flip,rotate=30", views=4,
-    mirror=True, neighbours=3, trees=50, class_weight="balanced", label_smoothing=0.1, ema=0.99, keep="all",
+    features="vgg16", cut="-6", unfreeze=23, then=("unfreeze=20,epochs=5", "epochs=2"), augment="flip,rotate=30",
+    views=4, mirror=True, neighbours=3, trees=50, class_weight="balanced", label_smoothing=0.1, ema=0.99, keep="all",
 )  # fmt: skip
 
 
@@ -152,3 +152,38 @@ def test_every_field_is_described_on_the_line_below_it() -> None:
 def test_fits_of_recipe_and_preprocessing_are_the_same() -> None:
     for fit in get_args(Fit):
         assert Recipe(fit=fit).fit == fit
+
+
+def test_a_line_changes_some_fields_and_leaves_the_others() -> None:
+    recipe = Recipe(size=150, dropout=0.5).changed("unfreeze=20, learning_rate=1e-5,inner=none,mirror=true")
+    assert recipe == Recipe(size=150, dropout=0.5, unfreeze=20, learning_rate=1e-5, inner=0, mirror=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("unfreeze", "'unfreeze'; expected field=value"),
+        ("unfrees=3", "no field 'unfrees': did you mean unfreeze"),
+        ("epochs=many", "epochs is 'many'"),
+        ("epochs=0", "epochs is 0; expected 1 to"),
+        ("learning_rate=-1", "learning_rate is -1.0; expected"),
+        ("split_seed=2", "a stage changes split_seed"),
+        ("model=vgg16", "a stage changes model"),
+    ],
+)
+def test_a_stage_that_cannot_be_is_refused_when_the_recipe_is_made(line: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        Recipe(then=(line,))
+
+
+def test_stages_build_upon_each_other() -> None:
+    recipe = Recipe(learning_rate=1e-3, epochs=9, then=("unfreeze=6,epochs=2", "unfreeze=16"))
+    first, second, third = recipe.stages()
+    assert first == Recipe(learning_rate=1e-3, epochs=9)
+    assert (second.unfreeze, second.epochs, second.learning_rate) == (6, 2, 1e-3)
+    assert (third.unfreeze, third.epochs, third.then) == (16, 2, ())
+
+
+def test_a_misspelt_augmentation_is_refused_when_the_recipe_is_made() -> None:
+    with pytest.raises(RecipeError, match="no augmentation 'rotat': did you mean rotate"):
+        Recipe(augment="rotat=30")

@@ -1,6 +1,7 @@
 """Bring Keras and TensorFlow in, quietly."""
 
 import gc
+import logging
 import os
 import sys
 import tempfile
@@ -25,6 +26,8 @@ def load_keras() -> None:
     with _standard_error_held_back(), _hidden("sklearn"), _no_collection():
         require("tensorflow", extra="train")
         require("keras", extra="train")
+    # It warns of functions that are compiled anew: each network has its own steps, as it must be.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager

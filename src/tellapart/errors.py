@@ -4,7 +4,7 @@
     ├── PictureError          a picture cannot be decoded, or is beyond the limits
     ├── DatasetError          the pictures and labels do not make a data set
     ├── RecipeError           a recipe asks for something impossible or unknown
-    ├── WeightsError          pre-trained weights are absent or do not fit
+    ├── WeightsError          weights or models from elsewhere are absent, do not fit or are refused
     ├── RunError              a run's folder cannot be used
     ├── BundleError           a bundle is incomplete, altered or not a bundle
     ├── StorageError          the disk refuses: full, read-only, no permission
@@ -36,7 +36,7 @@ class RecipeError(TellapartError):
 
 
 class WeightsError(TellapartError):
-    """Pre-trained weights are absent or do not fit."""
+    """Weights or models from elsewhere are absent, do not fit or are refused."""
 
 
 class RunError(TellapartError):

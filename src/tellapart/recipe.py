@@ -2,14 +2,15 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from tellapart.data.augmentation import Augmentation
 from tellapart.data.preprocessing import Fit
 from tellapart.engine import Precision
 from tellapart.errors import RecipeError, nearest
@@ -113,6 +114,41 @@ class Recipe:
             raise RecipeError(
                 f"validation {self.validation} and test {self.test} leave nothing to train on: together less than 1"
             )
+        Augmentation.parse(self.augment)
+        if self.then:
+            self.stages()
+
+    def changed(self, text: str) -> "Recipe":
+        """The same but for what a text says: `unfreeze=20,learning_rate=1e-5`. Raises RecipeError."""
+        changes: dict[str, Any] = {}
+        for item in text.split(","):
+            name, equals, value = (part.strip() for part in item.partition("="))
+            if not equals:
+                raise RecipeError(f"{text!r} has {item!r}; expected field=value, such as learning_rate=1e-5")
+            changes[name] = Recipe.value(name, value)
+        return replace(self, **changes)
+
+    @staticmethod
+    def value(name: str, text: str) -> object:
+        """Read what a field may hold from text; `none` leaves it to the model. Raises RecipeError."""
+        if name not in _kinds():
+            raise RecipeError(f"a recipe has no field {name!r}: {nearest(name, _kinds())}")
+        kind = get_type_hints(Recipe)[name]
+        if text.lower() == "none" and type(None) in get_args(kind):
+            return 0 if name == "inner" else None  # no inner layer is what a person means
+        try:
+            return TypeAdapter(kind).validate_python(text)
+        except ValidationError as error:
+            raise RecipeError(f"{name} is {text!r}: {error.errors()[0]['msg']}") from error
+
+    def stages(self) -> tuple["Recipe", ...]:
+        """The recipe of each stage: itself, then with what each line of `then` changes. Raises RecipeError."""
+        stages = [replace(self, then=())]
+        for line in self.then:
+            stages.append(stages[-1].changed(line))
+            if fixed := [name for name in _kinds() if name not in STAGED and _differ(stages[-2:], name)]:
+                raise RecipeError(f"a stage changes {', '.join(fixed)} in {line!r}; it may change {', '.join(STAGED)}")
+        return tuple(stages)
 
     def as_dict(self) -> dict[str, Any]:
         """Its fields, without those left to the model: what TOML and JSON can hold."""
@@ -146,6 +182,16 @@ def _kinds() -> Mapping[str, TypeAdapter[Any]]:
     strict = ConfigDict(strict=True)
     return {name: TypeAdapter(kind, config=strict) for name, kind in get_type_hints(Recipe).items()}
 
+
+def _differ(stages: list[Recipe], name: str) -> bool:
+    return len({getattr(stage, name) for stage in stages}) > 1
+
+
+STAGED = (
+    "unfreeze", "learning_rate", "epochs", "optimizer", "schedule", "batch_size", "patience", "min_delta", "dropout",
+    "size", "augment", "views", "class_weight", "label_smoothing", "ema", "keep",
+)  # fmt: skip
+"""What a further stage may change."""
 
 RANGES = (
     ("size", 4, 4096),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tellapart import Bundle
+from tellapart import Bundle, Recipe
 from tellapart.bundles.bundle import FILES, MANIFEST, write_manifest
 from tellapart.errors import BundleError
 from tellapart.training.run import Run
@@ -48,7 +48,7 @@ def test_a_copy_anywhere_is_the_same_bundle(trained: Run, folder: Path) -> None:
     assert copy.name == "tiny"
     assert (copy.preprocessing.height, copy.preprocessing.width, copy.preprocessing.channels) == (20, 20, 3)
     assert copy.metrics == trained.metrics
-    assert copy.facts.recipe == trained.recipe.as_dict()
+    assert Recipe.of(dict(copy.facts.recipe)) == trained.recipe
 
 
 def test_the_manifest_says_what_the_contract_names(trained: Run) -> None:

@@ -16,12 +16,48 @@ from tellapart.recipe import Recipe
 from .conftest import Said
 
 PARAMETERS = {
-    "train": [*(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)), "--out", "--resume", "SOURCE"],
+    "train": [
+        *(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)),
+        "--time",
+        "--effort",
+        "--from",
+        "--out",
+        "--resume",
+        "SOURCE",
+    ],
+    "sweep": [
+        *(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)),
+        "--vary",
+        "--grid",
+        "--out",
+        "SOURCE",
+    ],
+    "search": [
+        *(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)),
+        "--space",
+        "--max-epochs",
+        "--factor",
+        "--workers",
+        "--out",
+        "--fresh",
+        "SOURCE",
+    ],
+    "folds": [*(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)), "--folds", "--out", "SOURCE"],
+    "find-rate": [
+        *(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)),
+        "--steps",
+        "--out",
+        "--save",
+        "SOURCE",
+    ],
     "evaluate": ["BUNDLE", "SOURCE", "--split", "--json"],
     "predict": ["BUNDLE", "PICTURES", "--top", "--json", "--csv"],
     "serve": ["BUNDLE", "--host", "--port"],
     "summary": ["MODEL", "--size", "--channels", "--classes"],
     "show": ["SOURCE", "--count", "--picture", "--save"],
+    "augment": ["SOURCE", "--augment", "--count", "--views", "--size", "--seed", "--save"],
+    "adopt": ["MODEL", "--classes", "--preprocess", "--out", "--size", "--fit", "--name"],
+    "imagenet": ["PICTURES", "--model", "--weights", "--top", "--json"],
     "doctor": ["--json"],
 }
 

@@ -16,8 +16,9 @@ from tellapart.files import atomic_folder
 from tellapart.recipe import Recipe, Schedule
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.examples import Examples
 from tellapart.training.fit import best_epoch, fit
-from tellapart.training.loop import Examples, Loop, Score
+from tellapart.training.loop import Loop, Score
 
 from .conftest import Fresh, Learnable
 
@@ -45,8 +46,8 @@ def weights_by_epoch(monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
     kept: list[list[Any]] = []
     epoch = Loop.epoch
 
-    def keeping(self: Loop, examples: Examples, number: int, advance: Callable[[int], None]) -> Score:
-        score = epoch(self, examples, number, advance)
+    def keeping(self: Loop, examples: Examples, number: int, advance: Callable[[int], None], *, slower: float) -> Score:
+        score = epoch(self, examples, number, advance, slower=slower)
         kept.append([np.copy(array) for array in self.network.get_weights()])
         return score
 
@@ -160,10 +161,10 @@ def test_resuming_after_any_epoch_ends_with_the_same_weights(
     history, best = fit(whole, recipe, train, validation, folder=tmp_path / "whole")
     epoch = Loop.epoch
 
-    def killed(self: Loop, examples: Examples, number: int, advance: Callable[[int], None]) -> Score:
+    def killed(self: Loop, examples: Examples, number: int, advance: Callable[[int], None], *, slower: float) -> Score:
         if number == killed_after:
             raise KeyboardInterrupt
-        return epoch(self, examples, number, advance)
+        return epoch(self, examples, number, advance, slower=slower)
 
     monkeypatch.setattr(Loop, "epoch", killed)
     if killed_after < len(history):
@@ -236,3 +237,35 @@ def test_resuming_does_not_depend_on_a_checkpoint_of_another_epoch_being_there(
     fit(one, RECIPE, learnable(20), None, folder=tmp_path / "a")
     fit(other, RECIPE, learnable(20), None, folder=tmp_path / "b")
     assert same(one, other)
+
+
+def test_the_last_epoch_is_kept_where_asked_for(
+    fresh: Fresh, learnable: Learnable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [0.5, 0.9, 0.8])
+    kept = weights_by_epoch(monkeypatch)
+    recipe = replace(RECIPE, epochs=3, patience=5, keep="last")
+    network = fresh(recipe)
+    _, chosen = fit(network, recipe, learnable(20), learnable(5), folder=tmp_path)
+    assert chosen == 3
+    for mine, yours in zip(network.get_weights(), kept[2], strict=True):
+        np.testing.assert_array_equal(mine, yours)
+
+
+def test_all_checkpoints_stay_where_asked_for(fresh: Fresh, learnable: Learnable, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=4, patience=5, keep="all")
+    fit(fresh(recipe), recipe, learnable(20), learnable(5), folder=tmp_path)
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert [name[:10] for name in names] == ["epoch-0001", "epoch-0002", "epoch-0003", "epoch-0004"]
+
+
+def test_a_plateau_of_the_validation_loss_lowers_the_rate_also_after_a_resume(
+    fresh: Fresh, learnable: Learnable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [0.5, 0.6, 0.6, 0.6, 0.6, 0.6])
+    recipe = replace(RECIPE, epochs=4, patience=9, schedule="plateau", learning_rate=0.3)
+    first, _ = fit(fresh(recipe), recipe, learnable(20), learnable(5), folder=tmp_path)
+    longer = replace(recipe, epochs=6)
+    history, _ = fit(fresh(longer), longer, learnable(20), learnable(5), folder=tmp_path)
+    assert history[:4] == first
+    assert [row.learning_rate for row in history] == pytest.approx([0.3] * 4 + [0.1] * 2)

@@ -1,17 +1,24 @@
 """What there is to train, for pictures of each kind."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tellapart.data.arrays import array_split
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits import complete
+from tellapart.engine import Engine
 from tellapart.models.catalogue import settled
+from tellapart.models.networks import whole
 from tellapart.recipe import Recipe
-from tellapart.training.tasks import make_task, preprocessing_for
+from tellapart.training.common import preprocessing_for
+from tellapart.training.loop import Loop
+from tellapart.training.tasks import Task, make_task
 
 
 def arrays(channels: int, side: int = 8) -> Dataset:
@@ -60,18 +67,99 @@ def test_unreadable_pictures_leave_the_split_together_with_their_labels(
     assert [int(mean.argmax()) for mean in means] == [{0: 2, 1: 1, 2: 0}[int(label)] for label in task.train.labels]
 
 
-def test_a_frozen_base_is_trained_from_its_features(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tellapart.models.networks import base_network
-    from tellapart.training import tasks
-
-    monkeypatch.setattr(tasks, "base_network", lambda name, size, _: base_network(name, size, "none"))
+def made(tiny: Path, cache: Path, **changes: object) -> Task:
     dataset = complete(Dataset.open(tiny), validation=0.2, test=0.2, seed=0)
-    recipe = settled(Recipe(model="mobilenet", size=32, precision="float32"), own_size=None)
-    task = make_task(dataset, recipe, preprocessing_for(dataset, recipe), cache=tmp_path)
-    assert task.train.inputs.shape == (len(dataset.splits["train"]), 1024)
+    asked = Recipe.of({"model": "mobilenet", "size": 32, "precision": "float32", **changes})
+    recipe = settled(asked, own_size=None)
+    return make_task(dataset, recipe, preprocessing_for(dataset, recipe), cache=cache)
+
+
+def pixels(task: Task) -> NDArray[np.uint8]:
+    pictures = task.dataset.splits["train"].pictures
+    return np.stack([task.preprocessing(pictures.read(i)) for i in range(len(pictures))])
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_a_frozen_base_is_trained_from_its_features(tiny: Path, tmp_path: Path) -> None:
+    task = made(tiny, tmp_path)
+    count = len(task.dataset.splits["train"])
+    assert task.train.inputs[np.arange(count)].shape == (count, 1024)
     assert task.validation is not None
     assert task.network.count_params() == 1024 * 3 + 3
     product = task.product()
     assert (product.input_shape, product.output_shape) == ((None, 32, 32, 3), (None, 3))
+
+
+@pytest.mark.usefixtures("random_weights")
+@pytest.mark.parametrize(("unfreeze", "shape"), [(3, (1, 1, 512)), (9, (1, 1, 1024)), (16, (2, 2, 512))])
+def test_the_last_layers_are_trained_from_what_comes_before_them(
+    unfreeze: int, shape: tuple[int, ...], tiny: Path, tmp_path: Path
+) -> None:
+    task = made(tiny, tmp_path, unfreeze=unfreeze)
+    assert task.base is not None
+    inputs = task.train.inputs[np.arange(len(task.train))]
+    assert inputs.shape[1:] == task.base.shape
+    frozen = task.base.network.predict_on_batch(pixels(task))
+    np.testing.assert_allclose(inputs, frozen, rtol=2e-3, atol=1e-4)  # kept as float16
+    logits = task.network.predict_on_batch(frozen)
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    np.testing.assert_allclose(task.product().predict_on_batch(pixels(task)), expected, atol=1e-5)
+    (answers,) = Engine(task.graph, batch=len(expected), precision="float32").run([pixels(task)])
+    np.testing.assert_allclose(answers, expected, atol=1e-4)
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_with_all_layers_unfrozen_a_network_is_trained_from_pictures(tiny: Path, tmp_path: Path) -> None:
+    task = made(tiny, tmp_path, unfreeze=10_000)
+    assert task.base is None
+    assert task.train.inputs[np.arange(2)].dtype == np.uint8
+    frozen = made(tiny, tmp_path)
+    kernels = {variable.path.split("/")[-2] for variable in task.network.trainable_variables}
+    assert {"conv1", "conv_pw_13", "logits"} <= kernels
+    task.network.get_layer("logits").set_weights(frozen.network.get_layer("logits").get_weights())
+    np.testing.assert_allclose(
+        task.product().predict_on_batch(pixels(task)), frozen.product().predict_on_batch(pixels(task)), atol=1e-5
+    )
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_a_stage_goes_on_from_what_the_one_before_it_left(tiny: Path, tmp_path: Path) -> None:
+    first = made(tiny, tmp_path, unfreeze=3)
+    learner = Loop(first.network, replace(first.recipe, learning_rate=0.1, optimizer="sgd"))
+    learner.epoch(first.train, 0, lambda _: None)
+    before = first.product().predict_on_batch(pixels(first))
+    for unfreeze in (9, 3, 0):
+        recipe = replace(first.recipe, unfreeze=unfreeze)
+        task = make_task(first.dataset, recipe, first.preprocessing, cache=tmp_path, start=first.end())
+        np.testing.assert_allclose(task.product().predict_on_batch(pixels(task)), before, atol=1e-5)
+    untouched = made(tiny, tmp_path).product().predict_on_batch(pixels(first))
+    assert np.abs(untouched - before).max() > 1e-3
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_a_mirrored_classifier_says_the_same_of_a_picture_and_of_its_mirror_image(tiny: Path, tmp_path: Path) -> None:
+    task = made(tiny, tmp_path, mirror=True)
+    pictures = pixels(task)
+    answers = task.product().predict_on_batch(pictures)
+    np.testing.assert_allclose(answers, task.product().predict_on_batch(pictures[:, :, ::-1]), atol=1e-5)
+    plain = whole(task.base.network if task.base else None, task.network)
+    expected = (plain.predict_on_batch(pictures) + plain.predict_on_batch(pictures[:, :, ::-1])) / 2
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+    (from_graph,) = Engine(task.graph, batch=len(pictures), precision="float32").run([pictures])
+    np.testing.assert_allclose(from_graph, expected, atol=1e-4)
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_views_of_training_pictures_go_through_the_base_once_and_keep_their_labels(tiny: Path, tmp_path: Path) -> None:
+    plain = made(tiny, tmp_path)
+    task = made(tiny, tmp_path, mirror=True, augment="rotate=20,mixup=0.2", views=3)
+    count = len(plain.train)
+    assert len(task.train) == len(task.train.inputs) == 5 * count
+    assert task.train.labels.tolist() == plain.train.labels.tolist() * 5
+    np.testing.assert_array_equal(task.train.inputs[np.arange(count)], plain.train.inputs[np.arange(count)])
+    assert task.base is not None
+    mirrored = task.base.network.predict_on_batch(pixels(task)[:, :, ::-1])
+    np.testing.assert_allclose(task.train.inputs[np.arange(count, 2 * count)], mirrored, atol=1e-4)
+    assert len(np.unique(task.train.inputs[np.arange(5 * count)], axis=0)) == 5 * count
+    assert task.validation is not None
+    assert len(task.validation) == len(plain.validation or ())

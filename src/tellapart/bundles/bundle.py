@@ -4,12 +4,18 @@ bundle.json     what it is: classes, preprocessing, recipe, metrics, and the SHA
 model.xml/.bin  OpenVINO graph: uint8 pictures (n, height, width, channels) to probabilities (n, classes)
 model.keras     the same network for Keras: further training, other exports
 splits.json     the hashes of the pictures it was trained and chosen on, so that they never judge it
+
+Where an estimator is what was trained, `model.xml` ends in its features, float32 (n, width); there is no model.keras,
+but one of these two, which take the features to probabilities in float32:
+
+head.xml/.bin     k-NN and logistic regression: a graph too
+estimator.skops   a forest: scikit-learn's, without pickle
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +25,15 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, read_graph
 from tellapart.errors import BundleError
 from tellapart.files import sha256
+from tellapart.models.estimators import FOREST, HEAD, HEAD_WEIGHTS, Estimator, read_estimator
 from tellapart.version import __version__
 
 FORMAT = 1
 MANIFEST = "bundle.json"
 GRAPH, WEIGHTS, KERAS, SEEN = "model.xml", "model.bin", "model.keras", "splits.json"
-FILES = (GRAPH, WEIGHTS, KERAS, SEEN)
+FILES = (GRAPH, WEIGHTS, KERAS, SEEN)  # of a network
+HEAD_FILES = (GRAPH, WEIGHTS, HEAD, HEAD_WEIGHTS, SEEN)
+FOREST_FILES = (GRAPH, WEIGHTS, FOREST, SEEN)
 HASH_DIGITS = 16  # of a picture's SHA-256 in splits.json: 64 bits tell a billion pictures apart
 
 
@@ -89,18 +98,31 @@ class Bundle:
         return self.facts.metrics
 
     def verify(self) -> None:
-        """Refuse a missing, extra, truncated or altered file, and classes unlike the graph's. Raises BundleError."""
+        """Refuse a missing, extra, truncated or altered file, and classes unlike the graph's. Raises BundleError.
+
+        An estimator is opened for that: a forest needs scikit-learn, and raises MissingPackageError without.
+        """
         found = {entry.name for entry in os.scandir(self.folder)}
-        expected = {*self.hashes, MANIFEST}
-        if missing := sorted(expected - found) + sorted({*FILES} - {*self.hashes}):
+        wanted = {*_files(self.hashes)}
+        if missing := sorted({*self.hashes, MANIFEST} - found) + sorted(wanted - {*self.hashes}):
             raise BundleError(f"{self.folder} lacks {', '.join(missing)}: copy the bundle again, as a whole")
-        if extra := sorted(found - expected):
+        if extra := sorted(found - {*wanted, MANIFEST}):
             raise BundleError(f"{self.folder} has {', '.join(extra)}, which is no part of it: remove what you added")
         for name, expected_hash in self.hashes.items():
             path = self.folder / name
             if path.is_symlink() or not path.is_file() or sha256(path) != expected_hash:
                 raise BundleError(f"{path} is not the file that was written: copy the bundle again, as a whole")
+        self._require_fit()
+
+    def _require_fit(self) -> None:
         outputs = int(self.graph.output(0).partial_shape[1].get_length())
+        if self.estimator is not None:
+            if outputs != self.estimator.width:
+                raise BundleError(
+                    f"the graph of {self.folder} gives {outputs} features, its estimator takes "
+                    f"{self.estimator.width}: copy the bundle again, as a whole"
+                )
+            outputs = self.estimator.classes
         if outputs != len(self.facts.classes):
             raise BundleError(f"{self.folder} names {len(self.facts.classes)} classes, its graph has {outputs} outputs")
 
@@ -111,6 +133,11 @@ class Bundle:
             return read_graph(self.folder / GRAPH)
         except RuntimeError as error:
             raise BundleError(f"{self.folder / GRAPH} is not a graph that can be read: {error}") from error
+
+    @cached_property
+    def estimator(self) -> Estimator | None:
+        """What takes the graph's features to probabilities, opened; None where the graph itself ends in those."""
+        return read_estimator(self.folder, self.hashes, len(self.facts.classes))
 
     @cached_property
     def seen(self) -> Mapping[str, str]:
@@ -129,10 +156,15 @@ def write_manifest(folder: Path, facts: Facts) -> None:
         "format": FORMAT,
         "tellapart": __version__,
         **asdict(facts),
-        "files": {name: sha256(folder / name) for name in FILES},
+        "files": {name: sha256(folder / name) for name in _files([entry.name for entry in os.scandir(folder)])},
     }
     text = json.dumps({**fields, "sha256": _own_hash(fields)}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _files(names: Collection[str]) -> tuple[str, ...]:
+    """The files that a bundle consists of, told by what only one kind has."""
+    return HEAD_FILES if HEAD in names else FOREST_FILES if FOREST in names else FILES
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

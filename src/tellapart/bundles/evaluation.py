@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle
+from tellapart.bundles.classifier import compiled
 from tellapart.data.dataset import Dataset, Pictures, Readable, Skipped, Split
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.reading import BATCH, fitted, through
+from tellapart.data.reading import BATCH, Runner, fitted, through
 from tellapart.data.splits import NAMES
-from tellapart.engine import Engine, Precision
+from tellapart.engine import Precision
 from tellapart.errors import DatasetError, PictureError
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.progress import progress, say
@@ -30,8 +31,7 @@ def evaluate(
     bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
     bundle.verify()
     part = unseen(_relabelled(dataset, bundle.classes), split, bundle.seen)
-    recipe_precision: Precision = bundle.facts.recipe.get("precision", "auto")
-    engine = Engine(bundle.graph, batch=BATCH, precision=precision or recipe_precision)
+    engine = compiled(bundle, batch=BATCH, precision=precision)
     answers = probabilities(engine, bundle.preprocessing, part.pictures, label=f"judging on {split}")
     for skipped in answers.skipped:
         say(f"skipped {skipped.path}: {skipped.reason}")
@@ -45,7 +45,7 @@ def judged(answers: Readable, split: Split, classes: tuple[str, ...], *, label: 
     return judge(split.labels[list(answers.kept)], answers.values, classes)
 
 
-def probabilities(engine: Engine, preprocessing: Preprocessing, pictures: Pictures, *, label: str) -> Readable:
+def probabilities(engine: Runner, preprocessing: Preprocessing, pictures: Pictures, *, label: str) -> Readable:
     """The probabilities of each picture that can be read: values float32 (n, classes)."""
     kept: list[int] = []
     rows: list[NDArray[np.float32]] = []

@@ -1,4 +1,4 @@
-"""From a picture's bytes to a Prediction. Imports neither TensorFlow, Keras nor scikit-learn."""
+"""From a picture's bytes to a Prediction. Imports neither TensorFlow nor Keras, and scikit-learn for a forest only."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.classifier import compiled
 from tellapart.data.dataset import read_bytes
 from tellapart.data.picture import Picture, decode
-from tellapart.data.reading import BATCH, ahead, through
-from tellapart.engine import Engine, Precision
+from tellapart.data.reading import BATCH, Runner, ahead, through
+from tellapart.engine import Precision
 from tellapart.errors import PictureError
 
 Probabilities = NDArray[np.float32]
@@ -70,9 +71,9 @@ class Predictor:
         """Verify and compile. `precision` is the bundle's own unless stated. Raises BundleError."""
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         self.bundle.verify()
-        self._precision: Precision = precision or self.bundle.facts.recipe.get("precision", "auto")
+        self._precision = precision
         self._compiling = threading.Lock()
-        self._engines: dict[int, Engine] = {}
+        self._engines: dict[int, Runner] = {}
 
     def predict(self, pictures: Iterable[str | Path], *, top: int = 3) -> Iterator[Prediction | Unreadable]:
         """Answer for each file with its `top` classes, at least one, in order; however many, in fixed memory."""
@@ -102,11 +103,9 @@ class Predictor:
         best = np.argsort(-probabilities, kind="stable")[: max(top, 1)]
         return Prediction(path, tuple(Choice(self.bundle.classes[i], float(probabilities[i])) for i in best))
 
-    def _engine(self, batch: int) -> Engine:
-        """The graph compiled for this many pictures at once, when first needed; alone, a picture must not wait."""
+    def _engine(self, batch: int) -> Runner:
+        """The bundle compiled for this many pictures at once, when first needed; alone, a picture must not wait."""
         with self._compiling:
             if batch not in self._engines:
-                self._engines[batch] = Engine(
-                    self.bundle.graph, batch=batch, precision=self._precision, streams=batch > 1
-                )
+                self._engines[batch] = compiled(self.bundle, batch=batch, precision=self._precision)
             return self._engines[batch]

@@ -11,11 +11,18 @@ from tellapart.version import __version__
 
 COMMANDS: Mapping[str, str] = {
     "train": "Train a classifier from a folder of class folders, an .npz file or a named data set.",
+    "sweep": "Try values of a recipe's fields, one after the other, and leave the winner's bundle.",
+    "search": "Find the best values of a recipe by Hyperband, and leave the winner's bundle.",
+    "folds": "Judge a recipe by cross-validation: the mean over folds, its spread, and every picture's probabilities.",
+    "find-rate": "Find a learning rate: the loss while the rate grows from step to step.",
     "evaluate": "Judge a bundle on labelled pictures it has not seen.",
     "predict": "Name the category of pictures: files, folders, globs, or a list on standard input.",
     "serve": "Answer over HTTP, with a page to drop pictures on.",
     "summary": "A model's layers, parameters, multiply-adds and what it will cost on this machine.",
     "show": "Show a picture as the array it is, or the first pictures of a data set with their labels.",
+    "augment": "Show what an augmentation makes of a data set's pictures, before anything is trained.",
+    "adopt": "Make a bundle of a Keras model trained elsewhere; nothing in it that could run code is loaded.",
+    "imagenet": "Name what pictures show among ImageNet's 1,000 classes.",
     "doctor": "Say what this machine has, what tellapart uses of it, and what to install.",
 }
 

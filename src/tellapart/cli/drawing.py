@@ -1,11 +1,15 @@
 """Pictures as coloured half blocks in a terminal, and as plain facts."""
 
+import shutil
 import sys
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tellapart.data.picture import Picture
+from tellapart.files import atomic_write
 
 CORNER = 4  # rows and columns of numbers that are printed
 
@@ -20,6 +24,17 @@ def facts(picture: Picture) -> str:
         f"array ({height}, {width}, {channels}): height, width, channels ({kind}); {picture.dtype}, "
         f"{picture.min()} to {picture.max()}, mean {means}\nfirst channel, top left corner:\n{numbers}"
     )
+
+
+def save_or_draw(image: Image.Image, save: Path | None) -> None:
+    """Write a PNG file and say so, or draw in the terminal."""
+    if save is None:
+        print(draw(image, width=shutil.get_terminal_size().columns - 1))
+        return
+    content = BytesIO()
+    image.save(content, format="PNG")
+    atomic_write(save, content.getvalue())
+    print(f"saved: {save}")
 
 
 def draw(image: Image.Image, *, width: int) -> str:

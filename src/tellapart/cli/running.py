@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import cyclopts
 
 from tellapart.cli import COMMANDS
+from tellapart.cli.recipes import expanded
 from tellapart.errors import TellapartError
 from tellapart.version import __version__
 
@@ -18,10 +19,12 @@ app = cyclopts.App(
     version=__version__,
     help_format="plaintext",
     result_action="return_value",
+    default_parameter=cyclopts.Parameter(negative_iterable=()),  # an option left out is empty: no --empty-then
     suppress_keyboard_interrupt=False,  # `run` says what is kept
 )
 for _name, _sentence in COMMANDS.items():
-    app.command(f"tellapart.cli.{_name}:{_name}", name=_name, help=_sentence)
+    _module = _name.replace("-", "_")
+    app.command(f"tellapart.cli.{_module}:{_module}", name=_name, help=_sentence)
 
 
 def run(words: Sequence[str]) -> int:
@@ -29,7 +32,7 @@ def run(words: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # a file's name is printed as it is, be it text or not
     try:
-        status = app(words, exit_on_error=False, print_error=True)
+        status = app(expanded(words), exit_on_error=False, print_error=True)
     except cyclopts.CycloptsError:
         return REFUSED  # cyclopts has said what is wrong with the words
     except TellapartError as error:

@@ -1,18 +1,13 @@
 """`tellapart show`."""
 
-import shutil
-from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
-
-from tellapart.cli.drawing import draw, facts
+from tellapart.cli.drawing import facts, save_or_draw
 from tellapart.data.dataset import Dataset, read_bytes
 from tellapart.data.grid import grid
 from tellapart.data.picture import Picture, decode
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import DatasetError
-from tellapart.files import atomic_write
 
 
 def show(source: str, /, *, count: int = 10, picture: int | None = None, save: Path | None = None) -> None:
@@ -46,19 +41,9 @@ def show(source: str, /, *, count: int = 10, picture: int | None = None, save: P
     labels = [dataset.classes[split.labels[i]] for i in some]
     for i, label in zip(some, labels, strict=True):
         print(f"{i}: {label}  {split.pictures.name(i)}")
-    _save_or_draw(grid([split.pictures.read(i) for i in some], labels), save)
+    save_or_draw(grid([split.pictures.read(i) for i in some], labels), save)
 
 
 def _show_one(array: Picture, save: Path | None) -> None:
     print(facts(array))
-    _save_or_draw(to_image(array), save)
-
-
-def _save_or_draw(image: Image.Image, save: Path | None) -> None:
-    if save is None:
-        print(draw(image, width=shutil.get_terminal_size().columns - 1))
-        return
-    content = BytesIO()
-    image.save(content, format="PNG")
-    atomic_write(save, content.getvalue())
-    print(f"saved: {save}")
+    save_or_draw(to_image(array), save)

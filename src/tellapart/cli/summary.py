@@ -3,7 +3,7 @@
 from tellapart.backend import load_keras
 from tellapart.cli.tables import aligned
 from tellapart.errors import RecipeError
-from tellapart.models.catalogue import MODELS, settled
+from tellapart.models.catalogue import MODELS, Model, lookup, settled
 from tellapart.recipe import Recipe
 
 
@@ -26,6 +26,8 @@ def summary(
     if model is None:
         print(_catalogue())
         return
+    if lookup(model).estimator:
+        raise RecipeError(f"{model} has no layers to show: it is fitted on pixels or on the features of a base")
     recipe = settled(Recipe(model=model, size=size), own_size=None)
     pretrained = MODELS[model].pretrained
     channels = (3 if pretrained else 1) if channels is None else channels
@@ -60,8 +62,11 @@ def summary(
 
 
 def _catalogue() -> str:
-    rows = [
-        [name, f"{one.size} px", f"{one.smallest} px", one.licence or "trained from scratch"]
-        for name, one in MODELS.items()
-    ]
+    rows = [[name, f"{one.size} px", f"{one.smallest} px", _licence(one)] for name, one in MODELS.items()]
     return aligned([["model", "default size", "smallest", "licence of the ImageNet weights"], *rows])
+
+
+def _licence(model: Model) -> str:
+    if model.estimator:
+        return "fitted on pixels or features"
+    return model.licence or "trained from scratch"

@@ -10,6 +10,7 @@ from tellapart.cli.tables import metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.progress import say
 from tellapart.recipe import Recipe
+from tellapart.training.effort import Effort, free, seconds_of
 from tellapart.training.run import train as train_run
 
 
@@ -18,6 +19,9 @@ def train(
     /,
     *,
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
+    time: str | None = None,
+    effort: Effort | None = None,
+    start: Annotated[Path | None, Parameter(name="--from")] = None,  # noqa: ARG001  `recipes.expanded` has read it
     out: Path | None = None,
     resume: bool = False,
 ) -> None:
@@ -28,6 +32,13 @@ def train(
     source
         A folder of class folders (with or without train/validation/test on top), an .npz file, a folder of IDX
         files, or digits, mnist, fashion-mnist, cifar10.
+    time
+        As good as this time on this machine can make it, such as 10m: the ladder of recipes is climbed until then.
+    effort
+        How far up the ladder without a time: quick is a linear head on a frozen base; standard takes every step that
+        pays and is over in 5 minutes; best takes every step that pays. Where no option says how to train, standard.
+    start
+        A recipe to begin with: a sweep's or search's or run's folder, or a .toml file. Options that are said win.
     out
         The run's folder; runs/<dataset>-<model>-<date-time> when left out.
     resume
@@ -37,7 +48,10 @@ def train(
     sizes = ", ".join(f"{len(split):,} {name}".removesuffix(" all") for name, split in dataset.splits.items())
     say(f"{dataset.name}: {sizes} pictures in {len(dataset.classes)} classes")
     folder = out or Path("runs") / f"{dataset.name}-{recipe.model}-{datetime.now():%Y%m%d-%H%M%S}"
-    run = train_run(dataset, recipe, out=folder, resume=resume)
+    seconds = None if time is None else seconds_of(time)
+    if effort is None and seconds is None and free(recipe):
+        effort = "standard"
+    run = train_run(dataset, recipe, out=folder, resume=resume, effort=effort, seconds=seconds)
     print(metrics_table(run.metrics))
     print(f"bundle: {run.bundle.folder}")
     say(f"try: tellapart predict {run.bundle.folder} PICTURE   or   tellapart serve {run.bundle.folder}")

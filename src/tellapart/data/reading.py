@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tellapart.data.dataset import Pictures
 from tellapart.data.picture import Picture
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.engine import Engine
 from tellapart.errors import PictureError
 
 BATCH = 8  # pictures the engine takes at once; measured: more are no faster on 2 cores, and take more memory
@@ -20,6 +19,17 @@ Vector = NDArray[np.float32]
 ERRORS_HELD = 8  # for each picture of a batch; beyond, the batch is run though it is not full
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+class Runner(Protocol):
+    """Takes batches of up to `batch` rows and gives a vector for each row, in order: an Engine, or several in a row."""
+
+    @property
+    def batch(self) -> int:
+        """How many it takes at once."""
+
+    def run(self, batches: Iterable[NDArray[Any]]) -> Iterator[Vector]:
+        """For each batch yield float32 (len(batch), width)."""
 
 
 def ahead(work: Callable[[In], Out], items: Iterable[In], *, depth: int) -> Iterator[Out]:
@@ -50,7 +60,7 @@ def fitted(pictures: Pictures, preprocessing: Preprocessing, order: Sequence[int
     return ahead(one, order, depth=4 * BATCH)
 
 
-def through(engine: Engine, pictures: Iterable[Picture | PictureError]) -> Iterator[Vector | PictureError]:
+def through(engine: Runner, pictures: Iterable[Picture | PictureError]) -> Iterator[Vector | PictureError]:
     """Run pictures of one size through an engine: for each its float32 (width,), or the error in its place."""
     waiting: deque[list[PictureError | None]] = deque()
 

@@ -48,15 +48,15 @@ def _draw(split: Split, fractions: Mapping[str, float], seed: int) -> dict[str, 
     distinct, copy_of = np.unique(digests, return_inverse=True)
     counted_as = np.full(len(distinct), np.iinfo(np.int32).max)
     np.minimum.at(counted_as, copy_of, split.labels)  # copies under two labels: the lower one, in any order of files
-    position = np.array([_position(digest, seed) for digest in distinct.tolist()])
+    positions = np.array([position(digest, seed) for digest in distinct.tolist()])
     homes = np.full(len(distinct), "train", dtype="<U10")
     for label in np.unique(split.labels):
         mine = np.flatnonzero(counted_as == label)
-        _cut(homes, mine[np.argsort(position[mine])], fractions)
+        _cut(homes, mine[np.argsort(positions[mine])], fractions)
     return {name: split.take(np.flatnonzero(homes[copy_of] == name).tolist()) for name in ("train", *fractions)}
 
 
-def _position(digest: str, seed: int) -> float:
+def position(digest: str, seed: int) -> float:
     """A number in [0, 1) that the content and the seed fix: uniform over pictures."""
     return int.from_bytes(hashlib.sha256(f"{seed} {digest}".encode()).digest()[:6], "big") / 2**48
 

@@ -17,7 +17,7 @@ class Model:
     """What a name stands for, and the recipe that suits it where the person says nothing."""
 
     keras_class: str | None
-    """The class in keras.applications; None for the small networks of `small.py`."""
+    """The class in keras.applications; None for the small networks of `small.py` and for estimators."""
     size: int
     smallest: int
     scaling: Scaling
@@ -29,6 +29,8 @@ class Model:
     batch_size: int = 32
     epochs: int = 30
     inner: int = 0
+    estimator: bool = False
+    """Whether it is no network, but is fitted on a frozen base's features or on pixels."""
 
     @property
     def pretrained(self) -> bool:
@@ -42,6 +44,9 @@ BSD = "BSD-3-Clause"
 CC_BY = "CC-BY-4.0"
 MIT = "MIT"
 
+VIEWS = 4  # of each picture, where a frozen base is to see augmented ones
+PIXELS = "pixels"
+
 
 def _base(keras_class: str, size: int, smallest: int, scaling: Scaling, licence: str = APACHE) -> Model:
     return Model(keras_class, size, smallest, scaling, licence)
@@ -51,6 +56,9 @@ MODELS: Mapping[str, Model] = {
     "mlp": Model(None, 28, 4, "unit", dropout=0.2, batch_size=256, epochs=40),
     "cnn": Model(None, 64, 8, "unit", dropout=0.4, schedule="cosine", batch_size=64, epochs=15),
     "lenet5": Model(None, 28, 16, "unit", schedule="cosine", batch_size=32, epochs=15),
+    "knn": Model(None, 32, 4, "unit", estimator=True),
+    "forest": Model(None, 32, 4, "unit", estimator=True),
+    "logistic": Model(None, 32, 4, "unit", estimator=True),
     "xception": _base("Xception", 299, 71, "tf", MIT),
     "vgg16": _base("VGG16", 224, 32, "caffe", CC_BY),
     "vgg19": _base("VGG19", 224, 32, "caffe", CC_BY),
@@ -107,6 +115,13 @@ def settled(recipe: Recipe, *, own_size: int | None) -> Recipe:
     `own_size` is the pictures' own size in pixels where all share one: small networks take it as it is.
     """
     model = lookup(recipe.model)
+    if model.estimator:
+        return _settled_estimator(recipe, own_size)
+    if recipe.features is not None:
+        raise RecipeError(
+            f"features is {recipe.features}, but {recipe.model} is a network, which stands on pictures: leave "
+            f"--features out, or train knn, forest or logistic"
+        )
     size = recipe.size or _natural_size(model, own_size)
     if size < model.smallest:
         raise RecipeError(f"size is {size}; {recipe.model} takes {model.smallest} pixels or more: --size {model.size}")
@@ -118,7 +133,7 @@ def settled(recipe: Recipe, *, own_size: int | None) -> Recipe:
     return replace(
         recipe,
         size=size,
-        weights=recipe.weights or ("imagenet" if model.pretrained else "none"),
+        weights=recipe.weights or _own_weights(model),
         inner=_or(recipe.inner, model.inner),
         dropout=_or(recipe.dropout, model.dropout),
         optimizer=optimizer,
@@ -126,7 +141,38 @@ def settled(recipe: Recipe, *, own_size: int | None) -> Recipe:
         schedule=recipe.schedule or model.schedule,
         batch_size=_or(recipe.batch_size, model.batch_size),
         epochs=_or(recipe.epochs, model.epochs),
+        views=_or(recipe.views, VIEWS),
     )
+
+
+def base_of(recipe: Recipe) -> str | None:
+    """The pre-trained base that a settled recipe's classifier stands on; None where there is none."""
+    if lookup(recipe.model).estimator:
+        return recipe.features if recipe.features != PIXELS else None
+    return recipe.model if recipe.weights != "none" else None
+
+
+def _settled_estimator(recipe: Recipe, own_size: int | None) -> Recipe:
+    """Nothing of what networks need is filled in: an estimator has no use for it."""
+    features = recipe.features or ("xception" if own_size is None else PIXELS)
+    known = [PIXELS, *(name for name, model in MODELS.items() if model.pretrained)]
+    if features not in known:
+        raise RecipeError(f"{recipe.model} cannot stand on features of {features!r}: {nearest(features, known)}")
+    base = lookup(recipe.model if features == PIXELS else features)
+    size = recipe.size or _natural_size(base, own_size)
+    if size < base.smallest:
+        raise RecipeError(f"size is {size}; {features} takes {base.smallest} pixels or more: --size {base.size}")
+    if base.pretrained and recipe.weights == "none":
+        raise RecipeError(f"weights is none, but {features} never trained says nothing: take --features {PIXELS}")
+    if not base.pretrained and recipe.weights not in (None, "none"):
+        raise RecipeError(
+            f"weights is {recipe.weights}, but pixels need none: leave it out, or take --features xception"
+        )
+    return replace(recipe, features=features, size=size, weights=recipe.weights or _own_weights(base))
+
+
+def _own_weights(model: Model) -> str:
+    return "imagenet" if model.pretrained else "none"
 
 
 def _natural_size(model: Model, own_size: int | None) -> int:

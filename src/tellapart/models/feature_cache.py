@@ -1,51 +1,96 @@
 """Features on disk, by content hash.
 
-The cache grows by shards, each a `.npy` of vectors and a `.json` of hashes that is written last: a shard
+The cache grows by shards, each a `.npy` of features and a `.json` of hashes that is written last: a shard
 counts when it is whole, and two runs may fill the same cache at once.
 """
 
 import json
 import uuid
+from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.files import atomic_write
 
-Vectors = NDArray[np.float32]
+Values = NDArray[np.float32]
+Place = tuple[Path, int]
+"""A shard, and a row of it."""
+FLOAT16_LARGEST = 60_000.0  # float16 ends at 65,504
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Features that stay on disk until they are asked for: float32 (n, ...) as rows[indices]."""
+
+    places: tuple[Place, ...]
+    shape: tuple[int, ...]
+    """Of one picture's features."""
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, rows: slice | NDArray[np.integer]) -> Values:
+        wanted = np.arange(len(self))[rows]
+        result = np.empty((len(wanted), *self.shape), np.float32)
+        by_shard: dict[int, list[tuple[int, int]]] = {}
+        for place, row in enumerate(wanted):
+            by_shard.setdefault(self._shards[row], []).append((place, self._rows[row]))
+        for shard, pairs in by_shard.items():
+            places, inside = zip(*pairs, strict=True)
+            result[list(places)] = self._maps[shard][list(inside)]
+        return result
+
+    @cached_property
+    def _paths(self) -> list[Path]:
+        return sorted({path for path, _ in self.places})
+
+    @cached_property
+    def _maps(self) -> list[NDArray[Any]]:
+        return [np.load(path, mmap_mode="r", allow_pickle=False) for path in self._paths]
+
+    @cached_property
+    def _shards(self) -> list[int]:
+        numbers = {path: number for number, path in enumerate(self._paths)}
+        return [numbers[path] for path, _ in self.places]
+
+    @cached_property
+    def _rows(self) -> list[int]:
+        return [row for _, row in self.places]
 
 
 class FeatureCache:
     """The features of one frozen base. Lives while they are read and added to; knows all hashes it has."""
 
     def __init__(self, folder: Path) -> None:
-        self.rows: dict[str, tuple[Path, int]] = {}
+        self.rows: dict[str, Place] = {}
         self._folder = folder
         for index in sorted(folder.glob("*.json")):
             self._enter(json.loads(index.read_text()), index.with_suffix(".npy"))
 
-    def add(self, digests: list[str], vectors: Vectors) -> None:
-        """Keep the vectors, float32 (len(digests), width), as one more shard."""
+    def add(self, digests: list[str], values: Values) -> None:
+        """Keep the features, float32 (len(digests), ...), as one more shard."""
         path = self._folder / f"{uuid.uuid4().hex}.npy"
         content = BytesIO()
-        np.save(content, vectors, allow_pickle=False)
+        np.save(content, _compact(values), allow_pickle=False)
         atomic_write(path, content.getvalue())
         atomic_write(path.with_suffix(".json"), json.dumps(digests))
         self._enter(digests, path)
 
-    def take(self, digests: list[str], width: int) -> Vectors:
-        """The vectors of some hashes, float32 (n, width), in the order asked for."""
-        result = np.empty((len(digests), width), np.float32)
-        by_shard: dict[Path, list[tuple[int, int]]] = {}
-        for place, digest in enumerate(digests):
-            path, row = self.rows[digest]
-            by_shard.setdefault(path, []).append((place, row))
-        for path, pairs in by_shard.items():
-            places, rows = zip(*pairs, strict=True)
-            result[list(places)] = np.load(path, mmap_mode="r", allow_pickle=False)[list(rows)]
-        return result
+    def take(self, digests: list[str], shape: tuple[int, ...]) -> StoredRows:
+        """The features of some hashes, each of that shape, in the order asked for."""
+        return StoredRows(tuple(self.rows[digest] for digest in digests), shape)
 
     def _enter(self, digests: list[str], path: Path) -> None:
         self.rows.update({digest: (path, row) for row, digest in enumerate(digests)})
+
+
+def _compact(values: Values) -> NDArray[Any]:
+    """Feature maps as float16, where they fit: half the disk, and finer than the bfloat16 they may come from."""
+    if values.ndim > 2 and np.abs(values).max(initial=0) <= FLOAT16_LARGEST:
+        return values.astype(np.float16)
+    return values

@@ -5,6 +5,7 @@ They are kept by content hash, preprocessing, weights and precision. A killed ru
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -19,16 +20,18 @@ from tellapart.data.reading import BATCH, fitted, through
 from tellapart.engine import Engine, Graph, Precision, chosen_precision, read_graph, write_graph
 from tellapart.errors import PictureError
 from tellapart.files import cache_folder, cached_folder
-from tellapart.models.feature_cache import FeatureCache, Vectors
+from tellapart.models.division import leaves
+from tellapart.models.feature_cache import FeatureCache, StoredRows, Values
 from tellapart.models.graphs import to_graph
 from tellapart.progress import progress, say
 
 SHARD = 1024  # pictures: 8 MB of Xception's features, seconds of work
+SHARD_BYTES = 64_000_000  # at most, where the features are whole maps
 
 
 @dataclass(frozen=True)
 class FrozenBase:
-    """A base whose weights do not change: uint8 pictures to features."""
+    """A base whose weights do not change: uint8 pictures to features, a vector or feature maps."""
 
     name: str
     network: keras.Model
@@ -56,15 +59,21 @@ class FrozenBase:
         return self.engine.rate()
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the features of one picture: (width,), or (height, width, channels)."""
+        return tuple(int(side) for side in self.network.output_shape[1:])
+
+    @property
     def width(self) -> int:
         """How many features a picture has."""
-        return int(self.network.output_shape[-1])
+        return math.prod(self.shape)
 
     @cached_property
     def key(self) -> str:
         """SHA-256 over everything that decides the features of a picture."""
         facts = {
             "base": self.name,
+            "end": [len(list(leaves(self.network))), self.shape],
             "decoder": DECODER,
             "preprocessing": asdict(self.preprocessing),
             "precision": chosen_precision(self.precision),
@@ -75,18 +84,30 @@ class FrozenBase:
         return digest.hexdigest()
 
 
-def features_of(base: FrozenBase, pictures: Pictures, *, cache: Path, label: str) -> Readable:
-    """The features of some pictures: read from the cache where they are, computed and kept where not.
+@dataclass(frozen=True)
+class Stored:
+    """Features in the cache: rows, of which of the pictures asked for, and the pictures without any."""
 
-    The values are float32 (n, width).
-    """
+    rows: StoredRows
+    kept: tuple[int, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def features_of(base: FrozenBase, pictures: Pictures, *, cache: Path, label: str) -> Readable:
+    """The features of some pictures in memory, float32 (n, ...): see `stored_features`."""
+    found = stored_features(base, pictures, cache=cache, label=label)
+    return Readable(found.rows[:], found.kept, found.skipped)
+
+
+def stored_features(base: FrozenBase, pictures: Pictures, *, cache: Path, label: str) -> Stored:
+    """The features of some pictures: found in the cache where they are, computed and kept where not."""
     store = FeatureCache(cache / "features" / base.key)
     wanted = pictures.digests
     missing = [i for digest, i in {d: i for i, d in enumerate(wanted)}.items() if digest not in store.rows]
     reasons = _fill(store, base, pictures, missing, label) if missing else {}
     kept = tuple(i for i, digest in enumerate(wanted) if digest in store.rows)
     skipped = tuple(Skipped(pictures.name(i), reasons[d]) for i, d in enumerate(wanted) if d in reasons)
-    return Readable(store.take([wanted[i] for i in kept], base.width), kept, skipped)
+    return Stored(store.take([wanted[i] for i in kept], base.shape), kept, skipped)
 
 
 def _fill(
@@ -95,11 +116,12 @@ def _fill(
     """Run the base over what the cache lacks. Returns the hashes of unreadable pictures with the reason."""
     say(
         f"{label}: {len(missing):,} pictures to run once through the frozen {base.name} ({base.engine.precision}), "
-        f"about {len(missing) / base.rate:,.0f} s at {base.rate:,.0f} a second"
+        f"about {len(missing) / base.rate:,.0f} s at {base.rate:,.0f} a second{_room(base, len(missing))}"
     )
     reasons: dict[str, str] = {}
     digests: list[str] = []
-    vectors: list[Vectors] = []
+    values: list[Values] = []
+    shard = max(1, min(SHARD, SHARD_BYTES // (4 * base.width)))
     stream = through(base.engine, fitted(pictures, base.preprocessing, missing))
     with progress(label, len(missing), "pictures") as advance:
         for index, answer in zip(missing, stream, strict=True):
@@ -108,10 +130,15 @@ def _fill(
                 reasons[pictures.digests[index]] = str(answer)
                 continue
             digests.append(pictures.digests[index])
-            vectors.append(answer)
-            if len(digests) == SHARD:
-                store.add(digests, np.array(vectors))
-                digests, vectors = [], []
+            values.append(answer)
+            if len(digests) == shard:
+                store.add(digests, np.array(values))
+                digests, values = [], []
     if digests:
-        store.add(digests, np.array(vectors))
+        store.add(digests, np.array(values))
     return reasons
+
+
+def _room(base: FrozenBase, count: int) -> str:
+    """What feature maps will take of the disk; vectors take next to nothing."""
+    return "" if len(base.shape) == 1 else f", {count * base.width * 2 / 1e6:,.0f} MB in the cache"

@@ -1,10 +1,16 @@
 """From Keras models to OpenVINO graphs, and two graphs to one."""
 
 import warnings
+from typing import Any
 
 import keras
+import numpy as np
 
 from tellapart.engine import Graph, core
+
+Operations = Any
+"""An opset of OpenVINO: the package has no types, so neither have these two."""
+Node = Any
 
 
 def to_graph(network: keras.Model) -> Graph:
@@ -26,3 +32,24 @@ def joined(base: Graph, head: Graph) -> Graph:
     seam = base.get_results()[0].input_value(0)
     head.get_parameters()[0].output(0).replace(seam)
     return openvino.Model(head.get_results(), base.get_parameters(), "classifier")
+
+
+def _reversed(op: Operations, pictures: Node) -> Node:
+    """Left and right exchanged: from the last column to the first, by steps of -1."""
+    last, before_first = op.constant([-1]), op.constant([np.iinfo(np.int64).min])
+    return op.slice(pictures, last, before_first, op.constant([-1]), op.constant([2]))
+
+
+def mirrored(graph: Graph) -> Graph:
+    """The mean of what a graph says of pictures (n, height, width, channels) and of their mirror images."""
+    import openvino
+    from openvino import opset13 as op
+
+    graph = graph.clone()
+    (inner,) = graph.get_parameters()
+    pictures = op.parameter(inner.partial_shape, inner.element_type, name="pictures")
+    both = op.concat([pictures, _reversed(op, pictures)], 0)
+    inner.output(0).replace(both.output(0))
+    halves = op.split(graph.get_results()[0].input_value(0), op.constant(0), 2)
+    mean = op.multiply(op.add(halves.output(0), halves.output(1)), op.constant(np.float32(0.5)))
+    return openvino.Model([op.result(mean)], [pictures], "mirrored")

@@ -10,6 +10,7 @@ import numpy as np
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling, lookup
+from tellapart.models.division import ended
 from tellapart.models.small import BODIES, Tensor
 from tellapart.models.weights import located, refused
 from tellapart.recipe import Recipe
@@ -20,17 +21,23 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MEAN_BGR = (103.939, 116.779, 123.68)
 
 
-def base_network(name: str, size: int, weights: str) -> keras.Model:
+def base_network(name: str, size: int, weights: str, cut: str | None = None) -> keras.Model:
     """The named network without its top: uint8 (n, size, size, 3) to average-pooled features (n, width).
 
     `weights` is imagenet, none or a file. Batch normalisation uses its stored statistics. Raises WeightsError.
     """
-    pictures = keras.Input((size, size, 3), dtype="uint8", name="pictures")
-    feature_maps = _without_top(name, size, weights)(scaled(pictures, lookup(name).scaling), training=False)
-    return keras.Model(pictures, keras.layers.GlobalAveragePooling2D(name="features")(feature_maps))
+    return frozen_network(ended(backbone(name, size, weights), cut), name, pooled=True)
 
 
-def _without_top(name: str, size: int, weights: str) -> keras.Model:
+def frozen_network(network: keras.Model, name: str, *, pooled: bool) -> keras.Model:
+    """The named network, or its first part, from uint8 pictures on: to feature maps, or their means (n, width)."""
+    pictures = keras.Input(network.input_shape[1:], dtype="uint8", name="pictures")
+    maps = network(scaled(pictures, lookup(name).scaling), training=False)
+    return keras.Model(pictures, keras.layers.GlobalAveragePooling2D(name="features")(maps) if pooled else maps)
+
+
+def backbone(name: str, size: int, weights: str) -> keras.Model:
+    """The named network of keras.applications, without its top: scaled float32 pictures to feature maps."""
     source = located(name, weights)
     build = getattr(keras.applications, str(lookup(name).keras_class))
     try:
@@ -43,11 +50,11 @@ def _without_top(name: str, size: int, weights: str) -> keras.Model:
             raise
         raise refused(name, source, error) from error
     if source not in (None, "imagenet") and name.startswith("efficientnet-b"):
-        _scale_as_for_imagenet(network)
+        scale_as_for_imagenet(network)
     return network
 
 
-def _scale_as_for_imagenet(network: keras.Model) -> None:
+def scale_as_for_imagenet(network: keras.Model) -> None:
     """Divide by the deviation's root once more, which Keras's EfficientNet does only where Keras finds the weights.
 
     Source: keras/src/applications/efficientnet.py, `if weights == "imagenet"`.
@@ -64,7 +71,7 @@ def scratch_network(recipe: Recipe, channels: int, classes: int) -> keras.Model:
     pictures = keras.Input((size, size, channels), dtype="uint8", name="pictures")
     numbers = scaled(pictures, model.scaling)
     if model.pretrained:
-        maps = _without_top(recipe.model, size, "none")(numbers)
+        maps = backbone(recipe.model, size, "none")(numbers)
         features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
     else:
         features = BODIES[recipe.model](numbers, recipe.units)
@@ -75,6 +82,19 @@ def head_network(width: int, recipe: Recipe, classes: int) -> keras.Model:
     """What is trained on a frozen base: features float32 (n, width) to logits."""
     features = keras.Input((width,), name="features")
     return keras.Model(features, head(features, recipe, classes), name="head")
+
+
+def unfrozen_network(trained: keras.Model, recipe: Recipe, classes: int, *, from_pictures: bool) -> keras.Model:
+    """What is trained when a base's last layers are: a copy of them, pooling and a head, to logits.
+
+    It takes the feature maps below them, float32, or where nothing is frozen uint8 pictures.
+    """
+    part = keras.models.clone_model(trained)
+    part.set_weights(trained.get_weights())
+    inputs = keras.Input(part.input_shape[1:], dtype="uint8" if from_pictures else "float32", name="inputs")
+    maps = part(scaled(inputs, lookup(recipe.model).scaling) if from_pictures else inputs)
+    features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
+    return keras.Model(inputs, head(features, recipe, classes))
 
 
 def head(features: Tensor, recipe: Recipe, classes: int) -> Tensor:
@@ -96,13 +116,21 @@ def logit_count(recipe: Recipe, classes: int) -> int:
     return 1
 
 
-def whole(base: keras.Model | None, trained: keras.Model) -> keras.Model:
-    """The product: uint8 pictures to probabilities float32 (n, classes)."""
+def whole(base: keras.Model | None, trained: keras.Model, *, mirror: bool = False) -> keras.Model:
+    """The product: uint8 pictures to probabilities float32 (n, classes); `mirror` as in the recipe."""
     pictures = base.input if base is not None else trained.input
     logits = trained(base.output, training=False) if base is not None else trained.output
     if logits.shape[-1] == 1:  # softmax over (0, z) is (1 - sigmoid(z), sigmoid(z))
         logits = keras.layers.Concatenate(name="both_logits")([keras.ops.zeros_like(logits), logits])
-    return keras.Model(pictures, keras.layers.Softmax(name="probabilities")(logits), name="classifier")
+    answer = keras.Model(pictures, keras.layers.Softmax(name="probabilities")(logits), name="classifier")
+    return mirrored(answer) if mirror else answer
+
+
+def mirrored(classifier: keras.Model) -> keras.Model:
+    """The mean of what a classifier says of a picture and of its mirror image."""
+    pictures = keras.Input(classifier.input_shape[1:], dtype="uint8", name="pictures")
+    both = [classifier(pictures), classifier(keras.ops.flip(pictures, axis=2))]
+    return keras.Model(pictures, keras.layers.Average(name="probabilities")(both), name="mirrored")
 
 
 def scaled(pictures: Tensor, scaling: Scaling) -> Tensor:

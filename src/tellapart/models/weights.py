@@ -35,7 +35,7 @@ def _in_keras_cache(name: str) -> bool:
     folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
     files = (re.sub("[-_]", "", file.name.lower()) for file in folder.glob("*.h5"))
     plain = re.escape(name.replace("-", ""))
-    return any(re.match(rf"{plain}(?!v\d).*notop", file) for file in files)
+    return any(re.match(rf"(weights)?{plain}(?!v\d).*notop", file) for file in files)
 
 
 def refused(name: str, weights: str | None, error: Exception) -> WeightsError:

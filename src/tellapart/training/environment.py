@@ -8,7 +8,7 @@ from typing import Any
 from tellapart.data.dataset import Dataset
 from tellapart.version import __version__
 
-PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow", "scikit-learn", "scipy")
+PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow", "scikit-learn", "skops", "optuna")
 
 
 def environment(dataset: Dataset) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from tellapart.progress import progress, say
 from tellapart.recipe import Recipe
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.loop import Examples, Loop, Score
+from tellapart.training.examples import Examples
+from tellapart.training.loop import Loop, Score
+from tellapart.training.schedules import plateau
 
 
 def fit(
@@ -34,14 +36,15 @@ def fit(
     with progress("training", (total - len(history)) * len(train), "examples") as advance:
         while len(history) < total and not _patience_ended(history, recipe):
             started = time.perf_counter()
-            score = loop.epoch(train, len(history), advance)
+            score = loop.epoch(train, len(history), advance, slower=_slower(history, recipe))
             judged = loop.score(validation) if validation is not None else None
-            history += (_row(loop, score, judged, len(history), time.perf_counter() - started),)
+            history += (epoch_row(loop, score, judged, len(history), time.perf_counter() - started),)
             _keep(loop, history, recipe, folder)
             advance(0, note=_note(history))
-    best = best_epoch(history, recipe)
+    best = len(history) if recipe.keep == "last" else best_epoch(history, recipe)
     chosen = next(c for c in checkpoints.found(folder / "checkpoints") if c.epoch == best)
     loop.restore(chosen.state())
+    loop.settle()
     return history, best
 
 
@@ -60,6 +63,13 @@ def best_epoch(history: History, recipe: Recipe) -> int:
 
 def _patience_ended(history: History, recipe: Recipe) -> bool:
     return len(history) - best_epoch(history, recipe) >= max(recipe.patience, 1)
+
+
+def _slower(history: History, recipe: Recipe) -> float:
+    """What a plateau of the past epochs makes of the learning rate; of the training loss without a validation split."""
+    if recipe.schedule != "plateau":
+        return 1.0
+    return plateau([row.loss if row.val_loss is None else row.val_loss for row in history])
 
 
 def _resumed(loop: Loop, recipe: Recipe, folder: Path) -> History:
@@ -82,8 +92,9 @@ def _keep(loop: Loop, history: History, recipe: Recipe, folder: Path) -> None:
 
 
 def _tidy(history: History, recipe: Recipe, folder: Path) -> None:
-    """Drop all checkpoints but the best and the newest, and bring the table up to date: also what a kill prevented."""
-    checkpoints.keep_only(folder / "checkpoints", {best_epoch(history, recipe), len(history)})
+    """Drop the checkpoints that are not to be kept, and bring the table up to date: also what a kill prevented."""
+    if recipe.keep != "all":
+        checkpoints.keep_only(folder / "checkpoints", {best_epoch(history, recipe), len(history)})
     atomic_write(folder / "history.csv", _csv(history))
 
 
@@ -95,14 +106,15 @@ def _csv(history: History) -> str:
     return text.getvalue()
 
 
-def _row(loop: Loop, score: Score, judged: Score | None, epoch: int, seconds: float) -> Epoch:
+def epoch_row(loop: Loop, score: Score, judged: Score | None, epoch: int, seconds: float) -> Epoch:
+    """What is written down of an epoch, counted from 0."""
     return Epoch(
         epoch=epoch + 1,
         loss=round(score.loss, 6),
         accuracy=round(score.accuracy, 6),
         val_loss=round(judged.loss, 6) if judged else None,
         val_accuracy=round(judged.accuracy, 6) if judged else None,
-        learning_rate=loop.learning_rate(epoch),
+        learning_rate=float(f"{loop.rate:.6g}"),
         seconds=round(seconds, 3),
     )
 

@@ -4,10 +4,11 @@ One of two files that name TensorFlow. Keras's `fit` spends more on the road bet
 spends in them; a `tf.range` loop inside one `tf.function` leaves that out (docs/decisions/0005).
 """
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -15,24 +16,16 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Labels
+from tellapart.data.reading import ahead
 from tellapart.models.small import Tensor
 from tellapart.recipe import Recipe
+from tellapart.training.examples import Array, Examples, Ready, made_ready
+from tellapart.training.schedules import rates
 
 STEPS = 128  # batches that go through the graph in one call: progress and Ctrl-C wait for no more
+CHUNK_BYTES = 64_000_000  # of inputs in one call, where they are large
 FORECAST_STEPS = 8
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Examples:
-    """What a network learns from: inputs (n, ...) and labels int32 (n,)."""
-
-    inputs: Array
-    labels: Labels
-
-    def __len__(self) -> int:
-        return len(self.labels)
+FUSED_FROM = 100_000  # weights from which compiling the optimizer's arithmetic into one pass over them pays
 
 
 @dataclass(frozen=True)
@@ -67,55 +60,78 @@ class Loop:
             {"class_name": recipe.optimizer, "config": {"learning_rate": recipe.learning_rate}}
         )
         self.optimizer.build(network.trainable_variables)
-        shapes = (
-            tf.TensorSpec((None, *network.input_shape[1:]), network.input.dtype),
-            tf.TensorSpec((None,), tf.int32),
-        )
-        self._steps = tf.function(self._run_steps, input_signature=shapes)
-        self._scores = tf.function(self._score, input_signature=shapes)
+        large = sum(variable.shape.num_elements() for variable in network.trainable_variables) >= FUSED_FROM
+        self._update = tf.function(self.optimizer.apply, jit_compile=True) if large else self.optimizer.apply
+        self._averages = [tf.Variable(value, trainable=False) for value in self._averaged]
+        inputs = tf.TensorSpec((None, *network.input_shape[1:]), network.input.dtype)
+        targets, vector = tf.TensorSpec((None, self._classes), tf.float32), tf.TensorSpec((None,), tf.float32)
+        self._steps = tf.function(self._run_steps, input_signature=(inputs, targets, vector, vector))
+        self._scores = tf.function(self._score, input_signature=(inputs, tf.TensorSpec((None,), tf.int32)))
 
     @property
     def batch(self) -> int:
         """Examples per step."""
         return int(self.recipe.batch_size or 32)
 
-    def epoch(self, examples: Examples, epoch: int, advance: Callable[[int], None]) -> Score:
-        """One pass in an order that the seed and the epoch's number fix. Returns the mean over its steps."""
-        self.optimizer.learning_rate = self.learning_rate(epoch)
+    def epoch(self, examples: Examples, epoch: int, advance: Callable[[int], None], *, slower: float = 1.0) -> Score:
+        """One pass in an order that the seed and the epoch's number fix. Returns the mean over its steps.
+
+        `slower` multiplies the schedule's learning rates.
+        """
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(examples))
-        sums = np.zeros(2)
-        for start in range(0, len(order), STEPS * self.batch):
-            rows = order[start : start + STEPS * self.batch]
-            sums += np.array(self._steps(examples.inputs[rows], examples.labels[rows]), dtype=np.float64)
-            advance(len(rows))
+        by_step = rates(self.recipe, epoch, -(-len(order) // self.batch)) * np.float32(slower)
+        prepared = partial(made_ready, examples, recipe=self.recipe, classes=self._classes, epoch=epoch)
+        sums, done = np.zeros(2), 0
+        for ready in ahead(prepared, self._chunks(examples, order), depth=2):
+            sums += self._learned(ready, by_step[done // self.batch :])
+            done += len(ready)
+            advance(len(ready))
         return Score(*(sums / len(order)))
+
+    def steps_at(self, examples: Examples, by_step: Sequence[float]) -> Iterator[float]:
+        """Learn from one batch after another, each at a learning rate of its own; yield the batch's loss before it.
+
+        The batches are those of the epochs from 0 on, as often as there are rates.
+        """
+        in_an_epoch = -(-len(examples) // self.batch)
+        for number, rate in enumerate(by_step):
+            epoch, place = divmod(number, in_an_epoch)
+            order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(examples))
+            rows = order[place * self.batch : (place + 1) * self.batch]
+            ready = made_ready(examples, rows, self.recipe, self._classes, epoch=epoch)
+            yield float(self._learned(ready, np.array([rate], np.float32))[0]) / len(rows)
 
     def epoch_seconds(self, examples: Examples) -> float:
         """How long an epoch will take, from a few steps that are then undone; seconds."""
         before = self.state()
-        some = slice(0, FORECAST_STEPS * self.batch)
+        rows = np.arange(min(len(examples), FORECAST_STEPS * self.batch))
+        still = np.zeros(FORECAST_STEPS, np.float32)
         taken = []
         for _ in ("compiles", "is timed"):
             started = time.perf_counter()
-            self._steps(examples.inputs[some], examples.labels[some])
+            self._learned(made_ready(examples, rows, self.recipe, self._classes), still)
             taken.append(time.perf_counter() - started)
         self.restore(before)
-        return taken[-1] * len(examples) / len(examples.labels[some])
+        return taken[-1] * len(examples) / len(rows)
 
-    def learning_rate(self, epoch: int) -> float:
-        """The step size of an epoch, counted from 0. Source of the cosine: Loshchilov and Hutter 2017, no restarts."""
-        start = float(self.recipe.learning_rate or 0)
-        if self.recipe.schedule != "cosine":
-            return start
-        return start * (1 + math.cos(math.pi * epoch / int(self.recipe.epochs or 1))) / 2
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(self.optimizer.learning_rate.numpy())
 
     def score(self, examples: Examples) -> Score:
-        """Loss and accuracy without learning."""
+        """Loss and accuracy without learning; of the averaged weights where the recipe has them."""
         sums = np.zeros(2)
-        for start in range(0, len(examples), self._scored_at_once):
-            rows = slice(start, start + self._scored_at_once)
-            sums += np.array(self._scores(examples.inputs[rows], examples.labels[rows]), dtype=np.float64)
+        at_once = max(256, self.batch)
+        with self._averaged_weights():
+            for start in range(0, len(examples), at_once):
+                rows = slice(start, start + at_once)
+                sums += np.array(self._scores(examples.inputs[rows], examples.labels[rows]), dtype=np.float64)
         return Score(*(sums / len(examples)))
+
+    def settle(self) -> None:
+        """Give the network its averaged weights for good, where the recipe has them."""
+        _assign(self._averaged, self._averages)
 
     def state(self) -> list[Array]:
         """Everything that training changes: weights, optimizer, dropout's random state."""
@@ -123,43 +139,74 @@ class Loop:
 
     def restore(self, state: list[Array]) -> None:
         """Put a state back."""
-        for variable, value in zip(self._variables, state, strict=True):
-            variable.assign(value)
+        _assign(self._variables, state)
 
     @property
     def _variables(self) -> list[Any]:
-        return [*self.network.variables, *self.optimizer.variables]
+        return [*self.network.variables, *self.optimizer.variables, *self._averages]
 
     @property
-    def _scored_at_once(self) -> int:
-        return max(256, self.batch)
+    def _averaged(self) -> list[Any]:
+        return list(self.network.trainable_variables) if self.recipe.ema else []
 
-    def _run_steps(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        loss, right = tf.constant(0.0), tf.constant(0.0)
-        for start in tf.range(0, tf.shape(labels)[0], self.batch):
-            some, truth = inputs[start : start + self.batch], labels[start : start + self.batch]
+    @property
+    def _classes(self) -> int:
+        return max(2, int(self.network.output_shape[-1]))
+
+    @contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        own = [variable.numpy() for variable in self._averaged]
+        _assign(self._averaged, self._averages)
+        try:
+            yield
+        finally:
+            _assign(self._averaged, own)
+
+    def _chunks(self, examples: Examples, order: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
+        """The order in pieces of whole batches."""
+        batch_bytes = self.batch * examples.inputs[:1].nbytes
+        size = self.batch * max(1, min(STEPS, CHUNK_BYTES // batch_bytes))
+        return (order[start : start + size] for start in range(0, len(order), size))
+
+    def _learned(self, ready: Ready, by_step: NDArray[np.float32]) -> NDArray[np.float64]:
+        sums = self._steps(ready.inputs, ready.targets, ready.importance, by_step)
+        return np.array(sums, dtype=np.float64)
+
+    def _run_steps(self, inputs: Tensor, targets: Tensor, importance: Tensor, by_step: Tensor) -> tuple[Tensor, Tensor]:
+        loss, right, step = tf.constant(0.0), tf.constant(0.0), tf.constant(0)
+        for start in tf.range(0, tf.shape(targets)[0], self.batch):
+            rows = slice(start, start + self.batch)
+            self.optimizer.learning_rate.assign(by_step[step])
             with tf.GradientTape() as tape:
-                logits = self.network(some, training=True)
-                losses = self._losses(truth, logits)
+                logits = self.network(inputs[rows], training=True)
+                losses = self._losses(targets[rows], logits) * importance[rows]
                 mean = keras.ops.mean(losses)
-            self.optimizer.apply(tape.gradient(mean, self.network.trainable_variables))
+            self._update(tape.gradient(mean, self.network.trainable_variables))
+            for average, variable in zip(self._averages, self._averaged, strict=True):
+                average.assign(self.recipe.ema * average + (1 - self.recipe.ema) * variable)
             loss += keras.ops.sum(losses)
-            right += self._right(truth, logits)
+            right += self._right(keras.ops.argmax(targets[rows], axis=-1), logits)
+            step += 1
         return loss, right
 
     def _score(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.network(inputs, training=False)
-        return keras.ops.sum(self._losses(labels, logits)), self._right(labels, logits)
+        targets = keras.ops.one_hot(labels, self._classes)
+        return keras.ops.sum(self._losses(targets, logits)), self._right(labels, logits)
 
-    def _losses(self, labels: Tensor, logits: Tensor) -> Tensor:
+    def _losses(self, targets: Tensor, logits: Tensor) -> Tensor:
         if self.recipe.loss == "binary":
-            truth = keras.ops.cast(labels, "float32")[:, None]
-            return keras.ops.squeeze(keras.ops.binary_crossentropy(truth, logits, from_logits=True), -1)
-        return keras.ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+            return keras.ops.squeeze(keras.ops.binary_crossentropy(targets[:, 1:], logits, from_logits=True), -1)
+        return keras.ops.categorical_crossentropy(targets, logits, from_logits=True)
 
     def _right(self, labels: Tensor, logits: Tensor) -> Tensor:
         if self.recipe.loss == "binary":
             guess = keras.ops.cast(logits[:, 0] > 0, "int32")
         else:
-            guess = keras.ops.cast(keras.ops.argmax(logits, axis=-1), "int32")
-        return keras.ops.sum(keras.ops.cast(guess == labels, "float32"))
+            guess = keras.ops.argmax(logits, axis=-1)
+        return keras.ops.sum(keras.ops.cast(guess == keras.ops.cast(labels, guess.dtype), "float32"))
+
+
+def _assign(variables: list[Any], values: list[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

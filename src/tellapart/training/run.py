@@ -14,9 +14,11 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits import complete, require_classes, shared, validation_share
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
-from tellapart.models.catalogue import settled
+from tellapart.models.catalogue import base_of, lookup, settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe
+from tellapart.training import classical
+from tellapart.training.effort import Effort, Limits, limits, require_free
 from tellapart.training.environment import environment
 
 RECIPE, ENVIRONMENT = "recipe.toml", "environment.json"
@@ -45,12 +47,25 @@ class Run:
         return metrics
 
 
-def train(dataset: Dataset, recipe: Recipe, *, out: str | Path, resume: bool = False) -> Run:
+def train(
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    out: str | Path,
+    resume: bool = False,
+    effort: Effort | None = None,
+    seconds: float | None = None,
+) -> Run:
     """Train, judge and bundle a classifier into the folder `out`.
 
     `out` must be new or empty, unless `resume` goes on with a killed run of the same recipe and pictures there:
-    it ends with the weights that an uninterrupted run has. Raises a TellapartError with a sentence.
+    it ends with the weights that an uninterrupted run has. With an `effort`, or a number of `seconds`, the recipe is
+    where a ladder of better and better ones begins. Raises a TellapartError with a sentence.
     """
+    climbs = effort is not None or seconds is not None
+    if climbs:
+        require_free(recipe)
+    bigger = recipe.size is None
     folder = Path(out)
     share = validation_share(dataset) if recipe.validation is None else recipe.validation
     recipe = replace(recipe, validation=share)
@@ -61,11 +76,20 @@ def train(dataset: Dataset, recipe: Recipe, *, out: str | Path, resume: bool = F
     if not (folder / "metrics.json").exists():
         _report_leaks(dataset)
         with _released_when_refused(folder):
-            load_keras()
-            from tellapart.training.work import work  # TensorFlow: only when all checks have passed
-
-            work(dataset, recipe, folder)
+            _work(dataset, recipe, folder, limits(effort or "best", seconds) if climbs else None, bigger=bigger)
     return Run(folder)
+
+
+def _work(dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits | None, *, bigger: bool) -> None:
+    """Bring in what the recipe needs, now that all checks have passed: an estimator on pixels needs no TensorFlow."""
+    if base_of(recipe) is not None or not lookup(recipe.model).estimator:
+        load_keras()
+    if lookup(recipe.model).estimator:
+        classical.work(dataset, recipe, folder)
+        return
+    from tellapart.training.work import work
+
+    work(dataset, recipe, folder, limits, bigger=bigger)
 
 
 def _claim(folder: Path, dataset: Dataset, recipe: Recipe, *, resume: bool) -> None:

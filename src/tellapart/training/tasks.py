@@ -1,37 +1,87 @@
-"""What there is to train: on a frozen base only its head, from its features; else every layer, from pixels."""
+"""What there is to train: on a frozen base what stands above it, from its features; else every layer, from pixels."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from tellapart.data.dataset import ArrayPictures, Dataset, Pictures, Readable
+from tellapart.data.augmentation import Augmentation
+from tellapart.data.augmented import AugmentedPictures
+from tellapart.data.dataset import Dataset, Pictures
 from tellapart.data.pixels import pixels_of
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.views import MirroredPictures, PicturesInARow
 from tellapart.engine import Graph
-from tellapart.models.features import FrozenBase, features_of
-from tellapart.models.graphs import joined, to_graph
-from tellapart.models.networks import base_network, head_network, scratch_network, whole
+from tellapart.models.division import divided, ended
+from tellapart.models.features import FrozenBase, stored_features
+from tellapart.models.graphs import joined, mirrored, to_graph
+from tellapart.models.networks import (
+    backbone,
+    frozen_network,
+    head_network,
+    scratch_network,
+    unfrozen_network,
+    whole,
+)
 from tellapart.recipe import Recipe
-from tellapart.training.loop import Examples
+from tellapart.training.common import without
+from tellapart.training.examples import Array, Examples, Rows
+
+IN_MEMORY = 256_000_000  # bytes of features that are read once and kept, instead of from disk in each epoch
+
+
+@dataclass(frozen=True)
+class Start:
+    """The weights that an earlier stage left: of the network of keras.applications, and of each layer above it."""
+
+    backbone: list[Array] | None
+    above: Mapping[str, list[Array]]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a network stands on: a frozen base or nothing, and the layers above it that are trained, if any.
+
+    `backbone` holds the layers of both; None where there are none with weights from elsewhere.
+    """
+
+    base: FrozenBase | None
+    unfrozen: keras.Model | None
+    backbone: keras.Model | None
+
+    def network(self, recipe: Recipe, channels: int, classes: int) -> keras.Model:
+        """A fresh network to train here, to logits."""
+        if self.unfrozen is not None:
+            return unfrozen_network(self.unfrozen, recipe, classes, from_pictures=self.base is None)
+        if self.base:
+            return head_network(self.base.width, recipe, classes)
+        return scratch_network(recipe, channels, classes)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network to be trained, its examples, and the frozen base that it stands on, if any."""
+    """A network to be trained, its examples, and what it stands on."""
 
     network: keras.Model
+    recipe: Recipe
     preprocessing: Preprocessing
-    base: FrozenBase | None
+    standing: Standing
     train: Examples
     validation: Examples | None
     dataset: Dataset
     """Without the pictures that turned out to be unreadable: those are among its `skipped`."""
 
+    @property
+    def base(self) -> FrozenBase | None:
+        """The frozen base, if there is one."""
+        return self.standing.base
+
     def product(self) -> keras.Model:
         """The whole classifier: uint8 pictures to probabilities."""
-        return whole(self.base.network if self.base else None, self.network)
+        return whole(self.base.network if self.base else None, self.network, mirror=self.recipe.mirror)
 
     @cached_property
     def head_graph(self) -> Graph:
@@ -41,60 +91,97 @@ class Task:
     @cached_property
     def graph(self) -> Graph:
         """The whole classifier as a graph."""
-        return joined(self.base.graph, self.head_graph) if self.base else self.head_graph
+        graph = joined(self.base.graph, self.head_graph) if self.base else self.head_graph
+        return mirrored(graph) if self.recipe.mirror else graph
+
+    def end(self) -> Start:
+        """What the next stage starts from."""
+        above = {layer.name: layer.get_weights() for layer in self.network.layers if not isinstance(layer, keras.Model)}
+        inner, backbone = _model_inside(self.network), self.standing.backbone
+        if inner is not None and self.standing.unfrozen is not None:
+            self.standing.unfrozen.set_weights(inner.get_weights())  # these layers are the backbone's own
+        source = inner if backbone is None else backbone
+        return Start(source.get_weights() if source is not None else None, above)
 
 
-def make_task(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, *, cache: Path) -> Task:
-    """Decode, and run the frozen base where there is one, over the training and validation splits."""
-    base = _frozen_base(recipe, preprocessing)
+def make_task(
+    dataset: Dataset,
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    *,
+    cache: Path,
+    start: Start | None = None,
+    standing: Standing | None = None,
+) -> Task:
+    """Decode, and run the frozen base where there is one, over the training and validation splits.
+
+    `start` is what an earlier stage left; without it weights are as the recipe says. `standing` is what the
+    recipe's network stands on, where that has been made.
+    """
+    standing = standing or standing_of(recipe, preprocessing, start)
     examples: dict[str, Examples] = {}
     for name in ("train", "validation"):
         if name in dataset.splits:
-            inputs = _inputs(base, dataset.splits[name].pictures, preprocessing, cache, name)
-            dataset = _without(dataset, name, inputs)
-            examples[name] = Examples(inputs.values, dataset.splits[name].labels)
-    network = _network(base, recipe, preprocessing, len(dataset.classes))
-    return Task(network, preprocessing, base, examples["train"], examples.get("validation"), dataset)
+            dataset, examples[name] = _examples(dataset, name, standing.base, recipe, preprocessing, cache)
+    network = standing.network(recipe, preprocessing.channels, len(dataset.classes))
+    if start:
+        _go_on_from(start, network, standing)
+    return Task(network, recipe, preprocessing, standing, examples["train"], examples.get("validation"), dataset)
 
 
-def _inputs(
-    base: FrozenBase | None, pictures: Pictures, preprocessing: Preprocessing, cache: Path, name: str
-) -> Readable:
-    if base:
-        return features_of(base, pictures, cache=cache, label=f"features of {name}")
-    return pixels_of(pictures, preprocessing, cache=cache, label=f"decoding {name}")
-
-
-def _network(base: FrozenBase | None, recipe: Recipe, preprocessing: Preprocessing, classes: int) -> keras.Model:
-    if base:
-        return head_network(base.width, recipe, classes)
-    return scratch_network(recipe, preprocessing.channels, classes)
-
-
-def preprocessing_for(dataset: Dataset, recipe: Recipe) -> Preprocessing:
-    """The geometry of a run: small networks take grey pictures where all are grey, all else takes RGB."""
-    size = int(recipe.size or 0)
-    channels = 3 if recipe.weights != "none" or not _all_grey(dataset) else 1
-    return Preprocessing(size, size, channels, recipe.fit)
-
-
-def _all_grey(dataset: Dataset) -> bool:
-    return all(
-        isinstance(split.pictures, ArrayPictures) and split.pictures.array.shape[-1] == 1
-        for split in dataset.splits.values()
-    )
-
-
-def _frozen_base(recipe: Recipe, preprocessing: Preprocessing) -> FrozenBase | None:
+def standing_of(recipe: Recipe, preprocessing: Preprocessing, start: Start | None = None) -> Standing:
+    """What a recipe's network stands on."""
     if recipe.weights == "none":
-        return None
-    network = base_network(recipe.model, int(recipe.size or 0), str(recipe.weights))
-    return FrozenBase(recipe.model, network, preprocessing, recipe.precision)
+        return Standing(None, None, None)
+    network = ended(backbone(recipe.model, int(recipe.size or 0), str(recipe.weights)), recipe.cut)
+    if start and start.backbone:
+        network.set_weights(start.backbone)
+    division = divided(network, recipe.unfreeze)
+    if division.frozen is None:
+        return Standing(None, division.trained, network)
+    frozen = frozen_network(division.frozen, recipe.model, pooled=division.trained is None)
+    base = FrozenBase(recipe.model, frozen, preprocessing, recipe.precision)
+    return Standing(base, division.trained, network)
 
 
-def _without(dataset: Dataset, name: str, found: Readable) -> Dataset:
-    """Drop the pictures that could not be read from a split, and list them."""
-    if not found.skipped:
-        return dataset
-    kept = dataset.splits[name].take(found.kept)
-    return replace(dataset, splits={**dataset.splits, name: kept}, skipped=(*dataset.skipped, *found.skipped))
+def _examples(
+    dataset: Dataset, name: str, base: FrozenBase | None, recipe: Recipe, preprocessing: Preprocessing, cache: Path
+) -> tuple[Dataset, Examples]:
+    """The examples of a split, and the data set without the pictures of it that cannot be read."""
+    pictures = dataset.splits[name].pictures
+    if base is None:
+        pixels = pixels_of(pictures, preprocessing, cache=cache, label=f"decoding {name}")
+        dataset = without(dataset, name, pixels.kept, pixels.skipped)
+        return dataset, Examples(pixels.values, dataset.splits[name].labels)
+    found = stored_features(base, pictures, cache=cache, label=f"features of {name}")
+    dataset = without(dataset, name, found.kept, found.skipped)
+    rows, labels = found.rows, dataset.splits[name].labels
+    if name == "train" and (more := looks(dataset.splits[name].pictures, recipe, preprocessing)):
+        every = PicturesInARow((dataset.splits[name].pictures, *more))
+        rows = stored_features(base, every, cache=cache, label="features of the views of train").rows
+        labels = np.tile(labels, len(rows) // len(labels))
+    small = len(rows) * base.width * 4 <= IN_MEMORY
+    inputs: Rows = rows[:] if small else rows
+    return dataset, Examples(inputs, labels)
+
+
+def looks(pictures: Pictures, recipe: Recipe, preprocessing: Preprocessing) -> list[Pictures]:
+    """What else of the training pictures goes through a frozen base."""
+    looks: list[Pictures] = [MirroredPictures(pictures)] if recipe.mirror else []
+    augmentation = Augmentation.parse(recipe.augment)
+    if augmentation.distorts and recipe.views:
+        looks.append(AugmentedPictures(pictures, preprocessing, augmentation, recipe.views, recipe.seed))
+    return looks
+
+
+def _go_on_from(start: Start, network: keras.Model, standing: Standing) -> None:
+    for layer in network.layers:
+        if not isinstance(layer, keras.Model) and layer.weights:
+            layer.set_weights(start.above[layer.name])
+    inner = _model_inside(network)
+    if inner is not None and standing.backbone is None and start.backbone:
+        inner.set_weights(start.backbone)
+
+
+def _model_inside(network: keras.Model) -> keras.Model | None:
+    return next((layer for layer in network.layers if isinstance(layer, keras.Model)), None)

@@ -1,6 +1,6 @@
 """What the finished classifier is worth. Here, after every choice, the test split is opened."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from tellapart.data.reading import BATCH
 from tellapart.engine import Engine
 from tellapart.errors import BundleError
 from tellapart.files import cache_folder
-from tellapart.models.features import FrozenBase, features_of
+from tellapart.models.features import FrozenBase, stored_features
 from tellapart.recipe import Recipe
 from tellapart.training.tasks import Task
 
@@ -19,18 +19,21 @@ CHECKED = 2 * BATCH  # pictures on which the joined graph must say what base and
 TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}  # of a probability
 
 
-def verdict(task: Task, recipe: Recipe, seen: Mapping[str, str]) -> tuple[dict[str, Any], tuple[Skipped, ...]]:
-    """Judge the graph that will predict on validation and test; `seen` as in the bundle.
+def verdict(
+    task: Task, recipe: Recipe, seen: Mapping[str, str], splits: Sequence[str] = ("validation", "test")
+) -> tuple[dict[str, Any], tuple[Skipped, ...]]:
+    """Judge the graph that will predict on these splits; `seen` as in the bundle.
 
     On a frozen base the features are in the cache, or belong there: base and head are run one after the other, by
     the engine and at the precision that predict, and the graph that joins them is checked to say the same. Returns
     the metrics by split and the pictures that could not be read. Raises BundleError when the graph disagrees.
     """
     engine = Engine(task.graph, batch=BATCH, precision=recipe.precision)
-    head = Engine(task.head_graph, batch=BATCH, precision=recipe.precision) if task.base else None
+    stepwise = task.base is not None and not recipe.mirror  # mirror images are seen by the whole graph only
+    head = Engine(task.head_graph, batch=BATCH, precision=recipe.precision) if stepwise else None
     metrics: dict[str, Any] = {}
     unread: tuple[Skipped, ...] = ()
-    for name in ("validation", "test"):
+    for name in splits:
         if name not in task.dataset.splits:
             continue
         split = unseen(task.dataset, name, seen)
@@ -46,10 +49,10 @@ def verdict(task: Task, recipe: Recipe, seen: Mapping[str, str]) -> tuple[dict[s
 
 
 def _step_by_step(base: FrozenBase, head: Engine, pictures: Pictures, name: str) -> Readable:
-    features = features_of(base, pictures, cache=cache_folder(), label=f"features of {name}")
-    batches = (features.values[start : start + BATCH] for start in range(0, len(features.values), BATCH))
+    features = stored_features(base, pictures, cache=cache_folder(), label=f"features of {name}")
+    batches = (features.rows[start : start + BATCH] for start in range(0, len(features.rows), BATCH))
     rows = list(head.run(batches))
-    return Readable(np.concatenate(rows) if rows else features.values, features.kept, features.skipped)
+    return Readable(np.concatenate(rows) if rows else features.rows[:], features.kept, features.skipped)
 
 
 def _require_agreement(engine: Engine, task: Task, pictures: Pictures, answers: Readable) -> None:

@@ -1,81 +1,53 @@
 """The work of a run, once everything that can be refused early has been: features, fit, judging, bundle."""
 
-import csv
-import io
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from tellapart.bundles.bundle import GRAPH, HASH_DIGITS, KERAS, SEEN, Bundle, Facts, homes, write_manifest
-from tellapart.data.dataset import Dataset, Skipped
-from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.dataset import Dataset
 from tellapart.data.splits import require_classes
-from tellapart.engine import write_graph
-from tellapart.files import atomic_folder, atomic_write, cache_folder
-from tellapart.models.catalogue import lookup
+from tellapart.files import cache_folder
 from tellapart.progress import say
 from tellapart.recipe import Recipe
+from tellapart.training.bundling import write_bundle
+from tellapart.training.common import list_skipped, preprocessing_for, write_metrics
+from tellapart.training.effort import Limits
 from tellapart.training.fit import fit
+from tellapart.training.ladder import climb
 from tellapart.training.loop import repeatable
-from tellapart.training.tasks import make_task, preprocessing_for
-from tellapart.training.verdict import verdict
+from tellapart.training.tasks import Start, Task, make_task, standing_of
 
 
-def work(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
-    """Train into `folder`, which holds the recipe already; `metrics.json` comes last and says that all is done."""
+def work(dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits | None = None, *, bigger: bool = False) -> None:
+    """Train into `folder`, which holds the recipe already; `metrics.json` comes last and says that all is done.
+
+    With limits the recipe is where the ladder begins; `bigger` lets it take bigger pictures.
+    """
     if not (folder / "bundle").exists():
-        _make_bundle(dataset, recipe, folder)
-    metrics = Bundle.open(folder / "bundle").metrics
-    atomic_write(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+        if limits:
+            climb(dataset, recipe, folder, limits, bigger=bigger)
+        else:
+            _make_bundle(dataset, recipe, folder)
+    write_metrics(folder)
 
 
 def _make_bundle(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
     repeatable(recipe.seed)
-    preprocessing = preprocessing_for(dataset, recipe)
-    task = make_task(dataset, recipe, preprocessing, cache=cache_folder())
-    _list_skipped(task.dataset.skipped, folder)
-    require_classes(task.dataset)
-    _, best = fit(task.network, recipe, task.train, task.validation, folder=folder)
-    say(f"kept the weights of epoch {best}")
-    seen = _seen(task.dataset)
-    metrics, unread = verdict(task, recipe, homes(seen))
-    if unread:
-        _list_skipped((*task.dataset.skipped, *unread), folder)
-    with atomic_folder(folder / "bundle") as partial:
-        write_graph(task.graph, partial / GRAPH)
-        task.product().save(partial / KERAS)
-        (partial / SEEN).write_text(json.dumps(seen))
-        write_manifest(partial, _facts(task.dataset, recipe, preprocessing, metrics))
+    write_bundle(_trained(dataset, recipe, folder), recipe, folder / "bundle")
 
 
-def _seen(dataset: Dataset) -> dict[str, list[str]]:
-    """For each split that training or choosing uses, the start of its pictures' hashes."""
-    names = [name for name in ("train", "validation") if name in dataset.splits]
-    return {name: sorted({digest[:HASH_DIGITS] for digest in dataset.splits[name].pictures.digests}) for name in names}
-
-
-def _facts(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, metrics: Mapping[str, Any]) -> Facts:
-    return Facts(
-        name=dataset.name,
-        classes=dataset.classes,
-        preprocessing=preprocessing,
-        recipe=recipe.as_dict(),
-        metrics=metrics,
-        fingerprint=dataset.fingerprint,
-        licence=lookup(recipe.model).licence if recipe.weights != "none" else None,
-    )
-
-
-def _list_skipped(skipped: tuple[Skipped, ...], folder: Path) -> None:
-    if not skipped:
-        return
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["path", "reason"])
-    table.writerows([one.path, one.reason] for one in skipped)
-    atomic_write(folder / "skipped.csv", text.getvalue())
-    say(
-        f"skipped {len(skipped)} pictures that cannot be read, {skipped[0].path} ({skipped[0].reason}) first: "
-        f"all are in {folder / 'skipped.csv'}"
-    )
+def _trained(dataset: Dataset, recipe: Recipe, folder: Path) -> Task:
+    """Train stage after stage: the first into the run's folder, each further one into a folder of its own in it."""
+    start: Start | None = None
+    for number, stage in enumerate(recipe.stages(), start=1):
+        place = folder if number == 1 else folder / f"stage-{number}"
+        if start:
+            say(f"stage {number}: {recipe.then[number - 2]}")
+        preprocessing = preprocessing_for(dataset, stage)
+        standing = standing_of(stage, preprocessing, start)
+        repeatable(stage.seed)  # it alone draws the network's weights, however much was built below
+        task = make_task(dataset, stage, preprocessing, cache=cache_folder(), start=start, standing=standing)
+        list_skipped(task.dataset.skipped, folder)
+        require_classes(task.dataset)
+        _, best = fit(task.network, stage, task.train, task.validation, folder=place)
+        say(f"kept the weights of epoch {best}")
+        dataset, start = task.dataset, task.end()
+    return task

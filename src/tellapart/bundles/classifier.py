@@ -1,0 +1,48 @@
+"""A bundle ready to answer batches of pictures, whatever it consists of."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.bundles.bundle import Bundle
+from tellapart.data.reading import Runner
+from tellapart.engine import Engine, Precision
+
+MANY = 64  # pictures at once for an estimator on pixels: its work is the same for 1 and for many
+
+
+@dataclass(frozen=True)
+class TwoStage:
+    """Pictures to features by one runner, features to probabilities by another, which takes batches as large."""
+
+    base: Engine
+    head: Runner
+
+    @property
+    def batch(self) -> int:
+        """Pictures at once."""
+        return self.base.batch
+
+    @property
+    def precision(self) -> str:
+        """Of the base; what comes after it is float32."""
+        return self.base.precision
+
+    def run(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
+        """For each batch of pictures yield its probabilities, float32 (len(batch), classes)."""
+        return self.head.run(self.base.run(batches))
+
+
+def compiled(bundle: Bundle, *, batch: int, precision: Precision | None = None) -> Runner:
+    """Make a bundle ready for pictures in batches of `batch`; 1 is for a lone caller, whom waiting would cost most.
+
+    `precision` is the bundle's own unless stated. Raises BundleError.
+    """
+    own: Precision = bundle.facts.recipe.get("precision", "auto")
+    if batch > 1 and bundle.facts.recipe.get("features") == "pixels":
+        batch = max(batch, MANY)
+    engine = Engine(bundle.graph, batch=batch, precision=precision or own, streams=batch > 1)
+    return engine if bundle.estimator is None else TwoStage(engine, bundle.estimator.runner(batch))

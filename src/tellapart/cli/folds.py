@@ -1,0 +1,78 @@
+"""`tellapart folds`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tellapart.cli.running import INTERRUPTED
+from tellapart.cli.tables import aligned
+from tellapart.data.dataset import Dataset
+from tellapart.judging.intervals import Estimate
+from tellapart.progress import say
+from tellapart.recipe import Recipe
+from tellapart.training.fold_results import Folds
+from tellapart.training.folds import folds as make_folds
+
+
+def folds(
+    source: str,
+    /,
+    *,
+    recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
+    folds: int = 5,
+    out: Path | None = None,
+) -> int:
+    """Judge a recipe on every picture but those for test, each time by a classifier trained without it.
+
+    The same command goes on with folds that were stopped or killed.
+
+    Parameters
+    ----------
+    source
+        Labelled pictures, as for train.
+    folds
+        How many parts: each is judged once, after training on the others.
+    out
+        The folder for the results; folds/<dataset>-<model> when left out.
+    """
+    dataset = Dataset.open(source)
+    folder = out or Path("folds") / f"{dataset.name}-{recipe.model}"
+    try:
+        found = make_folds(dataset, recipe, count=folds, out=folder)
+    except KeyboardInterrupt:
+        say("\nstopped. What was finished is kept: the same command goes on with it")
+        return INTERRUPTED
+    print(_table(found))
+    print(f"\nmean accuracy           {_interval(found.accuracy)}")
+    print(f"all pictures as one     {_interval(found.pooled.accuracy)} of {found.pooled.n:,}")
+    say(
+        "intervals: 95 %. Of the mean, Student's over folds, wider because folds share training pictures (Nadeau & "
+        "Bengio 2003); of all pictures as one, Wilson's\n"
+        f"every picture's probabilities: {folder / 'out_of_fold.npz'}; the rows: {folder / 'folds.csv'}\n"
+        "folds are for choosing: what the choice is worth, `tellapart train` says on the test pictures"
+    )
+    return 0
+
+
+def _table(found: Folds) -> str:
+    rows = [
+        [
+            str(row.fold),
+            f"{row.n:,}",
+            f"{row.accuracy:.1%}",
+            f"{row.log_loss:.3f}",
+            f"{row.macro_f1:.1%}",
+            "-" if row.epoch is None else str(row.epoch),
+        ]
+        for row in found.rows
+    ]
+    summary = [
+        [name, "", f"{of('accuracy'):.1%}", f"{of('log_loss'):.3f}", f"{of('macro_f1'):.1%}", ""]
+        for name, of in (("mean", found.mean), ("standard deviation", found.deviation))
+    ]
+    return aligned([["fold", "n", "accuracy", "log-loss", "macro F1", "epoch"], *rows, *summary])
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"

@@ -1,0 +1,89 @@
+"""`tellapart search`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tellapart.cli.running import INTERRUPTED
+from tellapart.cli.tables import aligned, metrics_table
+from tellapart.data.dataset import Dataset
+from tellapart.progress import say
+from tellapart.recipe import Recipe
+from tellapart.training.search import Search
+from tellapart.training.search import search as search_recipes
+from tellapart.training.space import parse_space
+
+SHOWN = 10
+
+
+def search(
+    source: str,
+    /,
+    *,
+    recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
+    space: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    max_epochs: int = 10,
+    factor: int = 3,
+    workers: int = 1,
+    out: Path | None = None,
+    fresh: bool = False,
+) -> int:
+    """Find the best values of a recipe by Hyperband, and leave the winner's bundle.
+
+    The same command goes on with a search that was stopped or killed.
+
+    Parameters
+    ----------
+    source
+        Labelled pictures, as for train.
+    space
+        What varies: units=256:512:32 (steps), learning_rate=1e-4:1e-1:log, dropout=0:0.8 or optimizer=adam,sgd;
+        between values that hold commas a semicolon. Once for each field.
+    max_epochs
+        How many epochs the best trials are given.
+    factor
+        One of so many trials goes on, with so many times the epochs.
+    workers
+        How many processes train trials at once. The result is the same.
+    out
+        The search's folder; searches/<dataset>-<model> when left out.
+    fresh
+        Begin again, and remove what an earlier search left in that folder.
+    """
+    parse_space(space, recipe)  # before any picture is read
+    dataset = Dataset.open(source)
+    folder = out or Path("searches") / f"{dataset.name}-{recipe.model}"
+    try:
+        found = search_recipes(
+            dataset, recipe, space, out=folder, max_epochs=max_epochs, factor=factor, workers=workers, fresh=fresh
+        )
+    except KeyboardInterrupt:
+        say("\nstopped. What was finished is kept: the same command goes on with it")
+        return INTERRUPTED
+    print(_best_trials(found))
+    print(f"\n{metrics_table(found.run.metrics)}")
+    print(f"bundle: {found.run.bundle.folder}")
+    say(f"every epoch of every trial: {folder / 'trials.csv'}; the best recipe: {folder / 'best.toml'}")
+    return 0
+
+
+def _best_trials(found: Search) -> str:
+    names = list(found.trials[0].values)
+    header = ["trial", *names, "epochs", "best epoch", "validation loss", "validation accuracy"]
+    rows = [
+        [
+            str(trial.number),
+            *(_short(trial.values[name]) for name in names),
+            str(len(trial.history)),
+            str(trial.best.epoch),
+            f"{trial.best.val_loss:.4f}",
+            f"{trial.best.val_accuracy:.1%}",
+        ]
+        for trial in found.trials[:SHOWN]
+    ]
+    return aligned([header, *rows])
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,80 @@
+"""`tellapart sweep`."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tellapart.cli.running import INTERRUPTED
+from tellapart.cli.tables import aligned, metrics_table
+from tellapart.data.dataset import Dataset
+from tellapart.errors import require
+from tellapart.progress import say
+from tellapart.recipe import Monitor, Recipe
+from tellapart.reports.curves import write_curves
+from tellapart.training.sweep import Sweep
+from tellapart.training.sweep import sweep as sweep_recipe
+from tellapart.training.sweep_plan import Trial, parse_vary
+from tellapart.training.sweep_table import cells, header
+
+
+@dataclass(frozen=True)
+class Swept(Recipe):
+    """A recipe whose trials are compared by accuracy, if nothing else is said."""
+
+    monitor: Monitor = "val_accuracy"
+    """What chooses the best epoch of a trial, and the best trial."""
+
+
+def sweep(
+    source: str,
+    /,
+    *,
+    recipe: Annotated[Swept, Parameter(name="*")] = Swept(),
+    vary: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    grid: bool = False,
+    out: Path | None = None,
+) -> int:
+    """Try values of a recipe's fields, one field after the other, and leave the winner's bundle.
+
+    The same command goes on with a sweep that was stopped or killed.
+
+    Parameters
+    ----------
+    source
+        Labelled pictures, as for train.
+    vary
+        A field and its values: learning_rate=1e-4,1e-3 or inner=none,100; between values that hold commas a
+        semicolon. Once for each field, in the order in which they are chosen, the others staying at the best so far.
+        What is to hold for that field alone stands behind an @: "dropout=0,0.2,0.5 @ epochs=30".
+    grid
+        Try all combinations instead.
+    out
+        The sweep's folder; sweeps/<dataset>-<model> when left out.
+    """
+    plain = Recipe(**asdict(recipe))
+    parse_vary(vary, plain)  # before any picture is read
+    require("plotly", extra="train")  # before any trial is trained
+    dataset = Dataset.open(source)
+    folder = out or Path("sweeps") / f"{dataset.name}-{recipe.model}"
+    try:
+        found = sweep_recipe(dataset, plain, vary, out=folder, grid=grid)
+    except KeyboardInterrupt:
+        say("\nstopped. The trials that were finished are kept: the same command goes on with them")
+        return INTERRUPTED
+    page = write_curves(found)
+    print(_trials(found))
+    print(f"\n{metrics_table(found.metrics)}")
+    print(f"bundle: {found.bundle.folder}")
+    say(f"curves: {page}; every epoch: {folder / 'trials.csv'}; the best recipe: {folder / 'winner.toml'}")
+    return 0
+
+
+def _trials(found: Sweep) -> str:
+    return aligned([[*header(found.columns), ""], *(_row(found, trial) for trial in found.trials)])
+
+
+def _row(found: Sweep, trial: Trial) -> list[str]:
+    mark = "best" if trial.number == found.winner.number else ""
+    return [*cells(trial.number, trial.recipe, found.columns, trial.history, trial.best), mark]

@@ -1,0 +1,62 @@
+"""The numbers that decide one augmented picture: a fixed row of uniform draws, each with a name.
+
+As each thing has draws of its own, the same picture is turned by the same angle whether it is brightened or not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+OPERATIONS_AT_MOST = 10  # that RandAugment may do to one picture
+NAMES = (
+    *("flip", "flop", "rotate", "shift_y", "shift_x", "shear", "zoom", "crop", "crop_y", "crop_x"),
+    *("brightness", "contrast", "erase", "erase_area", "erase_shape", "erase_y", "erase_x"),
+    *(f"operation_{number}" for number in range(OPERATIONS_AT_MOST)),
+    *(f"sign_{number}" for number in range(OPERATIONS_AT_MOST)),
+)
+PLACES = {name: place for place, name in enumerate(NAMES)}
+Column = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """For each of n pictures one number in [0, 1) per name: float64 (n, len(NAMES))."""
+
+    values: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def of(self, name: str) -> Column:
+        """The draws of one name, float64 (n,) in [0, 1)."""
+        column: Column = self.values[:, PLACES[name]]
+        return column
+
+    def between(self, name: str, low: float, high: float) -> Column:
+        """The draws of one name, spread evenly over [low, high)."""
+        return low + (high - low) * self.of(name)
+
+    def part(self, rows: slice) -> "Draws":
+        """Those of some of the pictures."""
+        return Draws(self.values[rows])
+
+
+def drawn(rng: np.random.Generator) -> Draws:
+    """Draw for one picture."""
+    return Draws(rng.random((1, len(NAMES))))
+
+
+def drawn_for_rows(seed: int, epoch: int, rows: NDArray[np.integer]) -> Draws:
+    """Draw for rows of a data set, by their numbers: whatever rows come along, a row's draws are the same.
+
+    The values are SplitMix64's (Steele, Lea and Flood 2014), which is a function of a counter: a generator per row
+    would cost more than to distort a small picture.
+    """
+    start = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)
+    counters = rows.astype(np.uint64)[:, np.newaxis] * np.uint64(len(NAMES)) + np.arange(1, len(NAMES) + 1, dtype="u8")
+    bits = start + counters * np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    bits ^= bits >> np.uint64(31)
+    return Draws((bits >> np.uint64(11)) * 2.0**-53)

@@ -1,0 +1,218 @@
+"""Pre-trained networks as they were published: pictures in, one of ImageNet's 1,000 classes out.
+
+The network with its top is converted once and then read from the cache, without Keras or TensorFlow.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backend import load_keras
+from tellapart.data.dataset import read_bytes
+from tellapart.data.picture import Picture, decode
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.reading import BATCH, ahead, through
+from tellapart.engine import Engine, Graph, Precision, read_graph, write_graph
+from tellapart.errors import PictureError, RecipeError, WeightsError
+from tellapart.files import cache_folder, cached_folder, sha256
+from tellapart.models.catalogue import MODELS, lookup
+from tellapart.progress import say
+
+if TYPE_CHECKING:
+    import keras
+
+CLASSES = 1000
+INDEX = "imagenet_class_index.json"
+ENDINGS = ("-top.weights.h5", "-top.h5")
+FORMAT = 1  # counted up whenever the same weights would give another graph
+
+
+@dataclass(frozen=True)
+class Class:
+    """One of ImageNet's classes: its number in WordNet, such as n02124075, and its English name."""
+
+    wordnet: str
+    label: str
+
+
+@dataclass(frozen=True)
+class ImageNet:
+    """A published network ready to be asked, and the classes of its outputs in order."""
+
+    graph: Graph
+    preprocessing: Preprocessing
+    classes: tuple[Class, ...]
+
+    def probabilities(
+        self, paths: Iterable[str], *, precision: Precision = "auto"
+    ) -> Iterator[NDArray[np.float32] | PictureError]:
+        """For each file its probabilities, float32 (1000,), or why it cannot be read; in order."""
+        engine = Engine(self.graph, batch=BATCH, precision=precision)
+        return through(engine, ahead(self._fitted, paths, depth=4 * BATCH))
+
+    def _fitted(self, path: str) -> Picture | PictureError:
+        try:
+            return self.preprocessing(decode(read_bytes(path)))
+        except PictureError as error:
+            return error
+
+
+def imagenet(name: str, weights: Path | None = None, *, size: int | None = None) -> ImageNet:
+    """Open a network of the catalogue with its top.
+
+    `weights` is a file; without one, `$TELLAPART_WEIGHTS/<name>-top.weights.h5` or `-top.h5`, else what Keras has or
+    downloads. `size` in pixels is the network's own unless given. Raises RecipeError, WeightsError.
+    """
+    model = lookup(name)
+    if not model.pretrained:
+        bases = ", ".join(one for one in MODELS if MODELS[one].pretrained)
+        raise RecipeError(f"{name} was never trained on ImageNet; these were: {bases}")
+    size = size or model.size
+    file = _weights_file(name, weights)  # before the names: a wrong path is the likelier slip
+    classes = class_index()
+    graph = _cached(name, size, file) if file else None
+    return ImageNet(graph or _converted(name, size, file, own=weights), Preprocessing(size, size, 3), classes)
+
+
+def class_index() -> tuple[Class, ...]:
+    """ImageNet's classes in the order of the outputs: from `$TELLAPART_WEIGHTS`, or as Keras keeps or downloads them.
+
+    Raises WeightsError.
+    """
+    folder = os.environ.get("TELLAPART_WEIGHTS")
+    places = [*([Path(folder)] if folder else []), _keras_folder()]
+    found = next((place / INDEX for place in places if (place / INDEX).is_file()), None)
+    return _read_index(found or _downloaded_index())
+
+
+def _downloaded_index() -> Path:
+    say("the names of ImageNet's classes are not on this machine: Keras downloads them")
+    load_keras()
+    import keras
+
+    try:
+        with _quiet():
+            keras.applications.imagenet_utils.decode_predictions(np.zeros((1, CLASSES), np.float32))
+    except Exception as error:
+        raise WeightsError(
+            f"the names of ImageNet's classes are not here and could not be downloaded ({_first_line(error)}). Put "
+            f"Keras's {INDEX} into a folder and set TELLAPART_WEIGHTS to it"
+        ) from error
+    return _keras_folder() / INDEX
+
+
+def _read_index(file: Path) -> tuple[Class, ...]:
+    try:
+        pairs = json.loads(file.read_text(encoding="utf-8"))
+        return tuple(Class(*map(str, pairs[str(number)])) for number in range(CLASSES))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise WeightsError(
+            f"{file} does not name ImageNet's classes: expected Keras's {INDEX}, "
+            f'{{"0": ["n01440764", "tench"], ... "999": ...}}. Put the right file there, or remove this one'
+        ) from error
+
+
+def _weights_file(name: str, weights: Path | None) -> Path | None:
+    """The file with the whole network's weights; None where Keras is yet to download it."""
+    if weights is not None:
+        if not weights.is_file():
+            raise WeightsError(f"there is no weights file {weights}; expected the weights of {name} with its top")
+        return weights
+    folder = os.environ.get("TELLAPART_WEIGHTS")
+    for ending in ENDINGS if folder else ():
+        if (Path(str(folder)) / f"{name}{ending}").is_file():
+            return Path(str(folder)) / f"{name}{ending}"
+    return _in_keras_folder(name)
+
+
+def _keras_folder() -> Path:
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+
+
+def _in_keras_folder(name: str) -> Path | None:
+    """Keras's own download of the weights with the top, whatever its spelling of the name."""
+    pattern = re.compile(rf"(weights)?{re.escape(name.replace('-', ''))}(?!v\d)(?!.*notop)")
+    files = sorted(_keras_folder().glob("*.h5"))
+    return next((file for file in files if pattern.match(re.sub("[-_]", "", file.name.lower()))), None)
+
+
+def _cached(name: str, size: int, file: Path) -> Graph | None:
+    folder = _folder(name, size, file)
+    return read_graph(folder / "model.xml") if folder.exists() else None
+
+
+def _folder(name: str, size: int, file: Path) -> Path:
+    facts = json.dumps([FORMAT, name, size, sha256(file)])
+    return cache_folder() / "graphs" / f"imagenet-{hashlib.sha256(facts.encode()).hexdigest()}"
+
+
+def _converted(name: str, size: int, file: Path | None, *, own: Path | None) -> Graph:
+    """Build the network with Keras, convert it, and keep the graph where the file that it came from is known."""
+    if file is None:
+        say(f"the ImageNet weights of {name} with its top are not on this machine: Keras downloads them")
+    load_keras()
+    from tellapart.models.graphs import to_graph
+
+    ours = own is not None or (file is not None and file.parent != _keras_folder())
+    graph = to_graph(_network(name, size, str(file) if ours else "imagenet"))
+    file = file or _in_keras_folder(name)
+    if file is None:
+        return graph
+    folder = _folder(name, size, file)
+    with cached_folder(folder) as partial:
+        write_graph(graph, partial / "model.xml")
+    return read_graph(folder / "model.xml")
+
+
+def _network(name: str, size: int, source: str) -> "keras.Model":
+    """The published network: uint8 pictures to the probabilities of ImageNet's classes."""
+    import keras
+
+    from tellapart.models.networks import scale_as_for_imagenet, scaled
+
+    build = getattr(keras.applications, str(lookup(name).keras_class))
+    try:
+        with _quiet():
+            network = build(weights=source, include_top=True, input_shape=(size, size, 3))
+    except Exception as error:
+        raise _refused(name, source, error) from error
+    if source != "imagenet" and name.startswith("efficientnet-b"):
+        scale_as_for_imagenet(network)
+    pictures = keras.Input((size, size, 3), dtype="uint8", name="pictures")
+    return keras.Model(pictures, network(scaled(pictures, lookup(name).scaling), training=False))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep standard output the answer: Keras shows its downloads there. What it remarks on other sizes is not heard."""
+    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning)
+        yield
+
+
+def _refused(name: str, source: str, error: Exception) -> WeightsError:
+    if source == "imagenet":
+        return WeightsError(
+            f"the ImageNet weights of {name} with its top are not here and could not be downloaded "
+            f"({_first_line(error)}). Put them as {name}{ENDINGS[0]} into a folder and set TELLAPART_WEIGHTS to it, or "
+            f"pass --weights FILE"
+        )
+    return WeightsError(
+        f"{source} does not fit {name} with its top: {_first_line(error)}. Expected the whole network's weights, as "
+        f"keras.applications saves them; weights without the top, which train takes, know no classes"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".:")

@@ -1,0 +1,115 @@
+"""A run of knn, forest or logistic: vectors of the pictures, a fit, judging, the bundle. On pixels without Keras."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tellapart.bundles.bundle import GRAPH, SEEN, homes, write_manifest
+from tellapart.bundles.evaluation import judged, unseen
+from tellapart.data.dataset import Dataset, Pictures, Readable, Skipped
+from tellapart.data.pixels import pixels_of
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.splits import require_classes
+from tellapart.engine import Graph, write_graph
+from tellapart.files import atomic_folder, cache_folder
+from tellapart.models.catalogue import base_of
+from tellapart.models.classic import estimator_probabilities, fit_estimator
+from tellapart.models.estimators import Estimator
+from tellapart.models.formulas import pixel_graph
+from tellapart.progress import say
+from tellapart.recipe import Recipe
+from tellapart.training.common import facts_of, list_skipped, preprocessing_for, seen_by, without, write_metrics
+
+if TYPE_CHECKING:
+    from tellapart.models.features import FrozenBase
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an estimator's vectors come from: a frozen base, or without one the pixels."""
+
+    preprocessing: Preprocessing
+    base: "FrozenBase | None"
+
+    @property
+    def graph(self) -> Graph:
+        """Pictures, uint8 (n, height, width, channels), to vectors, float32 (n, width)."""
+        if self.base is not None:
+            return self.base.graph
+        shape = self.preprocessing
+        return pixel_graph(shape.height, shape.width, shape.channels)
+
+    def vectors(self, pictures: Pictures, name: str) -> Readable:
+        """The vectors of a split's pictures that can be read: values float32 (n, width). Kept in the cache."""
+        if self.base is not None:
+            from tellapart.models.features import features_of
+
+            return features_of(self.base, pictures, cache=cache_folder(), label=f"features of {name}")
+        pixels = pixels_of(pictures, self.preprocessing, cache=cache_folder(), label=f"decoding {name}")
+        flat = pixels.values.reshape(len(pixels.values), -1).astype(np.float32)
+        return Readable(flat, pixels.kept, pixels.skipped)
+
+
+def source_of(dataset: Dataset, recipe: Recipe) -> Source:
+    """What a settled recipe's estimator stands on. Raises WeightsError."""
+    preprocessing, base = preprocessing_for(dataset, recipe), base_of(recipe)
+    if base is None:
+        return Source(preprocessing, None)
+    from tellapart.backend import load_keras
+
+    load_keras()
+    from tellapart.training.tasks import standing_of
+
+    return Source(preprocessing, standing_of(replace(recipe, model=base, unfreeze=0), preprocessing).base)
+
+
+def work(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
+    """Fit into `folder`, which holds the recipe already; `metrics.json` comes last and says that all is done."""
+    if not (folder / "bundle").exists():
+        _make_bundle(dataset, recipe, folder)
+    write_metrics(folder)
+
+
+def _make_bundle(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
+    """Fit, judge and store. There is nothing to choose, so validation is only judged."""
+    source = source_of(dataset, recipe)
+    vectors: dict[str, Readable] = {}
+    for name in ("train", "validation"):
+        if name in dataset.splits:
+            vectors[name] = source.vectors(dataset.splits[name].pictures, name)
+            dataset = without(dataset, name, vectors[name].kept, vectors[name].skipped)
+    list_skipped(dataset.skipped, folder)
+    require_classes(dataset)
+    train = vectors["train"].values
+    say(f"{recipe.model}: fitted on {len(train):,} pictures of {train.shape[1]:,} numbers each")
+    estimator = fit_estimator(recipe, train, dataset.splits["train"].labels, len(dataset.classes))
+    seen = seen_by(dataset)
+    metrics, unread = _verdict(source, estimator, dataset, homes(seen))
+    if unread:
+        list_skipped((*dataset.skipped, *unread), folder)
+    with atomic_folder(folder / "bundle") as partial:
+        write_graph(source.graph, partial / GRAPH)
+        estimator.write(partial)
+        (partial / SEEN).write_text(json.dumps(seen))
+        write_manifest(partial, facts_of(dataset, recipe, source.preprocessing, metrics))
+
+
+def _verdict(
+    source: Source, estimator: Estimator, dataset: Dataset, seen: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[Skipped, ...]]:
+    """Judge what will predict: the metrics by split, and the pictures that could not be read."""
+    metrics: dict[str, Any] = {}
+    unread: tuple[Skipped, ...] = ()
+    for name in ("validation", "test"):
+        if name in dataset.splits:
+            split = unseen(dataset, name, seen)
+            vectors = source.vectors(split.pictures, name)
+            answers = estimator_probabilities(estimator, vectors.values, label=f"judging on {name}")
+            found = replace(vectors, values=answers)
+            metrics[name] = judged(found, split, dataset.classes, label=name).as_json()
+            unread += vectors.skipped
+    return metrics, unread

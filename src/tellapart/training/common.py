@@ -1,0 +1,80 @@
+"""What runs of every kind have in common: the geometry, what cannot be read, what is written down. No Keras here."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
+from tellapart.data.dataset import ArrayPictures, Dataset, Skipped
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.files import atomic_write
+from tellapart.models.catalogue import base_of, lookup
+from tellapart.progress import say
+from tellapart.recipe import Recipe
+
+
+def preprocessing_for(dataset: Dataset, recipe: Recipe) -> Preprocessing:
+    """The geometry of a run: without pre-trained weights grey pictures stay grey where all are; else RGB."""
+    size = int(recipe.size or 0)
+    channels = 3 if recipe.weights != "none" or not _all_grey(dataset) else 1
+    return Preprocessing(size, size, channels, recipe.fit)
+
+
+def without(dataset: Dataset, name: str, kept: tuple[int, ...], skipped: tuple[Skipped, ...]) -> Dataset:
+    """Drop the pictures that could not be read from a split, and list them."""
+    if not skipped:
+        return dataset
+    split = dataset.splits[name].take(kept)
+    return replace(dataset, splits={**dataset.splits, name: split}, skipped=(*dataset.skipped, *skipped))
+
+
+def list_skipped(skipped: tuple[Skipped, ...], folder: Path) -> None:
+    """Write `skipped.csv`, where any picture was, and say so."""
+    if not skipped:
+        return
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["path", "reason"])
+    table.writerows([one.path, one.reason] for one in skipped)
+    atomic_write(folder / "skipped.csv", text.getvalue())
+    say(
+        f"skipped {len(skipped)} pictures that cannot be read, {skipped[0].path} ({skipped[0].reason}) first: "
+        f"all are in {folder / 'skipped.csv'}"
+    )
+
+
+def seen_by(dataset: Dataset) -> dict[str, list[str]]:
+    """For each split that training or choosing uses, the start of its pictures' hashes: a bundle's `splits.json`."""
+    names = [name for name in ("train", "validation") if name in dataset.splits]
+    return {name: sorted({digest[:HASH_DIGITS] for digest in dataset.splits[name].pictures.digests}) for name in names}
+
+
+def write_metrics(folder: Path) -> None:
+    """Write the bundle's metrics as the run's `metrics.json`: the last file of a run, which says that all is done."""
+    metrics = Bundle.open(folder / "bundle").metrics
+    atomic_write(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+
+
+def facts_of(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, metrics: Mapping[str, Any]) -> Facts:
+    """What the bundle of a run says of itself."""
+    base = base_of(recipe)
+    return Facts(
+        name=dataset.name,
+        classes=dataset.classes,
+        preprocessing=preprocessing,
+        recipe=recipe.as_dict(),
+        metrics=metrics,
+        fingerprint=dataset.fingerprint,
+        licence=lookup(base).licence if base else None,
+    )
+
+
+def _all_grey(dataset: Dataset) -> bool:
+    return all(
+        isinstance(split.pictures, ArrayPictures) and split.pictures.array.shape[-1] == 1
+        for split in dataset.splits.values()
+    )

@@ -1,0 +1,49 @@
+"""How the learning rate goes on, from step to step and from epoch to epoch."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.recipe import Recipe
+
+PLATEAU_EPOCHS, PLATEAU_FACTOR, PLATEAU_TIMES = 3, 1 / 3, 4
+WARM_UP = 0.3  # share of a one-cycle's steps that go up
+LOWEST, LAST = 1 / 25, 1e-4  # of a one-cycle's peak: where it begins, where it ends
+
+
+def rates(recipe: Recipe, epoch: int, steps: int) -> NDArray[np.float32]:
+    """The learning rate of each step of an epoch, counted from 0: float32 (steps,); plateau apart, which looks back.
+
+    Sources: cosine, Loshchilov and Hutter 2017, without restarts; one-cycle, Smith and Topin 2018, with cosines for
+    the straight lines.
+    """
+    peak, epochs = float(recipe.learning_rate or 0), int(recipe.epochs or 1)
+    if recipe.schedule == "cosine":
+        return np.full(steps, peak * (1 + math.cos(math.pi * epoch / epochs)) / 2, np.float32)
+    if recipe.schedule == "one-cycle":
+        done = (epoch * steps + np.arange(steps)) / max(epochs * steps - 1, 1)
+        return (peak * _cycle(done)).astype(np.float32)
+    return np.full(steps, peak, np.float32)
+
+
+def plateau(losses: Sequence[float | None]) -> float:
+    """What the learning rate is multiplied by after these losses, one an epoch: a third each time they stand still."""
+    factor, best, since, times = 1.0, math.inf, 0, 0
+    for loss in losses:
+        if loss is not None and loss < best:
+            best, since = loss, 0
+            continue
+        since += 1
+        if since == PLATEAU_EPOCHS and times < PLATEAU_TIMES:
+            factor, since, times = factor * PLATEAU_FACTOR, 0, times + 1
+    return factor
+
+
+def _cycle(done: NDArray[np.floating]) -> NDArray[np.floating]:
+    """From LOWEST up to 1 at WARM_UP, then down to LAST; `done` is the share of all steps, in [0, 1]."""
+    up = LOWEST + (1 - LOWEST) * (1 - np.cos(np.pi * done / WARM_UP)) / 2
+    down = LAST + (1 - LAST) * (1 + np.cos(np.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
+    cycle: NDArray[np.floating] = np.where(done < WARM_UP, up, down)
+    return cycle

@@ -1,0 +1,95 @@
+"""A search's folder: whose it is, and what in it a search wrote."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from tellapart.errors import RunError
+from tellapart.files import PARTIAL, atomic_write, remove_folder, remove_partials
+from tellapart.recipe import Recipe
+from tellapart.training.race import TABLE, TRIALS, Plan
+
+SETTINGS, LOCK, JOURNAL, BEST, FINAL = "search.json", ".lock", "journal.log", "best.toml", "final"
+OURS = {SETTINGS, LOCK, JOURNAL, f"{JOURNAL}.lock", TRIALS, TABLE, BEST, FINAL}
+
+
+def require_place(folder: Path) -> None:
+    """Refuse a folder that holds something else than a search. Raises RunError."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; expected a folder for the search: name another with --out")
+    if not folder.exists() or (folder / SETTINGS).exists():
+        return
+    if any(entry.name not in OURS and not entry.name.startswith(PARTIAL) for entry in folder.iterdir()):
+        raise RunError(f"{folder} is in use: it is not empty, and holds no search. Name another folder with --out")
+
+
+def claim(folder: Path, plan: Plan, *, fresh: bool) -> None:
+    """Make it a search's folder, or find in it the same search. Raises RunError that says what differs."""
+    remove_partials(folder)
+    if fresh:
+        _clear(folder)
+    settings = _settings(plan)
+    if not (folder / SETTINGS).exists():
+        atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
+        return
+    try:
+        changed = list(_changes(json.loads((folder / SETTINGS).read_text()), settings))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunError(f"{folder / SETTINGS} cannot be read ({error!r}): begin again with --fresh") from error
+    if changed:
+        raise RunError(
+            f"{folder} holds another search: {'; '.join(changed)}. Give the same to go on with it, name another "
+            f"folder with --out, or begin again with --fresh"
+        )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a search wrote, its settings last: a kill in between leaves nothing that another could mistake."""
+    (folder / JOURNAL).unlink(missing_ok=True)
+    for name in (TRIALS, FINAL):
+        if (folder / name).exists():
+            remove_folder(folder / name)
+    for name in (BEST, TABLE, SETTINGS):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """Everything that decides how the search ends, as JSON gives it back."""
+    settings = {
+        "recipe": {field.name: getattr(plan.recipe, field.name) for field in fields(Recipe)},
+        "space": {name: asdict(one) for name, one in plan.space.items()},
+        "brackets": [[asdict(rung) for rung in bracket] for bracket in plan.brackets],
+        "pictures": {"name": plan.dataset.name, "fingerprint": plan.dataset.fingerprint},
+    }
+    same: dict[str, Any] = json.loads(json.dumps(settings))
+    return same
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    for name, value in now["recipe"].items():
+        if before["recipe"].get(name) != value:
+            yield f"{name} was {before['recipe'].get(name)}, now {value}"
+    for name in sorted({*before["space"], *now["space"]}):
+        old, new = (_shown(one["space"].get(name)) for one in (before, now))
+        if old != new:
+            yield f"the space of {name} was {old}, now {new}"
+    if before["brackets"] != now["brackets"]:
+        yield f"its brackets were {_outline(before['brackets'])}, now {_outline(now['brackets'])}"
+    if before["pictures"]["fingerprint"] != now["pictures"]["fingerprint"]:
+        yield f"it had other pictures, of {before['pictures']['name']}, than {now['pictures']['name']} has now"
+
+
+def _shown(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return "fixed"
+    if "values" in one:
+        return ",".join(map(str, one["values"]))
+    last = ["log"] if one["log"] else [one["step"]] if one["step"] else []
+    return ":".join(map(str, [one["low"], one["high"], *last]))
+
+
+def _outline(brackets: list[list[dict[str, int]]]) -> str:
+    rungs = (", then ".join(f"{rung['trials']} x {rung['epochs']}" for rung in bracket) for bracket in brackets)
+    return f"({'; '.join(rungs)} epochs)"

@@ -1,0 +1,160 @@
+"""A sweep's folder: whose it is, what each trial came to, and the table of all epochs."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.errors import RunError
+from tellapart.files import PARTIAL, atomic_write, remove_partials
+from tellapart.recipe import Recipe
+from tellapart.training.checkpoints import Epoch
+from tellapart.training.environment import environment
+from tellapart.training.sweep_plan import Candidate, Plan, Trial, gap
+
+SETTINGS, ENVIRONMENT, TRIALS, TABLE, WINNER = "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml"
+MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy", "gap", "learning_rate", "seconds")
+Weights = list[NDArray[Any]]
+
+
+def claim(folder: Path, plan: Plan) -> None:
+    """Make it a sweep's folder, or find in it the same sweep. Raises RunError that says what differs."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; expected a folder for the sweep: name another with --out")
+    settings = _settings(plan)
+    if (folder / SETTINGS).exists():
+        _require_same(folder, settings)
+        remove_partials(folder)
+        return
+    if folder.exists() and any(not _left_by_a_start(entry) for entry in folder.iterdir()):
+        raise RunError(f"{folder} is in use: it is not empty, and holds no sweep. Name another folder with --out")
+    atomic_write(folder / ENVIRONMENT, json.dumps(environment(plan.dataset), indent=2) + "\n")
+    atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
+
+
+def release(folder: Path) -> None:
+    """Give the folder back when a sweep is refused before its first trial, so that a second try may name it."""
+    if not (folder / TRIALS).exists():
+        for name in (SETTINGS, ENVIRONMENT):
+            (folder / name).unlink(missing_ok=True)
+
+
+def keep_trial(folder: Path, trial: Trial) -> None:
+    """Store what a trial came to."""
+    facts = {**asdict(trial), "recipe": trial.recipe.as_dict()}
+    atomic_write(_file(folder, trial.number, "json"), json.dumps(facts) + "\n")
+
+
+def kept_trial(folder: Path, number: int, candidate: Candidate) -> Trial | None:
+    """What a trial came to, if an earlier call finished it. Raises RunError when it cannot be read."""
+    path = _file(folder, number, "json")
+    if not path.exists():
+        return None
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        history = tuple(Epoch(**row) for row in facts["history"])
+        trial = Trial(number, candidate.factor, candidate.values, candidate.recipe, history, facts["best_epoch"])
+        return trial if Recipe.of(facts["recipe"]) == candidate.recipe and trial.best else None
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise RunError(f"{path} cannot be read ({error!r}): remove it to train that trial again") from error
+
+
+def keep_weights(folder: Path, number: int, weights: Weights) -> None:
+    """Store the weights of the best trial so far; before the trial itself, so that a kill loses none."""
+    content = io.BytesIO()
+    np.savez(content, *weights, allow_pickle=False)
+    atomic_write(_file(folder, number, "npz"), content.getvalue())
+
+
+def kept_weights(folder: Path, number: int) -> Weights:
+    """The weights of the best trial. Raises RunError when they cannot be read."""
+    path = _file(folder, number, "npz")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return [archive[f"arr_{i}"] for i in range(len(archive.files))]
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        other = path.with_suffix(".json")
+        raise RunError(f"{path} cannot be read ({error}): remove {other} to train that trial again") from error
+
+
+def drop_weights(folder: Path, *, but: int) -> None:
+    """Remove the weights of trials that are no longer the best."""
+    for path in (folder / TRIALS).glob("*.npz"):
+        if path != _file(folder, but, "npz"):
+            path.unlink()
+
+
+def write_table(folder: Path, plan: Plan, trials: Sequence[Trial]) -> None:
+    """Write `trials.csv`: one row per trial and epoch.
+
+    A varied field whose name is also that of something measured, such as learning_rate, is told apart as recipe_NAME.
+    """
+    titles = {name: f"recipe_{name}" if name in MEASURED else name for name in plan.columns}
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["trial", "factor", *titles.values(), "epoch", *MEASURED])
+    for trial in trials:
+        varied = [getattr(trial.recipe, name) for name in plan.columns]
+        for row in trial.history:
+            measured = {**asdict(row), "gap": gap(row)}
+            table.writerow([trial.number, trial.factor, *varied, row.epoch, *(measured[name] for name in MEASURED)])
+    atomic_write(folder / TABLE, text.getvalue())
+
+
+def _file(folder: Path, number: int, suffix: str) -> Path:
+    return folder / TRIALS / f"{number:04d}.{suffix}"
+
+
+def _left_by_a_start(entry: Path) -> bool:
+    return entry.name == ENVIRONMENT or entry.name.startswith(PARTIAL)
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """Everything that decides how the sweep ends, as JSON gives it back."""
+    vary = [{"name": one.name, "values": one.values, "settings": dict(one.settings)} for one in plan.factors]
+    settings = {
+        "recipe": {field.name: getattr(plan.recipe, field.name) for field in fields(Recipe)},
+        "vary": vary,
+        "grid": plan.grid,
+        "pictures": {"name": plan.dataset.name, "fingerprint": plan.dataset.fingerprint},
+    }
+    same: dict[str, Any] = json.loads(json.dumps(settings))
+    return same
+
+
+def _require_same(folder: Path, now: dict[str, Any]) -> None:
+    try:
+        changed = list(_changes(json.loads((folder / SETTINGS).read_text(encoding="utf-8")), now))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunError(f"{folder / SETTINGS} cannot be read ({error!r}): name another folder with --out") from error
+    if changed:
+        raise RunError(
+            f"{folder} holds another sweep: {'; '.join(changed)}. Give the same to go on with it, or name another "
+            f"folder with --out"
+        )
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    for name, value in now["recipe"].items():
+        if before["recipe"].get(name) != value:
+            yield f"{name} was {before['recipe'].get(name)}, now {value}"
+    if before["vary"] != now["vary"]:
+        yield f"it varied {_outline(before['vary'])}, now {_outline(now['vary'])}"
+    if before["grid"] != now["grid"]:
+        yield "it was a grid" if before["grid"] else "it was no grid"
+    if before["pictures"]["fingerprint"] != now["pictures"]["fingerprint"]:
+        yield f"it had other pictures, of {before['pictures']['name']}, than {now['pictures']['name']} has now"
+
+
+def _outline(vary: list[dict[str, Any]]) -> str:
+    def one(factor: dict[str, Any]) -> str:
+        held = ",".join(f"{name}={value}" for name, value in factor["settings"].items())
+        return f"{factor['name']}={','.join(map(str, factor['values']))}" + (f" @ {held}" if held else "")
+
+    return ", then ".join(one(factor) for factor in vary)

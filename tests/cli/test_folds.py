@@ -1,0 +1,60 @@
+"""`tellapart folds` as a person sees it."""
+
+from pathlib import Path
+
+import pytest
+
+from tellapart.training import folds as module
+
+from .conftest import Said
+
+WORDS = ("--model", "knn", "--features", "pixels", "--size", 20, "--folds", 3)
+
+
+def test_it_prints_a_row_for_each_fold_and_says_what_is_left_alone(said: Said, tiny: Path, tmp_path: Path) -> None:
+    answer = said("folds", tiny, *WORDS, "--out", tmp_path / "folds")
+    assert answer.status == 0
+    lines = answer.out.splitlines()
+    assert lines[0].split() == ["fold", "n", "accuracy", "log-loss", "macro", "F1", "epoch"]
+    assert [line.split()[0] for line in lines[1:4]] == ["1", "2", "3"]
+    assert lines[4].startswith("mean ")
+    assert lines[5].startswith("standard deviation ")
+    assert " of 30" in next(line for line in lines if line.startswith("all pictures as one"))
+    assert "3 folds of 30 pictures" in answer.err
+    assert "the 6 for test stay shut" in answer.err
+    assert "fold 2 of 3: accuracy" in answer.err
+    names = {path.name for path in (tmp_path / "folds").iterdir()}
+    assert {"folds.csv", "folds.json", "out_of_fold.npz", "recipe.toml"} <= names
+
+
+def test_without_a_folder_named_it_takes_one_below_folds(
+    said: Said, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said("folds", tiny, *WORDS).status == 0
+    assert (tmp_path / "folds" / "tiny-knn" / "folds.json").is_file()
+    assert "holds other folds: there were 3 folds, now 2" in said("folds", tiny, *WORDS[:-1], 2).error
+
+
+@pytest.mark.parametrize(
+    ("count", "phrase"), [(1, "expected 2 to 1,000"), (1000, "class blue has 10 distinct pictures"), (0, "folds is 0")]
+)
+def test_a_number_of_folds_that_cannot_be_is_a_sentence(
+    count: int, phrase: str, said: Said, tiny: Path, tmp_path: Path
+) -> None:
+    assert phrase in said("folds", tiny, "--model", "mlp", "--folds", count, "--out", tmp_path / "folds").error
+    assert not (tmp_path / "folds").exists()
+
+
+def test_a_stopped_command_says_that_it_goes_on(
+    said: Said, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "learner_of", stopped)
+        answer = said("folds", tiny, *WORDS, "--out", tmp_path)
+    assert answer.status == 130
+    assert "the same command goes on with it" in answer.err
+    assert said("folds", tiny, *WORDS, "--out", tmp_path).status == 0

@@ -1,0 +1,48 @@
+"""`tellapart search`, as a person uses it."""
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import Said
+
+WORDS = ("--model", "mlp", "--batch-size", "8", "--precision", "float32", "--max-epochs", "2", "--factor", "2")
+
+
+def test_a_search_ends_with_its_best_trials_and_a_bundle(said: Said, tiny: Path, tmp_path: Path) -> None:
+    space = ("--space", "units=4,8", "--space", "learning-rate=1e-3:1e-1:log")
+    answer = said("search", tiny, *WORDS, *space, "--out", tmp_path / "found")
+    assert answer.status == 0, answer.err
+    header, *rows = answer.out.splitlines()
+    assert header.split()[:4] == ["trial", "learning_rate", "units", "epochs"]
+    losses = [float(row.split()[-2]) for row in rows[:4]]
+    assert losses == sorted(losses)
+    assert f"bundle: {tmp_path / 'found' / 'final' / 'bundle'}" in answer.out
+    assert "accuracy" in answer.out
+    again = said("search", tiny, *WORDS, *space, "--out", tmp_path / "found")
+    assert again.out == answer.out
+    assert said("predict", tmp_path / "found" / "final" / "bundle", tiny / "red" / "00.png").status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [
+        (["--space", "unit=1:2"], "did you mean units"),
+        (["--space", "units=9:3"], "9 is above 3"),
+        (["--space", "units=0:3"], "expected 1 to 65536"),
+        ([], "--space learning_rate"),
+        (["--space", "units=4,8", "--epochs", "3"], "--max-epochs"),
+        (["--space", "units=4,8", "--factor", "1"], "factor is 1"),
+        (["--space", "units=4,8", "--workers", "0"], "workers is 0"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_in_one_sentence(
+    said: Said, tiny: Path, tmp_path: Path, words: list[str], phrase: str
+) -> None:
+    assert phrase in said("search", tiny, "--model", "mlp", *words, "--out", tmp_path / "new").error
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_mistyped_space_is_refused_before_any_picture_is_looked_for(said: Said, tmp_path: Path) -> None:
+    refused = said("search", tmp_path / "nowhere", "--space", "unit=1:2", "--out", tmp_path / "new")
+    assert "did you mean units" in refused.error

@@ -1,0 +1,205 @@
+"""Killed at any moment, a search goes on, and ends as if nothing had happened."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tellapart import Bundle
+from tellapart.training.journal import Journal
+
+from .test_kill import Training, some_now
+
+SETTINGS = ("--model", "mlp", "--max-epochs", "4", "--factor", "2", "--batch-size", "32", "--precision", "float32")
+SPACE = ("--space", "units=4,8", "--space", "learning_rate=1e-3:1e-1:log")
+WORDS = [*SETTINGS, *SPACE]
+TRIALS = 10  # of 28 epochs in all
+
+# Loads everything once, then runs each command line that it is told in a copy of itself: loading takes longer than
+# the search. A copy kills itself at the n-th time that something is made durable or renamed, if it is told to.
+NURSERY = """
+import json, os, signal, sys
+from pathlib import Path
+from tellapart.backend import load_keras
+load_keras()
+import keras, numpy, openvino, optuna
+from tellapart.cli.running import run
+from tellapart.training import journal, search, trials, work
+
+def counted(function):
+    def call(*arguments, **named):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **named)
+    return call
+
+for line in sys.stdin:
+    words, log, left = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(descriptor, 1), os.dup2(descriptor, 2)
+        if left:
+            os.fsync, Path.rename, Path.replace = counted(os.fsync), counted(Path.rename), counted(Path.replace)
+        status = run(words)
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(status)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+Begin = Callable[..., Training]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small pictures in three shades."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(240) % 3
+    shade = rng.integers(0, 160, (240, 8, 8)) + 40 * labels[:, None, None]
+    file = tmp_path_factory.mktemp("data") / "shades.npz"
+    np.savez(file, x=shade.astype(np.uint8), y=labels)
+    return file
+
+
+@pytest.fixture(scope="module")
+def begin(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
+    """Begin a search, as the command line does."""
+    folder = tmp_path_factory.mktemp("nursery")
+    settings = {**os.environ, "TELLAPART_CACHE": str(folder / "cache")}
+    command = [sys.executable, "-c", NURSERY]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings) as nursery:
+
+        def start(out: Path, *, killed_at: int = 0) -> Training:
+            assert nursery.stdin
+            assert nursery.stdout
+            words = ["search", str(pictures), *WORDS, "--out", str(out)]
+            nursery.stdin.write(json.dumps([words, str(folder / "log"), killed_at]) + "\n")
+            nursery.stdin.flush()
+            return Training(nursery, int(nursery.stdout.readline()), folder / "log")
+
+        yield start
+        assert nursery.stdin
+        nursery.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def whole(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search that nobody disturbed."""
+    out = tmp_path_factory.mktemp("whole") / "search"
+    training = begin(out)
+    assert training.status() == 0, training.log.read_text()
+    return out
+
+
+def table(search: Path) -> list[str]:
+    """Every epoch of every trial, without how long it took."""
+    return [line.rsplit(",", 1)[0] for line in (search / "trials.csv").read_text().splitlines()]
+
+
+def lines(search: Path) -> int:
+    """How many lines its journal has."""
+    journal = search / "journal.log"
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def require_as_undisturbed(search: Path, whole: Path) -> None:
+    assert (search / "best.toml").read_bytes() == (whole / "best.toml").read_bytes()
+    assert table(search) == table(whole)
+    finished = [Journal(one / "journal.log", "val_loss").finished for one in (search, whole)]
+    assert finished == [set(range(TRIALS))] * 2
+    bundles = [one / "final" / "bundle" / "model.bin" for one in (search, whole)]
+    assert bundles[0].read_bytes() == bundles[1].read_bytes()
+    assert not list(search.rglob(".partial-*"))
+    trials = [sorted(path.name for path in (one / "trials").glob("*/*")) for one in (search, whole)]
+    assert trials[0] == trials[1]
+
+
+def require_whole_or_absent(search: Path) -> None:
+    if (search / "final" / "bundle").exists():
+        Bundle.open(search / "final" / "bundle").verify()
+    for checkpoint in search.glob("trials/*/epoch-*"):
+        with np.load(checkpoint / "state.npz") as archive:
+            assert archive.files
+
+
+def require_ended(begin: Begin, search: Path, whole: Path) -> None:
+    training = begin(search)
+    assert training.status() == 0, training.log.read_text()
+    require_as_undisturbed(search, whole)
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
+def test_killed_again_and_again_it_ends_with_the_same_best_and_as_many_trials(
+    begin: Begin, whole: Path, tmp_path: Path, kills: int
+) -> None:
+    """Each kill waits until the journal has grown to a share of its final length, and then for a random moment."""
+    rng, search, all_lines = random.Random(kills), tmp_path / "search", lines(whole)  # noqa: S311  chance, not secrecy
+    killed, kept = 0, 0
+    for number in range(kills):
+        training = begin(search)
+        while not training.ended() and lines(search) < number * all_lines // kills:
+            pass
+        time.sleep(rng.uniform(0, 0.2))
+        training.send(signal.SIGKILL)
+        killed += training.status() == -signal.SIGKILL
+        require_whole_or_absent(search)
+        assert lines(search) >= kept - 1  # what was half-written may have been cut off
+        kept = lines(search)
+    assert killed == kills
+    require_ended(begin, search, whole)
+
+
+@pytest.mark.parametrize("moment", some_now((1, 9, 40), range(1, 200, 3)))
+def test_killed_at_any_write_it_goes_on(begin: Begin, whole: Path, tmp_path: Path, moment: int) -> None:
+    search = tmp_path / "search"
+    assert begin(search, killed_at=moment).status() == -signal.SIGKILL
+    require_whole_or_absent(search)
+    require_ended(begin, search, whole)
+
+
+def test_ctrl_c_ends_with_one_sentence_and_the_same_command_goes_on(begin: Begin, whole: Path, tmp_path: Path) -> None:
+    search = tmp_path / "search"
+    training = begin(search)
+    while not training.ended() and lines(search) < lines(whole) // 2:
+        pass
+    training.send(signal.SIGINT)
+    assert training.status() == 130
+    said = training.log.read_text()
+    assert "Traceback" not in said
+    assert said.strip().splitlines()[-1] == "stopped. What was finished is kept: the same command goes on with it"
+    require_ended(begin, search, whole)
+
+
+@pytest.mark.long
+def test_killed_with_its_workers_it_goes_on_alone(begin: Begin, pictures: Path, whole: Path, tmp_path: Path) -> None:
+    search = tmp_path / "search"
+    command = [
+        sys.executable,
+        "-m",
+        "tellapart",
+        "search",
+        str(pictures),
+        *WORDS,
+        "--out",
+        str(search),
+        "--workers",
+        "2",
+    ]
+    settings = {**os.environ, "TELLAPART_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=settings) as process:
+        while process.poll() is None and lines(search) < lines(whole) // 2:
+            time.sleep(0.002)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    require_ended(begin, search, whole)

@@ -1,0 +1,96 @@
+"""The page of curves: whole, offline, readable."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tellapart.recipe import Recipe
+from tellapart.reports.curves import write_curves
+from tellapart.training.checkpoints import Epoch
+from tellapart.training.sweep import Sweep, Turn
+from tellapart.training.sweep_plan import Trial
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+def trial(number: int, factor: str, value: float | str, epochs: int = 5) -> Trial:
+    recipe = Recipe.of({"model": "mlp", factor: value})
+    history = tuple(
+        Epoch(n, 1 / n, 0.5 + n / 20, float("nan") if number == 2 else 1.1 / n, 0.5 + n / (20 + number), 0.1, 0.2)
+        for n in range(1, epochs + 1)
+    )
+    return Trial(number, factor, {factor: value}, recipe, history, epochs - 1)
+
+
+@pytest.fixture
+def swept(tmp_path: Path) -> Sweep:
+    rates = tuple(trial(n, "learning_rate", value) for n, value in enumerate([1e-4, 1e-3, 1e-2, 1e-1], start=1))
+    names = (rates[1], trial(5, "cut", "<b>block</b>"))
+    turns = (Turn("learning_rate", rates), Turn("cut", names))
+    folder = tmp_path / "sweep <of> clothes"
+    folder.mkdir()
+    return Sweep(folder, turns, ("learning_rate", "cut"), rates[2])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}: install Debian's chromium to test the page")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def figures_of(page: str) -> list[dict[str, Any]]:
+    found = re.findall(r'<script type="application/json" data-for="[^"]+">(.*?)</script>', page)
+    return [json.loads(words) for words in found]
+
+
+def test_each_factor_has_its_curves_with_a_line_for_each_trial(swept: Sweep) -> None:
+    path = write_curves(swept)
+    assert path == swept.folder / "curves.html"
+    accuracy, loss, gaps, *_ = figures = figures_of(path.read_text(encoding="utf-8"))
+    assert len(figures) == 3 * len(swept.turns)
+    assert [len(one["data"]) for one in (accuracy, loss, gaps)] == [8, 8, 4]
+    validation, training = accuracy["data"][:2]
+    assert validation["y"] == [row.val_accuracy for row in swept.trials[0].history]
+    assert training["y"] == [row.accuracy for row in swept.trials[0].history]
+    assert (validation["line"]["dash"], training["line"]["dash"]) == ("solid", "dot")
+    assert validation["name"] == "0.0001"
+    assert loss["data"][2]["y"] == [None] * 5  # a loss that was no number
+    assert gaps["data"][0]["y"] == pytest.approx(
+        [row.accuracy - (row.val_accuracy or 0) for row in swept.trials[0].history], abs=1e-6
+    )
+
+
+def test_names_are_text_and_never_markup(swept: Sweep) -> None:
+    page = write_curves(swept).read_text(encoding="utf-8")
+    assert "<title>Sweep sweep &lt;of&gt; clothes</title>" in page
+    assert "<b>block" not in page
+    assert "&lt;b&gt;block" in page
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_shows_its_curves_without_a_network_and_never_scrolls_sideways(
+    width: int, swept: Sweep, browser: Browser
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    asked: list[str] = []
+    mistakes: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: mistakes.append(str(error)))
+    page.goto(write_curves(swept).as_uri())
+    page.wait_for_function("document.querySelectorAll('.plot .main-svg').length >= 6")
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert mistakes == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    boxes = [one.bounding_box() for one in page.locator(".plot").all()]
+    assert all(box and box["width"] >= 300 and box["height"] >= 250 for box in boxes)
+    assert page.locator(".best").count() == 1
+    page.close()

@@ -1,0 +1,128 @@
+"""The ladder: each step forecast, the best kept, the test split judged once at the end."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.predictor import Prediction, Predictor
+from tellapart.data.dataset import Dataset
+from tellapart.errors import RecipeError
+from tellapart.recipe import Recipe
+from tellapart.training import ladder
+from tellapart.training.ladder import Ladder
+from tellapart.training.run import Run, train
+
+RECIPE = Recipe(model="mobilenet", size=32, precision="float32", weights="imagenet", batch_size=8)
+pytestmark = pytest.mark.usefixtures("random_weights")
+
+
+def rows(run: Run) -> list[dict[str, str]]:
+    with (run.folder / "ladder.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every step short."""
+    monkeypatch.setattr(ladder, "HEAD_EPOCHS", 3)
+    monkeypatch.setattr(ladder, "FINE_EPOCHS", 2)
+    monkeypatch.setattr(ladder, "HEADS", ladder.HEADS[-2:])
+    monkeypatch.setattr(ladder, "ENOUGH", -1.0)
+
+
+def test_quick_is_the_linear_head_alone(tiny: Path, tmp_path: Path, quick: None) -> None:
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="quick")
+    assert [row["name"] for row in rows(run)] == ["linear head"]
+    assert run.bundle.facts.recipe["epochs"] == 3
+    assert set(run.metrics) == {"validation", "test"}
+
+
+def test_each_step_is_written_down_and_the_best_is_the_bundle(
+    tiny: Path, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ladder, "FAILURES", 100)
+    monkeypatch.setattr(ladder, "DEPTHS", {"last block": 0, "last 4 blocks": 3})
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best")
+    steps = rows(run)
+    assert [row["name"] for row in steps] == ["linear head", "tuned head", "last block", "last 4 blocks"]
+    best = max(steps, key=lambda row: (float(row["accuracy"]), -float(row["loss"])))
+    assert [row for row in steps if row["kept"] == "True"][-1] == best
+    assert run.metrics["validation"]["accuracy"]["value"] == pytest.approx(float(best["accuracy"]), abs=1e-6)
+    assert all(float(row["forecast_s"]) > 0 and float(row["took_s"]) > 0 for row in steps)
+    assert Recipe.read(run.folder / "winner.toml") == Recipe.of(dict(run.bundle.facts.recipe))
+    assert not list((run.folder / "steps").glob("*/bundle"))  # the run's own is in their place
+    said = capsys.readouterr().err
+    assert "step 3, last block: about" in said
+    assert "step 3, last block: took" in said
+
+
+def test_the_winner_trained_by_itself_is_the_same_classifier(
+    tiny: Path, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder, "FAILURES", 100)
+    monkeypatch.setattr(ladder, "DEPTHS", {"last 4 blocks": 3})
+    monkeypatch.setattr(Ladder, "tuned_head", lambda _: True)
+    monkeypatch.setattr(ladder.Reached, "rank", property(lambda self: len(self.recipe.then)))  # the last step wins
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "climbed", effort="best")
+    recipe = Recipe.read(run.folder / "winner.toml")
+    assert len(recipe.then) == 1
+    again = train(Dataset.open(tiny), recipe, out=tmp_path / "again")
+    pictures = sorted(map(str, tiny.glob("*/0*.png")))
+    answers = [
+        [one.probability for one in Predictor(each.bundle).predict(pictures) if isinstance(one, Prediction)]
+        for each in (run, again)
+    ]
+    np.testing.assert_array_equal(answers[0], answers[1])
+
+
+def test_there_is_always_a_complete_bundle_and_a_killed_climb_goes_on(
+    tiny: Path, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder, "DEPTHS", {"last block": 0})
+    fine_tuned = Ladder.fine_tuned
+
+    def killed(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Ladder, "fine_tuned", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best")
+    bundles = [Bundle.open(path) for path in (tmp_path / "run" / "steps").glob("*/bundle")]
+    assert bundles
+    for bundle in bundles:
+        bundle.verify()
+        assert set(bundle.metrics) == {"validation"}  # test is not opened before every choice is made
+    monkeypatch.setattr(Ladder, "fine_tuned", fine_tuned)
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best", resume=True)
+    whole = train(Dataset.open(tiny), RECIPE, out=tmp_path / "whole", effort="best")
+    assert [(row["name"], row["accuracy"], row["loss"]) for row in rows(run)] == [
+        (row["name"], row["accuracy"], row["loss"]) for row in rows(whole)
+    ]
+
+
+def test_no_step_is_begun_that_the_time_will_not_hold(
+    tiny: Path, tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", seconds=0.01)
+    assert [row["name"] for row in rows(run)] == ["linear head"]
+    assert "tuned head: would take about" in capsys.readouterr().err
+
+
+def test_the_climb_ends_where_nothing_is_gained(
+    tiny: Path, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder.Reached, "rank", property(lambda _: 0))  # no step is ever better
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best")
+    assert [row["kept"] for row in rows(run)] == ["True", "False", "False"]
+    monkeypatch.setattr(ladder, "ENOUGH", 1.1)
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "enough", effort="best")
+    assert len(rows(run)) == 1
+
+
+def test_a_recipe_that_has_decided_cannot_climb(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="leave out --time and --effort"):
+        train(Dataset.open(tiny), Recipe(model="mlp"), out=tmp_path / "run", effort="best")
+    assert not (tmp_path / "run").exists()

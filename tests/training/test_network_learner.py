@@ -1,0 +1,92 @@
+"""Networks fold after fold see what a run of their own would see."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tellapart.data.dataset import Dataset, Pictures
+from tellapart.data.splits import complete
+from tellapart.files import cache_folder
+from tellapart.models.catalogue import settled
+from tellapart.models.networks import backbone
+from tellapart.recipe import Recipe
+from tellapart.training import network_learner, tasks
+from tellapart.training.common import preprocessing_for
+from tellapart.training.network_learner import Networks, _answers
+from tellapart.training.tasks import Task, make_task
+
+BASE = Recipe(model="mobilenet", size=32, precision="float32", epochs=2, batch_size=8, validation=0.2)
+
+
+@pytest.fixture(autouse=True)
+def _random_weights(monkeypatch: pytest.MonkeyPatch, awaken: Callable[[keras.Model], None]) -> None:
+    """Let pre-trained weights be random ones, the same each time, that make features depend on the picture."""
+
+    def build(name: str, size: int, _: str) -> keras.Model:
+        keras.utils.set_random_seed(3)
+        network = backbone(name, size, "none")
+        awaken(network)
+        return network
+
+    monkeypatch.setattr(tasks, "backbone", build)
+
+
+def parts(tiny: Path, recipe: Recipe) -> tuple[Dataset, Dataset, Dataset]:
+    """All pictures; those outside a fold, divided; those in it."""
+    opened = Dataset.open(tiny)
+    every = opened.splits["all"]
+    pool = replace(opened, splits={"train": every})
+    rest = replace(opened, splits={"all": every.take([i for i in range(36) if i % 4])})
+    inner = complete(rest, validation=recipe.validation or 0, test=0, seed=0)
+    return pool, inner, replace(opened, splits={"train": every.take(range(0, 36, 4))})
+
+
+@pytest.mark.parametrize("changes", [{}, {"mirror": True, "augment": "rotate=20", "views": 2}, {"unfreeze": 3}])
+def test_rows_are_taken_as_if_the_base_had_been_run_over_the_rest_alone(changes: dict[str, object], tiny: Path) -> None:
+    recipe = settled(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
+    pool, inner, _ = parts(tiny, recipe)
+    learner = Networks(pool, recipe)
+    shared = learner._shared(inner)
+    alone = make_task(inner, recipe, preprocessing_for(inner, recipe), cache=cache_folder())
+    assert shared.validation is not None
+    assert alone.validation is not None
+    for mine, other in ((shared.train, alone.train), (shared.validation, alone.validation)):
+        assert len(mine) == len(mine.inputs) == len(other)
+        np.testing.assert_array_equal(mine.labels, other.labels)
+        np.testing.assert_array_equal(mine.inputs[np.arange(len(mine))], other.inputs[np.arange(len(other))])
+        np.testing.assert_array_equal(mine.inputs[2:5], other.inputs[2:5])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mirror": True},
+        {"model": "mlp", "mirror": True},
+        {"unfreeze": 3, "epochs": 1, "then": ("epochs=2",)},
+        {"then": ("unfreeze=3,epochs=1",)},
+    ],
+)
+def test_every_kind_of_network_answers_as_its_product_does_and_repeats(
+    changes: dict[str, object], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = settled(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
+    pool, inner, fold = parts(tiny, recipe)
+    finished: list[Task] = []
+
+    def answers(task: Task, pictures: Pictures) -> NDArray[np.float32]:
+        finished.append(task)
+        return _answers(task, pictures)
+
+    monkeypatch.setattr(network_learner, "_answers", answers)
+    learner, held = Networks(pool, recipe), fold.splits["train"].pictures
+    first = learner.learn(inner, held, tmp_path / "first")
+    pixels = np.stack([finished[0].preprocessing(held.read(i)) for i in range(len(held))])
+    np.testing.assert_allclose(first.probabilities, finished[0].product().predict_on_batch(pixels), atol=2e-3)
+    assert first.epoch in (1, 2)
+    second = learner.learn(inner, held, tmp_path / "second")  # after another fold there is nothing left of it
+    np.testing.assert_array_equal(first.probabilities, second.probabilities)
