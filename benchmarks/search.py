@@ -24,7 +24,7 @@ from tellapart import Dataset, Recipe
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Split
 from tellapart.data.splits import complete
-from tellapart.training.search import search
+from tellapart.studies.search import search
 
 UNITS, RATES = (256, 512, 32), (1e-2, 1e-3, 1e-4)
 ASKED = 4

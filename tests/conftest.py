@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
 
 import tellapart.backend  # noqa: F401  settles Keras's backend before any test imports Keras
 from tellapart.data.dataset import Dataset
@@ -19,6 +20,7 @@ from tellapart.training.run import Run, train
 if TYPE_CHECKING:
     import keras
 
+CHROMIUM = Path("/usr/bin/chromium")
 COLOURS = {"blue": (60, 60, 180), "green": (60, 180, 60), "red": (180, 60, 60)}
 
 
@@ -111,3 +113,31 @@ def awaken() -> "Callable[[keras.Model], None]":
                 layer.moving_variance.assign(np.maximum(variance, variance.mean()))
 
     return awake
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or a skip that says what to install."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}: install Debian's chromium to test the page")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def random_weights(monkeypatch: pytest.MonkeyPatch, awaken: "Callable[[keras.Model], None]") -> None:
+    """Let pre-trained weights be random ones, the same each time, that make features depend on the picture."""
+    import keras
+
+    from tellapart.models.networks import backbone
+    from tellapart.training import tasks
+
+    def build(name: str, size: int, _: str) -> keras.Model:
+        keras.utils.set_random_seed(3)
+        network = backbone(name, size, "none")
+        awaken(network)
+        return network
+
+    monkeypatch.setattr(tasks, "backbone", build)

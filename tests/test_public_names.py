@@ -17,7 +17,7 @@ LIGHT = ("tellapart", "tellapart.bundles.predictor", "tellapart.serving.app", "t
 def test_the_public_names_are_these() -> None:
     assert tellapart.__all__ == [
         "Bundle", "Dataset", "Prediction", "Predictor", "Recipe", "Run", "TellapartError", "Unreadable", "__version__",
-        "evaluate", "train",
+        "adopt", "evaluate", "find_rate", "folds", "search", "sweep", "train",
     ]  # fmt: skip
 
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from tellapart.data.dataset import Dataset
     from tellapart.errors import TellapartError
     from tellapart.recipe import Recipe
+    from tellapart.studies.find_rate import find_rate
+    from tellapart.studies.folds import folds
+    from tellapart.studies.search import search
+    from tellapart.studies.sweep import sweep
+    from tellapart.training.adoption import adopt
     from tellapart.training.run import Run, train
 
 _HOMES = {
@@ -32,7 +37,12 @@ _HOMES = {
     "Run": "training.run",
     "TellapartError": "errors",
     "Unreadable": "bundles.predictor",
+    "adopt": "training.adoption",
     "evaluate": "bundles.evaluation",
+    "find_rate": "studies.find_rate",
+    "folds": "studies.folds",
+    "search": "studies.search",
+    "sweep": "studies.sweep",
     "train": "training.run",
 }
 
@@ -46,7 +56,12 @@ __all__ = [
     "TellapartError",
     "Unreadable",
     "__version__",
+    "adopt",
     "evaluate",
+    "find_rate",
+    "folds",
+    "search",
+    "sweep",
     "train",
 ]
 

@@ -5,12 +5,14 @@ at any moment therefore leaves the old state or the new one. What a kill leaves 
 and never read.
 """
 
+import csv
 import errno
 import hashlib
+import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +31,15 @@ def cache_folder() -> Path:
     """Where tellapart keeps what it can make again: `$TELLAPART_CACHE`, else below the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("TELLAPART_CACHE") or Path(home) / "tellapart")
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as comma-separated values, a line for each row."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(header)
+    table.writerows(rows)
+    return text.getvalue()
 
 
 @contextmanager

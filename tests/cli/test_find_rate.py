@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tellapart.cli import find_rate as command
-from tellapart.training.find_rate import RateTest
+from tellapart.studies.find_rate import RateTest
 
 from .conftest import Said
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.training import folds as module
+from tellapart.studies import folds as module
 
 from .conftest import Said
 

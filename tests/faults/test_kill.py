@@ -30,7 +30,7 @@ load_keras()
 import keras, numpy, openvino
 from tellapart.cli import train as _
 from tellapart.cli.running import run
-from tellapart.training import work
+from tellapart.training import bundling
 
 def counted(function):
     def call(*arguments, **named):
@@ -44,7 +44,7 @@ def counted(function):
 def armed():
     os.fsync, Path.rename, Path.replace = counted(os.fsync), counted(Path.rename), counted(Path.replace)
 
-def written(*arguments, write=work.write_graph):
+def written(*arguments, write=bundling.write_graph):
     armed()
     write(*arguments)
 
@@ -55,7 +55,7 @@ for line in sys.stdin:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(descriptor, 1), os.dup2(descriptor, 2)
         if where == "bundle":
-            work.write_graph = written
+            bundling.write_graph = written
         elif where:
             armed()
         status = run(words)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle
-from tellapart.training.journal import Journal
+from tellapart.studies.journal import Journal
 
 from .test_kill import Training, some_now
 
@@ -32,7 +32,8 @@ from tellapart.backend import load_keras
 load_keras()
 import keras, numpy, openvino, optuna
 from tellapart.cli.running import run
-from tellapart.training import journal, search, trials, work
+from tellapart.studies import journal, search, trials
+from tellapart.training import bundling
 
 def counted(function):
     def call(*arguments, **named):

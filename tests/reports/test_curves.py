@@ -2,20 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tellapart.recipe import Recipe
 from tellapart.reports.curves import write_curves
+from tellapart.studies.sweep import Sweep, Turn
+from tellapart.studies.sweep_plan import Trial
 from tellapart.training.checkpoints import Epoch
-from tellapart.training.sweep import Sweep, Turn
-from tellapart.training.sweep_plan import Trial
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 def trial(number: int, factor: str, value: float | str, epochs: int = 5) -> Trial:
@@ -35,16 +32,6 @@ def swept(tmp_path: Path) -> Sweep:
     folder = tmp_path / "sweep <of> clothes"
     folder.mkdir()
     return Sweep(folder, turns, ("learning_rate", "cut"), rates[2])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}: install Debian's chromium to test the page")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def figures_of(page: str) -> list[dict[str, Any]]:

@@ -6,9 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tellapart.models.networks import backbone, head_network
+from tellapart.models.networks import head_network
 from tellapart.recipe import Recipe
-from tellapart.training import tasks
 from tellapart.training.examples import Examples
 from tellapart.training.loop import repeatable
 
@@ -39,16 +38,3 @@ def fresh() -> Fresh:
         return head_network(6, recipe, 2 if recipe.loss == "binary" else 3)
 
     return make
-
-
-@pytest.fixture
-def random_weights(monkeypatch: pytest.MonkeyPatch, awaken: Callable[[keras.Model], None]) -> None:
-    """Let pre-trained weights be random ones, the same each time, that make features depend on the picture."""
-
-    def build(name: str, size: int, _: str) -> keras.Model:
-        keras.utils.set_random_seed(3)
-        network = backbone(name, size, "none")
-        awaken(network)
-        return network
-
-    monkeypatch.setattr(tasks, "backbone", build)

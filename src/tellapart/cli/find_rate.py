@@ -1,7 +1,5 @@
 """`tellapart find-rate`."""
 
-import csv
-import io
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +7,11 @@ from cyclopts import Parameter
 
 from tellapart.cli import rate_chart
 from tellapart.data.dataset import Dataset
-from tellapart.files import atomic_write
+from tellapart.files import atomic_write, csv_text
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.training.find_rate import STEPS, RateTest
-from tellapart.training.find_rate import find_rate as test_rates
+from tellapart.studies.find_rate import STEPS, RateTest
+from tellapart.studies.find_rate import find_rate as test_rates
 
 
 def find_rate(
@@ -65,9 +63,5 @@ def find_rate(
 
 
 def _csv(found: RateTest) -> str:
-    content = io.StringIO()
-    table = csv.writer(content, lineterminator="\n")
-    table.writerow(["rate", "loss", "smoothed"])
     rows = zip(found.rates, found.losses, found.smoothed, strict=True)
-    table.writerows([f"{rate:.6g}", f"{loss:.6g}", f"{smoothed:.6g}"] for rate, loss, smoothed in rows)
-    return content.getvalue()
+    return csv_text(("rate", "loss", "smoothed"), ([f"{number:.6g}" for number in row] for row in rows))

@@ -11,8 +11,8 @@ from tellapart.data.dataset import Dataset
 from tellapart.judging.intervals import Estimate
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.training.fold_results import Folds
-from tellapart.training.folds import folds as make_folds
+from tellapart.studies.fold_results import Folds
+from tellapart.studies.folds import folds as make_folds
 
 
 def folds(

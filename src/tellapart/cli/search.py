@@ -10,9 +10,9 @@ from tellapart.cli.tables import aligned, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.training.search import Search
-from tellapart.training.search import search as search_recipes
-from tellapart.training.space import parse_space
+from tellapart.studies.search import Search
+from tellapart.studies.search import search as search_recipes
+from tellapart.studies.space import parse_space
 
 SHOWN = 10
 

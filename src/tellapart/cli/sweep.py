@@ -13,10 +13,10 @@ from tellapart.errors import require
 from tellapart.progress import say
 from tellapart.recipe import Monitor, Recipe
 from tellapart.reports.curves import write_curves
-from tellapart.training.sweep import Sweep
-from tellapart.training.sweep import sweep as sweep_recipe
-from tellapart.training.sweep_plan import Trial, parse_vary
-from tellapart.training.sweep_table import cells, header
+from tellapart.studies.sweep import Sweep
+from tellapart.studies.sweep import sweep as sweep_recipe
+from tellapart.studies.sweep_plan import Trial, parse_vary
+from tellapart.studies.sweep_table import cells, header
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 from tellapart.errors import require
 from tellapart.files import atomic_write
 from tellapart.recipe import Recipe
+from tellapart.studies.sweep import Sweep, Turn
+from tellapart.studies.sweep_plan import GRID, Trial, gap
+from tellapart.studies.sweep_table import cells, header, short
 from tellapart.training.checkpoints import Epoch
-from tellapart.training.sweep import Sweep, Turn
-from tellapart.training.sweep_plan import GRID, Trial, gap
-from tellapart.training.sweep_table import cells, header, short
 
 PAGE = "curves.html"
 HEIGHT = 360  # pixels of a figure

@@ -1,7 +1,5 @@
 """What runs of every kind have in common: the geometry, what cannot be read, what is written down. No Keras here."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +9,7 @@ from typing import Any
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
 from tellapart.data.dataset import ArrayPictures, Dataset, Skipped
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.files import atomic_write
+from tellapart.files import atomic_write, csv_text
 from tellapart.models.catalogue import base_of, lookup
 from tellapart.progress import say
 from tellapart.recipe import Recipe
@@ -36,11 +34,8 @@ def list_skipped(skipped: tuple[Skipped, ...], folder: Path) -> None:
     """Write `skipped.csv`, where any picture was, and say so."""
     if not skipped:
         return
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["path", "reason"])
-    table.writerows([one.path, one.reason] for one in skipped)
-    atomic_write(folder / "skipped.csv", text.getvalue())
+    rows = [(one.path, one.reason) for one in skipped]
+    atomic_write(folder / "skipped.csv", csv_text(("path", "reason"), rows))
     say(
         f"skipped {len(skipped)} pictures that cannot be read, {skipped[0].path} ({skipped[0].reason}) first: "
         f"all are in {folder / 'skipped.csv'}"

@@ -1,15 +1,13 @@
 """Fit a network: epochs, early stopping, checkpoints, resume."""
 
-import csv
-import io
 import math
 import time
-from dataclasses import asdict, fields
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import keras
 
-from tellapart.files import atomic_write, remove_partials
+from tellapart.files import atomic_write, csv_text, remove_partials
 from tellapart.progress import progress, say
 from tellapart.recipe import Recipe
 from tellapart.training import checkpoints
@@ -99,11 +97,7 @@ def _tidy(history: History, recipe: Recipe, folder: Path) -> None:
 
 
 def _csv(history: History) -> str:
-    text = io.StringIO()
-    table = csv.DictWriter(text, [field.name for field in fields(Epoch)], lineterminator="\n")
-    table.writeheader()
-    table.writerows(asdict(row) for row in history)
-    return text.getvalue()
+    return csv_text([field.name for field in fields(Epoch)], map(astuple, history))
 
 
 def epoch_row(loop: Loop, score: Score, judged: Score | None, epoch: int, seconds: float) -> Epoch:

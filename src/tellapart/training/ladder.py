@@ -4,12 +4,10 @@ A linear head on cached features; a tuned head; the last block fine-tuned from c
 bigger pictures. Each step's cost is forecast before it begins, and the best so far is always a complete bundle.
 """
 
-import csv
-import io
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import numpy as np
 from tellapart.data.dataset import Dataset, Pictures
 from tellapart.data.splits import require_classes
 from tellapart.errors import PictureError, RunError
-from tellapart.files import atomic_write, cache_folder, remove_folder
+from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder
 from tellapart.models.division import blocks
 from tellapart.progress import say
 from tellapart.recipe import Recipe
@@ -85,7 +83,7 @@ class Ladder:
     limits: Limits
     best: Reached | None = None
     steps: list[Step] = field(default_factory=list)
-    bundle_s: float = 10.0
+    bundle_s: float = 6.0
     """What writing a bundle takes: a guess until one has been written."""
 
     def linear_head(self) -> None:
@@ -248,11 +246,7 @@ def _usual_side(pictures: Pictures) -> float:
 
 
 def _csv(steps: list[Step]) -> str:
-    text = io.StringIO()
-    table = csv.DictWriter(text, [one.name for one in fields(Step)], lineterminator="\n")
-    table.writeheader()
-    table.writerows(asdict(step) for step in steps)
-    return text.getvalue()
+    return csv_text([one.name for one in fields(Step)], map(astuple, steps))
 
 
 def _time(seconds: float) -> str:

@@ -82,7 +82,9 @@ class Loop:
         by_step = rates(self.recipe, epoch, -(-len(order) // self.batch)) * np.float32(slower)
         prepared = partial(made_ready, examples, recipe=self.recipe, classes=self._classes, epoch=epoch)
         sums, done = np.zeros(2), 0
-        for ready in ahead(prepared, self._chunks(examples, order), depth=2):
+        chunks = list(self._chunks(examples, order))
+        several = len(chunks) > 1  # else a thread to prepare the next costs more than it saves
+        for ready in ahead(prepared, chunks, depth=2) if several else map(prepared, chunks):
             sums += self._learned(ready, by_step[done // self.batch :])
             done += len(ready)
             advance(len(ready))

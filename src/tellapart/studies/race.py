@@ -1,24 +1,22 @@
 """The race of a search: rung after rung trials are trained on, and the worse ones fall out."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tellapart.data.dataset import Dataset
-from tellapart.files import atomic_write, remove_folder
+from tellapart.files import atomic_write, csv_text, remove_folder
 from tellapart.models.catalogue import settled
 from tellapart.progress import Advance, progress
 from tellapart.recipe import Monitor, Recipe
+from tellapart.studies.crew import Crew, Step, crew
+from tellapart.studies.hyperband import Bracket, Rung, best_first, trial_count, trial_epochs
+from tellapart.studies.space import Space, Value, draw
 from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.crew import Crew, Step, crew
-from tellapart.training.hyperband import Bracket, Rung, best_first, trial_count, trial_epochs
-from tellapart.training.space import Space, Value, draw
 
 if TYPE_CHECKING:
-    from tellapart.training.journal import Journal
+    from tellapart.studies.journal import Journal
 
 TRIALS, TABLE = "trials", "trials.csv"
 SEEDS = 2**31
@@ -143,13 +141,12 @@ class Race:
                 remove_folder(self.folder / TRIALS / f"{one:04d}")
 
     def _write_table(self) -> None:
-        text = io.StringIO()
-        table = csv.DictWriter(text, ["trial", "bracket", *self.plan.space, *COLUMNS], lineterminator="\n")
-        table.writeheader()
-        for trial in self.trials:
-            facts = {"trial": trial.number, "bracket": trial.bracket, **trial.values}
-            table.writerows({**facts, **{name: asdict(row)[name] for name in COLUMNS}} for row in trial.history)
-        atomic_write(self.folder / TABLE, text.getvalue())
+        rows = [
+            (trial.number, trial.bracket, *trial.values.values(), *(getattr(row, name) for name in COLUMNS))
+            for trial in self.trials
+            for row in trial.history
+        ]
+        atomic_write(self.folder / TABLE, csv_text(("trial", "bracket", *self.plan.space, *COLUMNS), rows))
 
     def _note(self) -> str:
         monitor = self.plan.recipe.monitor

@@ -17,11 +17,11 @@ from tellapart.errors import DatasetError, RecipeError, RunError, require
 from tellapart.models.catalogue import lookup, settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.training.hyperband import brackets, trial_epochs
-from tellapart.training.race import Plan, Trial, run
+from tellapart.studies.hyperband import brackets, trial_epochs
+from tellapart.studies.race import Plan, Trial, run
+from tellapart.studies.search_folder import BEST, FINAL, JOURNAL, LOCK, claim, require_place
+from tellapart.studies.space import extremes, parse_space
 from tellapart.training.run import Run, train
-from tellapart.training.search_folder import BEST, FINAL, JOURNAL, LOCK, claim, require_place
-from tellapart.training.space import extremes, parse_space
 
 MOST_WORKERS = 256
 
@@ -65,7 +65,7 @@ def search(
     trials = plan.trials()
     require_place(folder)
     everything = with_validation_in_train(plan.dataset)
-    from tellapart.training.journal import alone  # Optuna
+    from tellapart.studies.journal import alone  # Optuna
 
     with alone(folder / LOCK):
         claim(folder, plan, fresh=fresh)
@@ -99,7 +99,7 @@ def planned(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epoch
 
 
 def _raced(plan: Plan, trials: Sequence[Trial], folder: Path, workers: int) -> tuple[Trial, ...]:
-    from tellapart.training.journal import Journal
+    from tellapart.studies.journal import Journal
 
     say(f"searching: {len(trials)} trials, {trial_epochs(plan.brackets)} epochs in all, {plan.max_epochs} at most each")
     journal = Journal(folder / JOURNAL, plan.recipe.monitor)

@@ -9,7 +9,7 @@ from typing import Any
 from tellapart.errors import RunError
 from tellapart.files import PARTIAL, atomic_write, remove_folder, remove_partials
 from tellapart.recipe import Recipe
-from tellapart.training.race import TABLE, TRIALS, Plan
+from tellapart.studies.race import TABLE, TRIALS, Plan
 
 SETTINGS, LOCK, JOURNAL, BEST, FINAL = "search.json", ".lock", "journal.log", "best.toml", "final"
 OURS = {SETTINGS, LOCK, JOURNAL, f"{JOURNAL}.lock", TRIALS, TABLE, BEST, FINAL}

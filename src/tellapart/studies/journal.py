@@ -22,8 +22,8 @@ from optuna.trial import TrialState, create_trial
 from tellapart.errors import RunError
 from tellapart.files import atomic_write, explained
 from tellapart.recipe import Monitor
+from tellapart.studies.space import Space, Value, distributions
 from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.space import Space, Value, distributions
 
 STUDY = "search"
 

@@ -1,6 +1,5 @@
 """A sweep's folder: whose it is, what each trial came to, and the table of all epochs."""
 
-import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -12,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import RunError
-from tellapart.files import PARTIAL, atomic_write, remove_partials
+from tellapart.files import PARTIAL, atomic_write, csv_text, remove_partials
 from tellapart.recipe import Recipe
+from tellapart.studies.sweep_plan import Candidate, Plan, Trial, gap
 from tellapart.training.checkpoints import Epoch
 from tellapart.training.environment import environment
-from tellapart.training.sweep_plan import Candidate, Plan, Trial, gap
 
 SETTINGS, ENVIRONMENT, TRIALS, TABLE, WINNER = "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml"
 MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy", "gap", "learning_rate", "seconds")
@@ -96,15 +95,13 @@ def write_table(folder: Path, plan: Plan, trials: Sequence[Trial]) -> None:
     A varied field whose name is also that of something measured, such as learning_rate, is told apart as recipe_NAME.
     """
     titles = {name: f"recipe_{name}" if name in MEASURED else name for name in plan.columns}
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["trial", "factor", *titles.values(), "epoch", *MEASURED])
+    rows: list[tuple[object, ...]] = []
     for trial in trials:
         varied = [getattr(trial.recipe, name) for name in plan.columns]
         for row in trial.history:
             measured = {**asdict(row), "gap": gap(row)}
-            table.writerow([trial.number, trial.factor, *varied, row.epoch, *(measured[name] for name in MEASURED)])
-    atomic_write(folder / TABLE, text.getvalue())
+            rows.append((trial.number, trial.factor, *varied, row.epoch, *(measured[name] for name in MEASURED)))
+    atomic_write(folder / TABLE, csv_text(("trial", "factor", *titles.values(), "epoch", *MEASURED), rows))
 
 
 def _file(folder: Path, number: int, suffix: str) -> Path:

@@ -15,10 +15,10 @@ from tellapart.engine import Engine
 from tellapart.files import cache_folder
 from tellapart.models.features import FrozenBase, stored_features
 from tellapart.recipe import Recipe
+from tellapart.studies.learners import Learned, rows_by_digest, rows_of
 from tellapart.training.common import preprocessing_for
 from tellapart.training.examples import Array, Chosen, Examples, Rows
 from tellapart.training.fit import fit
-from tellapart.training.learners import Learned, rows_by_digest, rows_of
 from tellapart.training.loop import repeatable
 from tellapart.training.tasks import Start, Task, make_task
 

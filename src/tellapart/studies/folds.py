@@ -18,9 +18,8 @@ from tellapart.errors import DatasetError, RecipeError, RunError
 from tellapart.models.catalogue import lookup, settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.training.common import list_skipped
-from tellapart.training.fold_results import Folds, Part, folds_of, write_results
-from tellapart.training.folds_folder import (
+from tellapart.studies.fold_results import Folds, Part, folds_of, write_results
+from tellapart.studies.folds_folder import (
     checkpoints_of,
     claim,
     finished,
@@ -28,8 +27,9 @@ from tellapart.training.folds_folder import (
     read_part,
     write_part,
 )
-from tellapart.training.learners import Learner, learner_of
-from tellapart.training.search import with_validation_in_train
+from tellapart.studies.learners import Learner, learner_of
+from tellapart.studies.search import with_validation_in_train
+from tellapart.training.common import list_skipped
 
 MOST = 1_000
 

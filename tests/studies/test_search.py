@@ -17,8 +17,8 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits import complete
 from tellapart.errors import DatasetError, RecipeError, RunError, TellapartError
 from tellapart.recipe import Recipe
-from tellapart.training import race
-from tellapart.training.search import Search, search, with_validation_in_train
+from tellapart.studies import race
+from tellapart.studies.search import Search, search, with_validation_in_train
 
 RECIPE = Recipe(model="mlp", batch_size=8, precision="float32")
 SPACE = ["units=4:16:4", "learning_rate=0.003,0.03"]
@@ -74,7 +74,7 @@ def test_a_finished_search_answers_at_once(
     def never(*_: object) -> None:
         raise AssertionError("nothing is left to train")
 
-    monkeypatch.setattr("tellapart.training.crew._trainer", never)
+    monkeypatch.setattr("tellapart.studies.crew._trainer", never)
     again = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3)
     assert again.trials == finished.trials
     assert outcome(again) == outcome(finished)

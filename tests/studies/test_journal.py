@@ -6,9 +6,9 @@ import pytest
 
 from tellapart.errors import RunError
 from tellapart.recipe import Recipe
+from tellapart.studies.journal import Journal, alone
+from tellapart.studies.space import Value, parse_space
 from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.journal import Journal, alone
-from tellapart.training.space import Value, parse_space
 
 SPACE = parse_space(["units=4:64", "optimizer=adam,sgd", "dropout=0:0.5"], Recipe(model="mlp"))
 DRAWN: list[tuple[int, dict[str, Value]]] = [

@@ -11,10 +11,10 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits import complete
 from tellapart.models.catalogue import settled
 from tellapart.recipe import Recipe, Schedule
-from tellapart.training import trials
+from tellapart.studies import trials
+from tellapart.studies.crew import Step
+from tellapart.studies.trials import Trainer
 from tellapart.training.checkpoints import History, found
-from tellapart.training.crew import Step
-from tellapart.training.trials import Trainer
 
 RECIPE = settled(Recipe(model="mlp", size=20, units=8, dropout=0.3, epochs=4, batch_size=8), own_size=None)
 

@@ -17,10 +17,10 @@ from tellapart.data.splits import complete
 from tellapart.errors import DatasetError, RecipeError, RunError
 from tellapart.judging.metrics import accuracy
 from tellapart.recipe import Recipe
-from tellapart.training import folds as module
+from tellapart.studies import folds as module
+from tellapart.studies.folds import folds, planned
+from tellapart.studies.learners import Estimators, Learned, Learner
 from tellapart.training.examples import Examples
-from tellapart.training.folds import folds, planned
-from tellapart.training.learners import Estimators, Learned, Learner
 from tellapart.training.loop import Loop, Score
 from tellapart.training.run import train
 

@@ -13,13 +13,13 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import DatasetError, RecipeError, RunError
 from tellapart.recipe import Recipe
+from tellapart.studies.sweep import Sweep, sweep
+from tellapart.studies.sweep_plan import Factor, Trial, best_of, gap, parse_vary, planned
 from tellapart.training import bundling, tasks
 from tellapart.training.checkpoints import Epoch
 from tellapart.training.examples import Examples
 from tellapart.training.loop import Loop, Score
 from tellapart.training.run import train
-from tellapart.training.sweep import Sweep, sweep
-from tellapart.training.sweep_plan import Factor, Trial, best_of, gap, parse_vary, planned
 from tellapart.training.tasks import Standing, Start, standing_of
 
 RECIPE = Recipe(

@@ -16,10 +16,10 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits import require_classes
 from tellapart.files import cache_folder, remove_partials
 from tellapart.recipe import Recipe
+from tellapart.studies.crew import Step
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import History
 from tellapart.training.common import preprocessing_for
-from tellapart.training.crew import Step
 from tellapart.training.fit import epoch_row
 from tellapart.training.loop import Loop, repeatable
 from tellapart.training.schedules import plateau

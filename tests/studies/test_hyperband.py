@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from tellapart.errors import RecipeError
-from tellapart.training.hyperband import Rung, best_first, brackets, trial_count, trial_epochs
+from tellapart.studies.hyperband import Rung, best_first, brackets, trial_count, trial_epochs
 
 # Li et al. 2018, Table 1: R = 81, eta = 3. For each bracket, from s = 4 on, pairs of n_i and r_i.
 TABLE = (

@@ -14,7 +14,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
 from tellapart.files import PARTIAL, atomic_write, remove_folder, remove_partials
 from tellapart.recipe import Recipe
-from tellapart.training.fold_results import Part
+from tellapart.studies.fold_results import Part
 
 SETTINGS, RECIPE, PARTS, CHECKPOINTS = "settings.json", "recipe.toml", "parts", "checkpoints"
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from tellapart.progress import LINE_EVERY_S, say
 from tellapart.recipe import Recipe
+from tellapart.studies.sweep_plan import Candidate, Plan, Trial, best_of, gap
 from tellapart.training.checkpoints import Epoch
-from tellapart.training.sweep_plan import Candidate, Plan, Trial, best_of, gap
 
 if TYPE_CHECKING:
     from rich.live import Live

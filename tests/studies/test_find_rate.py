@@ -10,7 +10,7 @@ from tellapart.data.arrays import array_split
 from tellapart.data.dataset import Dataset
 from tellapart.errors import DatasetError, RecipeError
 from tellapart.recipe import Recipe
-from tellapart.training.find_rate import HIGHEST, LOWEST, SMOOTHING, RateTest, find_rate
+from tellapart.studies.find_rate import HIGHEST, LOWEST, SMOOTHING, RateTest, find_rate
 from tellapart.training.loop import Loop
 from tellapart.training.run import train
 

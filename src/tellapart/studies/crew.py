@@ -20,7 +20,7 @@ from tellapart.recipe import Recipe
 from tellapart.training.checkpoints import History
 
 if TYPE_CHECKING:
-    from tellapart.training.trials import Trainer
+    from tellapart.studies.trials import Trainer
 
 EachEpoch = Callable[[], None]
 MOST_RETRIES = 3  # of one trial whose worker was killed: more, and it is the trial that kills it
@@ -80,7 +80,7 @@ class _Alone:
 
 def _trainer(dataset: Dataset, folder: Path) -> "Trainer":
     load_keras()
-    from tellapart.training.trials import Trainer
+    from tellapart.studies.trials import Trainer
 
     return Trainer(dataset, folder)
 

@@ -1,10 +1,8 @@
 """Networks fold after fold see what a run of their own would see."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,27 +11,16 @@ from tellapart.data.dataset import Dataset, Pictures
 from tellapart.data.splits import complete
 from tellapart.files import cache_folder
 from tellapart.models.catalogue import settled
-from tellapart.models.networks import backbone
 from tellapart.recipe import Recipe
-from tellapart.training import network_learner, tasks
+from tellapart.studies import network_learner
+from tellapart.studies.network_learner import Networks, _answers
 from tellapart.training.common import preprocessing_for
-from tellapart.training.network_learner import Networks, _answers
 from tellapart.training.tasks import Task, make_task
 
 BASE = Recipe(model="mobilenet", size=32, precision="float32", epochs=2, batch_size=8, validation=0.2)
 
 
-@pytest.fixture(autouse=True)
-def _random_weights(monkeypatch: pytest.MonkeyPatch, awaken: Callable[[keras.Model], None]) -> None:
-    """Let pre-trained weights be random ones, the same each time, that make features depend on the picture."""
-
-    def build(name: str, size: int, _: str) -> keras.Model:
-        keras.utils.set_random_seed(3)
-        network = backbone(name, size, "none")
-        awaken(network)
-        return network
-
-    monkeypatch.setattr(tasks, "backbone", build)
+pytestmark = pytest.mark.usefixtures("random_weights")
 
 
 def parts(tiny: Path, recipe: Recipe) -> tuple[Dataset, Dataset, Dataset]:

@@ -19,8 +19,7 @@ from tellapart.errors import TellapartError
 from tellapart.files import atomic_write
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.training.common import list_skipped
-from tellapart.training.sweep_folder import (
+from tellapart.studies.sweep_folder import (
     TRIALS,
     WINNER,
     claim,
@@ -32,11 +31,12 @@ from tellapart.training.sweep_folder import (
     release,
     write_table,
 )
-from tellapart.training.sweep_plan import Candidate, Plan, Trial, best_of, planned
-from tellapart.training.sweep_table import Board, board
+from tellapart.studies.sweep_plan import Candidate, Plan, Trial, best_of, planned
+from tellapart.studies.sweep_table import Board, board
+from tellapart.training.common import list_skipped
 
 if TYPE_CHECKING:
-    from tellapart.training.sweep_trials import Bench
+    from tellapart.studies.sweep_trials import Bench
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def sweep(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, out: str | P
     plan = planned(dataset, recipe, vary, grid=grid)
     claim(folder, plan)
     load_keras()
-    from tellapart.training.sweep_trials import Bench  # TensorFlow: only when all checks have passed
+    from tellapart.studies.sweep_trials import Bench  # TensorFlow: only when all checks have passed
 
     bench = Bench(plan.dataset)
     try:

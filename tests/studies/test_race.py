@@ -11,13 +11,13 @@ import pytest
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits import complete
 from tellapart.recipe import Monitor, Recipe
-from tellapart.training import race
+from tellapart.studies import race
+from tellapart.studies.crew import Crew, Step
+from tellapart.studies.hyperband import brackets
+from tellapart.studies.journal import Journal
+from tellapart.studies.race import Plan, Trial
+from tellapart.studies.space import parse_space
 from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.crew import Crew, Step
-from tellapart.training.hyperband import brackets
-from tellapart.training.journal import Journal
-from tellapart.training.race import Plan, Trial
-from tellapart.training.space import parse_space
 
 Losses = Callable[[int, int], float]
 """From a trial's number and an epoch to its loss."""

@@ -14,15 +14,15 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits import require_classes
 from tellapart.files import cache_folder
 from tellapart.recipe import Recipe
+from tellapart.studies.sweep_folder import Weights
+from tellapart.studies.trials import ABOVE_THE_BASE, KEPT_BYTES, READ_ANEW
 from tellapart.training.checkpoints import Epoch, History
 from tellapart.training.common import preprocessing_for
 from tellapart.training.examples import Array, Examples
 from tellapart.training.fit import best_epoch, epoch_row
 from tellapart.training.loop import Loop, repeatable
 from tellapart.training.schedules import plateau
-from tellapart.training.sweep_folder import Weights
 from tellapart.training.tasks import Task, make_task
-from tellapart.training.trials import ABOVE_THE_BASE, KEPT_BYTES, READ_ANEW
 
 DEFAULTS = Recipe()
 MOST_FORESEEN = 4  # loops that are compiled ahead

@@ -7,7 +7,7 @@ import pytest
 
 from tellapart.errors import RecipeError
 from tellapart.recipe import Recipe
-from tellapart.training.space import Choices, Span, draw, parse_space
+from tellapart.studies.space import Choices, Span, draw, parse_space
 
 RECIPE = Recipe(model="mlp")
 

@@ -45,7 +45,7 @@ def learner_of(dataset: Dataset, recipe: Recipe) -> Learner:
     from tellapart.backend import load_keras
 
     load_keras()
-    from tellapart.training.network_learner import Networks
+    from tellapart.studies.network_learner import Networks
 
     return Networks(dataset, recipe)
 

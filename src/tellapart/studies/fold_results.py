@@ -1,10 +1,9 @@
 """What folds came to: a row for each, their mean and spread, and every picture's out-of-fold probabilities."""
 
-import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Labels
-from tellapart.files import atomic_write
+from tellapart.files import atomic_write, csv_text
 from tellapart.judging.confusion import confusion
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.judge import Evaluation, judge
@@ -127,8 +126,4 @@ def out_of_fold(parts: Sequence[Part], classes: Sequence[str]) -> bytes:
 
 
 def _csv(rows: Sequence[Fold]) -> str:
-    text = io.StringIO()
-    table = csv.DictWriter(text, [field.name for field in fields(Fold)], lineterminator="\n")
-    table.writeheader()
-    table.writerows(asdict(row) for row in rows)
-    return text.getvalue()
+    return csv_text([field.name for field in fields(Fold)], map(astuple, rows))

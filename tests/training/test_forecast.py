@@ -1,0 +1,39 @@
+"""What a training will take: measured, and less where features are cached."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tellapart.data.dataset import Dataset
+from tellapart.data.splits import complete
+from tellapart.models.catalogue import settled
+from tellapart.recipe import Recipe
+from tellapart.training.common import preprocessing_for
+from tellapart.training.forecast import Cost, forecast
+from tellapart.training.tasks import make_task, standing_of
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_features_cost_nothing_once_they_are_cached_and_views_cost_more(tiny: Path, tmp_path: Path) -> None:
+    dataset = complete(Dataset.open(tiny), validation=0.2, test=0.2, seed=0)
+    recipe = settled(Recipe(model="mobilenet", size=32, precision="float32", unfreeze=9), own_size=None)
+    preprocessing = preprocessing_for(dataset, recipe)
+    standing = standing_of(recipe, preprocessing)
+
+    def cost(asked: Recipe) -> Cost:
+        return forecast(dataset, asked, preprocessing, standing, cache=tmp_path)
+
+    before = cost(recipe)
+    assert before.features_s > 0
+    assert before.bytes_needed == 2 * 30 * 1024  # float16; 24 pictures to train on, 6 to choose by
+    more = cost(replace(recipe, augment="rotate=20", views=2))
+    assert more.bytes_needed == 2 * (30 + 2 * 24) * 1024
+    make_task(dataset, recipe, preprocessing, cache=tmp_path, standing=standing)
+    after = cost(recipe)
+    assert (after.features_s, after.bytes_needed) == (0, 0)
+    assert after.epoch_s > 0
+
+
+def test_a_cost_is_what_comes_once_and_what_comes_with_each_epoch() -> None:
+    assert Cost(features_s=10, ready_s=2, epoch_s=3, bytes_needed=0).seconds(4) == 24
