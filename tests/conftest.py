@@ -115,9 +115,9 @@ def awaken() -> "Callable[[keras.Model], None]":
     return awake
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or a skip that says what to install."""
+    """Debian's Chromium, or a skip that says what to install. Not for longer: it leaves an event loop running."""
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}: install Debian's chromium to test the page")
     with sync_playwright() as playwright:

@@ -75,6 +75,8 @@ class Recipe:
     of it after 3 epochs without improvement; one-cycle, from step to step up and then down to nearly 0."""
     ema: float = 0.0
     """Judge and keep a running mean of the weights that forgets 1 - ema of itself per step; 0 keeps the weights."""
+    mixed_precision: bool = False
+    """Compute in bfloat16 while training, with weights in float32: quicker on GPUs and some CPUs, slower on others."""
     batch_size: int | None = None
     """Pictures per step."""
     epochs: int | None = None

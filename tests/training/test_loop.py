@@ -226,3 +226,16 @@ def test_the_optimizer_in_one_pass_does_what_it_does_step_by_step(
         states.append(learner.state())
     for plain, fused in zip(*states, strict=True):
         np.testing.assert_allclose(fused, plain, rtol=1e-4, atol=1e-6)
+
+
+def test_mixed_precision_learns_about_the_same_with_weights_in_float32(fresh: Fresh, learnable: Learnable) -> None:
+    examples, scores = learnable(200), []
+    for mixed in (False, True):
+        recipe = replace(RECIPE, mixed_precision=mixed, dropout=0.0)
+        learner = Loop(fresh(recipe), recipe)
+        for epoch in range(3):
+            learner.epoch(examples, epoch, nothing)
+        scores.append(learner.score(examples))
+        assert {array.dtype for array in learner.network.get_weights()} == {np.dtype(np.float32)}
+    assert scores[0] != scores[1]
+    assert scores[1].loss == pytest.approx(scores[0].loss, rel=0.1)

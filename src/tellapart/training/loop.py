@@ -17,6 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tellapart.data.reading import ahead
+from tellapart.models.mixed import compute_mixed
 from tellapart.models.small import Tensor
 from tellapart.recipe import Recipe
 from tellapart.training.examples import Array, Examples, Ready, made_ready
@@ -56,6 +57,7 @@ class Loop:
     def __init__(self, network: keras.Model, recipe: Recipe) -> None:
         self.network = network
         self.recipe = recipe
+        compute_mixed(network, mixed=recipe.mixed_precision)
         self.optimizer = keras.optimizers.get(
             {"class_name": recipe.optimizer, "config": {"learning_rate": recipe.learning_rate}}
         )

@@ -18,6 +18,7 @@ from tellapart.engine import Graph
 from tellapart.models.division import divided, ended
 from tellapart.models.features import FrozenBase, stored_features
 from tellapart.models.graphs import joined, mirrored, to_graph
+from tellapart.models.mixed import compute_mixed
 from tellapart.models.networks import (
     backbone,
     frozen_network,
@@ -81,11 +82,13 @@ class Task:
 
     def product(self) -> keras.Model:
         """The whole classifier: uint8 pictures to probabilities."""
+        compute_mixed(self.network, mixed=False)
         return whole(self.base.network if self.base else None, self.network, mirror=self.recipe.mirror)
 
     @cached_property
     def head_graph(self) -> Graph:
         """What was trained, as a graph to probabilities: from pictures, or on a frozen base from features."""
+        compute_mixed(self.network, mixed=False)
         return to_graph(whole(None, self.network))
 
     @cached_property
