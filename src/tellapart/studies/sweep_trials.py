@@ -3,7 +3,6 @@
 A trial ends as `train` does with its recipe: the same history, the same weights. What trials share is made once.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,9 +18,8 @@ from tellapart.studies.trials import ABOVE_THE_BASE, KEPT_BYTES, READ_ANEW
 from tellapart.training.checkpoints import Epoch, History
 from tellapart.training.common import preprocessing_for
 from tellapart.training.examples import Array, Examples
-from tellapart.training.fit import best_epoch, epoch_row
+from tellapart.training.fit import best_epoch, next_epoch, patience_ended
 from tellapart.training.loop import Loop, repeatable
-from tellapart.training.schedules import plateau
 from tellapart.training.tasks import Task, make_task
 
 DEFAULTS = Recipe()
@@ -88,11 +86,8 @@ class Bench:
         self._foresee(following)
         history: History = ()
         best, state = 0, loop.state()
-        while len(history) < int(recipe.epochs or 1) and not _ended(history, recipe):
-            started = time.perf_counter()
-            score = loop.epoch(task.train, len(history), _nothing, slower=_slower(history, recipe))
-            judged = loop.score(task.validation) if task.validation is not None else None
-            history += (epoch_row(loop, score, judged, len(history), time.perf_counter() - started),)
+        while len(history) < int(recipe.epochs or 1) and not patience_ended(history, recipe):
+            history += (next_epoch(loop, history, recipe, task.train, task.validation, _nothing),)
             best = len(history) if recipe.keep == "last" else best_epoch(history, recipe)
             state = loop.state() if best == len(history) else state
             each_epoch(history[-1])
@@ -163,15 +158,6 @@ def _shape(recipe: Recipe) -> Recipe:
 
 def _standing_key(recipe: Recipe) -> Recipe:
     return replace(recipe, **{name: getattr(DEFAULTS, name) for name in ABOVE_THE_BASE})
-
-
-def _ended(history: History, recipe: Recipe) -> bool:
-    return len(history) - best_epoch(history, recipe) >= max(recipe.patience, 1)
-
-
-def _slower(history: History, recipe: Recipe) -> float:
-    """What a plateau of the past epochs makes of the learning rate."""
-    return plateau([row.val_loss for row in history]) if recipe.schedule == "plateau" else 1.0
 
 
 def _nothing(_: int) -> None:

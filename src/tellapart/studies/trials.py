@@ -20,9 +20,8 @@ from tellapart.studies.crew import Step
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import History
 from tellapart.training.common import preprocessing_for
-from tellapart.training.fit import epoch_row
+from tellapart.training.fit import next_epoch
 from tellapart.training.loop import Loop, repeatable
-from tellapart.training.schedules import plateau
 from tellapart.training.tasks import Task, make_task
 
 KEEP_EVERY_S = 30.0  # between two checkpoints of a trial that has not come as far as it was told
@@ -32,6 +31,7 @@ KEPT_BYTES = 500_000_000  # of weights that compiled loops may hold while no tri
 ABOVE_THE_BASE = (
     "inner", "units", "dropout", "neighbours", "trees", "loss", "class_weight", "label_smoothing", "optimizer",
     "learning_rate", "schedule", "ema", "batch_size", "epochs", "patience", "min_delta", "monitor", "keep", "seed",
+    "mixed_precision",
 )  # fmt: skip
 # What a loop reads anew at every epoch: trials that differ in these alone share its compiled steps.
 READ_ANEW = (
@@ -75,10 +75,7 @@ class Trainer:
         examples, validation = self._task(step.recipe).train, self._task(step.recipe).validation
         kept = time.monotonic()
         while len(history) < step.epochs:
-            started, epoch = time.perf_counter(), len(history)
-            score = loop.epoch(examples, epoch, _nothing, slower=_slower(history, step.recipe))
-            judged = loop.score(validation) if validation is not None else None
-            history += (epoch_row(loop, score, judged, epoch, time.perf_counter() - started),)
+            history += (next_epoch(loop, history, step.recipe, examples, validation, _nothing),)
             each_epoch()
             if len(history) == step.epochs or time.monotonic() - kept > KEEP_EVERY_S:
                 checkpoints.write(place, history, step.recipe.monitor, loop.state())
@@ -119,11 +116,6 @@ class Trainer:
         task = self._task(recipe)
         repeatable(recipe.seed)  # now, for making the task may have drawn
         return task.standing.network(recipe, task.preprocessing.channels, len(self._dataset.classes))
-
-
-def _slower(history: History, recipe: Recipe) -> float:
-    """What a plateau of the past epochs makes of the learning rate."""
-    return plateau([row.val_loss for row in history]) if recipe.schedule == "plateau" else 1.0
 
 
 def _nothing(_: int) -> None:

@@ -70,6 +70,6 @@ def require_free(recipe: Recipe) -> None:
 
 BESIDE = {
     "model", "weights", "size", "fit", "loss", "batch_size", "monitor", "class_weight", "validation", "test",
-    "split_seed", "seed", "precision",
+    "split_seed", "seed", "precision", "mixed_precision",
 }  # fmt: skip
 """What may be said of a recipe that is left to the ladder."""

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -28,15 +29,12 @@ def fit(
     loop = Loop(network, recipe)
     history = _resumed(loop, recipe, folder)
     total = int(recipe.epochs or 1)
-    if len(history) < total and not _patience_ended(history, recipe):
+    if len(history) < total and not patience_ended(history, recipe):
         seconds = loop.epoch_seconds(train)
         say(f"training: at most {total - len(history)} epochs of {len(train):,} examples, about {seconds:.2g} s each")
     with progress("training", (total - len(history)) * len(train), "examples") as advance:
-        while len(history) < total and not _patience_ended(history, recipe):
-            started = time.perf_counter()
-            score = loop.epoch(train, len(history), advance, slower=_slower(history, recipe))
-            judged = loop.score(validation) if validation is not None else None
-            history += (epoch_row(loop, score, judged, len(history), time.perf_counter() - started),)
+        while len(history) < total and not patience_ended(history, recipe):
+            history += (next_epoch(loop, history, recipe, train, validation, advance),)
             _keep(loop, history, recipe, folder)
             advance(0, note=_note(history))
     best = len(history) if recipe.keep == "last" else best_epoch(history, recipe)
@@ -59,7 +57,23 @@ def best_epoch(history: History, recipe: Recipe) -> int:
     return best
 
 
-def _patience_ended(history: History, recipe: Recipe) -> bool:
+def next_epoch(
+    loop: Loop,
+    history: History,
+    recipe: Recipe,
+    train: Examples,
+    validation: Examples | None,
+    advance: Callable[[int], None],
+) -> Epoch:
+    """Train for one more epoch, judge it on validation, and say how it went."""
+    started = time.perf_counter()
+    score = loop.epoch(train, len(history), advance, slower=_slower(history, recipe))
+    judged = loop.score(validation) if validation is not None else None
+    return _row(loop, score, judged, len(history), time.perf_counter() - started)
+
+
+def patience_ended(history: History, recipe: Recipe) -> bool:
+    """Whether no epoch was an improvement for as long as the recipe has patience."""
     return len(history) - best_epoch(history, recipe) >= max(recipe.patience, 1)
 
 
@@ -100,8 +114,7 @@ def _csv(history: History) -> str:
     return csv_text([field.name for field in fields(Epoch)], map(astuple, history))
 
 
-def epoch_row(loop: Loop, score: Score, judged: Score | None, epoch: int, seconds: float) -> Epoch:
-    """What is written down of an epoch, counted from 0."""
+def _row(loop: Loop, score: Score, judged: Score | None, epoch: int, seconds: float) -> Epoch:
     return Epoch(
         epoch=epoch + 1,
         loss=round(score.loss, 6),
