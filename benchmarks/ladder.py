@@ -35,13 +35,13 @@ def main() -> None:
         linear = train(digits, recipe, out=f"{folder}/linear", effort="quick")
         with (Path(folder) / "climbed" / "ladder.csv").open(newline="") as stream:
             steps = list(csv.DictReader(stream))
+        errors = [1 - run.metrics["test"]["accuracy"]["value"] for run in (linear, climbed)]
     table = Table("step", "forecast", "took", "took / forecast", "validation accuracy", "kept")
     for step in steps:
         took, forecast = float(step["took_s"]), float(step["forecast_s"])
         facts = (f"{forecast:.0f} s", f"{took:.0f} s", f"{took / forecast:.2f}")
         table.row(step["name"], *facts, f"{float(step['accuracy']):.4f}", step["kept"])
     table.print()
-    errors = [1 - run.metrics["test"]["accuracy"]["value"] for run in (linear, climbed)]
     print(f"error on test: linear head {errors[0]:.4f}, after the climb {errors[1]:.4f}")
     print(f"after / before: {errors[1] / errors[0]:.2f}   (asked: 0.5)")
 
