@@ -20,6 +20,7 @@ RECIPES = {
     "lenet5, 5 epochs": (Recipe(model="lenet5", epochs=5), 0.988),
     "cnn, default recipe": (Recipe(model="cnn"), 0.992),
     "lenet5, default recipe": (Recipe(model="lenet5"), 0.992),
+    "lenet5, augmented": (Recipe(model="lenet5", augment="rotate=10,shift=0.07", epochs=20, patience=20), 0.992),
     "knn on pixels": (Recipe(model="knn"), 0.968),
     "forest on pixels": (Recipe(model="forest"), 0.965),
 }
