@@ -2,8 +2,8 @@
 
     python benchmarks/trial_starts.py PHOTOS WEIGHTS [--size 150]
 
-The tutorials' study with few epochs. From the end of a trial's last judging on validation to the beginning of the next
-one's first epoch, and how much longer that takes than its second: what is compiled late would show there.
+The tutorials' study, each trial of 10 epochs. From the end of a trial's last judging on validation to the start of the
+next one's first epoch, and how much longer that takes than its second: what is compiled late would show there.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     load_keras()
     dataset = Dataset.open(options.photos)
-    recipe = Recipe(weights=options.weights, size=options.size, epochs=4, patience=100)
+    recipe = Recipe(weights=options.weights, size=options.size, epochs=10, patience=100)
     marks: list[Mark] = []
     with tempfile.TemporaryDirectory() as folder:
         sweep(dataset, recipe, VARY[:1], out=Path(folder) / "first")
