@@ -67,6 +67,11 @@ def require(module: str, *, extra: str) -> ModuleType:
         ) from error
 
 
+def first_line(error: Exception, most: int | None = 200) -> str:
+    """What a foreign error says, to be put into a sentence: its first line, of `most` characters, or else its kind."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most].rstrip(".:")
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """A half sentence that suggests the names most like the one given, or lists all when none is near."""
     names = list(names)

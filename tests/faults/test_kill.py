@@ -1,120 +1,37 @@
 """Killed at any moment, a run leaves the old state or the new; resumed, it ends as if nothing had happened."""
 
 import csv
-import json
-import os
 import random
-import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tellapart import Bundle
 
+from .nursery import Training, nursery, some_now
+
 WORDS = ("--model", "cnn", "--size", "16", "--epochs", "6", "--batch-size", "2", "--dropout", "0.3", "--patience", "50")
-
-# Loads everything once, then runs each command line that it is told in a copy of itself: loading takes longer than
-# training. A copy kills itself at the n-th time that something is made durable or renamed, if it is told to.
-NURSERY = """
-import json, os, signal, sys
-from pathlib import Path
-from tellapart.backend import load_keras
-load_keras()
-import keras, numpy, openvino
-from tellapart.cli import train as _
-from tellapart.cli.running import run
-from tellapart.training import bundling
-
-def counted(function):
-    def call(*arguments, **named):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **named)
-    return call
-
-def armed():
-    os.fsync, Path.rename, Path.replace = counted(os.fsync), counted(Path.rename), counted(Path.replace)
-
-def written(*arguments, write=bundling.write_graph):
-    armed()
-    write(*arguments)
-
-for line in sys.stdin:
-    words, log, left, where = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(descriptor, 1), os.dup2(descriptor, 2)
-        if where == "bundle":
-            bundling.write_graph = written
-        elif where:
-            armed()
-        status = run(words)
-        sys.stdout.flush(), sys.stderr.flush()
-        os._exit(status)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-class Training:
-    """One command under way."""
-
-    def __init__(self, nursery: "subprocess.Popen[str]", pid: int, log: Path) -> None:
-        self.nursery, self.pid, self.log = nursery, pid, log
-
-    def ended(self) -> bool:
-        """Whether it has come to an end, by itself or not."""
-        assert self.nursery.stdout
-        return bool(select.select([self.nursery.stdout], [], [], 0.002)[0])
-
-    def send(self, number: int) -> None:
-        """Send it a signal."""
-        if not self.ended():
-            os.kill(self.pid, number)
-
-    def status(self) -> int:
-        """Wait for its end; give its exit status, or the negative number of the signal that ended it."""
-        assert self.nursery.stdout
-        return int(self.nursery.stdout.readline())
 
 
 Begin = Callable[..., Training]
 
 
-def some_now(now: tuple[int, ...], moments: range) -> list[Any]:
-    """All moments, of which only some are tried each time: a try takes seconds."""
-    return [moment if moment in now else pytest.param(moment, marks=pytest.mark.long) for moment in moments]
-
-
 @pytest.fixture(scope="module")
 def begin(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
     """Begin a training, as the command line does."""
-    folder = tmp_path_factory.mktemp("nursery")
-    settings = {**os.environ, "TELLAPART_CACHE": str(folder / "cache")}
-    command = [sys.executable, "-c", NURSERY]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings) as nursery:
+    with nursery(tmp_path_factory.mktemp("nursery"), "tellapart.cli.train", "tellapart.training.work") as run:
 
         def start(out: Path, *, resume: bool = False, killed_at: int = 0, where: str = "") -> Training:
-            assert nursery.stdin
-            assert nursery.stdout
             words = ["train", str(pictures), *WORDS, "--out", str(out), *(["--resume"] if resume else [])]
-            nursery.stdin.write(json.dumps([words, str(folder / "log"), killed_at, where]) + "\n")
-            nursery.stdin.flush()
-            return Training(nursery, int(nursery.stdout.readline()), folder / "log")
+            return run(words, killed_at=killed_at, where=where)
 
         yield start
-        assert nursery.stdin
-        nursery.stdin.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Killed at any moment, a search goes on, and ends as if nothing had happened."""
 
-import json
 import os
 import random
 import signal
@@ -16,48 +15,12 @@ import pytest
 from tellapart import Bundle
 from tellapart.studies.journal import Journal
 
-from .test_kill import Training, some_now
+from .nursery import Training, nursery, some_now
 
 SETTINGS = ("--model", "mlp", "--max-epochs", "4", "--factor", "2", "--batch-size", "32", "--precision", "float32")
 SPACE = ("--space", "units=4,8", "--space", "learning_rate=1e-3:1e-1:log")
 WORDS = [*SETTINGS, *SPACE]
 TRIALS = 10  # of 28 epochs in all
-
-# Loads everything once, then runs each command line that it is told in a copy of itself: loading takes longer than
-# the search. A copy kills itself at the n-th time that something is made durable or renamed, if it is told to.
-NURSERY = """
-import json, os, signal, sys
-from pathlib import Path
-from tellapart.backend import load_keras
-load_keras()
-import keras, numpy, openvino, optuna
-from tellapart.cli.running import run
-from tellapart.studies import journal, search, trials
-from tellapart.training import bundling
-
-def counted(function):
-    def call(*arguments, **named):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **named)
-    return call
-
-for line in sys.stdin:
-    words, log, left = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(descriptor, 1), os.dup2(descriptor, 2)
-        if left:
-            os.fsync, Path.rename, Path.replace = counted(os.fsync), counted(Path.rename), counted(Path.replace)
-        status = run(words)
-        sys.stdout.flush(), sys.stderr.flush()
-        os._exit(status)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
 
 Begin = Callable[..., Training]
 
@@ -76,22 +39,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def begin(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
     """Begin a search, as the command line does."""
-    folder = tmp_path_factory.mktemp("nursery")
-    settings = {**os.environ, "TELLAPART_CACHE": str(folder / "cache")}
-    command = [sys.executable, "-c", NURSERY]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings) as nursery:
+    modules = ("optuna", "tellapart.studies.journal", "tellapart.studies.search", "tellapart.studies.trials")
+    with nursery(tmp_path_factory.mktemp("nursery"), *modules) as run:
 
         def start(out: Path, *, killed_at: int = 0) -> Training:
-            assert nursery.stdin
-            assert nursery.stdout
             words = ["search", str(pictures), *WORDS, "--out", str(out)]
-            nursery.stdin.write(json.dumps([words, str(folder / "log"), killed_at]) + "\n")
-            nursery.stdin.flush()
-            return Training(nursery, int(nursery.stdout.readline()), folder / "log")
+            return run(words, killed_at=killed_at, where="all" if killed_at else "")
 
         yield start
-        assert nursery.stdin
-        nursery.stdin.close()
 
 
 @pytest.fixture(scope="module")

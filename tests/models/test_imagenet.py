@@ -16,6 +16,7 @@ from PIL import Image
 from tellapart.errors import PictureError, RecipeError, WeightsError
 from tellapart.models import imagenet as module
 from tellapart.models.imagenet import INDEX, Class, ImageNet, class_index, imagenet
+from tellapart.models.weights import kept_by_keras
 
 SIZE = 32
 NAMES = {str(number): [f"n{number:08}", f"thing_{number}"] for number in range(1000)}
@@ -137,11 +138,11 @@ def test_keras_own_download_is_known_whatever_its_name(folder: Path, name: str, 
     kept = folder / "keras" / "models"
     kept.mkdir(parents=True)
     (kept / file.replace(".h5", "_notop.h5")).touch()
-    assert module._in_keras_folder(name) is None
+    assert kept_by_keras(name, top=True) is None
     (kept / file).touch()
-    assert module._in_keras_folder(name) == kept / file
+    assert kept_by_keras(name, top=True) == kept / file
     others = [other for other in ("mobilenet", "resnet50", "vgg16", "efficientnet-b0") if other != name]
-    assert [module._in_keras_folder(other) for other in others] == [None] * len(others)
+    assert [kept_by_keras(other, top=True) for other in others] == [None] * len(others)
 
 
 def test_no_network_and_no_weights_is_a_sentence_with_what_to_do(folder: Path) -> None:

@@ -69,14 +69,18 @@ def test_trials_of_another_shape_have_steps_of_their_own(
     shared.train(Step(0, RECIPE, 1), nothing)
     assert numbers(shared.train(Step(1, recipe, 1), nothing)) == numbers(own.train(Step(1, recipe, 1), nothing))
     assert len(shared._loops) == 2
-    assert len(shared._tasks) == 1
+    assert len(shared._standings._tasks) == 1
 
 
 def test_what_changes_the_pictures_gets_pictures_of_its_own(dataset: Dataset, tmp_path: Path) -> None:
     trainer = Trainer(dataset, tmp_path)
     trainer.train(Step(0, RECIPE, 1), nothing)
     trainer.train(Step(1, replace(RECIPE, size=10), 1), nothing)
-    assert sorted(task.train.inputs[:1].shape for task in trainer._tasks.values()) == [(1, 10, 10, 3), (1, 20, 20, 3)]
+    tasks = trainer._standings._tasks.values()
+    assert sorted(task.train.inputs[:1].shape for task in tasks) == [
+        (1, 10, 10, 3),
+        (1, 20, 20, 3),
+    ]
 
 
 def test_loops_are_forgotten_where_their_weights_would_fill_the_memory(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from tellapart.errors import RecipeError, WeightsError
+from tellapart.errors import RecipeError, WeightsError, first_line
 from tellapart.models.catalogue import Scaling
 from tellapart.models.networks import scaled
 from tellapart.models.small import Tensor
@@ -33,8 +33,8 @@ def loaded(copy: Path) -> keras.Model:
             model = keras.saving.load_model(copy, compile=False, safe_mode=True)
     except Exception as error:  # whatever Keras says of a file from elsewhere
         raise WeightsError(
-            f"this Keras ({keras.__version__}) cannot rebuild the model: {_line(error)}. Save it anew as .keras with "
-            f"a recent Keras"
+            f"this Keras ({keras.__version__}) cannot rebuild the model: {first_line(error)}. Save it anew as .keras "
+            f"with a recent Keras"
         ) from error
     if not model.built or not getattr(model, "outputs", None):
         raise WeightsError("the model does not say what it takes: call it once on a picture, then save it anew")
@@ -74,7 +74,7 @@ def classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling
             output = model(numbers, training=False)
     except ValueError as error:
         raise RecipeError(
-            f"the model cannot take pictures of {shape[0]} x {shape[1]}: {_line(error)}. Try another --size"
+            f"the model cannot take pictures of {shape[0]} x {shape[1]}: {first_line(error)}. Try another --size"
         ) from error
     probabilities, said = _probabilities(output, ending, width)
     return Adopted(keras.Model(pictures, probabilities, name="classifier"), said)
@@ -142,7 +142,3 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)
         yield
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".:")

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from tellapart.errors import MissingPackageError, StorageError, WeightsError, require
+from tellapart.errors import MissingPackageError, StorageError, WeightsError, first_line, require
 from tellapart.files import explained
 from tellapart.models.description import require_built_in, shown, without_training
 
@@ -42,7 +42,7 @@ def inspected(file: Path) -> Iterator[Path]:
         except WeightsError as error:
             raise WeightsError(f"{file} is not adopted: {error}") from error
         except Exception as error:  # the readers of ZIP, HDF5 and JSON may raise anything when fed strange bytes
-            raise WeightsError(f"{file} is not adopted: it is damaged or cut short ({_line(error)})") from error
+            raise WeightsError(f"{file} is not adopted: it is damaged or cut short ({first_line(error)})") from error
         yield copy
 
 
@@ -167,7 +167,3 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({key for key, _ in pairs}) < len(pairs):  # which of the two counts is a reader's choice
         raise WeightsError("the model's description names a field twice")
     return dict(pairs)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

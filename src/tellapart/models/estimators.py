@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.reading import Runner
 from tellapart.engine import Engine, Graph, read_graph, write_graph
-from tellapart.errors import BundleError, require
+from tellapart.errors import BundleError, first_line, require
 
 HEAD, HEAD_WEIGHTS, FOREST = "head.xml", "head.bin", "estimator.skops"
 Vectors = NDArray[np.float32]
@@ -137,8 +137,8 @@ def read_forest(path: Path, classes: int) -> Forest:
         sound = type(model).__name__ == "RandomForestClassifier" and _sound(model, classes)
     except Exception as error:
         raise BundleError(
-            f"{path} cannot be opened by the scikit-learn that is installed ({_first_line(error)}): install the one "
-            f"that the run's environment.json names, or train the bundle again"
+            f"{path} cannot be opened by the scikit-learn that is installed ({first_line(error, None)}): install the "
+            f"one that the run's environment.json names, or train the bundle again"
         ) from error
     if not sound:
         raise BundleError(f"{path} is not a forest for {classes} classes: train the bundle again")
@@ -150,7 +150,7 @@ def _require_trusted(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             found = set(_nodes(json.loads(archive.read("schema.json"))))
     except (OSError, ValueError, KeyError, RecursionError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{path} is not a skops file ({_first_line(error)}): copy the bundle again") from error
+        raise BundleError(f"{path} is not a skops file ({first_line(error, None)}): copy the bundle again") from error
     if strangers := sorted({kind for loader, kind in found if kind not in TRUSTED.get(loader, ())}):
         raise BundleError(
             f"{path} holds {', '.join(strangers[:5])}, which is no part of a forest and could run code: it was not "
@@ -188,7 +188,3 @@ def _leads_to_leaves(tree: Fitted, width: int, labels: int) -> bool:
         and ((left > places) & (left < tree.node_count) & (right > places) & (right < tree.node_count))[inner].all()
         and ((feature >= 0) & (feature < width))[inner].all()
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -6,7 +6,6 @@ The network with its top is converted once and then read from the cache, without
 import hashlib
 import json
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -24,9 +23,10 @@ from tellapart.data.picture import Picture, decode
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.reading import BATCH, ahead, through
 from tellapart.engine import Engine, Graph, Precision, read_graph, write_graph
-from tellapart.errors import PictureError, RecipeError, WeightsError
+from tellapart.errors import PictureError, RecipeError, WeightsError, first_line
 from tellapart.files import cache_folder, cached_folder, sha256
 from tellapart.models.catalogue import MODELS, lookup
+from tellapart.models.weights import kept_by_keras, keras_folder
 from tellapart.progress import say
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def class_index() -> tuple[Class, ...]:
     Raises WeightsError.
     """
     folder = os.environ.get("TELLAPART_WEIGHTS")
-    places = [*([Path(folder)] if folder else []), _keras_folder()]
+    places = [*([Path(folder)] if folder else []), keras_folder()]
     found = next((place / INDEX for place in places if (place / INDEX).is_file()), None)
     return _read_index(found or _downloaded_index())
 
@@ -106,10 +106,10 @@ def _downloaded_index() -> Path:
             keras.applications.imagenet_utils.decode_predictions(np.zeros((1, CLASSES), np.float32))
     except Exception as error:
         raise WeightsError(
-            f"the names of ImageNet's classes are not here and could not be downloaded ({_first_line(error)}). Put "
+            f"the names of ImageNet's classes are not here and could not be downloaded ({first_line(error)}). Put "
             f"Keras's {INDEX} into a folder and set TELLAPART_WEIGHTS to it"
         ) from error
-    return _keras_folder() / INDEX
+    return keras_folder() / INDEX
 
 
 def _read_index(file: Path) -> tuple[Class, ...]:
@@ -133,18 +133,7 @@ def _weights_file(name: str, weights: Path | None) -> Path | None:
     for ending in ENDINGS if folder else ():
         if (Path(str(folder)) / f"{name}{ending}").is_file():
             return Path(str(folder)) / f"{name}{ending}"
-    return _in_keras_folder(name)
-
-
-def _keras_folder() -> Path:
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
-
-
-def _in_keras_folder(name: str) -> Path | None:
-    """Keras's own download of the weights with the top, whatever its spelling of the name."""
-    pattern = re.compile(rf"(weights)?{re.escape(name.replace('-', ''))}(?!v\d)(?!.*notop)")
-    files = sorted(_keras_folder().glob("*.h5"))
-    return next((file for file in files if pattern.match(re.sub("[-_]", "", file.name.lower()))), None)
+    return kept_by_keras(name, top=True)
 
 
 def _cached(name: str, size: int, file: Path) -> Graph | None:
@@ -164,9 +153,9 @@ def _converted(name: str, size: int, file: Path | None, *, own: Path | None) -> 
     load_keras()
     from tellapart.models.graphs import to_graph
 
-    ours = own is not None or (file is not None and file.parent != _keras_folder())
+    ours = own is not None or (file is not None and file.parent != keras_folder())
     graph = to_graph(_network(name, size, str(file) if ours else "imagenet"))
-    file = file or _in_keras_folder(name)
+    file = file or kept_by_keras(name, top=True)
     if file is None:
         return graph
     folder = _folder(name, size, file)
@@ -205,14 +194,10 @@ def _refused(name: str, source: str, error: Exception) -> WeightsError:
     if source == "imagenet":
         return WeightsError(
             f"the ImageNet weights of {name} with its top are not here and could not be downloaded "
-            f"({_first_line(error)}). Put them as {name}{ENDINGS[0]} into a folder and set TELLAPART_WEIGHTS to it, or "
+            f"({first_line(error)}). Put them as {name}{ENDINGS[0]} into a folder and set TELLAPART_WEIGHTS to it, or "
             f"pass --weights FILE"
         )
     return WeightsError(
-        f"{source} does not fit {name} with its top: {_first_line(error)}. Expected the whole network's weights, as "
+        f"{source} does not fit {name} with its top: {first_line(error)}. Expected the whole network's weights, as "
         f"keras.applications saves them; weights without the top, which train takes, know no classes"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".:")

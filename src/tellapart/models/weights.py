@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from tellapart.errors import WeightsError
+from tellapart.errors import WeightsError, first_line
 from tellapart.progress import say
 
 ENDINGS = (".weights.h5", ".h5")
@@ -26,31 +26,33 @@ def located(name: str, weights: str) -> str | None:
         path = Path(str(folder)) / f"{name}{ending}"
         if path.is_file():
             return str(path)
-    if not _in_keras_cache(name):
+    if not kept_by_keras(name, top=False):
         say(f"ImageNet weights of {name} are not on this machine: Keras downloads them")
     return "imagenet"
 
 
-def _in_keras_cache(name: str) -> bool:
-    folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
-    files = (re.sub("[-_]", "", file.name.lower()) for file in folder.glob("*.h5"))
-    plain = re.escape(name.replace("-", ""))
-    return any(re.match(rf"(weights)?{plain}(?!v\d).*notop", file) for file in files)
+def keras_folder() -> Path:
+    """Where Keras keeps what it downloads of models."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+
+
+def kept_by_keras(name: str, *, top: bool) -> Path | None:
+    """Keras's own download of a network's weights, with its top or without, whatever its spelling of the name."""
+    rest = "(?!.*notop)" if top else ".*notop"
+    pattern = re.compile(rf"(weights)?{re.escape(name.replace('-', ''))}(?!v\d){rest}")
+    files = sorted(keras_folder().glob("*.h5"))
+    return next((file for file in files if pattern.match(re.sub("[-_]", "", file.name.lower()))), None)
 
 
 def refused(name: str, weights: str | None, error: Exception) -> WeightsError:
     """Keras's refusal of weights as a sentence that says what to do."""
     if weights == "imagenet":
         return WeightsError(
-            f"the ImageNet weights of {name} are not here and could not be downloaded ({_first_line(error)}). Put "
+            f"the ImageNet weights of {name} are not here and could not be downloaded ({first_line(error, None)}). Put "
             f"them as {name}.weights.h5 into a folder and set TELLAPART_WEIGHTS to it, pass --weights FILE, or train "
             f"from scratch with --weights none"
         )
     return WeightsError(
-        f"{weights} does not fit {name}: {_first_line(error)}. Expected weights of {name} without its top, as "
+        f"{weights} does not fit {name}: {first_line(error, None)}. Expected weights of {name} without its top, as "
         f"keras.applications saves them"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits import complete, require_classes, validation_share
 from tellapart.errors import DatasetError, RecipeError
 from tellapart.files import cache_folder
 from tellapart.models.catalogue import lookup, settled
 from tellapart.progress import progress, say
 from tellapart.recipe import Recipe
-from tellapart.training.common import preprocessing_for
+from tellapart.training.common import divided, preprocessing_for
 
 LOWEST, HIGHEST = 1e-7, 10.0
 STEPS, FEWEST, MOST = 150, 20, 10_000
@@ -84,9 +83,7 @@ def find_rate(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTe
         raise RecipeError(f"{recipe.model} has no learning rate: take a network, such as --model xception")
     if recipe.then:
         raise RecipeError("then is given, but a rate is found for one stage: leave it out, and give what it changes")
-    share = validation_share(dataset) if recipe.validation is None else recipe.validation
-    dataset = complete(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
-    require_classes(dataset)
+    dataset, recipe = divided(dataset, recipe)
     recipe = settled(recipe, own_size=dataset.own_size)
     load_keras()
     rates = np.geomspace(LOWEST, HIGHEST, steps)

@@ -2,9 +2,7 @@
 
 import io
 import json
-import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ from tellapart.errors import RunError
 from tellapart.files import PARTIAL, atomic_write, remove_folder, remove_partials
 from tellapart.recipe import Recipe
 from tellapart.studies.fold_results import Part
+from tellapart.studies.settings import picture_changes, recipe_changes, require_no_file, settings_of
+from tellapart.training.checkpoints import UNREADABLE
 
 SETTINGS, RECIPE, PARTS, CHECKPOINTS = "settings.json", "recipe.toml", "parts", "checkpoints"
 
@@ -24,9 +24,8 @@ def claim(folder: Path, dataset: Dataset, recipe: Recipe, count: int) -> None:
 
     Other folds of which none was finished are no loss, and make room.
     """
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file; expected a folder for the folds: name another with --out")
-    settings = _settings(dataset, recipe, count)
+    require_no_file(folder, "folds")
+    settings = settings_of(dataset, recipe, folds=count)
     if (folder / SETTINGS).exists():
         _require_same(folder, settings)
     elif folder.exists() and any(not entry.name.startswith(PARTIAL) for entry in folder.iterdir()):
@@ -84,7 +83,7 @@ def read_part(folder: Path, number: int) -> Part:
             epoch=int(found["epoch"]) or None,
             seconds=float(found["seconds"]),
         )
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise RunError(f"{path} cannot be read ({error}): remove that file, and the fold is made anew") from error
 
 
@@ -104,13 +103,6 @@ def _require_same(folder: Path, settings: dict[str, Any]) -> None:
         remove_folder(folder / CHECKPOINTS)
 
 
-def _settings(dataset: Dataset, recipe: Recipe, count: int) -> dict[str, Any]:
-    """Everything that decides how the folds end, as JSON gives it back."""
-    pictures = {"name": dataset.name, "fingerprint": dataset.fingerprint}
-    same: dict[str, Any] = json.loads(json.dumps({"folds": count, "pictures": pictures, "recipe": asdict(recipe)}))
-    return same
-
-
 def _read(path: Path) -> dict[str, Any] | None:
     """Settings as they were written; None where they are something else."""
     try:
@@ -125,8 +117,5 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if before["folds"] != now["folds"]:
         yield f"there were {before['folds']} folds, now {now['folds']}"
-    for name, value in now["recipe"].items():
-        if before["recipe"].get(name) != value:
-            yield f"{name} was {before['recipe'].get(name)}, now {value}"
-    if before["pictures"].get("fingerprint") != now["pictures"]["fingerprint"]:
-        yield f"it had other pictures, of {before['pictures'].get('name')}, than {now['pictures']['name']} has now"
+    yield from recipe_changes(before, now)
+    yield from picture_changes(before, now)

@@ -7,13 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundles.evaluation import probabilities
 from tellapart.data.dataset import Dataset, Pictures, Split
-from tellapart.data.reading import BATCH
-from tellapart.data.views import MirroredPictures
-from tellapart.engine import Engine
 from tellapart.files import cache_folder
-from tellapart.models.features import FrozenBase, stored_features
 from tellapart.recipe import Recipe
 from tellapart.studies.learners import Learned, rows_by_digest, rows_of
 from tellapart.training.common import preprocessing_for
@@ -21,6 +16,7 @@ from tellapart.training.examples import Array, Chosen, Examples, Rows
 from tellapart.training.fit import fit
 from tellapart.training.loop import repeatable
 from tellapart.training.tasks import Start, Task, make_task
+from tellapart.training.verdict import answers_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Networks:
             task = self._shared(dataset) if shared else self._made(dataset, stage, start)
             _, best = fit(task.network, stage, task.train, task.validation, folder=folder / f"stage-{number}")
             start = task.end() if number < len(self._stages) else None
-        return Learned(_answers(task, held), best)
+        return Learned(answers_of(task, held, label="judging the fold").values, best)
 
     @cached_property
     def _sharable(self) -> bool:
@@ -87,21 +83,3 @@ class Networks:
     @property
     def _pool(self) -> Split:
         return self.dataset.splits["train"]
-
-
-def _answers(task: Task, pictures: Pictures) -> NDArray[np.float32]:
-    """What the finished classifier says of some pictures, float32 (n, classes): by the engine that predicts."""
-    precision = task.recipe.precision
-    if task.base is None:
-        engine = Engine(task.graph, batch=BATCH, precision=precision)
-        return probabilities(engine, task.preprocessing, pictures, label="judging the fold").values
-    head = Engine(task.head_graph, batch=BATCH, precision=precision)
-    looks = [pictures, MirroredPictures(pictures)] if task.recipe.mirror else [pictures]
-    answers = [_from_features(task.base, head, look) for look in looks]
-    mean: NDArray[np.float32] = np.mean(answers, axis=0, dtype=np.float32)
-    return mean
-
-
-def _from_features(base: FrozenBase, head: Engine, pictures: Pictures) -> NDArray[np.float32]:
-    rows = stored_features(base, pictures, cache=cache_folder(), label="features of the fold").rows
-    return np.concatenate(list(head.run(rows[start : start + BATCH] for start in range(0, len(rows), BATCH))))

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures, Split
-from tellapart.data.splits import complete, require_classes, validation_share
 from tellapart.errors import DatasetError, RecipeError, RunError, require
 from tellapart.models.catalogue import lookup, settled
 from tellapart.progress import say
@@ -21,6 +20,7 @@ from tellapart.studies.hyperband import brackets, trial_epochs
 from tellapart.studies.race import Plan, Trial, run
 from tellapart.studies.search_folder import BEST, FINAL, JOURNAL, LOCK, claim, require_place
 from tellapart.studies.space import extremes, parse_space
+from tellapart.training.common import divided_to_compare
 from tellapart.training.run import Run, train
 
 MOST_WORKERS = 256
@@ -84,12 +84,7 @@ def planned(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epoch
         raise RecipeError("epochs is given, but a search finds their number: leave it out, and give --max-epochs")
     if recipe.then:
         raise RecipeError("then is given, but a trial has one stage: search first, then train the winner with --then")
-    share = validation_share(dataset) if recipe.validation is None else recipe.validation
-    recipe = replace(recipe, validation=share)
-    dataset = complete(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
-    if "validation" not in dataset.splits:
-        raise RecipeError("validation is 0, but trials are compared on validation pictures: give 0.15, or a split")
-    require_classes(dataset)
+    dataset, recipe = divided_to_compare(dataset, recipe)
     values = ({name: value} for name, one in space.items() for value in extremes(one))
     for changed in ({}, *values):
         one = settled(Recipe.of({**recipe.as_dict(), **changed}), own_size=dataset.own_size)

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tellapart.errors import RunError
 from tellapart.files import PARTIAL, atomic_write, remove_folder, remove_partials
-from tellapart.recipe import Recipe
 from tellapart.studies.race import TABLE, TRIALS, Plan
+from tellapart.studies.settings import picture_changes, recipe_changes, require_no_file, settings_of
 
 SETTINGS, LOCK, JOURNAL, BEST, FINAL = "search.json", ".lock", "journal.log", "best.toml", "final"
 OURS = {SETTINGS, LOCK, JOURNAL, f"{JOURNAL}.lock", TRIALS, TABLE, BEST, FINAL}
@@ -17,8 +17,7 @@ OURS = {SETTINGS, LOCK, JOURNAL, f"{JOURNAL}.lock", TRIALS, TABLE, BEST, FINAL}
 
 def require_place(folder: Path) -> None:
     """Refuse a folder that holds something else than a search. Raises RunError."""
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file; expected a folder for the search: name another with --out")
+    require_no_file(folder, "search")
     if not folder.exists() or (folder / SETTINGS).exists():
         return
     if any(entry.name not in OURS and not entry.name.startswith(PARTIAL) for entry in folder.iterdir()):
@@ -56,29 +55,21 @@ def _clear(folder: Path) -> None:
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
-    """Everything that decides how the search ends, as JSON gives it back."""
-    settings = {
-        "recipe": {field.name: getattr(plan.recipe, field.name) for field in fields(Recipe)},
-        "space": {name: asdict(one) for name, one in plan.space.items()},
-        "brackets": [[asdict(rung) for rung in bracket] for bracket in plan.brackets],
-        "pictures": {"name": plan.dataset.name, "fingerprint": plan.dataset.fingerprint},
-    }
-    same: dict[str, Any] = json.loads(json.dumps(settings))
-    return same
+    """Everything that decides how the search ends."""
+    space = {name: asdict(one) for name, one in plan.space.items()}
+    brackets = [[asdict(rung) for rung in bracket] for bracket in plan.brackets]
+    return settings_of(plan.dataset, plan.recipe, space=space, brackets=brackets)
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    for name, value in now["recipe"].items():
-        if before["recipe"].get(name) != value:
-            yield f"{name} was {before['recipe'].get(name)}, now {value}"
+    yield from recipe_changes(before, now)
     for name in sorted({*before["space"], *now["space"]}):
         old, new = (_shown(one["space"].get(name)) for one in (before, now))
         if old != new:
             yield f"the space of {name} was {old}, now {new}"
     if before["brackets"] != now["brackets"]:
         yield f"its brackets were {_outline(before['brackets'])}, now {_outline(now['brackets'])}"
-    if before["pictures"]["fingerprint"] != now["pictures"]["fingerprint"]:
-        yield f"it had other pictures, of {before['pictures']['name']}, than {now['pictures']['name']} has now"
+    yield from picture_changes(before, now)
 
 
 def _shown(one: dict[str, Any] | None) -> str:

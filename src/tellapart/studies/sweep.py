@@ -4,10 +4,8 @@ A sweep is a folder. Whatever ends it, the same call goes on with it: each trial
 what was finished decides what comes.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,6 @@ from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
-from tellapart.files import atomic_write
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep_folder import (
@@ -33,7 +30,8 @@ from tellapart.studies.sweep_folder import (
 )
 from tellapart.studies.sweep_plan import Candidate, Plan, Trial, best_of, planned
 from tellapart.studies.sweep_table import Board, board
-from tellapart.training.common import list_skipped
+from tellapart.training.common import list_skipped, write_metrics
+from tellapart.training.run import Run
 
 if TYPE_CHECKING:
     from tellapart.studies.sweep_trials import Bench
@@ -66,16 +64,15 @@ class Sweep:
         """Each trial once, by number."""
         return tuple({trial.number: trial for turn in self.turns for trial in turn.trials}.values())
 
-    @cached_property
+    @property
     def bundle(self) -> Bundle:
         """The winner's classifier."""
-        return Bundle.open(self.folder / "bundle")
+        return Run(self.folder).bundle
 
-    @cached_property
+    @property
     def metrics(self) -> dict[str, Any]:
         """Of the winner, for each split judged: its size, and each metric with its interval."""
-        metrics: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text())
-        return metrics
+        return Run(self.folder).metrics
 
 
 def sweep(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, out: str | Path, grid: bool = False) -> Sweep:
@@ -186,5 +183,4 @@ def _bundle(winner: Trial, folder: Path, bench: "Bench") -> None:
         task = replace(bench.task(winner.recipe), network=network)
         list_skipped(task.dataset.skipped, folder)
         write_bundle(task, winner.recipe, folder / "bundle")
-    metrics = Bundle.open(folder / "bundle").metrics
-    atomic_write(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_metrics(folder)

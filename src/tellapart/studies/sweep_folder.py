@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from tellapart.errors import RunError
 from tellapart.files import PARTIAL, atomic_write, csv_text, remove_partials
 from tellapart.recipe import Recipe
+from tellapart.studies.settings import picture_changes, recipe_changes, require_no_file, settings_of
 from tellapart.studies.sweep_plan import Candidate, Plan, Trial, gap
-from tellapart.training.checkpoints import Epoch
+from tellapart.training.checkpoints import UNREADABLE, Epoch, arrays
 from tellapart.training.environment import environment
 
 SETTINGS, ENVIRONMENT, TRIALS, TABLE, WINNER = "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml"
@@ -24,8 +25,7 @@ Weights = list[NDArray[Any]]
 
 def claim(folder: Path, plan: Plan) -> None:
     """Make it a sweep's folder, or find in it the same sweep. Raises RunError that says what differs."""
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file; expected a folder for the sweep: name another with --out")
+    require_no_file(folder, "sweep")
     settings = _settings(plan)
     if (folder / SETTINGS).exists():
         _require_same(folder, settings)
@@ -75,9 +75,8 @@ def kept_weights(folder: Path, number: int) -> Weights:
     """The weights of the best trial. Raises RunError when they cannot be read."""
     path = _file(folder, number, "npz")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return [archive[f"arr_{i}"] for i in range(len(archive.files))]
-    except (OSError, ValueError, EOFError, KeyError) as error:
+        return arrays(path)
+    except UNREADABLE as error:
         other = path.with_suffix(".json")
         raise RunError(f"{path} cannot be read ({error}): remove {other} to train that trial again") from error
 
@@ -113,16 +112,9 @@ def _left_by_a_start(entry: Path) -> bool:
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
-    """Everything that decides how the sweep ends, as JSON gives it back."""
+    """Everything that decides how the sweep ends."""
     vary = [{"name": one.name, "values": one.values, "settings": dict(one.settings)} for one in plan.factors]
-    settings = {
-        "recipe": {field.name: getattr(plan.recipe, field.name) for field in fields(Recipe)},
-        "vary": vary,
-        "grid": plan.grid,
-        "pictures": {"name": plan.dataset.name, "fingerprint": plan.dataset.fingerprint},
-    }
-    same: dict[str, Any] = json.loads(json.dumps(settings))
-    return same
+    return settings_of(plan.dataset, plan.recipe, vary=vary, grid=plan.grid)
 
 
 def _require_same(folder: Path, now: dict[str, Any]) -> None:
@@ -138,15 +130,12 @@ def _require_same(folder: Path, now: dict[str, Any]) -> None:
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    for name, value in now["recipe"].items():
-        if before["recipe"].get(name) != value:
-            yield f"{name} was {before['recipe'].get(name)}, now {value}"
+    yield from recipe_changes(before, now)
     if before["vary"] != now["vary"]:
         yield f"it varied {_outline(before['vary'])}, now {_outline(now['vary'])}"
     if before["grid"] != now["grid"]:
         yield "it was a grid" if before["grid"] else "it was no grid"
-    if before["pictures"]["fingerprint"] != now["pictures"]["fingerprint"]:
-        yield f"it had other pictures, of {before['pictures']['name']}, than {now['pictures']['name']} has now"
+    yield from picture_changes(before, now)
 
 
 def _outline(vary: list[dict[str, Any]]) -> str:

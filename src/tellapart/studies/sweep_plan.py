@@ -7,11 +7,11 @@ from itertools import product
 from typing import Any
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits import complete, require_classes, validation_share
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import lookup, settled
 from tellapart.recipe import Recipe
 from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.common import divided_to_compare
 
 FIXED = {
     "validation": "the trials are compared on one validation split",
@@ -130,12 +130,8 @@ def planned(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, grid: bool
         raise RecipeError("then is given, but a trial has one stage: sweep first, then train the winner with --then")
     if grid and any(factor.settings for factor in factors):
         raise RecipeError("a grid has no turns, so nothing can hold in one alone: leave out the @, or the --grid")
-    share = validation_share(dataset) if recipe.validation is None else recipe.validation
-    dataset = complete(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
-    if "validation" not in dataset.splits:
-        raise RecipeError("validation is 0, but trials are compared on validation pictures: give 0.15, or a split")
-    require_classes(dataset)
-    plan = Plan(dataset, replace(recipe, validation=share), factors, grid)
+    dataset, recipe = divided_to_compare(dataset, recipe)
+    plan = Plan(dataset, recipe, factors, grid)
     for turn in range(plan.turns):
         plan.candidates(turn, {})  # it says what is wrong
     return plan

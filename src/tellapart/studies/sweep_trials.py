@@ -5,24 +5,20 @@ A trial ends as `train` does with its recipe: the same history, the same weights
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import keras
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits import require_classes
-from tellapart.files import cache_folder
 from tellapart.recipe import Recipe
+from tellapart.studies.standings import KEPT_BYTES, Standings, quietly, shape_of
 from tellapart.studies.sweep_folder import Weights
-from tellapart.studies.trials import ABOVE_THE_BASE, KEPT_BYTES, READ_ANEW
 from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.common import preprocessing_for
 from tellapart.training.examples import Array, Examples
 from tellapart.training.fit import best_epoch, next_epoch, patience_ended
-from tellapart.training.loop import Loop, repeatable
-from tellapart.training.tasks import Task, make_task
+from tellapart.training.loop import Loop
+from tellapart.training.tasks import Task
 
-DEFAULTS = Recipe()
 MOST_FORESEEN = 4  # loops that are compiled ahead
 
 
@@ -53,8 +49,7 @@ class Bench:
     """Where trials are trained. Lives for one sweep; holds what they stand on, their examples and compiled loops."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._tasks: dict[Recipe, Task] = {}
+        self._standings = Standings(dataset)
         self._loops: dict[Recipe, _Kept] = {}
         self._compiler = ThreadPoolExecutor(1)
 
@@ -64,16 +59,11 @@ class Bench:
 
     def stands(self, recipe: Recipe) -> bool:
         """Whether what a recipe's network stands on is there, and its examples."""
-        return _standing_key(recipe) in self._tasks
+        return self._standings.has(recipe)
 
     def task(self, recipe: Recipe) -> Task:
-        """What a recipe's network stands on, its examples and a network of its own: made once. Raises DatasetError."""
-        key = _standing_key(recipe)
-        if key not in self._tasks:
-            preprocessing = preprocessing_for(self._dataset, recipe)
-            self._tasks[key] = make_task(self._dataset, recipe, preprocessing, cache=cache_folder())
-            require_classes(self._tasks[key].dataset)
-        return replace(self._tasks[key], recipe=recipe)
+        """What a recipe's network stands on, and its examples: made once. Raises DatasetError."""
+        return self._standings.task(recipe)
 
     def train(
         self, recipe: Recipe, each_epoch: Callable[[Epoch], None], *, following: Sequence[Recipe] = ()
@@ -87,7 +77,7 @@ class Bench:
         history: History = ()
         best, state = 0, loop.state()
         while len(history) < int(recipe.epochs or 1) and not patience_ended(history, recipe):
-            history += (next_epoch(loop, history, recipe, task.train, task.validation, _nothing),)
+            history += (next_epoch(loop, history, recipe, task.train, task.validation, quietly),)
             best = len(history) if recipe.keep == "last" else best_epoch(history, recipe)
             state = loop.state() if best == len(history) else state
             each_epoch(history[-1])
@@ -97,15 +87,15 @@ class Bench:
 
     def network(self, recipe: Recipe, weights: Weights) -> keras.Model:
         """The network of a trial with what it has learned."""
-        network = self._drawn(recipe)
+        network = self._standings.network(recipe)
         for variable, value in zip(network.variables, weights, strict=True):
             variable.assign(value)
         return network
 
     def _loop(self, recipe: Recipe) -> Loop:
         """The compiled loop of a trial, at its start."""
-        shape = _shape(recipe)
-        kept = self._loops.pop(shape, None) or self._submitted(recipe, Loop(self._drawn(recipe), recipe))
+        shape = shape_of(recipe)
+        kept = self._loops.pop(shape, None) or self._submitted(recipe, Loop(self._standings.network(recipe), recipe))
         self._loops[shape] = kept  # the one used last comes last
         while len(self._loops) > 1 and self._bytes > KEPT_BYTES:
             del self._loops[next(iter(self._loops))]
@@ -120,9 +110,9 @@ class Bench:
             return
         drawn: dict[Recipe, tuple[Recipe, Loop]] = {}
         for recipe in recipes:
-            known = _shape(recipe) in self._loops or _shape(recipe) in drawn
+            known = shape_of(recipe) in self._loops or shape_of(recipe) in drawn
             if not known and self.stands(recipe) and len(drawn) < MOST_FORESEEN and self._bytes < KEPT_BYTES / 4:
-                drawn[_shape(recipe)] = recipe, Loop(self._drawn(recipe), recipe)
+                drawn[shape_of(recipe)] = recipe, Loop(self._standings.network(recipe), recipe)
         for shape, (recipe, loop) in drawn.items():
             self._loops[shape] = self._submitted(recipe, loop)
 
@@ -132,12 +122,6 @@ class Bench:
     @property
     def _bytes(self) -> int:
         return sum(kept.bytes for kept in self._loops.values())
-
-    def _drawn(self, recipe: Recipe) -> keras.Model:
-        """A fresh network, its weights drawn by the seed as in `train`."""
-        task = self.task(recipe)
-        repeatable(recipe.seed)
-        return task.standing.network(recipe, task.preprocessing.channels, len(task.dataset.classes))
 
 
 def _compile(loop: Loop, task: Task) -> None:
@@ -149,16 +133,3 @@ def _compile(loop: Loop, task: Task) -> None:
 
 def _first(examples: Examples, count: int) -> Examples:
     return Examples(examples.inputs[:count], examples.labels[:count])
-
-
-def _shape(recipe: Recipe) -> Recipe:
-    """What decides a compiled loop."""
-    return replace(recipe, **{name: getattr(DEFAULTS, name) for name in READ_ANEW})
-
-
-def _standing_key(recipe: Recipe) -> Recipe:
-    return replace(recipe, **{name: getattr(DEFAULTS, name) for name in ABOVE_THE_BASE})
-
-
-def _nothing(_: int) -> None:
-    """Within an epoch nothing is shown."""

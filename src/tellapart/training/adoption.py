@@ -14,7 +14,7 @@ from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_ma
 from tellapart.data.preprocessing import Fit, Preprocessing
 from tellapart.data.reading import BATCH
 from tellapart.engine import Engine, Precision, chosen_precision, write_graph
-from tellapart.errors import BundleError, DatasetError, RecipeError, StorageError, WeightsError, nearest
+from tellapart.errors import BundleError, DatasetError, RecipeError, StorageError, WeightsError, first_line, nearest
 from tellapart.files import atomic_folder, sha256
 from tellapart.models.archive import inspected
 from tellapart.models.catalogue import MODELS, Scaling
@@ -119,7 +119,7 @@ def converted(network: "keras.Model") -> "Graph":
     try:
         return to_graph(network)
     except Exception as error:  # of TensorFlow's tracing or OpenVINO's conversion
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = first_line(error)
         raise WeightsError(f"OpenVINO, which predicts here, cannot take over a layer of the model: {reason}") from error
 
 

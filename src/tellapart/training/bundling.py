@@ -16,7 +16,7 @@ from tellapart.training.verdict import verdict
 def write_bundle(task: Task, recipe: Recipe, path: Path, *, splits: Sequence[str] = ("validation", "test")) -> None:
     """Judge a trained task on these splits and write it as the bundle `path`; `recipe` is the one with all stages."""
     seen = seen_by(task.dataset)
-    metrics, unread = verdict(task, recipe, homes(seen), splits)
+    metrics, unread = verdict(task, homes(seen), splits)
     if unread:
         list_skipped((*task.dataset.skipped, *unread), path.parent)
     with atomic_folder(path) as partial:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tellapart.errors import RunError
 from tellapart.files import atomic_folder, remove_folder
 
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+"""What a damaged `.npz` may raise."""
 NAME = re.compile(r"epoch-(\d+)-[a-z_]+-[-\d.einfa]+")
 
 
@@ -47,10 +49,15 @@ class Checkpoint:
     def state(self) -> list[NDArray[Any]]:
         """The arrays that were written. Raises RunError when they cannot be read."""
         try:
-            with (self.folder / "state.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return [archive[f"arr_{i}"] for i in range(len(archive.files))]
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            return arrays(self.folder / "state.npz")
+        except UNREADABLE as error:
             raise _unreadable(self.folder, error) from error
+
+
+def arrays(path: Path) -> list[NDArray[Any]]:
+    """The arrays that `np.savez` wrote, in their order. Raises one of UNREADABLE."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        return [archive[f"arr_{i}"] for i in range(len(archive.files))]
 
 
 def write(folder: Path, history: History, monitor: str, state: list[NDArray[Any]]) -> Checkpoint:

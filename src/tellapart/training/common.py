@@ -9,10 +9,31 @@ from typing import Any
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
 from tellapart.data.dataset import ArrayPictures, Dataset, Skipped
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.splits import complete, require_classes, validation_share
+from tellapart.errors import RecipeError
 from tellapart.files import atomic_write, csv_text
 from tellapart.models.catalogue import base_of, lookup
 from tellapart.progress import say
 from tellapart.recipe import Recipe
+
+
+def divided(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
+    """The data set with all its splits, and the recipe with the share for validation that they were drawn by.
+
+    Raises DatasetError where a split misses a class.
+    """
+    share = validation_share(dataset) if recipe.validation is None else recipe.validation
+    dataset = complete(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
+    require_classes(dataset)
+    return dataset, replace(recipe, validation=share)
+
+
+def divided_to_compare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
+    """As `divided`, where recipes are to be compared on validation. Raises RecipeError without such a split."""
+    dataset, recipe = divided(dataset, recipe)
+    if "validation" not in dataset.splits:
+        raise RecipeError("validation is 0, but trials are compared on validation pictures: give 0.15, or a split")
+    return dataset, recipe
 
 
 def preprocessing_for(dataset: Dataset, recipe: Recipe) -> Preprocessing:

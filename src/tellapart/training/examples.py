@@ -58,9 +58,9 @@ def made_ready(examples: Examples, rows: NDArray[np.integer], recipe: Recipe, cl
     targets = np.eye(classes, dtype=np.float32)[labels]
     importance = class_weights(examples.labels, classes, recipe)[labels]
     augmentation = Augmentation.parse(recipe.augment)
-    if recipe.augment and inputs.dtype == np.uint8:
+    if augmentation.distorts and inputs.dtype == np.uint8:
         inputs = augment_rows(inputs, augmentation, seed=recipe.seed, epoch=epoch, rows=rows)
-    if recipe.augment and augmentation.mixes:
+    if augmentation.mixes:
         rng = np.random.default_rng([recipe.seed, epoch, int(rows[0])])
         inputs, targets = mix(inputs, targets, augmentation, rng)
     smoothed = (1 - recipe.label_smoothing) * targets + recipe.label_smoothing / classes

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from typing import Any
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits import complete, require_classes, shared, validation_share
+from tellapart.data.splits import shared
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.models.catalogue import base_of, lookup, settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.training import classical
+from tellapart.training.common import divided
 from tellapart.training.effort import Effort, Limits, limits, require_free
 from tellapart.training.environment import environment
 
@@ -67,10 +68,7 @@ def train(
         require_free(recipe)
     bigger = recipe.size is None
     folder = Path(out)
-    share = validation_share(dataset) if recipe.validation is None else recipe.validation
-    recipe = replace(recipe, validation=share)
-    dataset = complete(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
-    require_classes(dataset)
+    dataset, recipe = divided(dataset, recipe)
     recipe = settled(recipe, own_size=dataset.own_size)
     _claim(folder, dataset, recipe, resume=resume)
     if not (folder / "metrics.json").exists():

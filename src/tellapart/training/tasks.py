@@ -13,8 +13,9 @@ from tellapart.data.augmented import AugmentedPictures
 from tellapart.data.dataset import Dataset, Pictures
 from tellapart.data.pixels import pixels_of
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.reading import BATCH
 from tellapart.data.views import MirroredPictures, PicturesInARow
-from tellapart.engine import Graph
+from tellapart.engine import Engine, Graph
 from tellapart.models.division import divided, ended
 from tellapart.models.features import FrozenBase, stored_features
 from tellapart.models.graphs import joined, mirrored, to_graph
@@ -96,6 +97,16 @@ class Task:
         """The whole classifier as a graph."""
         graph = joined(self.base.graph, self.head_graph) if self.base else self.head_graph
         return mirrored(graph) if self.recipe.mirror else graph
+
+    @cached_property
+    def head_engine(self) -> Engine:
+        """What was trained, compiled at the precision that predicts."""
+        return Engine(self.head_graph, batch=BATCH, precision=self.recipe.precision)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The whole classifier, compiled at the precision that predicts."""
+        return Engine(self.graph, batch=BATCH, precision=self.recipe.precision)
 
     def end(self) -> Start:
         """What the next stage starts from."""

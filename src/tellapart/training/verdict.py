@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.bundles.evaluation import judged, probabilities, unseen
 from tellapart.data.dataset import Pictures, Readable, Skipped
 from tellapart.data.reading import BATCH
+from tellapart.data.views import MirroredPictures
 from tellapart.engine import Engine
 from tellapart.errors import BundleError
 from tellapart.files import cache_folder
+from tellapart.models.feature_cache import StoredRows
 from tellapart.models.features import FrozenBase, stored_features
-from tellapart.recipe import Recipe
 from tellapart.training.tasks import Task
 
 CHECKED = 2 * BATCH  # pictures on which the joined graph must say what base and head say one after the other
@@ -20,7 +22,7 @@ TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}  # of a probability
 
 
 def verdict(
-    task: Task, recipe: Recipe, seen: Mapping[str, str], splits: Sequence[str] = ("validation", "test")
+    task: Task, seen: Mapping[str, str], splits: Sequence[str] = ("validation", "test")
 ) -> tuple[dict[str, Any], tuple[Skipped, ...]]:
     """Judge the graph that will predict on these splits; `seen` as in the bundle.
 
@@ -28,40 +30,53 @@ def verdict(
     the engine and at the precision that predict, and the graph that joins them is checked to say the same. Returns
     the metrics by split and the pictures that could not be read. Raises BundleError when the graph disagrees.
     """
-    engine = Engine(task.graph, batch=BATCH, precision=recipe.precision)
-    stepwise = task.base is not None and not recipe.mirror  # mirror images are seen by the whole graph only
-    head = Engine(task.head_graph, batch=BATCH, precision=recipe.precision) if stepwise else None
     metrics: dict[str, Any] = {}
     unread: tuple[Skipped, ...] = ()
     for name in splits:
         if name not in task.dataset.splits:
             continue
         split = unseen(task.dataset, name, seen)
-        if task.base and head:
-            answers = _step_by_step(task.base, head, split.pictures, name)
-            if answers.kept:  # else `judged` says that none can be read
-                _require_agreement(engine, task, split.pictures, answers)
-        else:
-            answers = probabilities(engine, task.preprocessing, split.pictures, label=f"judging on {name}")
+        answers = answers_of(task, split.pictures, label=f"judging on {name}")
+        if task.base and answers.kept:  # else `judged` says that none can be read
+            _require_agreement(task, split.pictures, answers)
         metrics[name] = judged(answers, split, task.dataset.classes, label=name).as_json()
         unread += answers.skipped
     return metrics, unread
 
 
-def _step_by_step(base: FrozenBase, head: Engine, pictures: Pictures, name: str) -> Readable:
-    features = stored_features(base, pictures, cache=cache_folder(), label=f"features of {name}")
-    batches = (features.rows[start : start + BATCH] for start in range(0, len(features.rows), BATCH))
-    rows = list(head.run(batches))
-    return Readable(np.concatenate(rows) if rows else features.rows[:], features.kept, features.skipped)
+def answers_of(task: Task, pictures: Pictures, *, label: str) -> Readable:
+    """What a trained task says of pictures: values float32 (n, classes)."""
+    if task.base:
+        return step_by_step(task.base, task.head_engine, pictures, mirror=task.recipe.mirror, label=label)
+    return probabilities(task.engine, task.preprocessing, pictures, label=label)
 
 
-def _require_agreement(engine: Engine, task: Task, pictures: Pictures, answers: Readable) -> None:
+def step_by_step(base: FrozenBase, head: Engine, pictures: Pictures, *, mirror: bool, label: str) -> Readable:
+    """What base and head say of pictures, the base's features coming from the cache: values float32 (n, classes).
+
+    With `mirror` the mean over each picture and its mirror image.
+    """
+    features = stored_features(base, pictures, cache=cache_folder(), label=label)
+    answers = _answers(head, features.rows)
+    if mirror:
+        images = MirroredPictures(pictures.take(features.kept))
+        rows = stored_features(base, images, cache=cache_folder(), label=f"{label}, mirrored").rows
+        answers = np.mean([answers, _answers(head, rows)], axis=0, dtype=np.float32)
+    return Readable(answers, features.kept, features.skipped)
+
+
+def _answers(head: Engine, rows: StoredRows) -> NDArray[np.float32]:
+    answers = list(head.run(rows[start : start + BATCH] for start in range(0, len(rows), BATCH)))
+    return np.concatenate(answers) if answers else np.empty((0, 0), np.float32)
+
+
+def _require_agreement(task: Task, pictures: Pictures, answers: Readable) -> None:
     some = pictures.take(answers.kept[:CHECKED])
-    joined = probabilities(engine, task.preprocessing, some, label="checking the graph").values
+    joined = probabilities(task.engine, task.preprocessing, some, label="checking the graph").values
     worst = float(np.abs(joined - answers.values[:CHECKED]).max())
-    if worst > TOLERANCE[engine.precision]:
+    if worst > TOLERANCE[task.engine.precision]:
         raise BundleError(
             f"the finished graph disagrees with the network that was trained: probabilities differ by up to "
-            f"{worst:.3f}, at most {TOLERANCE[engine.precision]} is rounding. Train with --precision float32, and "
+            f"{worst:.3f}, at most {TOLERANCE[task.engine.precision]} is rounding. Train with --precision float32, and "
             f"please report this"
         )

@@ -1,0 +1,40 @@
+"""Whose a study's folder is: everything that decides how the study ends, and in what another differs from it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tellapart.data.dataset import Dataset
+from tellapart.errors import RunError
+from tellapart.recipe import Recipe
+
+Settings = Mapping[str, Any]
+
+
+def settings_of(dataset: Dataset, recipe: Recipe, **more: object) -> dict[str, Any]:
+    """The recipe, the pictures and what else decides, as JSON gives it back."""
+    pictures = {"name": dataset.name, "fingerprint": dataset.fingerprint}
+    settings = {"recipe": asdict(recipe), **more, "pictures": pictures}
+    same: dict[str, Any] = json.loads(json.dumps(settings))
+    return same
+
+
+def require_no_file(folder: Path, study: str) -> None:
+    """Refuse a file where the study's folder is to be. Raises RunError."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; expected a folder for the {study}: name another with --out")
+
+
+def recipe_changes(before: Settings, now: Settings) -> Iterator[str]:
+    """Each field of the recipe that was another."""
+    for name, value in now["recipe"].items():
+        if before["recipe"].get(name) != value:
+            yield f"{name} was {before['recipe'].get(name)}, now {value}"
+
+
+def picture_changes(before: Settings, now: Settings) -> Iterator[str]:
+    """That the pictures were others, if they were."""
+    if before["pictures"].get("fingerprint") != now["pictures"]["fingerprint"]:
+        yield f"it had other pictures, of {before['pictures'].get('name')}, than {now['pictures']['name']} has now"
