@@ -191,7 +191,7 @@ def _differ(stages: list[Recipe], name: str) -> bool:
 
 STAGED = (
     "unfreeze", "learning_rate", "epochs", "optimizer", "schedule", "batch_size", "patience", "min_delta", "dropout",
-    "size", "augment", "views", "class_weight", "label_smoothing", "ema", "keep", "mixed_precision",
+    "size", "augment", "views", "mirror", "class_weight", "label_smoothing", "ema", "keep", "mixed_precision",
 )  # fmt: skip
 """What a further stage may change."""
 

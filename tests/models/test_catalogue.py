@@ -59,6 +59,20 @@ def test_too_small_a_size_is_refused_with_the_least() -> None:
     assert settled(Recipe(model="xception", size=71), own_size=None).size == 71
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(model="mlp", unfreeze=3),
+        Recipe(model="cnn", cut="-1"),
+        Recipe(model="xception", weights="none", unfreeze=3),
+        Recipe(model="mlp", then=("unfreeze=2",)),
+    ],
+)
+def test_what_is_said_of_a_base_is_refused_without_one(recipe: Recipe) -> None:
+    with pytest.raises(RecipeError, match="trained from scratch"):
+        settled(recipe, own_size=28)
+
+
 def test_pretrained_weights_for_a_small_network_are_refused() -> None:
     with pytest.raises(RecipeError, match="no pre-trained weights for cnn"):
         settled(Recipe(model="cnn", weights="imagenet"), own_size=None)

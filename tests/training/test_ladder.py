@@ -47,8 +47,9 @@ def test_each_step_is_written_down_and_the_best_is_the_bundle(
     monkeypatch.setattr(ladder, "DEPTHS", {"last block": 0, "last 4 blocks": 3})
     run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best")
     steps = rows(run)
-    assert [row["name"] for row in steps] == ["linear head", "tuned head", "last block", "last 4 blocks"]
-    best = max(steps, key=lambda row: (float(row["accuracy"]), -float(row["loss"])))
+    names = ["linear head", "tuned head", "last block", "last 4 blocks", "flipped views"]
+    assert [row["name"] for row in steps] == names
+    best = max(steps, key=lambda row: (float(row["accuracy"]), "mirror" not in row["change"], -float(row["loss"])))
     assert [row for row in steps if row["kept"] == "True"][-1] == best
     assert run.metrics["validation"]["accuracy"]["value"] == pytest.approx(float(best["accuracy"]), abs=1e-6)
     assert all(float(row["forecast_s"]) > 0 and float(row["took_s"]) > 0 for row in steps)
@@ -68,7 +69,10 @@ def test_the_winner_trained_by_itself_is_the_same_classifier(
     monkeypatch.setattr(ladder.Reached, "rank", property(lambda self: len(self.recipe.then)))  # the last step wins
     run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "climbed", effort="best")
     recipe = Recipe.read(run.folder / "winner.toml")
-    assert len(recipe.then) == 1
+    assert len(recipe.then) == 2
+    assert recipe.stages()[-1].mirror  # its score is that of the bundle, which answers with the mean of both
+    assert run.metrics["validation"]["accuracy"]["value"] == pytest.approx(float(rows(run)[-1]["accuracy"]), abs=1e-6)
+    assert run.metrics["validation"]["log_loss"]["value"] == pytest.approx(float(rows(run)[-1]["loss"]), abs=1e-5)
     again = train(Dataset.open(tiny), recipe, out=tmp_path / "again")
     pictures = sorted(map(str, tiny.glob("*/0*.png")))
     answers = [
@@ -116,7 +120,8 @@ def test_the_climb_ends_where_nothing_is_gained(
 ) -> None:
     monkeypatch.setattr(ladder.Reached, "rank", property(lambda _: 0))  # no step is ever better
     run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best")
-    assert [row["kept"] for row in rows(run)] == ["True", "False", "False"]
+    assert [row["kept"] for row in rows(run)] == ["True", "False", "False", "False"]
+    assert rows(run)[-1]["name"] == "flipped views"  # tried whatever came before
     monkeypatch.setattr(ladder, "ENOUGH", 1.1)
     run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "enough", effort="best")
     assert len(rows(run)) == 1

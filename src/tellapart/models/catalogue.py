@@ -129,6 +129,8 @@ def settled(recipe: Recipe, *, own_size: int | None) -> Recipe:
         raise RecipeError(
             f"there are no pre-trained weights for {recipe.model}: leave --weights out, or train xception"
         )
+    if (recipe.weights or _own_weights(model)) == "none":
+        _require_no_base(recipe)
     optimizer = recipe.optimizer or model.optimizer
     return replace(
         recipe,
@@ -143,6 +145,16 @@ def settled(recipe: Recipe, *, own_size: int | None) -> Recipe:
         epochs=_or(recipe.epochs, model.epochs),
         views=_or(recipe.views, VIEWS),
     )
+
+
+def _require_no_base(recipe: Recipe) -> None:
+    """Refuse what is said of a pre-trained base where there is none."""
+    stages = recipe.stages()
+    if recipe.cut is not None or any(stage.unfreeze for stage in stages):
+        raise RecipeError(
+            f"cut and unfreeze speak of a pre-trained base, and {recipe.model} is trained from scratch here, every "
+            f"layer of it: leave them out, or take --model xception"
+        )
 
 
 def base_of(recipe: Recipe) -> str | None:

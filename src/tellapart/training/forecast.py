@@ -10,7 +10,7 @@ import numpy as np
 from tellapart.data.dataset import Dataset, Pictures
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.reading import BATCH, fitted, through
-from tellapart.data.views import PicturesInARow
+from tellapart.data.views import MirroredPictures, PicturesInARow
 from tellapart.models.feature_cache import FeatureCache
 from tellapart.models.features import FrozenBase
 from tellapart.recipe import Recipe
@@ -45,7 +45,8 @@ def forecast(
     seen = PicturesInARow((train, *looks(train, recipe, preprocessing))) if standing.base else train
     validation = dataset.splits["validation"].pictures if "validation" in dataset.splits else train.take([])
     ready_s, example_s = _training(recipe, preprocessing, standing, len(dataset.classes))
-    missing = _missing(standing.base, (seen, validation), cache)
+    judged = (validation, MirroredPictures(validation)) if recipe.mirror else (validation,)
+    missing = _missing(standing.base, (seen, *judged), cache)
     rate = _rate(standing.base, train) if missing and standing.base else 1.0
     return Cost(
         features_s=missing / rate,

@@ -1,7 +1,8 @@
 """The ladder: as good as a given time on this machine can make a classifier, one step after the other.
 
 A linear head on cached features; a tuned head; the last block fine-tuned from cached activations; deeper blocks;
-bigger pictures. Each step's cost is forecast before it begins, and the best so far is always a complete bundle.
+bigger pictures; flipped views, in training and at prediction. Each step's cost is forecast before it begins, and the
+best so far is always a complete bundle.
 """
 
 import shutil
@@ -17,6 +18,7 @@ from tellapart.data.dataset import Dataset, Pictures
 from tellapart.data.splits import require_classes
 from tellapart.errors import PictureError, RunError
 from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder
+from tellapart.judging.metrics import accuracy, log_loss
 from tellapart.models.division import blocks
 from tellapart.progress import say
 from tellapart.recipe import Recipe
@@ -27,6 +29,7 @@ from tellapart.training.fit import fit
 from tellapart.training.forecast import Cost, forecast
 from tellapart.training.loop import repeatable
 from tellapart.training.tasks import Standing, Start, Task, make_task, standing_of
+from tellapart.training.verdict import answers_of
 
 HEADS = (
     "label_smoothing=0.1",
@@ -68,9 +71,9 @@ class Reached:
     loss: float
 
     @property
-    def rank(self) -> tuple[float, float]:
-        """More pictures of validation right is better; as many, and surer of them, is too."""
-        return self.accuracy, -self.loss
+    def rank(self) -> tuple[float, bool, float]:
+        """More pictures of validation right is better; as many in half the work; as many, and surer of them."""
+        return self.accuracy, not self.task.recipe.mirror, -self.loss
 
 
 @dataclass
@@ -131,10 +134,15 @@ class Ladder:
         return True
 
     @property
+    def over(self) -> bool:
+        """Whether nothing more can be gained, or no step is left."""
+        return len(self.steps) >= self.limits.steps or 1 - self.reached.accuracy < ENOUGH
+
+    @property
     def ended(self) -> bool:
-        """Whether nothing more is to be gained, or the limits are reached."""
+        """Whether it is over, or too many steps brought nothing."""
         since = next((n for n, step in enumerate(reversed(self.steps)) if step.kept), len(self.steps))
-        return len(self.steps) >= self.limits.steps or since >= FAILURES or 1 - self.reached.accuracy < ENOUGH
+        return self.over or since >= FAILURES
 
     @property
     def reached(self) -> Reached:
@@ -173,6 +181,8 @@ class Ladder:
         require_classes(task.dataset)
         self.dataset = task.dataset
         history, best = fit(task.network, stage, task.train, task.validation, folder=place)
+        if stage.mirror:
+            return Reached(recipe, task, *_mirrored_score(task))
         row = history[best - 1]
         return Reached(recipe, task, float(row.val_accuracy or 0), float(row.val_loss or 0))
 
@@ -214,6 +224,8 @@ def climb(dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits, *, big
     for step in _steps(ladder, bigger=bigger):
         if ladder.ended or not step():
             break
+    if not ladder.over:  # cheap, and independent of whether the steps before gained
+        ladder.fine_tuned("flipped views", "mirror=true")
     best = ladder.reached
     best.recipe.write(folder / "winner.toml")
     write_bundle(best.task, best.recipe, folder / "bundle")
@@ -232,6 +244,14 @@ def _steps(ladder: Ladder, *, bigger: bool) -> Iterator[Callable[[], bool]]:
     size, own = int(ladder.recipe.size or 0), _usual_side(ladder.dataset.splits["train"].pictures)
     while bigger and size < LARGEST and own >= (size := min(round(BIGGER * size), LARGEST)):
         yield partial(ladder.fine_tuned, f"{size} pixels", f"size={size}")
+
+
+def _mirrored_score(task: Task) -> tuple[float, float]:
+    """Accuracy and log-loss on validation of the mean over each picture and its mirror image."""
+    split = task.dataset.splits["validation"]
+    answers = answers_of(task, split.pictures, label="features of validation")
+    labels = split.labels[list(answers.kept)]
+    return accuracy(labels, answers.values), log_loss(labels, answers.values)
 
 
 def _usual_side(pictures: Pictures) -> float:
