@@ -31,7 +31,7 @@ check: .venv/ready
 
 # After changing dependencies in pyproject.toml: pin them anew, for every platform, with hashes.
 requirements:
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra train --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra train --extra onnx --extra litert --extra int8 --extra parquet --group dev pyproject.toml -o requirements/dev.txt
 
 clean:
 	rm -rf .venv build dist

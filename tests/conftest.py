@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,6 +21,8 @@ from tellapart.training.run import Run, train
 if TYPE_CHECKING:
     import keras
 
+hypothesis.settings.register_profile("any machine", deadline=None)  # a case may take long where others work too
+hypothesis.settings.load_profile("any machine")
 CHROMIUM = Path("/usr/bin/chromium")
 COLOURS = {"blue": (60, 60, 180), "green": (60, 180, 60), "red": (180, 60, 60)}
 

@@ -7,10 +7,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom, binomtest
 
-from tellapart.judging.intervals import Estimate, bootstrap_confusion, bootstrap_mean, wilson
-from tellapart.judging.metrics import macro_f1
+from tellapart.judging import per_class
+from tellapart.judging.confusion import Tally, tally
+from tellapart.judging.intervals import (
+    Estimate,
+    bootstrap_confusion,
+    bootstrap_mean,
+    bootstrap_means,
+    stratified_variance,
+    wilson,
+    with_variance,
+)
 
 MATRIX = np.array([[30, 10], [5, 25]])
+MACRO_F1 = {"f1": per_class.mean_f1}
 
 
 @given(n=st.integers(1, 100_000), part=st.floats(0, 1))
@@ -68,12 +78,19 @@ def test_bootstrap_confusion_covers_the_truth_95_times_in_100() -> None:
     rng = np.random.default_rng(7)
     totals = np.array([150, 100, 50])
     shares = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7]])
-    truth = float(macro_f1(np.round(totals[:, np.newaxis] * shares).astype(np.int64)))
-    covered = 0
+    statistics = {
+        "recall": per_class.mean_recall,
+        "precision": per_class.mean_precision,
+        "f1": per_class.mean_f1,
+        "weighted f1": per_class.weighted_f1,
+        "matthews": per_class.matthews,
+    }
+    truths = {name: float(statistic(tally(totals[:, np.newaxis] * shares))) for name, statistic in statistics.items()}
+    covered = dict.fromkeys(statistics, 0)
     for matrix in rng.multinomial(totals, shares, size=(1_000, 3)):
-        estimate = bootstrap_confusion(matrix, macro_f1, rng=rng, resamples=1_000)
-        covered += estimate.low <= truth <= estimate.high
-    assert 930 <= covered <= 970
+        for name, estimate in bootstrap_confusion(matrix, statistics, rng=rng, resamples=1_000).items():
+            covered[name] += estimate.low <= truths[name] <= estimate.high
+    assert all(930 <= count <= 970 for count in covered.values()), covered
 
 
 def test_strata_keep_their_sizes() -> None:
@@ -87,19 +104,80 @@ def test_drawing_in_portions_is_drawing_all_of_them(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("tellapart.judging.intervals.AT_ONCE", 700)
     seen: list[int] = []
 
-    def statistic(confusions: NDArray[np.int64]) -> NDArray[np.float64]:
-        seen.append(len(confusions))
-        assert (confusions.sum(axis=2) == [40, 30]).all()
-        return macro_f1(confusions)
+    def statistic(counts: Tally) -> NDArray[np.float64]:
+        if counts.right.ndim == 2:  # and not the matrix itself
+            seen.append(len(counts.right))
+            assert counts.true.tolist() == [40, 30]
+            assert (counts.predicted.sum(axis=1) == 70).all()
+        return per_class.mean_f1(counts)
 
-    bootstrap_confusion(MATRIX, statistic, rng=np.random.default_rng(0), resamples=1_000)
-    assert sum(seen[:-1]) == 1_000  # the last call is the matrix itself
-    assert max(seen) == 175
+    bootstrap_confusion(MATRIX, {"f1": statistic}, rng=np.random.default_rng(0), resamples=1_000)
+    assert sum(seen) == 1_000
+    assert max(seen) == 700 // 6
 
 
 def test_more_pictures_make_a_narrower_interval() -> None:
     widths = []
     for times in (1, 10, 100):
-        estimate = bootstrap_confusion(times * MATRIX, macro_f1, rng=np.random.default_rng(0))
+        estimate = bootstrap_confusion(times * MATRIX, MACRO_F1, rng=np.random.default_rng(0))["f1"]
         widths.append(estimate.high - estimate.low)
     assert widths[0] > 2 * widths[1] > 4 * widths[2]
+
+
+def test_drawn_tallies_have_the_mean_and_spread_of_multinomial_rows() -> None:
+    drawn: list[Tally] = []
+
+    def statistic(counts: Tally) -> NDArray[np.float64]:
+        drawn.append(counts)
+        return per_class.mean_f1(counts)
+
+    matrix = np.array([[30, 10, 0], [5, 20, 5], [0, 0, 0]])
+    bootstrap_confusion(matrix, {"f1": statistic}, rng=np.random.default_rng(0), resamples=20_000)
+    counts = drawn[0]
+    np.testing.assert_allclose(counts.right.mean(axis=0), [30, 20, 0], atol=0.1)
+    np.testing.assert_allclose(counts.predicted.mean(axis=0), [35, 30, 5], atol=0.1)
+    spread = [40 * 0.75 * 0.25 + 30 * (1 / 6) * (5 / 6), 40 * 0.75 * 0.25 + 30 * (2 / 3) * (1 / 3), 30 * 5 / 36]
+    np.testing.assert_allclose(counts.predicted.var(axis=0), spread, rtol=0.05)
+
+
+def test_no_mistake_among_few_pictures_leaves_room_for_some() -> None:
+    widths = []
+    for n in (5, 50, 500):
+        estimate = bootstrap_confusion(n * np.eye(3, dtype=np.int64), MACRO_F1, rng=np.random.default_rng(0))["f1"]
+        assert (estimate.value, estimate.high) == (1, 1)
+        assert estimate.low == pytest.approx(wilson(3 * n, 3 * n).low)
+        widths.append(estimate.high - estimate.low)
+    assert widths[0] > 5 * widths[1] > 25 * widths[2]
+
+
+def test_no_mistake_of_a_rare_class_is_known_no_better_than_by_its_pictures() -> None:
+    statistics = {"recall": per_class.mean_recall}
+    rng = np.random.default_rng(0)
+    rare = bootstrap_confusion(np.diag([9_990, 10]), statistics, rng=rng)["recall"]
+    even = bootstrap_confusion(np.diag([5_000, 5_000]), statistics, rng=rng)["recall"]
+    assert rare.low < 0.95 < even.low
+
+
+def test_means_of_several_values_are_those_of_each() -> None:
+    rng = np.random.default_rng(3)
+    values, strata = rng.random((2, 60)), np.repeat([0, 1], 30)
+    both = bootstrap_means(list(values), strata, rng=np.random.default_rng(0))
+    alone = [bootstrap_mean(one, strata, rng=np.random.default_rng(0)) for one in values]
+    assert both == alone
+
+
+def test_an_interval_from_a_variance_is_wilsons_for_a_proportion() -> None:
+    share, n = 0.8, 50
+    found, expected = with_variance(share, share * (1 - share) / n, most=1_000), wilson(40, 50)
+    assert [found.low, found.high] == pytest.approx([expected.low, expected.high])
+
+
+def test_an_interval_from_no_variance_is_as_wide_as_the_trials_allow() -> None:
+    assert with_variance(1.0, 0.0, most=30) == wilson(30, 30)
+    assert with_variance(0.9, 1e-30, most=30) == wilson(27, 30)
+    assert with_variance(1.0, 0.1, most=30).low < wilson(30, 30).low  # rounding: a variance though the value is 1
+
+
+def test_the_variance_of_a_sum_is_that_within_strata() -> None:
+    influence, strata = np.array([1.0, 3.0, 10.0, 10.0, 7.0]), np.array([0, 0, 2, 2, 3])
+    assert stratified_variance(influence, strata) == pytest.approx(2 * np.var([1, 3], ddof=1))

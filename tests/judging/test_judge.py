@@ -8,10 +8,14 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
-from tellapart.judging.judge import judge
-from tellapart.judging.metrics import log_loss, macro_f1
+from tellapart.judging.confusion import Confused, most_confused
+from tellapart.judging.intervals import wilson
+from tellapart.judging.judge import METRICS, judge
+from tellapart.judging.metrics import brier, ece, log_loss, macro_f1
 
 LETTERS = tuple("abcdefghij")
+LEAST = {"matthews": -1}
+MOST = {"log_loss": 37, "brier": 2}
 
 
 def answers(n: int, k: int, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -26,9 +30,9 @@ def answers(n: int, k: int, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArra
 def test_json_has_the_shape_of_the_contract() -> None:
     labels, probs = answers(60, 4)
     facts = judge(labels, probs, LETTERS[:4]).as_json()
-    assert list(facts) == ["n", "accuracy", "macro_f1", "log_loss", "top_3"]
+    assert list(facts) == ["n", *METRICS]
     assert facts["n"] == 60
-    for name in ("accuracy", "macro_f1", "log_loss", "top_3"):
+    for name in METRICS:
         estimate = facts[name]
         assert isinstance(estimate, dict)
         assert list(estimate) == ["value", "low", "high"]
@@ -43,6 +47,10 @@ def test_detailed_json_adds_the_confusion_and_the_classes() -> None:
     assert facts["classes"] == ["a", "b", "c", "d"]
     assert facts["confusion"] == evaluation.confusion.tolist()
     assert np.sum(facts["confusion"], axis=1).tolist() == np.bincount(labels, minlength=4).tolist()
+    assert [scores["name"] for scores in facts["per_class"]] == facts["classes"]
+    assert sum(scores["n"] for scores in facts["per_class"]) == 60
+    assert facts["per_class"][0]["recall"].keys() == {"value", "low", "high"}
+    assert not {"labels", "probs"} & facts.keys()
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
@@ -59,6 +67,76 @@ def test_values_are_those_of_the_metrics() -> None:
     assert evaluation.accuracy.value == np.mean(probs.argmax(axis=1) == labels)
     assert evaluation.macro_f1.value == macro_f1(evaluation.confusion)
     assert evaluation.log_loss.value == log_loss(labels, probs)
+    assert evaluation.brier.value == brier(labels, probs)
+    assert evaluation.ece.value == pytest.approx(ece(labels, probs), abs=1e-15)
+    assert evaluation.macro_recall == evaluation.balanced_accuracy
+    recalls = [scores.recall.value for scores in evaluation.per_class if scores.recall]
+    assert evaluation.macro_recall.value == pytest.approx(np.mean(recalls))
+    aucs = [scores.roc_auc.value for scores in evaluation.per_class if scores.roc_auc]
+    assert evaluation.roc_auc is not None
+    assert evaluation.roc_auc.value == pytest.approx(np.mean(aucs))
+
+
+def test_an_evaluation_carries_what_it_was_made_of() -> None:
+    labels, probs = answers(50, 3)
+    evaluation = judge(labels.astype(np.int32), probs.astype(np.float32), LETTERS[:3])
+    assert (str(evaluation.labels.dtype), str(evaluation.probs.dtype)) == ("int64", "float64")
+    np.testing.assert_array_equal(evaluation.labels, labels)
+    np.testing.assert_array_equal(evaluation.probs, probs.astype(np.float32))
+
+
+def test_accuracy_misleads_where_one_class_is_rare_and_the_others_do_not() -> None:
+    labels = np.repeat([0, 1], [990, 10])
+    evaluation = judge(labels, np.tile([0.99, 0.01], (1_000, 1)), ("healthy", "ill"))
+    assert evaluation.accuracy.value == 0.99
+    assert evaluation.balanced_accuracy.value == 0.5
+    assert evaluation.macro_f1.value < 0.5
+    assert evaluation.weighted_f1.value > 0.98
+    assert evaluation.roc_auc is not None
+    assert evaluation.pr_auc is not None
+    assert evaluation.matthews is not None
+    assert (evaluation.roc_auc.value, evaluation.matthews.value) == (0.5, 0)
+    assert evaluation.pr_auc.value == pytest.approx(0.01)  # the share of the ill: chance
+    assert evaluation.ece.value == pytest.approx(0, abs=1e-12)
+    ill = evaluation.per_class[1]
+    assert (ill.precision, ill.recall) == (None, wilson(0, 10))
+
+
+def test_of_two_classes_the_areas_are_those_of_the_second() -> None:
+    labels, probs = answers(100, 2)
+    evaluation = judge(labels, probs, ("no", "yes"))
+    no, yes = evaluation.per_class
+    assert evaluation.roc_auc == yes.roc_auc
+    assert evaluation.pr_auc == yes.pr_auc != no.pr_auc
+
+
+def test_an_absent_class_has_no_scores_and_is_in_no_mean() -> None:
+    labels, probs = answers(80, 4)
+    few = labels < 3
+    evaluation = judge(labels[few], probs[few], LETTERS[:4])
+    absent = evaluation.per_class[3]
+    assert (absent.n, absent.recall, absent.f1, absent.roc_auc, absent.pr_auc) == (0, None, None, None, None)
+    assert evaluation.roc_auc is not None
+    present = [scores.roc_auc.value for scores in evaluation.per_class[:3] if scores.roc_auc]
+    assert evaluation.roc_auc.value == pytest.approx(np.mean(present))
+    assert "NaN" not in json.dumps(evaluation.as_json(detailed=True))
+
+
+def test_one_class_alone_has_no_areas_and_no_correlation() -> None:
+    labels, probs = np.zeros(30, dtype=np.int64), answers(30, 3)[1]
+    evaluation = judge(labels, probs, LETTERS[:3])
+    assert (evaluation.roc_auc, evaluation.pr_auc, evaluation.matthews) == (None, None, None)
+    assert not {"roc_auc", "pr_auc", "matthews"} & evaluation.as_json().keys()
+
+
+def test_the_most_confused_come_first_and_nothing_right_is_among_them() -> None:
+    labels = np.repeat([0, 1, 2], [10, 4, 6])
+    predicted = np.array([0] * 8 + [1] * 2 + [1] * 2 + [2] * 2 + [2] * 5 + [0])
+    evaluation = judge(labels, np.eye(3)[predicted], ("a", "b", "c"))
+    expected = (Confused("b", "c", 2, 0.5), Confused("a", "b", 2, 0.2), Confused("c", "a", 1, 1 / 6))
+    assert most_confused(evaluation) == expected
+    assert most_confused(evaluation, most=1) == expected[:1]
+    assert most_confused(judge(labels, np.eye(3)[labels], ("a", "b", "c"))) == ()
 
 
 @pytest.mark.parametrize("kind", ["perfect", "constant", "wrong", "one picture", "single pictures"])
@@ -75,10 +153,13 @@ def test_degenerate_answers_have_values_inside_their_intervals(kind: str) -> Non
         labels, probs = labels[:5], np.roll(probs, 1, axis=1)[:5]
     evaluation = judge(labels, probs, LETTERS[:5])
     assert evaluation.top_3 is not None
-    for estimate in (evaluation.accuracy, evaluation.macro_f1, evaluation.top_3, evaluation.log_loss):
-        assert 0 <= estimate.low <= estimate.value <= estimate.high < np.inf
-    for proportion in (evaluation.accuracy, evaluation.macro_f1, evaluation.top_3):
-        assert proportion.high <= 1
+    for name in METRICS:
+        estimate = getattr(evaluation, name)
+        if estimate is None:
+            assert (kind, name) in {("one picture", absent) for absent in ("roc_auc", "pr_auc", "matthews")}
+            continue
+        assert LEAST.get(name, 0) <= estimate.low <= estimate.value <= estimate.high <= MOST.get(name, 1)
+        assert {type(end) for end in estimate.as_json().values()} == {float}
 
 
 def test_the_seed_decides_the_intervals_and_nothing_else() -> None:

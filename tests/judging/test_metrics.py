@@ -1,6 +1,7 @@
 """Metrics: equal to scikit-learn's on random and degenerate cases, and to sums done by hand."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -29,22 +30,29 @@ def cases(draw: st.DrawFn, least_classes: int = 2) -> Case:
     return labels, weights / weights.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(cases())
 def test_metrics_equal_those_of_scikit_learn(case: Case) -> None:
     labels, probs = case
     k = probs.shape[1]
-    predicted = probs.argmax(axis=1)
+    same(metrics.accuracy(labels, probs), sklearn.accuracy_score(labels, probs.argmax(axis=1)))
+    same(metrics.log_loss(labels, probs), sklearn.log_loss(labels, probs, labels=range(k)))
+    same(metrics.brier(labels, probs), sklearn.brier_score_loss(labels, probs, labels=range(k)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases())
+def test_confusion_and_macro_f1_equal_those_of_scikit_learn(case: Case) -> None:
+    labels, probs = case
+    k, predicted = probs.shape[1], probs.argmax(axis=1)
     counts = confusion(labels, predicted, k)
     np.testing.assert_array_equal(counts, sklearn.confusion_matrix(labels, predicted, labels=range(k)))
-    same(metrics.accuracy(labels, probs), sklearn.accuracy_score(labels, predicted))
     present = np.unique(labels)
     theirs = sklearn.f1_score(labels, predicted, labels=present, average="macro", zero_division=0)
     same(float(metrics.macro_f1(counts)), theirs)
-    same(metrics.log_loss(labels, probs), sklearn.log_loss(labels, probs, labels=range(k)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(cases(least_classes=4), st.integers(1, 3))
 def test_top_k_equals_that_of_scikit_learn(case: Case, k: int) -> None:
     labels, probs = case
@@ -74,6 +82,45 @@ def test_numbers_done_by_hand() -> None:
     assert metrics.top_k(labels, probs, 2) == 1
     assert metrics.log_loss(labels, probs) == pytest.approx((2 * math.log(2) + math.log(4)) / 4, rel=1e-15)
     assert float(metrics.macro_f1(counts)) == pytest.approx((2 / 3 + 2 / 3 + 1) / 3, rel=1e-15)
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases(), st.integers(1, 20))
+def test_the_calibration_error_equals_the_sum_over_its_bins(case: Case, bins: int) -> None:
+    labels, probs = case
+    sure, right = probs.max(axis=1), probs.argmax(axis=1) == labels
+    edges = np.linspace(0, 1, bins + 1)
+    expected = 0.0
+    for low, high in pairwise(edges):
+        inside = (sure > low) & ((sure <= high) | (high == 1))  # rounding makes 1 and a little of some
+        if inside.any():
+            expected += inside.mean() * abs(right[inside].mean() - sure[inside].mean())
+    same(metrics.ece(labels, probs, bins), float(expected))
+
+
+def test_a_bin_holds_its_upper_edge_and_a_rounded_one_is_in_the_last() -> None:
+    top = np.array([0.5, 0.75, 0.75 + 1e-9, 1.0, 1.0 + 1e-7])
+    assert metrics.bins_of(np.column_stack([top, 1 - top]), 4).tolist() == [1, 2, 3, 3, 3]
+
+
+def test_the_calibration_error_of_a_boaster_and_of_an_honest_one() -> None:
+    labels = np.array([0, 0, 0, 1])
+    boasting, honest = np.tile([1.0, 0.0], (4, 1)), np.tile([0.75, 0.25], (4, 1))
+    assert metrics.ece(labels, boasting) == 0.25
+    assert metrics.ece(labels, honest) == 0.0
+
+
+def test_brier_scores_done_by_hand() -> None:
+    assert metrics.brier(np.array([1, 0]), np.array([[0.2, 0.8], [0.5, 0.5]])) == pytest.approx((0.04 + 0.25) / 2)
+    assert metrics.brier(np.array([2]), np.array([[0.5, 0.3, 0.2]])) == pytest.approx(0.25 + 0.09 + 0.64)
+    assert metrics.squares(np.array([0]), np.array([[0.0, 0.0, 1.0]], dtype=np.float32)).tolist() == [2.0]
+
+
+def test_no_metric_alters_what_it_is_given() -> None:
+    labels, probs = np.array([0, 1]), np.array([[0.7, 0.3], [0.6, 0.4]])
+    for metric in (metrics.accuracy, metrics.log_loss, metrics.brier, metrics.ece):
+        metric(labels, probs)
+    assert probs.tolist() == [[0.7, 0.3], [0.6, 0.4]]
 
 
 def test_macro_f1_leaves_out_a_class_without_pictures() -> None:

@@ -6,38 +6,100 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
+from tellapart.judging import per_class
+from tellapart.judging.binned import calibration_error
 from tellapart.judging.confusion import confusion
-from tellapart.judging.intervals import Estimate, bootstrap_confusion, bootstrap_mean, wilson
-from tellapart.judging.metrics import hits, losses, macro_f1
+from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion, bootstrap_means, wilson
+from tellapart.judging.metrics import bins_of, gaps, hits, losses, squares
+from tellapart.judging.per_class import ClassScores, class_scores
+from tellapart.judging.ranking import Areas, areas, average_precision, roc_auc
 
 SUM_TOLERANCE = 1e-3  # rounding; a softmax in float32, as OpenVINO's always is, is within 1e-6
+
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "weighted_precision",
+    "weighted_f1",
+    "top_3",
+    "log_loss",
+    "brier",
+    "roc_auc",
+    "pr_auc",
+    "matthews",
+    "ece",
+)
+COUNTED: dict[str, Statistic] = {
+    "balanced_accuracy": per_class.mean_recall,
+    "macro_precision": per_class.mean_precision,
+    "macro_f1": per_class.mean_f1,
+    "weighted_precision": per_class.weighted_precision,
+    "weighted_f1": per_class.weighted_f1,
+    "matthews": per_class.matthews,
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a classifier is worth on `n` labelled pictures.
+    """What a classifier is worth on `n` labelled pictures. None is what is not defined.
 
-    `confusion` is int64 (k, k), rows true, columns predicted; `top_3` is there for more than 3 classes.
+    Macro means, and those of the areas under the curves, are over the classes that have pictures, so that
+    `macro_recall` is `balanced_accuracy`; weighted recall would be `accuracy`. For two classes `roc_auc` and `pr_auc`
+    are those of the second, the positive one. `top_3` is there for more than 3 classes, areas and `matthews` where two
+    classes have pictures.
+    `confusion` is int64 (k, k), rows true, columns predicted; `labels` int64 (n,), `probs` float64 (n, k).
     """
 
     n: int
     accuracy: Estimate
+    balanced_accuracy: Estimate
+    macro_precision: Estimate
+    macro_recall: Estimate
     macro_f1: Estimate
-    log_loss: Estimate
+    weighted_precision: Estimate
+    weighted_f1: Estimate
     top_3: Estimate | None
+    log_loss: Estimate
+    brier: Estimate
+    roc_auc: Estimate | None
+    pr_auc: Estimate | None
+    matthews: Estimate | None
+    ece: Estimate
+    per_class: tuple[ClassScores, ...]
     confusion: NDArray[np.int64]
     classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    probs: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        # A notebook stores it beside the HTML, and the whole would be a number for each picture and class.
+        return (
+            f"<Evaluation of {self.n:,} pictures in {len(self.classes):,} classes: accuracy {self.accuracy.value:.1%}>"
+        )
 
     def as_json(self, *, detailed: bool = False) -> dict[str, object]:
-        """`{"n", "accuracy": {"value", "low", "high"}, ...}`; detailed adds `confusion` and `classes`."""
+        """`{"n", "accuracy": {"value", "low", "high"}, ...}`, without what is not defined.
+
+        Detailed adds `per_class`, `confusion` and `classes`.
+        """
         facts: dict[str, object] = {"n": self.n}
-        for name in ("accuracy", "macro_f1", "log_loss", "top_3"):
+        for name in METRICS:
             estimate: Estimate | None = getattr(self, name)
             if estimate is not None:
                 facts[name] = estimate.as_json()
         if detailed:
+            facts["per_class"] = [scores.as_json() for scores in self.per_class]
             facts |= {"confusion": self.confusion.tolist(), "classes": list(self.classes)}
         return facts
+
+    def _repr_html_(self) -> str:
+        """Metrics, confusion matrix and most confused pairs, for a notebook."""
+        from tellapart.judging.showing import evaluation_html  # it stands on this module
+
+        return evaluation_html(self)
 
 
 def judge(
@@ -45,21 +107,50 @@ def judge(
 ) -> Evaluation:
     """Judge probabilities, float (n, k), against labels, int (n,), with 95 % intervals.
 
-    Wilson's for accuracy and top 3, a stratified bootstrap's for macro F1 and log-loss. The same seed gives
-    the same intervals. Raises DatasetError when the arrays do not fit together or are no probabilities.
+    Wilson's for accuracy and top 3; a stratified bootstrap's for what is counted in the confusion matrix, for
+    log-loss and for Brier; those of `ranking` for areas under curves; that of `binned` for the calibration error.
+    The same seed gives the same intervals. Raises DatasetError when the arrays do not fit together or are no
+    probabilities.
     """
     _check_labels(labels, len(classes))
     _check_probs(probs, (len(labels), len(classes)))
+    return _judge(labels.astype(np.int64), probs.astype(np.float64), classes, seed)
+
+
+def _judge(labels: NDArray[np.int64], probs: NDArray[np.float64], classes: tuple[str, ...], seed: int) -> Evaluation:
     counts = confusion(labels, probs.argmax(axis=1), len(classes))
+    counted = bootstrap_confusion(counts, COUNTED, rng=np.random.default_rng(seed))
+    log_loss, brier = bootstrap_means(
+        [losses(labels, probs), squares(labels, probs)], labels, rng=np.random.default_rng(seed)
+    )
+    roc, pr = areas(labels, probs, roc_auc), areas(labels, probs, average_precision)
     return Evaluation(
         n=len(labels),
         accuracy=wilson(int(np.trace(counts)), len(labels)),
-        macro_f1=bootstrap_confusion(counts, macro_f1, rng=np.random.default_rng(seed)),
-        log_loss=bootstrap_mean(losses(labels, probs), labels, rng=np.random.default_rng(seed)),
+        balanced_accuracy=counted["balanced_accuracy"],
+        macro_precision=counted["macro_precision"],
+        macro_recall=counted["balanced_accuracy"],
+        macro_f1=counted["macro_f1"],
+        weighted_precision=counted["weighted_precision"],
+        weighted_f1=counted["weighted_f1"],
         top_3=_top_3(labels, probs),
+        log_loss=log_loss,
+        brier=brier,
+        roc_auc=_overall(roc),
+        pr_auc=_overall(pr),
+        matthews=counted["matthews"] if np.count_nonzero(counts.sum(axis=1)) > 1 else None,
+        ece=calibration_error(gaps(labels, probs), bins_of(probs), labels, rng=np.random.default_rng(seed)),
+        per_class=class_scores(counts, classes, roc.each, pr.each),
         confusion=counts,
         classes=classes,
+        labels=labels,
+        probs=probs,
     )
+
+
+def _overall(areas: Areas) -> Estimate | None:
+    """The mean over classes; of two classes the area of the positive one."""
+    return areas.each[1] if len(areas.each) == 2 else areas.mean
 
 
 def _top_3(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> Estimate | None:

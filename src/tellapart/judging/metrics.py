@@ -3,7 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.judging.confusion import Numbers, tally
+from tellapart.judging.per_class import mean_f1
+
 LEAST = np.finfo(np.float64).eps  # the least probability log_loss sees, as in scikit-learn: 36 nats at most
+BINS = 15  # of Guo et al.
 
 
 def accuracy(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> float:
@@ -28,6 +32,14 @@ def hits(labels: NDArray[np.integer], probs: NDArray[np.floating], k: int) -> ND
     return among
 
 
+def macro_f1(confusion: Numbers) -> NDArray[np.float64]:
+    """Average F1 over the classes that have pictures: float64 (...), in [0, 1]; see `per_class.mean_f1`.
+
+    `confusion` is (..., k, k), rows true.
+    """
+    return mean_f1(tally(confusion))
+
+
 def losses(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> NDArray[np.float64]:
     """Compute the logarithmic loss of each picture in nats: float64 (n,), in [0, 36.05]."""
     own = probs[np.arange(len(labels)), labels].astype(np.float64)
@@ -40,15 +52,43 @@ def log_loss(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> float:
     return float(losses(labels, probs).mean())
 
 
-def macro_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Average F1 over the classes that have pictures: float64 (...), in [0, 1].
+def squares(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Compute the Brier score of each picture: float64 (n,), in [0, 2], or in [0, 1] for two classes.
 
-    `confusion` is int64 (..., k, k), rows true. A class without a picture is left out of the mean, as
-    scikit-learn does with `labels=` the classes present; a picture taken for it still counts as missed.
+    The squared distance of the probabilities from certainty of the true class; for two classes half of it, which
+    is the square for the positive class alone, as is the custom and scikit-learn's way. Source: Brier (1950).
     """
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    scores = 2 * right / np.maximum(true + predicted, 1)
-    present = true > 0
-    mean: NDArray[np.float64] = scores.sum(axis=-1, where=present) / np.count_nonzero(present, axis=-1)
-    return mean
+    away = probs.astype(np.float64)
+    away[np.arange(len(labels)), labels] -= 1
+    each: NDArray[np.float64] = np.square(away).sum(axis=1)
+    return each / 2 if probs.shape[1] == 2 else each
+
+
+def brier(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> float:
+    """Average the Brier scores; 0 is perfect. See `squares`."""
+    return float(squares(labels, probs).mean())
+
+
+def gaps(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Measure each picture's being right, 0 or 1, minus its top probability: float64 (n,), in [-1, 1]."""
+    right = probs.argmax(axis=1) == labels
+    each: NDArray[np.float64] = right - probs.max(axis=1).astype(np.float64)
+    return each
+
+
+def bins_of(probs: NDArray[np.floating], bins: int = BINS) -> NDArray[np.int64]:
+    """Sort pictures by top probability into equal bins ((b / bins, (b + 1) / bins]): int64 (n,) in [0, bins)."""
+    edges = np.linspace(0, 1, bins + 1)[1:-1]
+    each: NDArray[np.int64] = np.searchsorted(edges, probs.max(axis=1).astype(np.float64)).astype(np.int64)
+    return each
+
+
+def ece(labels: NDArray[np.integer], probs: NDArray[np.floating], bins: int = BINS) -> float:
+    """Compute the expected calibration error, in [0, 1]: how far probability and accuracy differ, bin by bin.
+
+    The mean over pictures of | accuracy - mean top probability | of their bin; 0 is perfect. Chance alone makes it
+    larger than 0 for a calibrated classifier, the more so the fewer pictures there are.
+    Source: Guo et al., On Calibration of Modern Neural Networks (2017), 15 bins of equal width.
+    """
+    sums = np.bincount(bins_of(probs, bins), gaps(labels, probs), minlength=bins)
+    return float(np.abs(sums).sum() / len(labels))

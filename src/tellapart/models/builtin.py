@@ -43,8 +43,8 @@ ACTIVATIONS = _words(
 # What arithmetic on tensors leaves in a model, as in `x / 255` or keras.ops.relu(x).
 ARITHMETIC = _words(
     """
-    Absolute Add Clip Concatenate Divide Exp Maximum Mean Minimum Multiply Negative Power Reshape Sqrt Square Squeeze
-    Subtract Sum Take Transpose TrueDivide ZerosLike
+    Absolute Add Clip Concatenate Divide Exp Flip Maximum Mean Minimum Multiply Negative Power Reshape Sqrt Square
+    Squeeze Subtract Sum Take Transpose TrueDivide ZerosLike
     """
 )
 FUNCTIONS = _words("Elu Gelu HardSigmoid HardSilu LeakyRelu Relu Relu6 Selu Sigmoid Silu Softmax Softplus")

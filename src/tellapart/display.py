@@ -1,0 +1,121 @@
+"""Fragments of HTML with which things show themselves in a notebook: pictures, bars and tables.
+
+Text is escaped wherever it enters, and every fragment inherits its colours, so that it reads on light and on dark.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+from typing import NewType
+
+from PIL import Image
+
+Html = NewType("Html", str)
+"""Markup that is safe to show: made by the functions here and by nothing else."""
+
+SIDE = 80  # CSS pixels of a picture's longer side
+DENSE = 2  # screens have up to this many pixels for one of CSS
+LONGEST = 1000  # characters of one text: a longer one is cut
+FILL = "0, 114, 178"  # a blue seen on white and on black, by people with any colour vision. Source: Okabe & Ito 2008
+FAINT = "rgba(127, 127, 127, 0.3)"
+
+
+def block(*parts: Html) -> Html:
+    """The parts under each other. Notebooks are told not to typeset what stands between dollar signs in them."""
+    return Html(f'<div class="tex2jax_ignore mathjax_ignore" style="line-height: 1.4">{"".join(parts)}</div>')
+
+
+def row(*parts: Html, gap: int = 8) -> Html:
+    """The parts side by side, `gap` CSS pixels apart, going on in a further line where a line is full."""
+    style = f"display: flex; flex-wrap: wrap; gap: 8px {gap}px; align-items: flex-start"
+    return Html(f'<div style="{style}">{"".join(parts)}</div>')
+
+
+def heading(text: str) -> Html:
+    """A line in bold."""
+    return Html(f'<div style="font-weight: bold; margin: 4px 0">{_text(text)}</div>')
+
+
+def sentence(text: str) -> Html:
+    """A line that explains."""
+    return Html(f'<div style="opacity: 0.8; margin: 4px 0; max-width: 60em">{_text(text)}</div>')
+
+
+def picture(image: Image.Image, *, name: str, caption: str = "") -> Html:
+    """A picture of mode L or RGB, any size, inside the fragment; `name` is for those who cannot see it.
+
+    A small one is enlarged with its pixels visible, a large one reduced.
+    """
+    width, height = _scaled(image.size, SIDE)
+    smooth = "auto" if max(image.size) > SIDE else "pixelated"
+    style = f"width: {width}px; height: {height}px; max-width: none; margin: 0; image-rendering: {smooth}"
+    return Html(
+        f'<figure style="margin: 0; width: {SIDE}px; text-align: center; overflow-wrap: anywhere">'
+        f'<img src="{_data(image)}" alt="{_text(name)}" title="{_text(name)}" style="{style}">'
+        f"<figcaption>{_text(caption)}</figcaption></figure>"
+    )
+
+
+def bars(shares: Sequence[tuple[str, float]]) -> Html:
+    """A bar for each name and its probability, in [0, 1]."""
+    style = (
+        "display: grid; grid-template-columns: auto 10em auto; gap: 2px 8px; align-items: center; width: max-content"
+    )
+    return Html(f'<div style="{style}">{"".join(_bar(name, share) for name, share in shares)}</div>')
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, shades: Sequence[Sequence[float]] | None = None
+) -> Html:
+    """A table whose first column names the rows. `shades`, each in [0, 1], colour the cells behind the first column."""
+    head = "".join(_cell("th", name, left=i == 0) for i, name in enumerate(header))
+    lines = [
+        _cell("th", cells[0], left=True)
+        + "".join(_cell("td", cell, shades[i][j] if shades else 0.0) for j, cell in enumerate(cells[1:]))
+        for i, cells in enumerate(rows)
+    ]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return Html(
+        '<div style="overflow-x: auto; max-width: 100%"><table style="border-collapse: collapse; margin: 4px 0">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(tag: str, text: str, shade: float = 0.0, *, left: bool = False) -> str:
+    # At 0.5 the text, in whatever colour it inherits, is still told from the fill.
+    fill = f"; background: rgba({FILL}, {shade / 2:.2f})" if shade else ""
+    style = f"text-align: {'left' if left else 'right'}; padding: 2px 8px; border-bottom: 1px solid {FAINT}{fill}"
+    return f'<{tag} style="{style}">{_text(text)}</{tag}>'
+
+
+def _bar(name: str, share: float) -> str:
+    width = share if 0 <= share <= 1 else 0.0  # what is no probability has no bar
+    fill = f'<span style="display: block; height: 0.8em; width: {width:.1%}; background: rgb({FILL})"></span>'
+    return (
+        f'<span style="max-width: 20em; overflow-wrap: anywhere">{_text(name)}</span>'
+        f'<span style="background: {FAINT}">{fill}</span><span style="text-align: right">{share:.1%}</span>'
+    )
+
+
+def _data(image: Image.Image) -> str:
+    """A picture as an address that holds it: exact pixels as PNG where it is small, else reduced, as JPEG."""
+    stream, kind = io.BytesIO(), "png"
+    if max(image.size) <= DENSE * SIDE:
+        image.save(stream, "PNG")
+    else:
+        kind = "jpeg"
+        image.resize(_scaled(image.size, DENSE * SIDE), reducing_gap=2.0).save(stream, "JPEG", quality=85)
+    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def _scaled(size: tuple[int, int], longer: int) -> tuple[int, int]:
+    """Width and height in the same proportion, the longer side as given."""
+    width, height = (max(1, round(side * longer / max(size))) for side in size)
+    return width, height
+
+
+def _text(text: str) -> str:
+    """Text as text, whatever is in it; a file's name may even hold bytes that are no characters."""
+    shown = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return escape(shown.encode("utf-8", "replace").decode("utf-8"))

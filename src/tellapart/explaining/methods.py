@@ -1,0 +1,43 @@
+"""All methods by name, the one that needs Keras among them."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from tellapart.bundles.bundle import Bundle
+from tellapart.data.picture import Picture
+from tellapart.data.reading import Runner
+from tellapart.explaining.explanation import Explainer, Explanation, Make, See, cam, default_explainer, occlusion
+
+Method = Literal["cam", "gradcam", "occlusion"]
+
+
+def gradcam(bundle: Bundle, _: Callable[[], Runner]) -> See:
+    """The method `gradcam`: see `GradCam`. Raises MissingPackageError without Keras."""
+    from tellapart.explaining.gradcam import GradCam
+
+    return GradCam(bundle)
+
+
+METHODS: Mapping[Method, Make] = {"cam": cam, "gradcam": gradcam, "occlusion": occlusion}
+
+
+def explainer(bundle: Bundle | str | Path, method: Method | None = None) -> Explainer:
+    """Make a bundle ready to be explained; without a method by `cam` where it can be, else by `occlusion`.
+
+    Raises BundleError, MissingPackageError.
+    """
+    bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    return default_explainer(bundle) if method is None else Explainer(bundle, method, METHODS[method])
+
+
+def explain(
+    bundle: Bundle | str | Path,
+    picture: bytes | Picture,
+    method: Method | None = None,
+    *,
+    label: str | None = None,
+    check: bool = True,
+) -> Explanation:
+    """Explain one picture; for several, `explainer` once and its `explain` for each is quicker."""
+    return explainer(bundle, method).explain(picture, label=label, check=check)

@@ -1,0 +1,143 @@
+"""Where in a classifier's graph its feature maps and its features are, and the graph cut in two there.
+
+Only OpenVINO is needed. Every function leaves the graph it is given as it was.
+"""
+
+from typing import Any
+
+from tellapart.engine import Graph
+
+Output = Any
+"""An output of an operation: OpenVINO has no types, so neither has this."""
+Node = Any
+
+POOLINGS = ("ReduceMean", "ReduceMax")
+LAYOUTS = ((1, 2), (2, 3))  # where height and width are: before the channels, or as OpenVINO has them, after
+
+
+def feature_map(graph: Graph) -> Output | None:
+    """What the last pooling over height and width takes, float (n, ...); None where there is no such pooling.
+
+    Where height and width are among its axes, `spatial_axes` says. A pooling that the graph also goes around, as in
+    squeeze-and-excitation, is not meant.
+    """
+    pooling = _last_pooling(graph)
+    return None if pooling is None else pooling.input_value(0)
+
+
+def spatial_axes(graph: Graph) -> tuple[int, int] | None:
+    """Which axes of the feature map are height and width: (2, 3) or (1, 2); None where there is no feature map."""
+    pooling = _last_pooling(graph)
+    return None if pooling is None else _pooled_axes(pooling)
+
+
+def features(graph: Graph) -> Output:
+    """A vector per picture, float (n, width): what is pooled, else what the last dense layer takes.
+
+    Without either it is what the graph itself gives, as where an estimator stands on it. Of a graph that takes vectors,
+    as an estimator's own, it is these.
+    """
+    (inputs,) = graph.get_parameters()
+    if _rank(inputs.output(0)) == 2:
+        return inputs.output(0)
+    pooling = _last_pooling(graph)
+    if pooling is not None and _rank(pooling.output(0)) == 2:
+        return pooling.output(0)
+    dense = (node for node in reversed(_leading(graph)) if _is_dense(node))
+    last = next(dense, None)
+    return _end(graph) if last is None else last.input_value(0)
+
+
+def rows_each(graph: Graph) -> int:
+    """How many rows of features each picture has: 2 in a mirrored graph (all pictures, then all mirror images)."""
+    (pictures,) = graph.get_parameters()
+    users = (place.get_node() for place in pictures.output(0).get_target_inputs())
+    return 1 + any(user.get_type_name() == "Concat" and user.get_attributes()["axis"] == 0 for user in users)
+
+
+def up_to(graph: Graph, output: Output) -> Graph:
+    """The part from the pictures to one of the graph's outputs of operations, float32."""
+    import openvino
+    from openvino import opset13 as op
+
+    part = openvino.Model([output], graph.get_parameters(), "up to").clone()
+    end = part.get_results()[0].input_value(0)
+    if end.element_type.to_string() == "f32":
+        return part
+    return openvino.Model([op.convert(end, "f32")], part.get_parameters(), "up to")
+
+
+def beyond(graph: Graph, output: Output) -> Graph:
+    """The part from one of the graph's outputs of operations to its probabilities; the batch is left open.
+
+    It takes `rows_each` rows for each picture. Raises ValueError where the graph also goes around that output.
+    """
+    import openvino
+    from openvino import opset13 as op
+
+    if not _all_passes(graph, output.get_node()):
+        raise ValueError(f"{output.get_node().get_friendly_name()} alone does not decide what the graph says")
+    part = openvino.Model([_end(graph), output], graph.get_parameters()).clone()
+    answer, seam = (result.input_value(0) for result in part.get_results())
+    taken = op.parameter([-1, *list(seam.partial_shape)[1:]], seam.element_type, name="taken")
+    if answer == seam:  # nothing lies beyond
+        return openvino.Model([taken], [taken], "beyond")
+    seam.replace(taken.output(0))
+    return openvino.Model([answer], [taken], "beyond")
+
+
+def _leading(graph: Graph) -> list[Node]:
+    """The operations that lead to what the graph says, in order; a second output's own are not among them."""
+    import openvino
+
+    ordered: list[Node] = openvino.Model([_end(graph)], graph.get_parameters()).get_ordered_ops()
+    return ordered
+
+
+def _last_pooling(graph: Graph) -> Node | None:
+    poolings = (node for node in reversed(_leading(graph)) if _pooled_axes(node))
+    return next((node for node in poolings if _all_passes(graph, node)), None)
+
+
+def _pooled_axes(node: Node) -> tuple[int, int] | None:
+    """Where height and width are that a node takes the mean or the maximum over; None if it does not."""
+    if node.get_type_name() not in POOLINGS or _rank(node.input_value(0)) != 4:
+        return None
+    constant = node.input_value(1).get_node()
+    if constant.get_type_name() != "Constant":
+        return None
+    axes = sorted(int(axis) % 4 for axis in constant.data.ravel())
+    return next((layout for layout in LAYOUTS if [*layout] == axes), None)
+
+
+def _is_dense(node: Node) -> bool:
+    inputs = [node.input_value(place) for place in range(node.get_input_size())]
+    return (
+        node.get_type_name() == "MatMul"
+        and [_rank(one) for one in inputs] == [2, 2]
+        and inputs[1].get_node().get_type_name() == "Constant"
+    )
+
+
+def _all_passes(graph: Graph, node: Node) -> bool:
+    """Whether every way from the graph's end back to its pictures leads through the node."""
+    barrier, seen, waiting = node.get_name(), set(), [_end(graph).get_node()]
+    while waiting:
+        one = waiting.pop()
+        name = one.get_name()
+        if name == barrier or name in seen:
+            continue
+        if one.get_type_name() == "Parameter":
+            return False
+        seen.add(name)
+        waiting += [one.input_value(place).get_node() for place in range(one.get_input_size())]
+    return True
+
+
+def _end(graph: Graph) -> Output:
+    return graph.get_results()[0].input_value(0)
+
+
+def _rank(output: Output) -> int:
+    rank = output.partial_shape.rank
+    return int(rank.get_length()) if rank.is_static else -1

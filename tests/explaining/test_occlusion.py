@@ -1,0 +1,52 @@
+"""What is lost when a place is hidden."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.classifier import compiled
+from tellapart.explaining.occlusion import PLACES, Occlusion
+
+from .conftest import Squares
+
+
+class Bright:
+    """As likely as the brightest column of the top is, among 3 classes."""
+
+    batch = 4
+
+    def run(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
+        """Answer each batch."""
+        for batch in batches:
+            assert len(batch) <= self.batch
+            share = batch[:, 0].max(axis=(1, 2)) / 255
+            yield np.stack([share, (1 - share) / 2, (1 - share) / 2], axis=1).astype(np.float32)
+
+
+def test_the_place_that_matters_is_the_hottest_and_the_picture_is_left_as_it_was() -> None:
+    picture = np.zeros((18, 36, 1), np.uint8)
+    picture[0, 30] = 250
+    before = picture.copy()
+    heat = Occlusion(Bright())(picture, 0)
+    rows, columns = heat.shape
+    assert (rows, columns) == (round(PLACES / 2), PLACES)
+    assert heat.argmax() == 7  # of the first row
+    assert heat[2:].max() == 0
+    assert Occlusion(Bright())(picture, 1)[0, 7] < 0  # hiding it speaks for another class
+    np.testing.assert_array_equal(picture, before)
+
+
+def test_the_hottest_place_is_in_the_corner_of_the_square(bundle: Bundle, shown: Squares) -> None:
+    occlusion = Occlusion(compiled(bundle, batch=8))
+    assert shown.found([occlusion(one, label) for one, label in zip(shown.pictures, shown.labels, strict=True)]) >= 0.9
+
+
+@pytest.mark.parametrize(("height", "width", "cells"), [(8, 8, (8, 8)), (1, 1, (1, 1)), (3, 300, (1, 9))])
+def test_pictures_of_any_shape_have_places(height: int, width: int, cells: tuple[int, int]) -> None:
+    heat = Occlusion(Bright())(np.full((height, width, 3), 9, np.uint8), 0)
+    assert heat.shape == cells
+    assert np.isfinite(heat).all()

@@ -1,0 +1,144 @@
+"""Areas under curves: equal to scikit-learn's on random and degenerate cases, and honest in their intervals."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import norm
+from sklearn import metrics as sklearn
+
+from tellapart.judging.intervals import wilson
+from tellapart.judging.ranking import Area, areas, average_precision, roc_auc
+
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Measure = Callable[[Flags, NDArray[np.floating]], Area | None]
+MEASURES: list[Measure] = [roc_auc, average_precision]
+
+
+def cases(count: int) -> Iterator[tuple[Flags, Floats]]:
+    """Positives, bool (n,), at least one on each side, and scores: all different, tied, perfect, reversed, constant."""
+    rng = np.random.default_rng(2)
+    for number in range(count):
+        n = int(rng.integers(2, 50))
+        positive = rng.random(n) < rng.random()
+        positive[:2] = [True, False]
+        kinds = [
+            rng.random(n),
+            rng.integers(0, 4, n) / 4,
+            positive + rng.random(n) / 2,
+            ~positive * 1.0,
+            np.full(n, 0.1),
+        ]
+        order = rng.permutation(n)
+        yield positive[order], kinds[number % len(kinds)][order]
+
+
+def test_areas_equal_those_of_scikit_learn() -> None:
+    for positive, scores in cases(1_000):
+        for measure, theirs in ((roc_auc, sklearn.roc_auc_score), (average_precision, sklearn.average_precision_score)):
+            area = measure(positive, scores)
+            assert area is not None
+            assert area.value == pytest.approx(theirs(positive, scores), abs=1e-12)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_influence_is_the_derivative_by_a_pictures_weight(measure: Measure) -> None:
+    # scikit-learn's areas take weights; a thousandth more of one picture must move them as the influence says.
+    theirs = sklearn.roc_auc_score if measure is roc_auc else sklearn.average_precision_score
+    for positive, scores in cases(40):
+        area = measure(positive, scores)
+        assert area is not None
+        assert area.influence.sum() == pytest.approx(0, abs=1e-12)
+        for i in range(0, len(scores), 7):
+            ends = [theirs(positive, scores, sample_weight=1 + step * np.eye(len(scores))[i]) for step in (-1e-4, 1e-4)]
+            assert area.influence[i] == pytest.approx((ends[1] - ends[0]) / 2e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_one_side_alone_has_no_area(measure: Measure) -> None:
+    assert measure(np.ones(3, dtype=bool), np.arange(3.0)) is None
+    assert measure(np.zeros(3, dtype=bool), np.arange(3.0)) is None
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_an_absent_class_is_left_out_of_the_mean(measure: Measure) -> None:
+    rng = np.random.default_rng(0)
+    labels, probs = rng.integers(0, 2, 50), rng.dirichlet(np.ones(3), 50)
+    found = areas(labels, probs, measure)
+    assert found.each[2] is None
+    assert found.each[0] is not None
+    assert found.each[1] is not None
+    assert found.mean is not None
+    assert found.mean.value == pytest.approx((found.each[0].value + found.each[1].value) / 2)
+    assert areas(np.zeros(5, dtype=np.int64), probs[:5], measure).mean is None
+
+
+def test_the_macro_mean_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    labels, probs = np.arange(60) % 4, rng.dirichlet(np.ones(4), 60)
+    found = areas(labels, probs, roc_auc).mean
+    assert found is not None
+    assert found.value == pytest.approx(sklearn.roc_auc_score(labels, probs, multi_class="ovr"), abs=1e-12)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_perfect_order_of_few_pictures_leaves_room(measure: Measure) -> None:
+    lows = []
+    for n in (10, 100, 1_000):
+        labels = np.repeat([0, 1], n)
+        found = areas(labels, np.eye(2)[labels], measure).each[1]
+        assert found is not None
+        assert (found.value, found.high) == (1, 1)
+        lows.append(found.low)
+    assert lows == sorted(lows)
+    assert lows[0] < 0.95 < lows[2] < 1
+
+
+def test_the_trials_at_most_are_those_of_a_proportion() -> None:
+    found = areas(np.repeat([0, 1], 10), np.eye(2)[np.repeat([0, 1], 10)], average_precision).each[1]
+    assert found == wilson(20, 20)
+
+
+@pytest.mark.parametrize(("positives", "negatives", "apart"), [(100, 200, 1.5), (100, 900, 2.0), (200, 200, 1.0)])
+def test_an_interval_covers_the_truth_95_times_in_100(positives: int, negatives: int, apart: float) -> None:
+    rng = np.random.default_rng(9)
+    labels = np.repeat([1, 0], [positives, negatives])
+    truths = {roc_auc: float(norm.cdf(apart / np.sqrt(2))), average_precision: _precision(positives, negatives, apart)}
+    covered = dict.fromkeys(truths, 0)
+    for _ in range(2_000):
+        scores = rng.normal(size=len(labels)) + apart * labels
+        for measure, truth in truths.items():
+            found = areas(labels, np.column_stack([-scores, scores]), measure).each[1]
+            assert found is not None
+            covered[measure] += found.low <= truth <= found.high
+    assert all(1_860 <= count <= 1_940 for count in covered.values()), covered
+
+
+def test_the_interval_of_a_mean_covers_the_truth_95_times_in_100() -> None:
+    rng = np.random.default_rng(9)
+
+    def scores(labels: NDArray[np.int64]) -> Floats:
+        chosen: Floats = rng.normal(size=(len(labels), 3)) + np.array([1.0, 1.5, 2.0])[labels, np.newaxis] * (
+            np.arange(3) == labels[:, np.newaxis]
+        )
+        return chosen
+
+    many, labels = np.repeat([0, 1, 2], [200_000, 100_000, 50_000]), np.repeat([0, 1, 2], [200, 100, 50])
+    for measure in MEASURES:
+        truth = areas(many, scores(many), measure).mean
+        assert truth is not None
+        covered = 0
+        for _ in range(2_000):
+            found = areas(labels, scores(labels), measure).mean
+            assert found is not None
+            covered += found.low <= truth.value <= found.high
+        assert 1_860 <= covered <= 1_940
+
+
+def _precision(positives: int, negatives: int, apart: float) -> float:
+    """The area under precision over recall of normal scores, integrated."""
+    cuts = np.linspace(-8, 8 + apart, 20_001)
+    right, wrong = positives * norm.sf(cuts - apart), negatives * norm.sf(cuts)
+    return float(np.trapezoid(right / (right + wrong) * norm.pdf(cuts - apart), cuts))

@@ -1,0 +1,258 @@
+"""Pictures unlike the training pictures score higher, in NumPy and in the graph alike."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tellapart.data.dataset import Labels
+from tellapart.engine import HINTS, Engine, Graph, core, read_graph, write_graph
+from tellapart.models.formulas import pixel_graph
+from tellapart.models.graphs import mirrored, to_graph
+from tellapart.models.landmarks import features as features_of
+from tellapart.models.landmarks import up_to
+from tellapart.models.networks import scratch_network, whole
+from tellapart.models.outliers import (
+    AXES,
+    LARGEST,
+    ROUNDING,
+    SHRINKAGE,
+    WIDEST,
+    Mahalanobis,
+    Method,
+    Nearest,
+    Outliers,
+    Vectors,
+    evenly,
+    fit,
+    threshold,
+    with_score,
+)
+from tellapart.recipe import Recipe
+
+METHODS: tuple[Method, ...] = get_args(Method)
+both_methods = pytest.mark.parametrize("method", METHODS)
+
+
+def clusters(width: int, each: int = 40, *, seed: int = 0) -> tuple[Vectors, Labels]:
+    """Three classes, each around a direction of its own; the same directions whatever the seed."""
+    centres = np.random.default_rng(7).random((3, width)) + 3 * np.eye(3, width)
+    labels = np.repeat(np.arange(3, dtype=np.int32), each)
+    spread = np.random.default_rng(seed).normal(0, 0.1, (len(labels), width))
+    return (centres[labels] + spread).astype(np.float32), labels
+
+
+def strangers(width: int, count: int = 50) -> Vectors:
+    return np.random.default_rng(5).normal(0, 1, (count, width)).astype(np.float32)
+
+
+def small(model: str = "lenet5", classes: int = 3) -> Graph:
+    return to_graph(whole(None, scratch_network(Recipe(model=model, size=16), 1, classes)))
+
+
+def pictures(count: int, side: int = 16) -> NDArray[np.uint8]:
+    return np.random.default_rng(3).integers(0, 256, (count, side, side, 1), dtype=np.uint8)
+
+
+def answers(graph: Graph, batch: NDArray[np.uint8], precision: str = "float32") -> list[NDArray[Any]]:
+    compiled = core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": HINTS[precision]})
+    return [*compiled(batch).values()]
+
+
+def fitted_to(graph: Graph, method: Method) -> tuple[Outliers, Vectors]:
+    """Fitted to some random pictures' features in the graph, and the features of five of them."""
+    (rows,) = answers(up_to(graph, features_of(graph)), pictures(30))
+    return fit(rows, np.arange(30, dtype=np.int32) % 3, method), rows[:5]
+
+
+@both_methods
+@pytest.mark.parametrize("width", [64, 2048])
+def test_strangers_score_higher_than_new_pictures_of_the_same_kind(method: Method, width: int) -> None:
+    known = fit(*clusters(width), method)
+    usual, strange = known.score(clusters(width, seed=1)[0]), known.score(strangers(width))
+    assert usual.dtype == np.float32
+    assert usual.shape == (120,)
+    assert strange.min() > usual.max()
+
+
+@both_methods
+def test_length_says_nothing(method: Method) -> None:
+    known = fit(*clusters(64), method)
+    some = clusters(64, seed=1)[0]
+    np.testing.assert_allclose(known.score(100 * some), known.score(some), rtol=1e-3)
+
+
+def test_mahalanobis_is_the_distance_to_the_nearest_mean_by_the_shrunk_covariance() -> None:
+    features, labels = clusters(20)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    means = np.array([unit[labels == number].mean(axis=0) for number in range(3)])
+    around = unit - means[labels]
+    covariance = around.T @ around / (120 - 3)
+    shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.trace(covariance) / 20 * np.eye(20)
+    asked = strangers(20, 9)
+    apart = asked[:, np.newaxis] / np.linalg.norm(asked, axis=1)[:, np.newaxis, np.newaxis] - means
+    expected = np.einsum("ncd,de,nce->nc", apart, np.linalg.inv(shrunk), apart).min(axis=1)
+    np.testing.assert_allclose(fit(features, labels).score(asked), expected, rtol=1e-3)
+
+
+def test_where_there_are_more_directions_than_are_told_apart_the_rest_share_one_variance() -> None:
+    rng = np.random.default_rng(0)
+    features = (5 + rng.normal(0, 1, (600, 320)) * np.where(np.arange(320) < 20, 3, 0.3)).astype(np.float32)
+    known = fit(features, np.zeros(600, np.int32))
+    variances = (features / np.linalg.norm(features, axis=1, keepdims=True)).var(axis=0)
+    assert isinstance(known.distance, Mahalanobis)
+    assert len(known.distance.spreads) == AXES
+    large = np.sort(known.distance.spreads)[-20:].mean()
+    assert large == pytest.approx((1 - SHRINKAGE) * variances[:20].mean() + SHRINKAGE * variances.mean(), rel=0.1)
+    assert known.distance.rest < large / 10
+    assert threshold(known.score(features)) < known.score(strangers(320)).min()
+
+
+def test_nearest_is_half_the_squared_distance_to_the_nearest_picture() -> None:
+    features, labels = clusters(30, 5)
+    asked = strangers(30, 4)
+    one, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (asked, features))
+    expected = (np.linalg.norm(one[:, np.newaxis] - other, axis=2) ** 2).min(axis=1) / 2
+    np.testing.assert_allclose(fit(features, labels, "nearest").score(asked), expected, atol=1e-6)
+
+
+@both_methods
+@pytest.mark.parametrize("model", ["mlp", "lenet5"])
+def test_the_graph_says_what_numpy_says_and_its_first_answer_stays(tmp_path: Path, method: Method, model: str) -> None:
+    graph = small(model)
+    known, some = fitted_to(graph, method)
+    write_graph(with_score(graph, known), tmp_path / "model.xml")
+    scored = read_graph(tmp_path / "model.xml")
+    probabilities, strangeness = answers(scored, pictures(5))
+    assert [*scored.output(1).get_names()] == ["strangeness"]
+    assert strangeness.dtype == np.float32
+    assert strangeness.shape == (5, 1)
+    np.testing.assert_allclose(strangeness[:, 0], known.score(some), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(probabilities, answers(graph, pictures(5))[0], atol=1e-6)
+
+
+@both_methods
+def test_in_a_mirrored_graph_the_pictures_themselves_are_scored(method: Method) -> None:
+    graph = small()
+    known, some = fitted_to(graph, method)
+    scored = with_score(mirrored(graph), known)
+    probabilities, strangeness = answers(scored, pictures(5))
+    np.testing.assert_allclose(strangeness[:, 0], known.score(some), rtol=1e-3, atol=1e-5)
+    (found,) = Engine(scored, batch=8, precision="float32").run([pictures(5)])  # the batch can be settled
+    np.testing.assert_allclose(found[:, :3], probabilities, atol=1e-6)
+    np.testing.assert_allclose(probabilities, answers(mirrored(graph), pictures(5))[0], atol=1e-6)
+
+
+@both_methods
+def test_a_scored_graph_is_scored_anew(method: Method) -> None:
+    """Its first score's own products are no layer of the network."""
+    graph = small("mlp")
+    known, some = fitted_to(graph, method)
+    twice = with_score(with_score(graph, known), known)
+    assert len(twice.outputs) == 2
+    np.testing.assert_allclose(answers(twice, pictures(5))[1][:, 0], known.score(some), rtol=1e-3, atol=1e-5)
+
+
+@both_methods
+def test_bfloat16_moves_scores_by_little_of_their_spread(method: Method) -> None:
+    graph = small()
+    known, _ = fitted_to(graph, method)
+    scored = with_score(graph, known)
+    exact, rounded = (answers(scored, pictures(60)[30:], kind)[1] for kind in ("float32", "bfloat16"))
+    assert np.abs(exact - rounded).mean() < exact.std() / 10
+
+
+@both_methods
+def test_pixels_are_features_too_and_of_very_many_some_count(method: Method) -> None:
+    side = 66
+    assert side * side > WIDEST
+    rows = pictures(12, side).reshape(12, -1).astype(np.float32)
+    known = fit(rows, np.arange(12, dtype=np.int32) % 2, method)
+    assert len(known.columns) == WIDEST
+    vectors, strangeness = answers(with_score(pixel_graph(side, side, 1), known), pictures(12, side))
+    np.testing.assert_array_equal(vectors, rows)
+    np.testing.assert_allclose(strangeness[:, 0], known.score(rows), rtol=1e-3, atol=1e-5)
+    changed = rows.copy()
+    changed[:, np.setdiff1d(np.arange(side * side), known.columns)] = 0
+    np.testing.assert_array_equal(known.score(changed), known.score(rows))
+
+
+@both_methods
+@pytest.mark.parametrize("value", [0, 3])
+def test_features_that_are_all_the_same_divide_nothing_by_zero(method: Method, value: float) -> None:
+    rows = np.full((10, 64), value, np.float32)
+    scores = fit(rows, np.zeros(10, np.int32), method).score(np.concatenate([rows, strangers(64, 3)]))
+    assert np.isfinite(scores).all()
+    assert scores[10:].min() > scores[:10].max() or value == 0
+
+
+@both_methods
+def test_ten_pictures_of_ten_classes_are_enough(method: Method) -> None:
+    features = strangers(64, 10)
+    known = fit(features, np.arange(10, dtype=np.int32), method)
+    itself, other = known.score(features), known.score(-features)
+    assert itself.max() < other.min() / 100
+    if isinstance(known.distance, Mahalanobis):
+        assert known.distance.rest == pytest.approx(SHRINKAGE * ROUNDING / 64)
+
+
+def test_constants_stay_small_however_many_the_pictures() -> None:
+    rows = strangers(2048, 3500)
+    known = fit(rows, np.arange(3500, dtype=np.int32) % 7, "nearest").distance
+    assert isinstance(known, Nearest)
+    assert LARGEST * 0.99 < known.known.nbytes <= LARGEST
+
+
+def test_some_are_taken_evenly_and_the_same_by_the_same_seed() -> None:
+    labels = np.array([0] * 100 + [1] * 5 + [2], np.int32)[np.random.default_rng(1).permutation(106)]
+    chosen = evenly(labels, 21, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.bincount(labels[chosen]), [15, 5, 1])
+    np.testing.assert_array_equal(chosen, evenly(labels, 21, np.random.default_rng(0)))
+    assert {*chosen} != {*evenly(labels, 21, np.random.default_rng(1))}
+    np.testing.assert_array_equal(evenly(labels, 1000, np.random.default_rng(0)), np.arange(106))
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.5, 50), (0.99, 99), (0.985, 99), (1, 100), (0.001, 1)])
+def test_a_threshold_keeps_the_share_asked_for(share: float, kept: int) -> None:
+    scores = np.random.default_rng(0).permutation(100).astype(np.float32)
+    assert (scores <= threshold(scores, share)).sum() == kept
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.1, float("nan")])
+def test_a_share_that_is_none_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="more than 0 and at most 1"):
+        threshold(np.ones(3, np.float32), share)
+
+
+@pytest.mark.parametrize("scores", [[], [1, float("nan")], [float("inf")]])
+def test_no_threshold_without_finite_scores(scores: list[float]) -> None:
+    with pytest.raises(ValueError, match="at least one, and all finite"):
+        threshold(np.array(scores, np.float32))
+
+
+@both_methods
+def test_what_cannot_be_fitted_is_refused(method: Method) -> None:
+    rows, labels = clusters(8, 4)
+    with pytest.raises(ValueError, match="n at least 1"):
+        fit(rows[:0], labels[:0], method)
+    with pytest.raises(ValueError, match="for 11 labels"):
+        fit(rows, labels[1:], method)
+    rows[3, 2] = np.inf
+    with pytest.raises(ValueError, match="not finite"):
+        fit(rows, labels, method)
+
+
+def test_an_unknown_method_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="'mahalanobi', expected one of mahalanobis, nearest"):
+        fit(*clusters(8), "mahalanobi")  # type: ignore[arg-type]
+
+
+@both_methods
+def test_other_features_than_fitted_are_refused(method: Method) -> None:
+    known = fit(*clusters(8), method)
+    with pytest.raises(ValueError, match=r"expected \(n, 8\)"):
+        known.score(strangers(9))
+    with pytest.raises(ValueError, match=r"expected \(\?, 8\)"):
+        with_score(small(), known)
