@@ -33,7 +33,7 @@ def main() -> None:
     for name in options.runs.split(","):
         with tempfile.TemporaryDirectory() as folder:
             run = Path(folder) / "run"
-            command = [TELLAPART, "train", options.photos, "--weights", options.weights, *RUNS[name]]
+            command = [TELLAPART, "train", options.photos, "--weights", options.weights, *RUNS[name], "--no-report"]
             took = measured([*command, "--out", str(run)], TELLAPART_CACHE=f"{folder}/cache")
             metrics = json.loads((run / "metrics.json").read_text())
         test, validation = metrics["test"]["accuracy"], metrics["validation"]["accuracy"]

@@ -170,3 +170,22 @@ def test_a_graph_written_and_read_gives_the_same_answers(tmp_path: Path) -> None
     (before,) = Engine(small_graph(), batch=8, precision="float32").run([batch])
     (after,) = Engine(read_graph(tmp_path / "model.xml"), batch=8, precision="float32").run([batch])
     np.testing.assert_array_equal(before, after)
+
+
+def test_several_outputs_stand_side_by_side() -> None:
+    core()
+    import openvino
+    from openvino import opset13 as ops
+
+    pictures = ops.parameter([-1, SIDE, SIDE, 1], np.uint8, name="pictures")
+    numbers = ops.convert(pictures, "f32")
+    flat = ops.reshape(numbers, np.array([0, -1], np.int64), special_zero=True)
+    answer = ops.softmax(ops.matmul(flat, WEIGHTS, transpose_a=False, transpose_b=False), axis=1)
+    brightest = ops.reduce_max(flat, np.array([1], np.int64), keep_dims=True)
+    engine = Engine(openvino.Model([answer, brightest], [pictures], "both"), batch=8, precision="float32")
+    batches = [noise(size, size) for size in (8, 3, 8, 1)]
+    for batch, rows in zip(batches, engine.run(batches), strict=True):
+        assert rows.shape == (len(batch), CLASSES + 1)
+        assert rows.dtype == np.float32
+        np.testing.assert_allclose(rows[:, :CLASSES], expected(batch), atol=1e-5)
+        np.testing.assert_array_equal(rows[:, CLASSES], batch.reshape(len(batch), -1).max(axis=1))

@@ -16,8 +16,9 @@ LIGHT = ("tellapart", "tellapart.bundles.predictor", "tellapart.serving.app", "t
 
 def test_the_public_names_are_these() -> None:
     assert tellapart.__all__ == [
-        "Bundle", "Dataset", "Prediction", "Predictor", "Recipe", "Run", "TellapartError", "Unreadable", "__version__",
-        "adopt", "evaluate", "find_rate", "folds", "search", "sweep", "train",
+        "Bundle", "Dataset", "Evaluation", "Prediction", "Predictor", "Recipe", "Run", "TellapartError", "Unreadable",
+        "__version__", "adopt", "calibrate", "evaluate", "find_rate", "folds", "judge", "report", "search", "sweep",
+        "train",
     ]  # fmt: skip
 
 

@@ -16,11 +16,14 @@ from tellapart.version import __version__
 
 if TYPE_CHECKING:
     from tellapart.bundles.bundle import Bundle
+    from tellapart.bundles.calibrating import calibrate
     from tellapart.bundles.evaluation import evaluate
     from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
     from tellapart.data.dataset import Dataset
     from tellapart.errors import TellapartError
+    from tellapart.judging.judge import Evaluation, judge
     from tellapart.recipe import Recipe
+    from tellapart.reports.gather import report
     from tellapart.studies.find_rate import find_rate
     from tellapart.studies.folds import folds
     from tellapart.studies.search import search
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Bundle": "bundles.bundle",
     "Dataset": "data.dataset",
+    "Evaluation": "judging.judge",
     "Prediction": "bundles.predictor",
     "Predictor": "bundles.predictor",
     "Recipe": "recipe",
@@ -38,9 +42,12 @@ _HOMES = {
     "TellapartError": "errors",
     "Unreadable": "bundles.predictor",
     "adopt": "training.adoption",
+    "calibrate": "bundles.calibrating",
     "evaluate": "bundles.evaluation",
     "find_rate": "studies.find_rate",
     "folds": "studies.folds",
+    "judge": "judging.judge",
+    "report": "reports.gather",
     "search": "studies.search",
     "sweep": "studies.sweep",
     "train": "training.run",
@@ -49,6 +56,7 @@ _HOMES = {
 __all__ = [
     "Bundle",
     "Dataset",
+    "Evaluation",
     "Prediction",
     "Predictor",
     "Recipe",
@@ -57,9 +65,12 @@ __all__ = [
     "Unreadable",
     "__version__",
     "adopt",
+    "calibrate",
     "evaluate",
     "find_rate",
     "folds",
+    "judge",
+    "report",
     "search",
     "sweep",
     "train",

@@ -51,12 +51,14 @@ class Engine:
         }
         self._compiled = core().compile_model(graph, "CPU", hints)
         self._at_once = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self._outputs = len(self._compiled.outputs)
         self._idle: deque[Request] = deque()
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Vectors]:
         """For each batch of up to `batch` pictures yield float32 (len(batch), width), in order.
 
-        As many batches as the CPU likes are under way at once; no more are taken from `batches`.
+        Where the graph has several outputs, theirs stand side by side. As many batches as the CPU likes are under way
+        at once; no more are taken from `batches`.
         """
         waiting: deque[tuple[Request, int]] = deque()
         try:
@@ -81,7 +83,8 @@ class Engine:
 
     def _finished(self, request: Request, count: int) -> Vectors:
         request.wait()
-        result: Vectors = request.get_output_tensor(0).data[:count].astype(np.float32)  # a copy: the buffer is reused
+        outputs = [request.get_output_tensor(place).data[:count] for place in range(self._outputs)]
+        result: Vectors = np.concatenate(outputs, axis=1, dtype=np.float32)  # a copy: the buffers are reused
         self._idle.append(request)
         return result
 
@@ -125,6 +128,17 @@ def chosen_precision(precision: Precision) -> Literal["float32", "bfloat16"]:
 def read_graph(path: Path) -> Graph:
     """Read `model.xml`, with the weights in the `.bin` beside it."""
     return core().read_model(path)
+
+
+def has_nan(graph: Graph) -> bool:
+    """Whether a weight is not a number: damaged, and all that it touches with it."""
+    floats = [op for op in graph.get_ops() if op.get_type_name() == "Constant" and op.get_element_type().is_real()]
+    return any(np.isnan(op.data).any() for op in floats)
+
+
+def last_line(error: RuntimeError) -> str:
+    """What OpenVINO says of a graph at the end, after lines that name its own source files."""
+    return ([line for line in str(error).splitlines() if line.strip()] or ["no reason is given"])[-1][:200].rstrip(".:")
 
 
 def write_graph(graph: Graph, path: Path) -> None:

@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,25 @@ from tellapart.errors import BundleError, DatasetError
 from tellapart.training.run import Run
 
 
+def numbers(facts: Mapping[str, Any]) -> dict[str, float]:
+    """Each number of some metrics under a name of its own."""
+    found = {name: facts[name] for name in facts if name == "n"}
+    for metric, estimate in facts.items():
+        if metric != "n":
+            found |= {f"{metric} {part}": value for part, value in estimate.items()}
+    return found
+
+
+def alike(facts: Mapping[str, Any]) -> Any:  # noqa: ANN401  pytest has no type for it
+    """The same but for the rounding of the temperature, which training applies outside the graph."""
+    return pytest.approx(numbers(facts), rel=1e-3, abs=1e-5)
+
+
 def test_the_test_split_of_a_flat_folder_is_the_one_that_training_left_out(trained: Run, tiny: Path) -> None:
     found = evaluate(trained.bundle, Dataset.open(tiny))
-    assert found.as_json() == trained.metrics["test"]
-    assert evaluate(trained.bundle, Dataset.open(tiny), split="validation").as_json() == trained.metrics["validation"]
+    assert numbers(found.as_json()) == alike(trained.metrics["test"])
+    again = evaluate(trained.bundle, Dataset.open(tiny), split="validation")
+    assert numbers(again.as_json()) == alike(trained.metrics["validation"])
 
 
 def test_the_splits_of_a_flat_folder_share_no_picture_and_leave_none_out(trained: Run, tiny: Path) -> None:
@@ -31,7 +47,7 @@ def test_the_split_is_found_again_when_the_folder_is_renamed_and_its_files_too(
     folder = Path(shutil.copytree(tiny, tmp_path / "elsewhere"))
     for number, path in enumerate(sorted(folder.rglob("*.png"), reverse=True)):
         path.rename(path.with_name(f"x{number}.png"))
-    assert evaluate(trained.bundle, Dataset.open(folder)).as_json() == trained.metrics["test"]
+    assert numbers(evaluate(trained.bundle, Dataset.open(folder)).as_json()) == alike(trained.metrics["test"])
 
 
 def test_accuracy_and_confusion_are_those_of_the_predictions(

@@ -90,7 +90,7 @@ def test_at_least_one_class_is_named(predictor: Predictor, files: list[str], top
 
 def test_json_has_the_shape_of_the_contract(predictor: Predictor, files: list[str]) -> None:
     answer = predictor.predict_one(Path(files[0]).read_bytes(), path="x", top=2).as_json()
-    assert list(answer) == ["path", "label", "probability", "top"]
+    assert list(answer) == ["path", "label", "probability", "unknown", "top"]
     assert answer["top"][0] == {"label": answer["label"], "probability": answer["probability"]}
     assert isinstance(answer["probability"], float)
 

@@ -23,6 +23,7 @@ PARAMETERS = {
         "--from",
         "--out",
         "--resume",
+        "--report",
         "SOURCE",
     ],
     "sweep": [
@@ -50,13 +51,23 @@ PARAMETERS = {
         "--save",
         "SOURCE",
     ],
-    "evaluate": ["BUNDLE", "SOURCE", "--split", "--json"],
-    "predict": ["BUNDLE", "PICTURES", "--top", "--json", "--csv"],
-    "serve": ["BUNDLE", "--host", "--port"],
+    "evaluate": ["BUNDLE", "SOURCE", "--split", "--cost", "--figures", "--json"],
+    "compare": ["RUNS", "--save", "--json"],
+    "explain": ["BUNDLE", "PICTURES", "--method", "--label", "--save"],
+    "report": ["RUN", "--data"],
+    "calibrate": ["BUNDLE", "SOURCE", "--reject-for", "--out"],
+    "predict": ["BUNDLE", "PICTURES", "--top", "--json", "--csv", "--out", "--fresh"],
+    "serve": [
+        "BUNDLE",
+        *("--host", "--port", "--token-file", "--no-token", "--allow-host"),
+        *("--workers", "--queue", "--deadline", "--max-body", "--max-pixels"),
+    ],
+    "package": ["BUNDLE", "--as", "--out", "--token", "--allow-host"],
     "summary": ["MODEL", "--size", "--channels", "--classes"],
     "show": ["SOURCE", "--count", "--picture", "--save"],
     "augment": ["SOURCE", "--augment", "--count", "--views", "--size", "--seed", "--save"],
     "adopt": ["MODEL", "--classes", "--preprocess", "--out", "--size", "--fit", "--name"],
+    "export": ["BUNDLE", "--to", "--check", "--out", "--int8"],
     "imagenet": ["PICTURES", "--model", "--weights", "--top", "--json"],
     "doctor": ["--json"],
 }
@@ -112,7 +123,7 @@ def test_help_of_a_command_names_every_parameter_with_what_it_means(command: str
     text = " ".join(answer.out.split())
     for name in PARAMETERS[command]:
         assert re.search(rf"(?<![\w-]){name}(?![\w-])", text), f"{name} is not in the help"
-    shown = re.findall(r"(?<![\w-])--[a-z][a-z-]*", answer.out)
+    shown = re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", answer.out)
     known = {option for option in PARAMETERS[command] if option.startswith("--")}
     assert {option for option in shown if not option.startswith(("--no-", "--help", "--version"))} <= known
 

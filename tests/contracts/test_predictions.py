@@ -19,6 +19,7 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.cli.running import run
 from tellapart.data.picture import decode
 from tellapart.engine import chosen_precision
+from tellapart.judging.calibration import tempered
 from tellapart.serving.server import server
 from tellapart.training.run import Run
 
@@ -79,7 +80,8 @@ def by_keras(bundle: Bundle, files: list[Path]) -> Probabilities:
     model = keras.models.load_model(bundle.folder / "model.keras", safe_mode=True)
     pictures = np.stack([bundle.preprocessing(decode(file.read_bytes())) for file in files])
     found: Probabilities = model.predict(pictures, batch_size=20, verbose=0).astype(np.float64)
-    return found
+    calibration = bundle.facts.calibration
+    return tempered(found, calibration["temperature"]) if calibration else found  # Keras's copy has no temperature
 
 
 def require_agreement(bundle: Bundle, files: list[Path], capsys: pytest.CaptureFixture[str], *, within: float) -> None:

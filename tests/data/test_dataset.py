@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tellapart.data.arrays import array_split
-from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Split
+from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Split, read_bytes
+from tellapart.data.splits import complete
 from tellapart.errors import PictureError
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (10, 8, 8), dtype=np.uint8)
@@ -105,3 +106,17 @@ def test_arrays_and_files_are_read_alike(tmp_path: Path) -> None:
 def test_a_path_may_be_opened_as_such(tmp_path: Path) -> None:
     np.savez(tmp_path / "set.npz", x=ARRAY, y=LABELS)
     assert Dataset.open(tmp_path / "set.npz").fingerprint == Dataset.open(str(tmp_path / "set.npz")).fingerprint
+
+
+def test_it_says_what_was_opened_also_when_it_is_divided(tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", x=ARRAY, y=LABELS)
+    opened = Dataset.open(tmp_path / "set.npz")
+    assert opened.source == str(tmp_path / "set.npz")
+    assert complete(opened, validation=0.2, test=0.2, seed=0).source == opened.source
+    assert Dataset.open("digits").source == "digits"
+    assert dataset().source is None
+
+
+def test_a_path_that_no_file_can_have_is_a_sentence() -> None:
+    with pytest.raises(PictureError, match="cannot be read: embedded null byte"):
+        read_bytes("a\0.png")

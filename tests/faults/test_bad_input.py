@@ -14,7 +14,7 @@ import pytest
 from tellapart.cli.running import run
 from tellapart.training.run import Run
 
-SMALL = ("--model", "mlp", "--size", 20, "--epochs", 1)
+SMALL = ("--model", "mlp", "--size", 20, "--epochs", 1, "--no-report")
 Refused = Callable[..., str]
 Coloured = Callable[..., Path]
 

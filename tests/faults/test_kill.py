@@ -16,7 +16,21 @@ from tellapart import Bundle
 
 from .nursery import Training, nursery, some_now
 
-WORDS = ("--model", "cnn", "--size", "16", "--epochs", "6", "--batch-size", "2", "--dropout", "0.3", "--patience", "50")
+WORDS = (
+    "--model",
+    "cnn",
+    "--size",
+    "16",
+    "--epochs",
+    "6",
+    "--batch-size",
+    "2",
+    "--dropout",
+    "0.3",
+    "--patience",
+    "50",
+    "--no-report",
+)
 
 
 Begin = Callable[..., Training]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tellapart.engine import Engine, read_graph, write_graph
-from tellapart.models.graphs import joined, to_graph
+from tellapart.models.endings import joined
+from tellapart.models.graphs import to_graph
 from tellapart.models.networks import scratch_network, whole
 from tellapart.recipe import Recipe
 

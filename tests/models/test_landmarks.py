@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.engine import Graph, core
+from tellapart.models.endings import joined
 from tellapart.models.formulas import linear_graph, pixel_graph, voting_graph
-from tellapart.models.graphs import joined, mirrored, to_graph
+from tellapart.models.graphs import mirrored, to_graph
 from tellapart.models.landmarks import Output, beyond, feature_map, features, rows_each, spatial_axes, up_to
 from tellapart.models.networks import base_network, head_network, scratch_network, whole
 from tellapart.recipe import Recipe

@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Dataset, Pictures
+from tellapart.data.dataset import Dataset, Pictures, Readable
 from tellapart.data.splits import complete
 from tellapart.files import cache_folder
+from tellapart.judging.calibration import tempered
 from tellapart.models.catalogue import settled
 from tellapart.recipe import Recipe
 from tellapart.studies import network_learner
-from tellapart.studies.network_learner import Networks, _answers
+from tellapart.studies.network_learner import Networks
 from tellapart.training.common import preprocessing_for
+from tellapart.training.network_answers import answers_of
 from tellapart.training.tasks import Task, make_task
+from tellapart.training.verdict import temperature_of
 
 BASE = Recipe(model="mobilenet", size=32, precision="float32", epochs=2, batch_size=8, validation=0.2)
 
@@ -65,15 +68,22 @@ def test_every_kind_of_network_answers_as_its_product_does_and_repeats(
     pool, inner, fold = parts(tiny, recipe)
     finished: list[Task] = []
 
-    def answers(task: Task, pictures: Pictures) -> NDArray[np.float32]:
+    def answers(task: Task, pictures: Pictures, *, label: str) -> Readable:
         finished.append(task)
-        return _answers(task, pictures)
+        return answers_of(task, pictures, label=label)
 
-    monkeypatch.setattr(network_learner, "_answers", answers)
+    monkeypatch.setattr(network_learner, "answers_of", answers)
     learner, held = Networks(pool, recipe), fold.splits["train"].pictures
     first = learner.learn(inner, held, tmp_path / "first")
-    pixels = np.stack([finished[0].preprocessing(held.read(i)) for i in range(len(held))])
-    np.testing.assert_allclose(first.probabilities, finished[0].product().predict_on_batch(pixels), atol=2e-3)
+    product, see = finished[0].product(), finished[0].preprocessing
+
+    def said(pictures: Pictures) -> NDArray[np.float32]:
+        pixels = np.stack([see(pictures.read(i)) for i in range(len(pictures))])
+        return np.asarray(product.predict_on_batch(pixels), np.float32)
+
+    validation = inner.splits["validation"]
+    degrees = temperature_of(validation.labels, said(validation.pictures))
+    np.testing.assert_allclose(first.probabilities, tempered(said(held), degrees), atol=2e-3)
     assert first.epoch in (1, 2)
     second = learner.learn(inner, held, tmp_path / "second")  # after another fold there is nothing left of it
     np.testing.assert_array_equal(first.probabilities, second.probabilities)

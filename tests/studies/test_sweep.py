@@ -21,6 +21,7 @@ from tellapart.training.examples import Examples
 from tellapart.training.loop import Loop, Score
 from tellapart.training.run import train
 from tellapart.training.tasks import Standing, Start, standing_of
+from tellapart.training.verdict import Verdict
 
 RECIPE = Recipe(
     model="mlp", size=20, units=8, epochs=4, batch_size=8, patience=2, precision="float32", monitor="val_accuracy"
@@ -148,7 +149,9 @@ def test_the_table_has_a_row_for_each_trial_and_epoch(swept: Sweep) -> None:
 
 def test_the_folder_holds_what_the_contract_names(swept: Sweep) -> None:
     names = {path.name for path in swept.folder.iterdir()}
-    assert names == {"sweep.json", "environment.json", "trials", "trials.csv", "winner.toml", "metrics.json", "bundle"}
+    assert names == {
+        "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml", "metrics.json", "answers", "bundle",
+    }  # fmt: skip
     kept = {path.name for path in (swept.folder / "trials").iterdir()}
     assert kept == {"0001.json", "0002.json", "0003.json", "0004.json", f"{swept.winner.number:04d}.npz"}
     assert list(swept.metrics) == ["validation", "test"]
@@ -164,7 +167,7 @@ def test_a_trial_stops_when_its_patience_ends_and_counts_as_its_best_epoch(
     )
     next(scores)
     recipe = replace(RECIPE, epochs=9, patience=2)
-    monkeypatch.setattr(bundling, "verdict", lambda *_: ({}, ()))
+    monkeypatch.setattr(bundling, "verdict", lambda *_: Verdict({}, None, {}, ()))
     found = sweep(Dataset.open(tiny), recipe, ("learning_rate=1e-3",), out=tmp_path / "sweep")
     (trial,) = found.trials
     assert (len(trial.history), trial.best_epoch, trial.best.val_accuracy) == (4, 2, 0.7)

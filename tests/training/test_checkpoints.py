@@ -8,6 +8,7 @@ import pytest
 from tellapart.errors import RunError
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.run import Run
 
 
 def history(length: int, *, loss: float = 0.5) -> History:
@@ -75,3 +76,34 @@ def test_a_damaged_state_is_refused_with_what_to_do(tmp_path: Path, damage: str)
         file.write_bytes(b"PK\x05\x06 no archive")
     with pytest.raises(RunError, match=r"cannot be read .* remove that folder to go on without it"):
         one.state()
+
+
+HEADER = "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds"
+
+
+def test_a_history_is_read_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text(f"{HEADER}\n1,0.5,0.25,0.75,0.5,0.001,2.0\n2,nan,1,,,1e-05,0.1\n")
+    first, second = checkpoints.read_history(tmp_path / "history.csv")
+    assert first == Epoch(1, 0.5, 0.25, 0.75, 0.5, 0.001, 2.0)
+    assert np.isnan(second.loss)
+    assert (second.epoch, second.val_loss, second.val_accuracy, second.learning_rate) == (2, None, None, 1e-05)
+
+
+def test_a_run_leaves_a_history_that_can_be_read(trained: Run) -> None:
+    found = checkpoints.read_history(trained.folder / "history.csv")
+    assert [row.epoch for row in found] == [1, 2, 3, 4]
+    assert all(row.val_loss is not None and row.loss > 0 for row in found)
+
+
+@pytest.mark.parametrize(
+    "row", ["1,0.5", "1.5,1,1,1,1,1,1", ",1,1,1,1,1,1", "1,,1,1,1,1,1", "1,1,1,1,1,1,soon", "1,1,1,x,1,1,1"]
+)
+def test_a_history_that_is_cut_short_or_altered_is_refused(tmp_path: Path, row: str) -> None:
+    (tmp_path / "history.csv").write_text(f"{HEADER}\n{row}\n")
+    with pytest.raises(RunError, match=r"history\.csv cannot be read .* remove it, or train again"):
+        checkpoints.read_history(tmp_path / "history.csv")
+
+
+def test_a_history_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="cannot be read"):
+        checkpoints.read_history(tmp_path / "history.csv")

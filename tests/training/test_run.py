@@ -20,7 +20,15 @@ RECIPE = Recipe(model="mlp", size=20, epochs=2, batch_size=8, precision="float32
 
 def test_a_run_leaves_what_the_contract_names(trained: Run) -> None:
     names = {path.name for path in trained.folder.iterdir()}
-    assert names == {"recipe.toml", "environment.json", "history.csv", "metrics.json", "checkpoints", "bundle"}
+    assert names == {
+        "recipe.toml",
+        "environment.json",
+        "history.csv",
+        "metrics.json",
+        "checkpoints",
+        "answers",
+        "bundle",
+    }
     with (trained.folder / "history.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == trained.recipe.epochs
     assert {path.name for path in trained.bundle.folder.iterdir()} == {

@@ -2,7 +2,7 @@
 
 bundle.json     what it is: classes, preprocessing, recipe, metrics, and the SHA-256 of every other file
 model.xml/.bin  OpenVINO graph: uint8 pictures (n, height, width, channels) to probabilities (n, classes)
-model.keras     the same network for Keras: further training, other exports
+model.keras     the same network for Keras, without the temperature: further training, other exports
 splits.json     the hashes of the pictures it was trained and chosen on, so that they never judge it
 
 Where an estimator is what was trained, `model.xml` ends in its features, float32 (n, width); there is no model.keras,
@@ -19,10 +19,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from tellapart.data.preprocessing import Preprocessing
-from tellapart.engine import Graph, read_graph
+from tellapart.data.preprocessing import Fit, Preprocessing
+from tellapart.engine import Graph, Precision, has_nan, last_line, read_graph
 from tellapart.errors import BundleError
 from tellapart.files import sha256
 from tellapart.models.estimators import FOREST, HEAD, HEAD_WEIGHTS, Estimator, read_estimator
@@ -38,6 +38,22 @@ HASH_DIGITS = 16  # of a picture's SHA-256 in splits.json: 64 bits tell a billio
 
 
 @dataclass(frozen=True)
+class Reject:
+    """When the answer is "I don't know": at a probability below `probability`, or a strangeness above `strangeness`.
+
+    A strangeness of None asks nothing of it, and then the graph need not say how strange a picture is.
+    """
+
+    probability: float
+    strangeness: float | None
+
+    def refuses(self, probability: float, strangeness: float | None) -> bool:
+        """Whether a picture is not to be answered, by its likeliest class's probability and how strange it is."""
+        strange = self.strangeness is not None and strangeness is not None and strangeness > self.strangeness
+        return probability < self.probability or strange
+
+
+@dataclass(frozen=True)
 class Facts:
     """What `bundle.json` says of a classifier, apart from hashes."""
 
@@ -48,6 +64,10 @@ class Facts:
     metrics: Mapping[str, Any]
     fingerprint: str
     licence: str | None
+    calibration: Mapping[str, float] | None = None
+    """The temperature that is in the graph, and the expected calibration error on validation before and after it."""
+    reject: Mapping[str, Any] | None = None
+    """When the answer is "I don't know": see `Reject`."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +86,14 @@ class Bundle:
         try:
             facts = Facts(
                 name=str(fields["name"]),
-                classes=tuple(str(name) for name in fields["classes"]),
-                preprocessing=Preprocessing(**fields["preprocessing"]),
-                recipe=dict(fields["recipe"]),
+                classes=_class_names(fields["classes"]),
+                preprocessing=_preprocessing(fields["preprocessing"]),
+                recipe=_recipe(fields["recipe"]),
                 metrics=dict(fields["metrics"]),
                 fingerprint=str(fields["fingerprint"]),
                 licence=fields["licence"],
+                calibration=fields.get("calibration"),
+                reject=fields.get("reject"),
             )
             return Bundle(folder, facts, {str(name): str(value) for name, value in fields["files"].items()})
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -97,6 +119,19 @@ class Bundle:
         """Metrics by split, as in the run's `metrics.json`."""
         return self.facts.metrics
 
+    @cached_property
+    def reject(self) -> Reject | None:
+        """When the answer is "I don't know"; None where it always answers. Raises BundleError."""
+        if self.facts.reject is None:
+            return None
+        try:
+            probability, strangeness = self.facts.reject["probability"], self.facts.reject["strangeness"]
+            return Reject(float(probability), None if strangeness is None else float(strangeness))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(
+                f"{self.folder / MANIFEST} misstates when to reject ({error}): calibrate again"
+            ) from error
+
     def verify(self) -> None:
         """Refuse a missing, extra, truncated or altered file, and classes unlike the graph's. Raises BundleError.
 
@@ -115,7 +150,13 @@ class Bundle:
         self._require_fit()
 
     def _require_fit(self) -> None:
-        outputs = int(self.graph.output(0).partial_shape[1].get_length())
+        try:
+            outputs = int(self.graph.output(0).partial_shape[1].get_length())
+            taken = str(self.graph.input(0).partial_shape[1:])
+        except (RuntimeError, IndexError) as error:  # no input, no output, or one of an unknown shape
+            raise BundleError(
+                f"{self.folder / GRAPH} is no classifier's graph, from pictures to (n, classes): copy the bundle again"
+            ) from error
         if self.estimator is not None:
             if outputs != self.estimator.width:
                 raise BundleError(
@@ -125,6 +166,15 @@ class Bundle:
             outputs = self.estimator.classes
         if outputs != len(self.facts.classes):
             raise BundleError(f"{self.folder} names {len(self.facts.classes)} classes, its graph has {outputs} outputs")
+        given = self.facts.preprocessing
+        if taken != f"[{given.height},{given.width},{given.channels}]":
+            raise BundleError(
+                f"{self.folder} makes pictures of {given.height} x {given.width} x {given.channels}, its graph takes "
+                f"{taken}: copy the bundle again, as a whole"
+            )
+        graphs = [self.graph, getattr(self.estimator, "graph", None)]
+        if any(has_nan(graph) for graph in graphs if graph is not None):
+            raise BundleError(f"the weights in {self.folder} are damaged: some are no numbers (NaN). Train it again")
 
     @cached_property
     def graph(self) -> Graph:
@@ -132,7 +182,7 @@ class Bundle:
         try:
             return read_graph(self.folder / GRAPH)
         except RuntimeError as error:
-            raise BundleError(f"{self.folder / GRAPH} is not a graph that can be read: {error}") from error
+            raise BundleError(f"{self.folder / GRAPH} is not a graph that can be read: {last_line(error)}") from error
 
     @cached_property
     def estimator(self) -> Estimator | None:
@@ -143,6 +193,26 @@ class Bundle:
     def seen(self) -> Mapping[str, str]:
         """For each picture that training or choosing saw: the start of its hash, and `train` or `validation`."""
         return homes(json.loads((self.folder / SEEN).read_text()))
+
+
+def _class_names(names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len({*names}) < len(names):
+        raise ValueError("the names of its classes, all different")
+    return tuple(names)
+
+
+def _preprocessing(fields: Mapping[str, Any]) -> Preprocessing:
+    found = Preprocessing(**fields)
+    sides = (found.height, found.width, found.channels)
+    if not all(type(side) is int and side > 0 for side in sides) or found.fit not in get_args(Fit):
+        raise ValueError("the geometry of its pictures")
+    return found
+
+
+def _recipe(fields: Mapping[str, Any]) -> dict[str, Any]:
+    if fields.get("precision", "auto") not in get_args(Precision):
+        raise ValueError("the precision that it predicts in")
+    return dict(fields)
 
 
 def homes(splits: Mapping[str, list[str]]) -> dict[str, str]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.reading import Runner
 from tellapart.engine import Engine, Precision
+from tellapart.models.endings import first_output
+from tellapart.models.estimators import Formula
 
 MANY = 64  # pictures at once for an estimator on pixels: its work is the same for 1 and for many
 
@@ -36,13 +38,26 @@ class TwoStage:
         return self.head.run(self.base.run(batches))
 
 
-def compiled(bundle: Bundle, *, batch: int, precision: Precision | None = None) -> Runner:
+def compiled(
+    bundle: Bundle,
+    *,
+    batch: int,
+    precision: Precision | None = None,
+    strangeness: bool = False,
+    callers: bool = False,
+) -> Runner:
     """Make a bundle ready for pictures in batches of `batch`; 1 is for a lone caller, whom waiting would cost most.
 
+    With `callers` there are several of them, and together they get more answers while each waits a little longer.
+    Its rows are the probabilities, with `strangeness` followed by how strange the picture is, where the bundle knows.
     `precision` is the bundle's own unless stated. Raises BundleError.
     """
     own: Precision = bundle.facts.recipe.get("precision", "auto")
-    if batch > 1 and bundle.facts.recipe.get("features") == "pixels":
+    if (batch > 1 or callers) and bundle.facts.recipe.get("features") == "pixels":
         batch = max(batch, MANY)
-    engine = Engine(bundle.graph, batch=batch, precision=precision or own, streams=batch > 1)
-    return engine if bundle.estimator is None else TwoStage(engine, bundle.estimator.runner(batch))
+    graph, estimator = bundle.graph, bundle.estimator
+    if not strangeness:
+        graph = first_output(graph)
+        estimator = Formula(first_output(estimator.graph)) if isinstance(estimator, Formula) else estimator
+    engine = Engine(graph, batch=batch, precision=precision or own, streams=batch > 1 or callers)
+    return engine if estimator is None else TwoStage(engine, estimator.runner(batch))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle
 from tellapart.bundles.classifier import compiled
+from tellapart.bundles.uses import count_use
 from tellapart.data.dataset import Dataset, Pictures, Readable, Skipped, Split
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.reading import BATCH, Runner, fitted, through
@@ -30,11 +31,13 @@ def evaluate(
     """
     bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
     bundle.verify()
-    part = unseen(_relabelled(dataset, bundle.classes), split, bundle.seen)
+    part = unseen(relabelled(dataset, bundle.classes), split, bundle.seen)
     engine = compiled(bundle, batch=BATCH, precision=precision)
     answers = probabilities(engine, bundle.preprocessing, part.pictures, label=f"judging on {split}")
     for skipped in answers.skipped:
         say(f"skipped {skipped.path}: {skipped.reason}")
+    if split == "test":
+        count_use(bundle, part.pictures)
     return judged(answers, part, bundle.classes, label=split)
 
 
@@ -76,13 +79,20 @@ def unseen(dataset: Dataset, name: str, seen: Mapping[str, str]) -> Split:
     if own is not None and len(kept) < len(own):
         say(f"left out {len(own) - len(kept)} pictures of {name} that training saw")
     if not kept:
-        raise DatasetError(
-            f"{dataset.name} has no picture for {name}: training saw all {len(source)}. Judge on other pictures"
-        )
+        raise DatasetError(_nothing_for(name, dataset.name, len(source)))
     return source.take(kept)
 
 
-def _relabelled(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
+def _nothing_for(name: str, dataset: str, count: int) -> str:
+    if name == "test":
+        return f"{dataset} has no picture for {name}: training saw all {count}. Judge on other pictures"
+    return (
+        f"{dataset} has no picture for {name}: none of its {count} is among those that training took for it. Name the "
+        f"pictures of the training, or put pictures into a folder {name}/ there"
+    )
+
+
+def relabelled(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
     """The same pictures with the bundle's numbers for the classes."""
     unknown = [name for name in dataset.classes if name not in classes]
     if unknown:

@@ -18,7 +18,7 @@ from tellapart.data.reading import BATCH, Runner, ahead, through
 from tellapart.engine import Precision
 from tellapart.errors import PictureError
 
-Probabilities = NDArray[np.float32]
+Row = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Prediction:
 
     path: str
     top: tuple[Choice, ...]
+    unknown: bool = False
+    """Whether the bundle's reject option says "I don't know"; the classes are named all the same."""
 
     @property
     def label(self) -> str:
@@ -49,7 +51,14 @@ class Prediction:
     def as_json(self) -> dict[str, Any]:
         """The line that `predict --json` prints and HTTP answers."""
         top = [{"label": choice.label, "probability": choice.probability} for choice in self.top]
-        return {"path": self.path, "label": self.label, "probability": self.probability, "top": top}
+        answer = {"path": self.path, "label": self.label, "probability": self.probability}
+        return {**answer, "unknown": self.unknown, "top": top}
+
+    def _repr_html_(self) -> str:
+        """The picture, where its file is still there, and a bar for each class, for a notebook."""
+        from tellapart.bundles.showing import prediction_html  # it stands on this module
+
+        return prediction_html(self)
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,12 @@ class Unreadable:
     def as_json(self) -> dict[str, Any]:
         """The line that `predict --json` prints for it."""
         return {"path": self.path, "error": self.error}
+
+    def _repr_html_(self) -> str:
+        """The path and the reason, for a notebook."""
+        from tellapart.bundles.showing import unreadable_html  # it stands on this module
+
+        return unreadable_html(self)
 
 
 class Predictor:
@@ -85,13 +100,17 @@ class Predictor:
             if isinstance(answer, PictureError):
                 yield Unreadable(path, str(answer))
             else:
-                yield self._prediction(path, answer, top)
+                yield self.told(path, answer, top)
 
     def predict_one(self, content: bytes, *, path: str, top: int = 3) -> Prediction:
         """Answer for the bytes of one picture file. Raises PictureError."""
         picture = self.bundle.preprocessing(decode(content))
-        (probabilities,) = self._engine(1).run([picture[np.newaxis]])
-        return self._prediction(path, probabilities[0], top)
+        (rows,) = self._engine(1).run([picture[np.newaxis]])
+        return self.told(path, rows[0], top)
+
+    def runner_for_many(self) -> Runner:
+        """The bundle compiled for many callers at once, each with a picture; its rows are for `told`."""
+        return self._compiled(1, callers=True)
 
     def _fitted(self, path: str) -> Picture | PictureError:
         try:
@@ -99,13 +118,23 @@ class Predictor:
         except PictureError as error:
             return error
 
-    def _prediction(self, path: str, probabilities: Probabilities, top: int) -> Prediction:
+    def told(self, path: str, answer: Row, top: int) -> Prediction:
+        """What a row says: probabilities, and after them how strange the picture is where the bundle knows."""
+        classes = self.bundle.classes
+        probabilities, strangeness = answer[: len(classes)], next(iter(answer[len(classes) :].tolist()), None)
         best = np.argsort(-probabilities, kind="stable")[: max(top, 1)]
-        return Prediction(path, tuple(Choice(self.bundle.classes[i], float(probabilities[i])) for i in best))
+        choices = tuple(Choice(classes[i], float(probabilities[i])) for i in best)
+        reject = self.bundle.reject
+        unknown = reject is not None and reject.refuses(choices[0].probability, strangeness)
+        return Prediction(path, choices, unknown)
 
     def _engine(self, batch: int) -> Runner:
         """The bundle compiled for this many pictures at once, when first needed; alone, a picture must not wait."""
         with self._compiling:
             if batch not in self._engines:
-                self._engines[batch] = compiled(self.bundle, batch=batch, precision=self._precision)
+                self._engines[batch] = self._compiled(batch)
             return self._engines[batch]
+
+    def _compiled(self, batch: int, *, callers: bool = False) -> Runner:
+        asks = self.bundle.reject is not None and self.bundle.reject.strangeness is not None
+        return compiled(self.bundle, batch=batch, precision=self._precision, strangeness=asks, callers=callers)

@@ -3,19 +3,32 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-PERCENT = {"accuracy": "accuracy", "macro_f1": "macro F1", "top_3": "top-3 accuracy"}
+from tellapart.judging.costs import Costs
+from tellapart.judging.showing import NUMBERS, TITLES
+
+BRIEFLY = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "ece")
 
 
-def metrics_table(metrics: Mapping[str, Any]) -> str:
-    """A line per metric and a column per split, each value with its 95 % interval."""
-    names = {**PERCENT, "log_loss": "log-loss"}
+def metrics_table(metrics: Mapping[str, Any], *, every: bool = False) -> str:
+    """A line per metric, all or the usual ones, and a column per split; each value with its 95 % interval."""
     header = ["", *(f"{split} (n = {facts['n']:,})" for split, facts in metrics.items())]
     rows = [
-        [title, *(_cell(name, facts[name]) for facts in metrics.values())]
-        for name, title in names.items()
-        if all(name in facts for facts in metrics.values())
+        [title, *(_cell(name, facts.get(name)) for facts in metrics.values())]
+        for name, title in TITLES.items()
+        if (every or name in BRIEFLY) and any(name in facts for facts in metrics.values())
     ]
     return aligned([header, *rows])
+
+
+def cost_table(costs: Costs) -> str:
+    """What a picture costs on average by each way of deciding, with 95 % intervals."""
+    named = {
+        "likeliest class": costs.likeliest,
+        "least expected cost": costs.cheapest,
+        "the second less the first": costs.difference,
+    }
+    rows = [[name, f"{one.value:.4g} ({one.low:.4g} to {one.high:.4g})"] for name, one in named.items()]
+    return aligned([["a picture costs, deciding by", ""], *rows])
 
 
 def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
@@ -35,8 +48,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _cell(name: str, estimate: Mapping[str, float]) -> str:
+def _cell(name: str, estimate: Mapping[str, float] | None) -> str:
+    if estimate is None:
+        return "not defined"
     value, low, high = estimate["value"], estimate["low"], estimate["high"]
-    if name in PERCENT:
-        return f"{value:.1%} ({low:.1%} to {high:.1%})"
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    form = ".3f" if name in NUMBERS else ".1%"
+    return f"{value:{form}} ({low:{form}} to {high:{form}})"

@@ -8,9 +8,12 @@ from cyclopts import Parameter
 
 from tellapart.cli.tables import metrics_table
 from tellapart.data.dataset import Dataset
+from tellapart.errors import TellapartError
 from tellapart.progress import say
 from tellapart.recipe import Recipe
+from tellapart.reports.gather import report as report_on
 from tellapart.training.effort import Effort, free, seconds_of
+from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
 
 
@@ -24,6 +27,7 @@ def train(
     start: Annotated[Path | None, Parameter(name="--from")] = None,  # noqa: ARG001  `recipes.expanded` has read it
     out: Path | None = None,
     resume: bool = False,
+    report: bool = True,
 ) -> None:
     """Train a classifier, judge it, and leave a bundle that predicts.
 
@@ -43,6 +47,8 @@ def train(
         The run's folder; runs/<dataset>-<model>-<date-time> when left out.
     resume
         Go on with a run that was stopped or killed in that folder.
+    report
+        Write report.html into the run's folder: baselines, figures, mistakes, what was looked at.
     """
     dataset = Dataset.open(source)
     sizes = ", ".join(f"{len(split):,} {name}".removesuffix(" all") for name, split in dataset.splits.items())
@@ -54,4 +60,14 @@ def train(
     run = train_run(dataset, recipe, out=folder, resume=resume, effort=effort, seconds=seconds)
     print(metrics_table(run.metrics))
     print(f"bundle: {run.bundle.folder}")
+    if report:
+        _report(run, dataset)
     say(f"try: tellapart predict {run.bundle.folder} PICTURE   or   tellapart serve {run.bundle.folder}")
+
+
+def _report(run: Run, dataset: Dataset) -> None:
+    """A run is whole without its report, so what stands in the way of it is said and does not fail the training."""
+    try:
+        print(f"report: {report_on(run, dataset=dataset)}")
+    except TellapartError as error:
+        say(f"no report: {error}")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -129,6 +129,8 @@ class Dataset:
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
     skipped: tuple[Skipped, ...] = ()
+    source: str | None = None
+    """What `open` was given, so that a report can find the pictures again."""
 
     @staticmethod
     def open(source: str | Path) -> "Dataset":
@@ -138,7 +140,7 @@ class Dataset:
         """
         from tellapart.data.sources import open_source  # it stands on this module
 
-        return open_source(str(source))
+        return replace(open_source(str(source)), source=str(source))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -160,6 +162,17 @@ class Dataset:
         """How many pictures of each class a split holds: int64 (classes,)."""
         return np.bincount(self.splits[split].labels, minlength=len(self.classes))
 
+    def __repr__(self) -> str:
+        # A notebook stores it beside the HTML, and the whole would be a hash for each picture.
+        sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        return f"<Dataset {self.name}: {sizes} pictures in {len(self.classes):,} classes>"
+
+    def _repr_html_(self) -> str:
+        """Examples and counts, for a notebook."""
+        from tellapart.data.showing import dataset_html  # it stands on this module
+
+        return dataset_html(self)
+
 
 def read_bytes(path: str) -> bytes:
     """A file's bytes. Raises PictureError with a sentence when it cannot be read."""
@@ -167,3 +180,5 @@ def read_bytes(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise PictureError(f"cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a path with a NUL in it
+        raise PictureError(f"cannot be read: {error}") from error

@@ -68,15 +68,15 @@ def random_forest(vectors: Vectors, labels: Labels, classes: int, *, trees: int,
     return Forest(model, classes)
 
 
-def logistic_regression(vectors: Vectors, labels: Labels, classes: int) -> Formula:
-    """Fit scikit-learn's multinomial LogisticRegression on standardised numbers."""
+def logistic_regression(vectors: Vectors, labels: Labels, classes: int, *, passes: int = PASSES) -> Formula:
+    """Fit scikit-learn's multinomial LogisticRegression on standardised numbers, in so many passes at most."""
     centre, scale = vectors.mean(axis=0, dtype=np.float64).astype(np.float32), _spread(vectors)
     slopes = np.zeros((classes, vectors.shape[1]), np.float32)
     offsets = np.full(classes, NEVER, np.float32)
     known = np.unique(labels)
     offsets[known] = 0
     if len(known) > 1:
-        model = _fitted_logistic((vectors - centre) / scale, labels)
+        model = _fitted_logistic((vectors - centre) / scale, labels, passes)
         own = known[-len(model.coef_) :]  # of two classes the first has no row: its logit is 0
         slopes[own], offsets[own] = model.coef_, model.intercept_
     return Formula(linear_graph(centre, scale, slopes, offsets))
@@ -92,7 +92,7 @@ def _spread(vectors: Vectors) -> Vectors:
     return spread
 
 
-def _fitted_logistic(vectors: Vectors, labels: Labels) -> Fitted:
+def _fitted_logistic(vectors: Vectors, labels: Labels, passes: int) -> Fitted:
     fitting = require("sklearn.linear_model", extra="train").LogisticRegression
     with warnings.catch_warnings():
         # What would still change after so many passes is far below what the pictures can tell
@@ -100,7 +100,7 @@ def _fitted_logistic(vectors: Vectors, labels: Labels) -> Fitted:
         strength = STRENGTH / vectors.shape[1]
         started = time.perf_counter()
         fitting(C=strength, max_iter=TRIED).fit(vectors, labels)
-        seconds = (time.perf_counter() - started) * PASSES / TRIED
+        seconds = (time.perf_counter() - started) * passes / TRIED
         if seconds > WORTH_SAYING_S:
-            say(f"logistic: at most {PASSES} passes over {len(labels):,} pictures, at most {seconds:,.0f} s")
-        return fitting(C=strength, max_iter=PASSES).fit(vectors, labels)
+            say(f"logistic: at most {passes} passes over {len(labels):,} pictures, at most {seconds:,.0f} s")
+        return fitting(C=strength, max_iter=passes).fit(vectors, labels)

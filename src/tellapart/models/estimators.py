@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.reading import Runner
-from tellapart.engine import Engine, Graph, read_graph, write_graph
+from tellapart.engine import Engine, Graph, last_line, read_graph, write_graph
 from tellapart.errors import BundleError, first_line, require
+from tellapart.models.endings import with_temperature
 
 HEAD, HEAD_WEIGHTS, FOREST = "head.xml", "head.bin", "estimator.skops"
 Vectors = NDArray[np.float32]
@@ -103,13 +104,18 @@ class _ForestRunner:
             yield answer
 
 
+def calibrated(estimator: Estimator, temperature: float) -> Estimator:
+    """The same estimator with a temperature at its end. Only a graph has one."""
+    return Formula(with_temperature(estimator.graph, temperature)) if isinstance(estimator, Formula) else estimator
+
+
 def read_estimator(folder: Path, names: Collection[str], classes: int) -> Estimator | None:
     """The estimator among a bundle's files, None where there is none. Raises BundleError, MissingPackageError."""
     if HEAD in names:
         try:
             return Formula(read_graph(folder / HEAD))
         except RuntimeError as error:
-            raise BundleError(f"{folder / HEAD} is not a graph that can be read: {error}") from error
+            raise BundleError(f"{folder / HEAD} is not a graph that can be read: {last_line(error)}") from error
     return read_forest(folder / FOREST, classes) if FOREST in names else None
 
 

@@ -6,6 +6,7 @@ counts when it is whole, and two runs may fill the same cache at once.
 
 import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -84,6 +85,10 @@ class FeatureCache:
     def take(self, digests: list[str], shape: tuple[int, ...]) -> StoredRows:
         """The features of some hashes, each of that shape, in the order asked for."""
         return StoredRows(tuple(self.rows[digest] for digest in digests), shape)
+
+    def knows(self, digests: Iterable[str]) -> bool:
+        """Whether it has the features of all these."""
+        return self.rows.keys() >= {*digests}
 
     def _enter(self, digests: list[str], path: Path) -> None:
         self.rows.update({digest: (path, row) for row, digest in enumerate(digests)})

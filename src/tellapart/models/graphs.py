@@ -1,4 +1,4 @@
-"""From Keras models to OpenVINO graphs, and two graphs to one."""
+"""From Keras models to OpenVINO graphs."""
 
 import warnings
 from typing import Any
@@ -22,16 +22,6 @@ def to_graph(network: keras.Model) -> Graph:
         # Keras remarks that OpenVINO's tracer calls the model with a list of one tensor
         warnings.filterwarnings("ignore", message="The structure of `inputs`", category=UserWarning)
         return openvino.convert_model(network)
-
-
-def joined(base: Graph, head: Graph) -> Graph:
-    """One graph of two, each left as it is: what the base gives is what the head takes."""
-    import openvino
-
-    base, head = base.clone(), head.clone()
-    seam = base.get_results()[0].input_value(0)
-    head.get_parameters()[0].output(0).replace(seam)
-    return openvino.Model(head.get_results(), base.get_parameters(), "classifier")
 
 
 def _reversed(op: Operations, pictures: Node) -> Node:

@@ -10,11 +10,10 @@ import numpy as np
 
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
-from tellapart.files import PARTIAL, atomic_write, remove_folder, remove_partials
+from tellapart.files import PARTIAL, UNREADABLE, atomic_write, remove_folder, remove_partials
 from tellapart.recipe import Recipe
 from tellapart.studies.fold_results import Part
 from tellapart.studies.settings import picture_changes, recipe_changes, require_no_file, settings_of
-from tellapart.training.checkpoints import UNREADABLE
 
 SETTINGS, RECIPE, PARTS, CHECKPOINTS = "settings.json", "recipe.toml", "parts", "checkpoints"
 

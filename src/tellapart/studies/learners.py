@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Pictures
+from tellapart.judging.calibration import tempered
 from tellapart.models.catalogue import lookup
 from tellapart.models.classic import estimator_probabilities, fit_estimator
+from tellapart.models.estimators import Estimator, Vectors
 from tellapart.recipe import Recipe
 from tellapart.training.classical import source_of
 from tellapart.training.common import without
+from tellapart.training.verdict import temperature_of
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,21 @@ class Estimators:
         return self._dataset
 
     def learn(self, dataset: Dataset, held: Pictures, _: Path, /) -> Learned:
-        """Fit on `train`; there is nothing to choose, so validation is left out."""
+        """Fit on `train`; there is nothing to choose, so validation only calibrates, where a run does so too."""
         split = dataset.splits["train"]
         vectors = self._vectors[rows_of(self._rows, split.pictures)]
         estimator = fit_estimator(self._recipe, vectors, split.labels, len(dataset.classes))
-        mine = self._vectors[rows_of(self._rows, held)]
-        return Learned(estimator_probabilities(estimator, mine, label="judging the fold"), None)
+        probs = self._answers(estimator, held)
+        if self._recipe.model == "logistic" and "validation" in dataset.splits:
+            validation = dataset.splits["validation"]
+            said = self._answers(estimator, validation.pictures)
+            probs = tempered(probs, temperature_of(validation.labels, said))
+        return Learned(probs, None)
+
+    def _answers(self, estimator: Estimator, pictures: Pictures) -> Vectors:
+        return estimator_probabilities(
+            estimator, self._vectors[rows_of(self._rows, pictures)], label="judging the fold"
+        )
 
 
 def rows_by_digest(dataset: Dataset) -> Mapping[str, int]:

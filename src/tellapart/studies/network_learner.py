@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Pictures, Split
 from tellapart.files import cache_folder
+from tellapart.judging.calibration import tempered
 from tellapart.recipe import Recipe
 from tellapart.studies.learners import Learned, rows_by_digest, rows_of
 from tellapart.training.common import preprocessing_for
 from tellapart.training.examples import Array, Chosen, Examples, Rows
 from tellapart.training.fit import fit
 from tellapart.training.loop import repeatable
+from tellapart.training.network_answers import answers_of
 from tellapart.training.tasks import Start, Task, make_task
-from tellapart.training.verdict import answers_of
+from tellapart.training.verdict import temperature_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Networks:
             task = self._shared(dataset) if shared else self._made(dataset, stage, start)
             _, best = fit(task.network, stage, task.train, task.validation, folder=folder / f"stage-{number}")
             start = task.end() if number < len(self._stages) else None
-        return Learned(answers_of(task, held, label="judging the fold").values, best)
+        return Learned(_calibrated(task, dataset, held), best)
 
     @cached_property
     def _sharable(self) -> bool:
@@ -83,3 +85,13 @@ class Networks:
     @property
     def _pool(self) -> Split:
         return self.dataset.splits["train"]
+
+
+def _calibrated(task: Task, dataset: Dataset, held: Pictures) -> NDArray[np.float32]:
+    """What a run's bundle would say of the held-out pictures: at the temperature that its validation asks for."""
+    probs = answers_of(task, held, label="judging the fold").values
+    if "validation" not in dataset.splits:
+        return probs
+    validation = dataset.splits["validation"]
+    said = answers_of(task, validation.pictures, label="calibrating the fold")
+    return tempered(probs, temperature_of(validation.labels[list(said.kept)], said.values))

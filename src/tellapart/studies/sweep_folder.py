@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import RunError
-from tellapart.files import PARTIAL, atomic_write, csv_text, remove_partials
+from tellapart.files import PARTIAL, UNREADABLE, atomic_write, csv_text, remove_partials
 from tellapart.recipe import Recipe
 from tellapart.studies.settings import picture_changes, recipe_changes, require_no_file, settings_of
 from tellapart.studies.sweep_plan import Candidate, Plan, Trial, gap
-from tellapart.training.checkpoints import UNREADABLE, Epoch, arrays
+from tellapart.training.checkpoints import Epoch, arrays
 from tellapart.training.environment import environment
 
 SETTINGS, ENVIRONMENT, TRIALS, TABLE, WINNER = "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml"

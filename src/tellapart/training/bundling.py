@@ -5,22 +5,35 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, homes, write_manifest
+from tellapart.data.dataset import Pictures, Readable
 from tellapart.engine import write_graph
-from tellapart.files import atomic_folder
+from tellapart.files import atomic_folder, atomic_write
+from tellapart.models.endings import with_temperature
 from tellapart.recipe import Recipe
-from tellapart.training.common import facts_of, list_skipped, seen_by
+from tellapart.training.common import FEATURES, facts_of, list_skipped, seen_by
+from tellapart.training.network_answers import answers_of, require_agreement
 from tellapart.training.tasks import Task
-from tellapart.training.verdict import verdict
+from tellapart.training.verdict import SPLITS, verdict
 
 
-def write_bundle(task: Task, recipe: Recipe, path: Path, *, splits: Sequence[str] = ("validation", "test")) -> None:
+def write_bundle(task: Task, recipe: Recipe, path: Path, *, splits: Sequence[str] = SPLITS) -> None:
     """Judge a trained task on these splits and write it as the bundle `path`; `recipe` is the one with all stages."""
+
+    def ask(pictures: Pictures, label: str) -> Readable:
+        answers = answers_of(task, pictures, label=label)
+        require_agreement(task, pictures, answers)
+        return answers
+
     seen = seen_by(task.dataset)
-    metrics, unread = verdict(task, homes(seen), splits)
-    if unread:
-        list_skipped((*task.dataset.skipped, *unread), path.parent)
+    found = verdict(task.dataset, homes(seen), ask, splits)
+    if found.unread:
+        list_skipped((*task.dataset.skipped, *found.unread), path.parent)
+    found.write_answers(path.parent)
+    if task.base and len(task.base.shape) == 1:
+        facts = {"base": task.base.name, "key": task.base.key, "width": task.base.width}
+        atomic_write(path.parent / FEATURES, json.dumps(facts) + "\n")
     with atomic_folder(path) as partial:
-        write_graph(task.graph, partial / GRAPH)
+        write_graph(with_temperature(task.graph, found.temperature), partial / GRAPH)
         task.product().save(partial / KERAS)
         (partial / SEEN).write_text(json.dumps(seen))
-        write_manifest(partial, facts_of(task.dataset, recipe, task.preprocessing, metrics))
+        write_manifest(partial, facts_of(task.dataset, recipe, task.preprocessing, found))

@@ -1,9 +1,9 @@
 """Checkpoints: after each epoch a new folder, whole or absent, with the epoch and its value in the name."""
 
+import csv
 import json
 import re
-import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import RunError
-from tellapart.files import atomic_folder, remove_folder
+from tellapart.files import UNREADABLE, atomic_folder, remove_folder
 
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
-"""What a damaged `.npz` may raise."""
 NAME = re.compile(r"epoch-(\d+)-[a-z_]+-[-\d.einfa]+")
 
 
@@ -82,6 +80,21 @@ def keep_only(folder: Path, wanted: set[int]) -> None:
         match = NAME.fullmatch(path.name)
         if match and int(match[1]) not in wanted:
             remove_folder(path)
+
+
+def read_history(path: Path) -> History:
+    """Read a `history.csv`. Raises RunError when it is damaged."""
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            return tuple(_epoch(row) for row in csv.DictReader(stream))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read ({error}): remove it, or train again") from error
+
+
+def _epoch(row: dict[str, str]) -> Epoch:
+    numbers = {field.name: row[field.name] for field in fields(Epoch)}
+    found = {name: None if text == "" and name.startswith("val_") else float(text) for name, text in numbers.items()}
+    return Epoch(**{**found, "epoch": int(numbers["epoch"])})  # type: ignore[arg-type]
 
 
 def _history(path: Path) -> History:

@@ -1,16 +1,14 @@
 """A run of knn, forest or logistic: vectors of the pictures, a fit, judging, the bundle. On pixels without Keras."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tellapart.bundles.bundle import GRAPH, SEEN, homes, write_manifest
-from tellapart.bundles.evaluation import judged, unseen
-from tellapart.data.dataset import Dataset, Pictures, Readable, Skipped
+from tellapart.data.dataset import Dataset, Pictures, Readable
 from tellapart.data.pixels import pixels_of
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits import require_classes
@@ -18,11 +16,12 @@ from tellapart.engine import Graph, write_graph
 from tellapart.files import atomic_folder, cache_folder
 from tellapart.models.catalogue import base_of
 from tellapart.models.classic import estimator_probabilities, fit_estimator
-from tellapart.models.estimators import Estimator
+from tellapart.models.estimators import calibrated
 from tellapart.models.formulas import pixel_graph
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.training.common import facts_of, list_skipped, preprocessing_for, seen_by, without, write_metrics
+from tellapart.training.verdict import verdict
 
 if TYPE_CHECKING:
     from tellapart.models.features import FrozenBase
@@ -43,13 +42,13 @@ class Source:
         shape = self.preprocessing
         return pixel_graph(shape.height, shape.width, shape.channels)
 
-    def vectors(self, pictures: Pictures, name: str) -> Readable:
-        """The vectors of a split's pictures that can be read: values float32 (n, width). Kept in the cache."""
+    def vectors(self, pictures: Pictures, label: str) -> Readable:
+        """The vectors of the pictures that can be read: values float32 (n, width). Kept in the cache."""
         if self.base is not None:
             from tellapart.models.features import features_of
 
-            return features_of(self.base, pictures, cache=cache_folder(), label=f"features of {name}")
-        pixels = pixels_of(pictures, self.preprocessing, cache=cache_folder(), label=f"decoding {name}")
+            return features_of(self.base, pictures, cache=cache_folder(), label=label)
+        pixels = pixels_of(pictures, self.preprocessing, cache=cache_folder(), label=label)
         flat = pixels.values.reshape(len(pixels.values), -1).astype(np.float32)
         return Readable(flat, pixels.kept, pixels.skipped)
 
@@ -80,36 +79,26 @@ def _make_bundle(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
     vectors: dict[str, Readable] = {}
     for name in ("train", "validation"):
         if name in dataset.splits:
-            vectors[name] = source.vectors(dataset.splits[name].pictures, name)
+            vectors[name] = source.vectors(dataset.splits[name].pictures, f"features of {name}")
             dataset = without(dataset, name, vectors[name].kept, vectors[name].skipped)
     list_skipped(dataset.skipped, folder)
     require_classes(dataset)
     train = vectors["train"].values
     say(f"{recipe.model}: fitted on {len(train):,} pictures of {train.shape[1]:,} numbers each")
     estimator = fit_estimator(recipe, train, dataset.splits["train"].labels, len(dataset.classes))
+
+    def ask(pictures: Pictures, label: str) -> Readable:
+        found = source.vectors(pictures, label)
+        return replace(found, values=estimator_probabilities(estimator, found.values, label=label))
+
     seen = seen_by(dataset)
-    metrics, unread = _verdict(source, estimator, dataset, homes(seen))
-    if unread:
-        list_skipped((*dataset.skipped, *unread), folder)
+    # What k-NN and forests give are shares of votes, often 0, of which no temperature makes probabilities.
+    found = verdict(dataset, homes(seen), ask, calibrates=recipe.model == "logistic")
+    if found.unread:
+        list_skipped((*dataset.skipped, *found.unread), folder)
+    found.write_answers(folder)
     with atomic_folder(folder / "bundle") as partial:
         write_graph(source.graph, partial / GRAPH)
-        estimator.write(partial)
+        calibrated(estimator, found.temperature).write(partial)
         (partial / SEEN).write_text(json.dumps(seen))
-        write_manifest(partial, facts_of(dataset, recipe, source.preprocessing, metrics))
-
-
-def _verdict(
-    source: Source, estimator: Estimator, dataset: Dataset, seen: Mapping[str, str]
-) -> tuple[dict[str, Any], tuple[Skipped, ...]]:
-    """Judge what will predict: the metrics by split, and the pictures that could not be read."""
-    metrics: dict[str, Any] = {}
-    unread: tuple[Skipped, ...] = ()
-    for name in ("validation", "test"):
-        if name in dataset.splits:
-            split = unseen(dataset, name, seen)
-            vectors = source.vectors(split.pictures, name)
-            answers = estimator_probabilities(estimator, vectors.values, label=f"judging on {name}")
-            found = replace(vectors, values=answers)
-            metrics[name] = judged(found, split, dataset.classes, label=name).as_json()
-            unread += vectors.skipped
-    return metrics, unread
+        write_manifest(partial, facts_of(dataset, recipe, source.preprocessing, found))

@@ -1,10 +1,8 @@
 """What runs of every kind have in common: the geometry, what cannot be read, what is written down. No Keras here."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
 from tellapart.data.dataset import ArrayPictures, Dataset, Skipped
@@ -15,6 +13,10 @@ from tellapart.files import atomic_write, csv_text
 from tellapart.models.catalogue import base_of, lookup
 from tellapart.progress import say
 from tellapart.recipe import Recipe
+from tellapart.training.verdict import Verdict
+
+FEATURES = "features.json"
+"""In a run's folder: under which key of the feature cache the vectors are that its classifier stands on."""
 
 
 def divided(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
@@ -75,17 +77,18 @@ def write_metrics(folder: Path) -> None:
     atomic_write(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
 
 
-def facts_of(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, metrics: Mapping[str, Any]) -> Facts:
+def facts_of(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, found: Verdict) -> Facts:
     """What the bundle of a run says of itself."""
     base = base_of(recipe)
     return Facts(
         name=dataset.name,
         classes=dataset.classes,
         preprocessing=preprocessing,
-        recipe=recipe.as_dict(),
-        metrics=metrics,
+        recipe=recipe.as_dict() | {"weights": Path(str(recipe.weights)).name},  # a bundle names no folder of ours
+        metrics=found.metrics,
         fingerprint=dataset.fingerprint,
         licence=lookup(base).licence if base else None,
+        calibration=found.calibration,
     )
 
 

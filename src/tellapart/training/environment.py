@@ -3,6 +3,7 @@
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from tellapart.data.dataset import Dataset
@@ -22,11 +23,18 @@ def environment(dataset: Dataset) -> dict[str, Any]:
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "dataset": {
             "name": dataset.name,
+            "source": _place(dataset.source),
             "fingerprint": dataset.fingerprint,
             "classes": list(dataset.classes),
             "pictures": {name: len(split) for name, split in dataset.splits.items()},
         },
     }
+
+
+def _place(source: str | None) -> str | None:
+    """Where pictures are, whatever folder a report is asked for in; the name of a named set stays one."""
+    path = Path(source or "")
+    return str(path.absolute()) if source and (path.is_dir() or path.suffix.lower() == ".npz") else source
 
 
 def _version(package: str) -> str | None:

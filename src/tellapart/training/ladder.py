@@ -28,8 +28,8 @@ from tellapart.training.effort import Limits
 from tellapart.training.fit import fit
 from tellapart.training.forecast import Cost, forecast
 from tellapart.training.loop import repeatable
+from tellapart.training.network_answers import answers_of
 from tellapart.training.tasks import Standing, Start, Task, make_task, standing_of
-from tellapart.training.verdict import answers_of
 
 HEADS = (
     "label_smoothing=0.1",

@@ -37,6 +37,15 @@ class Run:
         return Recipe.read(self.folder / RECIPE)
 
     @cached_property
+    def environment(self) -> dict[str, Any]:
+        """What it ran on and with, and the facts of its pictures. Raises RunError."""
+        try:
+            facts: dict[str, Any] = json.loads((self.folder / ENVIRONMENT).read_text())
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.folder} is not a run: its {ENVIRONMENT} cannot be read ({error})") from error
+        return facts
+
+    @cached_property
     def bundle(self) -> Bundle:
         """The classifier."""
         return Bundle.open(self.folder / "bundle")
@@ -46,6 +55,12 @@ class Run:
         """For each split judged: its size, and each metric with its interval."""
         metrics: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text())
         return metrics
+
+    def _repr_html_(self) -> str:
+        """Recipe, metrics and bundle, for a notebook."""
+        from tellapart.training.showing import run_html  # it stands on this module
+
+        return run_html(self)
 
 
 def train(

@@ -17,8 +17,9 @@ from tellapart.data.reading import BATCH
 from tellapart.data.views import MirroredPictures, PicturesInARow
 from tellapart.engine import Engine, Graph
 from tellapart.models.division import divided, ended
+from tellapart.models.endings import joined
 from tellapart.models.features import FrozenBase, stored_features
-from tellapart.models.graphs import joined, mirrored, to_graph
+from tellapart.models.graphs import mirrored, to_graph
 from tellapart.models.mixed import compute_mixed
 from tellapart.models.networks import (
     backbone,

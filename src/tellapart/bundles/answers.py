@@ -1,0 +1,78 @@
+"""What a run's classifier said of each picture of a split: kept in the run, for reports and comparisons."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.dataset import Pictures
+from tellapart.errors import RunError
+from tellapart.files import UNREADABLE, atomic_write
+
+FOLDER = "answers"
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """For each picture that could be read: its name, the SHA-256 of its content, its label, what was said of it.
+
+    `labels` int32 (n,), `probs` float32 (n, classes), as the bundle gives them.
+    """
+
+    names: tuple[str, ...]
+    digests: tuple[str, ...]
+    labels: NDArray[np.int32]
+    probs: NDArray[np.float32]
+
+    @cached_property
+    def predicted(self) -> NDArray[np.intp]:
+        """The likeliest class of each picture, int (n,)."""
+        likeliest: NDArray[np.intp] = self.probs.argmax(axis=1)
+        return likeliest
+
+    def take(self, indices: Sequence[int]) -> "Answers":
+        """Those about some of the pictures, in the order asked for."""
+        rows = np.asarray(indices, dtype=np.intp)
+        names, digests = (tuple(column[i] for i in indices) for column in (self.names, self.digests))
+        return Answers(names, digests, self.labels[rows], self.probs[rows])
+
+
+def answers_about(pictures: Pictures, labels: NDArray[np.int32], probs: NDArray[np.float32]) -> Answers:
+    """Put together what is known of each picture."""
+    names = tuple(pictures.name(index) for index in range(len(pictures)))
+    return Answers(names, pictures.digests, labels, probs)
+
+
+def write_answers(run: Path, split: str, answers: Answers) -> None:
+    """Keep them in a run's folder. Raises StorageError."""
+    stream = io.BytesIO()
+    names = np.array([name.encode(errors="surrogateescape") for name in answers.names])
+    digests = np.array([digest.encode() for digest in answers.digests])
+    np.savez_compressed(stream, names=names, digests=digests, labels=answers.labels, probs=answers.probs)
+    atomic_write(_path(run, split), stream.getvalue())
+
+
+def read_answers(run: Path, split: str) -> Answers | None:
+    """Read them from a run's folder; None where the split was not judged. Raises RunError."""
+    path = _path(run, split)
+    if not path.exists():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            names, digests = archive["names"].tolist(), archive["digests"].tolist()
+            return Answers(
+                tuple(name.decode(errors="surrogateescape") for name in names),
+                tuple(digest.decode() for digest in digests),
+                archive["labels"],
+                archive["probs"],
+            )
+    except UNREADABLE as error:
+        raise RunError(f"{path} cannot be read ({error}): copy the run again, or train it again") from error
+
+
+def _path(run: Path, split: str) -> Path:
+    return run / FOLDER / f"{split}.npz"

@@ -1,0 +1,54 @@
+"""`tellapart compare`."""
+
+import json as jsonlib
+from pathlib import Path
+
+from tellapart.cli.tables import aligned
+from tellapart.progress import say
+from tellapart.reports.compare import Compared, Side, as_json, compare_runs
+from tellapart.reports.comparison_page import write_comparison
+from tellapart.reports.comparison_words import pairs_table, runs_table, sentences, settings_table
+from tellapart.reports.report import Table
+
+
+def compare(*runs: Path, save: Path | None = None, json: bool = False) -> None:
+    """Set runs side by side, and test on the test pictures they share whether one is better.
+
+    Parameters
+    ----------
+    runs
+        The folders of two finished runs or more; of more than four each is tested against the best on validation.
+    save
+        Write one HTML file that opens without a network: tables, tests, curves over each other.
+    json
+        One JSON object: the metrics by split with their 95 % intervals, and the paired tests.
+    """
+    compared = compare_runs(runs)
+    if json:
+        print(jsonlib.dumps(as_json(compared)))
+    else:
+        _print(compared)
+    if save is not None:
+        write_comparison(compared, save)
+        say(f"saved: {save}")
+
+
+def _print(compared: Compared) -> None:
+    _side("test: pictures that no run was trained or chosen on", compared, compared.test)
+    if compared.validation:
+        _side("validation: choices were made with these pictures", compared, compared.validation)
+    print(f"what differs\n{_text(settings_table(compared.contenders))}\n")
+    print(f"paired tests on the {compared.test.n:,} test pictures: the first run less the second\n")
+    print(f"{_text(pairs_table(compared))}\n")
+    for sentence in sentences(compared):
+        print(sentence)
+    for note in compared.notes:
+        say(f"note: {note}")
+
+
+def _side(title: str, compared: Compared, side: Side) -> None:
+    print(f"{title} (n = {side.n:,})\n{_text(runs_table(compared.contenders, side))}\n")
+
+
+def _text(table: Table) -> str:
+    return aligned([table.header, *table.rows])

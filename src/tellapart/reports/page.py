@@ -1,0 +1,262 @@
+"""A report as one HTML file that needs no network and, but for its figures, no scripts."""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tellapart.errors import RunError, require
+from tellapart.files import atomic_write
+from tellapart.reports.report import DatasetFacts, Drawing, Judged, Report, Table, Thumb
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_BYTES = 15_000_000
+PAIRS, PAIR_PICTURES, MISTAKES = 6, 6, 12  # how many are shown
+MATRIX_CLASSES = 25  # a matrix of more is no longer read, so the figure takes its place
+MARKUP_BYTES = 500  # about what stands around a picture, names aside
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the confusion matrix: `count` of the `of` pictures of a class, and the pictures that are shown.
+
+    `shade`, in [0, 1], is its share of the class; of a mistake in relation to the worst of them.
+    """
+
+    anchor: str
+    true: str
+    predicted: str
+    count: int
+    of: int
+    shade: float
+    pictures: tuple[Thumb, ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether its pictures are told right."""
+        return self.true == self.predicted
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write a report's page. Raises RunError where its facts contradict each other, and StorageError."""
+    atomic_write(path, report_html(report))
+
+
+def report_html(report: Report, *, most: int = MOST_BYTES) -> str:
+    """Render a report in at most `most` bytes: pictures are left out, the least useful first, and counted.
+
+    Raises RunError where the facts contradict each other.
+    """
+    _check(report)
+    room = most - _size(_rendered(_with_pictures(report, set()), report))
+    while True:
+        page = _rendered(_with_pictures(report, _kept(report, room)), report)
+        excess = _size(page) - most
+        if excess <= 0 or room <= 0:  # without any picture it is as small as it gets
+            return page
+        room -= excess
+
+
+def page_html(template: str, **facts: object) -> str:
+    """Render a page that extends `layout.html.jinja`, with the style and the scripts that draw its figures."""
+    plotly = require("plotly.offline", extra="train").get_plotlyjs()
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return _template(template)(
+        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        scripts=[plotly, script],
+        # Only these two scripts run, whatever else a name might smuggle into the page.
+        hashes=[_hash(plotly), _hash(script)],
+        **facts,
+    )
+
+
+def cells(judged: Judged) -> list[list[Cell]]:
+    """The confusion matrix with its pictures, rows true; in each cell the surest first."""
+    found: dict[tuple[str, str], list[Thumb]] = {}
+    for thumb in sorted(judged.pictures, key=_sureness, reverse=True):
+        found.setdefault((thumb.true, thumb.predicted), []).append(thumb)
+    shares = [[count / max(sum(row), 1) for count in row] for row in judged.counts]
+    worst = max((share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j), default=0) or 1
+    return [
+        [
+            Cell(
+                anchor=f"{judged.split}-cell-{i}-{j}",
+                true=true,
+                predicted=predicted,
+                count=judged.counts[i][j],
+                of=sum(judged.counts[i]),
+                shade=shares[i][j] / (1 if i == j else worst),
+                pictures=tuple(found.get((true, predicted), ())),
+            )
+            for j, predicted in enumerate(judged.classes)
+        ]
+        for i, true in enumerate(judged.classes)
+    ]
+
+
+def pairs(judged: Judged) -> list[Cell]:
+    """The classes that are most often taken for another, most often first."""
+    wrong = [cell for row in cells(judged) for cell in row if cell.count and not cell.right]
+    return sorted(wrong, key=lambda cell: cell.count, reverse=True)[:PAIRS]
+
+
+def mistakes(judged: Judged) -> list[Thumb]:
+    """The pictures that are told wrong with the greatest probability."""
+    return sorted((thumb for thumb in judged.pictures if _wrong(thumb)), key=_sureness, reverse=True)[:MISTAKES]
+
+
+def _sureness(thumb: Thumb) -> float:
+    return thumb.probability or 0.0
+
+
+def _wrong(thumb: Thumb) -> bool:
+    return thumb.true != thumb.predicted
+
+
+def _test_first(judged: Judged) -> bool:
+    return judged.split != "test"
+
+
+def _check(report: Report) -> None:
+    splits = [judged.split for judged in report.judged]
+    if sorted(set(splits)) != sorted(splits) or not set(splits) <= {"validation", "test"}:
+        raise RunError(f"a report judges {splits}, expected each of validation and test at most once: merge them")
+    for judged in report.judged:
+        _check_counts(judged)
+        _check_names(judged)
+
+
+def _check_counts(judged: Judged) -> None:
+    k, widths = len(judged.classes), {len(row) for row in judged.counts}
+    if len(judged.counts) != k or widths - {k}:
+        raise RunError(
+            f"the confusion matrix of {judged.split} has {len(judged.counts)} rows of {sorted(widths)} numbers, "
+            f"expected {k} rows of {k}: count it with the classes that it is shown with"
+        )
+
+
+def _check_names(judged: Judged) -> None:
+    strange = {thumb.true for thumb in judged.pictures} | {thumb.predicted for thumb in judged.pictures}
+    strange -= set(judged.classes)
+    if strange:
+        raise RunError(
+            f"pictures of {judged.split} are said to be {sorted(strange)[0]!r}, which is not among the "
+            f"{len(judged.classes)} classes: name them as the classes are named"
+        )
+
+
+def _all_pictures(report: Report) -> Iterator[Thumb]:
+    """Every picture that may be left out, the most useful first; an explanation's overlay goes with its picture."""
+    yield from (one.picture for one in report.explanations)
+    yield from report.dataset.examples
+    judged = sorted(report.judged, key=_test_first)
+    wrong = [thumb for one in judged for thumb in one.pictures if _wrong(thumb)]
+    yield from sorted(wrong, key=_sureness, reverse=True)
+    right = [thumb for one in judged for thumb in one.pictures if not _wrong(thumb)]
+    yield from sorted(right, key=_sureness)  # one that was nearly told wrong says more than one that is clear
+
+
+def _kept(report: Report, room: int) -> set[int]:
+    """Which pictures, by identity, fit into `room` bytes."""
+    overlays = {id(one.picture): len(one.overlay.src) for one in report.explanations}
+    kept: set[int] = set()
+    for thumb in _all_pictures(report):
+        names = _size(f"{thumb.name}{thumb.true}{thumb.predicted}{thumb.caption}")
+        room -= len(thumb.src) + overlays.get(id(thumb), 0) + MARKUP_BYTES + 2 * names
+        if room < 0:
+            break
+        kept.add(id(thumb))
+    return kept
+
+
+def _with_pictures(report: Report, kept: set[int]) -> Report:
+    def some(thumbs: Sequence[Thumb]) -> tuple[Thumb, ...]:
+        return tuple(thumb for thumb in thumbs if id(thumb) in kept)
+
+    return replace(
+        report,
+        dataset=replace(report.dataset, examples=some(report.dataset.examples)),
+        judged=tuple(replace(one, pictures=some(one.pictures)) for one in report.judged),
+        explanations=tuple(one for one in report.explanations if id(one.picture) in kept),
+    )
+
+
+def _rendered(report: Report, whole: Report) -> str:
+    """Render a report whose pictures are those of `whole`, or fewer."""
+    return page_html(
+        "report.html.jinja",
+        report=report,
+        headline=min((one for one in report.judged if one.lines), key=_test_first, default=None),
+        sections=_sections(report),
+        counts=_counts(report.dataset),
+        left_out=_picture_count(whole) - _picture_count(report),
+        cells=cells,
+        pairs=pairs,
+        mistakes=mistakes,
+        matrix_classes=MATRIX_CLASSES,
+        pair_pictures=PAIR_PICTURES,
+    )
+
+
+def _sections(report: Report) -> list[tuple[str, str, bool]]:
+    """For each section its anchor, its name among the contents, and whether it is there."""
+    splits = {judged.split for judged in report.judged}
+    return [
+        ("asked", "What was asked", True),
+        ("pictures", "The pictures", True),
+        ("learning", "How it learned", report.history is not None),
+        ("validation", "Validation", "validation" in splits),
+        ("calibration", "How sure it may be", report.calibration is not None),
+        ("test", "Test", "test" in splits),
+        ("looked", "What it looked at", bool(report.explanations)),
+        ("size", "Size and speed", bool(report.size_and_speed)),
+        ("environment", "Environment", bool(report.environment)),
+        ("refused", "Refused or skipped", True),
+        ("notes", "Notes", bool(report.notes)),
+    ]
+
+
+def _counts(dataset: DatasetFacts) -> Table:
+    """How many pictures of each class there are, a column for each split."""
+    names, columns = tuple(dataset.counts), tuple(dataset.counts.values())
+    rows = [(name, *(f"{one:,}" for one in row)) for name, *row in zip(dataset.classes, *columns, strict=True)]
+    sums = ("in all", *(f"{sum(column):,}" for column in columns))
+    return Table(("class", *names), (*rows, sums))
+
+
+def _template(name: str) -> Callable[..., str]:
+    jinja2 = require("jinja2", extra="train")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"plot": _plot, "percent": "{:.1%}".format, "count": "{:,}".format}
+    render: Callable[..., str] = environment.get_template(name).render
+    return render
+
+
+def _plot(drawing: Drawing) -> dict[str, str]:
+    """A figure as JSON, in which no `<` can end the element it stands in, and its title as text, which can wrap."""
+    figure = json.loads(drawing.figure.to_json() or "{}")
+    layout = figure.setdefault("layout", {})
+    title = layout.pop("title", {}).get("text", "")
+    layout.setdefault("margin", {})["t"] = 12  # pixels: the title left its place
+    return {"json": json.dumps(figure).replace("<", "\\u003c"), "fact": html.unescape(title)}
+
+
+def _picture_count(report: Report) -> int:
+    return sum(1 for _ in _all_pictures(report))
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="surrogateescape"))

@@ -1,0 +1,113 @@
+// Draws the figures in the colours of the page, and, where it has them, opens the pictures of a cell of a confusion matrix.
+
+const PRINT = { ink: "#22262a", line: "#d5d0c5" };
+const PRINT_WIDTH = 660; // CSS pixels, on A4 less its margins
+const PRINT_HEIGHTS = [400, 560]; // what is at most as high as the second is made as low as the first: two fit on a page
+const HEIGHT = 380; // of a figure that states none
+const CLEAR = "rgba(0, 0, 0, 0)";
+const BLACK = new Set(["#000", "#000000", "black"]);
+const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false, showTips: false };
+
+const album = document.getElementById("album");
+const plots = [...document.querySelectorAll(".plot")];
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+// Figures
+
+function screenColours() {
+  const style = getComputedStyle(document.documentElement);
+  return { ink: style.getPropertyValue("--ink").trim(), line: style.getPropertyValue("--line").trim() };
+}
+
+/** What to change in a layout, by path, so that it is read on this background. */
+function colours(axes, { ink, line }) {
+  const changes = { paper_bgcolor: CLEAR, plot_bgcolor: CLEAR, "font.color": ink, "legend.bgcolor": CLEAR };
+  for (const axis of axes) {
+    for (const part of ["gridcolor", "zerolinecolor", "linecolor", "tickcolor"]) changes[`${axis}.${part}`] = line;
+  }
+  return changes;
+}
+
+const axesOf = (layout) => [...new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))])];
+
+/** Which traces are drawn in black, that is, in the colour of text. */
+function inked(data) {
+  const black = (trace, part) => BLACK.has(trace[part]?.color);
+  return ["line", "marker"].flatMap((part) =>
+    data.map((trace, index) => (black(trace, part) ? [[`${part}.color`, index]] : [])).flat());
+}
+
+function put(object, path, value) {
+  const keys = path.split(".");
+  const last = keys.pop();
+  let place = object;
+  for (const key of keys) place = place[key] ??= {};
+  place[last] = value;
+}
+
+function draw(plot) {
+  const source = document.querySelector(`script[data-for="${plot.id}"]`);
+  const { data, layout } = JSON.parse(source.textContent);
+  const now = screenColours();
+  plot.axes = axesOf(layout);
+  plot.inked = inked(data);
+  plot.drawnHeight = layout.height ??= HEIGHT;
+  for (const [path, index] of plot.inked) put(data[index], path, now.ink);
+  for (const [path, value] of Object.entries(colours(plot.axes, now))) put(layout, path, value);
+  for (const axis of plot.axes) put(layout, `${axis}.fixedrange`, true); // a finger on a figure scrolls the page
+  Object.assign(layout, { dragmode: false, autosize: true });
+  delete layout.width;
+  Plotly.newPlot(plot, data, layout, CONFIG);
+  if (plot.dataset.cells) plot.on("plotly_click", (event) => openPoint(plot.dataset.cells, event.points[0]));
+}
+
+function redraw(now, sized) {
+  for (const plot of plots) {
+    for (const [path, index] of plot.inked) Plotly.restyle(plot, { [path]: now.ink }, [index]);
+    Plotly.relayout(plot, { ...colours(plot.axes, now), ...sized(plot) });
+  }
+}
+
+const onScreen = () => redraw(screenColours(), (plot) => ({ width: null, height: plot.drawnHeight, autosize: true }));
+
+function onPaper() {
+  const [low, high] = PRINT_HEIGHTS;
+  const height = ({ drawnHeight }) => (drawnHeight <= high ? Math.min(drawnHeight, low) : drawnHeight);
+  redraw(PRINT, (plot) => ({ width: PRINT_WIDTH, height: height(plot), autosize: false }));
+}
+
+// Pictures of a cell
+
+function openCell(anchor) {
+  const pictures = document.getElementById(anchor);
+  if (!pictures) return false;
+  const copies = [...document.getElementById(`${anchor}-name`).childNodes].map((node) => node.cloneNode(true));
+  document.getElementById("album-name").replaceChildren(...copies);
+  const list = pictures.cloneNode(true);
+  list.removeAttribute("id");
+  document.getElementById("album-pictures").replaceChildren(list);
+  album.showModal();
+  album.scrollTop = 0;
+  return true;
+}
+
+function openPoint(split, point) {
+  const [row, column] = point.customdata ?? [point.y, point.x];
+  openCell(`${split}-cell-${row}-${column}`);
+}
+
+for (const link of document.querySelectorAll(".matrix a")) {
+  link.setAttribute("aria-haspopup", "dialog");
+  link.addEventListener("click", (event) => {
+    if (openCell(link.hash.slice(1))) event.preventDefault();
+  });
+}
+album?.querySelector("button").addEventListener("click", () => album.close());
+album?.addEventListener("click", (event) => {
+  if (event.target === album) album.close(); // beside it
+});
+
+for (const plot of plots) draw(plot);
+dark.addEventListener("change", onScreen);
+addEventListener("beforeprint", onPaper);
+addEventListener("afterprint", onScreen);

@@ -1,0 +1,170 @@
+"""Simpler classifiers on the same pictures: what a run must beat, and by how much it does."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.bundles.answers import Answers, read_answers
+from tellapart.bundles.evaluation import unseen
+from tellapart.data.dataset import Dataset, Labels, Pictures, Readable, Split
+from tellapart.errors import RunError
+from tellapart.files import atomic_write, cache_folder
+from tellapart.judging.intervals import Estimate, wilson
+from tellapart.judging.paired import compare
+from tellapart.models.catalogue import base_of, settled
+from tellapart.models.classic import (
+    estimator_probabilities,
+    logistic_regression,
+    nearest_neighbours,
+    random_forest,
+)
+from tellapart.models.estimators import Estimator, Vectors
+from tellapart.models.feature_cache import FeatureCache
+from tellapart.progress import say
+from tellapart.recipe import Recipe
+from tellapart.training.classical import source_of
+from tellapart.training.common import FEATURES
+from tellapart.training.run import Run
+
+FILE = "baselines.json"
+KINDS = {"knn": "k nearest neighbours", "logistic": "logistic regression", "forest": "forest"}
+MOST = 5_000  # training pictures: more would take longer than a report is worth
+TREES, PASSES = 50, 60  # of a forest and of logistic regression: more hardly changes what they are worth here
+See = Callable[[Pictures, str], Readable]
+"""From pictures, and what to call the work, to their vectors, float32 (n, width)."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A simple classifier judged on one split, and this run's paired difference to it.
+
+    `stands_on` is what it sees, `pictures` how many it was fitted on. `difference` is the run's accuracy less its own;
+    `p_value` is McNemar's.
+    """
+
+    name: str
+    split: str
+    stands_on: str
+    pictures: int
+    accuracy: Estimate
+    difference: Estimate
+    p_value: float
+
+
+def baselines(run: Run, dataset: Dataset) -> tuple[Baseline, ...]:
+    """Judge the baselines of a run on the split that reports speak of, or read them where that was done before.
+
+    `dataset` is divided as the run's was. Raises RunError where the run has no answers.
+    """
+    path = run.folder / FILE
+    if not path.exists():
+        found = [asdict(one) for one in _judged(run, dataset)]
+        atomic_write(path, json.dumps(found, indent=2) + "\n")
+    return tuple(_read(path))
+
+
+def _judged(run: Run, dataset: Dataset) -> Iterator[Baseline]:
+    split = "test" if "test" in dataset.splits else "validation"
+    answers = read_answers(run.folder, split)
+    if answers is None:
+        raise RunError(f"{run.folder} has no answers on {split}: train it again, with this tellapart")
+    yield _majority(dataset, split, answers)
+    kinds = [kind for kind in KINDS if kind != run.recipe.model]
+    recipe = _standing_as(run.recipe, dataset, kinds[0])
+    train, asked = _some(dataset.splits["train"], recipe.seed), unseen(dataset, split, run.bundle.seen).pictures
+    see = _stored_vectors(run, (train.pictures, asked)) or source_of(dataset, recipe).vectors
+    known, said = see(train.pictures, "features of train"), see(asked, f"features of {split}")
+    labels = train.labels[list(known.kept)]
+    digests = [asked.digests[i] for i in said.kept]
+    for kind in kinds:
+        say(f"baseline: {KINDS[kind]}")
+        estimator = _fitted(kind, recipe, known.values, labels, len(dataset.classes))
+        probs = _in_order(estimator_probabilities(estimator, said.values), digests, answers)
+        yield _beside(KINDS[kind], split, str(recipe.features), len(labels), answers, probs)
+
+
+def _fitted(kind: str, recipe: Recipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
+    if kind == "knn":
+        return nearest_neighbours(vectors, labels, classes, neighbours=min(recipe.neighbours, len(labels)))
+    if kind == "logistic":
+        return logistic_regression(vectors, labels, classes, passes=PASSES)
+    return random_forest(vectors, labels, classes, trees=TREES, seed=recipe.seed)
+
+
+def _stored_vectors(run: Run, needed: Sequence[Pictures]) -> See | None:
+    """Read vectors from the cache by the key that the run noted, without Keras; None where one of them is not there."""
+    noted = next(
+        (path for path in (run.folder / FEATURES, *sorted(run.folder.glob(f"steps/*/{FEATURES}"))) if path.exists()),
+        None,
+    )
+    if noted is None:
+        return None
+    facts = json.loads(noted.read_text())
+    store = FeatureCache(cache_folder() / "features" / facts["key"])
+    if not store.knows(digest for pictures in needed for digest in pictures.digests):
+        return None
+
+    def see(pictures: Pictures, _: str) -> Readable:
+        rows = store.take(list(pictures.digests), (int(facts["width"]),))
+        return Readable(rows[:], tuple(range(len(pictures))), ())
+
+    return see
+
+
+def _standing_as(recipe: Recipe, dataset: Dataset, kind: str) -> Recipe:
+    """The recipe of an estimator on what a run's own classifier stands on."""
+    base = base_of(recipe)
+    fields = ("size", "fit", "precision", "seed", "validation", "test", "split_seed")
+    kept = {name: getattr(recipe, name) for name in fields}
+    weights = recipe.weights if base else None
+    plain = Recipe(model=kind, features=base or "pixels", weights=weights, trees=TREES, **kept)
+    return settled(plain, own_size=dataset.own_size)
+
+
+def _some(train: Split, seed: int) -> Split:
+    if len(train) <= MOST:
+        return train
+    return train.take(sorted(np.random.default_rng(seed).permutation(len(train))[:MOST].tolist()))
+
+
+def _in_order(probs: Vectors, digests: list[str], answers: Answers) -> Vectors:
+    """The rows of the pictures that the run answered, in its order. Raises RunError where one is no longer there."""
+    places = {digest: place for place, digest in enumerate(digests)}
+    if gone := {*answers.digests} - places.keys():
+        raise RunError(f"{len(gone)} of the pictures that the run was judged on cannot be read any more: restore them")
+    return probs[[places[digest] for digest in answers.digests]]
+
+
+def _majority(dataset: Dataset, split: str, answers: Answers) -> Baseline:
+    """Always the class that training has most pictures of."""
+    shares = dataset.counts("train") / len(dataset.splits["train"])
+    probs = np.tile(shares.astype(np.float32), (len(answers.labels), 1))
+    return _beside("majority class", split, "nothing", len(dataset.splits["train"]), answers, probs)
+
+
+def _beside(
+    name: str, split: str, stands_on: str, pictures: int, answers: Answers, probs: NDArray[np.float32]
+) -> Baseline:
+    right = int(np.count_nonzero(probs.argmax(axis=1) == answers.labels))
+    found = compare(answers.labels, answers.probs, probs)
+    return Baseline(
+        name=name,
+        split=split,
+        stands_on=stands_on,
+        pictures=pictures,
+        accuracy=wilson(right, len(answers.labels)),
+        difference=found.accuracy_difference,
+        p_value=found.mcnemar.p_value,
+    )
+
+
+def _read(path: Path) -> Iterator[Baseline]:
+    try:
+        for fields in json.loads(path.read_text(encoding="utf-8")):
+            yield Baseline(**{**fields, **{name: Estimate(**fields[name]) for name in ("accuracy", "difference")}})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{path} cannot be read ({error}): remove it, and it is made again") from error

@@ -1,0 +1,58 @@
+"""An answer in a notebook: the picture where it is a file still, and bars."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tellapart import Prediction, Predictor, Unreadable
+from tellapart.bundles.predictor import Choice
+from tellapart.training.run import Run
+
+TOP = (Choice("cat", 0.9), Choice("dog", 0.08), Choice("<b>cow</b>", 0.02))
+
+
+def test_a_prediction_shows_the_picture_its_label_and_bars(trained: Run, tiny: Path) -> None:
+    file = tiny / "blue" / "00.png"
+    (answer,) = Predictor(trained.bundle).predict([file])
+    assert isinstance(answer, Prediction)
+    shown = answer._repr_html_()
+    assert shown.count('<img src="data:image/png;base64,') == 1
+    assert re.findall(r"width: ([\d.]+%)", shown) == [f"{choice.probability:.1%}" for choice in answer.top]
+    assert f">{answer.label}</div>" in shown
+    assert str(file) in shown
+
+
+@pytest.mark.parametrize("path", ["", "upload.png", ".", "a\0b.png", "x" * 5000, "a/" * 3000, "\udcff.png"])
+def test_a_path_that_is_no_file_has_no_picture(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = Prediction(path, TOP)._repr_html_()
+    assert "<img" not in shown
+    assert "90.0%" in shown
+    shown.encode("utf-8")
+
+
+def test_a_file_that_is_no_picture_now_has_none(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"changed since")
+    assert "<img" not in Prediction(str(tmp_path / "a.png"), TOP)._repr_html_()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "<img" not in Prediction(str(tmp_path / "pipe.png"), TOP)._repr_html_()
+
+
+def test_names_are_text(tmp_path: Path) -> None:
+    file = tmp_path / "<i>.png"
+    Image.new("L", (4, 4)).save(file)
+    shown = Prediction(str(file), TOP)._repr_html_() + Unreadable("<u>", "<s>")._repr_html_()
+    for tag in ("<b>", "<i>", "<u>", "<s>"):
+        assert tag not in shown
+        assert tag.replace("<", "&lt;").replace(">", "&gt;") in shown
+
+
+def test_what_cannot_be_read_says_why() -> None:
+    assert "a.png: not a picture" in Unreadable("a.png", "not a picture")._repr_html_()

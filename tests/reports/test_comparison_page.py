@@ -1,0 +1,159 @@
+"""A comparison's page: whole without a network, splits apart, names as text, the right curve of each run."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tellapart.errors import RunError, StorageError
+from tellapart.files import atomic_write, csv_text
+from tellapart.reports.compare import Compared, compare_runs
+from tellapart.reports.comparison_page import comparison_html, curve_of, write_comparison
+from tellapart.reports.page import MOST_BYTES
+from tellapart.training.checkpoints import Epoch
+from tellapart.training.run import Run
+
+from .rivals import made_up, said
+
+HOSTILE = "<img src=x onerror=alert(1)>&<b>"
+Runs = Callable[..., Compared]
+
+
+def epochs(*accuracies: float) -> list[Epoch]:
+    return [Epoch(n, 1.0, 0.5, 0.9, value, 1e-3, 1.0) for n, value in enumerate(accuracies, start=1)]
+
+
+def write_history(path: Path, rows: list[Epoch]) -> None:
+    atomic_write(path, csv_text([field.name for field in fields(Epoch)], [tuple(asdict(row).values()) for row in rows]))
+
+
+@pytest.fixture(scope="module")
+def runs(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Compare runs of those names, the first of which has a curve; without validation where asked."""
+
+    def made(*names: str, validation: bool = True) -> Compared:
+        folder = tmp_path_factory.mktemp("runs")
+        answers = [
+            {"test": said(range(9 + place))} | ({"validation": said(range(3 + place))} if validation else {})
+            for place in range(len(names))
+        ]
+        folders = [made_up(folder / name, trained, one) for name, one in zip(names, answers, strict=True)]
+        write_history(folders[0] / "history.csv", epochs(0.2, 0.4))
+        return compare_runs(folders)
+
+    return made
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page 390 px wide, on which nothing may go wrong, be asked of a network, or be run by a name."""
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("dialog", lambda box: wrong.append(box.message))
+    page.on("request", lambda request: wrong.append(request.url) if not local(request.url) else None)
+    yield page
+    page.close()
+    assert wrong == []
+
+
+def local(url: str) -> bool:
+    return url.startswith(("file:", "data:"))
+
+
+OVERFLOWING = """() => [...document.querySelectorAll("nav *, main *")]
+    .filter((one) => !one.closest(".wide table, .plot") && one.checkVisibility())
+    .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5 || one.getBoundingClientRect().left < -0.5)
+    .map((one) => one.outerHTML.slice(0, 200))"""
+
+
+@pytest.mark.parametrize("names", [("a", "b"), (HOSTILE, "x" * 200)], ids=["plain", "hostile"])
+def test_the_page_is_whole_without_a_network_and_names_are_text(
+    names: tuple[str, ...], runs: Runs, page: Page, tmp_path: Path
+) -> None:
+    path = tmp_path / "compare.html"
+    write_comparison(runs(*names), path)
+    assert path.stat().st_size < MOST_BYTES
+    page.goto(path.as_uri())
+    expect(page.locator(".plot")).to_have_count(4)
+    expect(page.locator(".plot:not(:has(.main-svg))")).to_have_count(0)
+    assert page.evaluate(OVERFLOWING) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("script:not([type])").count() == 2
+    assert page.locator("b, img").count() == 0
+    expect(page.locator("#test tbody th")).to_have_text(list(names))
+    expect(page.locator("#better li")).to_contain_text(f"{names[1]} and {names[0]}: no difference in accuracy")
+
+
+def test_validation_and_test_stand_in_sections_of_their_own(runs: Runs) -> None:
+    html = comparison_html(runs("a", "b"), created="now")
+    found = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', html, re.DOTALL))
+    assert list(found) == ["better", "test", "validation", "learning", "settings"]
+    assert all(value in found["test"] for value in ("45.0%", "50.0%"))
+    assert all(value in found["validation"] for value in ("15.0%", "20.0%"))
+    for table in re.findall(r"<table.*?</table>", html, re.DOTALL):
+        assert not ("45.0%" in table and "15.0%" in table)
+    assert "15.0%" not in found["test"] + found["better"]
+    assert re.findall(r'href="#(\w+)"', html) == list(found)
+
+
+def test_what_is_not_there_has_no_section_and_the_reason_is_a_note(runs: Runs) -> None:
+    html = comparison_html(runs("a", "b", validation=False), created="now")
+    assert 'id="validation"' not in html
+    assert "No validation picture is common to all" in html
+
+
+def test_more_than_four_runs_name_the_one_that_they_are_tested_against(runs: Runs) -> None:
+    html = comparison_html(runs(*"abcde"), created="now")
+    assert "<h1><bdi>5 runs</bdi></h1>" in html
+    assert re.search(r"tested against <bdi>e</bdi>, the one that is best on the validation pictures", html)
+    assert html.count(" against e</bdi>") == 4
+    assert "Holm's p" in html.replace("&#39;", "'")
+
+
+def test_a_curve_goes_on_through_the_stages_of_a_run(tmp_path: Path) -> None:
+    for place, rows in (("", epochs(0.1, 0.2)), ("stage-2", epochs(0.3)), ("stage-10", epochs(0.4, 0.5))):
+        write_history(tmp_path / place / "history.csv", rows)
+    assert [(row.epoch, row.val_accuracy) for row in curve_of(tmp_path)] == [
+        (1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4), (5, 0.5),
+    ]  # fmt: skip
+
+
+def test_the_curve_of_a_climb_is_that_of_the_last_step_that_was_kept(tmp_path: Path) -> None:
+    (tmp_path / "ladder.csv").write_text("name,kept\nlinear head,True\ntuned head,True\nlast block,False\n")
+    write_history(tmp_path / "steps" / "1-linear-head" / "history.csv", epochs(0.1))
+    for number, rows in enumerate((epochs(0.6, 0.3), epochs(0.7, 0.2), epochs(0.5, 0.5)), start=1):
+        write_history(tmp_path / "steps" / "2-tuned-head" / str(number) / "history.csv", rows)
+    write_history(tmp_path / "steps" / "3-last-block" / "history.csv", epochs(0.9))
+    assert [row.val_accuracy for row in curve_of(tmp_path)] == [0.7, 0.2]
+
+
+def test_a_run_without_epochs_has_no_curve_and_a_damaged_one_is_told(tmp_path: Path) -> None:
+    assert curve_of(tmp_path) == ()
+    (tmp_path / "history.csv").write_text("epoch\nmany\n")
+    with pytest.raises(RunError, match=r"history\.csv cannot be read"):
+        curve_of(tmp_path)
+    (tmp_path / "ladder.csv").write_text("name\nlinear head\n")
+    with pytest.raises(RunError, match=r"ladder\.csv cannot be read"):
+        curve_of(tmp_path)
+
+
+def test_runs_without_any_curve_have_no_such_section(runs: Runs) -> None:
+    compared = runs("a", "b")
+    (compared.contenders[0].folder / "history.csv").unlink()
+    assert 'id="learning"' not in comparison_html(compared, created="now")
+
+
+def test_notes_are_text(runs: Runs) -> None:
+    html = comparison_html(replace(runs("a", "b"), notes=("<script>alert(1)</script>",)), created="now")
+    assert "<script>alert" not in html
+
+
+def test_a_place_that_cannot_be_written_is_told(runs: Runs, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StorageError):
+        write_comparison(runs("a", "b"), tmp_path / "file" / "compare.html")

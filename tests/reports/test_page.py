@@ -1,0 +1,330 @@
+"""The report's page: names are text, nothing is fetched, nothing overflows, pictures open, splits stay apart."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tellapart.errors import RunError, StorageError, require
+from tellapart.judging.judge import judge
+from tellapart.reports import figures
+from tellapart.reports.page import MOST_BYTES, cells, mistakes, pairs, report_html, write_report
+from tellapart.reports.report import (
+    Baseline,
+    Calibration,
+    DatasetFacts,
+    Drawing,
+    Explanation,
+    Judged,
+    Judging,
+    Line,
+    Report,
+    Table,
+    Thumb,
+    data_uri,
+    thumbnail,
+)
+
+CLASSES = ("dress", "hat", "shirt")
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</script><b>&amp;'{{ 7 * 7 }}",
+    "שלום עולם",
+    "👗🧥",
+    "x" * 200,
+)
+SRC = data_uri(thumbnail(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)))
+
+
+def drawing(title: str = "A figure", name: str = "a line") -> Drawing:
+    line = {"type": "scatter", "x": [0, 1, 2], "y": [0, 1, 4], "name": name, "line": {"color": "#000000"}}
+    graph = require("plotly.graph_objects", extra="train").Figure([line], {"height": 240})
+    return Drawing(title, "Higher is better.", graph)
+
+
+def judged(split: Judging, value: str, classes: tuple[str, ...] = CLASSES, each: int = 2) -> Judged:
+    """Every class is taken for every class `each` times; the probability tells the pictures apart."""
+    pictures = tuple(
+        Thumb(SRC, f"{split} {i} {true}.jpg", true, predicted, probability=(1 + i) / (2 + each))
+        for true, predicted in product(classes, classes)
+        for i in range(each)
+    )
+    return Judged(
+        split=split,
+        n=len(pictures),
+        lines=(Line("Accuracy", value, f"{value} to {value}", "The share that is right."),),
+        classes=classes,
+        counts=tuple(tuple(each for _ in classes) for _ in classes),
+        pictures=pictures,
+        per_class=Table(("class", "F1"), tuple((name, value) for name in classes)),
+        drawings=(drawing(),),
+        baselines=(Baseline("majority", Line("Accuracy", value), Line("Difference", value), value),),
+        declined=(Line("Answered", value),),
+        uses=1,
+    )
+
+
+def report(classes: tuple[str, ...] = CLASSES) -> Report:
+    name = classes[-1]
+    example = Thumb(SRC, f"{classes[0]}.jpg", true=classes[0])
+    return Report(
+        title=f"Run of {name}",
+        created="22 November 2026",
+        command=f"tellapart train {name}",
+        recipe={"model": "mlp", "adopt": name},
+        dataset=DatasetFacts(
+            name, "f" * 64, classes, {"train": (5,) * len(classes), "test": (2,) * len(classes)}, (example,)
+        ),
+        history=drawing(),
+        judged=(judged("test", "22.2%", classes), judged("validation", "11.1%", classes)),
+        calibration=Calibration(1.5, Line("Before", "0.1"), Line("After", "0.05"), 0.6, (Line("Answered", "11.1%"),)),
+        explanations=(Explanation(example, example, classes[0], 0.9, 0.6, 0.5, 0.4, 0.5),),
+        size_and_speed=(Line("Bundle", "4 MB"),),
+        environment=(Line("Python", "3.11"),),
+        refused_or_skipped=(Line(f"{name}.jpg", "cannot be decoded"),),
+        notes=(f"a note about {name}",),
+    )
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(report(), path)
+    return path
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page 390 px wide, on which nothing may go wrong, be asked of a network, or be run by a name."""
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("dialog", lambda box: wrong.append(box.message))
+    page.on("request", lambda request: wrong.append(request.url) if not local(request.url) else None)
+    page.route(lambda url: not local(url), lambda route: route.abort())
+    yield page
+    page.close()
+    assert wrong == []
+
+
+def local(url: str) -> bool:
+    return url.startswith(("file:", "data:"))
+
+
+def drawn(page: Page, path: Path) -> None:
+    page.goto(path.as_uri())
+    expect(page.locator(".plot:not(:has(.main-svg))")).to_have_count(0)
+
+
+def sections(html: str) -> dict[str, str]:
+    return dict(re.findall(r'<section id="(\w+)">(.*?)</section>', html, re.DOTALL))
+
+
+OVERFLOWING = """() => [...document.querySelectorAll("nav *, main *, dialog *")]
+    .filter((one) => !one.closest(".wide table, .plot, dialog:not([open])") && one.checkVisibility())
+    .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5 || one.getBoundingClientRect().left < -0.5)
+    .map((one) => one.outerHTML.slice(0, 200))"""
+
+
+@pytest.mark.parametrize("classes", [CLASSES, HOSTILE], ids=["plain", "hostile"])
+def test_the_page_is_whole_without_a_network_and_nothing_overflows_a_phone(
+    classes: tuple[str, ...], page: Page, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    write_report(report(classes), path)
+    drawn(page, path)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.evaluate(OVERFLOWING) == []
+    page.locator("#test .matrix a").last.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.evaluate(OVERFLOWING) == []
+    assert page.evaluate("album.scrollWidth <= album.clientWidth")
+
+
+def test_names_are_text_and_never_markup(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(report(HOSTILE), path)
+    drawn(page, path)
+    assert page.locator("script:not([type])").count() == 2
+    assert page.locator("b, img:not([src^='data:image/jpeg'])").count() == 0
+    names = page.locator("#test .matrix tbody th").all_inner_texts()
+    assert names == list(HOSTILE)
+    page.locator("#test .matrix a").nth(1).click()
+    expect(page.locator("#album-name")).to_have_text(f"{HOSTILE[0]} taken for {HOSTILE[1]}: 2")
+    expect(page.get_by_role("dialog").locator(".file").first).to_have_text(f"test 1 {HOSTILE[0]}.jpg")
+
+
+def test_a_figure_cannot_end_the_element_that_it_stands_in() -> None:
+    html = report_html(replace(report(), history=drawing(name="</script><script>alert(1)</script>")))
+    assert "<script>alert" not in html
+    assert "\\u003c/script>\\u003cscript>alert" in html
+
+
+def test_a_cell_opens_its_pictures_by_mouse_and_by_keyboard(page: Page, file: Path) -> None:
+    drawn(page, file)
+    cell = page.locator("#test .matrix a").nth(1)
+    album = page.get_by_role("dialog")
+    cell.click()
+    expect(album).to_be_visible()
+    expect(album.get_by_role("heading")).to_have_text("dress taken for hat: 2")
+    expect(album.locator(".file")).to_have_text(["test 1 dress.jpg", "test 0 dress.jpg"])  # the surest first
+    expect(album.get_by_role("img")).to_have_count(2)
+    album.get_by_role("button", name="Close").click()
+    expect(album).to_be_hidden()
+    page.locator("#validation .matrix a").nth(2).focus()
+    page.keyboard.press("Enter")
+    expect(album.locator(".file").first).to_have_text("validation 1 dress.jpg")
+    page.keyboard.press("Escape")
+    expect(album).to_be_hidden()
+    expect(page.locator("#validation .matrix a").nth(2)).to_be_focused()
+
+
+def test_with_many_classes_a_click_on_the_figure_opens_the_pictures(page: Page, tmp_path: Path) -> None:
+    classes = tuple(f"class {i}" for i in range(26))
+    labels, told = np.divmod(np.arange(26 * 26), 26)
+    heat = figures.confusion(judge(labels, np.eye(26)[told], classes))
+    many = replace(judged("test", "3.8%", classes, each=1), confusion=Drawing("Confusion", "Red is wrong.", heat))
+    path = tmp_path / "report.html"
+    write_report(replace(report(), judged=(many,)), path)
+    drawn(page, path)
+    assert page.locator(".matrix").count() == 0
+    cells_of_it = page.locator("#test-confusion .nsewdrag")
+    box = cells_of_it.bounding_box()
+    assert box
+    cells_of_it.click(position={"x": box["width"] * 4.5 / 26, "y": box["height"] * 2.5 / 26})
+    expect(page.locator("#album-name")).to_have_text("class 2 taken for class 4: 1")
+
+
+def test_without_scripts_the_tables_are_there_and_a_cell_leads_to_its_pictures(browser: Browser, file: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    expect(page.get_by_text("Scripts are off")).to_be_visible()
+    expect(page.locator("#test .lines").first).to_be_visible()
+    pictures = page.locator("#test-cell-0-1 img")
+    expect(pictures.first).to_be_hidden()
+    page.locator("#test .matrix a").nth(1).click()
+    expect(pictures.first).to_be_visible()
+    context.close()
+
+
+def test_figures_take_the_colours_of_the_background_and_fit_on_paper(page: Page, file: Path) -> None:
+    text = page.locator("#history .xtick text").first
+    drawn(page, file)
+    light = text.evaluate("one => getComputedStyle(one).fill")
+    page.emulate_media(color_scheme="dark")
+    expect(text).not_to_have_css("fill", light)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 700, "height": 990})  # A4 less its margins
+    expect(text).to_have_css("fill", light)
+    assert page.evaluate(OVERFLOWING) == []
+    assert page.locator("#history .main-svg").first.evaluate("one => one.clientWidth") == 660
+    for hidden in ("nav", ".albums", "dialog"):
+        expect(page.locator(hidden).first).to_be_hidden()
+
+
+def test_validation_and_test_stand_in_sections_of_their_own() -> None:
+    html = report_html(report())
+    found = sections(html)
+    assert list(found) == [
+        "asked", "pictures", "learning", "validation", "calibration", "test",
+        "looked", "size", "environment", "refused", "notes",
+    ]  # fmt: skip
+    assert "11.1%" in found["validation"]
+    assert "22.2%" in found["test"]
+    assert "22.2%" not in found["validation"] + found["calibration"]
+    assert "11.1%" not in found["test"]
+    for table in re.findall(r"<table.*?</table>", html, re.DOTALL):
+        assert not ("11.1%" in table and "22.2%" in table)
+    heads = re.findall(r"<th scope=\"col\">(.*?)</th>", found["pictures"])
+    assert heads == ["class", "train", "test"]
+    assert [name for name in re.findall(r'href="#(\w+)"', html) if "cell" not in name] == list(found)
+
+
+def test_the_headline_is_of_the_test_split_or_says_that_it_flatters() -> None:
+    whole = report()
+    assert re.search(
+        r"<strong>22.2%</strong> accuracy on 18 test pictures.*No choice was made", report_html(whole), re.DOTALL
+    )
+    chosen = report_html(replace(whole, judged=whole.judged[1:]))
+    assert re.search(r"<strong>11.1%</strong> accuracy on 18 validation pictures.*flatters", chosen, re.DOTALL)
+    assert 'class="headline"' not in report_html(replace(whole, judged=()))
+
+
+@pytest.mark.parametrize(("uses", "words"), [(1, "judged once"), (3, "judged 3 times"), (None, "kept aside")])
+def test_the_uses_of_the_test_split_are_said(uses: int | None, words: str) -> None:
+    whole = report()
+    found = sections(report_html(replace(whole, judged=(replace(whole.judged[0], uses=uses),))))
+    assert words in found["test"]
+    assert ("flatter" in found["test"]) is (uses == 3)
+
+
+def test_what_is_empty_has_no_section() -> None:
+    bare = Report("a", "now", "tellapart train", DatasetFacts("a", "f", ("x",), {"train": (1,)}))
+    assert list(sections(report_html(bare))) == ["asked", "pictures", "refused"]
+    assert "Nothing was refused or skipped" in report_html(bare)
+
+
+def test_cells_pairs_and_mistakes_come_from_the_counts_and_the_pictures() -> None:
+    some = replace(judged("test", "1%"), counts=((8, 0, 4), (1, 5, 0), (2, 2, 9)))
+    grid = cells(some)
+    assert (grid[0][2].count, grid[0][2].of, grid[0][2].shade) == (4, 12, 1.0)
+    assert grid[1][0].shade == pytest.approx((1 / 6) / (1 / 3))
+    assert grid[1][1].right
+    assert [(cell.true, cell.predicted, cell.count) for cell in pairs(some)] == [
+        ("dress", "shirt", 4), ("shirt", "dress", 2), ("shirt", "hat", 2), ("hat", "dress", 1),
+    ]  # fmt: skip
+    wrong = mistakes(some)
+    assert all(thumb.true != thumb.predicted for thumb in wrong)
+    assert [thumb.probability for thumb in wrong] == [0.5] * 6 + [0.25] * 6
+
+
+@pytest.mark.parametrize(("kilobytes", "all_there"), [(3, True), (12, False)])
+def test_two_thousand_pictures_stay_within_the_limit_mistakes_first(kilobytes: int, all_there: bool) -> None:
+    src = "data:image/jpeg;base64," + "A" * (kilobytes * 1000 * 4 // 3)
+    names = [("dress", "dress")] * 1800 + [("dress", "hat")] * 200
+    pictures = tuple(Thumb(src, f"{i}.jpg", *both, probability=0.9) for i, both in enumerate(names))
+    many = replace(judged("test", "90%"), pictures=pictures, counts=((1800, 200, 0), (0, 0, 0), (0, 0, 0)))
+    html = report_html(replace(report(), judged=(many,)))
+    assert 0.8 * MOST_BYTES < len(html.encode()) <= MOST_BYTES
+    assert ("pictures are left out" not in html) is all_there
+    assert html.count(src) >= (2000 if all_there else 200)
+    assert "dress</bdi> taken for <bdi>hat</bdi>: 200</summary>" in html
+
+
+def test_no_picture_is_left_when_there_is_no_room() -> None:
+    html = report_html(report(), most=1_000_000)  # plotly alone is larger
+    assert "<img" not in html
+    assert "38 pictures are left out" in html
+
+
+def test_facts_that_contradict_each_other_are_refused() -> None:
+    whole = report()
+    test = whole.judged[0]
+    for bad, words in [
+        ((test, test), "at most once"),
+        ((replace(test, counts=((1, 2), (3, 4))),), "2 rows of .* expected 3 rows of 3"),
+        ((replace(test, pictures=(Thumb(SRC, "a.jpg", "dress", "coat"),)),), "'coat', which is not among"),
+    ]:
+        with pytest.raises(RunError, match=words):
+            report_html(replace(whole, judged=bad))
+
+
+def test_a_file_name_that_is_no_utf_8_is_written_as_it_was(tmp_path: Path) -> None:
+    odd = "caf\udce9.jpg"  # how Python holds the byte E9
+    write_report(replace(report(), refused_or_skipped=(Line(odd, "no picture"),)), tmp_path / "report.html")
+    assert b"<bdi>caf\xe9.jpg</bdi>" in (tmp_path / "report.html").read_bytes()
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StorageError):
+        write_report(report(), tmp_path / "file" / "report.html")
