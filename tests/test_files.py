@@ -17,6 +17,7 @@ from tellapart.errors import StorageError
 from tellapart.files import (
     PARTIAL,
     atomic_folder,
+    atomic_stream,
     atomic_write,
     cache_folder,
     explained,
@@ -249,3 +250,15 @@ def test_a_kill_while_a_folder_is_written_or_removed_leaves_only_whole_ones(tmp_
         assert names(tmp_path / name) == ["a", "b", "c"]
         for part in "abc":
             assert (tmp_path / name / part).read_bytes() == bytes([int(name) % 256]) * 100_000
+
+
+def test_a_stream_grows_elsewhere_and_becomes_the_file_only_when_it_is_whole(tmp_path: Path) -> None:
+    inside, path = tmp_path / "inside", tmp_path / "file"
+    inside.mkdir()
+    with atomic_stream(path, inside=inside) as stream:
+        stream.write(b"one")
+        assert [not path.exists(), len(list(inside.iterdir()))] == [True, 1]
+    with pytest.raises(ZeroDivisionError), atomic_stream(path, inside=inside) as stream:
+        stream.write(b"two" + bytes(1 // 0))
+    assert path.read_bytes() == b"one"
+    assert list(inside.iterdir()) == []

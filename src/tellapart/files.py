@@ -12,13 +12,18 @@ import io
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tellapart.errors import StorageError
 
 PARTIAL = ".partial-"
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What NumPy may raise of a damaged `.npz`, which may also seem to be encrypted, or beyond all memory."""
 
 
 def sha256(path: Path) -> str:
@@ -60,14 +65,24 @@ def atomic_write(path: Path, content: bytes | str) -> None:
     """Write a file so that a kill leaves the old content or the new. Raises StorageError."""
     # A file's name may be no UTF-8; Python then holds its odd bytes as surrogates, and they are written as they were.
     data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
+    with atomic_stream(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def atomic_stream(path: Path, *, inside: Path | None = None) -> Iterator[BinaryIO]:
+    """Yield a stream to write; when the block ends well what was written becomes the file `path`, else nothing does.
+
+    It grows in the folder `inside`, of the same disk as `path`, or else beside `path`. Raises StorageError.
+    """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=PARTIAL, dir=path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=PARTIAL, dir=inside or path.parent)
     partial = Path(name)
     try:
         with explained(path):  # while the partial file still fills the disk, if it does
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             partial.chmod(0o644)

@@ -59,7 +59,7 @@ def test_json_lines_come_in_the_order_asked_with_unreadable_ones_in_their_place(
     assert [line["path"] for line in lines(answer.out)] == [str(path) for path in asked]
     assert [line.get("label") for line in lines(answer.out)] == ["red", None, "blue", None, "green"]
     readable, unreadable, *_ = map(list, lines(answer.out))
-    assert (readable, unreadable) == (["path", "label", "probability", "top"], ["path", "error"])
+    assert (readable, unreadable) == (["path", "label", "probability", "unknown", "top"], ["path", "error"])
 
 
 def test_all_readable_is_status_0(said: Said, bundle: Path, pictures: list[Path]) -> None:
@@ -95,7 +95,7 @@ def test_csv_has_a_row_for_each_picture(said: Said, bundle: Path, pictures: list
     answer = said("predict", bundle, odd, "absent.png", "--csv")
     assert answer.status == 1
     rows = list(csv.DictReader(io.StringIO(answer.out)))
-    assert list(rows[0]) == ["path", "label", "probability", "error"]
+    assert list(rows[0]) == ["path", "label", "probability", "unknown", "error"]
     assert (rows[0]["path"], rows[0]["label"], rows[0]["error"]) == (str(odd), "blue", "")
     assert 0 < float(rows[0]["probability"]) <= 1
     assert (rows[1]["path"], rows[1]["label"], rows[1]["probability"]) == ("absent.png", "", "")
@@ -158,3 +158,66 @@ def test_memory_does_not_grow_with_the_number_of_pictures(bundle: Path, pictures
         return int(kilobytes) / 1e3
 
     assert peak_mb(5000) - peak_mb(300) < 20
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_file_of_answers_has_a_row_for_each_picture(
+    said: Said, bundle: Path, tiny: Path, tmp_path: Path, ending: str
+) -> None:
+    out = tmp_path / f"answers.{ending}"
+    answer = said("predict", bundle, tiny, "absent.png", "--out", out, "--top", 2)
+    assert (answer.status, answer.err) == (1, "")
+    assert answer.out == f"{out}: 37 pictures, 0 unknown, 1 unreadable\n"
+    assert said("predict", bundle, tiny, "--out", out).error.startswith(f"{out} is there already")
+    assert said("predict", bundle, tiny, "--out", out, "--fresh").status == 0
+
+
+def test_the_file_holds_what_json_lines_say(said: Said, bundle: Path, tiny: Path, tmp_path: Path) -> None:
+    said("predict", bundle, tiny, "--out", tmp_path / "answers.jsonl")
+    assert (tmp_path / "answers.jsonl").read_text() == said("predict", bundle, tiny, "--json").out
+
+
+def test_a_list_on_standard_input_is_read_once(
+    said: Said, bundle: Path, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{pictures[3]}\n{pictures[1]}\n"))
+    said("predict", bundle, "-", "--out", tmp_path / "answers.jsonl")
+    found = lines((tmp_path / "answers.jsonl").read_text())
+    assert [line["path"] for line in found] == [str(pictures[i]) for i in (3, 1)]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--out", "a.txt"], "a.txt ends in '.txt'; expected a file that ends in .parquet or .csv or .jsonl"),
+        (["--out", "a.csv", "--json"], "--out says by its ending how it is written, here '.csv': leave --json and"),
+        (["--fresh"], "--fresh is about an earlier --out, which is not named"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused(
+    said: Said, bundle: Path, tiny: Path, words: list[str], sentence: str
+) -> None:
+    assert said("predict", bundle, tiny, *words).error.startswith(sentence)
+
+
+def test_a_file_of_answers_needs_no_tensorflow_either(bundle: Path, tiny: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", FORBIDDEN, "predict", bundle, tiny, "--out", tmp_path / "answers.parquet"]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_memory_does_not_grow_with_the_rows_of_a_file(bundle: Path, tiny: Path, tmp_path: Path) -> None:
+    code = (
+        "import resource, sys; from tellapart.cli.running import run; status = run(sys.argv[1:]);"
+        "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def peak_mb(times: int) -> float:
+        out = tmp_path / f"{times}.parquet"
+        words = [sys.executable, "-c", code, "predict", bundle, *[tiny] * times, "--out", out]
+        said = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True).stdout
+        answered, status, kilobytes = said.split()[1], *said.split()[-2:]
+        assert (answered, status) == (f"{36 * times:,}", "0")
+        return int(kilobytes) / 1e3
+
+    assert peak_mb(200) - peak_mb(10) < 25

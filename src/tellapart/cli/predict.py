@@ -9,8 +9,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tellapart.bundles.collecting import collect
 from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
+from tellapart.cli.running import INTERRUPTED
 from tellapart.data.listing import listed
+from tellapart.errors import RunError
+from tellapart.progress import say
 
 PARTLY = 1
 
@@ -23,7 +27,16 @@ def _no_option(_: type, word: str) -> None:
 Word = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)]  # a lone - is a word too
 
 
-def predict(bundle: Path, /, *pictures: Word, top: int = 3, json: bool = False, csv: bool = False) -> int:
+def predict(
+    bundle: Path,
+    /,
+    *pictures: Word,
+    top: int = 3,
+    json: bool = False,
+    csv: bool = False,
+    out: Path | None = None,
+    fresh: bool = False,
+) -> int:
     """Name the category of pictures, in the order given.
 
     Parameters
@@ -38,10 +51,35 @@ def predict(bundle: Path, /, *pictures: Word, top: int = 3, json: bool = False, 
         One JSON object per line.
     csv
         A table with one row per picture.
+    out
+        A file to write instead: .parquet, .csv or .jsonl, a row for each picture, for any number of them. Killed, the
+        same command goes on where it was.
+    fresh
+        Forget what an earlier command left of --out, and replace it if it is finished.
     """
+    if out:
+        if json or csv:
+            raise RunError(
+                f"--out says by its ending how it is written, here {out.suffix!r}: leave --json and --csv out"
+            )
+        return _write_file(bundle, pictures, out, top=top, fresh=fresh)
+    if fresh:
+        raise RunError("--fresh is about an earlier --out, which is not named: name it, or leave --fresh out")
     answers = Predictor(bundle).predict(listed(pictures, sys.stdin), top=top)
     write = _write_json if json else _write_csv if csv else _write_text
     return PARTLY if write(answers) else 0
+
+
+def _write_file(bundle: Path, pictures: tuple[str, ...], out: Path, *, top: int, fresh: bool) -> int:
+    try:
+        done = collect(bundle, listed(pictures, sys.stdin), out, top=top, fresh=fresh)
+    except KeyboardInterrupt:
+        say(
+            f"\nstopped. What was answered is kept in {out}.parts: the same command goes on{' without --fresh' * fresh}"
+        )
+        return INTERRUPTED
+    print(f"{out}: {done.pictures:,} pictures, {done.unknown:,} unknown, {done.unreadable:,} unreadable")
+    return PARTLY if done.unreadable else 0
 
 
 Answers = Iterator[Prediction | Unreadable]
@@ -58,13 +96,15 @@ def _write_json(answers: Answers) -> int:
 def _write_csv(answers: Answers) -> int:
     unread = 0
     table = csvlib.writer(sys.stdout, lineterminator="\n")
-    table.writerow(["path", "label", "probability", "error"])
+    table.writerow(["path", "label", "probability", "unknown", "error"])
     for answer in answers:
         if isinstance(answer, Unreadable):
             unread += 1
-            table.writerow([answer.path, "", "", answer.error])
+            table.writerow([answer.path, "", "", "", answer.error])
         else:
-            table.writerow([answer.path, answer.label, f"{answer.probability:.6f}", ""])
+            table.writerow(
+                [answer.path, answer.label, f"{answer.probability:.6f}", "yes" if answer.unknown else "no", ""]
+            )
     return unread
 
 
@@ -76,5 +116,6 @@ def _write_text(answers: Answers) -> int:
             print(f"{answer.path}: error: {answer.error}")
         else:
             choices = ", ".join(f"{choice.label} {choice.probability:.1%}" for choice in answer.top)
-            print(f"{answer.path}: {choices}", flush=True)
+            said = f"I don't know ({choices})" if answer.unknown else choices
+            print(f"{answer.path}: {said}", flush=True)
     return unread

@@ -1,0 +1,228 @@
+"""The folder beside a file of answers in which they gather, part by part, until all are there.
+
+settings.json    whose answers they are; it comes first and goes first, and a folder without it is nobody's
+pictures.jsonl   the pictures, in order: a path on each line
+part-A-B-H       the answers to the pictures from A to before B, of the list whose hash begins with H
+"""
+
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tellapart.errors import RunError
+from tellapart.files import PARTIAL, atomic_stream, atomic_write, explained, remove_partials
+from tellapart.progress import LINE_EVERY_S, say
+
+SETTINGS, LIST, LOCK = "settings.json", "pictures.jsonl", ".lock"
+PART = re.compile(r"part-(\d{12})-(\d{12})-([0-9a-f]{12})\.jsonl")
+BEGIN_AGAIN = "name another file with --out, or begin again with --fresh"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Everything that decides what the answers are.
+
+    `bundle` is the SHA-256 of its manifest, `pictures` one over each path, size and time of change, in order.
+    """
+
+    bundle: str
+    top: int
+    count: int
+    pictures: str
+
+    def changes(self, before: "Asked") -> list[str]:
+        """How this differs from what was asked before, as half sentences."""
+        found = []
+        if self.bundle != before.bundle:
+            found.append("they are another bundle's")
+        if self.top != before.top:
+            found.append(f"--top was {before.top}, now {self.top}")
+        if self.count != before.count:
+            found.append(f"there were {before.count:,} pictures, now {self.count:,}")
+        elif self.pictures != before.pictures:
+            found.append("the pictures were others, or in another order, or have been changed since")
+        return found
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The answers so far, in a folder that `workplace` holds."""
+
+    folder: Path
+    asked: Asked
+
+    def files(self) -> list[Path]:
+        """The parts, in order, up to where one is missing."""
+        found, end = [], 0
+        for name in sorted(os.listdir(self.folder)):  # noqa: PTH208  strings: there may be many
+            part = PART.fullmatch(name)
+            if part and int(part[1]) == end and part[3] == self._mark:
+                found.append(self.folder / name)
+                end = int(part[2])
+        return found
+
+    @property
+    def done(self) -> int:
+        """How many pictures have been answered."""
+        parts = self.files()
+        return _bounds(parts[-1])[1] if parts else 0
+
+    def keep(self, first: int, lines: Sequence[str]) -> None:
+        """Write the answers from picture `first` on, a line of JSON each. Raises StorageError."""
+        name = f"part-{first:012}-{first + len(lines):012}-{self._mark}.jsonl"
+        atomic_write(self.folder / name, "".join(f"{line}\n" for line in lines))
+
+    def pictures(self, first: int) -> Iterator[str]:
+        """The paths from number `first` on."""
+        with (self.folder / LIST).open("rb") as stream:
+            yield from map(json.loads, islice(stream, first, None))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All answers, in order. Raises RunError where a part is not as it was written."""
+        for path in self.files():
+            first, end = _bounds(path)
+            try:
+                with path.open("rb") as stream:
+                    rows = [json.loads(line) for line in stream]
+            except ValueError as error:
+                raise RunError(f"{path} cannot be read ({error}): begin again with --fresh") from error
+            if len(rows) != end - first:
+                raise RunError(f"{path} holds {len(rows)} answers instead of {end - first}: begin again with --fresh")
+            yield from rows
+
+    def disown(self) -> None:
+        """Say that the answers are needed no longer: `workplace` then removes the folder."""
+        (self.folder / SETTINGS).unlink()
+
+    @property
+    def _mark(self) -> str:
+        return self.asked.pictures[:12]
+
+
+def _bounds(path: Path) -> tuple[int, int]:
+    first, end = path.name.split("-")[1:3]
+    return int(first), int(end)
+
+
+@contextmanager
+def workplace(out: Path) -> Iterator[Path]:
+    """Hold the folder of parts of a file, removed when nothing in it is needed. Raises RunError when in use."""
+    folder = out.with_name(f"{out.name}.parts")
+    if out.is_dir():
+        raise RunError(f"{out} is a folder: name a file with --out")
+    if folder.exists() and (not folder.is_dir() or not all(_ours(name) for name in os.listdir(folder))):  # noqa: PTH208
+        raise RunError(f"{folder} is in use for something else, and parts are kept there: name another file with --out")
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    needed = True
+    try:
+        with _alone(folder / LOCK):
+            remove_partials(folder)
+            try:
+                yield folder
+            finally:
+                needed = (folder / SETTINGS).exists()
+                if not needed:
+                    _clear(folder)
+    finally:
+        if not needed:
+            with suppress(OSError):  # someone else may have begun there just now
+                (folder / LOCK).unlink()
+                folder.rmdir()
+
+
+def claim(folder: Path, out: Path, pictures: Iterable[str], *, bundle: str, top: int, fresh: bool) -> Parts:
+    """Begin with these pictures, or find in the folder what was begun with the same. Raises RunError."""
+    if fresh or not (folder / SETTINGS).exists():
+        _clear(folder)
+        if out.exists() and not fresh:
+            raise RunError(f"{out} is there already: {BEGIN_AGAIN}")
+        with atomic_stream(folder / LIST) as stream:
+            asked = Asked(bundle, top, *_noted(pictures, stream))
+        atomic_write(folder / SETTINGS, json.dumps({**asdict(asked), "replaces": fresh}, indent=2) + "\n")
+        return Parts(folder, asked)
+    before, replaces = _read(folder / SETTINGS)
+    parts = Parts(folder, Asked(bundle, top, *_noted(pictures, None)))
+    if changes := parts.asked.changes(before):
+        raise RunError(f"{folder} holds answers to go on with, but {'; '.join(changes)}: {BEGIN_AGAIN}")
+    if out.exists() and not replaces and parts.done < before.count:
+        raise RunError(f"{out} is there already, beside the beginning of another in {folder}: {BEGIN_AGAIN}")
+    return parts
+
+
+def _read(path: Path) -> tuple[Asked, bool]:
+    try:
+        fields = json.loads(path.read_text())
+        replaces = bool(fields.pop("replaces"))
+        return Asked(**fields), replaces
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunError(f"{path} cannot be read ({error!r}): begin again with --fresh") from error
+
+
+def _noted(pictures: Iterable[str], stream: BinaryIO | None) -> tuple[int, str]:
+    """Write the paths to `stream`; give how many they are, and their hash."""
+    digest, count, said = hashlib.sha256(), 0, time.monotonic()
+    for path in pictures:
+        line = json.dumps(path)
+        digest.update(f"{line} {_state(path)}\n".encode())
+        count += 1
+        if stream:
+            stream.write(f"{line}\n".encode())
+        if time.monotonic() - said >= LINE_EVERY_S:
+            said = time.monotonic()
+            say(f"listing: {count:,} pictures so far")
+    return count, digest.hexdigest()
+
+
+def _state(path: str) -> str:
+    """A file's size and when it was changed: its content is read once only, to be answered."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  a string throughout: there may be many
+    except (OSError, ValueError):  # a path with a NUL in it is a ValueError
+        return "absent"
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def _ours(name: str) -> bool:
+    return name in (SETTINGS, LIST, LOCK) or name.startswith(PARTIAL) or bool(PART.fullmatch(name))
+
+
+def _clear(folder: Path) -> None:
+    """Remove everything but the lock, the settings first: a kill in between leaves nothing to be mistaken."""
+    (folder / SETTINGS).unlink(missing_ok=True)
+    for name in os.listdir(folder):  # noqa: PTH208
+        if name != LOCK:
+            (folder / name).unlink()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a file's lock, which the system takes back from a process that ends. Raises RunError when it is taken."""
+    with explained(path):
+        stream = path.open("a+b")
+    with stream:
+        try:
+            _lock(stream.fileno())
+        except OSError as error:
+            raise RunError(f"another command is at work in {path.parent}: wait for it, or {BEGIN_AGAIN}") from error
+        yield
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
