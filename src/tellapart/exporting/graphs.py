@@ -1,0 +1,38 @@
+"""A bundle as one graph from pictures to calibrated probabilities, for OpenVINO and ONNX. Estimators need no Keras."""
+
+from pathlib import Path
+
+from tellapart.bundles.bundle import Bundle
+from tellapart.engine import Graph, write_graph
+from tellapart.errors import require
+from tellapart.exporting import networks
+from tellapart.models.endings import first_output, joined
+from tellapart.models.estimators import Formula
+
+
+def whole_graph(bundle: Bundle) -> Graph:
+    """The bundle's graph, and its estimator's behind it; without how strange a picture is.
+
+    uint8 (n, height, width, channels) to float32 (n, classes).
+    """
+    graph = first_output(bundle.graph).clone()
+    if isinstance(bundle.estimator, Formula):
+        graph = joined(graph, first_output(bundle.estimator.graph))
+    graph.input(0).get_tensor().set_names({"pictures"})
+    graph.output(0).get_tensor().set_names({"probabilities"})
+    return graph
+
+
+def write_openvino(bundle: Bundle, path: Path) -> None:
+    """Write `model.xml`, and `model.bin` beside it."""
+    write_graph(whole_graph(bundle), path)
+
+
+def write_onnx(bundle: Bundle, path: Path) -> None:
+    """Write an ONNX model: of a network by way of Keras, of an estimator operation by operation."""
+    if bundle.estimator is None:
+        networks.write_onnx(bundle, path)
+        return
+    from tellapart.exporting.onnx_graph import to_onnx
+
+    require("onnx", extra="onnx").save(to_onnx(whole_graph(bundle)), path)

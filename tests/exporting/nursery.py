@@ -1,0 +1,51 @@
+"""Small bundles of every kind, and pictures that none of them has seen."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.engine import write_graph
+from tellapart.models.endings import with_temperature
+from tellapart.models.graphs import to_graph
+from tellapart.models.small import Tensor
+
+layers = keras.layers
+CLASSES = ("blue", "green", "red")
+SIDE = 20
+TEMPERATURE = 2.5
+
+
+def logits_of_colours(*, outputs: int = 3) -> tuple[Tensor, Tensor]:
+    """Pictures and random logits that depend on them."""
+    keras.utils.set_random_seed(0)
+    pictures = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="pictures")
+    maps = layers.Rescaling(1 / 127.5, offset=-1.0)(pictures)
+    maps = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(maps)
+    maps = layers.SeparableConv2D(8, 3, padding="same", activation="relu")(maps)
+    maps = layers.BatchNormalization()(layers.MaxPooling2D()(maps), training=False)
+    return pictures, layers.Dense(outputs, kernel_initializer=keras.initializers.RandomNormal(stddev=2.0))(
+        layers.Flatten()(maps)
+    )
+
+
+def plain() -> keras.Model:
+    """What training makes: it ends in a softmax layer."""
+    pictures, logits = logits_of_colours()
+    return keras.Model(pictures, layers.Softmax(name="probabilities")(logits), name="classifier")
+
+
+def bundle_of(network: keras.Model, folder: Path, *, temperature: float = TEMPERATURE) -> Bundle:
+    """The bundle of a network, whose graph has a temperature that its Keras copy has not."""
+    folder.mkdir(parents=True)
+    write_graph(with_temperature(to_graph(network), temperature), folder / GRAPH)
+    network.save(folder / KERAS)
+    (folder / SEEN).write_text(json.dumps({"train": [], "validation": []}))
+    calibration = {"temperature": float(np.float32(temperature)), "ece_before": 0.2, "ece_after": 0.1}
+    recipe = {"model": "cnn", "precision": "float32"}
+    facts = Facts("colours", CLASSES, Preprocessing(SIDE, SIDE, 3), recipe, {}, "0" * 64, "MIT", calibration)
+    write_manifest(folder, facts)
+    return Bundle.open(folder)

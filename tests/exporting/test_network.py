@@ -1,0 +1,56 @@
+"""Exporting asks nothing of the network."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tellapart import Bundle, Dataset
+from tellapart.exporting.formats import FORMATS
+
+# An audit hook hears every attempt of Python code, whichever module makes it, and cannot be taken off again.
+WATCH = """
+import os, sys
+def heard(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "urllib.Request"):
+        os.write(real, f"NETWORK {event} {arguments[-1]}\\n".encode())
+        raise OSError("no network in this test")
+real = os.dup(2)  # what the libraries print is held back
+sys.addaudithook(heard)
+"""
+RUN = """
+from tellapart import Dataset
+from tellapart.exporting.export import export
+from tellapart.exporting import int8, int8_worth
+bundle, data, out = sys.argv[1:4]
+dataset = Dataset.open(data)
+for to in sys.argv[4:]:
+    export(bundle, dataset, to=to, out=__import__("pathlib").Path(out, to))
+int8_worth._rates = lambda _: {"int8": 2.0, "float32": 1.0}
+int8_worth.LOST = 1
+int8.export_int8(bundle, dataset, to="openvino", out=__import__("pathlib").Path(out, "int8"))
+"""
+
+
+@pytest.mark.parametrize("attempt", ["", "import socket; socket.getaddrinfo('localhost', 80)"])
+def test_no_format_asks_anything(attempt: str, kinds: dict[str, Bundle], strangers: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "TELLAPART_", "KERAS_"))}
+    words = [str(kinds["network"].folder), str(strangers.source), str(tmp_path / "out"), *FORMATS]
+    run = subprocess.run(
+        [sys.executable, "-c", WATCH + (attempt or RUN), *words],
+        capture_output=True,
+        text=True,
+        env={**kept, "HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        timeout=300,
+    )
+    if attempt:
+        assert "NETWORK" in run.stderr
+        return
+    assert "NETWORK" not in run.stderr
+    assert run.returncode == 0, run.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*FORMATS, "int8"])
+    own = Path(".keras/keras.json")  # Keras writes its settings down when it is imported
+    assert {path.relative_to(tmp_path / "home") for path in (tmp_path / "home").rglob("*") if path.is_file()} <= {own}

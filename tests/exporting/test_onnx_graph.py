@@ -1,0 +1,91 @@
+"""OpenVINO's operations become ONNX's, and mean the same."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+
+from tellapart.engine import Engine, Graph, core
+from tellapart.errors import BundleError
+from tellapart.exporting.onnx_graph import to_onnx
+from tellapart.models.endings import joined, with_temperature
+from tellapart.models.formulas import linear_graph, pixel_graph, voting_graph
+from tellapart.models.graphs import to_graph
+
+from .nursery import SIDE, layers, plain
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (7, SIDE, SIDE, 3), dtype=np.uint8)
+
+
+def answers(graph: Graph, pictures: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(to_onnx(graph).SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(["probabilities"], {"pictures": pictures})
+    return np.asarray(found)
+
+
+def own(graph: Graph, pictures: np.ndarray) -> np.ndarray:
+    return next(Engine(graph, batch=len(pictures), precision="float32").run([pictures]))
+
+
+def test_convolutions_pooling_and_a_temperature() -> None:
+    graph = with_temperature(to_graph(plain()), 3.0)
+    kinds = {one.get_type_name() for one in graph.get_ops()}
+    assert {"Convolution", "GroupConvolution", "MaxPool", "Transpose", "Log"} <= kinds
+    np.testing.assert_allclose(answers(graph, PICTURES), own(graph, PICTURES), atol=1e-5)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_padding_and_strides(padding: str, stride: int) -> None:
+    keras.utils.set_random_seed(1)
+    pictures = keras.Input((SIDE, SIDE, 3), dtype="uint8")
+    maps = layers.Rescaling(1 / 255)(pictures)
+    maps = layers.Conv2D(4, 3, strides=stride, padding=padding)(maps)
+    maps = layers.MaxPooling2D(3, strides=stride, padding=padding)(maps)
+    graph = to_graph(keras.Model(pictures, layers.GlobalAveragePooling2D()(maps)))
+    np.testing.assert_allclose(answers(graph, PICTURES), own(graph, PICTURES), atol=1e-5)
+
+
+def test_neighbours_vote_alike_also_where_they_are_equally_near() -> None:
+    known = np.random.default_rng(1).integers(0, 3, (50, 48)).astype(np.float32)  # many at the same distance
+    head = voting_graph(known, (np.arange(50) % 4).astype(np.int32), 4, neighbours=7)
+    graph = joined(pixel_graph(4, 4, 3), head)
+    pictures = np.concatenate([known[:9], known[:9] + 1]).astype(np.uint8).reshape(-1, 4, 4, 3)
+    found = answers(graph, pictures)
+    np.testing.assert_allclose(found, own(graph, pictures), atol=1e-5)
+    assert (found[:9].argmax(axis=1) == np.arange(9) % 4).all()
+
+
+def test_a_matrix_product() -> None:
+    rng = np.random.default_rng(2)
+    centre, scale = rng.normal(100, 9, 48).astype(np.float32), rng.uniform(30, 60, 48).astype(np.float32)
+    head = linear_graph(centre, scale, rng.normal(0, 1, (3, 48)).astype(np.float32), np.ones(3, np.float32))
+    graph = joined(pixel_graph(4, 4, 3), head)
+    np.testing.assert_allclose(answers(graph, PICTURES[:, :4, :4]), own(graph, PICTURES[:, :4, :4]), atol=1e-5)
+
+
+def unknown_operation() -> Graph:
+    core()
+    import openvino
+    from openvino import opset13 as ops
+
+    pictures = ops.parameter([-1, 4], np.uint8, name="pictures")
+    return openvino.Model([ops.sinh(ops.convert(pictures, "f32"))], [pictures], "odd")
+
+
+def computed_shape() -> Graph:
+    core()
+    import openvino
+    from openvino import opset13 as ops
+
+    pictures = ops.parameter([-1, 4], np.uint8, name="pictures")
+    wanted = ops.shape_of(pictures)
+    return openvino.Model([ops.reshape(ops.convert(pictures, "f32"), wanted, special_zero=True)], [pictures], "odd")
+
+
+@pytest.mark.parametrize(("make", "said"), [(unknown_operation, "holds Sinh"), (computed_shape, "openvino")])
+def test_what_is_not_translated_is_refused_by_name(make: Callable[[], Graph], said: str) -> None:
+    with pytest.raises(BundleError, match=said):
+        to_onnx(make())

@@ -1,0 +1,270 @@
+"""A folder that serves a bundle: complete, pinned, guarded; its own start command starts it."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tellapart import Bundle, Dataset, Recipe, train
+from tellapart.bundles.bundle import write_manifest
+from tellapart.errors import BundleError, StorageError, TellapartError
+from tellapart.exporting.packaging import TEMPLATES, Kind, package
+from tellapart.training.run import Run
+
+ROOT = Path(__file__).parents[2]
+KINDS = ("container", "space")
+TOKEN = "a-token-for-the-tests"  # noqa: S105  no secret
+PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==(\S+)", re.MULTILINE)
+
+
+@pytest.fixture
+def bundle(trained: Run) -> Bundle:
+    return trained.bundle
+
+
+def instruction(dockerfile: Path) -> list[str]:
+    """The words of the instruction that starts the service."""
+    last = dockerfile.read_text().strip().splitlines()[-1]
+    words: list[str] = json.loads(last.partition(" ")[2])
+    return words
+
+
+def pins(text: str) -> dict[tuple[str, str], set[str]]:
+    """For each package and version its hashes."""
+    blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
+    return {
+        (found[1], found[2]): set(re.findall(r"--hash=(sha256:[0-9a-f]{64})", block))
+        for block in blocks
+        if (found := PIN.match(block))
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_folder_has_what_building_needs_and_the_bundle_as_it_is(bundle: Bundle, tmp_path: Path, kind: Kind) -> None:
+    folder = package(bundle, kind, tmp_path / "out")
+    wheel = next(folder.glob("*.whl")).name
+    names = {".dockerignore", "Dockerfile", "README.md", "bundle", "requirements.txt", wheel}
+    assert {path.name for path in folder.iterdir()} == names | ({".gitattributes"} if kind == "space" else set())
+    copy = Bundle.open(folder / "bundle")
+    copy.verify()
+    assert copy.hashes == bundle.hashes
+    assert all(path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_container_runs_without_rights_and_installs_only_what_is_pinned(
+    bundle: Bundle, tmp_path: Path, kind: Kind
+) -> None:
+    folder = package(bundle, kind, tmp_path / "out")
+    lines = (folder / "Dockerfile").read_text().splitlines()
+    assert lines.index("USER 1000") > max(i for i, line in enumerate(lines) if line.startswith("RUN"))
+    assert "RUN pip install --require-hashes --only-binary :all: -r /tmp/requirements.txt" in lines
+    copied = [line.split()[1] for line in lines if line.startswith("COPY")]
+    assert all((folder / name).exists() for name in copied)
+    kept = [line[1:] for line in (folder / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    assert {name.rstrip("/") for name in copied} <= {path.name for rule in kept for path in folder.glob(rule)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("token", [True, False])
+def test_callers_are_asked_for_a_token_unless_all_are_let_in(
+    bundle: Bundle, tmp_path: Path, kind: Kind, token: bool
+) -> None:
+    folder = package(bundle, kind, tmp_path / "out", token=token)
+    start = " ".join(instruction(folder / "Dockerfile"))
+    assert "tellapart serve bundle --host 0.0.0.0 --port 7860" in start
+    assert ("--no-token" in start) == (not token)
+    readme = (folder / "README.md").read_text()
+    assert ("Authorization: Bearer $TELLAPART_TOKEN" in readme) == token
+    assert ("answers everyone who can reach it" in readme) == (not token)
+
+
+def test_a_space_says_so_at_the_top_of_its_readme(bundle: Bundle, tmp_path: Path) -> None:
+    folder = package(bundle, "space", tmp_path / "out")
+    _, front, _ = (folder / "README.md").read_text().split("---\n", 2)
+    assert front.splitlines() == ['title: "tiny"', "sdk: docker", "app_port: 7860", "pinned: false"]
+    assert '--allow-host "${SPACE_HOST:-localhost}"' in instruction(folder / "Dockerfile")[2]
+
+
+def test_names_to_be_called_by_are_in_the_start_command(bundle: Bundle, tmp_path: Path) -> None:
+    folder = package(bundle, "container", tmp_path / "out", hosts=["a.example.org", "b.example.org"])
+    words = instruction(folder / "Dockerfile")
+    assert words[-4:] == ["--allow-host", "a.example.org", "--allow-host", "b.example.org"]
+
+
+@pytest.mark.parametrize("name", ['x"; touch y', "http://a.example.org", "a.example.org:80", "", "-x", "a b"])
+def test_what_is_no_name_is_refused(bundle: Bundle, tmp_path: Path, name: str) -> None:
+    with pytest.raises(TellapartError, match="is no host's name"):
+        package(bundle, "space", tmp_path / "out", hosts=[name])
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_readme_says_what_it_is_and_how_well(bundle: Bundle, tmp_path: Path) -> None:
+    readme = (package(bundle, "container", tmp_path / "out") / "README.md").read_text()
+    accuracy = bundle.metrics["test"]["accuracy"]
+    assert "3 classes apart, at 20 x 20 px: blue, green, red" in readme
+    assert f"| accuracy | {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}) |" in readme
+    assert "The licence of the pictures that it was trained on is not known" in readme
+    assert "$" not in readme.replace("$TELLAPART_TOKEN", "").replace("$(openssl", "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_odd_names_stay_text(bundle: Bundle, tmp_path: Path, kind: Kind) -> None:
+    odd = tmp_path / "odd"
+    shutil.copytree(bundle.folder, odd)
+    (odd / "bundle.json").unlink()
+    facts = replace(
+        bundle.facts,
+        name='a "b"\n---\n$port <script>',
+        classes=("[x](y)", "<b>", "a|b"),
+        metrics={},
+        licence="MIT",
+        reject={"probability": 0.5, "strangeness": None},
+    )
+    write_manifest(odd, facts)
+    folder = package(odd, kind, tmp_path / "out")
+    readme = (folder / "README.md").read_text()
+    assert "\\[x\\]\\(y\\), \\<b\\>, a\\|b" in readme
+    assert "<script>" not in readme.replace('title: "a \\"b\\" --- $port <script>"\n', "")
+    assert "below a probability of 0.500." in readme
+    assert "has not been judged on test pictures" in readme
+    assert "stands on are under MIT" in readme
+    assert "docker build -t a-b-port-script ." in readme or kind == "space"
+
+
+def test_a_folder_in_use_is_left_alone(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("mine")
+    with pytest.raises(StorageError, match="is there already and not empty"):
+        package(bundle, "container", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_a_damaged_bundle_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(bundle.folder, damaged)
+    (damaged / "model.bin").write_bytes(b"")
+    with pytest.raises(BundleError):
+        package(damaged, "container", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_forest_brings_what_it_needs(tiny: Path, tmp_path: Path) -> None:
+    run = train(Dataset.open(tiny), Recipe(model="forest", features="pixels", size=8, trees=5), out=tmp_path / "run")
+    text = (package(run.bundle, "container", tmp_path / "out") / "requirements.txt").read_text()
+    assert {"scikit-learn", "skops"} <= {name for name, _ in pins(text)}
+
+
+def test_the_pins_are_those_that_are_tested_and_cover_every_dependency() -> None:
+    tested = pins((ROOT / "requirements" / "dev.txt").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[><=\[;]", line)[0] for line in project["dependencies"]}
+    for name, more in (("requirements.txt", set()), ("requirements-forest.txt", {"scikit-learn", "skops"})):
+        found = pins((TEMPLATES / name).read_text())
+        assert found.items() <= tested.items(), f"{name} is out of date: make requirements"
+        assert needed | more <= {package for package, _ in found}
+        assert all(found.values())
+        assert not {"tensorflow", "tensorflow-cpu", "keras"} & {package for package, _ in found}
+
+
+@contextmanager
+def serving(folder: Path, programs: Path, **environment: str) -> Iterator[str]:
+    """Run the start command of a Dockerfile as its container would; yield the address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    words = [word.replace("7860", port) for word in instruction(folder / "Dockerfile")]
+    settings = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder), **environment}
+    with subprocess.Popen(words, cwd=folder, env=settings, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield _answering(f"http://127.0.0.1:{port}", process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def _answering(address: str, process: "subprocess.Popen[str]") -> str:
+    until = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            ask(address, "/health")
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return address
+    assert process.stderr
+    process.kill()
+    pytest.fail(f"it does not answer: {process.stderr.read()}")
+
+
+def ask(address: str, path: str, data: bytes | None = None, **headers: str) -> dict[str, Any]:
+    request = urllib.request.Request(address + path, data, headers)  # noqa: S310  http, as named by the tests
+    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+        answer: dict[str, Any] = json.load(response)
+        return answer
+
+
+def require_guarded(address: str, picture: Path, bundle: Bundle) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        ask(address, "/v1/model")
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "image/png"}
+    (answer,) = ask(address, "/v1/predict", picture.read_bytes(), **headers)["answers"]
+    assert answer["label"] in bundle.classes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_start_command_starts_the_service(bundle: Bundle, tiny: Path, tmp_path: Path, kind: Kind) -> None:
+    folder = package(bundle, kind, tmp_path / "out")
+    with serving(folder, Path(sys.executable).parent, TELLAPART_TOKEN=TOKEN) as address:
+        require_guarded(address, next(tiny.rglob("*.png")), bundle)
+
+
+def test_without_its_token_it_does_not_start(bundle: Bundle, tmp_path: Path) -> None:
+    folder = package(bundle, "container", tmp_path / "out")
+    settings = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    done = subprocess.run(
+        instruction(folder / "Dockerfile"), cwd=folder, env=settings, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "there is no token" in done.stderr
+
+
+def test_a_public_space_answers_by_its_own_name(bundle: Bundle, tmp_path: Path) -> None:
+    folder = package(bundle, "space", tmp_path / "out", token=False)
+    with serving(folder, Path(sys.executable).parent, SPACE_HOST="me-tiny.example.org") as address:
+        assert ask(address, "/v1/model", Host="me-tiny.example.org")["name"] == "tiny"
+        with pytest.raises(urllib.error.HTTPError, match="421"):
+            ask(address, "/v1/model", Host="else.example.org")
+
+
+@pytest.mark.long
+def test_what_is_pinned_can_be_installed_and_serves(bundle: Bundle, tiny: Path, tmp_path: Path) -> None:
+    """As the Dockerfile does it, in a fresh environment; needs a registry."""
+    folder = package(bundle, "container", tmp_path / "out")
+    programs = tmp_path / "fresh" / "bin"
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "fresh")], check=True)
+    runs = [line for line in (folder / "Dockerfile").read_text().splitlines() if line.startswith("RUN pip")]
+    for line in runs:
+        words = [word.replace("/tmp/", f"{folder}/") for word in shlex.split(line)[1:]]  # noqa: S108
+        done = subprocess.run([str(programs / words[0]), *words[1:]], capture_output=True, text=True, env=os.environ)
+        if "connection" in done.stderr.lower() and done.returncode:
+            pytest.skip("there is no package registry")
+        assert done.returncode == 0, done.stderr
+    assert not list(programs.parent.glob("lib/*/site-packages/tensorflow*"))
+    with serving(folder, programs, TELLAPART_TOKEN=TOKEN) as address:
+        require_guarded(address, next(tiny.rglob("*.png")), bundle)
