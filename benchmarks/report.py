@@ -3,7 +3,7 @@
     python benchmarks/report.py PHOTOS WEIGHTS [--size 150] [--repeats 3]
 
 Trains once without a report, then makes the report with everything in it, baselines included, each time anew; then
-again with the baselines that the run has kept. Prints seconds, from the command's start to its end, and the page's size.
+again with the baselines that the run has kept. Prints seconds, from a command's start to its end, and the page's size.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
+from tellapart.data import picture
 from tellapart.data.picture import FORMATS, LIMITS, SUFFIXES, Limits, Picture, decode
 from tellapart.errors import PictureError
 
@@ -31,6 +32,12 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
+
+
+def turned_to(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -200,6 +207,20 @@ def test_one_colour_named_transparent_is_white(
     for x, colour in enumerate(colours):
         image.putpixel((x, 0), colour)  # type: ignore[arg-type]
     assert decode(saved(image, "PNG", transparency=transparent))[0].tolist() == seen
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+def test_a_large_picture_is_the_same_though_it_is_brought_to_8_bits_in_strips(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.fromarray(scene()[:, :, 0].astype(np.uint16) * 200) if mode == "I;16" else IMAGE.convert(mode)
+    options: dict[str, object] = {"transparency": 3} if mode in ("P", "L") else {}
+    content = saved(image, "JPEG" if mode == "CMYK" else "PNG", exif=turned_to(6), **options)
+    whole = decode(content)
+    assert whole.shape[:2] == (40, 24)
+    for pixels in (1, 40, 130, 959):
+        monkeypatch.setattr(picture, "STRIP", pixels)
+        np.testing.assert_array_equal(decode(content), whole)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])

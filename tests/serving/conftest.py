@@ -4,23 +4,35 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
+import numpy as np
 import pytest
+from fastapi import FastAPI
+from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.picture import decode
+from tellapart.bundles.bundle import KERAS, SEEN, Facts, write_manifest
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.engine import core, write_graph
 from tellapart.serving.answering import Answering
-from tellapart.serving.server import server
+from tellapart.serving.overlays import Overlays
+from tellapart.serving.server import Server, server
+from tellapart.serving.service import Service
+from tellapart.serving.settings import Settings
 
 COLOURS = ("red", "<b>green</b>", "blue")  # a class name is text, whatever it looks like
 METRICS = {"test": {"n": 372, "accuracy": {"value": 0.812, "low": 0.769, "high": 0.848}}}
+
+
+FEW = Settings(workers=1)
+UNSURE = 0.35  # of the colours, none of which is then ahead
 
 
 @dataclass(frozen=True)
@@ -33,28 +45,69 @@ class FakePrediction:
     def as_json(self) -> dict[str, Any]:
         """Give the shape of `predict --json`."""
         top = [{"label": label, "probability": share} for label, share in self.shares]
-        return {"path": self.path, **top[0], "top": top}
+        return {"path": self.path, **top[0], "unknown": self.shares[0][1] < UNSURE, "top": top}
+
+
+@dataclass
+class FakeRunner:
+    """Each channel's share of the mean colour; it can break, or wait for `go_on`."""
+
+    batch: int = 1
+    broken: bool = False
+    sizes: list[int] = field(default_factory=list)  # of the batches that it ran
+    begun: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event | None = None
+
+    def run(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
+        """For each batch, uint8 (n, height, width, 3), yield float32 (n, 3)."""
+        for batch in batches:
+            self.sizes.append(len(batch))
+            self.begun.set()
+            assert self.go_on is None or self.go_on.wait(20)
+            if self.broken:
+                raise RuntimeError("the engine broke")
+            means = batch.astype(np.float64).mean(axis=(1, 2)) + 1e-6
+            yield (means / means.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @dataclass
 class FakePredictor:
-    """Decodes as the real one does."""
+    """Answers with the colours; pictures are decoded as for a real one."""
 
     bundle: Any = field(
         default_factory=lambda: SimpleNamespace(
-            name="colours", classes=COLOURS, preprocessing=Preprocessing(24, 32, 3), metrics=METRICS
+            name="colours",
+            classes=COLOURS,
+            preprocessing=Preprocessing(24, 32, 3),
+            metrics=METRICS,
+            hashes={"model.xml": "0" * 64},
         )
     )
-    broken: bool = False
+    runner: FakeRunner = field(default_factory=FakeRunner)
 
-    def predict_one(self, content: bytes, *, path: str, top: int = 3) -> FakePrediction:
-        """Answer with each channel's share of the mean colour."""
-        if self.broken:
-            raise RuntimeError("the engine broke")
-        mean = decode(content).astype(float).reshape(-1, 3).mean(axis=0) + 1e-6
-        shares = zip(COLOURS, (mean / mean.sum()).tolist(), strict=True)
-        ranked = sorted(shares, key=lambda share: -share[1])
+    def runner_for_many(self) -> FakeRunner:
+        """The one runner."""
+        return self.runner
+
+    def told(self, path: str, answer: NDArray[np.float32], top: int) -> FakePrediction:
+        """Rank the shares."""
+        ranked = sorted(zip(COLOURS, answer.tolist(), strict=True), key=lambda share: -share[1])
         return FakePrediction(path, tuple(ranked[:top]))
+
+
+class FakeOverlays(Overlays):
+    """Explains with a fixed address, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[tuple[int, ...], tuple[int, ...], str]] = []
+
+    async def __call__(self, fitted: NDArray[Any], photo: NDArray[Any], label: str) -> dict[str, str]:
+        """Give an overlay at once."""
+        self.asked.append((fitted.shape, photo.shape, label))
+        return {"overlay": "data:image/png;base64,AAAA", "method": "cam"}
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def waited(condition: Callable[[], object], *, limit_s: float = 10) -> None:
@@ -65,30 +118,41 @@ def waited(condition: Callable[[], object], *, limit_s: float = 10) -> None:
 
 
 @contextmanager
-def running(predictor: FakePredictor) -> Iterator[SimpleNamespace]:
-    """Run the service in a thread on a free port; give its address, port, predictor and a way to stop it."""
-    httpd = server(cast(Answering, predictor))
+def running(
+    predictor: Answering | None = None, settings: Settings = FEW, overlays: Overlays | None = None
+) -> Iterator[SimpleNamespace]:
+    """Run the service in a thread on a free port; give its address, port, parts and a way to stop it."""
+    predictor = predictor or cast(Answering, FakePredictor())
+    httpd = server(predictor, settings, overlays=overlays)
     httpd.config.port = 0
     thread = threading.Thread(target=httpd.run)
 
     def stop() -> None:
         httpd.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=20)
         assert not thread.is_alive()
 
     thread.start()
     try:
         waited(lambda: httpd.started)
         port = httpd.servers[0].sockets[0].getsockname()[1]
-        address = f"http://127.0.0.1:{port}"
-        yield SimpleNamespace(address=address, port=port, predictor=predictor, stop=stop)
+        yield SimpleNamespace(
+            address=f"http://127.0.0.1:{port}", port=port, predictor=predictor, stop=stop, parts=parts_of(httpd)
+        )
     finally:
         stop()
 
 
-@pytest.fixture
+def parts_of(httpd: Server) -> Service:
+    """The parts of a running service."""
+    service: Service = cast(FastAPI, httpd.config.app).state.service
+    return service
+
+
+@pytest.fixture(scope="module")
 def service() -> Iterator[SimpleNamespace]:
-    with running(FakePredictor()) as service:
+    """One that the tests of a file share; whoever changes or stops it runs another."""
+    with running() as service:
         yield service
 
 
@@ -111,9 +175,9 @@ class Kept(logging.Handler):
 
 
 @pytest.fixture
-def complaints(service: SimpleNamespace) -> Iterator[list[logging.LogRecord]]:
-    """Collect what the running service writes into its log."""
-    kept, logs = Kept(), [logging.getLogger(name) for name in ("uvicorn.error", "python_multipart")]
+def complaints() -> Iterator[list[logging.LogRecord]]:
+    """Collect what a running service writes into its log."""
+    kept, logs = Kept(), [logging.getLogger(name) for name in ("uvicorn.error", "python_multipart", "asyncio")]
     for log in logs:
         log.addHandler(kept)
     yield kept.records
@@ -135,3 +199,25 @@ def reddish() -> bytes:
 @pytest.fixture(scope="session")
 def greenish() -> bytes:
     return picture((30, 150, 60))
+
+
+@pytest.fixture(scope="session")
+def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of two classes, dark and light, made by hand."""
+    folder = tmp_path_factory.mktemp("bundles") / "shades"
+    folder.mkdir()
+    core()
+    import openvino
+    from openvino import opset13 as ops
+
+    pictures = ops.parameter([-1, 4, 4, 1], np.uint8, name="pictures")
+    flat = ops.reshape(ops.convert(pictures, "f32"), np.array([0, -1], np.int64), special_zero=True)
+    weights = np.tile(np.array([-0.001, 0.001], np.float32), (16, 1))
+    shifted = ops.subtract(flat, np.float32(128))
+    answer = ops.softmax(ops.matmul(shifted, weights, transpose_a=False, transpose_b=False), axis=1)
+    write_graph(openvino.Model([answer], [pictures], "shades"), folder / "model.xml")
+    (folder / KERAS).write_bytes(b"not needed to predict")
+    (folder / SEEN).write_text("{}")
+    facts = Facts("shades", ("dark", "light"), Preprocessing(4, 4, 1), {"precision": "float32"}, {}, "0" * 64, None)
+    write_manifest(folder, facts)
+    return folder

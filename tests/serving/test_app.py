@@ -3,8 +3,6 @@
 import asyncio
 import http.client
 import logging
-import os
-import signal
 import socket
 import tempfile
 import threading
@@ -16,12 +14,12 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from tellapart.errors import TellapartError
 from tellapart.serving.answering import Answering
-from tellapart.serving.answers import Answer
+from tellapart.serving.answers import Answer, Answers, Model
 from tellapart.serving.app import build_app
-from tellapart.serving.server import serve
-from tellapart.serving.upload import MAX_BODY_BYTES, MAX_PARTS
+from tellapart.serving.upload import MAX_BODY_BYTES, MAX_PARTS, MAX_PICTURES
+
+from .conftest import FakePredictor, running
 
 BOUNDARY = "xyz"
 FORM = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -49,7 +47,7 @@ def test_a_picture_is_answered_as_predict_json_does(client: httpx.Client, reddis
     answer = client.post("/predict", files={"image": ("cat.png", reddish)})
     assert answer.status_code == 200
     body = answer.json()
-    assert list(body) == ["path", "label", "probability", "top"]
+    assert list(body) == ["path", "label", "probability", "unknown", "top"]
     assert (body["path"], body["label"]) == ("cat.png", "red")
     assert body["top"][0] == {"label": "red", "probability": pytest.approx(200 / 300, abs=1e-6)}
     assert sum(share["probability"] for share in body["top"]) == pytest.approx(1)
@@ -110,12 +108,47 @@ def test_a_form_with_an_endless_boundary_is_refused(client: httpx.Client) -> Non
     assert "cannot be read" in sentence(client.post("/predict", headers={"content-type": kind}), 400)
 
 
-@pytest.mark.parametrize(
-    "kind", ["", "image/png", "application/json", "multipart/form-data", "multipart/form-data; boundary="]
-)
-def test_a_body_that_is_no_form_is_refused(client: httpx.Client, reddish: bytes, kind: str) -> None:
-    answer = client.post("/predict", content=reddish, headers={"content-type": kind})
-    assert sentence(answer, 400).startswith(f"the content type is {kind!r}, not a form")
+@pytest.mark.parametrize("kind", ["", "text/html", "application/json", "application/x-www-form-urlencoded"])
+def test_a_body_of_another_kind_is_refused(client: httpx.Client, reddish: bytes, kind: str) -> None:
+    answer = client.post("/v1/predict", content=reddish, headers={"content-type": kind})
+    assert sentence(answer, 415).startswith(f"the content type is {kind!r}, not a form or a picture")
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
+def test_a_form_without_a_boundary_is_refused(client: httpx.Client, reddish: bytes, kind: str) -> None:
+    answer = client.post("/v1/predict", content=reddish, headers={"content-type": kind})
+    assert "names no boundary" in sentence(answer, 400)
+
+
+@pytest.mark.parametrize("kind", ["image/png", "image/x-anything", "application/octet-stream"])
+def test_the_bytes_of_a_picture_may_be_the_body(client: httpx.Client, reddish: bytes, kind: str) -> None:
+    (answer,) = client.post("/v1/predict", content=reddish, headers={"content-type": kind}).json()["answers"]
+    assert (answer["path"], answer["label"]) == ("picture", "red")
+    assert "is empty" in sentence(client.post("/v1/predict", content=b"", headers={"content-type": kind}), 400)
+
+
+def test_several_pictures_are_answered_in_order(client: httpx.Client, reddish: bytes, greenish: bytes) -> None:
+    files = [("image", (f"{number}.png", reddish if number % 2 else greenish)) for number in range(9)]
+    answers = client.post("/v1/predict", files=files).json()["answers"]
+    assert [answer["path"] for answer in answers] == [f"{number}.png" for number in range(9)]
+    assert [answer["label"] for answer in answers] == ["<b>green</b>", "red"] * 4 + ["<b>green</b>"]
+
+
+def test_one_that_cannot_be_read_does_not_spoil_the_others(client: httpx.Client, reddish: bytes) -> None:
+    files = [("image", ("a.png", b"no")), ("image", ("b.png", reddish))]
+    answer = client.post("/v1/predict", files=files)
+    assert answer.status_code == 200
+    first, second = answer.json()["answers"]
+    assert list(first) == ["path", "error"]
+    assert "not a picture" in first["error"]
+    assert second["label"] == "red"
+    Answers.model_validate(answer.json(), strict=True)
+    assert "not a picture" in sentence(client.post("/v1/predict", files=[files[0], files[0]]), 415)
+
+
+def test_more_pictures_than_are_taken_at_once_are_refused(client: httpx.Client) -> None:
+    files = [("image", ("a.png", b"x"))] * (MAX_PICTURES + 1)
+    assert f"more than {MAX_PICTURES} pictures" in sentence(client.post("/v1/predict", files=files), 413)
 
 
 def test_what_is_no_picture_is_refused(client: httpx.Client, reddish: bytes) -> None:
@@ -159,7 +192,7 @@ def test_an_endless_body_is_read_no_further_than_the_limit(declared: str | None)
 
 async def _asked(chunks: AsyncIterator[bytes], declared: str | None) -> int:
     """Give the status that the bare application answers to a body whose length may be untrue."""
-    headers = [(key.encode(), value.encode()) for key, value in FORM.items()]
+    headers = [(key.encode(), value.encode()) for key, value in {"host": "localhost", **FORM}.items()]
     headers += [(b"content-length", declared.encode())] if declared else []
     scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": headers}
     sent: list[Any] = []
@@ -170,7 +203,9 @@ async def _asked(chunks: AsyncIterator[bytes], declared: str | None) -> int:
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    await build_app(cast(Answering, None))(scope, receive, send)
+    app = build_app(cast(Answering, FakePredictor()))
+    await app(scope, receive, send)
+    app.state.service.close()
     return int(sent[0]["status"])
 
 
@@ -190,16 +225,16 @@ def test_no_upload_reaches_the_disk(client: httpx.Client, reddish: bytes, monkey
     assert client.post("/predict", files={"image": ("a.png", padded)}).status_code == 200
 
 
-def test_an_upload_that_breaks_off_leaves_no_trace(
-    service: SimpleNamespace, client: httpx.Client, reddish: bytes, complaints: list[logging.LogRecord]
-) -> None:
-    for _ in range(20):
-        with socket.create_connection(("127.0.0.1", service.port)) as connection:
-            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM['content-type']}\r\n"
-            connection.sendall(f"{head}Content-Length: 5000\r\n\r\n".encode() + part(reddish)[:100])
-    assert client.post("/predict", files={"image": ("a.png", reddish)}).json()["label"] == "red"
-    service.stop()
-    assert not complaints
+def test_an_upload_that_breaks_off_leaves_no_trace(reddish: bytes, complaints: list[logging.LogRecord]) -> None:
+    with running() as service:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", service.port)) as connection:
+                head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM['content-type']}\r\n"
+                connection.sendall(f"{head}Content-Length: 5000\r\n\r\n".encode() + part(reddish)[:100])
+        answer = httpx.post(f"{service.address}/predict", files={"image": ("a.png", reddish)})
+        assert answer.json()["label"] == "red"
+        service.stop()
+        assert not complaints
 
 
 def test_unknown_paths_methods_and_parameters_are_refused_in_json(client: httpx.Client, reddish: bytes) -> None:
@@ -212,32 +247,38 @@ def test_unknown_paths_methods_and_parameters_are_refused_in_json(client: httpx.
     assert "the parameter top is 'many'" in sentence(wrong_top, 422)
 
 
-def test_our_own_mistake_is_logged_and_answered_in_json(
-    service: SimpleNamespace, client: httpx.Client, reddish: bytes, complaints: list[logging.LogRecord]
-) -> None:
-    service.predictor.broken = True
-    answer = client.post("/predict", files={"image": ("a.png", reddish)})
-    service.stop()  # the log is complete then
+def test_our_own_mistake_is_logged_and_answered_in_json(reddish: bytes, complaints: list[logging.LogRecord]) -> None:
+    with running() as service:
+        service.predictor.runner.broken = True
+        answer = httpx.post(f"{service.address}/predict", files={"image": ("a.png", reddish)})
+        service.stop()  # the log is complete then
     error = sentence(answer, 500)
     assert "the engine broke" not in error
     assert "the engine broke" in str(complaints[0].exc_info)
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_health_and_model(client: httpx.Client) -> None:
+def test_health_and_readiness(client: httpx.Client) -> None:
     assert client.get("/health").json() == {"status": "ok"}
-    model = client.get("/model").json()
+    assert client.get("/ready").json() == {"status": "ready"}
+
+
+def test_the_model_is_told(client: httpx.Client) -> None:
+    model = client.get("/v1/model").json()
+    Model.model_validate(model)
     assert model["classes"] == ["red", "<b>green</b>", "blue"]
     assert model["preprocessing"] == {"height": 24, "width": 32, "channels": 3, "fit": "crop"}
     assert model["metrics"]["test"]["n"] == 372
-    assert (model["name"], model["max_body_bytes"]) == ("colours", MAX_BODY_BYTES)
+    assert (model["name"], model["max_body_bytes"], model["max_pixels"]) == ("colours", MAX_BODY_BYTES, 50_000_000)
+    assert (model["reject"], model["can_explain"], model["needs_token"]) == (None, False, False)
+    assert model["hashes"] == {"model.xml": "0" * 64}
 
 
 def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None:
     for path in ("/", "/page/page.js", "/page/page.css", "/page/icon.svg", "/health", "/nothing", "/predict"):
         headers = client.get(path, headers={"origin": "https://elsewhere.example"}).headers
         policy = headers["content-security-policy"]
-        assert policy.startswith("default-src 'self'; img-src 'self' blob:;")
+        assert policy.startswith("default-src 'self'; img-src 'self' blob: data:;")
         assert "unsafe" not in policy
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
@@ -246,27 +287,23 @@ def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None
 
 
 def test_openapi_describes_the_upload_and_the_refusals(client: httpx.Client) -> None:
-    predict = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
-    fields = predict["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert fields["required"] == ["image"]
-    assert set(predict["responses"]) == {"200", "400", "413", "415", "422"}
+    paths = client.get("/openapi.json").json()["paths"]
+    body = paths["/v1/predict"]["post"]["requestBody"]["content"]
+    assert body["multipart/form-data"]["schema"]["required"] == ["image"]
+    assert {"application/octet-stream", "image/jpeg"} <= set(body)
+    refusals = {"400", "401", "408", "413", "415", "421", "422", "503"}
+    assert set(paths["/v1/predict"]["post"]["responses"]) == {"200", *refusals}
+    assert set(paths) == {"/v1/predict", "/predict", "/v1/model", "/health", "/ready", "/metrics"}
 
 
-def test_pictures_do_not_hold_up_other_requests(service: SimpleNamespace, client: httpx.Client, reddish: bytes) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    answer_now = service.predictor.predict_one
-
-    def slowly(content: bytes, *, path: str, top: int = 3) -> object:
-        begun.set()
-        assert go_on.wait(10)
-        return answer_now(content, path=path, top=top)
-
-    service.predictor.predict_one = slowly
-    with ThreadPoolExecutor() as pool:
+def test_pictures_do_not_hold_up_other_requests(reddish: bytes) -> None:
+    with running() as service, httpx.Client(base_url=service.address) as client, ThreadPoolExecutor() as pool:
+        runner = service.predictor.runner
+        runner.go_on = threading.Event()
         asked = pool.submit(client.post, "/predict", files={"image": ("a.png", reddish)})
-        assert begun.wait(10)
+        assert runner.begun.wait(10)
         assert client.get("/health", timeout=5).status_code == 200
-        go_on.set()
+        runner.go_on.set()
         assert asked.result(10).json()["label"] == "red"
 
 
@@ -279,41 +316,3 @@ def test_callers_at_once_each_get_their_own_answer(client: httpx.Client, reddish
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(asked, range(40)))
     assert answers == [(f"{number}.png", "red" if number % 2 else "<b>green</b>") for number in range(40)]
-
-
-def test_serve_says_where_and_ends_with_ctrl_c(
-    service: SimpleNamespace, reddish: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
-    port = _free_port()
-    address = f"http://127.0.0.1:{port}"
-    labels = []
-
-    def ask_then_interrupt() -> None:
-        transport = httpx.HTTPTransport(retries=5)  # connecting may come before listening
-        with httpx.Client(transport=transport) as client:
-            labels.append(client.post(f"{address}/predict", files={"image": ("a", reddish)}).json()["label"])
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=ask_then_interrupt).start()
-    serve(service.predictor, port=port)
-    assert labels == ["red"]
-    assert capsys.readouterr().err == f"colours is served at {address}; press Ctrl-C to stop\n"
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(address)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def test_an_address_that_cannot_be_used_is_explained(service: SimpleNamespace) -> None:
-    wrong: list[tuple[dict[str, Any], str]] = [
-        ({"port": service.port}, f"port {service.port} of 127.0.0.1 is in use already"),
-        ({"port": 70_000}, "a number from 0 to 65535 was expected"),
-        ({"host": "192.0.2.1"}, "cannot listen at 192.0.2.1"),  # an address kept for documentation
-        ({"host": "no-such-host.invalid"}, "cannot listen at no-such-host.invalid"),
-    ]
-    for where, said in wrong:
-        with pytest.raises(TellapartError, match=said):
-            serve(service.predictor, **where)

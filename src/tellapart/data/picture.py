@@ -2,18 +2,20 @@
 
 The result does not depend on the caller: orientation from EXIF is applied, transparent parts lie on white,
 CMYK becomes RGB, 16 bits become 8, and of an animation the first frame counts. Limits are checked on the
-header, before any pixel is decoded.
+header, before any pixel is decoded. Beside Pillow's own copy of a large picture only the result is held.
 """
 
 import io
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError, features
 
+from tellapart.data.containers import require_orderly
 from tellapart.errors import PictureError
 
 Picture = NDArray[np.uint8]
@@ -22,6 +24,9 @@ Picture = NDArray[np.uint8]
 # A JPEG with further pictures behind it (MPO) is opened by JPEG's name.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP") + (("AVIF",) if features.check("avif") else ())
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
+
+MOST_RUN_LENGTH = 2_000_000  # bytes, and pixels, of a run-length BMP: Pillow decodes these in Python
+STRIP = 1_000_000  # pixels that are brought to 8 bits at once
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # half a picture is an error, never a grey lower half
 
@@ -47,7 +52,8 @@ def decode(content: bytes, *, limits: Limits = LIMITS) -> Picture:
     if not content:
         raise PictureError("the file is empty: it has 0 bytes")
     try:
-        return _decoded(content, limits)
+        turned, array = _decoded(content, limits)
+        return np.ascontiguousarray(turned(array))
     except PictureError:
         raise
     except UnidentifiedImageError as error:
@@ -58,15 +64,26 @@ def decode(content: bytes, *, limits: Limits = LIMITS) -> Picture:
         raise PictureError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
-def _decoded(content: bytes, limits: Limits) -> Picture:
+def _decoded(content: bytes, limits: Limits) -> tuple[Callable[[Picture], Picture], Picture]:
+    """Give how to turn the picture upright, and the picture as it lies; Pillow's own copy is gone by then."""
     _hush()
+    require_orderly(content)
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        width, height = image.size
-        if width * height > limits.pixels:
-            raise PictureError(f"{width:,} x {height:,} pixels, at most {limits.pixels:,} in all are decoded")
+        _require_small(image, len(content), limits)
         image.load()
-        array = np.asarray(_plain(_upright(image)))
-    return array[:, :, np.newaxis] if array.ndim == 2 else array
+        return _turn(image), _array(image)
+
+
+def _require_small(image: Image.Image, size: int, limits: Limits) -> None:
+    width, height = image.size
+    if width * height > limits.pixels:
+        raise PictureError(f"{width:,} x {height:,} pixels, at most {limits.pixels:,} in all are decoded")
+    tiles = getattr(image, "tile", ())
+    if tiles and tiles[0].codec_name == "bmp_rle" and max(width * height, size) > MOST_RUN_LENGTH:
+        raise PictureError(
+            f"a run-length BMP of {width:,} x {height:,} pixels in {size:,} bytes, at most {MOST_RUN_LENGTH:,} of "
+            f"either are decoded"
+        )
 
 
 # What Pillow warns of is either refused here with a sentence (size) or harmless to the pixels (bad EXIF).
@@ -81,23 +98,45 @@ def _hush() -> None:
 
 # EXIF tag 0x0112 says how the camera was held; 1 is upright. Source: Exif 2.32, 4.6.4 A.
 ORIENTATION_TAG = 0x0112
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+TURNS: dict[int, Callable[[Picture], Picture]] = {
+    2: lambda array: array[:, ::-1],
+    3: lambda array: array[::-1, ::-1],
+    4: lambda array: array[::-1],
+    5: lambda array: array.transpose(1, 0, 2),
+    6: lambda array: np.rot90(array, -1),
+    7: lambda array: array[::-1, ::-1].transpose(1, 0, 2),
+    8: np.rot90,
 }
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _as_it_lies(array: Picture) -> Picture:
+    return array
+
+
+def _turn(image: Image.Image) -> Callable[[Picture], Picture]:
     try:
-        turn = TURNS.get(image.getexif().get(ORIENTATION_TAG, 1))
+        return TURNS.get(image.getexif().get(ORIENTATION_TAG, 1), _as_it_lies)
     except Exception:  # unreadable EXIF: the pixels are still good, so they are taken as they lie
-        turn = None
-    return image if turn is None else image.transpose(turn)
+        return _as_it_lies
+
+
+def _array(image: Image.Image) -> Picture:
+    """Bring a picture to 8 bits, strip by strip: a whole one in between would take its memory once more."""
+    width, height = image.size
+    rows = max(1, STRIP // width)
+    if rows >= height:
+        return _deep(image)
+    first = _deep(image.crop((0, 0, width, rows)))
+    array = np.empty((height, width, first.shape[2]), np.uint8)
+    for top in range(0, height, rows):
+        array[top : top + rows] = _deep(image.crop((0, top, width, min(top + rows, height))))
+    return array
+
+
+def _deep(image: Image.Image) -> Picture:
+    """As uint8 (height, width, 1 or 3)."""
+    array = np.asarray(_plain(image))
+    return array[:, :, np.newaxis] if array.ndim == 2 else array
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -30,6 +30,8 @@ def loaded(copy: Path) -> keras.Model:
     """Load a copy that `inspected` made. Raises WeightsError when Keras cannot."""
     try:
         with _quiet():
+            with keras.StatelessScope(initialize_variables=False):  # as a trial, in which no weight takes memory:
+                keras.saving.load_model(copy, compile=False, safe_mode=True)  # stored and described shapes must agree
             model = keras.saving.load_model(copy, compile=False, safe_mode=True)
     except Exception as error:  # whatever Keras says of a file from elsewhere
         raise WeightsError(

@@ -36,7 +36,7 @@ def inspected(file: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder, _read(file) as stream:
         try:
             with explained(Path(folder)):
-                copy = _checked_copy(stream, Path(folder))
+                copy = _checked_copy(stream, Path(folder), file.suffix)
         except (StorageError, MissingPackageError):
             raise
         except WeightsError as error:
@@ -56,9 +56,11 @@ def _read(file: Path) -> IO[bytes]:
         raise WeightsError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _checked_copy(stream: IO[bytes], folder: Path) -> Path:
+def _checked_copy(stream: IO[bytes], folder: Path, ending: str) -> Path:
     start = stream.read(len(HDF5))
     stream.seek(0)
+    if start == HDF5 and ending == ".keras":  # whoever opens it by its name alone trusts it more than he should
+        raise WeightsError("its name ends in .keras, but it is an .h5 file: name it so if it is meant to be one")
     if start.startswith(ZIP):
         return _unpacked(stream, folder)
     if start == HDF5:

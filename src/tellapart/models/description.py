@@ -3,6 +3,7 @@
 Every name in it is looked up in the tables of `builtin.py`, so that what is refused is refused before Keras sees it.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -85,7 +86,9 @@ def _require_known_function(name: object, module: str | None, owner: str, *, tra
 
 
 def _require_known_name(key: str, value: object, owner: str) -> None:
-    """Layers may also name functions and classes by a string alone."""
+    """Layers may also name functions and classes by a string alone. Their own name is no path: Keras refuses / too."""
+    if key == "name" and isinstance(value, str) and (re.search(r"[/\\]", value) or value.startswith("..")):
+        raise WeightsError(f"{owner} has a name like a path; expected a name without / and \\. Rename it, save it anew")
     if isinstance(value, str) and (names := _names(key)) and _plain(value) not in names:
         raise _refused(owner, value, f"its {key}")
 

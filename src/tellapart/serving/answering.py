@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.reading import Runner
 
 
 class Facts(Protocol):
@@ -25,20 +29,27 @@ class Facts(Protocol):
     def metrics(self) -> Mapping[str, Any]:
         """Metrics by split, in the shape of `metrics.json`."""
 
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """The SHA-256 of each of its files, by name."""
+
 
 class Told(Protocol):
     """One picture's answer."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give `{"path", "label", "probability", "top": [{"label", "probability"}...]}`."""
+        """Give `{"path", "label", "probability", "unknown", "top": [{"label", "probability"}...]}`."""
 
 
 class Answering(Protocol):
-    """Answers pictures one at a time, from any thread."""
+    """Answers pictures: an engine for rows, and what a row says."""
 
     @property
     def bundle(self) -> Facts:
         """The facts about the classifier."""
 
-    def predict_one(self, content: bytes, *, path: str, top: int = 3) -> Told:
-        """Classify the bytes of one picture file. Raises PictureError when they cannot be decoded."""
+    def runner_for_many(self) -> Runner:
+        """The classifier compiled for many callers at once. Safe to run from several threads."""
+
+    def told(self, path: str, answer: NDArray[np.float32], top: int) -> Told:
+        """What a row of the runner says of the picture of that name, with its `top` classes, at least one."""

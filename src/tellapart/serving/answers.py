@@ -1,8 +1,8 @@
-"""The shapes of the JSON answers, as the service's OpenAPI description states them."""
+"""The shapes of the JSON answers, with examples, as the service's OpenAPI description states them."""
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 
 class Share(BaseModel):
@@ -12,17 +12,52 @@ class Share(BaseModel):
     probability: float
 
 
+class Explanation(BaseModel):
+    """Where the classifier looked: the photo under its map, a PNG as a data: address, and by which method."""
+
+    overlay: str
+    method: str
+
+
+EXAMPLE: dict[str, Any] = {
+    "path": "boots.jpg",
+    "label": "shoes",
+    "probability": 0.96,
+    "unknown": False,
+    "top": [{"label": "shoes", "probability": 0.96}, {"label": "hat", "probability": 0.02}],
+}
+
+
 class Answer(BaseModel):
-    """One picture's answer; `path` is the name of the uploaded file."""
+    """One picture's answer; `path` is the name of the uploaded file, `unknown` that the classifier does not know."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     path: str
     label: str
     probability: float
+    unknown: bool = False
     top: list[Share]
+    explanation: Explanation | None = None
 
 
-class Health(BaseModel):
-    """The service is alive."""
+class Unreadable(BaseModel):
+    """Why one picture of several has no answer."""
+
+    path: str
+    error: str
+
+
+class Answers(BaseModel):
+    """An answer for each picture of the request, in order."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"answers": [EXAMPLE]}]})
+
+    answers: list[Answer | Unreadable]
+
+
+class Status(BaseModel):
+    """How the service is."""
 
     status: str
 
@@ -34,34 +69,19 @@ class Model(BaseModel):
     classes: tuple[str, ...]
     preprocessing: dict[str, Any]
     metrics: dict[str, Any]
+    reject: dict[str, Any] | None
+    hashes: dict[str, str]
     max_body_bytes: int
+    max_pixels: int
+    can_explain: bool
+    needs_token: bool
 
 
 class Problem(BaseModel):
     """Why a request was refused: what was found, what was expected, what to do."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"error": "the form has no files in the field 'image', one was expected"}]}
+    )
+
     error: str
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "No picture in the form"},
-    413: {"model": Problem, "description": "The body is too large"},
-    415: {"model": Problem, "description": "Not a picture that can be decoded"},
-    422: {"model": Problem, "description": "A parameter has another type"},
-}
-
-# Stated by hand, since the form is parsed by hand: FastAPI's own parsing would write uploads to the disk.
-UPLOAD_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {"image": {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}

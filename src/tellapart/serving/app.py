@@ -1,72 +1,155 @@
 """The routes."""
 
-import os
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.requests import ClientDisconnect
 
+from tellapart.serving.admission import RETRY
 from tellapart.serving.answering import Answering
-from tellapart.serving.answers import PROBLEMS, UPLOAD_FORM, Answer, Health, Model
+from tellapart.serving.answers import Answer as AnswerShape
+from tellapart.serving.answers import Answers, Model, Status
 from tellapart.serving.headers import SecurityHeaders
-from tellapart.serving.problems import handlers
-from tellapart.serving.upload import MAX_BODY_BYTES, uploaded
+from tellapart.serving.hosts import Hosts
+from tellapart.serving.metrics import CONTENT_TYPE, Counted
+from tellapart.serving.openapi import DRAINING, GUARDS, ONE_PICTURE, PICTURES, PROBLEMS, require_token_in
+from tellapart.serving.overlays import Overlays
+from tellapart.serving.problems import RequestError, handlers
+from tellapart.serving.service import Answer, Service
+from tellapart.serving.settings import Settings
+from tellapart.serving.tokens import Guarded
+from tellapart.serving.upload import ADVICE, uploaded
+from tellapart.version import __version__
 
 PAGE = Path(__file__).parent / "page"
+Result = TypeVar("Result")
+Top = Annotated[int, Query(description="How many classes to list, the likeliest first.", examples=[3])]
+Explain = Annotated[bool, Query(description="Whether to draw where the classifier looked.")]
 
 
-def build_app(predictor: Answering) -> FastAPI:
-    """Build the service of one predictor: an API and a page."""
+def build_app(predictor: Answering, settings: Settings | None = None, *, overlays: Overlays | None = None) -> FastAPI:
+    """Build the service of one predictor: an API and a page. `app.state.service` is what is at work behind it."""
+    service = Service(predictor, settings or Settings(), overlays)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
     app = FastAPI(
         title="tellapart",
+        version=__version__,
         docs_url=None,  # these pages load their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=handlers(),
+        lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.add_middleware(SecurityHeaders)
-    _add_answers(app, predictor)
-    _add_facts(app, predictor)
+    app.state.service = service
+    _add_guards(app, service)
+    _add_answers(app, service)
+    _add_facts(app, service)
+    _add_state(app, service)
     _add_page(app)
+    if service.settings.token is not None:
+        require_token_in(app.openapi())
     return app
 
 
-def _add_answers(app: FastAPI, predictor: Answering) -> None:
-    # Off the event loop, and no more at once than there are cores: more would only hold more memory.
-    limiter = CapacityLimiter(os.cpu_count() or 1)
-
-    @app.post("/predict", response_model=Answer, responses=PROBLEMS, openapi_extra=UPLOAD_FORM)
-    async def predict(request: Request, top: int = 3) -> Response:
-        """Classify the picture in the form's field `image`; `top` is how many classes to list."""
-        upload = await uploaded(request)
-        wanted = min(max(top, 1), len(predictor.bundle.classes))
-        work = partial(predictor.predict_one, upload.content, path=upload.name, top=wanted)
-        prediction = await to_thread.run_sync(work, limiter=limiter)
-        return JSONResponse(prediction.as_json())
+def _add_guards(app: FastAPI, service: Service) -> None:
+    """From the inside out: what is added last sees a request first."""
+    if service.settings.token is not None:
+        app.add_middleware(Guarded, token=service.settings.token)
+    app.add_middleware(Hosts, allowed=service.settings.hosts)
+    app.add_middleware(Counted, metrics=service.metrics)
+    app.add_middleware(SecurityHeaders)
 
 
-def _add_facts(app: FastAPI, predictor: Answering) -> None:
-    @app.get("/health")
-    async def health() -> Health:
-        """Say that the service is alive."""
-        return Health(status="ok")
+def _add_answers(app: FastAPI, service: Service) -> None:
+    async def told(request: Request, top: int, *, explain: bool = False, most: int | None = None) -> list[Answer]:
+        service.admission.check()
+        with service.admission.body() as count:
+            with service.metrics.timed("body"):
+                uploads = await uploaded(request, service.settings, count)
+            if most is not None and len(uploads) > most:
+                raise RequestError(400, f"the form has {len(uploads)} files, one was expected: {ADVICE}")
+            wanted = min(max(top, 1), len(service.predictor.bundle.classes))
+            return await _unless_gone(request, service.answers(uploads, top=wanted, explain=explain))
 
-    @app.get("/model")
+    @app.post("/v1/predict", response_model=Answers, responses=PROBLEMS, openapi_extra=PICTURES)
+    async def predict(request: Request, top: Top = 3, explain: Explain = False) -> Response:
+        """Classify the pictures in the form's field `image`, or the one whose bytes are the body.
+
+        A picture that cannot be read has an `error` in place of an answer; a request without any that can is refused.
+        """
+        return JSONResponse({"answers": await told(request, top, explain=explain)})
+
+    @app.post("/predict", response_model=AnswerShape, responses=PROBLEMS, openapi_extra=ONE_PICTURE)
+    async def predict_one(request: Request, top: Top = 3) -> Response:
+        """Classify one picture; the answer is what `tellapart predict --json` prints."""
+        return JSONResponse((await told(request, top, most=1))[0])
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Do the work while the caller waits for it. Raises ClientDisconnect."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(request.receive())  # after the body there is nothing but the end to be received
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+def _add_facts(app: FastAPI, service: Service) -> None:
+    bundle, settings = service.predictor.bundle, service.settings
+
+    @app.get("/v1/model", responses=GUARDS)
     async def model() -> Model:
         """Tell what the classifier is."""
-        bundle = predictor.bundle
+        reject = getattr(bundle, "reject", None)
         return Model(
             name=bundle.name,
             classes=bundle.classes,
             preprocessing=asdict(bundle.preprocessing),
             metrics=dict(bundle.metrics),
-            max_body_bytes=MAX_BODY_BYTES,
+            reject=None if reject is None else asdict(reject),
+            hashes=dict(bundle.hashes),
+            max_body_bytes=settings.max_body_bytes,
+            max_pixels=settings.max_pixels,
+            can_explain=service.overlays is not None,
+            needs_token=settings.token is not None,
         )
+
+
+def _add_state(app: FastAPI, service: Service) -> None:
+    @app.get("/health", responses={421: GUARDS[421]})
+    async def health() -> Status:
+        """Say that the service is alive."""
+        return Status(status="ok")
+
+    @app.get("/ready", response_model=Status, responses=DRAINING)
+    async def ready() -> Response:
+        """Say whether to send requests: not once the service was asked to stop."""
+        if service.admission.draining:
+            return JSONResponse({"error": "the service is about to stop: ask another"}, 503, RETRY)
+        return JSONResponse({"status": "ready"})
+
+    @app.get("/metrics", response_class=Response, responses=GUARDS)
+    async def metrics() -> Response:
+        """Give what was counted, for Prometheus."""
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
 
 def _add_page(app: FastAPI) -> None:

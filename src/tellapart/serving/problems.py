@@ -18,9 +18,10 @@ SHOWN = 80  # characters of what was found; a hostile request does not get all o
 class RequestError(Exception):
     """A request that is refused, with the HTTP status and the sentence that say why."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(sentence)
         self.status = status
+        self.headers = headers
 
 
 def handlers() -> dict[int | type[Exception], Handler]:
@@ -40,7 +41,7 @@ def _problem(status: int, sentence: str, headers: Mapping[str, str] | None = Non
 
 
 async def _refused(_: Request, error: RequestError) -> Response:
-    return _problem(error.status, str(error))
+    return _problem(error.status, str(error), error.headers)
 
 
 async def _undecodable(_: Request, error: PictureError) -> Response:
@@ -55,7 +56,7 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
 
 
 async def _unroutable(request: Request, error: HTTPException) -> Response:
-    path, help_ = request.url.path[:SHOWN], "POST a picture to /predict, or open / in a browser"
+    path, help_ = request.url.path[:SHOWN], "POST a picture to /v1/predict, or open / in a browser"
     if error.status_code == 405:
         takes = (error.headers or {}).get("Allow", "another method")
         return _problem(405, f"{path} takes {takes}, not {request.method}: {help_}", error.headers)

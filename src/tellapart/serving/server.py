@@ -1,45 +1,108 @@
-"""Serving until Ctrl-C."""
+"""Serving until Ctrl-C or SIGTERM."""
 
+import asyncio
 import errno
 import logging
 import os
+import signal
 import socket
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 import uvicorn
 
 from tellapart.errors import TellapartError
 from tellapart.progress import say
+from tellapart.serving.admission import Admission
 from tellapart.serving.answering import Answering
 from tellapart.serving.app import build_app
+from tellapart.serving.connections import connections_of
+from tellapart.serving.overlays import Overlays
+from tellapart.serving.settings import Settings
 
-GRACE_S = 10  # what requests under way may still take after Ctrl-C
+LEAVE_S = 1.0  # after SIGTERM, for those who ask /ready to see it and to send their requests elsewhere
+GRACE_S = 15  # what requests under way may still take after that
+KEEP_S = 15  # a quiet connection stays open: longer than callers keep theirs, so that none is closed while it is used
+FILES = 16_384  # open at once: each connection is one
 
 
-def serve(predictor: Answering, *, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve a predictor over HTTP until Ctrl-C. Port 0 takes a free one. Raises TellapartError."""
-    with _listening(host, port) as listener:
+class Server(uvicorn.Server):
+    """uvicorn's server, which says that it is about to stop before it stops."""
+
+    def __init__(self, config: uvicorn.Config, admission: Admission) -> None:
+        super().__init__(config)
+        self._admission = admission
+        self._told = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note that the service is to stop."""
+        self._admission.draining = True
+        self._told = self._told or sig == signal.SIGTERM
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, answer what was accepted, end."""
+        self._admission.draining = True
+        if self._told:
+            await asyncio.sleep(LEAVE_S)
+        await super().shutdown(sockets)
+
+
+def serve(predictor: Answering, *, host: str = "127.0.0.1", port: int = 8000, settings: Settings | None = None) -> None:
+    """Serve a predictor over HTTP until Ctrl-C or SIGTERM. Port 0 takes a free one. Raises TellapartError."""
+    with _listening(host, port) as listener, _ended_by_sigterm():
+        ready = server(predictor, settings)
         say(f"{predictor.bundle.name} is served at {_address(listener)}; press Ctrl-C to stop")
         with suppress(KeyboardInterrupt):
-            server(predictor).run(sockets=[listener])
+            ready.run(sockets=[listener])
 
 
-def server(predictor: Answering) -> uvicorn.Server:
+def server(predictor: Answering, settings: Settings | None = None, *, overlays: Overlays | None = None) -> Server:
     """Build the server, which speaks only when something fails."""
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a bad form is its sender's news, not ours
-    return uvicorn.Server(
-        uvicorn.Config(
-            build_app(predictor),
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,  # uvicorn's own would close the log handlers of whoever runs it
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
+    _allow_files()
+    app = build_app(predictor, settings, overlays=overlays)
+    admission: Admission = app.state.service.admission
+    config = uvicorn.Config(
+        app,
+        http=connections_of(admission),
+        ws="none",
+        lifespan="on",
+        log_config=None,  # uvicorn's own would close the log handlers of whoever runs it
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nothing here depends on who asks
+        timeout_keep_alive=KEEP_S,
+        timeout_graceful_shutdown=GRACE_S,
     )
+    return Server(config, admission)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Make SIGTERM an end like any other: uvicorn, once done, raises it again for whoever handled it before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _allow_files() -> None:
+    """Raise the number of files that may be open, where the system starts low."""
+    if os.name == "posix":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listening(host: str, port: int) -> socket.socket:

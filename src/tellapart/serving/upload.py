@@ -1,7 +1,8 @@
-"""The picture in a request: counted as it arrives, parsed as it arrives, held in memory only."""
+"""The pictures in a request: counted and parsed as they arrive, held in memory only."""
 
+import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,11 +12,15 @@ from python_multipart.multipart import Field, File, FormParser, parse_options_he
 from starlette.requests import Request
 
 from tellapart.serving.problems import SHOWN, RequestError
+from tellapart.serving.settings import Settings
 
-MAX_BODY_BYTES = 10_000_000
-MAX_PARTS = 16  # a form with more is no picture's
+MAX_BODY_BYTES = Settings.max_body_bytes
+MAX_PARTS = 64  # a form with more is no picture's
+MAX_PICTURES = 32  # in one request; more would only hold up others
+SLOWEST = 100_000  # bytes a second on average, once the deadline is over: a phone on a poor line has twice that
 FIELD = "image"
-ADVICE = f"send multipart/form-data with one picture file in the field '{FIELD}'"
+RAW = "picture"  # what a picture is called that comes without a name
+ADVICE = f"send multipart/form-data with picture files in the field '{FIELD}', or the bytes of one as image/jpeg"
 IN_MEMORY = {"MAX_MEMORY_FILE_SIZE": math.inf}  # uploads never reach the disk; the body's limit bounds them
 
 
@@ -27,22 +32,63 @@ class Upload:
     content: bytes
 
 
-async def uploaded(request: Request) -> Upload:
-    """Read the one picture of a multipart request. Raises RequestError (400 or 413)."""
-    form = _Form(request.headers.get("content-type", ""))
-    _check_size(int(request.headers.get("content-length", 0)))
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)  # counted, since a length may be absent or untrue
-        _check_size(size)
-        form.write(chunk)
-    return form.picture()
+async def uploaded(request: Request, settings: Settings, count: Callable[[int], None]) -> list[Upload]:
+    """Read the pictures of a request, at least one. `count` is told the bytes as they arrive, and may raise.
+
+    Raises RequestError (400, 408, 413 or 415).
+    """
+    body = _body(request, min(MAX_PICTURES, settings.queue))
+    _check_size(int(request.headers.get("content-length", 0)), settings)
+    size, begun = 0, asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout_at(begun + settings.deadline_s) as limit:
+            async for chunk in request.stream():
+                size += len(chunk)  # counted, since a length may be absent or untrue
+                _check_size(size, settings)
+                count(len(chunk))
+                body.write(chunk)
+                limit.reschedule(begun + settings.deadline_s + size / SLOWEST)
+    except TimeoutError as error:
+        sentence = f"after {settings.deadline_s:g} s only {size:,} bytes had come: send it again over a faster line"
+        raise RequestError(408, sentence, {"Connection": "close"}) from error
+    return body.pictures()
 
 
-def _check_size(size: int) -> None:
-    if size > MAX_BODY_BYTES:
-        limit = f"{MAX_BODY_BYTES / 1e6:.0f} MB"
+def _check_size(size: int, settings: Settings) -> None:
+    if size > settings.max_body_bytes:
+        limit = f"{settings.max_body_bytes / 1e6:.4g} MB"
         raise RequestError(413, f"the request is larger than {limit}, which is the most: send a smaller picture")
+
+
+def _body(request: Request, most: int) -> "_Form | _Raw":
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        raise RequestError(415, f"the content encoding is {coding[:SHOWN]!r}, and nothing is unpacked: {ADVICE}")
+    content_type = request.headers.get("content-type", "")
+    kind, options = parse_options_header(content_type)
+    if kind == b"multipart/form-data":
+        return _Form(options.get(b"boundary", b""), most)
+    if kind.startswith(b"image/") or kind == b"application/octet-stream":
+        return _Raw()
+    raise RequestError(415, f"the content type is {content_type[:SHOWN]!r}, not a form or a picture: {ADVICE}")
+
+
+class _Raw:
+    """A body that is a picture while it arrives."""
+
+    def __init__(self) -> None:
+        self._content = BytesIO()
+
+    def write(self, chunk: bytes) -> None:
+        """Keep the next bytes."""
+        self._content.write(chunk)
+
+    def pictures(self) -> list[Upload]:
+        """Give the picture. Raises RequestError (400)."""
+        content = self._content.getvalue()
+        if not content:
+            raise RequestError(400, f"the body is empty: {ADVICE}")
+        return [Upload(RAW, content)]
 
 
 @contextmanager
@@ -56,15 +102,15 @@ def _readable() -> Iterator[None]:
 class _Form:
     """A multipart form while it arrives."""
 
-    def __init__(self, content_type: str) -> None:
-        kind, options = parse_options_header(content_type)
-        if kind != b"multipart/form-data" or not options.get(b"boundary"):
-            raise RequestError(400, f"the content type is {content_type[:SHOWN]!r}, not a form: {ADVICE}")
+    def __init__(self, boundary: bytes, most: int) -> None:
+        if not boundary:
+            raise RequestError(400, f"the form's content type names no boundary: {ADVICE}")
         self._parts = 0
+        self._most = most
         self._pictures: list[File] = []
         with _readable():
             self._parser = FormParser(
-                kind.decode(), self._count, self._keep, boundary=options[b"boundary"], config=IN_MEMORY
+                "multipart/form-data", self._count, self._keep, boundary=boundary, config=IN_MEMORY
             )
 
     def write(self, chunk: bytes) -> None:
@@ -72,16 +118,17 @@ class _Form:
         with _readable():
             self._parser.write(chunk)
 
-    def picture(self) -> Upload:
-        """Give the one picture. Raises RequestError (400)."""
-        if len(self._pictures) != 1:
-            found = f"{len(self._pictures) or 'no'} files in the field '{FIELD}'"
-            raise RequestError(400, f"the form has {found}, one was expected: {ADVICE}")
-        file = self._pictures[0]
+    def pictures(self) -> list[Upload]:
+        """Give the pictures, in their order. Raises RequestError (400)."""
+        if not self._pictures:
+            raise RequestError(400, f"the form has no files in the field '{FIELD}', one was expected: {ADVICE}")
+        return [self._upload(file) for file in self._pictures]
+
+    def _upload(self, file: File) -> Upload:
         assert isinstance(file.file_object, BytesIO)  # noqa: S101
         content = file.file_object.getvalue()
         if not content:
-            raise RequestError(400, f"the file in the field '{FIELD}' is empty: {ADVICE}")
+            raise RequestError(400, f"a file in the field '{FIELD}' is empty: {ADVICE}")
         return Upload((file.file_name or b"").decode(errors="replace"), content)
 
     def _count(self, _: Field | File) -> None:
@@ -93,3 +140,5 @@ class _Form:
         self._count(file)
         if file.field_name == FIELD.encode():
             self._pictures.append(file)
+            if len(self._pictures) > self._most:
+                raise RequestError(413, f"the form has more than {self._most} pictures, which is the most: send fewer")

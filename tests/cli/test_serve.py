@@ -1,0 +1,90 @@
+"""`tellapart serve` reads its options, and refuses what makes no sense before it opens the bundle."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tellapart.cli import serve as verb
+from tellapart.serving.settings import Settings
+
+from .conftest import Said
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What was to be served, in place of serving it."""
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(verb, "Predictor", lambda bundle: bundle)
+    monkeypatch.setattr(verb, "serve_predictor", lambda bundle, **options: asked.append({"bundle": bundle, **options}))
+    monkeypatch.delenv("TELLAPART_TOKEN", raising=False)
+    return asked
+
+
+def test_without_options_the_usual_settings_hold(served: list[dict[str, Any]], said: Said) -> None:
+    assert said("serve", "b").status == 0
+    (asked,) = served
+    assert asked == {"bundle": Path("b"), "host": "127.0.0.1", "port": 8000, "settings": Settings(hosts=("127.0.0.1",))}
+
+
+def test_options_become_settings(served: list[dict[str, Any]], said: Said, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("x" * 20)
+    words = ["--host", "0.0.0.0", "--port", "9", "--token-file", tmp_path / "token", "--workers", "3", "--queue", "5"]  # noqa: S104
+    words += [
+        "--max-pixels",
+        "2e6",
+        "--max-body",
+        "1.5MB",
+        "--deadline",
+        "0.5s",
+        "--allow-host",
+        "a.b",
+        "--allow-host",
+        "c",
+    ]
+    answer = said("serve", "b", *map(str, words))
+    assert (answer.status, answer.err) == (0, "")
+    (asked,) = served
+    assert (asked["host"], asked["port"]) == ("0.0.0.0", 9)  # noqa: S104
+    assert asked["settings"] == Settings(
+        queue=5,
+        deadline_s=0.5,
+        max_body_bytes=1_500_000,
+        max_pixels=2_000_000,
+        workers=3,
+        token="x" * 20,
+        hosts=("0.0.0.0", "a.b", "c"),  # noqa: S104
+    )
+
+
+def test_the_environment_may_hold_the_token_and_no_token_waives_it(
+    served: list[dict[str, Any]], said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLAPART_TOKEN", "y" * 16)
+    said("serve", "b", "--host", "10.0.0.1")
+    said("serve", "b", "--host", "10.0.0.1", "--no-token")
+    assert [asked["settings"].token for asked in served] == ["y" * 16, None]
+
+
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [
+        (["--host", "10.0.0.1"], "10.0.0.1 can be reached by others, and there is no token"),
+        (["--token-file", "none"], "the token cannot be read from none"),
+        (["--deadline", "soon"], "--deadline is 'soon', expected seconds such as 5s"),
+        (["--deadline", "0s"], "--deadline is 0.0"),
+        (["--max-body", "10 apples"], "--max-body is '10 apples', expected a size such as 10MB"),
+        (["--max-body", "5TB"], "--max-body is '5TB'"),
+        (["--max-pixels", "nan"], "--max-pixels is nan"),
+        (["--max-pixels", "0"], "--max-pixels is 0"),
+        (["--queue", "0"], "--queue is 0, expected 1 picture or more"),
+        (["--workers", "0"], "--workers is 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    served: list[dict[str, Any]], said: Said, words: list[str], phrase: str
+) -> None:
+    answer = said("serve", "b", *words)
+    assert answer.status == 2
+    assert phrase in answer.err
+    assert not served

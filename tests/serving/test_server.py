@@ -1,0 +1,123 @@
+"""Starting, stopping, and where it listens."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from tellapart.errors import TellapartError
+from tellapart.serving.server import serve
+
+from .conftest import picture, waited
+
+
+def test_serve_says_where_and_ends_with_ctrl_c(
+    service: SimpleNamespace, reddish: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}"
+    labels = []
+
+    def ask_then_interrupt() -> None:
+        transport = httpx.HTTPTransport(retries=5)  # connecting may come before listening
+        with httpx.Client(transport=transport) as client:
+            labels.append(client.post(f"{address}/predict", files={"image": ("a", reddish)}).json()["label"])
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=ask_then_interrupt).start()
+    serve(service.predictor, port=port)
+    assert labels == ["red"]
+    assert capsys.readouterr().err == f"colours is served at {address}; press Ctrl-C to stop\n"
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_an_address_that_cannot_be_used_is_explained(service: SimpleNamespace) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"port": service.port}, f"port {service.port} of 127.0.0.1 is in use already"),
+        ({"port": 70_000}, "a number from 0 to 65535 was expected"),
+        ({"host": "192.0.2.1"}, "cannot listen at 192.0.2.1"),  # an address kept for documentation
+        ({"host": "no-such-host.invalid"}, "cannot listen at no-such-host.invalid"),
+    ]
+    for where, said in wrong:
+        with pytest.raises(TellapartError, match=said):
+            serve(service.predictor, **where)
+
+
+@contextmanager
+def process(bundle: Path, *words: str, **environment: str) -> Iterator[SimpleNamespace]:
+    """Run `tellapart serve` as a person does; give its address, and see that nothing of it is left."""
+    command = [sys.executable, "-m", "tellapart", "serve", str(bundle), "--port", "0", *words]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    assert running.stderr is not None
+    try:
+        line = running.stderr.readline()
+        assert "is served at http://" in line, line + running.stderr.read()
+        yield SimpleNamespace(address=line.partition(" served at ")[2].partition(";")[0], process=running)
+    finally:
+        running.kill()
+        running.wait()
+        running.stderr.close()
+
+
+def test_sigterm_answers_what_was_accepted_and_ends_well(shades: Path) -> None:
+    light = picture((250, 250, 250), size=(2000, 2000))
+    with process(shades) as service, ThreadPoolExecutor(8) as pool, httpx.Client(base_url=service.address) as client:
+        assert client.get("/ready").status_code == 200
+        asking = partial(httpx.post, f"{service.address}/predict", files={"image": ("a", light)}, timeout=30)
+        asked = [pool.submit(asking) for _ in range(16)]
+        waited(lambda: any(one.done() for one in asked))
+        service.process.send_signal(signal.SIGTERM)
+        told = time.monotonic()
+        waited(lambda: _status(client, "/ready") != 200, limit_s=1)
+        assert [one.result(30).status_code for one in asked] == [200] * 16
+        assert service.process.wait(20) == 0
+        assert time.monotonic() - told < 20
+        assert service.process.stderr.read() == ""
+
+
+def _status(client: httpx.Client, path: str) -> int:
+    try:
+        return client.get(path).status_code
+    except httpx.TransportError:
+        return 0
+
+
+def test_nothing_is_left_of_a_service_that_was_killed(shades: Path) -> None:
+    import psutil
+
+    with process(shades) as service:
+        waited(lambda: len(psutil.Process(service.process.pid).children()) > 0)
+        children = psutil.Process(service.process.pid).children()
+        service.process.kill()
+        waited(lambda: not [child for child in children if child.is_running() and child.status() != "zombie"])
+
+
+def test_an_address_for_others_needs_a_token_which_shows_nowhere(shades: Path) -> None:
+    token = "0123456789" * 2
+    with process(shades, "--host", "0.0.0.0", TELLAPART_TOKEN=token) as service:  # noqa: S104  that is the point
+        port = service.address.rpartition(":")[2]
+        address = f"http://127.0.0.1:{port}/v1/model"
+        assert httpx.get(address).status_code == 401
+        assert httpx.get(address, headers={"authorization": f"Bearer {token}"}).status_code == 200
+        service.process.send_signal(signal.SIGINT)
+        service.process.wait(20)
+        assert token not in service.process.stderr.read()
