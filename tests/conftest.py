@@ -1,6 +1,7 @@
 """What many tests stand on."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -144,3 +145,10 @@ def random_weights(monkeypatch: pytest.MonkeyPatch, awaken: "Callable[[keras.Mod
         return network
 
     monkeypatch.setattr(tasks, "backbone", build)
+
+
+@pytest.fixture
+def run(trained: Run, tmp_path: Path) -> Run:
+    """A copy of the run that may be changed, as it was right after training: other tests have judged the first."""
+    uncounted = shutil.ignore_patterns("test-uses.json", "report.html", "baselines.json")
+    return Run(Path(shutil.copytree(trained.folder, tmp_path / "mine", ignore=uncounted)))

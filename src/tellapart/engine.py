@@ -126,8 +126,11 @@ def chosen_precision(precision: Precision) -> Literal["float32", "bfloat16"]:
 
 
 def read_graph(path: Path) -> Graph:
-    """Read `model.xml`, with the weights in the `.bin` beside it."""
-    return core().read_model(path)
+    """Read `model.xml`, with the weights in the `.bin` beside it. Raises RuntimeError."""
+    try:
+        return core().read_model(path)
+    except UnicodeDecodeError as error:  # OpenVINO quotes what it cannot read, and that is no text
+        raise RuntimeError(f"its text is not UTF-8 ({error.reason})") from error
 
 
 def has_nan(graph: Graph) -> bool:

@@ -14,12 +14,6 @@ from tellapart.errors import RunError
 from tellapart.training.run import Run
 
 
-@pytest.fixture
-def run(trained: Run, tmp_path: Path) -> Run:
-    """A copy that may be changed."""
-    return Run(Path(shutil.copytree(trained.folder, tmp_path / "mine")))
-
-
 def test_a_run_has_looked_once_itself(run: Run) -> None:
     assert uses.test_uses(run.folder) == 1
 

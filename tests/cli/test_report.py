@@ -20,12 +20,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "TREES", 2)
 
 
-@pytest.fixture
-def run(trained: Run, tmp_path: Path) -> Run:
-    """A copy that may be changed."""
-    return Run(Path(shutil.copytree(trained.folder, tmp_path / "mine")))
-
-
 def test_the_report_is_written_and_named(said: Said, run: Run) -> None:
     answer = said("report", run.folder)
     assert (answer.status, answer.out) == (0, f"report: {run.folder / 'report.html'}\n")

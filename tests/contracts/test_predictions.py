@@ -141,7 +141,8 @@ def test_real_photos_are_judged_alike_in_both_precisions(clothes: Run, some_phot
         pytest.skip("this CPU does not multiply bfloat16 in hardware, so it is never chosen")
     dataset = Dataset.open(some_photos)
     exact, quick = (evaluate(clothes.bundle, dataset, precision=precision) for precision in ("float32", "bfloat16"))
-    assert exact.as_json() == clothes.metrics["test"]
+    for metric, estimate in exact.as_json().items():  # the temperature is applied outside the graph in training
+        assert estimate == pytest.approx(clothes.metrics["test"][metric], rel=1e-4, abs=1e-6), metric
     assert exact.n > 300
     assert exact.accuracy.value > 0.7  # a third of the photos
     assert abs(exact.accuracy.value - quick.accuracy.value) <= 0.005

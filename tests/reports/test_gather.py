@@ -33,12 +33,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "TREES", 5)
 
 
-@pytest.fixture
-def run(trained: Run, tmp_path: Path) -> Run:
-    """A copy that may be changed."""
-    return Run(Path(shutil.copytree(trained.folder, tmp_path / "mine")))
-
-
 def facts(run: Run, source: Path | None = None) -> Report:
     return gathered(run, pictures_of(run, None if source is None else str(source)))
 
@@ -95,8 +89,9 @@ def test_what_is_told_of_certainty_is_the_bundles(run: Run) -> None:
     assert told is not None
     assert stated is not None
     assert told.temperature == stated["temperature"]
-    assert float(told.before.value) == pytest.approx(stated["ece_before"], abs=2e-3)
-    assert float(told.after.value) == pytest.approx(stated["ece_after"], abs=2e-3)
+    assert told.before.value.endswith("%")
+    assert float(told.before.value.rstrip("%")) == pytest.approx(100 * stated["ece_before"], abs=0.1)
+    assert float(told.after.value.rstrip("%")) == pytest.approx(100 * stated["ece_after"], abs=0.1)
 
 
 def test_baselines_are_judged_on_test_alone_and_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """What a report says beside its judgement."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,6 @@ from tellapart.training.common import divided
 from tellapart.training.run import Run
 
 HEADER = "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds"
-
-
-@pytest.fixture
-def run(trained: Run, tmp_path: Path) -> Run:
-    """A copy that may be changed."""
-    return Run(Path(shutil.copytree(trained.folder, tmp_path / "mine")))
 
 
 def folder_of(tmp_path: Path, **files: str) -> Run:

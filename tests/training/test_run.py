@@ -19,7 +19,7 @@ RECIPE = Recipe(model="mlp", size=20, epochs=2, batch_size=8, precision="float32
 
 
 def test_a_run_leaves_what_the_contract_names(trained: Run) -> None:
-    names = {path.name for path in trained.folder.iterdir()}
+    names = {path.name for path in trained.folder.iterdir()} - {"test-uses.json"}  # of tests that judged it since
     assert names == {
         "recipe.toml",
         "environment.json",
