@@ -71,17 +71,24 @@ def test_a_bundle_is_served_until_ctrl_c(digits_bundle: Path, home: Path, comman
     command("show", "digits", "--picture", 4, "--save", home / "four.png")
     words = [sys.executable, "-m", "tellapart", "serve", str(digits_bundle), "--port", "0"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr
-        said = process.stderr.readline()
-        address = next(word.rstrip(";") for word in said.split() if word.startswith("http"))
-        assert "127.0.0.1" in address
-        answer = httpx.post(f"{address}/predict", files={"image": ("four.png", (home / "four.png").read_bytes())})
-        assert answer.status_code == 200
-        told = command("predict", digits_bundle, home / "four.png", "--json")
-        assert {**json.loads(told.stdout), "path": "four.png"} == answer.json()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) in (0, 130)
-        assert "Traceback" not in process.stderr.read()
+        try:
+            assert process.stderr
+            said = process.stderr.readline()
+            address = next(word.rstrip(";") for word in said.split() if word.startswith("http"))
+            assert "127.0.0.1" in address
+            answer = httpx.post(f"{address}/predict", files={"image": ("four.png", (home / "four.png").read_bytes())})
+            assert answer.status_code == 200
+            told = json.loads(command("predict", digits_bundle, home / "four.png", "--json").stdout)
+            found = answer.json()
+            assert (found["label"], found["path"]) == (told["label"], "four.png")
+            assert found["probability"] == pytest.approx(
+                told["probability"], abs=1e-6
+            )  # the engine is compiled for many
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) in (0, 130)
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()  # else a failed test would wait for it for ever
 
 
 def test_a_folder_of_photos_without_splits_is_divided_trained_and_judged(
