@@ -33,7 +33,7 @@ from tellapart.training.run import Run
 FILE = "baselines.json"
 KINDS = {"knn": "k nearest neighbours", "logistic": "logistic regression", "forest": "forest"}
 MOST = 5_000  # training pictures: more would take longer than a report is worth
-TREES, PASSES = 50, 60  # of a forest and of logistic regression: more hardly changes what they are worth here
+TREES, PASSES = 50, 25  # of a forest and of logistic regression: more hardly changes what they are worth here
 See = Callable[[Pictures, str], Readable]
 """From pictures, and what to call the work, to their vectors, float32 (n, width)."""
 
