@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import shutil
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -19,11 +20,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from tellapart.errors import StorageError
+from tellapart.errors import RunError, StorageError
 
 PARTIAL = ".partial-"
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""What NumPy may raise of a damaged `.npz`, which may also seem to be encrypted, or beyond all memory."""
+"""What NumPy and zipfile may raise of a damaged or hostile `.npz`.
+
+RuntimeError is for encryption and unknown compression, MemoryError for a header that claims a shape beyond all memory.
+"""
 
 
 def sha256(path: Path) -> str:
@@ -127,6 +131,29 @@ def cached_folder(path: Path) -> Iterator[Path]:
             raise
 
 
+def require_unused(folder: Path) -> None:
+    """Refuse a folder in use before the work that is to fill it, rather than after. Raises StorageError."""
+    if folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None):
+        raise _in_use(folder)
+
+
+@contextmanager
+def alone(path: Path, other: str, otherwise: str) -> Iterator[None]:
+    """Hold a file's lock, which the system takes back from a process that ends.
+
+    Raises RunError when it is taken: `other` is at work there, and the caller is told to wait or do `otherwise`.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+b")
+    with stream:
+        try:
+            _lock(stream.fileno())
+        except OSError as error:
+            raise RunError(f"{other} is at work in {path.parent}: wait for it, or {otherwise}") from error
+        yield
+
+
 def remove_folder(path: Path) -> None:
     """Remove a folder that tellapart wrote: renamed out of sight first, so that no half of it is ever seen."""
     hidden = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
@@ -167,8 +194,23 @@ def _rename_folder(partial: Path, path: Path) -> None:
         partial.rename(path)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise StorageError(f"{path} is there already and not empty: name another folder") from error
+            raise _in_use(path) from error
         raise
+
+
+def _in_use(folder: Path) -> StorageError:
+    return StorageError(f"{folder} is there already and not empty: name another folder")
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sync(path: Path) -> None:

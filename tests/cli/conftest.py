@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tellapart.cli.running import run
+from tellapart.training.run import Run
 
 Said = Callable[..., "Outcome"]
 
@@ -40,3 +42,13 @@ def said(capfd: pytest.CaptureFixture[str]) -> Said:
         return Outcome(status, *capfd.readouterr())
 
     return say
+
+
+@pytest.fixture
+def bundle(trained: Run) -> Path:
+    return trained.bundle.folder
+
+
+@pytest.fixture
+def pictures(tiny: Path) -> list[Path]:
+    return sorted(tiny.rglob("*.png"))

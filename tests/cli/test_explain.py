@@ -24,16 +24,6 @@ main()
 """
 
 
-@pytest.fixture
-def bundle(trained: Run) -> Path:
-    return trained.bundle.folder
-
-
-@pytest.fixture
-def pictures(tiny: Path) -> list[Path]:
-    return sorted(tiny.rglob("*.png"))
-
-
 def test_a_picture_is_explained_with_its_scores_and_saved_beside_its_map(
     said: Said, bundle: Path, pictures: list[Path], tmp_path: Path
 ) -> None:

@@ -27,16 +27,6 @@ main()
 """
 
 
-@pytest.fixture
-def bundle(trained: Run) -> Path:
-    return trained.bundle.folder
-
-
-@pytest.fixture
-def pictures(tiny: Path) -> list[Path]:
-    return sorted(tiny.rglob("*.png"))
-
-
 def lines(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 

@@ -11,7 +11,7 @@ import pytest
 from tellapart.data.arrays import array_split
 from tellapart.data.dataset import Dataset, FilePictures, Skipped, Split
 from tellapart.data.picture import Picture
-from tellapart.data.showing import CLASSES, EXAMPLES, spread
+from tellapart.data.showing import CLASSES, EXAMPLES
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
 LABELS = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
@@ -32,20 +32,6 @@ def captions(shown: str) -> list[str]:
 
 def rows(shown: str) -> list[list[str]]:
     return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line) for line in re.findall("<tr>(.*?)</tr>", shown)]
-
-
-@pytest.mark.parametrize(
-    ("labels", "count", "chosen"),
-    [
-        ([0, 0, 0, 1, 1, 2], 10, [0, 3, 5, 1, 4, 2]),
-        ([2, 1, 0, 0], 3, [2, 1, 0]),
-        ([5, 5, 5], 2, [0, 1]),
-        ([], 10, []),
-        ([1], 0, []),
-    ],
-)
-def test_examples_take_a_picture_of_each_class_in_turn(labels: list[int], count: int, chosen: list[int]) -> None:
-    assert spread(np.array(labels, dtype=np.int32), count).tolist() == chosen
 
 
 def test_it_shows_examples_with_their_labels_and_counts_by_split() -> None:

@@ -1,12 +1,12 @@
 """A comparison's page: whole without a network, splits apart, names as text, the right curve of each run."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tellapart.errors import RunError, StorageError
 from tellapart.files import atomic_write, csv_text
@@ -45,24 +45,6 @@ def runs(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         return compare_runs(folders)
 
     return made
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page 390 px wide, on which nothing may go wrong, be asked of a network, or be run by a name."""
-    page = browser.new_page(viewport={"width": 390, "height": 800})
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("dialog", lambda box: wrong.append(box.message))
-    page.on("request", lambda request: wrong.append(request.url) if not local(request.url) else None)
-    yield page
-    page.close()
-    assert wrong == []
-
-
-def local(url: str) -> bool:
-    return url.startswith(("file:", "data:"))
 
 
 OVERFLOWING = """() => [...document.querySelectorAll("nav *, main *")]

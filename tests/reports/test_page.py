@@ -1,7 +1,6 @@
 """The report's page: names are text, nothing is fetched, nothing overflows, pictures open, splits stay apart."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -97,25 +96,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_report(report(), path)
     return path
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page 390 px wide, on which nothing may go wrong, be asked of a network, or be run by a name."""
-    page = browser.new_page(viewport={"width": 390, "height": 800})
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("dialog", lambda box: wrong.append(box.message))
-    page.on("request", lambda request: wrong.append(request.url) if not local(request.url) else None)
-    page.route(lambda url: not local(url), lambda route: route.abort())
-    yield page
-    page.close()
-    assert wrong == []
-
-
-def local(url: str) -> bool:
-    return url.startswith(("file:", "data:"))
 
 
 def drawn(page: Page, path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from fastapi import FastAPI
 from numpy.typing import NDArray
 from PIL import Image
+from playwright.sync_api import Browser, Page
 
 from tellapart.bundles.bundle import KERAS, SEEN, Facts, write_manifest
 from tellapart.data.preprocessing import Preprocessing
@@ -26,6 +27,9 @@ from tellapart.serving.overlays import Overlays
 from tellapart.serving.server import Server, server
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
+
+from .page_fixtures import StandIn, standing_in
+from .page_steps import opened
 
 COLOURS = ("red", "<b>green</b>", "blue")  # a class name is text, whatever it looks like
 METRICS = {"test": {"n": 372, "accuracy": {"value": 0.812, "low": 0.769, "high": 0.848}}}
@@ -221,3 +225,15 @@ def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
     facts = Facts("shades", ("dark", "light"), Preprocessing(4, 4, 1), {"precision": "float32"}, {}, "0" * 64, None)
     write_manifest(folder, facts)
     return folder
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    with standing_in(StandIn()) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def page(stand_in: StandIn, browser: Browser) -> Iterator[Page]:
+    with opened(browser, stand_in.address) as page:
+        yield page

@@ -1,26 +1,13 @@
 """The page in a real browser, as a person uses it."""
 
 import re
-from collections.abc import Iterator
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .page_fixtures import PAGE, StandIn, standing_in
+from .page_fixtures import PAGE, StandIn
 from .page_steps import bring, choose, file, grey, opened
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StandIn]:
-    with standing_in(StandIn()) as stand_in:
-        yield stand_in
-
-
-@pytest.fixture
-def page(stand_in: StandIn, browser: Browser) -> Iterator[Page]:
-    with opened(browser, stand_in.address) as page:
-        yield page
 
 
 def test_a_chosen_picture_is_shown_with_its_category_and_bars(page: Page, reddish: bytes) -> None:

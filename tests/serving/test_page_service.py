@@ -2,7 +2,6 @@
 
 import re
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -13,18 +12,6 @@ from tellapart.serving.settings import Settings
 from .conftest import FakePredictor, FakeRunner, running
 from .page_fixtures import PASSWORD, StandIn, standing_in
 from .page_steps import bring, choose, file, grey, opened
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StandIn]:
-    with standing_in(StandIn()) as stand_in:
-        yield stand_in
-
-
-@pytest.fixture
-def page(stand_in: StandIn, browser: Browser) -> Iterator[Page]:
-    with opened(browser, stand_in.address) as page:
-        yield page
 
 
 @pytest.mark.parametrize(

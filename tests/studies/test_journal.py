@@ -1,12 +1,14 @@
 """The log of a search: what is in it, and what a kill leaves of it."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tellapart.errors import RunError
+from tellapart.files import alone
 from tellapart.recipe import Recipe
-from tellapart.studies.journal import Journal, alone
+from tellapart.studies.journal import Journal
 from tellapart.studies.space import Value, parse_space
 from tellapart.training.checkpoints import Epoch, History
 
@@ -84,8 +86,8 @@ def test_a_relative_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_two_searches_never_work_in_one_folder(tmp_path: Path) -> None:
-    lock = tmp_path / "new" / ".lock"
-    with alone(lock), pytest.raises(RunError, match="a search is at work in"), alone(lock):
+    lock, held = tmp_path / "new" / ".lock", partial(alone, other="a search", otherwise="name another --out")
+    with held(lock), pytest.raises(RunError, match="a search is at work in"), held(lock):
         pass
-    with alone(lock):  # it is free again
+    with held(lock):  # it is free again
         pass

@@ -99,6 +99,17 @@ class Bundle:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BundleError(f"{folder / MANIFEST} lacks or misstates {error}: train the bundle again") from error
 
+    @staticmethod
+    def of(bundle: "Bundle | str | Path") -> "Bundle":
+        """The bundle itself, or the one in that folder. Raises BundleError."""
+        return bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+
+    @property
+    def precision(self) -> Precision:
+        """What it predicts in, as its recipe has it."""
+        precision: Precision = self.facts.recipe.get("precision", "auto")
+        return precision
+
     @property
     def name(self) -> str:
         """The name of the data set it was trained on."""

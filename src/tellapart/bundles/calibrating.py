@@ -14,12 +14,12 @@ from tellapart.bundles.evaluation import probabilities, relabelled, unseen
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.reading import BATCH, Runner
 from tellapart.data.splits import HELD_OUT, complete
-from tellapart.engine import Engine, Graph, Precision, write_graph
-from tellapart.errors import DatasetError, StorageError
-from tellapart.files import atomic_folder
+from tellapart.engine import Engine, Graph, write_graph
+from tellapart.errors import DatasetError
+from tellapart.files import atomic_folder, require_unused
 from tellapart.judging.calibration import temperature, tempered
 from tellapart.judging.intervals import Estimate, wilson
-from tellapart.judging.judge import judge
+from tellapart.judging.judge import judge, require_judgeable
 from tellapart.judging.metrics import ece
 from tellapart.judging.rejection import threshold_for
 from tellapart.models.endings import first_output, with_temperature
@@ -74,10 +74,9 @@ def calibrate(
     fits. Pictures stranger than 99 % of them are not answered either; what is usual is learned from the training
     pictures. `out` must be new. Raises BundleError, DatasetError, RecipeError, StorageError.
     """
-    bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    bundle = Bundle.of(bundle)
     bundle.verify()
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):  # known before the work, not only after it
-        raise StorageError(f"{out} is there already and not empty: name another folder")
+    require_unused(out)
     validation, train = _parts(bundle, dataset)
     before = _asked(bundle, last_graph(bundle), validation, "judging on validation")
     degrees = 1.0 if bundle.facts.recipe.get("model") in VOTING else _temperature(bundle, before)
@@ -118,18 +117,15 @@ def _asked(bundle: Bundle, graph: Graph, split: Split, label: str) -> Said:
         raise DatasetError(f"none of the {len(split)} validation pictures can be read: check the files")
     labels = split.labels[list(answers.kept)]
     said = Said(labels, answers.values[:, :classes], answers.values[:, classes:])
-    judge(said.labels, said.probs, bundle.classes)  # refuses what are no probabilities
+    require_judgeable(said.labels, said.probs, bundle.classes)
     return said
 
 
 def _runner(bundle: Bundle, graph: Graph) -> Runner:
-    precision: Precision = bundle.facts.recipe.get("precision", "auto")
     if bundle.estimator is None:
-        return Engine(graph, batch=BATCH, precision=precision)
-    base = Engine(bundle.graph, batch=BATCH, precision=precision)
-    if isinstance(bundle.estimator, Formula):
-        return TwoStage(base, Engine(graph, batch=BATCH, precision="float32"))
-    return TwoStage(base, bundle.estimator.runner(BATCH))
+        return Engine(graph, batch=BATCH, precision=bundle.precision)
+    head = Formula(graph) if isinstance(bundle.estimator, Formula) else bundle.estimator
+    return TwoStage(Engine(bundle.graph, batch=BATCH, precision=bundle.precision), head.runner(BATCH))
 
 
 def _temperature(bundle: Bundle, said: Said) -> float:

@@ -52,12 +52,11 @@ def compiled(
     Its rows are the probabilities, with `strangeness` followed by how strange the picture is, where the bundle knows.
     `precision` is the bundle's own unless stated. Raises BundleError.
     """
-    own: Precision = bundle.facts.recipe.get("precision", "auto")
     if (batch > 1 or callers) and bundle.facts.recipe.get("features") == "pixels":
         batch = max(batch, MANY)
     graph, estimator = bundle.graph, bundle.estimator
     if not strangeness:
         graph = first_output(graph)
         estimator = Formula(first_output(estimator.graph)) if isinstance(estimator, Formula) else estimator
-    engine = Engine(graph, batch=batch, precision=precision or own, streams=batch > 1 or callers)
+    engine = Engine(graph, batch=batch, precision=precision or bundle.precision, streams=batch > 1 or callers)
     return engine if estimator is None else TwoStage(engine, estimator.runner(batch))

@@ -45,7 +45,7 @@ def collect(
     Asked the same again after a kill, it computes only what is missing. `fresh` begins again, and replaces a finished
     file. Raises RunError where the file is finished, or was begun with other pictures or another bundle.
     """
-    bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    bundle = Bundle.of(bundle)
     out, top = Path(out), max(1, min(top, len(bundle.classes)))
     form = form_of(out)
     with workplace(out) as folder:

@@ -29,7 +29,7 @@ def evaluate(
     out and said. A data set without that split of its own is divided as the bundle's training divided it.
     Raises BundleError, DatasetError.
     """
-    bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    bundle = Bundle.of(bundle)
     bundle.verify()
     part = unseen(relabelled(dataset, bundle.classes), split, bundle.seen)
     engine = compiled(bundle, batch=BATCH, precision=precision)

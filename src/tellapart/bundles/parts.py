@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tellapart.errors import RunError
-from tellapart.files import PARTIAL, atomic_stream, atomic_write, explained, remove_partials
+from tellapart.files import PARTIAL, alone, atomic_stream, atomic_write, explained, remove_partials
 from tellapart.progress import LINE_EVERY_S, say
 
 SETTINGS, LIST, LOCK = "settings.json", "pictures.jsonl", ".lock"
@@ -125,7 +124,7 @@ def workplace(out: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     needed = True
     try:
-        with _alone(folder / LOCK):
+        with alone(folder / LOCK, "another command", BEGIN_AGAIN):
             remove_partials(folder)
             try:
                 yield folder
@@ -202,27 +201,3 @@ def _clear(folder: Path) -> None:
     for name in os.listdir(folder):  # noqa: PTH208
         if name != LOCK:
             (folder / name).unlink()
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a file's lock, which the system takes back from a process that ends. Raises RunError when it is taken."""
-    with explained(path):
-        stream = path.open("a+b")
-    with stream:
-        try:
-            _lock(stream.fileno())
-        except OSError as error:
-            raise RunError(f"another command is at work in {path.parent}: wait for it, or {BEGIN_AGAIN}") from error
-        yield
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -84,7 +84,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle | str | Path, *, precision: Precision | None = None) -> None:
         """Verify and compile. `precision` is the bundle's own unless stated. Raises BundleError."""
-        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        self.bundle = Bundle.of(bundle)
         self.bundle.verify()
         self._precision = precision
         self._compiling = threading.Lock()

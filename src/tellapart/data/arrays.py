@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import struct
-import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import ArrayPictures, Split
 from tellapart.errors import DatasetError
+from tellapart.files import UNREADABLE
 
 UNSIGNED_BYTE = 0x08  # IDX type code. Source: the format's description on the MNIST page by Y. LeCun
 IDX_DIMENSIONS = range(1, 5)  # labels have 1, grey pictures 3, colour pictures 4
@@ -112,8 +112,3 @@ def _npz_arrays(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
     except UNREADABLE as error:
         raise DatasetError(f"{path} cannot be read as npz: {error}") from error
     return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
-
-
-# What a damaged or hostile file makes NumPy and zipfile raise: RuntimeError for encryption and unknown
-# compression, MemoryError for a header that claims a shape beyond all memory.
-UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tellapart.data.dataset import Dataset, Labels, Skipped, Split
+from tellapart.data.dataset import Dataset, Skipped, Split
 from tellapart.data.preprocessing import to_image
 from tellapart.data.reading import ahead
+from tellapart.data.turns import in_turn
 from tellapart.display import Html, block, heading, picture, row, sentence, table
 from tellapart.errors import PictureError
 
@@ -28,17 +26,6 @@ def dataset_html(dataset: Dataset) -> Html:
     return block(*parts)
 
 
-def spread(labels: Labels, count: int) -> NDArray[np.intp]:
-    """Choose up to `count` pictures: the first of each class, then the second of each, and so on.
-
-    `labels` is int32 (n,); returns indices, int (at most count,).
-    """
-    by_class = np.argsort(labels, kind="stable")
-    ordered = labels[by_class]
-    before = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # how many of its class come before each
-    return by_class[np.argsort(before, kind="stable")][:count]
-
-
 def _examples(name: str, split: Split, classes: tuple[str, ...]) -> list[Html]:
     """The pictures that can be read, and a sentence on those that cannot."""
 
@@ -49,7 +36,7 @@ def _examples(name: str, split: Split, classes: tuple[str, ...]) -> list[Html]:
         except PictureError as error:
             return Skipped(title, str(error))
 
-    chosen = [int(index) for index in spread(split.labels, EXAMPLES)]
+    chosen = in_turn(split.labels)[:EXAMPLES].tolist()
     found = list(ahead(drawn, chosen, depth=EXAMPLES))
     shown = [one for one in found if not isinstance(one, Skipped)]
     unread = [one for one in found if isinstance(one, Skipped)]

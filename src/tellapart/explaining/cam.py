@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.picture import Picture
-from tellapart.engine import Engine, Graph, Precision
+from tellapart.engine import Engine, Graph
 from tellapart.errors import BundleError
 from tellapart.explaining.evidence import SMALLEST, Heat, centred, evidence, smallest
 from tellapart.models.estimators import Estimator, Formula
@@ -58,8 +58,7 @@ class Cam:
                 f"map. Use the method occlusion, which works on any, or gradcam"
             )
         self._layout = layout
-        precision: Precision = bundle.facts.recipe.get("precision", "auto")
-        self._maps = Engine(_flat_maps(bundle.graph), batch=1, precision=precision, streams=False)
+        self._maps = Engine(_flat_maps(bundle.graph), batch=1, precision=bundle.precision, streams=False)
         self._shape, self._evidence = _head(bundle, layout)
 
     def __call__(self, picture: Picture, index: int) -> Heat:

@@ -27,7 +27,7 @@ def explainer(bundle: Bundle | str | Path, method: Method | None = None) -> Expl
 
     Raises BundleError, MissingPackageError.
     """
-    bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    bundle = Bundle.of(bundle)
     return default_explainer(bundle) if method is None else Explainer(bundle, method, METHODS[method])
 
 

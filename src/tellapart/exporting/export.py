@@ -7,12 +7,12 @@ from typing import Any
 
 from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.data.dataset import Dataset
-from tellapart.errors import BundleError, StorageError, TellapartError, first_line
+from tellapart.errors import BundleError, TellapartError, first_line
 from tellapart.exporting.agreement import Agreement, Sample, agreement, require_agreement, said_by_bundle, sample_of
 from tellapart.exporting.formats import Format, format_for
 from tellapart.exporting.networks import temperature_of
 from tellapart.exporting.quiet import quiet
-from tellapart.files import atomic_folder, explained, sha256
+from tellapart.files import atomic_folder, explained, require_unused, sha256
 from tellapart.version import __version__
 
 LABELS, FACTS = "labels.txt", "export.json"
@@ -35,9 +35,9 @@ def export(bundle: Bundle | str | Path, dataset: Dataset, *, to: str, out: Path)
     `labels.txt`, a class on each line, and `export.json`. Nothing is kept where the two name another class for more
     than 1 picture in 200. Raises BundleError, DatasetError, RecipeError, StorageError, MissingPackageError.
     """
-    bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    bundle = Bundle.of(bundle)
     bundle.verify()
-    require_new(out)
+    require_unused(out)
     chosen = format_for(bundle, to)
     sample = sample_of(bundle, dataset)
     with atomic_folder(out) as partial:
@@ -61,12 +61,6 @@ def _written(bundle: Bundle, chosen: Format, path: Path, sample: Sample) -> Agre
         ) from error
     require_agreement(found)
     return found
-
-
-def require_new(out: Path) -> None:
-    """Refuse a folder in use, before the work rather than after it. Raises StorageError."""
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise StorageError(f"{out} is there already and not empty: name another folder")
 
 
 def write_beside(bundle: Bundle, folder: Path, own: dict[str, Any]) -> None:

@@ -12,13 +12,13 @@ from tellapart.data.splits import HELD_OUT, complete
 from tellapart.engine import Engine, Graph, core, read_graph, write_graph
 from tellapart.errors import BundleError, DatasetError, RecipeError, first_line, require
 from tellapart.exporting.agreement import agreement, readable, said_by_bundle, sample_of
-from tellapart.exporting.export import Exported, require_new, write_beside
+from tellapart.exporting.export import Exported, write_beside
 from tellapart.exporting.formats import NETWORK, format_for, kind_of
 from tellapart.exporting.graphs import whole_graph
 from tellapart.exporting.int8_worth import FASTER, LOST, Worth, worth
 from tellapart.exporting.quiet import quiet
 from tellapart.exporting.runtimes import Opened, Pictures
-from tellapart.files import atomic_folder
+from tellapart.files import atomic_folder, require_unused
 from tellapart.progress import say
 
 LEARNED_FROM = 300  # training pictures, which show the range of each layer's numbers
@@ -33,10 +33,10 @@ def export_int8(bundle: Bundle | str | Path, dataset: Dataset, *, to: str, out: 
     less than 1.3 times as fast as float on this machine or loses more than a point of accuracy, RecipeError for
     another format than openvino, and as `export`.
     """
-    bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    bundle = Bundle.of(bundle)
     _require_possible(bundle, to)
     bundle.verify()
-    require_new(out)
+    require_unused(out)
     chosen = format_for(bundle, to)
     train, validation = _parts(bundle, dataset)
     sample = sample_of(bundle, dataset)

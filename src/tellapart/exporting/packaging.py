@@ -31,7 +31,7 @@ def package(
     `token` asks callers for one, which is in the environment when it runs, never in the folder. `hosts` are the names
     by which it may be called; a Space knows its own. Raises BundleError, StorageError when `out` is not empty.
     """
-    bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    bundle = Bundle.of(bundle)
     bundle.verify()
     if odd := [name for name in hosts if not HOST_NAME.fullmatch(name)]:
         raise TellapartError(f"{odd[0]!r} is no host's name; expected one such as pictures.example.org, without a port")

@@ -112,9 +112,14 @@ def judge(
     The same seed gives the same intervals. Raises DatasetError when the arrays do not fit together or are no
     probabilities.
     """
+    require_judgeable(labels, probs, classes)
+    return _judge(labels.astype(np.int64), probs.astype(np.float64), classes, seed)
+
+
+def require_judgeable(labels: NDArray[np.integer], probs: NDArray[np.floating], classes: tuple[str, ...]) -> None:
+    """Refuse labels, int (n,), and probabilities, float (n, k), that do not fit or are none. Raises DatasetError."""
     _check_labels(labels, len(classes))
     _check_probs(probs, (len(labels), len(classes)))
-    return _judge(labels.astype(np.int64), probs.astype(np.float64), classes, seed)
 
 
 def _judge(labels: NDArray[np.int64], probs: NDArray[np.float64], classes: tuple[str, ...], seed: int) -> Evaluation:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Labels
+from tellapart.data.turns import in_turn
 from tellapart.engine import Graph, core
 from tellapart.models.landmarks import features as features_of
 from tellapart.models.landmarks import rows_each
@@ -160,10 +161,7 @@ def fit(features: Vectors, labels: Labels, method: Method = "mahalanobis", *, se
 def evenly(labels: Labels, at_most: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Which of some pictures to take, at most so many, at random but as many of each class as can be; in order."""
     mixed = rng.permutation(len(labels))
-    by_class = mixed[np.argsort(labels[mixed], kind="stable")]
-    _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
-    turns = np.arange(len(labels)) - np.repeat(starts, counts)  # the first of each class, the second of each, ...
-    chosen: NDArray[np.intp] = np.sort(by_class[np.argsort(turns, kind="stable")[:at_most]])
+    chosen: NDArray[np.intp] = np.sort(mixed[in_turn(labels[mixed])[:at_most]])
     return chosen
 
 

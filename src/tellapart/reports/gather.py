@@ -7,12 +7,13 @@ from tellapart.bundles.answers import Answers, read_answers
 from tellapart.bundles.uses import test_uses
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError, TellapartError
+from tellapart.judging.judge import Evaluation, judge
 from tellapart.reports import numbers
 from tellapart.reports.housekeeping import climbed, command_of, environment_of, history_of, size_and_speed, skipped_by
 from tellapart.reports.looked import looked_at
 from tellapart.reports.page import write_report
 from tellapart.reports.pictures import Found, answered, examples, pictures_of
-from tellapart.reports.report import DatasetFacts, Explanation, Judged, Judging, Report
+from tellapart.reports.report import Calibration, DatasetFacts, Explanation, Judged, Judging, Report
 from tellapart.training.baselines import Baseline, baselines
 from tellapart.training.common import divided
 from tellapart.training.run import Run
@@ -35,8 +36,8 @@ def report(run: Run, *, source: str | None = None, dataset: Dataset | None = Non
 
 def gathered(run: Run, found: Found) -> Report:
     """All that a page says about a run; without its pictures what can be said in numbers."""
-    answers = {split: read_answers(run.folder, split) for split in SPLITS}
-    if not any(answers.values()):
+    answers = {split: said for split in SPLITS if (said := read_answers(run.folder, split))}
+    if not answers:
         raise RunError(
             f"{run.folder} has no answers to report on: train it again, with this tellapart and with pictures for "
             f"validation or test"
@@ -47,6 +48,7 @@ def gathered(run: Run, found: Found) -> Report:
     rivals, trouble = _baselines(run, dataset) if dataset else ((), None)
     if trouble:
         notes.append(f"Baselines are missing: {trouble}")
+    worth = {split: judge(said.labels, said.probs, run.bundle.classes) for split, said in answers.items()}
     return Report(
         title=run.folder.resolve().name,
         created=f"{datetime.now():%d %B %Y, %H:%M}",
@@ -54,8 +56,8 @@ def gathered(run: Run, found: Found) -> Report:
         dataset=_dataset_facts(run, dataset),
         recipe={name: str(value) for name, value in run.recipe.as_dict().items()},
         history=history_of(run),
-        judged=tuple(_judged(run, split, said, dataset, rivals) for split, said in answers.items() if said),
-        calibration=numbers.calibration(run, answers["validation"]) if answers["validation"] else None,
+        judged=tuple(_judged(run, split, answers[split], one, dataset, rivals) for split, one in worth.items()),
+        calibration=_calibration(run, answers, worth),
         explanations=_explanations(run, dataset, answers),
         size_and_speed=tuple(size_and_speed(run, dataset)),
         environment=tuple(environment_of(run)),
@@ -65,17 +67,28 @@ def gathered(run: Run, found: Found) -> Report:
 
 
 def _judged(
-    run: Run, split: Judging, answers: Answers, dataset: Dataset | None, rivals: tuple[Baseline, ...]
+    run: Run,
+    split: Judging,
+    answers: Answers,
+    worth: Evaluation,
+    dataset: Dataset | None,
+    rivals: tuple[Baseline, ...],
 ) -> Judged:
-    classes = run.bundle.classes
     return numbers.judged(
         split,
-        answers,
-        classes,
-        pictures=tuple(answered(dataset, split, answers, classes)) if dataset else (),
+        worth,
+        pictures=tuple(answered(dataset, split, answers, worth.classes)) if dataset else (),
         baselines=[one for one in rivals if one.split == split],
         uses=test_uses(run.folder) if split == "test" else None,
     )
+
+
+def _calibration(run: Run, answers: dict[Judging, Answers], worth: dict[Judging, Evaluation]) -> Calibration | None:
+    """None where the classifier has no temperature, or no validation pictures that tell what it is worth."""
+    facts = run.bundle.facts.calibration
+    if not facts or "validation" not in answers:
+        return None
+    return numbers.calibration(facts["temperature"], answers["validation"], worth["validation"])
 
 
 def _baselines(run: Run, dataset: Dataset) -> tuple[tuple[Baseline, ...], str | None]:
@@ -98,7 +111,6 @@ def _dataset_facts(run: Run, dataset: Dataset | None) -> DatasetFacts:
     )
 
 
-def _explanations(run: Run, dataset: Dataset | None, answers: dict[Judging, Answers | None]) -> tuple[Explanation, ...]:
-    split: Judging = "test" if answers["test"] else "validation"
-    said = answers[split]
-    return tuple(looked_at(run.bundle, dataset, split, said)) if dataset and said else ()
+def _explanations(run: Run, dataset: Dataset | None, answers: dict[Judging, Answers]) -> tuple[Explanation, ...]:
+    split: Judging = "test" if "test" in answers else "validation"
+    return tuple(looked_at(run.bundle, dataset, split, answers[split])) if dataset else ()

@@ -8,12 +8,13 @@ import numpy as np
 from tellapart.bundles.answers import Answers
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
+from tellapart.data.turns import in_turn
 from tellapart.errors import RunError
 from tellapart.explaining import explanation
 from tellapart.explaining.explanation import default_explainer
 from tellapart.explaining.overlay import overlay
 from tellapart.progress import progress
-from tellapart.reports.pictures import in_turn, read_some
+from tellapart.reports.pictures import read_some
 from tellapart.reports.report import Explanation, Judging, Thumb, data_uri, thumbnail
 
 EXPLAINED = 4  # pictures, half of them mistakes: each takes some 180 answers to check

@@ -10,15 +10,14 @@ from tellapart.judging.per_class import ClassScores
 from tellapart.reports import figures, report
 from tellapart.reports.report import Drawing, Judged, Judging, Line, Table, Thumb, line
 from tellapart.training.baselines import Baseline
-from tellapart.training.run import Run
 
 MEANINGS = {
     "accuracy": ("accuracy", ".1%", "how many of the pictures it gets right"),
     "balanced_accuracy": ("balanced accuracy", ".1%", "the same when every class counts alike, rare or not"),
     "macro_precision": ("macro precision", ".1%", "of what it takes for a class, how much is right; mean over classes"),
-    "macro_f1": ("macro F1", ".1%", "precision and recall in one number; mean over classes"),
     "weighted_precision": ("weighted precision", ".1%", "the same, each class counting by its number of pictures"),
     "macro_recall": ("macro recall", ".1%", "of the pictures of a class, how many are found; mean over classes"),
+    "macro_f1": ("macro F1", ".1%", "precision and recall in one number; mean over classes"),
     "weighted_f1": ("weighted F1", ".1%", "the same, each class counting by its number of pictures"),
     "top_3": ("top-3 accuracy", ".1%", "how often the true class is among its three likeliest"),
     "roc_auc": ("ROC-AUC", ".3f", "how well it ranks pictures of a class before others: 1 is perfect, 0.5 is chance"),
@@ -33,20 +32,18 @@ SCORES = ("precision", "recall", "f1")
 
 def judged(
     split: Judging,
-    answers: Answers,
-    classes: tuple[str, ...],
+    found: Evaluation,
     *,
     pictures: Sequence[Thumb] = (),
     baselines: Sequence[Baseline] = (),
     uses: int | None = None,
 ) -> Judged:
     """All that is said about one split."""
-    found = judge(answers.labels, answers.probs, classes)
     return Judged(
         split=split,
         n=found.n,
         lines=tuple(metric_lines(found)),
-        classes=classes,
+        classes=found.classes,
         counts=tuple(tuple(row) for row in found.confusion.tolist()),
         pictures=tuple(pictures),
         per_class=_per_class(found),
@@ -64,17 +61,12 @@ def metric_lines(found: Evaluation) -> Iterator[Line]:
             yield line(name, getattr(found, field), meaning, form=form)
 
 
-def calibration(run: Run, answers: Answers) -> report.Calibration | None:
-    """How sure the classifier may be, from the validation pictures; None where it has no temperature."""
-    facts = run.bundle.facts.calibration
-    if not facts:
-        return None
-    classes = run.bundle.classes
-    raw = tempered(answers.probs, 1 / facts["temperature"])
-    before, after = judge(answers.labels, raw, classes), judge(answers.labels, answers.probs, classes)
+def calibration(temperature: float, answers: Answers, after: Evaluation) -> report.Calibration:
+    """How sure a classifier at this temperature may be, from what it says of the validation pictures."""
+    before = judge(answers.labels, tempered(answers.probs, 1 / temperature), after.classes)
     meaning = "the gap between how sure it is and how often it is right"
     return report.Calibration(
-        temperature=facts["temperature"],
+        temperature=temperature,
         before=line("expected calibration error before", before.ece, meaning),
         after=line("expected calibration error after", after.ece, meaning),
         drawings=(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tellapart.bundles.answers import Answers
 from tellapart.data.dataset import Dataset, Pictures
 from tellapart.data.picture import Picture
+from tellapart.data.turns import in_turn
 from tellapart.errors import PictureError, TellapartError
 from tellapart.progress import progress
 from tellapart.reports.report import Thumb, data_uri, thumbnail
@@ -92,12 +92,3 @@ def _read(pictures: Pictures, index: int) -> Picture | None:
         return pictures.read(index)
     except PictureError:
         return None
-
-
-def in_turn(labels: NDArray[np.int32]) -> NDArray[np.intp]:
-    """An order in which the first of each class come first, then the second of each: int (n,)."""
-    order = np.argsort(labels, kind="stable")
-    turns = np.empty(len(labels), np.intp)
-    turns[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
-    places: NDArray[np.intp] = np.lexsort((labels, turns))
-    return places

@@ -1,14 +1,12 @@
 """The log of a search, kept by Optuna: which trials there are, and how far each has come.
 
 Every change is one line that is made durable before the next begins. Only one process writes it at a time, which
-`alone` sees to: what a killed one left, half a line or Optuna's own lock, is therefore nobody's and is removed.
+`files.alone` sees to: what a killed one left, half a line or Optuna's own lock, is therefore nobody's and is removed.
 """
 
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,38 +17,12 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from tellapart.errors import RunError
-from tellapart.files import atomic_write, explained
+from tellapart.files import atomic_write
 from tellapart.recipe import Monitor
 from tellapart.studies.space import Space, Value, distributions
 from tellapart.training.checkpoints import Epoch, History
 
 STUDY = "search"
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold a file's lock, which the system takes back from a process that ends. Raises RunError when it is taken."""
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a+b")
-    with stream:
-        try:
-            _lock(stream.fileno())
-        except OSError as error:
-            raise RunError(f"a search is at work in {path.parent}: wait for it, or name another --out") from error
-        yield
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class Journal:

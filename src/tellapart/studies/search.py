@@ -13,6 +13,7 @@ import numpy as np
 
 from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures, Split
 from tellapart.errors import DatasetError, RecipeError, RunError, require
+from tellapart.files import alone
 from tellapart.models.catalogue import lookup, settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe
@@ -65,9 +66,7 @@ def search(
     trials = plan.trials()
     require_place(folder)
     everything = with_validation_in_train(plan.dataset)
-    from tellapart.studies.journal import alone  # Optuna
-
-    with alone(folder / LOCK):
+    with alone(folder / LOCK, "a search", "name another --out"):
         claim(folder, plan, fresh=fresh)
         ranked = _raced(plan, trials, folder, workers)
         best = replace(ranked[0].recipe, epochs=ranked[0].best.epoch)

@@ -14,8 +14,8 @@ from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_ma
 from tellapart.data.preprocessing import Fit, Preprocessing
 from tellapart.data.reading import BATCH
 from tellapart.engine import Engine, Precision, chosen_precision, write_graph
-from tellapart.errors import BundleError, DatasetError, RecipeError, StorageError, WeightsError, first_line, nearest
-from tellapart.files import atomic_folder, sha256
+from tellapart.errors import BundleError, DatasetError, RecipeError, WeightsError, first_line, nearest
+from tellapart.files import atomic_folder, require_unused, sha256
 from tellapart.models.archive import inspected
 from tellapart.models.catalogue import MODELS, Scaling
 from tellapart.progress import say
@@ -47,8 +47,7 @@ def adopt(
     that take any. Raises DatasetError, RecipeError, WeightsError, BundleError, StorageError.
     """
     names, scaling = class_names(classes), scaling_of(preprocess)
-    if out.exists() and not (out.is_dir() and next(out.iterdir(), None) is None):
-        raise StorageError(f"{out} is there already and not empty: name another folder")
+    require_unused(out)
     with inspected(file) as copy:
         load_keras()
         from tellapart.models.adopt import classifier, geometry, loaded
