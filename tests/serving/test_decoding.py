@@ -74,6 +74,7 @@ def test_the_photo_comes_along_where_asked_for_and_not_too_large() -> None:
 
 def test_what_cannot_be_decoded_is_an_error_and_the_process_stays() -> None:
     async def work(decoders: Decoders) -> None:
+        await decoders(picture("red"))  # so that it has started
         before = children()
         for content in (b"", b"hello", picture("red")[:100]):
             with pytest.raises(PictureError):
@@ -104,6 +105,36 @@ def test_what_takes_too_long_is_ended_and_the_next_is_decoded(reddish: bytes, mo
         assert time.monotonic() - started < 2
         await decoders(reddish)
         assert process not in children()
+
+    with_decoders(work)
+
+
+def test_what_computes_too_long_is_ended_and_the_next_is_decoded(
+    reddish: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder, "COMPUTE_S", 0.05)
+
+    async def work(decoders: Decoders) -> None:
+        await decoders(reddish)
+        with pytest.raises(PictureError, match=r"within 0\.05 s of computing"):
+            await decoders(picture("red", size=(7000, 7000)))
+        await decoders(reddish)
+
+    with_decoders(work)
+
+
+def test_waiting_for_the_machine_is_no_picture_s_fault(reddish: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder, "COMPUTE_S", 0.2)
+
+    async def work(decoders: Decoders) -> None:
+        await decoders(reddish)
+        (process,) = children()
+        os.kill(process, signal.SIGSTOP)
+        asked = asyncio.ensure_future(decoders(reddish))
+        await asyncio.sleep(0.5)
+        os.kill(process, signal.SIGCONT)
+        assert (await asked).fitted.shape == (24, 32, 3)
+        assert process in children()
 
     with_decoders(work)
 

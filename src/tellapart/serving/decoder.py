@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,8 +18,10 @@ from tellapart.data.picture import Picture
 from tellapart.errors import PictureError
 from tellapart.serving.decoder_process import ANSWER, GREETING, REQUEST
 
-DECODE_S = 1.5  # wall clock; a photo of 50 million pixels takes less than one second
+COMPUTE_S = 1.5  # of one core; a photo of 50 million pixels takes less than one second
+DECODE_S = 4.0  # wall clock, for what hangs without computing; a busy machine takes longer over what it does
 ENDING_S = 2.0
+_COMPUTED_TOO_LONG = getattr(signal, "SIGPROF", signal.SIGTERM)  # where there is none, nothing is ended by it
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Decoder:
         status = self._process.wait()  # it has ended, or is about to: its pipe is closed
         if self._killed:
             return PictureError(f"cannot be decoded within {DECODE_S} s")
+        if status == -_COMPUTED_TOO_LONG:
+            return PictureError(f"cannot be decoded within {COMPUTE_S} s of computing")
         if status < 0:
             return PictureError(f"cannot be decoded: it brought the decoder down (signal {-status})")
         return RuntimeError(f"a decoder ended with status {status}; its own words stand above this")

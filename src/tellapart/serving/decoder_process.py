@@ -3,15 +3,18 @@
     python -m tellapart.serving.decoder_process SETUP
 
 reads requests on standard input and answers on standard output until the input ends. SETUP is JSON: preprocessing,
-max_pixels, max_bytes, memory_bytes. A request is `REQUEST` and the file's bytes; an answer is `ANSWER`, so many bytes
-of JSON, which is {"error"} or {"shapes"}, and the pixels of each shape, uint8. Before the first, `GREETING` says that
-it is ready.
+max_pixels, max_bytes, memory_bytes, compute_s. A request is `REQUEST` and the file's bytes; an answer is `ANSWER`, so
+many bytes of JSON, which is {"error"} or {"shapes"}, and the pixels of each shape, uint8. Before the first, `GREETING`
+says that it is ready.
 """
 
 import json
 import os
+import signal
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -38,7 +41,10 @@ def main() -> None:
     answers.flush()
     while len(head := source.read(REQUEST.size)) == REQUEST.size:
         size, photo = REQUEST.unpack(head)
-        _write(answers, _answer(source.read(size), limits, preprocessing, photo=photo))
+        content = source.read(size)
+        with _at_most(setup["compute_s"]):
+            answer = _answer(content, limits, preprocessing, photo=photo)
+        _write(answers, answer)
 
 
 def _answer(content: bytes, limits: Limits, preprocessing: Preprocessing, *, photo: bool) -> list[Picture] | str:
@@ -67,6 +73,22 @@ def _write(stream: BinaryIO, answer: list[Picture] | str) -> None:
     for picture in pictures:
         stream.write(picture.data)
     stream.flush()
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """End this process by SIGPROF once the block has computed for so long, where the system can do that.
+
+    Waiting for a busy machine does not count: it is no picture's fault.
+    """
+    if os.name != "posix":
+        yield
+        return
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _limit_memory(allowed: int) -> None:

@@ -33,6 +33,7 @@ class Decoders:
             "max_pixels": settings.max_pixels,
             "max_bytes": settings.max_body_bytes,
             "memory_bytes": BASE_BYTES + BYTES_EACH * settings.max_pixels,
+            "compute_s": decoder.COMPUTE_S,
         }
         self._setup = json.dumps(setup)
         self._turns = asyncio.Semaphore(count)
