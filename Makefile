@@ -10,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "tellapart needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
@@ -33,7 +33,7 @@ check: .venv/ready
 requirements: PINNED := --quiet --universal --generate-hashes --no-emit-index-url --no-header
 requirements: LOCKS := src/tellapart/exporting/templates
 requirements:
-	$(BIN)/uv pip compile $(PINNED) --extra train --extra onnx --extra litert --extra int8 --extra parquet --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile $(PINNED) --extra train --extra onnx --extra litert --extra int8 --extra parquet --extra quality --group dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile $(PINNED) --no-annotate -c requirements/dev.txt pyproject.toml -o $(LOCKS)/requirements.txt
 	printf 'scikit-learn>=1.9\nskops>=0.14\n' | $(BIN)/uv pip compile $(PINNED) --no-annotate -c requirements/dev.txt pyproject.toml - -o $(LOCKS)/requirements-forest.txt
 

@@ -6,11 +6,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 median = statistics.median
+# As where it is installed: with its bytecode kept, once the first run has written it.
+INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 TELLAPART = str(Path(sys.executable).with_name("tellapart"))
 
 
@@ -23,15 +25,15 @@ class Measured:
     output: str
 
 
-def measured(command: Sequence[str], **environment: str) -> Measured:
-    """Run a command to its end and measure it. Raises when it fails."""
+def measured(command: Sequence[str], *, allowed: Collection[int] = (0,), **environment: str) -> Measured:
+    """Run a command to its end and measure it. Ends this program when it ends with a status that is not allowed."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=INSTALLED | environment, stdout=subprocess.PIPE, text=True)
     output = process.stdout.read() if process.stdout else ""
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
-    if status != 0:
-        sys.exit(f"{' '.join(command)} ended with status {status}")
+    if os.waitstatus_to_exitcode(status) not in allowed:
+        sys.exit(f"{' '.join(command)} ended with status {os.waitstatus_to_exitcode(status)}")
     return Measured(seconds, usage.ru_maxrss * 1024, output)
 
 
