@@ -37,8 +37,9 @@ def test_the_test_split_of_a_flat_folder_is_the_one_that_training_left_out(train
 
 def test_the_splits_of_a_flat_folder_share_no_picture_and_leave_none_out(trained: Run, tiny: Path) -> None:
     dataset = Dataset.open(tiny)
-    counts = [evaluate(trained.bundle, dataset, split=split).n for split in ("train", "validation", "test")]
-    assert counts == [24, 6, 6]
+    counts = {split: evaluate(trained.bundle, dataset, split=split).n for split in ("train", "validation", "test")}
+    assert counts == trained.environment["dataset"]["pictures"]
+    assert sum(counts.values()) == 36
 
 
 def test_the_split_is_found_again_when_the_folder_is_renamed_and_its_files_too(
@@ -73,7 +74,8 @@ def test_the_detailed_json_has_the_shape_of_the_contract(trained: Run, tiny: Pat
     found = json.loads(json.dumps(evaluate(trained.bundle, Dataset.open(tiny)).as_json(detailed=True)))
     assert {"n", "accuracy", "macro_f1", "log_loss", "confusion", "classes"} <= found.keys()
     assert found["classes"] == ["blue", "green", "red"]
-    assert [sum(row) for row in found["confusion"]] == [2, 2, 2]
+    assert [len(row) for row in found["confusion"]] == [3, 3, 3]
+    assert sum(map(sum, found["confusion"])) == found["n"] == trained.metrics["test"]["n"]
     assert found["accuracy"].keys() == {"value", "low", "high"}
 
 
@@ -85,8 +87,9 @@ def test_pictures_that_training_saw_are_left_out_of_a_test_folder_by_content(
     for number, path in enumerate(sorted(tiny.rglob("*.png"))):
         shutil.copy(path, tmp_path / "data" / "test" / path.parent.name / f"seen{number}.png")
     found = evaluate(trained.bundle, Dataset.open(tmp_path / "data"))
-    assert found.n == 12 + 6  # the new ones, and those 6 of the old that training had left out
-    assert "left out 30 pictures of test that training saw" in capsys.readouterr().err
+    left_out = trained.metrics["test"]["n"]
+    assert found.n == 12 + left_out  # the new ones, and those of the old that training had left out
+    assert f"left out {36 - left_out} pictures of test that training saw" in capsys.readouterr().err
 
 
 def test_a_data_set_of_nothing_but_seen_pictures_is_refused(trained: Run, tiny: Path, tmp_path: Path) -> None:
@@ -98,7 +101,9 @@ def test_a_data_set_of_nothing_but_seen_pictures_is_refused(trained: Run, tiny: 
             source = Path(pictures.name(number))
             (tmp_path / "seen" / source.parent.name).mkdir(parents=True, exist_ok=True)
             shutil.copy(source, tmp_path / "seen" / source.parent.name)
-    with pytest.raises(DatasetError, match=r"no picture for test: training saw all 24\. Judge on other pictures"):
+    with pytest.raises(
+        DatasetError, match=rf"no picture for test: training saw all {len(seen)}\. Judge on other pictures"
+    ):
         evaluate(trained.bundle, Dataset.open(tmp_path / "seen"))
 
 

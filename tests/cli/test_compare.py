@@ -26,8 +26,9 @@ def test_two_runs_are_printed_test_first_each_split_in_its_own_table(said: Said,
     answer = said("compare", trained.folder, other.folder)
     assert answer.status == 0
     blocks = answer.out.strip().split("\n\n")
-    assert blocks[0].startswith("test: pictures that no run was trained or chosen on (n = 6)\nrun")
-    assert blocks[1].startswith("validation: choices were made with these pictures (n = 6)\nrun")
+    test, validation = (trained.metrics[split]["n"] for split in ("test", "validation"))
+    assert blocks[0].startswith(f"test: pictures that no run was trained or chosen on (n = {test})\nrun")
+    assert blocks[1].startswith(f"validation: choices were made with these pictures (n = {validation})\nrun")
     for block, split in ((blocks[0], "test"), (blocks[1], "validation")):
         names = [line.split()[0] for line in block.splitlines()[2:]]
         assert names == ["tiny", "other"]
@@ -40,13 +41,14 @@ def test_two_runs_are_printed_test_first_each_split_in_its_own_table(said: Said,
     assert ["epochs", "4", "1"] in settings
     assert settings[-1][0] == "bundle"
     assert "other against tiny" in blocks[4]
-    assert "6 test pictures" in blocks[5] or "points more right" in blocks[5]
+    assert f"{test} test pictures" in blocks[5] or "points more right" in blocks[5]
 
 
 def test_a_copy_of_a_run_is_no_better(said: Said, trained: Run, tmp_path: Path) -> None:
     shutil.copytree(trained.folder, tmp_path / "again")
     answer = said("compare", trained.folder, tmp_path / "again")
-    assert "no difference in accuracy that 6 test pictures could show; they get equally many right" in answer.out
+    told = f"no difference in accuracy that {trained.metrics['test']['n']} test pictures could show"
+    assert f"{told}; they get equally many right" in answer.out
     assert " 0 : 0 " in answer.out
 
 

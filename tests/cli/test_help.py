@@ -11,11 +11,14 @@ import pytest
 
 from tellapart import __version__
 from tellapart.cli import COMMANDS
+from tellapart.data.options import Reading
 from tellapart.recipe import Recipe
 
 from .conftest import Said
 
 PARAMETERS = {
+    "check": ["SOURCE", "--features", "--save", "--findings", "--json"],
+    "split": ["SOURCE", "--fractions", "--save", "--group-by", "--seed"],
     "train": [
         *(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)),
         "--time",
@@ -24,6 +27,8 @@ PARAMETERS = {
         "--out",
         "--resume",
         "--report",
+        "--forbid",
+        "--strict",
         "SOURCE",
     ],
     "sweep": [
@@ -71,6 +76,12 @@ PARAMETERS = {
     "imagenet": ["PICTURES", "--model", "--weights", "--top", "--json"],
     "doctor": ["--json"],
 }
+READING = [f"--{field.name.replace('_', '-')}" for field in fields(Reading)]
+READERS = (
+    "check", "split", "train", "sweep", "search", "folds", "find-rate", "evaluate", "calibrate", "show", "augment",
+)  # fmt: skip
+for reader in READERS:
+    PARAMETERS[reader] += READING
 
 
 def test_the_overview_names_every_command_and_loads_next_to_nothing() -> None:

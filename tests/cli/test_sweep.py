@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tellapart import Bundle
 from tellapart.recipe import Recipe
 from tellapart.training.loop import Loop
 
@@ -21,7 +22,8 @@ def test_a_sweep_ends_with_its_trials_the_curves_and_a_bundle(said: Said, tiny: 
     assert [row.split()[0] for row in rows[:4]] == ["1", "2", "3", "4"]
     assert sum(row.rstrip().endswith("best") for row in rows[:4]) == 1
     assert f"bundle: {tmp_path / 'swept' / 'bundle'}" in answer.out
-    assert "test (n = 6)" in answer.out
+    judged = Bundle.open(tmp_path / "swept" / "bundle").metrics["test"]["n"]
+    assert f"test (n = {judged})" in answer.out
     assert "trial 1: units 4, dropout 0.2, epochs 2; " in answer.err
     assert "s left" in answer.err
     assert (tmp_path / "swept" / "curves.html").exists()

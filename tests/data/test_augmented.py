@@ -15,6 +15,7 @@ from tellapart.data.augmented import AugmentedPictures, augment_rows, augmented
 from tellapart.data.dataset import ArrayPictures, FilePictures, Pictures
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import PictureError
+from tellapart.files import sha256
 
 ASKED = Augmentation.parse("flip,rotate=30,shift=0.1,brightness=0.2,erase=0.2,randaugment=1")
 PIXELS = np.random.default_rng(0).integers(0, 256, (50, 12, 12, 3), dtype=np.uint8)
@@ -110,7 +111,8 @@ def test_a_picture_that_cannot_be_read_has_no_views(tmp_path: Path) -> None:
     Image.fromarray(PIXELS[0]).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"not a picture")
     paths = tuple(str(tmp_path / name) for name in ("good.png", "bad.png", "gone.png"))
-    views = AugmentedPictures(FilePictures(paths, ("a" * 64, "b" * 64, "c" * 64)), SMALL, ASKED, 2, 0)
+    known = (*(sha256(tmp_path / name) for name in ("good.png", "bad.png")), "c" * 64)
+    views = AugmentedPictures(FilePictures(paths, known), SMALL, ASKED, 2, 0)
     assert views.read(3).shape == (8, 8, 3)
     for index, reason in ((4, "not a picture"), (5, "cannot be read")):
         with pytest.raises(PictureError, match=reason):

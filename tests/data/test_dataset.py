@@ -1,6 +1,7 @@
 """Dataset: facts that do not depend on the order of pictures or on where they lie."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from PIL import Image
 
 from tellapart.data.arrays import array_split
 from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Split, read_bytes
+from tellapart.data.options import Reading
 from tellapart.data.splits import complete
 from tellapart.errors import PictureError
+from tellapart.files import sha256
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (10, 8, 8), dtype=np.uint8)
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -65,9 +68,9 @@ def test_the_own_size_is_that_of_all_pictures() -> None:
     assert dataset(train=array_split(squares(9), labels), test=array_split(squares(9), labels)).own_size == 9
     assert dataset(train=array_split(squares(9), labels), test=array_split(squares(8), labels)).own_size is None
     assert dataset(all=array_split(np.zeros((2, 8, 9), np.uint8), labels)).own_size is None
-    files = Split(FilePictures(("a", "b"), ("0", "1")), labels.astype(np.int32))
-    assert dataset(all=files).own_size is None
-    assert dataset(train=array_split(squares(9), labels), test=files).own_size is None
+    some = Split(FilePictures(("a", "b"), ("0", "1")), labels.astype(np.int32))
+    assert dataset(all=some).own_size is None
+    assert dataset(train=array_split(squares(9), labels), test=some).own_size is None
 
 
 def test_some_of_a_split_come_in_the_order_asked_for() -> None:
@@ -77,6 +80,13 @@ def test_some_of_a_split_come_in_the_order_asked_for() -> None:
     assert [some.pictures.name(i) for i in range(3)] == [split.pictures.name(i) for i in (7, 0, 7)]
     np.testing.assert_array_equal(some.pictures.read(1), ARRAY[0][:, :, np.newaxis])
     assert len(split.take([])) == len(split.take([]).pictures) == 0
+    assert some.groups is None
+
+
+def test_groups_go_with_their_pictures() -> None:
+    split = replace(array_split(ARRAY, LABELS), groups=tuple("ABCDEFGHIJ"))
+    assert split.take([7, 0, 7]).groups == ("H", "A", "H")
+    assert split.take([]).groups == ()
 
 
 def test_a_picture_keeps_its_name_when_splits_are_drawn() -> None:
@@ -84,12 +94,16 @@ def test_a_picture_keeps_its_name_when_splits_are_drawn() -> None:
     assert split.take([3]).pictures.name(0) == split.pictures.name(3) == f"picture {split.pictures.digests[3][:12]}"
 
 
+def files(*paths: Path) -> FilePictures:
+    return FilePictures(tuple(map(str, paths)), tuple(map(sha256, paths)))
+
+
 def test_files_are_decoded_when_they_are_read(tmp_path: Path) -> None:
     stream = io.BytesIO()
     Image.new("RGB", (4, 3), "red").save(stream, "PNG")
     (tmp_path / "red.png").write_bytes(stream.getvalue())
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    pictures = FilePictures((str(tmp_path / "red.png"), str(tmp_path / "bad.png")), ("0", "1"))
+    pictures = files(tmp_path / "red.png", tmp_path / "bad.png")
     assert pictures.read(0).shape == (3, 4, 3)
     assert pictures.name(0) == str(tmp_path / "red.png")
     assert pictures.take([1, 0]).paths == pictures.paths[::-1]
@@ -97,10 +111,25 @@ def test_files_are_decoded_when_they_are_read(tmp_path: Path) -> None:
         pictures.read(1)
 
 
+def test_a_file_that_was_changed_after_it_was_listed_is_not_taken_for_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "0.png"
+    Image.fromarray(ARRAY[0]).save(path)
+    pictures = files(path)
+    assert pictures.content(0) == path.read_bytes()
+    Image.fromarray(ARRAY[1]).save(path)
+    for read in (pictures.read, pictures.content):
+        with pytest.raises(PictureError, match="was changed after it was listed: run the command again"):
+            read(0)
+    path.unlink()
+    with pytest.raises(PictureError, match="cannot be read: No such file"):
+        pictures.read(0)
+
+
 def test_arrays_and_files_are_read_alike(tmp_path: Path) -> None:
     Image.fromarray(ARRAY[0]).save(tmp_path / "0.png")
-    files = FilePictures((str(tmp_path / "0.png"),), ("0",))
-    np.testing.assert_array_equal(files.read(0), ArrayPictures(ARRAY[..., np.newaxis], ("",) * 10).read(0))
+    np.testing.assert_array_equal(
+        files(tmp_path / "0.png").read(0), ArrayPictures(ARRAY[..., np.newaxis], ("",) * 10).read(0)
+    )
 
 
 def test_a_path_may_be_opened_as_such(tmp_path: Path) -> None:
@@ -115,6 +144,14 @@ def test_it_says_what_was_opened_also_when_it_is_divided(tmp_path: Path) -> None
     assert complete(opened, validation=0.2, test=0.2, seed=0).source == opened.source
     assert Dataset.open("digits").source == "digits"
     assert dataset().source is None
+
+
+def test_it_says_how_it_was_read_also_when_it_is_divided(tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", x=ARRAY, y=LABELS)
+    assert Dataset.open(tmp_path / "set.npz").reading == dataset().reading == Reading()
+    reading = Reading(exclude_label=("7", "9"))
+    opened = Dataset.open("digits", reading)
+    assert opened.reading == complete(opened, validation=0.2, test=0.2, seed=0).reading == reading
 
 
 def test_a_path_that_no_file_can_have_is_a_sentence() -> None:

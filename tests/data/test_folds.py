@@ -1,5 +1,7 @@
 """Folds are of equal make-up, and nothing that belongs together is parted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,9 +63,10 @@ def test_a_picture_with_very_many_copies_leaves_each_fold_pictures_of_its_class(
 
 def test_groups_never_straddle_and_a_copy_joins_its_groups() -> None:
     split = split_of([40, 40])
-    groups = [f"person {place // 4}" for place in range(80)]
-    doubled = Split(split.pictures.take([*range(80), 0]), np.append(split.labels, split.labels[0]))
-    parts = folds(doubled, 4, 0, [*groups, "person 19"])  # the first picture again, among the last person's
+    # The first picture again, among the last person's
+    groups = (*[f"person {place // 4}" for place in range(80)], "person 19")
+    doubled = Split(split.pictures.take([*range(80), 0]), np.append(split.labels, split.labels[0]), groups)
+    parts = folds(doubled, 4, 0)
     owner = {place: number for number, part in enumerate(parts) for place in part.tolist()}
     for person in range(20):
         assert len({owner[place] for place in range(4 * person, 4 * person + 4)}) == 1
@@ -74,8 +77,8 @@ def test_groups_never_straddle_and_a_copy_joins_its_groups() -> None:
 def test_groups_of_mixed_classes_are_dealt_so_that_classes_are_even() -> None:
     split = split_of([60, 60])
     rng = np.random.default_rng(0)
-    groups = rng.integers(0, 40, 120).tolist()
-    table = np.array([np.bincount(split.labels[part], minlength=2) for part in folds(split, 3, 0, groups)])
+    grouped = replace(split, groups=tuple(f"group {number}" for number in rng.integers(0, 40, 120)))
+    table = np.array([np.bincount(split.labels[part], minlength=2) for part in folds(grouped, 3, 0)])
     assert table.sum() == 120
     assert (np.abs(table - 20) <= 4).all()
 
@@ -97,9 +100,19 @@ def test_a_class_with_fewer_pictures_than_folds_is_refused() -> None:
 
 def test_a_class_with_fewer_groups_than_folds_is_refused() -> None:
     with pytest.raises(DatasetError, match="class 0 has 2 groups, but 3 folds"):
-        folds(split_of([30, 30]), 3, 0, [place % 2 for place in range(60)])
+        folds(replace(split_of([30, 30]), groups=("left", "right") * 30), 3, 0)
 
 
 def test_groups_are_needed_for_every_picture() -> None:
     with pytest.raises(DatasetError, match="2 groups for 60 pictures"):
-        folds(split_of([30, 30]), 3, 0, ["a", "b"])
+        folds(replace(split_of([30, 30]), groups=("a", "b")), 3, 0)
+
+
+def test_near_duplicates_never_straddle() -> None:
+    split = split_of([40, 40])
+    digests = split.pictures.digests
+    families = {digests[place]: digests[place - place % 5] for place in range(80)}
+    parts = folds(split, 4, 0, families)
+    owner = {place: number for number, part in enumerate(parts) for place in part.tolist()}
+    assert all(len({owner[place] for place in range(start, start + 5)}) == 1 for start in range(0, 80, 5))
+    assert [len(part) for part in parts] == [20, 20, 20, 20]

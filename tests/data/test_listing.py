@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.listing import hidden, listed, pictures_under
+from tellapart.data.listing import Item, hidden, items_under, listed, no_file, pictures_under
 from tellapart.errors import DatasetError
 
 
@@ -30,6 +30,11 @@ def test_words_are_answered_in_their_order() -> None:
 def test_a_folder_means_its_pictures_at_any_depth_by_name() -> None:
     assert found("more") == ["more/c.webp", "more/deep/d.bmp"]
     assert found(".") == ["./a.JPG", "./b.png", "./more/c.webp", "./more/deep/d.bmp"]
+
+
+def test_a_fifo_in_a_folder_is_passed_over(here: Path) -> None:
+    os.mkfifo(here / "more" / "pipe.png")
+    assert found("more") == ["more/c.webp", "more/deep/d.bmp"]
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_suffix() -> None:
@@ -82,6 +87,45 @@ def test_a_folder_that_cannot_be_listed_gets_a_sentence(monkeypatch: pytest.Monk
         list(pictures_under("more"))
 
 
-@pytest.mark.parametrize(("name", "expected"), [(".git", True), ("__MACOSX", True), ("cat", False), ("_x", False)])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, True) for name in (".git", "._1.png", "__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r", "@eaDir")),
+        *((name, False) for name in ("cat", "_x", "..\\cat", "...", "thumbs", "a.b")),
+    ],
+)
 def test_hidden_is_what_is_not_meant_for_people(name: str, expected: bool) -> None:
     assert hidden(name) is expected
+
+
+def test_all_that_a_folder_holds_is_told_apart_without_opening_it(here: Path) -> None:
+    os.mkfifo(here / "more" / "pipe.png")
+    (here / "more" / "a link.png").symlink_to("c.webp")
+    (here / "more" / "gone").symlink_to("nowhere")
+    (here / "more" / "up").symlink_to("..")
+    (here / "more" / "read me").write_text("x")
+    assert list(items_under("more")) == [
+        Item("more/.x", "other"),
+        Item("more/a link.png", "picture"),
+        Item("more/c.webp", "picture"),
+        Item("more/deep/d.bmp", "picture"),
+        Item("more/gone", "skipped", "cannot be read: No such file or directory"),
+        Item("more/pipe.png", "skipped", "is a FIFO, not a file"),
+        Item("more/read me", "other"),
+        Item("more/up", "skipped", "is a link to a folder, which is not followed: move the pictures here"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("b.png", None),
+        ("more", "is a folder, not a file"),
+        ("/dev/null", "is a device, not a file"),
+        ("b.png/c.png", "cannot be read: Not a directory"),
+        ("n" * 300, "cannot be read: File name too long"),
+        ("a\0b", "cannot be read: embedded null byte"),
+    ],
+)
+def test_what_is_no_file_has_a_reason(path: str, reason: str | None) -> None:
+    assert no_file(path) == reason

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from tellapart.data import picture
-from tellapart.data.picture import FORMATS, LIMITS, SUFFIXES, Limits, Picture, decode
+from tellapart.data.picture import COUNTED, FORMATS, LIMITS, SUFFIXES, Header, Limits, Picture, decode, header
 from tellapart.errors import PictureError
 
 LOSSLESS = {"PNG": {}, "BMP": {}, "WEBP": {"lossless": True}}
@@ -364,6 +364,37 @@ def test_random_bytes_are_a_picture_or_a_picture_error(content: bytes, start: by
     decoded_or_refused(start + content)
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_header_tells_the_format(kind: str) -> None:
+    assert header(saved(IMAGE, kind)) == Header(kind, turned=False, frames=1)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_header_tells_whether_the_picture_is_turned(kind: str) -> None:
+    assert header(saved(IMAGE, kind, exif=turned_to(6))).turned
+    assert not header(saved(IMAGE, kind, exif=turned_to(1))).turned
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_a_header_counts_the_frames_of_an_animation(kind: str) -> None:
+    others = [Image.fromarray(255 - scene()), Image.fromarray(scene()[::-1])]
+    assert header(saved(IMAGE, kind, save_all=True, append_images=others)).frames == 3
+
+
+def test_the_frames_of_a_large_animation_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [Image.fromarray(255 - scene()), Image.fromarray(scene()[::-1])]
+    animated = saved(IMAGE, "GIF", save_all=True, append_images=others)
+    assert len(animated) < COUNTED
+    monkeypatch.setattr(picture, "COUNTED", 100)
+    assert header(animated).frames == 2
+    assert header(GIF).frames == 1
+
+
+def test_a_camera_file_with_a_second_picture_is_no_animation() -> None:
+    content = saved(IMAGE, "MPO", save_all=True, append_images=[IMAGE])
+    assert header(content) == Header("JPEG", turned=False, frames=1)
+
+
 @settings(max_examples=500, deadline=None)
 @given(
     st.sampled_from(VALID),
@@ -391,3 +422,4 @@ def decoded_or_refused(content: bytes) -> None:
         assert picture.ndim == 3
         assert picture.shape[2] in (1, 3)
         assert picture.size > 0
+        assert header(content).format in FORMATS

@@ -12,6 +12,7 @@ from tellapart.data.arrays import array_split
 from tellapart.data.dataset import Dataset, FilePictures, Skipped, Split
 from tellapart.data.picture import Picture
 from tellapart.data.showing import CLASSES, EXAMPLES
+from tellapart.files import sha256
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
 LABELS = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
@@ -59,7 +60,7 @@ def test_what_cannot_be_read_is_passed_over_and_said(tiny: Path, tmp_path: Path)
     good = [str(path) for path in sorted((tiny / "blue").iterdir())[:3]]
     (tmp_path / "torn.png").write_bytes(Path(good[0]).read_bytes()[:60])
     paths = (good[0], str(tmp_path / "torn.png"), good[1], str(tmp_path / "gone.png"), good[2])
-    files = FilePictures(paths, ("0" * 64,) * 5)
+    files = FilePictures(paths, tuple(sha256(Path(path)) if Path(path).exists() else "0" * 64 for path in paths))
     shown = html(Dataset("set", ("blue",), {"all": Split(files, np.zeros(5, np.int32))}))
     assert captions(shown) == ["blue"] * 3
     assert "2 of 5 examples cannot be read" in shown

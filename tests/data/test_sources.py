@@ -1,149 +1,16 @@
-"""From what a person names to a Dataset: every layout that is meant, and a sentence for every other."""
+"""From what a person names to a Dataset: each kind of source, and a sentence for every other."""
 
-import os
-from collections.abc import Iterable
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tellapart.data import sources
-from tellapart.data.picture import SUFFIXES
-from tellapart.data.sources import open_source
+from tellapart.data.marks import COLUMNS
+from tellapart.data.options import Reading
+from tellapart.data.sources import is_one_file, open_source
 from tellapart.errors import DatasetError
 
-numbers = count()
-
-
-def put(*paths: Path) -> None:
-    """Put a small picture, unlike every other, at each path."""
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (3, 3), (next(numbers) % 256, next(numbers) // 256 % 256, 7)).save(path, "PNG")
-
-
-def classes(root: Path, names: Iterable[str] = ("cat", "dog"), *, each: int = 2) -> Path:
-    for name in names:
-        put(*(root / name / f"{number}.png" for number in range(each)))
-    return root
-
-
-def names_of(source: Path, split: str = "all") -> list[str]:
-    pictures = open_source(str(source)).splits[split].pictures
-    return [str(Path(pictures.name(i)).relative_to(source)) for i in range(len(pictures))]
-
-
-def test_folders_are_classes_in_the_order_of_their_names(tmp_path: Path) -> None:
-    dataset = open_source(str(classes(tmp_path / "pets", ["dog", "cat", "Ant", "10", "9"])))
-    assert dataset.name == "pets"
-    assert dataset.classes == ("10", "9", "Ant", "cat", "dog")
-    assert dataset.splits["all"].labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert dataset.skipped == ()
-
-
-def test_the_digest_is_that_of_the_files_bytes(tmp_path: Path) -> None:
-    from tellapart.files import sha256
-
-    pictures = open_source(str(classes(tmp_path / "pets"))).splits["all"].pictures
-    assert pictures.digests == tuple(sha256(Path(pictures.name(i))) for i in range(4))
-
-
-@pytest.mark.parametrize("slash", ["", "/", "/.", "/../pets"])
-def test_however_the_folder_is_spelled_its_name_is_the_same(
-    tmp_path: Path, slash: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = classes(tmp_path / "pets")
-    assert open_source(f"{root}{slash}").name == "pets"
-    monkeypatch.chdir(root)
-    assert open_source(".").name == "pets"
-
-
-@pytest.mark.parametrize("validation", ["validation", "valid", "val", "dev", "Val"])
-@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("training", "testing"), ("Train", "TEST")])
-def test_splits_may_go_by_several_names(tmp_path: Path, train: str, validation: str, test: str) -> None:
-    for number, part in enumerate((train, validation, test)):
-        classes(tmp_path / part, each=number + 1)
-    dataset = open_source(str(tmp_path))
-    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 2, "validation": 4, "test": 6}
-    assert list(dataset.splits) == ["train", "validation", "test"]
-    assert dataset.classes == ("cat", "dog")
-
-
-def test_two_folders_for_one_split_are_refused_since_one_would_be_lost(tmp_path: Path) -> None:
-    for part in ("train", "val", "validation"):
-        classes(tmp_path / part)
-    with pytest.raises(DatasetError, match="has train, val, validation, of which some mean the same split"):
-        open_source(str(tmp_path))
-
-
-@pytest.mark.parametrize("name", ["test", "Test", "val", "train", "training"])
-def test_a_class_may_be_called_as_a_split_is(tmp_path: Path, name: str) -> None:
-    dataset = open_source(str(classes(tmp_path, ["bus", "car", name])))
-    assert set(dataset.classes) == {"bus", "car", name}
-    assert dataset.splits.keys() == {"all"}
-
-
-def test_beside_a_divided_train_folder_others_do_not_count(tmp_path: Path) -> None:
-    classes(tmp_path / "train")
-    classes(tmp_path / "originals", ["elephant"])
-    dataset = open_source(str(tmp_path))
-    assert dataset.splits.keys() == {"train"}
-    assert dataset.classes == ("cat", "dog")
-
-
-def test_a_class_of_one_split_alone_is_a_class(tmp_path: Path) -> None:
-    classes(tmp_path / "train", ["cat", "dog"])
-    classes(tmp_path / "test", ["cat", "eel"])
-    dataset = open_source(str(tmp_path))
-    assert dataset.classes == ("cat", "dog", "eel")
-    assert dataset.counts("test").tolist() == [2, 0, 2]
-
-
-def test_what_is_hidden_or_no_picture_does_not_count(tmp_path: Path) -> None:
-    root = classes(tmp_path, each=1)
-    put(root / "__MACOSX" / "cat" / "0.png", root / ".thumbnails" / "0.png", root / "cat" / "._0.png")
-    put(root / "cat" / ".hidden" / "1.png", root / "dog" / "__MACOSX" / "1.png", root / ".DS_Store.png")
-    (root / "cat" / "Thumbs.db").write_bytes(b"x")
-    (root / "cat" / "notes.txt").write_text("x")
-    (root / "labels.csv").write_text("x")
-    assert names_of(root) == ["cat/0.png", "dog/0.png"]
-    assert open_source(str(root)).classes == ("cat", "dog")
-
-
-def test_pictures_may_lie_deeper_and_their_suffix_in_any_case(tmp_path: Path) -> None:
-    root = classes(tmp_path, each=1)
-    put(*(root / "cat" / f"a{suffix}" for suffix in SUFFIXES), root / "dog" / "2021" / "may" / "B.JPG")
-    put(root / "dog" / "folder.jpg" / "c.Png")
-    found = names_of(root)
-    assert set(found) == {"cat/0.png", "dog/0.png", "dog/2021/may/B.JPG", "dog/folder.jpg/c.Png"} | {
-        f"cat/a{suffix}" for suffix in SUFFIXES
-    }
-
-
-def test_the_order_of_files_is_that_of_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = classes(tmp_path, each=12)
-    assert names_of(root)[:4] == ["cat/0.png", "cat/1.png", "cat/10.png", "cat/11.png"]
-
-
-def test_an_unreadable_file_is_skipped_and_listed(tmp_path: Path) -> None:
-    root = classes(tmp_path)
-    (root / "cat" / "1a.jpg").symlink_to(tmp_path / "nowhere")
-    (root / "dog" / "loop.jpg").symlink_to(root / "dog" / "loop.jpg")
-    dataset = open_source(str(root))
-    assert names_of(root) == ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"]
-    assert dataset.splits["all"].labels.tolist() == [0, 0, 1, 1]
-    assert [(Path(one.path).name, one.reason) for one in dataset.skipped] == [
-        ("1a.jpg", "cannot be read: No such file or directory"),
-        ("loop.jpg", "cannot be read: Too many levels of symbolic links"),
-    ]
-
-
-def test_a_folder_that_leads_back_to_itself_ends(tmp_path: Path) -> None:
-    root = classes(tmp_path)
-    (root / "cat" / "again").symlink_to(root)
-    assert len(names_of(root)) == 4
+from .making import classes, put
 
 
 @pytest.mark.parametrize("source", ["no/such/folder", "./absent", "../absent"])
@@ -161,54 +28,10 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "cat.png")
-    with pytest.raises(DatasetError, match=r"cat.png is a file; expected a folder of class folders or an .npz file"):
-        open_source(str(tmp_path / "cat.png"))
-
-
-EMPTY = "found no pictures in .*; expected one folder per class with its pictures in it, such as .*/cat/1.jpg"
-
-
-@pytest.mark.parametrize("folders", [[], ["cat"], ["cat", "dog"], ["train"], ["train/cat", "test/cat"], [".git"]])
-def test_a_folder_without_pictures_is_refused(tmp_path: Path, folders: list[str]) -> None:
-    for folder in folders:
-        (tmp_path / folder).mkdir(parents=True)
-    with pytest.raises(DatasetError, match=f"{EMPTY}|has one class folder"):
-        open_source(str(tmp_path))
-
-
-def test_pictures_without_class_folders_are_counted(tmp_path: Path) -> None:
-    put(tmp_path / "1.png", tmp_path / "2.JPG")
-    with pytest.raises(DatasetError, match=f"found 2 pictures directly in {tmp_path}; expected one folder per class"):
-        open_source(str(tmp_path))
-
-
-def test_one_class_is_refused(tmp_path: Path) -> None:
-    classes(tmp_path, ["cat"])
-    with pytest.raises(DatasetError, match="has one class folder, 'cat': telling apart needs at least two"):
-        open_source(str(tmp_path))
-
-
-def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
-    classes(tmp_path)
-    (tmp_path / "eel").mkdir()
-    (tmp_path / "eel" / "notes.txt").write_text("none yet")
     with pytest.raises(
-        DatasetError, match=r"class folder 'eel' of .* has no picture \(.jpg, .*: add some, or remove it"
+        DatasetError, match=r"cat.png is a file; expected a folder of class folders, or a file that ends in .csv,"
     ):
-        open_source(str(tmp_path))
-
-
-def test_a_class_name_that_is_no_text_is_refused_before_any_work(tmp_path: Path) -> None:
-    # It could be stored in no bundle and printed on no screen.
-    classes(tmp_path)
-    (tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
-    with pytest.raises(DatasetError, match=r"class folder 'caf\\udce9' of .* has a name that cannot be printed"):
-        open_source(str(tmp_path))
-
-
-@pytest.mark.parametrize("name", ["naïve", "猫", 'it\'s, "quoted"', "a b"])
-def test_class_names_may_be_in_any_language(tmp_path: Path, name: str) -> None:
-    assert set(open_source(str(classes(tmp_path, ["dog", name]))).classes) == {"dog", name}
+        open_source(str(tmp_path / "cat.png"))
 
 
 ARRAY = np.zeros((4, 3, 3), np.uint8)
@@ -266,5 +89,42 @@ def test_a_folder_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert open_source("digits").classes == ("cat", "dog")
 
 
-def test_the_split_names_are_the_three(tmp_path: Path) -> None:
-    assert set(sources.SPLIT_FOLDERS.values()) == {"train", "validation", "test"}
+@pytest.mark.parametrize("name", ["labels.csv", "set.npz", "labels.PARQUET"])
+def test_a_missing_file_is_called_one(name: str) -> None:
+    with pytest.raises(DatasetError, match=f"there is no file {name}: check the path"):
+        open_source(name, Reading(label_column="kind"))
+
+
+def test_columns_are_for_tables(tmp_path: Path) -> None:
+    for source in (str(classes(tmp_path)), "digits", stored(tmp_path / "set.npz", x=ARRAY, y=[0, 1, 0, 1])):
+        with pytest.raises(DatasetError, match=f"--label-column is kind, but {source} is no table"):
+            open_source(source, Reading(label_column="kind"))
+
+
+def test_classes_of_arrays_can_be_left_out_too(tmp_path: Path) -> None:
+    pixels = np.arange(36, dtype=np.uint8).reshape(4, 3, 3)
+    source = stored(tmp_path / "set.npz", x=pixels, y=[0, 1, 2, 1], classes=["ant", "bee", "cat"])
+    dataset = open_source(source, Reading(exclude_label=("ant",)))
+    assert dataset.classes == ("bee", "cat")
+    assert dataset.splits["all"].labels.tolist() == [0, 1, 0]
+    assert dataset.splits["all"].labels.dtype == np.int32
+    assert dataset.splits["all"].pictures.read(0).tolist() == pixels[1][..., None].tolist()
+    with pytest.raises(DatasetError, match="set has one class, 'cat'"):
+        open_source(source, Reading(exclude_label=("ant,bee",)))
+
+
+def test_marked_pictures_are_left_out_last(tmp_path: Path) -> None:
+    root = classes(tmp_path / "photos", each=3)
+    first = open_source(str(root)).splits["all"].pictures
+    row = f"x,copies,warning,{first.name(0)},{first.digests[0]},all,cat,,,"
+    (tmp_path / "findings.csv").write_text(f"{','.join(COLUMNS)}\n{row}\n")
+    dataset = open_source(str(root), Reading(skip=tmp_path / "findings.csv"))
+    assert dataset.counts("all").tolist() == [2, 3]
+    assert [one.path for one in dataset.skipped] == [first.name(0)]
+
+
+@pytest.mark.parametrize(
+    ("source", "whole"), [("a.csv", True), ("a.TSV", True), ("a.parquet", True), ("a.npz", True), ("a.png", False)]
+)
+def test_some_files_are_whole_data_sets(source: str, whole: bool) -> None:
+    assert is_one_file(source) is whole

@@ -206,7 +206,7 @@ def test_a_folder_of_pictures_closed_to_us_gets_a_sentence(here: Path, closed: s
 def test_a_file_that_vanishes_is_a_picture_error(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="cannot be read: No such file or directory"):
         read_bytes(str(tmp_path / "gone.jpg"))
-    with pytest.raises(PictureError, match="cannot be read: Is a directory"):
+    with pytest.raises(PictureError, match="is a folder, not a file"):
         FilePictures((str(tmp_path),), ("0",)).read(0)
 
 

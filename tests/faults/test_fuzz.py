@@ -32,7 +32,7 @@ Bytes = st.binary(max_size=12)
 Edits = st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 12), Bytes), min_size=1, max_size=8)
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 quick = settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
-thorough = settings(max_examples=20_000, deadline=None, suppress_health_check=SLOW)
+thorough = settings(max_examples=5_000, deadline=None, suppress_health_check=SLOW)
 PICTURES = [content for make, _ in {**REFUSED, **TAKEN}.values() if len(content := make()) < LARGEST]
 FILES = [archive(layer()), h5(layer()), *(content for make, _ in MODELS.values() if len(content := make()) < LARGEST)]
 

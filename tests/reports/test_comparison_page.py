@@ -2,32 +2,23 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tellapart.errors import RunError, StorageError
-from tellapart.files import atomic_write, csv_text
+from tellapart.errors import StorageError
 from tellapart.reports.compare import Compared, compare_runs
-from tellapart.reports.comparison_page import comparison_html, curve_of, write_comparison
+from tellapart.reports.comparison_page import comparison_html, write_comparison
 from tellapart.reports.page import MOST_BYTES
-from tellapart.training.checkpoints import Epoch
 from tellapart.training.run import Run
 
+from .histories import epochs, write_history
 from .rivals import made_up, said
 
 HOSTILE = "<img src=x onerror=alert(1)>&<b>"
 Runs = Callable[..., Compared]
-
-
-def epochs(*accuracies: float) -> list[Epoch]:
-    return [Epoch(n, 1.0, 0.5, 0.9, value, 1e-3, 1.0) for n, value in enumerate(accuracies, start=1)]
-
-
-def write_history(path: Path, rows: list[Epoch]) -> None:
-    atomic_write(path, csv_text([field.name for field in fields(Epoch)], [tuple(asdict(row).values()) for row in rows]))
 
 
 @pytest.fixture(scope="module")
@@ -95,33 +86,6 @@ def test_more_than_four_runs_name_the_one_that_they_are_tested_against(runs: Run
     assert re.search(r"tested against <bdi>e</bdi>, the one that is best on the validation pictures", html)
     assert html.count(" against e</bdi>") == 4
     assert "Holm's p" in html.replace("&#39;", "'")
-
-
-def test_a_curve_goes_on_through_the_stages_of_a_run(tmp_path: Path) -> None:
-    for place, rows in (("", epochs(0.1, 0.2)), ("stage-2", epochs(0.3)), ("stage-10", epochs(0.4, 0.5))):
-        write_history(tmp_path / place / "history.csv", rows)
-    assert [(row.epoch, row.val_accuracy) for row in curve_of(tmp_path)] == [
-        (1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4), (5, 0.5),
-    ]  # fmt: skip
-
-
-def test_the_curve_of_a_climb_is_that_of_the_last_step_that_was_kept(tmp_path: Path) -> None:
-    (tmp_path / "ladder.csv").write_text("name,kept\nlinear head,True\ntuned head,True\nlast block,False\n")
-    write_history(tmp_path / "steps" / "1-linear-head" / "history.csv", epochs(0.1))
-    for number, rows in enumerate((epochs(0.6, 0.3), epochs(0.7, 0.2), epochs(0.5, 0.5)), start=1):
-        write_history(tmp_path / "steps" / "2-tuned-head" / str(number) / "history.csv", rows)
-    write_history(tmp_path / "steps" / "3-last-block" / "history.csv", epochs(0.9))
-    assert [row.val_accuracy for row in curve_of(tmp_path)] == [0.7, 0.2]
-
-
-def test_a_run_without_epochs_has_no_curve_and_a_damaged_one_is_told(tmp_path: Path) -> None:
-    assert curve_of(tmp_path) == ()
-    (tmp_path / "history.csv").write_text("epoch\nmany\n")
-    with pytest.raises(RunError, match=r"history\.csv cannot be read"):
-        curve_of(tmp_path)
-    (tmp_path / "ladder.csv").write_text("name\nlinear head\n")
-    with pytest.raises(RunError, match=r"ladder\.csv cannot be read"):
-        curve_of(tmp_path)
 
 
 def test_runs_without_any_curve_have_no_such_section(runs: Runs) -> None:

@@ -77,7 +77,8 @@ def test_the_numbers_are_those_of_the_run(run: Run) -> None:
         assert len(one.pictures) == told["n"]
         right = sum(thumb.true == thumb.predicted for thumb in one.pictures)
         assert right / one.n == pytest.approx(told["accuracy"]["value"])
-    assert found.dataset.counts == {"train": (8, 8, 8), "validation": (2, 2, 2), "test": (2, 2, 2)}
+    assert found.dataset.counts.keys() == {"train", "validation", "test"}
+    assert np.sum(list(found.dataset.counts.values()), axis=0).tolist() == [12, 12, 12]
     assert len(found.dataset.examples) == 20
     assert [one.caption for one in found.dataset.examples[:4]] == ["blue", "green", "red", "blue"]
     assert found.notes == ()
@@ -171,8 +172,8 @@ def test_a_picture_that_is_gone_since_is_left_out(run: Run, tiny: Path, tmp_path
     pictures = dataset.splits["test"].pictures
     Path(pictures.name(0)).unlink()
     found = gathered(run, Found(dataset))
-    assert len(found.judged[1].pictures) == 5
-    assert found.judged[1].n == 6
+    assert found.judged[1].n == len(pictures)
+    assert len(found.judged[1].pictures) == len(pictures) - 1
 
 
 def test_baselines_that_cannot_be_had_are_a_note(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,10 +295,13 @@ def test_more_pictures_than_fit_are_shown_mistakes_first(run: Run, monkeypatch: 
     answers = read_answers(run.folder, "test")
     assert dataset is not None
     assert answers is not None
-    wrong = replace(answers, labels=np.where(np.arange(6) == 4, (answers.predicted + 1) % 3, answers.predicted))
+    place = len(answers.labels) - 1
+    labels = answers.predicted.copy()
+    labels[place] = (labels[place] + 1) % 3
+    wrong = replace(answers, labels=labels.astype(np.int32))
     monkeypatch.setattr(pictures, "MOST", 2)
     first, second = pictures.answered(dataset, "test", wrong, dataset.classes)
-    assert first.name == Path(answers.names[4]).name
+    assert first.name == Path(answers.names[place]).name
     assert first.true != first.predicted
     assert second.true == second.predicted
-    assert first.probability == pytest.approx(answers.probs[4].max())
+    assert first.probability == pytest.approx(answers.probs[place].max())

@@ -46,15 +46,15 @@ def test_without_a_history_there_are_no_curves(tmp_path: Path) -> None:
     assert history_of(Run(tmp_path)) is None
 
 
-@pytest.mark.parametrize("places", [("stage-1", "stage-2"), ("steps/1-linear-head", "steps/3-last-block")])
-def test_stages_and_steps_are_drawn_one_over_the_other(run: Run, places: tuple[str, ...]) -> None:
+def test_stages_are_drawn_one_over_the_other(run: Run) -> None:
+    places = ("stage-1", "stage-2")
     content = (run.folder / "history.csv").read_text()
     (run.folder / "history.csv").unlink()
     for place in places:
         (run.folder / place).mkdir(parents=True)
         (run.folder / place / "history.csv").write_text(content)
     shown = " ".join(names(run))
-    assert all(Path(place).name in shown for place in places)
+    assert all(place in shown for place in places)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from tellapart.models.classic import STRENGTH
 from tellapart.serving.app import build_app
 from tellapart.training import classical
 from tellapart.training.classical import source_of
+from tellapart.training.common import divided
 from tellapart.training.run import Run
 
 MODELS = ("knn", "forest", "logistic")
@@ -167,7 +168,7 @@ def test_evaluating_the_bundle_repeats_what_the_run_measured(run: Run, tiny: Pat
 def test_a_run_leaves_what_the_contract_names(run: Run) -> None:
     model = run.recipe.model
     assert {path.name for path in run.folder.iterdir()} - {"test-uses.json"} == {  # that is of the tests before
-        "recipe.toml", "environment.json", "metrics.json", "answers", "bundle",
+        "recipe.toml", "environment.json", "split.csv", "metrics.json", "answers", "bundle",
     }  # fmt: skip
     assert {path.name for path in run.bundle.folder.iterdir()} == FILES[model]
     manifest = json.loads((run.bundle.folder / "bundle.json").read_text())
@@ -206,10 +207,11 @@ def test_a_killed_run_is_done_again_with_the_same_result(
 
 
 def test_too_many_neighbours_are_refused_and_the_folder_is_free_again(tiny: Path, tmp_path: Path) -> None:
-    recipe = Recipe(model="knn", features="pixels", size=20, neighbours=30)
-    with pytest.raises(RecipeError, match="neighbours is 30, but there are 24 training pictures"):
+    recipe = Recipe(model="knn", features="pixels", size=20, neighbours=36)
+    pictures = len(divided(Dataset.open(tiny), recipe)[0].splits["train"])
+    with pytest.raises(RecipeError, match=f"neighbours is 36, but there are {pictures} training pictures"):
         train(Dataset.open(tiny), recipe, out=tmp_path / "run")
-    assert train(Dataset.open(tiny), replace(recipe, neighbours=24), out=tmp_path / "run").metrics
+    assert train(Dataset.open(tiny), replace(recipe, neighbours=pictures), out=tmp_path / "run").metrics
 
 
 def test_unreadable_pictures_are_listed_and_never_fatal(tmp_path: Path, coloured: Callable[..., Path]) -> None:

@@ -1,6 +1,7 @@
 """What a run ran on and with."""
 
 import json
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from tellapart import __version__
 from tellapart.data.dataset import Dataset
-from tellapart.training.environment import environment
+from tellapart.data.options import Reading
+from tellapart.training.environment import environment, reading_of
 
 
 def test_it_says_versions_and_pictures_and_is_json(tiny: Path) -> None:
@@ -20,6 +22,14 @@ def test_it_says_versions_and_pictures_and_is_json(tiny: Path) -> None:
     assert found["dataset"] == {
         "name": "tiny",
         "source": str(tiny),
+        "reading": {
+            "path_column": None,
+            "label_column": None,
+            "split_column": None,
+            "group_column": None,
+            "exclude_label": [],
+            "skip": None,
+        },
         "fingerprint": dataset.fingerprint,
         "classes": ["blue", "green", "red"],
         "pictures": {"all": 36},
@@ -35,3 +45,32 @@ def test_where_the_pictures_are_is_said_for_any_folder_one_may_ask_in(
     monkeypatch.chdir(tiny.parent)
     assert environment(Dataset.open(tiny.name))["dataset"]["source"] == str(tiny)
     assert environment(Dataset.open("digits"))["dataset"]["source"] == "digits"
+    (tmp_path / "labels.csv").write_text("image,label\n")
+    (tmp_path / "digits").write_text("a file of that name is not what `digits` means")
+    monkeypatch.chdir(tmp_path)
+    for source, place in (("labels.csv", str(tmp_path / "labels.csv")), ("digits", "digits")):
+        dataset = replace(Dataset.open("digits"), source=source)
+        assert environment(dataset)["dataset"]["source"] == place
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        Reading(),
+        Reading("image", "label", "part", "person", ("Not sure", "Skip,Other"), Path("findings.csv")),
+        Reading(skip=Path("/elsewhere/f\udcffindings.csv")),
+    ],
+)
+def test_how_pictures_were_read_comes_back_from_json(
+    reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dataset = replace(Dataset.open("digits"), reading=reading)
+    facts = json.loads(json.dumps(environment(dataset)))["dataset"]
+    monkeypatch.chdir("/")
+    skip = None if reading.skip is None else tmp_path / reading.skip
+    assert reading_of(facts) == replace(reading, skip=skip)
+
+
+def test_a_run_of_an_earlier_version_was_read_plainly() -> None:
+    assert reading_of({"name": "digits", "source": "digits"}) == Reading()

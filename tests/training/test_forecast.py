@@ -26,9 +26,10 @@ def test_features_cost_nothing_once_they_are_cached_and_views_cost_more(tiny: Pa
 
     before = cost(recipe)
     assert before.features_s > 0
-    assert before.bytes_needed == 2 * 30 * 512  # float16; 24 pictures to train on, 6 to choose by
+    train, validation = (len(dataset.splits[name]) for name in ("train", "validation"))
+    assert before.bytes_needed == 2 * (train + validation) * 512  # float16
     more = cost(replace(recipe, augment="rotate=20", views=2))
-    assert more.bytes_needed == 2 * (30 + 2 * 24) * 512
+    assert more.bytes_needed == 2 * (train + validation + 2 * train) * 512
     make_task(dataset, recipe, preprocessing, cache=tmp_path, standing=standing)
     after = cost(recipe)
     assert (after.features_s, after.bytes_needed) == (0, 0)

@@ -23,6 +23,7 @@ def test_a_run_leaves_what_the_contract_names(trained: Run) -> None:
     assert names == {
         "recipe.toml",
         "environment.json",
+        "split.csv",
         "history.csv",
         "metrics.json",
         "checkpoints",
@@ -42,12 +43,20 @@ def test_the_recipe_on_disk_is_the_settled_one_and_makes_the_run_again(trained: 
     assert (recipe.model, recipe.size, recipe.weights) == ("mlp", 20, "none")
 
 
+def test_a_runs_own_split_is_a_source_to_train_from_again(trained: Run, tmp_path: Path) -> None:
+    dataset = Dataset.open(trained.folder / "split.csv")
+    assert dataset.fingerprint == trained.environment["dataset"]["fingerprint"]
+    again = train(dataset, trained.recipe, out=tmp_path / "again")
+    assert again.metrics == trained.metrics
+    assert Dataset.open(again.folder / "split.csv").fingerprint == dataset.fingerprint
+
+
 def test_metrics_have_the_shape_of_the_contract_with_intervals(trained: Run) -> None:
     metrics = json.loads((trained.folder / "metrics.json").read_text())
     assert metrics == trained.metrics == dict(trained.bundle.metrics)
     assert list(metrics) == ["validation", "test"]
-    for facts in metrics.values():
-        assert facts["n"] == 6
+    for split, facts in metrics.items():
+        assert facts["n"] == trained.environment["dataset"]["pictures"][split] > 0
         assert {"accuracy", "macro_f1", "log_loss"} <= facts.keys()
         for name in facts.keys() - {"n"}:
             assert facts[name].keys() == {"value", "low", "high"}
@@ -199,7 +208,7 @@ def test_a_picture_in_train_and_test_is_warned_of_and_not_judged(
     leaked = tmp_path / "data" / "test" / "red" / "leaked.png"
     leaked.write_bytes((tmp_path / "data" / "train" / "red" / "00.png").read_bytes())
     run = train(Dataset.open(tmp_path / "data"), RECIPE, out=tmp_path / "run")
-    assert re.search(r"1 pictures are both in (train|validation) and in test", capsys.readouterr().err)
+    assert re.search(r"1 picture is in two splits: 1 of (train|validation) also in test", capsys.readouterr().err)
     assert run.metrics["test"]["n"] == 9
 
 

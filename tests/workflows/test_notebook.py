@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,18 +84,21 @@ def test_the_data_set_shows_a_digit_of_each_kind_and_counts(executed: Notebook) 
 
 def test_the_run_shows_validation_and_test_in_tables_of_their_own(executed: Notebook) -> None:
     (shown,) = html(executed, "train")
-    validation, test = shown.partition("test (n = 269)")[::2]
-    assert "validation (n = 269)" in validation
+    sizes = re.findall(r"(validation|test) \(n = (\d+)\)", shown)
+    assert [name for name, _ in sizes] == ["validation", "test"]
+    assert all(200 < int(size) < 340 for _, size in sizes)  # 15 % of 1,797
+    validation, _, test = shown.partition("test (n = ")
     assert validation.count("<table") == test.count("<table") == 1
     assert str(Path("runs/digits/bundle")) in test
 
 
 def test_the_evaluation_shows_metrics_and_the_table_of_classes(executed: Notebook) -> None:
     (shown,) = html(executed, "judge")
-    for part in ("Judged on 269 pictures", "95 % interval", "True class (row) and predicted class (column)"):
+    (judged,) = re.findall(r"Judged on (\d+) pictures", shown)
+    for part in ("95 % interval", "True class (row) and predicted class (column)"):
         assert part in shown
     (told,) = code(executed)["numbers"]["outputs"]
-    assert "of 269 test pictures, between" in "".join(told["data"]["text/plain"])
+    assert f"of {judged} test pictures, between" in "".join(told["data"]["text/plain"])
 
 
 def test_predictions_show_picture_and_bars_and_what_is_no_picture(executed: Notebook) -> None:

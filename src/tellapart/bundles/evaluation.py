@@ -101,5 +101,5 @@ def relabelled(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
             f"{', '.join(classes)}. Rename the folders, or train on these pictures"
         )
     numbers = np.array([classes.index(name) for name in dataset.classes], dtype=np.int32)
-    splits = {name: Split(s.pictures, numbers[s.labels]) for name, s in dataset.splits.items()}
+    splits = {name: replace(split, labels=numbers[split.labels]) for name, split in dataset.splits.items()}
     return replace(dataset, classes=classes, splits=splits)

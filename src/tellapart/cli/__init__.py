@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from tellapart.version import __version__
 
 COMMANDS: Mapping[str, str] = {
+    "check": "Look at labelled pictures before training: copies, leaks, odd files, wrong labels, uneven classes.",
+    "split": "Divide labelled pictures into train, validation and test, as a table to train from.",
     "train": "Train a classifier from a folder of class folders, an .npz file or a named data set.",
     "sweep": "Try values of a recipe's fields, one after the other, and leave the winner's bundle.",
     "search": "Find the best values of a recipe by Hyperband, and leave the winner's bundle.",

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.cli.drawing import save_or_draw
+from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.data.augmentation import Augmentation
 from tellapart.data.augmented import AugmentedPictures
 from tellapart.data.dataset import Dataset, FilePictures, Pictures, read_bytes
 from tellapart.data.grid import grid
 from tellapart.data.mixing import mix
+from tellapart.data.options import Reading
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.sources import is_one_file
 from tellapart.errors import DatasetError
 
 SIZE = 160  # pixels, where the pictures have no size of their own and none is asked for
@@ -26,6 +29,7 @@ def augment(
     /,
     *,
     augment: str,
+    reading: ReadAs = AS_IT_IS,
     count: int = 6,
     views: int = 7,
     size: int | None = None,
@@ -59,7 +63,7 @@ def augment(
             raise DatasetError(f"{name} is {value}; expected {low} to {high}")
     if size is not None and not 1 <= size <= LARGEST:
         raise DatasetError(f"size is {size}; expected 1 to {LARGEST} pixels")
-    pictures, labels, own_size = _some(source, count)
+    pictures, labels, own_size = _some(source, count, reading)
     side = size or own_size or SIZE
     preprocessing = Preprocessing(side, side, pictures.read(0).shape[2])
     originals = [preprocessing(pictures.read(index)) for index in range(len(pictures))]
@@ -76,12 +80,12 @@ def augment(
     save_or_draw(grid(_in_rows(cells), _in_rows(captions), columns=views + 1), save)
 
 
-def _some(source: str, count: int) -> tuple[Pictures, list[str], int | None]:
+def _some(source: str, count: int, reading: Reading) -> tuple[Pictures, list[str], int | None]:
     """Pictures from all over the training split, so that many classes are among them; names; their own size."""
-    if Path(source).is_file() and not source.endswith(".npz"):
+    if Path(source).is_file() and not is_one_file(source):
         digest = hashlib.sha256(read_bytes(source)).hexdigest()
         return FilePictures((source,), (digest,)), [Path(source).stem], None
-    dataset = Dataset.open(source)
+    dataset = Dataset.open(source, reading)
     split = dataset.splits.get("train") or next(iter(dataset.splits.values()))
     some = np.linspace(0, len(split) - 1, min(count, len(split))).astype(int).tolist()
     return split.pictures.take(some), [dataset.classes[label] for label in split.labels[some]], dataset.own_size

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 from tellapart.bundles.calibrating import calibrate as calibrate_bundle
+from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.data.dataset import Dataset
 from tellapart.judging.rejection import wanted
 
 
-def calibrate(bundle: Path, source: str, /, *, reject_for: str, out: Path | None = None) -> None:
+def calibrate(
+    bundle: Path, source: str, /, *, reading: ReadAs = AS_IT_IS, reject_for: str, out: Path | None = None
+) -> None:
     """Write a copy of a bundle that says "I don't know" when it is not sure enough, or a picture is too strange.
 
     Parameters
@@ -22,7 +25,7 @@ def calibrate(bundle: Path, source: str, /, *, reject_for: str, out: Path | None
         The new bundle's folder; the old one's name with -calibrated when left out.
     """
     folder = out or bundle.resolve().with_name(f"{bundle.resolve().name}-calibrated")
-    found = calibrate_bundle(bundle, Dataset.open(source), out=folder, **wanted(reject_for))
+    found = calibrate_bundle(bundle, Dataset.open(source, reading), out=folder, **wanted(reject_for))
     reject, coverage, accuracy = found.reject, found.coverage, found.accuracy
     print(f'answers below {reject.probability:.1%} become "I don\'t know": for {found.wanted} by this rule alone')
     if reject.strangeness is not None:

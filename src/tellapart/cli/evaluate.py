@@ -7,6 +7,7 @@ from typing import Literal
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.evaluation import evaluate as evaluate_bundle
+from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.cli.tables import confusion_table, cost_table, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.judging.costs import decide, read_costs
@@ -19,6 +20,7 @@ def evaluate(
     source: str,
     /,
     *,
+    reading: ReadAs = AS_IT_IS,
     split: Literal["train", "validation", "test"] = "test",
     cost: Path | None = None,
     figures: Path | None = None,
@@ -43,7 +45,7 @@ def evaluate(
     """
     opened = Bundle.open(bundle)
     costs = None if cost is None else read_costs(cost, opened.classes)
-    found = evaluate_bundle(opened, Dataset.open(source), split=split)
+    found = evaluate_bundle(opened, Dataset.open(source, reading), split=split)
     decided = None if costs is None else decide(found.labels, found.probs, costs)
     if json:
         print(jsonlib.dumps(found.as_json(detailed=True) | ({"cost": asdict(decided)} if decided else {})))

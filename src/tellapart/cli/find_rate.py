@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tellapart.cli import rate_chart
+from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.data.dataset import Dataset
 from tellapart.files import atomic_write, csv_text
 from tellapart.progress import say
@@ -19,6 +20,7 @@ def find_rate(
     /,
     *,
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
+    reading: ReadAs = AS_IT_IS,
     steps: int = STEPS,
     out: Path | None = None,
     save: Path | None = None,
@@ -41,7 +43,7 @@ def find_rate(
     """
     if save:
         rate_chart.require_known(save)  # before the work
-    found = test_rates(Dataset.open(source), recipe, steps=steps)
+    found = test_rates(Dataset.open(source, reading), recipe, steps=steps)
     print(rate_chart.text(found))
     if out:
         atomic_write(out / "find-rate.csv", _csv(found))

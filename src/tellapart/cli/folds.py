@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.cli.running import INTERRUPTED
 from tellapart.cli.tables import aligned
 from tellapart.data.dataset import Dataset
@@ -20,6 +21,7 @@ def folds(
     /,
     *,
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
+    reading: ReadAs = AS_IT_IS,
     folds: int = 5,
     out: Path | None = None,
 ) -> int:
@@ -36,7 +38,7 @@ def folds(
     out
         The folder for the results; folds/<dataset>-<model> when left out.
     """
-    dataset = Dataset.open(source)
+    dataset = Dataset.open(source, reading)
     folder = out or Path("folds") / f"{dataset.name}-{recipe.model}"
     try:
         found = make_folds(dataset, recipe, count=folds, out=folder)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.cli.running import INTERRUPTED
 from tellapart.cli.tables import aligned, metrics_table
 from tellapart.data.dataset import Dataset
@@ -22,6 +23,7 @@ def search(
     /,
     *,
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
+    reading: ReadAs = AS_IT_IS,
     space: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     max_epochs: int = 10,
     factor: int = 3,
@@ -52,7 +54,7 @@ def search(
         Begin again, and remove what an earlier search left in that folder.
     """
     parse_space(space, recipe)  # before any picture is read
-    dataset = Dataset.open(source)
+    dataset = Dataset.open(source, reading)
     folder = out or Path("searches") / f"{dataset.name}-{recipe.model}"
     try:
         found = search_recipes(

@@ -3,14 +3,24 @@
 from pathlib import Path
 
 from tellapart.cli.drawing import facts, save_or_draw
+from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.data.dataset import Dataset, read_bytes
 from tellapart.data.grid import grid
 from tellapart.data.picture import Picture, decode
 from tellapart.data.preprocessing import to_image
+from tellapart.data.sources import is_one_file
 from tellapart.errors import DatasetError
 
 
-def show(source: str, /, *, count: int = 10, picture: int | None = None, save: Path | None = None) -> None:
+def show(
+    source: str,
+    /,
+    *,
+    reading: ReadAs = AS_IT_IS,
+    count: int = 10,
+    picture: int | None = None,
+    save: Path | None = None,
+) -> None:
     """Show a picture as the array it is, or the first pictures of a data set with their labels.
 
     Parameters
@@ -24,10 +34,10 @@ def show(source: str, /, *, count: int = 10, picture: int | None = None, save: P
     save
         Write a PNG file.
     """
-    if Path(source).is_file() and not source.endswith(".npz"):
+    if Path(source).is_file() and not is_one_file(source):
         _show_one(decode(read_bytes(source)), save)
         return
-    dataset = Dataset.open(source)
+    dataset = Dataset.open(source, reading)
     split = next(iter(dataset.splits.values()))
     if picture is not None:
         if not 0 <= picture < len(split):

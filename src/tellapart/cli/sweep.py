@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.cli.running import INTERRUPTED
 from tellapart.cli.tables import aligned, metrics_table
 from tellapart.data.dataset import Dataset
@@ -32,6 +33,7 @@ def sweep(
     /,
     *,
     recipe: Annotated[Swept, Parameter(name="*")] = Swept(),
+    reading: ReadAs = AS_IT_IS,
     vary: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     grid: bool = False,
     out: Path | None = None,
@@ -56,7 +58,7 @@ def sweep(
     plain = Recipe(**asdict(recipe))
     parse_vary(vary, plain)  # before any picture is read
     require("plotly", extra="train")  # before any trial is trained
-    dataset = Dataset.open(source)
+    dataset = Dataset.open(source, reading)
     folder = out or Path("sweeps") / f"{dataset.name}-{recipe.model}"
     try:
         found = sweep_recipe(dataset, plain, vary, out=folder, grid=grid)

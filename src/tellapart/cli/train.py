@@ -6,7 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.cli.tables import metrics_table
+from tellapart.cli.words import described
 from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
 from tellapart.progress import say
@@ -22,20 +24,23 @@ def train(
     /,
     *,
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
+    reading: ReadAs = AS_IT_IS,
     time: str | None = None,
     effort: Effort | None = None,
     start: Annotated[Path | None, Parameter(name="--from")] = None,  # noqa: ARG001  `recipes.expanded` has read it
     out: Path | None = None,
     resume: bool = False,
     report: bool = True,
+    forbid: tuple[str, ...] = (),
+    strict: bool = False,
 ) -> None:
     """Train a classifier, judge it, and leave a bundle that predicts.
 
     Parameters
     ----------
     source
-        A folder of class folders (with or without train/validation/test on top), an .npz file, a folder of IDX
-        files, or digits, mnist, fashion-mnist, cifar10.
+        A folder of class folders (with or without train/validation/test on top), a CSV or Parquet table with the paths
+        and labels of pictures, an .npz file, a folder of IDX files, or digits, mnist, fashion-mnist, cifar10.
     time
         As good as this time on this machine can make it, such as 10m: the ladder of recipes is climbed until then.
     effort
@@ -49,15 +54,28 @@ def train(
         Go on with a run that was stopped or killed in that folder.
     report
         Write report.html into the run's folder: baselines, figures, mistakes, what was looked at.
+    forbid
+        Kinds of findings, such as leak,near-leak,missing-class, that stop it before the first epoch. `tellapart check`
+        names them all.
+    strict
+        Stop before the first epoch for any problem or warning that is cheap to find. Notes stop nothing.
     """
-    dataset = Dataset.open(source)
-    sizes = ", ".join(f"{len(split):,} {name}".removesuffix(" all") for name, split in dataset.splits.items())
-    say(f"{dataset.name}: {sizes} pictures in {len(dataset.classes)} classes")
+    dataset = Dataset.open(source, reading)
+    say(described(dataset))
     folder = out or Path("runs") / f"{dataset.name}-{recipe.model}-{datetime.now():%Y%m%d-%H%M%S}"
     seconds = None if time is None else seconds_of(time)
     if effort is None and seconds is None and free(recipe):
         effort = "standard"
-    run = train_run(dataset, recipe, out=folder, resume=resume, effort=effort, seconds=seconds)
+    run = train_run(
+        dataset,
+        recipe,
+        out=folder,
+        resume=resume,
+        effort=effort,
+        seconds=seconds,
+        forbid=[kind.strip() for kinds in forbid for kind in kinds.split(",") if kind.strip()],
+        strict=strict,
+    )
     print(metrics_table(run.metrics))
     print(f"bundle: {run.bundle.folder}")
     if report:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.listing import no_file
+from tellapart.data.options import Reading
 from tellapart.data.picture import Picture, decode
 from tellapart.errors import PictureError
 
@@ -39,7 +41,7 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True)
 class FilePictures:
-    """Pictures in files, each with the SHA-256 of its bytes."""
+    """Pictures in files, each with the SHA-256 that its bytes had when it was listed."""
 
     paths: tuple[str, ...]
     digests: tuple[str, ...]
@@ -48,8 +50,18 @@ class FilePictures:
         return len(self.paths)
 
     def read(self, index: int) -> Picture:
-        """Decode one file. Raises PictureError, also when the file is gone or closed to us."""
-        return decode(read_bytes(self.paths[index]))
+        """Decode one file. Raises PictureError as `content` does."""
+        return decode(self.content(index))
+
+    def content(self, index: int) -> bytes:
+        """A file's bytes. Raises PictureError when it is gone, closed to us, or no longer what was listed."""
+        if why := no_file(self.paths[index]):  # a FIFO in its place would be waited for
+            raise PictureError(why)
+        content = read_bytes(self.paths[index])
+        # What was listed decides the split, the cached features and what a bundle says it has seen.
+        if hashlib.sha256(content).hexdigest() != self.digests[index]:
+            raise PictureError("was changed after it was listed: run the command again to take it as it is now")
+        return content
 
     def name(self, index: int) -> str:
         """The file's path."""
@@ -91,13 +103,16 @@ class Split:
 
     pictures: Pictures
     labels: Labels
+    groups: tuple[str, ...] | None = None
+    """For each picture the name of what it must not be parted from: a person, a place, a burst of photos."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: Sequence[int]) -> "Split":
         """Some of its pictures, in the order asked for."""
-        return Split(self.pictures.take(indices), self.labels[np.asarray(indices, dtype=np.intp)])
+        groups = None if self.groups is None else tuple(self.groups[i] for i in indices)
+        return Split(self.pictures.take(indices), self.labels[np.asarray(indices, dtype=np.intp)], groups)
 
 
 @dataclass(frozen=True)
@@ -131,16 +146,23 @@ class Dataset:
     skipped: tuple[Skipped, ...] = ()
     source: str | None = None
     """What `open` was given, so that a report can find the pictures again."""
+    families: Mapping[str, str] = field(default_factory=dict)
+    """Near-duplicates: for the hash of each picture that has any, that of one of them, which names the family."""
+    others: tuple[str, ...] = ()
+    """Files in the source that are not pictures."""
+    reading: Reading = field(default_factory=Reading)
+    """How `open` was told to read it."""
 
     @staticmethod
-    def open(source: str | Path) -> "Dataset":
-        """Read a folder of class folders, an `.npz` file, or a named set such as `digits` or `mnist`.
+    def open(source: str | Path, reading: Reading | None = None) -> "Dataset":
+        """Read a folder of class folders, a table, an `.npz` file, or a named set such as `digits` or `mnist`.
 
         Raises DatasetError.
         """
         from tellapart.data.sources import open_source  # it stands on this module
 
-        return replace(open_source(str(source)), source=str(source))
+        reading = reading or Reading()
+        return replace(open_source(str(source), reading), source=str(source), reading=reading)
 
     @cached_property
     def fingerprint(self) -> str:

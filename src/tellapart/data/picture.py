@@ -64,6 +64,38 @@ def decode(content: bytes, *, limits: Limits = LIMITS) -> Picture:
         raise PictureError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself beside its pixels."""
+
+    format: str
+    """One of FORMATS."""
+    turned: bool
+    """Whether EXIF says that it does not lie upright."""
+    frames: int
+    """More than 1 where it is animated; of a GIF of more than COUNTED bytes 2 stands for any such number."""
+
+
+COUNTED = 5_000_000  # Pillow walks through a GIF's frames in Python, of which a large file may have millions
+
+
+def header(content: bytes) -> Header:
+    """Look at a file that `decode` takes, without decoding it again."""
+    _hush()
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        kind = (image.format or "").replace("MPO", "JPEG")  # its further pictures are no animation
+        return Header(kind, _turn(image) is not _as_it_lies, 1 if kind == "JPEG" else _frames(image, len(content)))
+
+
+def _frames(image: Image.Image, size: int) -> int:
+    try:
+        if size > COUNTED and image.format == "GIF":
+            return 1 + bool(getattr(image, "is_animated", False))
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # a later frame is broken: the first is still good, and it is the one that counts
+        return 1
+
+
 def _decoded(content: bytes, limits: Limits) -> tuple[Callable[[Picture], Picture], Picture]:
     """Give how to turn the picture upright, and the picture as it lies; Pillow's own copy is gone by then."""
     _hush()

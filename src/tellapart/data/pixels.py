@@ -3,6 +3,8 @@
 import hashlib
 import json
 import math
+import shutil
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from tellapart.errors import PictureError
 from tellapart.files import cached_folder
 from tellapart.progress import progress
 
+UNREADABLE = "unreadable.json"
+
 
 def pixels_of(pictures: Pictures, preprocessing: Preprocessing, *, cache: Path, label: str) -> Readable:
     """Decode pictures to the classifier's size, or map the array that an earlier run left in the cache.
@@ -25,13 +29,24 @@ def pixels_of(pictures: Pictures, preprocessing: Preprocessing, *, cache: Path, 
     if isinstance(pictures, ArrayPictures) and pictures.array.shape[1:] == shape:
         return Readable(pictures.array, tuple(range(len(pictures))), ())
     folder = cache / "pixels" / _key(pictures, preprocessing)
+    if folder.exists() and _lacks_readable(pictures, folder):
+        shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         _decode_all(pictures, preprocessing, folder, label)
-    reasons: dict[int, str] = {int(i): why for i, why in json.loads((folder / "unreadable.json").read_text())}
+    reasons: dict[int, str] = {int(i): why for i, why in json.loads((folder / UNREADABLE).read_text())}
     kept = tuple(i for i in range(len(pictures)) if i not in reasons)
     array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
     skipped = tuple(Skipped(pictures.name(i), why) for i, why in reasons.items())
     return Readable(array[: len(kept)], kept, skipped)
+
+
+def _lacks_readable(pictures: Pictures, folder: Path) -> bool:
+    """Whether a picture that could not be read when the folder was filled can be now, as its file is back."""
+    for index, _ in json.loads((folder / UNREADABLE).read_text()):
+        with suppress(PictureError):
+            pictures.read(int(index))
+            return True
+    return False
 
 
 def _decode_all(pictures: Pictures, preprocessing: Preprocessing, folder: Path, label: str) -> None:
@@ -49,7 +64,7 @@ def _decode_all(pictures: Pictures, preprocessing: Preprocessing, folder: Path, 
                 else:
                     stream.write(picture.tobytes())
             stream.truncate(end)
-        (partial / "unreadable.json").write_text(json.dumps(unreadable))
+        (partial / UNREADABLE).write_text(json.dumps(unreadable))
 
 
 def _key(pictures: Pictures, preprocessing: Preprocessing) -> str:

@@ -1,19 +1,19 @@
 """Train, validation and test, drawn by content hash.
 
-The pictures of a class are put in the order of a hash of (seed, content) and cut at the wanted fractions. So
-every class has its exact share in every split, a rerun or another machine or another folder layout gets the
-same split, and copies of one picture always land on the same side, whatever their labels.
+A hash of (seed, content) gives each picture a place between 0 and 1; the lowest places are for test, the next for
+validation, the rest for training. So pictures that are added move none of the old ones, a rerun or another machine or
+another folder layout gets the same split, and what belongs together is always on one side: see `units`.
 """
 
 import hashlib
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Split
+from tellapart.data.units import Indices, Makeup, placed_by, units
 from tellapart.errors import DatasetError
 
 NAMES = ("train", "validation", "test")
@@ -25,16 +25,22 @@ def complete(dataset: Dataset, *, validation: float, test: float, seed: int) -> 
     """Give a data set the splits it lacks; those its owner made stay as they are.
 
     `validation` and `test` are fractions in [0, 1) of what is divided; a split whose fraction is 0 is not made.
+    Copies, the groups of the source and the families of `checking.families.with_families` stay on one side.
     Raises DatasetError.
     """
     source = "all" if "all" in dataset.splits else "train"
     if source not in dataset.splits:
         raise DatasetError(f"{dataset.name} has only {', '.join(dataset.splits)}: add a train folder")
-    wanted = {"validation": validation, "test": test}
-    missing = {name: part for name, part in wanted.items() if part > 0 and name not in dataset.splits}
+    missing = lacking(dataset, validation=validation, test=test)
     kept = {name: split for name, split in dataset.splits.items() if name != source}
-    splits = _draw(dataset.splits[source], missing, seed) | kept
+    splits = _draw(dataset.splits[source], missing, dataset.families, seed) | kept
     return replace(dataset, splits={name: splits[name] for name in NAMES if name in splits})
+
+
+def lacking(dataset: Dataset, *, validation: float, test: float) -> dict[str, float]:
+    """The splits that `complete` is to draw, and the fraction of each."""
+    wanted = {"validation": validation, "test": test}
+    return {name: part for name, part in wanted.items() if part > 0 and name not in dataset.splits}
 
 
 def validation_share(dataset: Dataset) -> float:
@@ -43,32 +49,49 @@ def validation_share(dataset: Dataset) -> float:
     return min(HELD_OUT, HELD_OUT_AT_MOST / max(len(divided) if divided else 0, 1))
 
 
-def _draw(split: Split, fractions: Mapping[str, float], seed: int) -> dict[str, Split]:
-    digests = np.array(split.pictures.digests)
-    distinct, copy_of = np.unique(digests, return_inverse=True)
-    counted_as = np.full(len(distinct), np.iinfo(np.int32).max)
-    np.minimum.at(counted_as, copy_of, split.labels)  # copies under two labels: the lower one, in any order of files
-    positions = np.array([position(digest, seed) for digest in distinct.tolist()])
-    homes = np.full(len(distinct), "train", dtype="<U10")
-    for label in np.unique(split.labels):
-        mine = np.flatnonzero(counted_as == label)
-        _cut(homes, mine[np.argsort(positions[mine])], fractions)
-    return {name: split.take(np.flatnonzero(homes[copy_of] == name).tolist()) for name in ("train", *fractions)}
+def position(name: str, seed: int) -> float:
+    """A number in [0, 1) that the content, or a group's name, and the seed fix: uniform over pictures."""
+    digest = hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def position(digest: str, seed: int) -> float:
-    """A number in [0, 1) that the content and the seed fix: uniform over pictures."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {digest}".encode()).digest()[:6], "big") / 2**48
+def _draw(split: Split, fractions: Mapping[str, float], families: Mapping[str, str], seed: int) -> dict[str, Split]:
+    together = units(split.pictures.digests, split.groups, families)
+    places = _places(placed_by(split.pictures.digests, split.groups), together, seed)
+    # Training last: where the highest place decides, one more copy may take pictures into it, never out of it. And
+    # test first: a share of validation that shrinks as pictures are added leaves test alone.
+    names = [name for name in reversed(NAMES) if name in fractions or name == "train"]
+    edges = np.cumsum([fractions[name] for name in names[:-1]])
+    homes = np.searchsorted(edges, places, side="right")
+    _stand_in(homes, places, np.array([0.0, *edges, 1.0]), Makeup.of(split.labels, together))
+    return {name: split.take(np.flatnonzero(homes[together] == number).tolist()) for number, name in enumerate(names)}
 
 
-def _cut(homes: NDArray[np.str_], ordered: NDArray[np.intp], fractions: Mapping[str, float]) -> None:
-    """Take each split's share from the front; at least one picture, where one can be spared for training."""
-    start = 0
-    for name, fraction in fractions.items():
-        share = max(1, math.floor(len(ordered) * fraction + 0.5))
-        count = min(share, len(ordered) - start - 1)
-        homes[ordered[start : start + max(count, 0)]] = name
-        start += max(count, 0)
+def _places(names: Sequence[str], together: Indices, seed: int) -> NDArray[np.float64]:
+    """For each unit the highest place among its members: float64 (units,), in [0, 1)."""
+    place_of = {name: position(name, seed) for name in dict.fromkeys(names)}
+    places = np.zeros(together.max(initial=-1) + 1)
+    np.maximum.at(places, together, np.array([place_of[name] for name in names]))
+    return places
+
+
+def _stand_in(homes: Indices, places: NDArray[np.float64], edges: NDArray[np.float64], makeup: Makeup) -> None:
+    """Give a split that has no unit of a class the nearest one that can be spared; training comes first, test last."""
+    splits = len(edges) - 1
+    counts = makeup.counts(homes, splits)
+    present = np.flatnonzero(counts.sum(axis=1))
+    for home in reversed(range(splits)):
+        for label in present[counts[present, home] == 0]:
+            mine = makeup.units_of(label)
+            spare = [unit for unit in mine if (counts[makeup.labels_of(unit), homes[unit]] > 1).all()]
+            candidates = np.array(spare or (mine if home == splits - 1 else []), np.intp)
+            if counts[label, home] or not len(candidates):  # one may have come with a unit of several classes
+                continue
+            away = np.maximum(edges[home] - places[candidates], places[candidates] - edges[home + 1])
+            unit = candidates[away.argmin()]
+            counts[makeup.labels_of(unit), homes[unit]] -= 1
+            counts[makeup.labels_of(unit), home] += 1
+            homes[unit] = home
 
 
 def require_classes(dataset: Dataset) -> None:

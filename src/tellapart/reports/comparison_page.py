@@ -1,20 +1,19 @@
 """A comparison as one HTML file that needs no network: tables, paired tests, curves over each other."""
 
-import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tellapart.errors import RunError
 from tellapart.files import atomic_write
 from tellapart.reports import figures
+from tellapart.reports.climbs import curve_of
 from tellapart.reports.compare import MOST_PAIRED, Compared, Side
 from tellapart.reports.comparison_words import pairs_table, runs_table, sentences, settings_table
 from tellapart.reports.figures.words import short
 from tellapart.reports.page import page_html
 from tellapart.reports.report import Drawing, Judging, Table
-from tellapart.training.checkpoints import History, read_history
+from tellapart.training.checkpoints import History
 
 
 @dataclass(frozen=True)
@@ -58,20 +57,6 @@ def comparison_html(compared: Compared, *, created: str) -> str:
     )
 
 
-def curve_of(folder: Path) -> History:
-    """The epochs that made a run's classifier, stage after stage; none where it has no curve. Raises RunError.
-
-    Of a climbed ladder those of the last step that was kept.
-    """
-    place = _last_kept(folder)
-    if place is not None:
-        tries = [read_history(path) for path in sorted(place.rglob("history.csv"))]
-        return max(filter(None, tries), key=_rank, default=())
-    paths = [folder / "history.csv", *sorted(folder.glob("stage-*/history.csv"), key=_stage)]
-    rows = [row for path in paths if path.exists() for row in read_history(path)]
-    return tuple(replace(row, epoch=number) for number, row in enumerate(rows, start=1))
-
-
 def _shown(compared: Compared, side: Side) -> Shown:
     return Shown(side.split, side.n, runs_table(compared.contenders, side), tuple(_drawings(side)))
 
@@ -90,26 +75,3 @@ def _history(compared: Compared) -> Drawing | None:
     curves: Mapping[str, History] = {one.name: curve_of(one.folder) for one in compared.contenders}
     found = {name: curve for name, curve in curves.items() if curve}
     return Drawing("Learning curves", figures.CAPTIONS["histories"], figures.histories(found)) if found else None
-
-
-def _last_kept(folder: Path) -> Path | None:
-    """The folder of the step that a climb ended with; None where there was no climb."""
-    path = folder / "ladder.csv"
-    if not path.exists():
-        return None
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            kept = [number for number, row in enumerate(csv.DictReader(stream), start=1) if row["kept"] == "True"]
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise RunError(f"{path} cannot be read ({error!r}): train again") from error
-    return next((folder / "steps").glob(f"{kept[-1]}-*"), None) if kept else None
-
-
-def _rank(history: History) -> tuple[float, float]:
-    """How good the best epoch of a try is on validation: accuracy, and of equals the lesser loss."""
-    return max((row.val_accuracy or 0.0, -(row.val_loss or 0.0)) for row in history)
-
-
-def _stage(path: Path) -> int:
-    number = path.parent.name.removeprefix("stage-")
-    return int(number) if number.isdecimal() else 0

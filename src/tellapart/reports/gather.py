@@ -9,6 +9,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError, TellapartError
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.reports import numbers
+from tellapart.reports.climbs import recipe_of
 from tellapart.reports.housekeeping import climbed, command_of, environment_of, history_of, size_and_speed, skipped_by
 from tellapart.reports.looked import looked_at
 from tellapart.reports.page import write_report
@@ -54,7 +55,7 @@ def gathered(run: Run, found: Found) -> Report:
         created=f"{datetime.now():%d %B %Y, %H:%M}",
         command=command_of(run),
         dataset=_dataset_facts(run, dataset),
-        recipe={name: str(value) for name, value in run.recipe.as_dict().items()},
+        recipe=recipe_of(run),
         history=history_of(run),
         judged=tuple(_judged(run, split, answers[split], one, dataset, rivals) for split, one in worth.items()),
         calibration=_calibration(run, answers, worth),

@@ -13,6 +13,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.picture import Picture
 from tellapart.data.preprocessing import to_image
 from tellapart.reports import figures
+from tellapart.reports.climbs import best_try, steps_of
 from tellapart.reports.pictures import read_some
 from tellapart.reports.report import Drawing, Line
 from tellapart.training.checkpoints import read_history
@@ -23,11 +24,11 @@ SHOWN = 100  # lines of what was skipped
 
 
 def history_of(run: Run) -> Drawing | None:
-    """The curves: of a climb those of its steps, one over the other."""
+    """The curves: of a climb those of its steps, one over the other, and of a step's several tries the best."""
     paths = {run.folder.name: run.folder / "history.csv"}
     paths |= {path.parent.name: path for path in sorted(run.folder.glob("stage-*/history.csv"))}
-    paths |= {path.parent.name: path for path in sorted(run.folder.glob("steps/*/history.csv"))}
     found = {name: read_history(path) for name, path in paths.items() if path.exists()}
+    found |= {step.name: curve for step in steps_of(run.folder) if (curve := best_try(step.folder))}
     if not found:
         return None
     if len(found) == 1:
@@ -88,14 +89,10 @@ def skipped_by(run: Run) -> Iterator[Line]:
 
 
 def climbed(run: Run) -> Iterator[str]:
-    """For a run that climbed the ladder a sentence for each step."""
-    path = run.folder / "ladder.csv"
-    if path.exists():
-        with path.open(newline="", encoding="utf-8") as stream:
-            for row in csv.DictReader(stream):
-                kept = "kept" if row["kept"] == "True" else "no gain"
-                accuracy, took = float(row["accuracy"]), float(row["took_s"])
-                yield f"Step {row['name']}: {took:,.0f} s, accuracy on validation {accuracy:.1%}, {kept}."
+    """For a run that climbed the ladder a sentence for each step. Raises RunError."""
+    for step in steps_of(run.folder):
+        kept = "kept" if step.kept else "no gain"
+        yield f"Step {step.name}: {step.seconds:,.0f} s, accuracy on validation {step.accuracy:.1%}, {kept}."
 
 
 def command_of(run: Run) -> str:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,10 +51,10 @@ def report_html(report: Report, *, most: int = MOST_BYTES) -> str:
     Raises RunError where the facts contradict each other.
     """
     _check(report)
-    room = most - _size(_rendered(_with_pictures(report, set()), report))
+    room = most - byte_count(_rendered(_with_pictures(report, set()), report))
     while True:
         page = _rendered(_with_pictures(report, _kept(report, room)), report)
-        excess = _size(page) - most
+        excess = byte_count(page) - most
         if excess <= 0 or room <= 0:  # without any picture it is as small as it gets
             return page
         room -= excess
@@ -63,14 +63,20 @@ def report_html(report: Report, *, most: int = MOST_BYTES) -> str:
 def page_html(template: str, **facts: object) -> str:
     """Render a page that extends `layout.html.jinja`, with the style and the scripts that draw its figures."""
     plotly = require("plotly.offline", extra="train").get_plotlyjs()
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    return _template(template)(
-        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        scripts=[plotly, script],
-        # Only these two scripts run, whatever else a name might smuggle into the page.
-        hashes=[_hash(plotly), _hash(script)],
-        **facts,
-    )
+    return _page(template, [plotly, (TEMPLATES / "report.js").read_text(encoding="utf-8")], facts)
+
+
+def still_html(template: str, **facts: object) -> str:
+    """Render a page that extends `layout.html.jinja` and has no figures: no script runs in it, and it is small."""
+    return _page(template, [], facts)
+
+
+def counts_table(dataset: DatasetFacts) -> Table:
+    """How many pictures of each class there are, a column for each split."""
+    names, columns = tuple(dataset.counts), tuple(dataset.counts.values())
+    rows = [(name, *(f"{one:,}" for one in row)) for name, *row in zip(dataset.classes, *columns, strict=True)]
+    sums = ("in all", *(f"{sum(column):,}" for column in columns))
+    return Table(("class", *names), (*rows, sums))
 
 
 def cells(judged: Judged) -> list[list[Cell]]:
@@ -164,7 +170,7 @@ def _kept(report: Report, room: int) -> set[int]:
     overlays = {id(one.picture): len(one.overlay.src) for one in report.explanations}
     kept: set[int] = set()
     for thumb in _all_pictures(report):
-        names = _size(f"{thumb.name}{thumb.true}{thumb.predicted}{thumb.caption}")
+        names = byte_count(f"{thumb.name}{thumb.true}{thumb.predicted}{thumb.caption}")
         room -= len(thumb.src) + overlays.get(id(thumb), 0) + MARKUP_BYTES + 2 * names
         if room < 0:
             break
@@ -191,7 +197,7 @@ def _rendered(report: Report, whole: Report) -> str:
         report=report,
         headline=min((one for one in report.judged if one.lines), key=_test_first, default=None),
         sections=_sections(report),
-        counts=_counts(report.dataset),
+        counts=counts_table(report.dataset),
         left_out=_picture_count(whole) - _picture_count(report),
         cells=cells,
         pairs=pairs,
@@ -219,12 +225,14 @@ def _sections(report: Report) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _counts(dataset: DatasetFacts) -> Table:
-    """How many pictures of each class there are, a column for each split."""
-    names, columns = tuple(dataset.counts), tuple(dataset.counts.values())
-    rows = [(name, *(f"{one:,}" for one in row)) for name, *row in zip(dataset.classes, *columns, strict=True)]
-    sums = ("in all", *(f"{sum(column):,}" for column in columns))
-    return Table(("class", *names), (*rows, sums))
+def _page(template: str, scripts: Sequence[str], facts: Mapping[str, object]) -> str:
+    return _template(template)(
+        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        scripts=scripts,
+        # Only these scripts run, whatever else a name might smuggle into the page.
+        hashes=[_hash(script) for script in scripts] or ["'none'"],
+        **facts,
+    )
 
 
 def _template(name: str) -> Callable[..., str]:
@@ -258,5 +266,6 @@ def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def _size(text: str) -> int:
+def byte_count(text: str) -> int:
+    """How many bytes a page takes on the disk."""
     return len(text.encode(errors="surrogateescape"))

@@ -14,6 +14,7 @@ from tellapart.errors import PictureError, TellapartError
 from tellapart.progress import progress
 from tellapart.reports.report import Thumb, data_uri, thumbnail
 from tellapart.training.common import divided
+from tellapart.training.environment import reading_of
 from tellapart.training.run import Run
 
 EXAMPLES = 20  # of training pictures
@@ -35,7 +36,7 @@ def pictures_of(run: Run, source: str | None = None) -> Found:
     if source is None:
         return Found(None, "the run does not say where its pictures are: name them with --data")
     try:
-        dataset, _ = divided(Dataset.open(source), run.recipe)
+        dataset, _ = divided(Dataset.open(source, reading_of(facts)), run.recipe)
     except TellapartError as error:
         return Found(None, str(error))
     if dataset.fingerprint != facts["fingerprint"]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.checking.families import with_families
 from tellapart.data.dataset import Dataset
 from tellapart.data.folds import folds as divided
 from tellapart.data.splits import complete, require_classes, validation_share
@@ -69,13 +70,13 @@ def planned(dataset: Dataset, recipe: Recipe, count: int) -> Plan:
     if not 2 <= count <= MOST:
         raise RecipeError(f"folds is {count}; expected 2 to {MOST:,}, such as --folds 5")
     settled(recipe, own_size=dataset.own_size)
-    dataset = complete(dataset, validation=0.0, test=recipe.test, seed=recipe.split_seed)
+    dataset = complete(with_families(dataset), validation=0.0, test=recipe.test, seed=recipe.split_seed)
     closed = len(dataset.splits["test"]) if "test" in dataset.splits else 0
     if "validation" in dataset.splits:
         dataset = with_validation_in_train(dataset)
     pool = replace(dataset, splits={"train": dataset.splits["train"]})
     require_classes(pool)
-    parts = divided(pool.splits["train"], count, recipe.split_seed, classes=pool.classes)
+    parts = divided(pool.splits["train"], count, recipe.split_seed, pool.families, classes=pool.classes)
     recipe = settled(replace(recipe, validation=_share(pool, recipe, parts)), own_size=dataset.own_size)
     return Plan(pool, recipe, parts, closed)
 

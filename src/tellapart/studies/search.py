@@ -107,9 +107,14 @@ def _raced(plan: Plan, trials: Sequence[Trial], folder: Path, workers: int) -> t
 def with_validation_in_train(dataset: Dataset) -> Dataset:
     """The same pictures with those for validation among those for training. Raises DatasetError."""
     one, other = dataset.splits["train"], dataset.splits["validation"]
-    both = Split(_together(one.pictures, other.pictures), np.concatenate([one.labels, other.labels]))
+    groups = None if one.groups is other.groups is None else (*_groups(one), *_groups(other))
+    both = Split(_together(one.pictures, other.pictures), np.concatenate([one.labels, other.labels]), groups)
     kept = {name: split for name, split in dataset.splits.items() if name != "validation"}
     return replace(dataset, splits={**kept, "train": both})
+
+
+def _groups(split: Split) -> tuple[str, ...]:
+    return split.groups if split.groups is not None else ("",) * len(split)
 
 
 def _together(one: Pictures, other: Pictures) -> Pictures:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
+from tellapart.checking.families import with_families
 from tellapart.data.dataset import ArrayPictures, Dataset, Skipped
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.splits import complete, require_classes, validation_share
+from tellapart.data.skipping import was_marked
+from tellapart.data.splits import complete, lacking, require_classes, validation_share
 from tellapart.errors import RecipeError
 from tellapart.files import atomic_write, csv_text
 from tellapart.models.catalogue import base_of, lookup
@@ -17,14 +19,18 @@ from tellapart.training.verdict import Verdict
 
 FEATURES = "features.json"
 """In a run's folder: under which key of the feature cache the vectors are that its classifier stands on."""
+SKIPPED = "skipped.csv"
+"""In a run's folder: the pictures that could not be read, and why."""
 
 
 def divided(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
     """The data set with all its splits, and the recipe with the share for validation that they were drawn by.
 
-    Raises DatasetError where a split misses a class.
+    Near-duplicates stay on one side. Raises DatasetError where a split misses a class.
     """
     share = validation_share(dataset) if recipe.validation is None else recipe.validation
+    if lacking(dataset, validation=share, test=recipe.test):
+        dataset = with_families(dataset)
     dataset = complete(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
     require_classes(dataset)
     return dataset, replace(recipe, validation=share)
@@ -58,11 +64,13 @@ def list_skipped(skipped: tuple[Skipped, ...], folder: Path) -> None:
     if not skipped:
         return
     rows = [(one.path, one.reason) for one in skipped]
-    atomic_write(folder / "skipped.csv", csv_text(("path", "reason"), rows))
-    say(
-        f"skipped {len(skipped)} pictures that cannot be read, {skipped[0].path} ({skipped[0].reason}) first: "
-        f"all are in {folder / 'skipped.csv'}"
-    )
+    atomic_write(folder / SKIPPED, csv_text(("path", "reason"), rows))
+    unread = [one for one in skipped if not was_marked(one)]
+    if unread:
+        say(
+            f"skipped {len(unread):,} pictures that cannot be read, {unread[0].path} ({unread[0].reason}) first: "
+            f"all are in {folder / SKIPPED}"
+        )
 
 
 def seen_by(dataset: Dataset) -> dict[str, list[str]]:

@@ -2,14 +2,20 @@
 
 import platform
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.options import Reading
 from tellapart.version import __version__
 
-PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow", "scikit-learn", "skops", "optuna")
+PACKAGES = (
+    "keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow", "imagehash", "scikit-learn", "skops",
+    "optuna",
+)  # fmt: skip
 
 
 def environment(dataset: Dataset) -> dict[str, Any]:
@@ -24,6 +30,7 @@ def environment(dataset: Dataset) -> dict[str, Any]:
         "dataset": {
             "name": dataset.name,
             "source": _place(dataset.source),
+            "reading": _reading(dataset.reading),
             "fingerprint": dataset.fingerprint,
             "classes": list(dataset.classes),
             "pictures": {name: len(split) for name, split in dataset.splits.items()},
@@ -31,10 +38,22 @@ def environment(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def reading_of(dataset: Mapping[str, Any]) -> Reading:
+    """How a run's pictures were read, from what its environment says of its data set, to open the same ones again."""
+    facts = dataset.get("reading", {})  # a run of an earlier version has none
+    labels, skip = tuple(facts.get("exclude_label", ())), facts.get("skip")
+    return Reading(**{**facts, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    skip = None if reading.skip is None else str(reading.skip.absolute())
+    return asdict(reading) | {"exclude_label": list(reading.exclude_label), "skip": skip}
+
+
 def _place(source: str | None) -> str | None:
     """Where pictures are, whatever folder a report is asked for in; the name of a named set stays one."""
     path = Path(source or "")
-    return str(path.absolute()) if source and (path.is_dir() or path.suffix.lower() == ".npz") else source
+    return str(path.absolute()) if source and (path.is_dir() or (path.suffix and path.is_file())) else source
 
 
 def _version(package: str) -> str | None:

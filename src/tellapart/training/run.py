@@ -1,7 +1,7 @@
 """Run: a folder with everything one training did, and `train`, which makes it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,23 +11,23 @@ from typing import Any
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits import shared
+from tellapart.data.saving import in_files, split_text
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.models.catalogue import base_of, lookup, settled
-from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.training import classical
-from tellapart.training.common import divided
+from tellapart.training.common import SKIPPED, divided
 from tellapart.training.effort import Effort, Limits, limits, require_free
 from tellapart.training.environment import environment
+from tellapart.training.preflight import look
 
-RECIPE, ENVIRONMENT = "recipe.toml", "environment.json"
+RECIPE, ENVIRONMENT, SPLIT = "recipe.toml", "environment.json", "split.csv"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training's folder: recipe.toml, environment.json, history.csv, metrics.json, bundle/."""
+    """A finished training's folder: recipe.toml, environment.json, split.csv, history.csv, metrics.json, bundle/."""
 
     folder: Path
 
@@ -43,6 +43,8 @@ class Run:
             facts: dict[str, Any] = json.loads((self.folder / ENVIRONMENT).read_text())
         except (OSError, ValueError) as error:
             raise RunError(f"{self.folder} is not a run: its {ENVIRONMENT} cannot be read ({error})") from error
+        if not isinstance(facts, dict) or not facts.get("dataset", {}).keys() >= {"name", "fingerprint"}:
+            raise RunError(f"{self.folder} is not a whole run: its {ENVIRONMENT} does not say what it was trained on")
         return facts
 
     @cached_property
@@ -71,12 +73,16 @@ def train(
     resume: bool = False,
     effort: Effort | None = None,
     seconds: float | None = None,
+    forbid: Collection[str] = (),
+    strict: bool = False,
 ) -> Run:
     """Train, judge and bundle a classifier into the folder `out`.
 
     `out` must be new or empty, unless `resume` goes on with a killed run of the same recipe and pictures there:
     it ends with the weights that an uninterrupted run has. With an `effort`, or a number of `seconds`, the recipe is
-    where a ladder of better and better ones begins. Raises a TellapartError with a sentence.
+    where a ladder of better and better ones begins. What is cheap to find wrong with the pictures is said first;
+    findings of the kinds in `forbid` (`checking.finding.KINDS`), and with `strict` all problems and warnings, are
+    refused before anything is written (DatasetError). Raises a TellapartError with a sentence.
     """
     climbs = effort is not None or seconds is not None
     if climbs:
@@ -85,9 +91,10 @@ def train(
     folder = Path(out)
     dataset, recipe = divided(dataset, recipe)
     recipe = settled(recipe, own_size=dataset.own_size)
+    if not (folder / "metrics.json").exists():
+        look(dataset, forbid=forbid, strict=strict)
     _claim(folder, dataset, recipe, resume=resume)
     if not (folder / "metrics.json").exists():
-        _report_leaks(dataset)
         with _released_when_refused(folder):
             _work(dataset, recipe, folder, limits(effort or "best", seconds) if climbs else None, bigger=bigger)
     return Run(folder)
@@ -117,28 +124,35 @@ def _claim(folder: Path, dataset: Dataset, recipe: Recipe, *, resume: bool) -> N
     if not _free(folder, resume=resume):
         hint = ", or go on with what is there with --resume" if begun else ""
         raise RunError(f"{folder} is in use: it is not empty. Name another folder with --out{hint}")
+    if (folder / SKIPPED).exists():  # of a run that was refused here
+        (folder / SKIPPED).unlink()
     atomic_write(folder / ENVIRONMENT, json.dumps(environment(dataset), indent=2) + "\n")
+    if in_files(dataset):  # pictures in arrays have no names that a table could list
+        atomic_write(folder / SPLIT, split_text(dataset, folder))
     recipe.write(folder / RECIPE)
 
 
 def _free(folder: Path, *, resume: bool) -> bool:
-    """Whether a run may begin in a folder: it has nothing but what a kill at the very start left there."""
+    """Whether a run may begin in a folder: it has nothing but what a refusal or a kill at the very start left there."""
     if not folder.exists():
         return True
     if resume:
         remove_partials(folder)
-    started = (ENVIRONMENT,) if resume else ()
+    started = (SKIPPED, ENVIRONMENT, SPLIT) if resume else (SKIPPED,)
     return all(entry.name in started or entry.name.startswith(PARTIAL) for entry in folder.iterdir())
 
 
 @contextmanager
 def _released_when_refused(folder: Path) -> Iterator[None]:
-    """Give the folder back when a run is refused before its first epoch, so that a second try may name it."""
+    """Give the folder back when a run is refused before its first epoch, so that a second try may name it.
+
+    The list of what could not be read stays, since the person has been told of it.
+    """
     try:
         yield
     except TellapartError:
         if not (folder / "checkpoints").exists():
-            for name in (RECIPE, ENVIRONMENT):
+            for name in (RECIPE, ENVIRONMENT, SPLIT):
                 (folder / name).unlink(missing_ok=True)
         raise
 
@@ -155,8 +169,3 @@ def _require_same(folder: Path, dataset: Dataset, recipe: Recipe) -> None:
         raise RunError(
             f"the pictures of {dataset.name} have changed since {folder} was begun: train anew, with another --out"
         )
-
-
-def _report_leaks(dataset: Dataset) -> None:
-    for (one, other), count in shared(dataset).items():
-        say(f"warning: {count} pictures are both in {one} and in {other}: results on them say nothing")

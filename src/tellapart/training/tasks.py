@@ -20,6 +20,7 @@ from tellapart.models.division import divided, ended
 from tellapart.models.endings import joined
 from tellapart.models.features import FrozenBase, stored_features
 from tellapart.models.graphs import mirrored, to_graph
+from tellapart.models.known_bases import note
 from tellapart.models.mixed import compute_mixed
 from tellapart.models.networks import (
     backbone,
@@ -156,6 +157,9 @@ def standing_of(recipe: Recipe, preprocessing: Preprocessing, start: Start | Non
         return Standing(None, division.trained, network)
     frozen = frozen_network(division.frozen, recipe.model, pooled=division.trained is None)
     base = FrozenBase(recipe.model, frozen, preprocessing, recipe.precision)
+    whole = division.trained is None and recipe.cut is None and start is None
+    if whole and recipe.weights == "imagenet":
+        note(base)
     return Standing(base, division.trained, network)
 
 

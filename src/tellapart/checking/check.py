@@ -1,0 +1,48 @@
+"""Check a data set: quickly, from names, counts and hashes; or fully, with every picture decoded."""
+
+from tellapart.checking.classes import classes
+from tellapart.checking.copies import copies
+from tellapart.checking.files import others, readable, reasons, unreadable
+from tellapart.checking.finding import Finding, Row, ordered
+from tellapart.checking.formats import odd_files
+from tellapart.checking.pictures import odd_pictures
+from tellapart.checking.places import places
+from tellapart.data.dataset import Dataset
+
+
+def check_cheap(dataset: Dataset) -> tuple[Finding, ...]:
+    """Find what names, counts and hashes tell: nothing is decoded. Problems first, then warnings, then notes."""
+    return ordered(_cheap(dataset))
+
+
+def check(dataset: Dataset, base: str | None = None) -> tuple[Finding, ...]:
+    """Find all that is known to go wrong: each distinct picture is decoded once, or taken from the cache.
+
+    With a frozen base from the catalogue its features confirm near-copies, and likely wrong labels and strangers are
+    found too. Problems first, then warnings, then notes. Raises RecipeError for an unknown base.
+    """
+    from tellapart.checking.alike import pairs
+    from tellapart.checking.examined import examined
+    from tellapart.checking.near import near_copies
+    from tellapart.models.catalogue import lookup
+
+    size = lookup(base).size if base else None
+    facts = examined(dataset)
+    dataset, unread = readable(dataset, places(dataset), reasons(facts))
+    where = places(dataset)
+    good = {digest: fact for digest, fact in facts.items() if not isinstance(fact, str)}
+    seen = [(place, good[digest]) for digest, found in where.items() for place in found]
+    features, findings = None, list[Finding]()
+    if base:
+        from tellapart.checking.label_errors import features_by_digest, findings_from_features
+
+        findings += findings_from_features(dataset, base)
+        features = features_by_digest(dataset, base)
+    findings += near_copies(dataset, where, pairs(good, features))
+    findings += odd_files(dataset, seen) + odd_pictures(dataset, seen, size)
+    return ordered([*_cheap(dataset, unread), *findings])
+
+
+def _cheap(dataset: Dataset, unread: tuple[Row, ...] = ()) -> list[Finding]:
+    where = places(dataset)
+    return [*copies(dataset, where), *classes(dataset, where), *unreadable(dataset, unread), *others(dataset)]

@@ -1,0 +1,95 @@
+"""`tellapart split`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from tellapart.checking.check import check_cheap
+from tellapart.checking.families import with_families
+from tellapart.checking.words import shown
+from tellapart.cli.reading import AS_IT_IS, ReadAs
+from tellapart.cli.tables import aligned
+from tellapart.data.dataset import Dataset
+from tellapart.data.groups import by_folder
+from tellapart.data.options import Reading
+from tellapart.data.saving import require_files, save_split
+from tellapart.data.splits import NAMES, complete
+from tellapart.errors import DatasetError
+from tellapart.progress import say
+
+
+def split(
+    source: str,
+    /,
+    *,
+    fractions: str,
+    save: Path,
+    reading: ReadAs = AS_IT_IS,
+    group_by: str | None = None,
+    seed: int = 0,
+) -> None:
+    """Divide labelled pictures into train, validation and test, and write who is where as a table to train from.
+
+    Copies and near-copies of a picture, and the pictures of a group, come to stand in one part. The content of a
+    picture and the seed decide: pictures that are added later move none of the old ones. Splits that the source has
+    stay as they are.
+
+    Parameters
+    ----------
+    source
+        Labelled pictures in files, as for train.
+    fractions
+        The shares of train, validation and test, such as 0.7,0.15,0.15.
+    save
+        The table: a CSV file with path, label, split and group, for tellapart train to read.
+    group_by
+        What must not be parted: a column of the source's table, or for a folder how many folders below the class
+        folder make a group (1: cat/monday/3.jpg belongs to cat/monday).
+    seed
+        Another seed makes another division.
+    """
+    validation, test = _shares(fractions)
+    dataset = _grouped(source, reading, group_by)
+    require_files(dataset)
+    dataset = complete(with_families(dataset), validation=validation, test=test, seed=seed)
+    save_split(dataset, save)
+    print(_table(dataset))
+    for finding in check_cheap(dataset):
+        say(f"{finding.severity}: {shown(finding.sentence)}")
+    say(f"split: {save}\ntry: tellapart train {save}")
+
+
+def _shares(words: str) -> tuple[float, float]:
+    """The shares of validation and test; training has the rest. Raises DatasetError."""
+    try:
+        train, validation, test = map(float, words.split(","))
+    except ValueError:
+        pass
+    else:
+        if train > 0 and validation >= 0 and test >= 0 and abs(train + validation + test - 1) < 1e-6:
+            return validation, test
+    raise DatasetError(
+        f"--fractions is {words}; expected the shares of train, validation and test, which add up to 1: 0.7,0.15,0.15"
+    )
+
+
+def _grouped(source: str, reading: Reading, group_by: str | None) -> Dataset:
+    """Open the source with its groups, if any are asked for. Raises DatasetError."""
+    if group_by is None:
+        return Dataset.open(source, reading)
+    if reading.group_column:
+        raise DatasetError(
+            f"--group-by is {group_by} and --group-column is {reading.group_column}: give one of the two"
+        )
+    if group_by.isdecimal():
+        return by_folder(Dataset.open(source, reading), int(group_by))
+    return Dataset.open(source, replace(reading, group_column=group_by))
+
+
+def _table(dataset: Dataset) -> str:
+    names = [name for name in NAMES if name in dataset.splits]
+    columns = [dataset.counts(name).tolist() for name in names]
+    rows = [
+        [shown(label), *(f"{count:,}" for count in counts)]
+        for label, *counts in zip(dataset.classes, *columns, strict=True)
+    ]
+    return aligned([["class", *names], *rows, ["in all", *(f"{sum(column):,}" for column in columns)]])

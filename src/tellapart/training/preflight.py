@@ -1,0 +1,50 @@
+"""Before the first epoch: what is cheap to find wrong with the pictures is said, and refused where it is forbidden."""
+
+from collections.abc import Collection
+
+from tellapart.checking.check import check, check_cheap
+from tellapart.checking.finding import KINDS, Finding
+from tellapart.checking.words import listed, shown
+from tellapart.data.dataset import Dataset
+from tellapart.errors import DatasetError, nearest
+from tellapart.progress import say
+
+BY_FEATURES = ("label-error", "outlier")
+"""Kinds that no look at the pictures alone can find."""
+
+
+def require_kinds(kinds: Collection[str]) -> None:
+    """Refuse to forbid what is no finding, or what is not looked for before training. Raises DatasetError."""
+    for kind in kinds:
+        if kind in BY_FEATURES:
+            raise DatasetError(
+                f"{kind} cannot be forbidden: it is found by features, which training has not computed yet. Run "
+                f"`tellapart check` with --features, and leave pictures out with --skip"
+            )
+        if kind not in KINDS:
+            raise DatasetError(f"{kind!r} is no finding that could be forbidden: {nearest(kind, KINDS)}")
+
+
+def look(dataset: Dataset, *, forbid: Collection[str] = (), strict: bool = False) -> None:
+    """Say what is found, a line each. Raises DatasetError where any of it is of a kind in `forbid`.
+
+    `strict` forbids all problems and warnings that are cheap to find; notes are about what is handled.
+    """
+    require_kinds(forbid)
+    found = check_cheap(dataset)
+    seen = {finding.kind for finding in found}
+    if set(forbid) - seen:  # what is not found cheaply may be found by decoding
+        found += tuple(one for one in check(dataset, None) if one.kind in forbid and one.kind not in seen)
+    for finding in found:
+        say(f"{finding.severity}: {shown(finding.sentence)}")
+    refused = [one for one in found if one.kind in forbid or (strict and one.severity != "note")]
+    if refused:
+        raise DatasetError(_refusal(refused, dataset.source))
+
+
+def _refusal(refused: list[Finding], source: str | None) -> str:
+    kinds = listed(list(dict.fromkeys(finding.kind for finding in refused)))
+    return (
+        f"nothing was trained, since what was found is forbidden: {kinds}. Run `tellapart check {source or 'SOURCE'}` "
+        f"to see the pictures, then mend them, or leave some out with --skip"
+    )

@@ -1,0 +1,44 @@
+"""Names and numbers in sentences: short, and with nothing in them that a terminal obeys."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tellapart.checking.words import counted, listed, shown
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a"], "a"),
+        (["a", "b"], "a and b"),
+        (["a", "b", "c"], "a, b and c"),
+        (["a", "b", "c", "d", "e"], "a, b, c, d and e"),
+        (["a"] * 1_205, "a, a, a, a, a and 1,200 more"),
+        (["two\nlines"], "two\\nlines"),
+    ],
+)
+def test_lists(names: list[str], told: str) -> None:
+    assert listed(names) == told
+
+
+def test_counts() -> None:
+    assert (counted(1, "picture"), counted(0, "picture"), counted(1_200, "picture")) == (
+        "1 picture",
+        "0 pictures",
+        "1,200 pictures",
+    )
+    assert counted(2, "class", "classes") == "2 classes"
+
+
+@pytest.mark.parametrize("name", ["cat", "Hauskatze, grau", "猫", "قط", "می\u200cخواهم", "a\u3000b", "👩\u200d🌾"])
+def test_names_of_any_script_stay(name: str) -> None:
+    assert shown(name) == name
+
+
+@given(st.binary().map(os.fsdecode))
+def test_nothing_moves_the_cursor_or_the_direction(name: str) -> None:
+    assert not set(shown(name + "\x1b[2J\u202e\x07\r\n\ud800")) & set("\x1b\u202e\x07\r\n\ud800")
+    shown(name).encode()  # no half of a surrogate is left

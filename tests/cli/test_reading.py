@@ -1,0 +1,51 @@
+"""How labelled pictures are read is said alike to every command."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Said
+
+COMMANDS = ("train", "sweep", "search", "folds", "find-rate", "evaluate", "show", "augment")
+
+
+@pytest.fixture
+def table(tiny: Path, tmp_path: Path) -> Path:
+    """The pictures of three colours, and a fourth label that is none."""
+    rows = [f"{path.relative_to(tiny)},{path.parent.name},anna" for path in sorted(tiny.rglob("*.png"))]
+    lines = [f"{tiny}/{row}" for row in rows] + [f"{tiny}/blue/00.png,Not sure,ben"]
+    (tmp_path / "labels.csv").write_text("\n".join(["shot,kind,sender", *lines]))
+    return tmp_path / "labels.csv"
+
+
+COLUMNS = ("--path-column", "shot", "--label-column", "kind", "--group-column", "sender")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_options_are_one_group_of_the_help(command: str, said: Said) -> None:
+    group = said(command, "--help").out.partition("Reading labelled pictures")[2]
+    for option in (*COLUMNS[::2], "--split-column", "--exclude-label", "--skip"):
+        assert option in group
+
+
+def test_a_table_is_shown_as_a_data_set(table: Path, said: Said, tmp_path: Path) -> None:
+    words = ("show", table, *COLUMNS, "--count", 2, "--save", tmp_path / "grid.png")
+    assert said(*words).out.splitlines()[0].startswith("0: blue  ")
+    answer = said(*words, "--exclude-label", "blue,Not sure")
+    assert [line.split()[1] for line in answer.out.splitlines()[:2]] == ["green", "green"]
+
+
+def test_a_table_is_augmented_and_evaluated(table: Path, said: Said, bundle: Path, tmp_path: Path) -> None:
+    asked = (*COLUMNS, "--exclude-label", "Not sure")
+    saved = tmp_path / "grid.png"
+    assert said("augment", table, "--augment", "flip", "--count", 2, *asked, "--save", saved).status == 0
+    assert saved.exists()
+    answer = said("evaluate", bundle, table, "--split", "train", *asked, "--json")
+    assert answer.status == 0, answer.err
+    assert json.loads(answer.out)["classes"] == ["blue", "green", "red"]
+
+
+def test_a_label_that_is_not_there_is_refused(table: Path, said: Said) -> None:
+    sentence = said("train", table, *COLUMNS, "--exclude-label", "Not sur").error
+    assert "has no class 'Not sur' to exclude: did you mean Not sure?" in sentence

@@ -1,0 +1,160 @@
+"""The page of a check: small, whole without a network, names are text, copies side by side, doubts numbered."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tellapart.checking.finding import Finding, Row, Severity
+from tellapart.checking.table import text
+from tellapart.data.dataset import ArrayPictures, Dataset, Split
+from tellapart.errors import StorageError
+from tellapart.reports.check_page import MOST, Checked, below, check_html, tally, write_check
+from tellapart.reports.page import byte_count
+
+HOSTILE = '<img src=x onerror=alert(1)>&"<b>'
+
+
+def checked(dataset: Dataset, *findings: Finding, table: Path | None = Path("findings.csv")) -> Checked:
+    return Checked(dataset, findings, table, "tellapart train photos --skip findings.csv", "now")
+
+
+def row(dataset: Dataset, index: int, suggested: str = "", other: int | None = None, detail: str = "") -> Row:
+    split = dataset.splits["all"]
+    name = split.pictures.name
+    twin = "" if other is None else name(other)
+    label = dataset.classes[split.labels[index]]
+    return Row(name(index), split.pictures.digests[index], "all", label, suggested, twin, detail)
+
+
+@pytest.fixture(scope="module")
+def dataset(tiny: Path) -> Dataset:
+    return Dataset.open(tiny)
+
+
+@pytest.fixture(scope="module")
+def everything(dataset: Dataset) -> Checked:
+    gone = Row(f"{dataset.source}/red/{HOSTILE}.png", "", "all", "red", detail="is cut off")
+    return checked(
+        dataset,
+        Finding("unreadable", "problem", 1, "1 file cannot be read.", "Mend it.", (gone,)),
+        Finding("imbalance", "warning", 2, "red has more than blue.", "Add some."),
+        Finding("near-copies", "warning", 1, "1 near-copy.", "", (row(dataset, 0, other=13, detail="mirrored"),)),
+        Finding(
+            "label-error", "note", 2, "2 in doubt.", "", tuple(row(dataset, i, "green", detail="9 %") for i in (3, 4))
+        ),
+        Finding("blank", "note", 1, f"1 picture is blank: {HOSTILE}", "", (row(dataset, 5),)),
+    )
+
+
+def test_the_page_is_whole_without_a_network_and_without_scripts(
+    everything: Checked, page: Page, tmp_path: Path
+) -> None:
+    path = tmp_path / "check.html"
+    write_check(everything, path)
+    page.goto(path.as_uri())
+    assert page.locator("script").count() == 0
+    assert page.locator("b").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    pictures = page.locator("main img")
+    expect(pictures).to_have_count(5)
+    assert pictures.evaluate_all("all => all.every((one) => one.complete && one.naturalWidth === 120)")
+    expect(page.locator("h1")).to_have_text("tiny")
+    expect(page.locator(".headline")).to_have_text("1 problem, 2 warnings and 2 notes in 36 pictures of 3 classes.")
+    expect(page.locator("#blank")).to_contain_text(HOSTILE)
+
+
+def test_every_finding_has_a_section_that_the_contents_lead_to(everything: Checked, page: Page) -> None:
+    page.set_content(check_html(everything))
+    links = page.locator("nav a").evaluate_all("all => all.map((one) => one.hash)")
+    assert links == ["#pictures", "#unreadable", "#imbalance", "#near-copies", "#label-error", "#blank", "#next"]
+    assert page.locator("section").evaluate_all("all => all.map((one) => '#' + one.id)") == links
+    assert page.locator(".found a").evaluate_all("all => all.map((one) => one.hash)") == links[1:-1]
+    expect(page.locator("#imbalance")).to_contain_text("Add some.")
+    expect(page.locator("#unreadable")).to_contain_text(f"red/{HOSTILE}.png is cut off")
+    expect(page.locator("#next")).to_contain_text("tellapart train photos --skip findings.csv")
+
+
+def test_copies_stand_side_by_side_each_with_its_label(everything: Checked, page: Page) -> None:
+    page.set_content(check_html(everything))
+    pair = page.locator("#near-copies li")
+    expect(pair.locator("img")).to_have_count(2)
+    first, second = (pair.locator("figcaption").nth(i) for i in range(2))
+    expect(first).to_contain_text("blue")
+    expect(first).to_contain_text("blue/00.png")
+    expect(second).to_contain_text("green")
+    expect(second).to_contain_text("green/01.png")
+    expect(pair).to_contain_text("mirrored")
+
+
+def test_a_label_in_doubt_says_which_is_given_which_suggested_and_its_row_of_the_table(
+    everything: Checked, page: Page
+) -> None:
+    page.set_content(check_html(everything))
+    doubts = page.locator("#label-error li")
+    expect(doubts).to_have_count(2)
+    lines = text(everything.findings).splitlines()
+    for doubt, number in zip(doubts.all(), (4, 5), strict=True):
+        expect(doubt).to_contain_text("given blue")
+        expect(doubt).to_contain_text("rather green")
+        expect(doubt).to_contain_text("9 %")
+        expect(doubt).to_contain_text(f"row {number}")
+        assert (doubt.locator(".file bdi").text_content() or "none") in lines[number - 1]
+
+
+def test_without_a_table_no_row_is_named(everything: Checked) -> None:
+    assert "findings.csv" not in check_html(checked(everything.dataset, *everything.findings, table=None)).replace(
+        everything.command, ""
+    )
+
+
+def test_a_page_of_many_findings_stays_within_its_size(dataset: Dataset) -> None:
+    many = tuple(row(dataset, i % 36, "red") for i in range(5_000))
+    found = [Finding("label-error", "warning", 5_000, "Many.", "", many), Finding("blank", "note", 5_000, "", "", many)]
+    whole = check_html(checked(dataset, *found))
+    assert whole.count("<img") == 2 * MOST["labels"]
+    assert "4,760 more are in <bdi>findings.csv</bdi>" in whole
+    bare = check_html(checked(dataset, *found), most=0)
+    assert bare.count("<img") == 0
+    room = 1_000_000
+    small = check_html(checked(dataset, *found), most=byte_count(bare) + room)
+    assert 0 < byte_count(small) - byte_count(bare) <= room
+    assert small.count("<img") > 0
+
+
+def test_pictures_in_arrays_are_shown_too(page: Page) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
+    digests = tuple(f"{i:064}" for i in range(4))
+    dataset = Dataset("a", ("0", "1"), {"all": Split(ArrayPictures(pixels, digests), np.array([0, 0, 1, 1], np.int32))})
+    page.set_content(check_html(checked(dataset, Finding("blank", "note", 1, "One.", "", (row(dataset, 3),)))))
+    expect(page.locator("#blank img")).to_have_count(1)
+
+
+def test_nothing_found_is_said(dataset: Dataset) -> None:
+    assert "Nothing was found in 36 pictures of 3 classes." in check_html(checked(dataset, table=None))
+
+
+@pytest.mark.parametrize(
+    ("severities", "said"),
+    [
+        ((), ""),
+        (("note",), "1 note"),
+        (("note", "problem", "note"), "1 problem and 2 notes"),
+        (("problem", "warning", "note"), "1 problem, 1 warning and 1 note"),
+    ],
+)
+def test_the_tally_counts_findings_by_severity(severities: tuple[Severity, ...], said: str) -> None:
+    assert tally([Finding("blank", one, 1, "", "") for one in severities]) == said
+
+
+def test_a_place_is_a_path_below_the_source() -> None:
+    assert [below("a/b/c.png", source) for source in ("a", "a/", "a/b", "b", None)] == [
+        "b/c.png", "b/c.png", "c.png", "a/b/c.png", "a/b/c.png",
+    ]  # fmt: skip
+
+
+def test_a_place_that_cannot_be_written_is_told(everything: Checked, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StorageError):
+        write_check(everything, tmp_path / "file" / "check.html")
