@@ -5,6 +5,7 @@ from tellapart.checking.copies import copies
 from tellapart.checking.files import others, readable, reasons, unreadable
 from tellapart.checking.finding import Finding, Row, ordered
 from tellapart.checking.formats import odd_files
+from tellapart.checking.groups import group_leaks
 from tellapart.checking.pictures import odd_pictures
 from tellapart.checking.places import places
 from tellapart.data.dataset import Dataset
@@ -45,4 +46,10 @@ def check(dataset: Dataset, base: str | None = None) -> tuple[Finding, ...]:
 
 def _cheap(dataset: Dataset, unread: tuple[Row, ...] = ()) -> list[Finding]:
     where = places(dataset)
-    return [*copies(dataset, where), *classes(dataset, where), *unreadable(dataset, unread), *others(dataset)]
+    return [
+        *copies(dataset, where),
+        *group_leaks(dataset),
+        *classes(dataset, where),
+        *unreadable(dataset, unread),
+        *others(dataset),
+    ]

@@ -12,7 +12,7 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 KINDS = (
     "unreadable",
-    "leak", "near-leak", "two-labels", "copies", "near-copies",
+    "leak", "near-leak", "group-leak", "two-labels", "copies", "near-copies",
     "empty-class", "missing-class", "tiny-class", "imbalance",
     "label-error", "outlier",
     "blank", "odd-size", "odd-shape",

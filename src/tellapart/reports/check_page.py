@@ -23,6 +23,7 @@ TITLES = {
     "unreadable": "Files that cannot be read",
     "leak": "Copies across splits",
     "near-leak": "Near-copies across splits",
+    "group-leak": "Groups across splits",
     "two-labels": "One picture, two labels",
     "copies": "Copies",
     "near-copies": "Near-copies",
