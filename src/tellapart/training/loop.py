@@ -1,6 +1,6 @@
 """The training loop: many steps inside one TensorFlow graph.
 
-One of two files that name TensorFlow. Keras's `fit` spends more on the road between steps than a small network
+One of the few files that name TensorFlow. Keras's `fit` spends more on the road between steps than a small network
 spends in them; a `tf.range` loop inside one `tf.function` leaves that out (docs/decisions/0005).
 """
 
@@ -22,11 +22,11 @@ from tellapart.models.small import Tensor
 from tellapart.recipe import Recipe
 from tellapart.training.examples import Array, Examples, Ready, made_ready
 from tellapart.training.schedules import rates
+from tellapart.training.updates import update_of
 
 STEPS = 128  # batches that go through the graph in one call: progress and Ctrl-C wait for no more
 CHUNK_BYTES = 64_000_000  # of inputs in one call, where they are large
 FORECAST_STEPS = 8
-FUSED_FROM = 100_000  # weights from which compiling the optimizer's arithmetic into one pass over them pays
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Loop:
             {"class_name": recipe.optimizer, "config": {"learning_rate": recipe.learning_rate}}
         )
         self.optimizer.build(network.trainable_variables)
-        large = sum(variable.shape.num_elements() for variable in network.trainable_variables) >= FUSED_FROM
-        self._update = tf.function(self.optimizer.apply, jit_compile=True) if large else self.optimizer.apply
+        self._update = update_of(self.optimizer, network.trainable_variables)
         self._averages = [tf.Variable(value, trainable=False) for value in self._averaged]
         inputs = tf.TensorSpec((None, *network.input_shape[1:]), network.input.dtype)
         targets, vector = tf.TensorSpec((None, self._classes), tf.float32), tf.TensorSpec((None,), tf.float32)
-        self._steps = tf.function(self._run_steps, input_signature=(inputs, targets, vector, vector))
+        rows = tf.TensorSpec((None,), tf.int32)
+        self._steps = tf.function(self._run_steps, input_signature=(inputs, rows, targets, vector, vector))
         self._scores = tf.function(self._score, input_signature=(inputs, tf.TensorSpec((None,), tf.int32)))
 
     @property
@@ -82,10 +82,12 @@ class Loop:
         """
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(examples))
         by_step = rates(self.recipe, epoch, -(-len(order) // self.batch)) * np.float32(slower)
-        prepared = partial(made_ready, examples, recipe=self.recipe, classes=self._classes, epoch=epoch)
         sums, done = np.zeros(2), 0
         chunks = list(self._chunks(examples, order))
-        several = len(chunks) > 1  # else a thread to prepare the next costs more than it saves
+        several = len(chunks) > 1  # else a thread to prepare the next costs more than it saves, and so does a copy
+        prepared = partial(
+            made_ready, examples, recipe=self.recipe, classes=self._classes, epoch=epoch, in_place=not several
+        )
         for ready in ahead(prepared, chunks, depth=2) if several else map(prepared, chunks):
             sums += self._learned(ready, by_step[done // self.batch :])
             done += len(ready)
@@ -173,16 +175,18 @@ class Loop:
         return (order[start : start + size] for start in range(0, len(order), size))
 
     def _learned(self, ready: Ready, by_step: NDArray[np.float32]) -> NDArray[np.float64]:
-        sums = self._steps(ready.inputs, ready.targets, ready.importance, by_step)
+        sums = self._steps(ready.inputs, ready.rows, ready.targets, ready.importance, by_step)
         return np.array(sums, dtype=np.float64)
 
-    def _run_steps(self, inputs: Tensor, targets: Tensor, importance: Tensor, by_step: Tensor) -> tuple[Tensor, Tensor]:
+    def _run_steps(
+        self, inputs: Tensor, order: Tensor, targets: Tensor, importance: Tensor, by_step: Tensor
+    ) -> tuple[Tensor, Tensor]:
         loss, right, step = tf.constant(0.0), tf.constant(0.0), tf.constant(0)
         for start in tf.range(0, tf.shape(targets)[0], self.batch):
             rows = slice(start, start + self.batch)
             self.optimizer.learning_rate.assign(by_step[step])
             with tf.GradientTape() as tape:
-                logits = self.network(inputs[rows], training=True)
+                logits = self.network(tf.gather(inputs, order[rows]), training=True)
                 losses = self._losses(targets[rows], logits) * importance[rows]
                 mean = keras.ops.mean(losses)
             self._update(tape.gradient(mean, self.network.trainable_variables))
