@@ -101,7 +101,7 @@ def examine() -> Machine:
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         wsl=wsl(platform.release()),
         cpu=cpu_name(cpuinfo) or platform.processor() or platform.machine(),
-        cores=_cores(),
+        cores=cores(),
         instructions=instructions(cpuinfo),
         memory_bytes=memory_bytes(_text(Path("/proc/meminfo"))),
         free_bytes={str(folder): free_bytes(folder) for folder in (cache_folder(), Path.cwd())},
@@ -205,7 +205,8 @@ def _precision() -> str | None:
     return chosen_precision("auto")
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux: fewer than the machine has, in a container or a batch job
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

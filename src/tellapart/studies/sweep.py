@@ -146,8 +146,8 @@ class _Race:
             with self.board.aside():
                 self.bench.task(candidate.recipe)
         self.board.begin(number, candidate, self._epochs_left(turn, [candidate, *later]))
-        following = self._following(turn, later)
-        outcome = self.bench.train(candidate.recipe, self.board.epoch, following=following)
+        following, ahead = self._following(turn, later), self._ahead(candidate, number, later)
+        outcome = self.bench.train(candidate.recipe, self.board.epoch, following=following, ahead=ahead)
         trial = Trial(number, candidate.factor, candidate.values, candidate.recipe, outcome.history, outcome.best_epoch)
         best = best_of([*self.trials.values(), trial]).number
         if best == number:
@@ -162,6 +162,14 @@ class _Race:
         if turn + 1 < self.plan.turns:
             later = [*later, *self.plan.candidates(turn + 1, self._best_values)]
         return [one.recipe for one in later if one.recipe not in self.trials]
+
+    def _ahead(self, candidate: Candidate, number: int, later: list[Candidate]) -> Recipe | None:
+        """The trial after this one, if it is certain: of the same turn, and not known from an earlier call."""
+        untried = (one for one in later if one.recipe not in self.trials and one.recipe != candidate.recipe)
+        after = next(untried, None)
+        if after is None or kept_trial(self.folder, number + 1, after):
+            return None
+        return after.recipe
 
     def _epochs_left(self, turn: int, now: list[Candidate]) -> int:
         values = self._best_values

@@ -1,6 +1,7 @@
-"""The trials of a sweep, trained one after the other. Here alone a sweep meets the training loop.
+"""The trials of a sweep: one at a time is asked for, the next is trained beside it where there is room.
 
-A trial ends as `train` does with its recipe: the same history, the same weights. What trials share is made once.
+A trial ends as `train` does with its recipe: the same history, the same weights. What trials share is made once. Here
+and in the courses alone a sweep meets the training loop.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,25 +11,18 @@ from dataclasses import dataclass
 import keras
 
 from tellapart.data.dataset import Dataset
+from tellapart.models.machine import cores
 from tellapart.recipe import Recipe
-from tellapart.studies.standings import KEPT_BYTES, Standings, quietly, shape_of
+from tellapart.studies.courses import Course, Outcome
+from tellapart.studies.standings import KEPT_BYTES, Standings, shape_of
 from tellapart.studies.sweep_folder import Weights
-from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.checkpoints import Epoch
 from tellapart.training.examples import Array, Examples
-from tellapart.training.fit import best_epoch, next_epoch, patience_ended
 from tellapart.training.loop import Loop
 from tellapart.training.tasks import Task
 
 MOST_FORESEEN = 4  # loops that are compiled ahead
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """All epochs of a trial, the number of the one it counts as, and the network's variables after that one."""
-
-    history: History
-    best_epoch: int
-    weights: Weights
+AT_ONCE = 2  # trials; from three on each of the small steps waits for the others
 
 
 @dataclass(frozen=True)
@@ -51,11 +45,18 @@ class Bench:
     def __init__(self, dataset: Dataset) -> None:
         self._standings = Standings(dataset)
         self._loops: dict[Recipe, _Kept] = {}
+        """Those that no trial uses now."""
+        self._courses: dict[Recipe, Course] = {}
+        self._used: dict[Recipe, _Kept] = {}
         self._compiler = ThreadPoolExecutor(1)
+        self._trainers = ThreadPoolExecutor(AT_ONCE)
 
     def close(self) -> None:
-        """Wait for what is being compiled."""
+        """Stop what is being trained, and wait for what is being compiled."""
+        for course in self._courses.values():
+            course.stop()
         self._compiler.shutdown(cancel_futures=True)
+        self._trainers.shutdown(cancel_futures=True)
 
     def stands(self, recipe: Recipe) -> bool:
         """Whether what a recipe's network stands on is there, and its examples."""
@@ -66,24 +67,27 @@ class Bench:
         return self._standings.task(recipe)
 
     def train(
-        self, recipe: Recipe, each_epoch: Callable[[Epoch], None], *, following: Sequence[Recipe] = ()
+        self,
+        recipe: Recipe,
+        each_epoch: Callable[[Epoch], None],
+        *,
+        following: Sequence[Recipe] = (),
+        ahead: Recipe | None = None,
     ) -> Outcome:
         """Train until the epochs or the patience end, as `fit` does.
 
-        Meanwhile what the `following` trials need is compiled, where no picture must be read for that.
+        Meanwhile what the `following` trials need is compiled, where no picture must be read for that, and `ahead`,
+        which will be asked for next in any case, is trained where memory and cores allow.
         """
-        task, loop = self.task(recipe), self._loop(recipe)
+        course = self._courses.get(recipe) or self._begun(recipe)
+        if ahead is not None and self._has_room_for(ahead):
+            self._begun(ahead)
         self._foresee(following)
-        history: History = ()
-        best, state = 0, loop.state()
-        while len(history) < int(recipe.epochs or 1) and not patience_ended(history, recipe):
-            history += (next_epoch(loop, history, recipe, task.train, task.validation, quietly),)
-            best = len(history) if recipe.keep == "last" else best_epoch(history, recipe)
-            state = loop.state() if best == len(history) else state
-            each_epoch(history[-1])
-        loop.restore(state)
-        loop.settle()
-        return Outcome(history, best, [variable.numpy() for variable in loop.network.variables])
+        for row in course.epochs():
+            each_epoch(row)
+        outcome = course.outcome()
+        self._ended(recipe)
+        return outcome
 
     def network(self, recipe: Recipe, weights: Weights) -> keras.Model:
         """The network of a trial with what it has learned."""
@@ -92,25 +96,46 @@ class Bench:
             variable.assign(value)
         return network
 
-    def _loop(self, recipe: Recipe) -> Loop:
-        """The compiled loop of a trial, at its start."""
-        shape = shape_of(recipe)
-        kept = self._loops.pop(shape, None) or self._submitted(recipe, Loop(self._standings.network(recipe), recipe))
-        self._loops[shape] = kept  # the one used last comes last
-        while len(self._loops) > 1 and self._bytes > KEPT_BYTES:
+    def _begun(self, recipe: Recipe) -> Course:
+        """Let a trial begin in a thread; its network is drawn before, here, for a draw sets the seed of everything."""
+        kept = self._free_loop(recipe)
+        self._forget(but=0)
+        course = Course(kept.loop, recipe, self.task(recipe))
+        self._used[recipe], self._courses[recipe] = kept, course
+        self._trainers.submit(course.run, kept.compiled, kept.start)
+        return course
+
+    def _ended(self, recipe: Recipe) -> None:
+        """Keep a trial's loop for the next of its shape."""
+        del self._courses[recipe]
+        self._loops[shape_of(recipe)] = self._used.pop(recipe)  # the one used last comes last
+        self._forget(but=1)
+
+    def _forget(self, *, but: int) -> None:
+        """Drop loops that no trial uses, those used longest ago first, until memory is kept to."""
+        while len(self._loops) > but and self._bytes > KEPT_BYTES:
             del self._loops[next(iter(self._loops))]
-        kept.compiled.result()
-        kept.loop.recipe = recipe
-        kept.loop.restore(kept.start)
-        return kept.loop
+
+    def _free_loop(self, recipe: Recipe) -> _Kept:
+        """A compiled loop for a trial."""
+        kept = self._loops.pop(shape_of(recipe), None)
+        return kept or self._submitted(recipe, Loop(self._standings.network(recipe), recipe))
+
+    def _has_room_for(self, recipe: Recipe) -> bool:
+        """Whether a trial may run beside another: a small one, of vectors, whose steps leave a core free."""
+        if not self.stands(recipe) or recipe in self._courses or len(self._courses) >= min(AT_ONCE, cores()):
+            return False
+        of_vectors = all(len(self.task(one).network.input_shape) == 2 for one in (recipe, *self._courses))
+        return of_vectors and self._bytes < KEPT_BYTES / 2
 
     def _foresee(self, recipes: Sequence[Recipe]) -> None:
         """Begin to compile loops for later trials; all are drawn first, for a draw sets the seed of all TensorFlow."""
         if not all(kept.compiled.done() for kept in self._loops.values()):
             return
         drawn: dict[Recipe, tuple[Recipe, Loop]] = {}
+        busy = {shape_of(recipe) for recipe in self._used}
         for recipe in recipes:
-            known = shape_of(recipe) in self._loops or shape_of(recipe) in drawn
+            known = shape_of(recipe) in {*self._loops, *drawn, *busy}
             if not known and self.stands(recipe) and len(drawn) < MOST_FORESEEN and self._bytes < KEPT_BYTES / 4:
                 drawn[shape_of(recipe)] = recipe, Loop(self._standings.network(recipe), recipe)
         for shape, (recipe, loop) in drawn.items():
@@ -121,7 +146,7 @@ class Bench:
 
     @property
     def _bytes(self) -> int:
-        return sum(kept.bytes for kept in self._loops.values())
+        return sum(kept.bytes for kept in (*self._loops.values(), *self._used.values()))
 
 
 def _compile(loop: Loop, task: Task) -> None:
