@@ -3,13 +3,15 @@
     python benchmarks/trial_starts.py PHOTOS WEIGHTS [--size 150]
 
 The tutorials' study, each trial of 10 epochs. From the end of a trial's last judging on validation to the start of the
-next one's first epoch, and how much longer that takes than its second: what is compiled late would show there.
+next one's first epoch, 0 where that was trained beside it; and how much longer that epoch takes than the second: what
+is compiled late would show there.
 """
 
 import argparse
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +32,12 @@ ASKED = 0.3  # seconds
 class Mark:
     """When an epoch began and ended, judging included."""
 
-    epoch: int
     began: float
     ended: float
+
+
+Marks = dict[Recipe, list[Mark]]
+"""The epochs of each trial, in the order in which the trials began."""
 
 
 def main() -> None:
@@ -45,14 +50,14 @@ def main() -> None:
     load_keras()
     dataset = Dataset.open(options.photos)
     recipe = Recipe(weights=options.weights, size=options.size, epochs=10, patience=100)
-    marks: list[Mark] = []
+    marks: Marks = {}
     with tempfile.TemporaryDirectory() as folder:
         sweep(dataset, recipe, VARY[:1], out=Path(folder) / "first")
         watch(marks)
         sweep(dataset, recipe, VARY, out=Path(folder) / "second")
-    starts = [place for place, mark in enumerate(marks) if mark.epoch == 0 and place]
-    waits = [marks[place].began - marks[place - 1].ended for place in starts]
-    late = [length(marks[place]) - length(marks[place + 1]) for place in starts]
+    trials = list(marks.values())
+    waits = [max(0.0, after[0].began - before[-1].ended) for before, after in pairwise(trials)]
+    late = [length(trial[0]) - length(trial[1]) for trial in trials[1:]]
     print(f"{len(waits)} trials after the first began {median(waits):.3f} s after the one before (median)")
     print(f"the longest wait: {max(waits):.3f} s   (asked: {ASKED})")
     print(f"first epochs took {median(late):.3f} s longer than second ones (median), at most {max(late):.3f} s")
@@ -63,22 +68,21 @@ def length(mark: Mark) -> float:
     return mark.ended - mark.began
 
 
-def watch(marks: list[Mark]) -> None:
+def watch(marks: Marks) -> None:
     """Note when each epoch of every loop begins and ends."""
     from tellapart.training.loop import Loop
 
     epoch, score = Loop.epoch, Loop.score
 
     def watched_epoch(self: "Loop", examples: "Examples", number: int, advance: "Advance", *, slower: float) -> "Score":
-        began = time.perf_counter()
-        result = epoch(self, examples, number, advance, slower=slower)
-        marks.append(Mark(number, began, time.perf_counter()))
-        return result
+        mark = Mark(time.perf_counter(), 0.0)
+        marks.setdefault(self.recipe, []).append(mark)
+        return epoch(self, examples, number, advance, slower=slower)
 
     def watched_score(self: "Loop", examples: "Examples") -> "Score":
         result = score(self, examples)
-        if marks and len(examples) > 1:
-            marks[-1].ended = time.perf_counter()
+        if len(examples) > 1:  # not the compiler's
+            marks[self.recipe][-1].ended = time.perf_counter()
         return result
 
     Loop.epoch, Loop.score = watched_epoch, watched_score
