@@ -66,8 +66,7 @@ class Loop:
         self._averages = [tf.Variable(value, trainable=False) for value in self._averaged]
         inputs = tf.TensorSpec((None, *network.input_shape[1:]), network.input.dtype)
         targets, vector = tf.TensorSpec((None, self._classes), tf.float32), tf.TensorSpec((None,), tf.float32)
-        rows = tf.TensorSpec((None,), tf.int32)
-        self._steps = tf.function(self._run_steps, input_signature=(inputs, rows, targets, vector, vector))
+        self._steps = tf.function(self._run_steps, input_signature=(inputs, targets, vector, vector))
         self._scores = tf.function(self._score, input_signature=(inputs, tf.TensorSpec((None,), tf.int32)))
 
     @property
@@ -82,12 +81,10 @@ class Loop:
         """
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(examples))
         by_step = rates(self.recipe, epoch, -(-len(order) // self.batch)) * np.float32(slower)
+        prepared = partial(made_ready, examples, recipe=self.recipe, classes=self._classes, epoch=epoch)
         sums, done = np.zeros(2), 0
         chunks = list(self._chunks(examples, order))
-        several = len(chunks) > 1  # else a thread to prepare the next costs more than it saves, and so does a copy
-        prepared = partial(
-            made_ready, examples, recipe=self.recipe, classes=self._classes, epoch=epoch, in_place=not several
-        )
+        several = len(chunks) > 1  # else a thread to prepare the next costs more than it saves
         for ready in ahead(prepared, chunks, depth=2) if several else map(prepared, chunks):
             sums += self._learned(ready, by_step[done // self.batch :])
             done += len(ready)
@@ -175,18 +172,16 @@ class Loop:
         return (order[start : start + size] for start in range(0, len(order), size))
 
     def _learned(self, ready: Ready, by_step: NDArray[np.float32]) -> NDArray[np.float64]:
-        sums = self._steps(ready.inputs, ready.rows, ready.targets, ready.importance, by_step)
+        sums = self._steps(ready.inputs, ready.targets, ready.importance, by_step)
         return np.array(sums, dtype=np.float64)
 
-    def _run_steps(
-        self, inputs: Tensor, order: Tensor, targets: Tensor, importance: Tensor, by_step: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _run_steps(self, inputs: Tensor, targets: Tensor, importance: Tensor, by_step: Tensor) -> tuple[Tensor, Tensor]:
         loss, right, step = tf.constant(0.0), tf.constant(0.0), tf.constant(0)
         for start in tf.range(0, tf.shape(targets)[0], self.batch):
             rows = slice(start, start + self.batch)
             self.optimizer.learning_rate.assign(by_step[step])
             with tf.GradientTape() as tape:
-                logits = self.network(tf.gather(inputs, order[rows]), training=True)
+                logits = self.network(inputs[rows], training=True)
                 losses = self._losses(targets[rows], logits) * importance[rows]
                 mean = keras.ops.mean(losses)
             self._update(tape.gradient(mean, self.network.trainable_variables))

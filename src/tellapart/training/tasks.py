@@ -32,7 +32,7 @@ from tellapart.models.networks import (
 )
 from tellapart.recipe import Recipe
 from tellapart.training.common import without
-from tellapart.training.examples import Array, Examples, Rows, aligned
+from tellapart.training.examples import Array, Examples, Rows
 
 IN_MEMORY = 256_000_000  # bytes of features that are read once and kept, instead of from disk in each epoch
 
@@ -180,7 +180,7 @@ def _examples(
         rows = stored_features(base, every, cache=cache, label="features of the views of train").rows
         labels = np.tile(labels, len(rows) // len(labels))
     small = len(rows) * base.width * 4 <= IN_MEMORY
-    inputs: Rows = aligned(rows[:]) if small else rows
+    inputs: Rows = rows[:] if small else rows
     return dataset, Examples(inputs, labels)
 
 

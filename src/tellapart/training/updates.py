@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tellapart.models.small import Tensor
 
-FUSED_FROM = 100_000  # weights from which compiling another optimizer's arithmetic into one pass over them pays
+FUSED_FROM = 100_000  # weights from which one pass over them pays
 Update = Callable[[list[Tensor]], None]
 """From a gradient for each weight that is trained; None where the loss does not depend on it."""
 
@@ -16,13 +16,14 @@ Update = Callable[[list[Tensor]], None]
 def update_of(optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> Update:
     """What a step does with its gradients, for an optimizer that is built for these variables.
 
-    Keras's Adam is some thirty small operations for each variable; here it is one of TensorFlow's own, by the same
-    formula. The others are compiled by XLA, where there is much to update.
+    Keras's optimizers read and write each variable many times. Where there is much to update, Adam is one of
+    TensorFlow's own operations for each variable, which needs no compiling; the others are compiled by XLA.
     """
+    if sum(variable.shape.num_elements() for variable in variables) < FUSED_FROM:
+        return optimizer.apply  # type: ignore[no-any-return]
     if type(optimizer) is keras.optimizers.Adam and all(variable.dtype == "float32" for variable in variables):
         return _adam(optimizer, variables)
-    large = sum(variable.shape.num_elements() for variable in variables) >= FUSED_FROM
-    return tf.function(optimizer.apply, jit_compile=True) if large else optimizer.apply  # type: ignore[no-any-return]
+    return tf.function(optimizer.apply, jit_compile=True)  # type: ignore[no-any-return]
 
 
 def _adam(optimizer: keras.optimizers.Adam, variables: list[Any]) -> Update:
