@@ -22,7 +22,7 @@ from tellapart.training.loop import Loop
 from tellapart.training.tasks import Task
 
 MOST_FORESEEN = 4  # loops that are compiled ahead
-AT_ONCE = 2  # trials; from three on each of the small steps waits for the others
+AT_ONCE = 2  # trials: the one that is asked for, and the next
 
 
 @dataclass(frozen=True)
