@@ -1,6 +1,6 @@
 """The training loop: many steps inside one TensorFlow graph.
 
-One of the few files that name TensorFlow. Keras's `fit` spends more on the road between steps than a small network
+One of the files that name TensorFlow. Keras's `fit` spends more on the road between steps than a small network
 spends in them; a `tf.range` loop inside one `tf.function` leaves that out (docs/decisions/0005).
 """
 
