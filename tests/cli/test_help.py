@@ -74,6 +74,8 @@ PARAMETERS = {
     "adopt": ["MODEL", "--classes", "--preprocess", "--out", "--size", "--fit", "--name"],
     "export": ["BUNDLE", "--to", "--check", "--out", "--int8"],
     "imagenet": ["PICTURES", "--model", "--weights", "--top", "--json"],
+    "lessons": ["--json"],
+    "lesson": ["NAME", "--all", "--small", "--show-code", "--save"],
     "doctor": ["--json"],
 }
 READING = [f"--{field.name.replace('_', '-')}" for field in fields(Reading)]

@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, str] = {
     "adopt": "Make a bundle of a Keras model trained elsewhere; nothing in it that could run code is loaded.",
     "export": "Write a bundle as ONNX, LiteRT, SavedModel, .keras, .h5 or OpenVINO, and compare the two at once.",
     "imagenet": "Name what pictures show among ImageNet's 1,000 classes.",
+    "lessons": "List the lessons: questions about telling pictures apart, in the order to read them.",
+    "lesson": "Answer a question by an experiment that checks its own claims; or write the book of all.",
     "doctor": "Say what this machine has, what tellapart uses of it, and what to install.",
 }
 

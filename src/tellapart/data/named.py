@@ -39,6 +39,15 @@ def open_named(name: str) -> Dataset:
     return Dataset(name=name, classes=entry.classes, splits=entry.read(name))
 
 
+def is_here(name: str) -> bool:
+    """Whether a named data set can be opened without a download."""
+    if name == "digits":
+        return True
+    idx = ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte")
+    folders = any((folder / file).exists() for folder in _folders(name) for file in idx)
+    return folders or any(file.exists() for file in _npz_files(name))
+
+
 def _digits(_: str) -> Mapping[str, Split]:
     datasets = require("sklearn.datasets", extra="train")
     bunch = datasets.load_digits()

@@ -17,6 +17,8 @@ MOST_BYTES = 15_000_000
 PAIRS, PAIR_PICTURES, MISTAKES = 6, 6, 12  # how many are shown
 MATRIX_CLASSES = 25  # a matrix of more is no longer read, so the figure takes its place
 MARKUP_BYTES = 500  # about what stands around a picture, names aside
+Facts = Mapping[str, object]
+"""What a template is given, by name."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,24 @@ def report_html(report: Report, *, most: int = MOST_BYTES) -> str:
         room -= excess
 
 
-def page_html(template: str, **facts: object) -> str:
-    """Render a page that extends `layout.html.jinja`, with the style and the scripts that draw its figures."""
+def page_html(template: str, *, more: Path | None = None, **facts: object) -> str:
+    """Render a page that extends `layout.html.jinja`, with the style and the scripts that draw its figures.
+
+    `more` is a further folder of templates.
+    """
     plotly = require("plotly.offline", extra="train").get_plotlyjs()
-    return _page(template, [plotly, (TEMPLATES / "report.js").read_text(encoding="utf-8")], facts)
+    scripts = [plotly, (TEMPLATES / "report.js").read_text(encoding="utf-8")]
+    return _page(_template(template, more), scripts, [_hash(script) for script in scripts], facts)
 
 
 def still_html(template: str, **facts: object) -> str:
     """Render a page that extends `layout.html.jinja` and has no figures: no script runs in it, and it is small."""
-    return _page(template, [], facts)
+    return _page(_template(template), [], ["'none'"], facts)
+
+
+def site_html(template: str, *, more: Path, **facts: object) -> str:
+    """Render a page of a site, from the folder `more` of templates: only scripts from files beside it run."""
+    return _page(_template(template, more), [], ["'self'", "file:"], facts)  # for a browser, a file's self is no file
 
 
 def counts_table(dataset: DatasetFacts) -> Table:
@@ -225,20 +236,19 @@ def _sections(report: Report) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _page(template: str, scripts: Sequence[str], facts: Mapping[str, object]) -> str:
-    return _template(template)(
+def _page(render: Callable[..., str], scripts: Sequence[str], allowed: Sequence[str], facts: Facts) -> str:
+    return render(
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         scripts=scripts,
-        # Only these scripts run, whatever else a name might smuggle into the page.
-        hashes=[_hash(script) for script in scripts] or ["'none'"],
+        hashes=allowed,  # only these scripts run, whatever else a name might smuggle into the page
         **facts,
     )
 
 
-def _template(name: str) -> Callable[..., str]:
+def _template(name: str, more: Path | None = None) -> Callable[..., str]:
     jinja2 = require("jinja2", extra="train")
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([TEMPLATES, *([more] if more else [])]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -1,0 +1,27 @@
+"""`tellapart lessons`."""
+
+import json as jsonlib
+
+from tellapart.cli.tables import aligned
+from tellapart.lessons.table import LESSONS
+from tellapart.progress import say
+
+
+def lessons(*, json: bool = False) -> None:
+    """List the lessons: questions about telling pictures apart, in the order to read them.
+
+    Parameters
+    ----------
+    json
+        One JSON object per line.
+    """
+    if json:
+        for one in LESSONS:
+            print(
+                jsonlib.dumps({"name": one.name, "question": one.question, "data": one.needs, "seconds": one.seconds})
+            )
+        return
+    rows = [[f"{one.name}  ", f"about {one.seconds} s", f"  {one.question}"] for one in LESSONS]
+    widest = max(len(row[2]) for row in rows)
+    print(aligned([[*row[:2], row[2].ljust(widest)] for row in rows]))
+    say(f"try: tellapart lesson {LESSONS[0].name}")

@@ -1,0 +1,101 @@
+"""The figures of lessons: lines, bars and squares of numbers, in the theme of all figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.reports.figures.theme import GREY, Figure, Part, axis, figure, line_style
+from tellapart.reports.figures.words import plain
+from tellapart.reports.report import Drawing
+
+Numbers = Sequence[float] | NDArray[Any]
+PERCENT: Mapping[str, Any] = {"tickformat": ".0%"}
+"""For an axis of shares."""
+ROW, AROUND = 30, 110  # pixels: of a bar, and of what is above and below all
+
+
+def drawing(title: str, caption: str, drawn: Figure) -> Drawing:
+    """A figure with its title, and how to read it."""
+    return Drawing(title, caption, drawn)
+
+
+def lines(
+    fact: str, x: tuple[str, Numbers], y: str, of: Mapping[str, Numbers], *, across: Part | None = None, **up: object
+) -> Figure:
+    """Draw lines over common x; `across` and `up` say more of the axes, as Plotly calls it. `fact` stands above."""
+    traces = [_line(name, number, x[1], values) for number, (name, values) in enumerate(of.items())]
+    return figure(traces, title=plain(fact), x=axis(x[0], **(across or {})), y=axis(y, **up))
+
+
+def bars(fact: str, x: str, names: Sequence[str], of: Mapping[str, Numbers], *, form: str, **across: object) -> Figure:
+    """Draw horizontal bars, a group for each name, the first on top; `form` is how a number is written."""
+    rows = list(range(len(names)))
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name,
+            "x": [float(value) for value in values],
+            "y": rows,
+            "marker": {"color": line_style(number)["color"]},
+            "text": [f"{value:{form}}" for value in values],
+            "textposition": "auto",
+            "hovertemplate": f"%{{text}}<extra>{name}</extra>",
+            "showlegend": len(of) > 1,
+        }
+        for number, (name, values) in enumerate(of.items())
+    ]
+    ticks = {"tickvals": rows, "ticktext": [plain(name) for name in names]}
+    return figure(
+        traces,
+        title=plain(fact),
+        x=axis(x, **across),
+        y=axis("", range=[len(names) - 0.5, -0.5], showgrid=False, **ticks),
+        height=AROUND + ROW * len(names) * len(of),
+        barmode="group",
+    )
+
+
+def square(fact: str, values: NDArray[Any], *, written: bool = False, height: int = 440) -> Figure:
+    """Draw a picture, (height, width), as the numbers it is: white is the largest; `written` writes them into it."""
+    cells: Part = {
+        "type": "heatmap",
+        "z": np.round(values, 3).tolist(),
+        "colorscale": [[0, "#1b1d20"], [1, "#ffffff"]],
+        "showscale": False,
+        "hovertemplate": "row %{y}, column %{x}: %{z}<extra></extra>",
+    }
+    if written:
+        cells |= {"texttemplate": "%{z}", "textfont": {"size": 11}}
+    bare: Part = {"showgrid": False, "showticklabels": written, "ticks": "", "dtick": 1, "constrain": "domain"}
+    return figure(
+        [cells],
+        title=plain(fact),
+        x=axis("column" if written else "", **bare),
+        y=axis("row" if written else "", autorange="reversed", scaleanchor="x", constraintoward="top", **bare),
+        height=height,
+    )
+
+
+def marked(drawn: Figure, places: Mapping[str, float]) -> Figure:
+    """Mark places along the x-axis by dashed lines with a word each."""
+    for number, (name, place) in enumerate(places.items()):
+        drawn.add_vline(x=place, line={"color": GREY, "width": 1, "dash": "dash"})
+        at = {"x": place, "y": 1 - 0.09 * number, "yref": "paper", "xanchor": "left", "yanchor": "top"}
+        drawn.add_annotation(text=plain(name), showarrow=False, xshift=4, **at)
+    return drawn
+
+
+def _line(name: str, number: int, x: Numbers, y: Numbers) -> Part:
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if len(x) <= 40 else "lines",
+        "name": plain(name),
+        "x": list(map(float, x)),
+        "y": list(map(float, y)),
+        "line": line_style(number),
+        "marker": {"size": 5},
+        "hovertemplate": f"{plain(name)}<br>%{{x}}: %{{y}}<extra></extra>",
+    }

@@ -1,0 +1,60 @@
+"""The terms of the field that lessons name, each defined in one sentence."""
+
+from collections.abc import Mapping
+
+GLOSSARY: Mapping[str, str] = {
+    "accuracy": "The share of pictures that are told right.",
+    "array": "Numbers in rows and columns, or in more directions than two, each found by its place.",
+    "balanced accuracy": "The mean over classes of the share of each class that is found, so that a rare class counts "
+    "as much as a common one.",
+    "bias": "How far the mean answer of a model, trained again and again on other pictures, is from the truth.",
+    "bootstrap": "Drawing as many pictures as there are from the same pictures, each of which may come several times, "
+    "to learn how much chance decides.",
+    "calibration": "Whether probabilities mean what they say: of answers called 80 % sure, 80 % are right.",
+    "channel": "One of the numbers that each pixel has: one for grey, three for red, green and blue.",
+    "confidence interval": "A range around a measured value, made so that it holds the true one in 95 of 100 such "
+    "measurements, where 95 % is said.",
+    "convolution": "A layer that looks for the same small pattern at every place of a picture.",
+    "cost matrix": "A table of what it costs to take a picture of each class for each class.",
+    "cross-validation": "Judging a way of training by folds: each part of the pictures is judged by a model that "
+    "learned the other parts.",
+    "decision tree": "A model that asks one yes-or-no question about one number after another, until it answers.",
+    "dense layer": "A layer in which each output is a weighted sum of all inputs.",
+    "dropout": "Leaving out some of a layer's outputs at random while training, so that none is relied upon alone.",
+    "early stopping": "Ending a training, and going back to its best epoch, when validation gets no better.",
+    "epoch": "One pass over all training pictures.",
+    "fold": "One of several equal parts of the pictures, which is judged while the others are learned.",
+    "generalisation": "How well a model does on pictures that it has not learned from.",
+    "k nearest neighbours": "A model that keeps all training pictures and lets the k that are least far from a new one "
+    "vote.",
+    "label": "The class that a picture is said to belong to.",
+    "learning rate": "How large a step training takes down the slope of the loss.",
+    "log-loss": "The mean of minus the logarithm of the probability that was given to the true class, in nats: 0 is "
+    "perfect, and being sure of a wrong class is dear.",
+    "logistic regression": "A model that makes a weighted sum of all inputs for each class and turns the sums into "
+    "probabilities.",
+    "loss": "The number that training makes smaller: how wrong the model is, and how sure of it.",
+    "macro F1": "The mean over classes of F1, which joins precision and recall into one number and is low where either "
+    "is.",
+    "Matthews correlation": "A number from -1 to 1 that says how well answers and truth go together: 0 is guessing.",
+    "noise": "What differs by chance and cannot be learned, such as labels that are wrong at random.",
+    "over-fitting": "Learning what is true of the training pictures only, so that others are told worse.",
+    "pixel": "One place of a picture, with a number for each channel.",
+    "PR-AUC": "The mean precision over all shares of a class that may be asked to be found: a guess gets the share of "
+    "the class.",
+    "precision": "Of the pictures that are said to be of a class, the share that are.",
+    "random forest": "Many decision trees, each grown on other draws of the pictures and of their numbers, that answer "
+    "by their mean.",
+    "recall": "Of the pictures of a class, the share that are found.",
+    "ROC-AUC": "How often a picture of a class gets a higher score than one that is not of it: 0.5 is guessing, 1 "
+    "perfect.",
+    "shape": "How many numbers an array has in each direction: height, width and channels for a picture.",
+    "standard deviation": "How far values typically are from their mean.",
+    "standardising": "Subtracting from each kind of number its mean and dividing by its standard deviation, both of "
+    "the training pictures.",
+    "test set": "Pictures that had no part in training or in any choice, and are judged once, at the end.",
+    "threshold": "The probability from which on a class is named.",
+    "training set": "The pictures that a model learns from.",
+    "validation set": "Pictures that a model does not learn from, by which one chooses between models.",
+    "variance": "How far the answers of a model, trained again and again on other pictures, are from their mean.",
+}

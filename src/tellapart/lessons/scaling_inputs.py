@@ -1,0 +1,144 @@
+"""Must numbers be scaled before something learns from them? It depends on who learns, and on their units."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tellapart.lessons.drawing import PERCENT, bars, drawing, lines
+from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
+from tellapart.lessons.pictures import Part, Pixels, pictures
+
+RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+
+
+def run(settings: Settings) -> Findings:
+    """Score neighbours on few numbers of different units and on pixels, and watch a network learn from both ranges."""
+    data = pictures("mnist", settings)
+    train, test = data.train.take(slice(settings.of(4_000, small=600))), data.test.take(slice(1_000))
+    epochs = settings.of(10, small=8)
+
+    neighbours = {
+        "units as they are": knn_score(measured(train), measured(test), train, test),
+        "units, standardised": knn_score(measured(train), measured(test), train, test, standardised=True),
+        "pixels 0 to 255": knn_score(train.pixels * 255, test.pixels * 255, train, test),
+        "pixels 0 to 1": knn_score(train.pixels, test.pixels, train, test),
+        "pixels, standardised": knn_score(train.pixels, test.pixels, train, test, standardised=True),
+    }
+    # A range may want its own learning rate: each gets the best of the same six.
+    small, large = (best_curve(train, test, scale, epochs, settings.seed) for scale in (1, 255))
+
+    facts = {
+        "data": data.name,
+        "n": len(train),
+        "epochs": epochs,
+        "rates": len(RATES),
+        **dict(zip(("raw", "standard", "wide", "narrow", "each"), neighbours.values(), strict=True)),
+        "first_small": small[0],
+        "first_large": large[0],
+        "last_small": small[-1],
+        "last_large": large[-1],
+    }
+    figures = (
+        drawing(
+            "Nearest neighbours, before and after scaling",
+            "The upper two bars stand on four numbers of different units, the others on all pixels.",
+            bars("accuracy on new pictures", "accuracy", list(neighbours), {"accuracy": list(neighbours.values())},
+                 form=".1%", range=[0, 1], **PERCENT),
+        ),
+        drawing(
+            "A network on small and on large inputs",
+            "The share of new pictures that a network with one hidden layer tells right after each epoch, at the best "
+            f"of {len(RATES)} learning rates for each range.",
+            lines(f"after one epoch {small[0]:.1%} and {large[0]:.1%}", ("epoch", range(1, epochs + 1)), "accuracy",
+                  {"inputs 0 to 1": small, "inputs 0 to 255": large}, **PERCENT),
+        ),
+    )  # fmt: skip
+    return Findings(facts, figures)
+
+
+def measured(part: Part) -> Pixels:
+    """Four numbers of each picture: its ink (hundreds to thousands), and where and how wide it is (0 to 1)."""
+    ink = part.pictures[..., 0].astype(np.float64)
+    places = np.linspace(0, 1, ink.shape[1])
+    total = ink.sum(axis=(1, 2))
+    down, right = ink.sum(axis=2) @ places / total, ink.sum(axis=1) @ places / total
+    width = np.sqrt(ink.sum(axis=1) @ places**2 / total - right**2)
+    return np.stack([total, down, right, width], axis=1).astype(np.float32)
+
+
+def knn_score(x: Pixels, new: Pixels, train: Part, test: Part, *, standardised: bool = False) -> float:
+    """The accuracy of five nearest neighbours."""
+    model = KNeighborsClassifier(5)
+    model = make_pipeline(StandardScaler(), model) if standardised else model
+    return float(model.fit(x, train.labels).score(new, test.labels))
+
+
+def best_curve(train: Part, test: Part, scale: float, epochs: int, seed: int) -> list[float]:
+    """The accuracy after each epoch, of the learning rate whose mean over all epochs is best."""
+    return max(
+        (curve(train, test, scale, epochs, rate, seed) for rate in RATES), key=lambda scores: float(np.mean(scores))
+    )
+
+
+def curve(train: Part, test: Part, scale: float, epochs: int, rate: float, seed: int) -> list[float]:
+    """Train a network by plain gradient descent on pixels times `scale`."""
+    scores = []
+    model = MLPClassifier(64, solver="sgd", learning_rate_init=rate, max_iter=1, warm_start=True, random_state=seed)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch at a time is meant
+        for _ in range(epochs):
+            model.fit(train.pixels * scale, train.labels)
+            scores.append(float(model.score(test.pixels * scale, test.labels)))
+    return scores
+
+
+LESSON = Lesson(
+    name="scaling-inputs",
+    question="Must inputs be scaled?",
+    needs="mnist",
+    seconds=40,
+    run=run,
+    method="""
+        Three experiments on {n:,} pictures of {data}, all judged on the same new pictures. First we describe each
+        picture by four numbers of different units: how much ink it has, thousands of grey levels, and where that ink
+        is and how wide it spreads, between 0 and 1. [k nearest neighbours] classify by these, as they are and
+        [standardised|standardising]. Second, neighbours by all pixels, in three ranges. Third, a small network learns
+        from pixels between 0 and 1 and from the same pixels between 0 and 255; since each range may want its own
+        [learning rate], each gets the best of {rates}.""",
+    outcome="""
+        With four numbers of different units, scaling lifts the neighbours from {raw:.1%} to {standard:.1%}: unscaled,
+        the distance between two pictures is their difference in ink, and the other three numbers do not count.
+
+        On pixels nothing is gained: {wide:.1%} between 0 and 255, {narrow:.1%} between 0 and 1, since all distances
+        shrink alike and the nearest stays the nearest. Standardising each pixel gives {each:.1%}: it makes a pixel at
+        the edge, which is hardly ever drawn on, as important as one in the middle.
+
+        The network tells {first_small:.1%} right after one [epoch] on inputs between 0 and 1, and {first_large:.1%}
+        between 0 and 255; after {epochs} epochs {last_small:.1%} and {last_large:.1%}.""",
+    claims=(
+        Claim(
+            "Neighbours gain more than 10 points where units differ: {raw:.1%} becomes {standard:.1%}.",
+            lambda facts: facts["standard"] > facts["raw"] + 0.10,
+        ),
+        Claim(
+            "One factor for all pixels changes nothing: {wide:.1%} and {narrow:.1%}.",
+            lambda facts: abs(facts["wide"] - facts["narrow"]) < 0.002,  # ties may be broken by rounding
+        ),
+        Claim(
+            "The network learns no worse from small inputs: {last_small:.1%} against {last_large:.1%} in the end.",
+            lambda facts: facts["last_small"] > facts["last_large"],
+        ),
+    ),
+    conclusion="""
+        Scale where numbers of different units meet in one distance. Pixels have one unit, and neighbours do not need
+        it. A network does: its learning rate and its first weights are made for inputs about as large as 1. tellapart
+        keeps the scaling inside the model, so that it cannot be forgotten when the model is used.""",
+    try_next="""
+        A [decision tree] asks only whether a number is above a threshold. What does scaling change for it? Put
+        `DecisionTreeClassifier` in place of the neighbours.""",
+)

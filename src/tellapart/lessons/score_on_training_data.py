@@ -1,0 +1,106 @@
+"""What is a score on the training pictures worth? Nothing: who learns by heart is always right."""
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from tellapart.judging.intervals import wilson
+from tellapart.lessons.drawing import PERCENT, bars, drawing
+from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
+from tellapart.lessons.pictures import pictures
+
+
+def run(settings: Settings) -> Findings:
+    """Score four models on the pictures they learned and on new ones, with right labels and with labels by lot."""
+    data = pictures("mnist", settings)
+    train, test = data.train.take(slice(settings.of(2_000, small=500))), data.test.take(slice(2_000))
+    lots = np.random.default_rng(settings.seed).permutation(train.labels)  # as many of each class, but by chance
+    models = {
+        "1 nearest neighbour": KNeighborsClassifier(1),
+        "random forest": RandomForestClassifier(100, random_state=settings.seed),
+        "logistic regression": LogisticRegression(C=0.1, max_iter=2_000),
+        "tree of 4 questions": DecisionTreeClassifier(max_depth=4, random_state=settings.seed),
+    }
+    learned, new, drilled, guessed = [], [], [], []
+    for model in models.values():
+        model.fit(train.pixels, train.labels)
+        learned.append(float(model.score(train.pixels, train.labels)))
+        new.append(float(model.score(test.pixels, test.labels)))
+        model.fit(train.pixels, lots)
+        drilled.append(float(model.score(train.pixels, lots)))
+        guessed.append(float(model.score(test.pixels, test.labels)))
+
+    chance = wilson(round(guessed[0] * len(test)), len(test))
+    facts = {
+        "data": data.name,
+        "n": len(train),
+        "test": len(test),
+        "neighbour_learned": learned[0],
+        "neighbour_new": new[0],
+        "tree_learned": learned[-1],
+        "tree_new": new[-1],
+        "drilled": drilled[0],
+        "guessed": guessed[0],
+        "low": chance.low,
+        "high": chance.high,
+        "best_drilled": max(drilled),
+        "best_guessed": max(guessed),
+    }
+    figures = (
+        drawing(
+            "With the right labels",
+            "Each model on the pictures it learned from and on new ones: the upper bars say little of the lower.",
+            bars("learned and new pictures", "accuracy", list(models), {"learned": learned, "new": new}, form=".1%",
+                 range=[0, 1], **PERCENT),
+        ),
+        drawing(
+            "With labels by lot",
+            "The labels of the training pictures were shuffled, so that there is nothing to learn. Some models learn "
+            "them by heart all the same; on new pictures, with their right labels, all guess.",
+            bars("labels by lot", "accuracy", list(models), {"learned": drilled, "new": guessed}, form=".1%",
+                 range=[0, 1], **PERCENT),
+        ),
+    )  # fmt: skip
+    return Findings(facts, figures)
+
+
+LESSON = Lesson(
+    name="score-on-training-data",
+    question="Why not judge a model on the pictures it learned from?",
+    needs="mnist",
+    seconds=10,
+    run=run,
+    method="""
+        Four models learn {n:,} pictures of {data}. Each is scored on those same pictures, the [training set], and on
+        {test:,} new ones. Then the labels of the training pictures are shuffled, so that they say nothing of the
+        pictures any more, and all is done again.""",
+    outcome="""
+        The nearest neighbour is right on {neighbour_learned:.1%} of the pictures it learned: the picture nearest to
+        each is that picture itself. On new ones it is right on {neighbour_new:.1%}. A [decision tree] of 4 questions,
+        which has no room to learn by heart, scores {tree_learned:.1%} and {tree_new:.1%}.
+
+        With labels by lot the nearest neighbour still scores {drilled:.1%} on what it learned, and {guessed:.1%} on
+        new pictures ({low:.1%} to {high:.1%}, a 95 % [confidence interval]): it guesses among ten classes.""",
+    claims=(
+        Claim(
+            "Who learns by heart looks perfect: {drilled:.1%} of labels by lot are told as they were learned.",
+            lambda facts: facts["drilled"] > 0.99,
+        ),
+        Claim(
+            "There was nothing to learn: at best {best_guessed:.1%} of new pictures are told right, a guess.",
+            lambda facts: facts["best_guessed"] < 0.2,
+        ),
+        Claim(
+            "On learned pictures it promises too much: {neighbour_learned:.1%} is {neighbour_new:.1%} on new ones.",
+            lambda facts: facts["neighbour_learned"] - facts["neighbour_new"] > 0.01,
+        ),
+    ),
+    conclusion="""
+        A score on training pictures says how much a model remembers, not how much it understood. What counts is
+        [generalisation]: how it does on pictures it has never seen.""",
+    try_next="""
+        Raise the neighbours that vote from 1 to 5 and to 20. What becomes of the score on learned pictures with
+        labels by lot, and why?""",
+)

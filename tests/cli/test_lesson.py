@@ -1,0 +1,68 @@
+"""`tellapart lessons` and `tellapart lesson`."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tellapart.cli import lesson as command
+from tellapart.lessons.lesson import Claim
+from tellapart.lessons.table import LESSONS
+
+from .conftest import Said
+
+
+def test_lessons_are_listed_in_order_with_what_they_take(said: Said) -> None:
+    answer = said("lessons")
+    assert answer.status == 0
+    lines = answer.out.splitlines()
+    assert [line.split()[0] for line in lines] == [lesson.name for lesson in LESSONS]
+    assert f"about {LESSONS[0].seconds} s" in " ".join(lines[0].split())
+    assert all(lesson.question in line for lesson, line in zip(LESSONS, lines, strict=True))
+    rows = [json.loads(line) for line in said("lessons", "--json").out.splitlines()]
+    assert [row["name"] for row in rows] == [lesson.name for lesson in LESSONS]
+
+
+def test_a_lesson_tells_itself_and_leaves_its_page(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = said("lesson", "picture-as-array", "--small")
+    assert answer.status == 0
+    places = [answer.out.index(title) for title in ("What we do", "What came out", "Does it hold?", "Try this next")]
+    assert places == sorted(places)
+    assert "holds: PNG changes no number" in answer.out
+    assert "[" not in answer.out
+    assert answer.out.endswith("figures: lessons/picture-as-array.html\n")
+    assert (tmp_path / "lessons" / "picture-as-array.html").stat().st_size > 1_000_000
+
+
+def test_a_claim_that_fails_fails_the_command(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = replace(LESSONS[0], claims=(Claim("It is {label}.", lambda _: False),))
+    monkeypatch.setattr(command, "lesson_named", lambda _: wrong)
+    answer = said("lesson", LESSONS[0].name, "--small", "--save", tmp_path / "page.html")
+    assert answer.status == 1
+    assert "DOES NOT HOLD: It is" in answer.out
+
+
+def test_the_code_is_shown_and_not_run(said: Said) -> None:
+    answer = said("lesson", "pixel-order", "--show-code")
+    assert (answer.status, answer.err) == (0, "")
+    assert 'name="pixel-order"' in answer.out
+
+
+def test_all_lessons_become_a_book(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LESSONS", LESSONS[:1])
+    answer = said("lesson", "--all", "--small", "--save", tmp_path / "book")
+    assert answer.status == 0
+    assert answer.out == f"1 of 1 lessons hold\nbook: {tmp_path / 'book' / 'index.html'}\n"
+    assert (tmp_path / "book" / "picture-as-array.html").exists()
+    assert "not empty" in said("lesson", "--all", "--small", "--save", tmp_path / "book").error
+
+
+@pytest.mark.parametrize("words", [[], ["picture-as-array", "--all"]])
+def test_either_a_name_or_all(words: list[str], said: Said) -> None:
+    assert "expected a lesson's name, or --all" in said("lesson", *words).error
+
+
+def test_an_unknown_name_is_refused(said: Said) -> None:
+    assert "did you mean over-fitting?" in said("lesson", "overfitting").error
