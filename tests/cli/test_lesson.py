@@ -8,9 +8,11 @@ import pytest
 
 from tellapart.cli import lesson as command
 from tellapart.lessons.lesson import Claim
-from tellapart.lessons.table import LESSONS
+from tellapart.lessons.table import all_lessons
 
 from .conftest import Said
+
+LESSONS = all_lessons()
 
 
 def test_lessons_are_listed_in_order_with_what_they_take(said: Said) -> None:
@@ -51,7 +53,7 @@ def test_the_code_is_shown_and_not_run(said: Said) -> None:
 
 
 def test_all_lessons_become_a_book(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "LESSONS", LESSONS[:1])
+    monkeypatch.setattr(command, "all_lessons", lambda: LESSONS[:1])
     answer = said("lesson", "--all", "--small", "--save", tmp_path / "book")
     assert answer.status == 0
     assert answer.out == f"1 of 1 lessons hold\nbook: {tmp_path / 'book' / 'index.html'}\n"

@@ -5,7 +5,7 @@ import pytest
 from tellapart.lessons.drawing import drawing, lines
 from tellapart.lessons.learn import learn
 from tellapart.lessons.lesson import Claim, Findings, Learned, Lesson, Settings
-from tellapart.lessons.table import LESSONS
+from tellapart.lessons.table import all_lessons
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +13,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Learned]:
     """Every lesson, run once at its small setting."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return {lesson.name: learn(lesson, Settings(small=True)) for lesson in LESSONS}
+        return {lesson.name: learn(lesson, Settings(small=True)) for lesson in all_lessons()}
 
 
 def counting(settings: Settings) -> Findings:

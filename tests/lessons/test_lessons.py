@@ -10,15 +10,16 @@ from tellapart.errors import RecipeError
 from tellapart.lessons.book import named_terms
 from tellapart.lessons.glossary import GLOSSARY
 from tellapart.lessons.lesson import Learned, Lesson
-from tellapart.lessons.table import LESSONS, lesson_named
+from tellapart.lessons.table import NAMES, all_lessons, lesson_named
 from tellapart.lessons.words import anchor
 
 FOLDER = Path(lesson_named.__code__.co_filename).parent
 FRAME = {"__init__", "book", "drawing", "glossary", "learn", "lesson", "pictures", "table", "words"}
+LESSONS = all_lessons()
 MOST_SECONDS, MOST_LINES = 60, 180
 
 
-@pytest.mark.parametrize("name", [lesson.name for lesson in LESSONS])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_lesson_bears_out_its_claims_and_tells_them_in_full(name: str, small: dict[str, Learned]) -> None:
     one = small[name]
     assert one.claims
@@ -55,7 +56,8 @@ def test_no_number_of_a_result_is_written_by_hand(lesson: Lesson) -> None:
 
 def test_the_table_has_every_lesson_file_once_and_unlike_names() -> None:
     files = {path.stem for path in FOLDER.glob("*.py")} - FRAME
-    assert sorted(lesson.name.replace("-", "_") for lesson in LESSONS) == sorted(files)
+    assert sorted(name.replace("-", "_") for name in NAMES) == sorted(files)
+    assert tuple(lesson.name for lesson in LESSONS) == NAMES
     assert len({lesson.question for lesson in LESSONS}) == len(LESSONS)
 
 

@@ -9,7 +9,7 @@ from tellapart.files import require_unused
 from tellapart.lessons.book import write_book, write_page
 from tellapart.lessons.learn import learn
 from tellapart.lessons.lesson import Learned, Settings
-from tellapart.lessons.table import LESSONS, lesson_named
+from tellapart.lessons.table import all_lessons, lesson_named
 from tellapart.lessons.words import plain
 from tellapart.progress import progress, say
 
@@ -62,9 +62,9 @@ def lesson(
 
 def _book(folder: Path, settings: Settings) -> int:
     require_unused(folder)
-    learned = []
-    with progress("lessons", len(LESSONS), "lessons") as advance:
-        for one in LESSONS:
+    every, learned = all_lessons(), []
+    with progress("lessons", len(every), "lessons") as advance:
+        for one in every:
             learned.append(learn(one, settings))
             advance(1, one.name)
             for sentence, holds in learned[-1].claims:

@@ -3,7 +3,7 @@
 import json as jsonlib
 
 from tellapart.cli.tables import aligned
-from tellapart.lessons.table import LESSONS
+from tellapart.lessons.table import all_lessons
 from tellapart.progress import say
 
 
@@ -15,13 +15,14 @@ def lessons(*, json: bool = False) -> None:
     json
         One JSON object per line.
     """
+    every = all_lessons()
     if json:
-        for one in LESSONS:
+        for one in every:
             print(
                 jsonlib.dumps({"name": one.name, "question": one.question, "data": one.needs, "seconds": one.seconds})
             )
         return
-    rows = [[f"{one.name}  ", f"about {one.seconds} s", f"  {one.question}"] for one in LESSONS]
+    rows = [[f"{one.name}  ", f"about {one.seconds} s", f"  {one.question}"] for one in every]
     widest = max(len(row[2]) for row in rows)
     print(aligned([[*row[:2], row[2].ljust(widest)] for row in rows]))
-    say(f"try: tellapart lesson {LESSONS[0].name}")
+    say(f"try: tellapart lesson {every[0].name}")

@@ -1,5 +1,5 @@
 """Lessons: questions about telling pictures apart, each answered by an experiment that checks its own claim.
 
-`table.LESSONS` lists them in teaching order; a file per question. May import everything but the command line. A lesson
+`table.NAMES` lists them in teaching order; a file per question. May import everything but the command line. A lesson
 uses tellapart as anybody would who imports it, and scikit-learn.
 """

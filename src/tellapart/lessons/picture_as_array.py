@@ -78,8 +78,8 @@ LESSON = Lesson(
     outcome="""
         The picture has the [shape] ({height}, {width}, 1): {height} rows of {width} [pixels|pixel] with 1 [channel],
         that is {numbers} whole numbers, here from {least} to {largest}; {black:.0%} of them are 0, black. A photo in
-        colour would have 3 channels, for red, green and blue. Nothing in the array says that it shows a {label}: that
-        is its [label], which is kept beside it.
+        colour would have 3 channels, for red, green and blue. Nothing in the array says which digit it shows: that it
+        is {label} is its [label], which is kept beside it.
 
         PNG gave back the same numbers. JPEG, which saves room by leaving out what an eye hardly sees, changed some by
         up to {jpeg} of 255 levels.

@@ -45,8 +45,7 @@ def run(settings: Settings) -> Findings:
         "guessed": guessed[0],
         "low": chance.low,
         "high": chance.high,
-        "best_drilled": max(drilled),
-        "best_guessed": max(guessed),
+        "mean_guessed": float(np.mean(guessed)),
     }
     figures = (
         drawing(
@@ -70,7 +69,7 @@ LESSON = Lesson(
     name="score-on-training-data",
     question="Why not judge a model on the pictures it learned from?",
     needs="mnist",
-    seconds=10,
+    seconds=15,
     run=run,
     method="""
         Four models learn {n:,} pictures of {data}. Each is scored on those same pictures, the [training set], and on
@@ -89,8 +88,8 @@ LESSON = Lesson(
             lambda facts: facts["drilled"] > 0.99,
         ),
         Claim(
-            "There was nothing to learn: at best {best_guessed:.1%} of new pictures are told right, a guess.",
-            lambda facts: facts["best_guessed"] < 0.2,
+            "There was nothing to learn: the models tell {mean_guessed:.1%} of new pictures right on average, a guess.",
+            lambda facts: facts["mean_guessed"] < 0.16,
         ),
         Claim(
             "On learned pictures it promises too much: {neighbour_learned:.1%} is {neighbour_new:.1%} on new ones.",

@@ -1,37 +1,33 @@
-"""The one visible table of lessons, in the order to read them."""
+"""The one visible table of lessons, in the order to read them. A lesson is imported when it is asked for."""
 
-from tellapart.errors import RecipeError, nearest
-from tellapart.lessons import (
-    bias_and_variance,
-    cross_validation,
-    over_fitting,
-    picture_as_array,
-    pixel_order,
-    scaling_inputs,
-    score_on_training_data,
-    separate_test_set,
-    unequal_mistakes,
-    which_metric,
-)
+import importlib
+
+from tellapart.errors import RecipeError, nearest, require
 from tellapart.lessons.lesson import Lesson
 
-LESSONS: tuple[Lesson, ...] = (
-    picture_as_array.LESSON,
-    scaling_inputs.LESSON,
-    separate_test_set.LESSON,
-    score_on_training_data.LESSON,
-    over_fitting.LESSON,
-    bias_and_variance.LESSON,
-    cross_validation.LESSON,
-    pixel_order.LESSON,
-    which_metric.LESSON,
-    unequal_mistakes.LESSON,
+NAMES = (
+    "picture-as-array",
+    "scaling-inputs",
+    "separate-test-set",
+    "score-on-training-data",
+    "over-fitting",
+    "bias-and-variance",
+    "cross-validation",
+    "pixel-order",
+    "which-metric",
+    "unequal-mistakes",
 )
 
 
 def lesson_named(name: str) -> Lesson:
-    """The lesson of that name. Raises RecipeError that suggests others."""
-    for lesson in LESSONS:
-        if lesson.name == name:
-            return lesson
-    raise RecipeError(f"there is no lesson {name!r}: {nearest(name, (lesson.name for lesson in LESSONS))}")
+    """The lesson of that name. Raises RecipeError that suggests others, and MissingPackageError."""
+    if name not in NAMES:
+        raise RecipeError(f"there is no lesson {name!r}: {nearest(name, NAMES)}")
+    require("sklearn", extra="train")
+    lesson: Lesson = importlib.import_module(f"tellapart.lessons.{name.replace('-', '_')}").LESSON
+    return lesson
+
+
+def all_lessons() -> tuple[Lesson, ...]:
+    """Every lesson, in the order to read them. Raises MissingPackageError."""
+    return tuple(lesson_named(name) for name in NAMES)
