@@ -58,7 +58,7 @@ def bars(fact: str, x: str, names: Sequence[str], of: Mapping[str, Numbers], *, 
     )
 
 
-def square(fact: str, values: NDArray[Any], *, written: bool = False, height: int = 440) -> Figure:
+def square(fact: str, values: NDArray[Any], *, written: bool = False, height: int = 360) -> Figure:
     """Draw a picture, (height, width), as the numbers it is: white is the largest; `written` writes them into it."""
     cells: Part = {
         "type": "heatmap",

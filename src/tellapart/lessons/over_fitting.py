@@ -47,7 +47,7 @@ def run(settings: Settings) -> Findings:
         drawing(
             "The gap, learning from few and from many pictures",
             "Accuracy on training pictures less accuracy on validation pictures: how much of what was learned was "
-            "learned by heart.",
+            "learned by heart. It begins below 0, since an epoch's training accuracy counts its first steps too.",
             lines(f"in the end {gaps[0]:.1%} and {gaps[1]:.1%}", along, "gap",
                   {f"{n:,} pictures": [row.accuracy - float(row.val_accuracy or 0) for row in rows]
                    for n, rows in ((few, short), (many, long))}, **PERCENT),

@@ -10,6 +10,8 @@ from tellapart.lessons.drawing import drawing, square
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.lessons.pictures import pictures
 
+SHOWN = 8  # rows and columns whose numbers are written
+
 
 def run(settings: Settings) -> Findings:
     """Look at one picture, send it through two file formats, and average the pictures of each class."""
@@ -44,18 +46,28 @@ def run(settings: Settings) -> Findings:
     figures = (
         drawing(
             "One picture as its numbers",
-            "Each square is one number of the array: 0 is black and 255 is white. Row 0 is the top one, column 0 the "
-            "left one.",
-            square(f"{height} x {width} numbers", one[:, :, 0], written=height <= 12),
+            "Each square is one number of the array: 0 is black and 255 is white.",
+            square(f"{height} x {width} numbers", one[:, :, 0]),
+        ),
+        drawing(
+            f"{SHOWN} x {SHOWN} of these numbers, from the middle",
+            "The same squares with the numbers that they are: a line is light where it was pressed and has grey edges.",
+            square(f"{SHOWN**2} of {one.size} numbers", middle(one), written=True),
         ),
         drawing(
             "The mean picture of each class",
             "Each number is the mean of the numbers at the same place in all pictures of the class: what is white was "
             "drawn on by nearly all writers, what is grey by some.",
-            square(f"{len(data.train):,} pictures in {len(means)} means", np.vstack(rows), height=280),
+            square(f"{len(data.train):,} pictures in {len(means)} means", np.vstack(rows), height=240),
         ),
     )
     return Findings(facts, figures)
+
+
+def middle(picture: Picture) -> Picture:
+    """The numbers in the middle of a grey picture."""
+    top, left = ((side - SHOWN) // 2 for side in picture.shape[:2])
+    return picture[top : top + SHOWN, left : left + SHOWN, 0]
 
 
 def as_file(picture: Picture, form: str) -> bytes:

@@ -12,6 +12,8 @@ from tellapart.data.splits import complete
 from tellapart.errors import DatasetError
 from tellapart.lessons.lesson import Settings
 
+TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
+"""How a text writes the name of a data set, where it writes it otherwise."""
 Pixels = NDArray[np.float32]
 """float32 (n, height * width), in [0, 1]: each picture a row of numbers."""
 
@@ -56,7 +58,7 @@ def pictures(name: str, settings: Settings, *, test: float = 0.4) -> Pictures:
     dataset = complete(dataset, validation=0, test=test, seed=settings.seed)
     rng = np.random.default_rng(settings.seed)
     parts = (_shuffled(dataset.splits[split], rng) for split in ("train", "test"))
-    return Pictures(dataset.name, dataset.classes, *parts)
+    return Pictures(TITLES.get(dataset.name, dataset.name), dataset.classes, *parts)
 
 
 def as_dataset(name: str, classes: tuple[str, ...], **splits: Part) -> Dataset:

@@ -38,7 +38,7 @@ def run(settings: Settings) -> Findings:
         drawing(
             "A picture, and the same picture with its pixels in another order",
             "The order is the same for all pictures. To a person, nothing is left to see on the right.",
-            square("the same numbers, other places", pair, height=300),
+            square("the same numbers, other places", pair, height=240),
         ),
         drawing(
             "Accuracy before and after",
@@ -82,11 +82,10 @@ LESSON = Lesson(
         order: [k nearest neighbours], a [random forest], a [dense network|dense layer] and a [convolutional
         network|convolution]. All are judged on the same {test:,} pictures.""",
     outcome="""
-        The neighbours answer exactly as before, {knn_before:.1%} and {knn_after:.1%}: a distance is a sum over
-        pixels, and sums have no order. The forest goes from {forest_before:.1%} to {forest_after:.1%}, the dense
-        network from {mlp_before:.1%} to {mlp_after:.1%}: each input has weights of its own, wherever it stands; only
-        the draws of chance meet other pixels. The convolutional network falls from {cnn_before:.1%} to
-        {cnn_after:.1%}.""",
+        The neighbours answer as before, {knn_before:.1%} and {knn_after:.1%}: a distance is a sum over pixels, and
+        sums have no order. The forest goes from {forest_before:.1%} to {forest_after:.1%}, the dense network from
+        {mlp_before:.1%} to {mlp_after:.1%}: each input has weights of its own, wherever it stands; only the draws of
+        chance meet other pixels. The convolutional network falls from {cnn_before:.1%} to {cnn_after:.1%}.""",
     claims=(
         Claim(
             "Neighbours do not mind at all: {knn_before:.1%} and {knn_after:.1%}.",
