@@ -17,7 +17,7 @@ def kinds() -> list[type[Exception]]:
 
 def test_every_error_is_in_the_tree_and_drawn_in_its_docstring() -> None:
     drawn = errors.__doc__ or ""
-    assert len(kinds()) == 9
+    assert len(kinds()) == 10
     for kind in kinds():
         assert issubclass(kind, TellapartError)
         says = (inspect.getdoc(kind) or "").rstrip(".")

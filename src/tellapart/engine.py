@@ -18,6 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.jobs import given_cores
+
 # OpenVINO looks up a network host when it finds this package, and falls back to a stub when it does not.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
@@ -48,6 +50,7 @@ class Engine:
         hints = {
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             "PERFORMANCE_HINT": "THROUGHPUT" if streams else "LATENCY",
+            **({"INFERENCE_NUM_THREADS": threads} if (threads := given_cores()) else {}),
         }
         self._compiled = core().compile_model(graph, "CPU", hints)
         self._at_once = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))

@@ -8,6 +8,7 @@
     ├── RunError              a run's folder cannot be used
     ├── BundleError           a bundle is incomplete, altered or not a bundle
     ├── StorageError          the disk refuses: full, read-only, no permission
+    ├── ClusterError          a cluster cannot be reached, or gives work up
     └── MissingPackageError   an optional package is not installed
 
 Each message says what was found, what was expected and what to do.
@@ -49,6 +50,10 @@ class BundleError(TellapartError):
 
 class StorageError(TellapartError):
     """The disk refuses: full, read-only, no permission."""
+
+
+class ClusterError(TellapartError):
+    """A cluster cannot be reached, or gives work up."""
 
 
 class MissingPackageError(TellapartError):

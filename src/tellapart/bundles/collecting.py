@@ -3,20 +3,19 @@
 Answers gather in parts beside the file (`parts`), and are joined to it when all are there.
 """
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.bundles.parts import Parts, claim, workplace
 from tellapart.bundles.predictor import Predictor
+from tellapart.bundles.stretches import SIZE, Answering, lines, stretches
 from tellapart.bundles.tables import Form, Row, form_of
-from tellapart.data.reading import BATCH
 from tellapart.files import atomic_stream, sha256
-from tellapart.progress import progress, say
+from tellapart.jobs import Jobs
+from tellapart.progress import Advance, progress, say
 
 # What a part holds at most. A kill loses no more; each costs a few milliseconds to be made durable.
 PART_ROWS, PART_CHARACTERS, PART_S = 1_000, 8_000_000, 20.0
@@ -39,11 +38,13 @@ def collect(
     *,
     top: int = 3,
     fresh: bool = False,
+    jobs: Jobs | None = None,
 ) -> Collected:
     """Answer for each picture with its `top` classes in a row of the file `out`: .parquet, .csv or .jsonl.
 
     Asked the same again after a kill, it computes only what is missing. `fresh` begins again, and replaces a finished
-    file. Raises RunError where the file is finished, or was begun with other pictures or another bundle.
+    file. With `jobs` others answer, and the file is the same. Raises RunError where the file is finished, or was begun
+    with other pictures or another bundle.
     """
     bundle = Bundle.of(bundle)
     out, top = Path(out), max(1, min(top, len(bundle.classes)))
@@ -51,30 +52,40 @@ def collect(
     with workplace(out) as folder:
         identity = sha256(bundle.folder / MANIFEST)  # which has the hashes of all else
         parts = claim(folder, out, map(str, pictures), bundle=identity, top=top, fresh=fresh)
-        _answer(bundle, parts)
+        _answer(bundle, parts, jobs)
         collected = _joined(parts, form, out)
         parts.disown()
     return collected
 
 
-def _answer(bundle: Bundle, parts: Parts) -> None:
+def _answer(bundle: Bundle, parts: Parts, jobs: Jobs | None) -> None:
     done, total = parts.done, parts.asked.count
     if done == total:
         return
     if done:
         say(f"{done:,} of {total:,} pictures are answered already: going on")
-    # The last few alone would be run one by one, and their last digits might be others than undisturbed.
-    first = max(0, min(done, total - BATCH))
-    answers = Predictor(bundle).predict(parts.pictures(first), top=parts.asked.top)
     with progress("predicting", total - done, "pictures") as advance:
+        if jobs is None:
+            _answer_here(bundle, parts, advance)
+            return
+        answering = Answering.by(bundle, parts.asked.bundle, parts.asked.top)
+        for answered in jobs.run(answering, (stretch.held() for stretch in stretches(parts, SIZE))):
+            parts.keep(answered.first, answered.lines)
+            advance(len(answered.lines))
 
-        def lines() -> Iterator[str]:
-            for answer in islice(answers, done - first, None):
+
+def _answer_here(bundle: Bundle, parts: Parts, advance: Advance) -> None:
+    """All that is missing in one stream: no core waits between two parts."""
+    predictor = Predictor(bundle)
+    for stretch in stretches(parts, size=parts.asked.count):
+        start = stretch.first
+
+        def counted(answers: Iterator[str]) -> Iterator[str]:
+            for answer in answers:
                 advance(1)
-                yield json.dumps(answer.as_json())
+                yield answer
 
-        start = done
-        for group in _groups(lines()):
+        for group in _groups(counted(lines(predictor, stretch, parts.asked.top))):
             parts.keep(start, group)
             start += len(group)
 

@@ -13,6 +13,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.views import PicturesInARow
 from tellapart.errors import RecipeError, require
 from tellapart.files import cache_folder
+from tellapart.jobs import Jobs
 from tellapart.models.catalogue import lookup
 from tellapart.models.feature_cache import FeatureCache, StoredRows, Values
 from tellapart.models.known_bases import known_bases, note
@@ -78,18 +79,18 @@ def features_by_digest(dataset: Dataset, base: str) -> Mapping[str, Values]:
     return ByDigest(seen.split.pictures.digests, seen.rows)
 
 
-def features_of(dataset: Dataset, base: str) -> Seen:
+def features_of(dataset: Dataset, base: str, jobs: Jobs | None = None) -> Seen:
     """What a base of the catalogue, with its published weights, sees in all pictures of a data set.
 
     Features that are cached for all of them are taken, of the largest pictures first; else the base is run over
-    pictures of its own size, with progress. Pictures that cannot be read are left out. Raises RecipeError,
-    WeightsError.
+    pictures of its own size, with progress, by `jobs` where they are given. Pictures that cannot be read are left
+    out. Raises RecipeError, WeightsError.
     """
     if not lookup(base).pretrained:
         raise RecipeError(f"{base} never trained on other pictures, so it sees nothing: take --features xception")
     row = _InARow(dataset)
     split = row.split
-    rows, kept = _cached(base, split.pictures.digests) or _computed(base, split.pictures)
+    rows, kept = _cached(base, split.pictures.digests) or _computed(base, split.pictures, jobs)
     places = row.places
     return Seen(tuple(places[i] for i in kept), split.take(kept), rows)
 
@@ -102,12 +103,12 @@ def _cached(base: str, digests: Sequence[str]) -> tuple[StoredRows, Sequence[int
     return None
 
 
-def _computed(base: str, pictures: Pictures) -> tuple[StoredRows, Sequence[int]]:
+def _computed(base: str, pictures: Pictures, jobs: Jobs | None) -> tuple[StoredRows, Sequence[int]]:
     load_keras()
     # By name: what checks pictures knows no Keras, and an import would say otherwise.
     networks, features = (require(f"tellapart.models.{name}", extra="train") for name in ("networks", "features"))
     size = lookup(base).size
     frozen = features.FrozenBase(base, networks.base_network(base, size, "imagenet"), Preprocessing(size, size, 3))
-    found = features.stored_features(frozen, pictures, cache=cache_folder(), label="features")
+    found = features.stored_features(frozen, pictures, cache=cache_folder(), label="features", jobs=jobs)
     note(frozen)
     return found.rows, found.kept

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "report": "Write a run's report: one HTML file that opens without a network.",
     "calibrate": 'Let a bundle say "I don\'t know": below a threshold for an accuracy or a coverage.',
     "predict": "Name the category of pictures: files, folders, globs, or a list on standard input.",
+    "features": "Run a pre-trained network once over pictures and keep what it sees, for whatever trains on it.",
     "explain": "Show where in a picture a bundle looks, and check that it matters.",
     "serve": "Answer over HTTP, with a page to drop pictures on.",
     "package": "Make a folder that serves a bundle: to build a container of, or to push as a Hugging Face Space.",

@@ -12,11 +12,14 @@ from cyclopts import Parameter
 from tellapart.bundles.collecting import collect
 from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
 from tellapart.cli.running import INTERRUPTED
+from tellapart.cli.where import jobs_on
 from tellapart.data.listing import listed
 from tellapart.errors import RunError
+from tellapart.jobs import Jobs
 from tellapart.progress import say
 
 PARTLY = 1
+TABLE = "predictions.parquet"
 
 
 def _no_option(_: type, word: str) -> None:
@@ -36,6 +39,8 @@ def predict(
     csv: bool = False,
     out: Path | None = None,
     fresh: bool = False,
+    on: str | None = None,
+    workers: int | None = None,
 ) -> int:
     """Name the category of pictures, in the order given.
 
@@ -52,17 +57,24 @@ def predict(
     csv
         A table with one row per picture.
     out
-        A file to write instead: .parquet, .csv or .jsonl, a row for each picture, for any number of them. Killed, the
-        same command goes on where it was.
+        A file to write instead: .parquet, .csv or .jsonl, a row for each picture, for any number of them. A folder
+        gets predictions.parquet. Killed, the same command goes on where it was.
     fresh
         Forget what an earlier command left of --out, and replace it if it is finished.
+    on
+        Who answers for --out: ray, or a Ray cluster's ray://HOST:PORT. The file is the same.
+    workers
+        How many cores of the cluster answer; all when left out.
     """
     if out:
         if json or csv:
             raise RunError(
                 f"--out says by its ending how it is written, here {out.suffix!r}: leave --json and --csv out"
             )
-        return _write_file(bundle, pictures, out, top=top, fresh=fresh)
+        with jobs_on(on, workers) as jobs:
+            return _write_file(bundle, pictures, _file(out), top=top, fresh=fresh, jobs=jobs)
+    if on:
+        raise RunError("--on is for so many pictures that their answers need a file: name one with --out")
     if fresh:
         raise RunError("--fresh is about an earlier --out, which is not named: name it, or leave --fresh out")
     answers = Predictor(bundle).predict(listed(pictures, sys.stdin), top=top)
@@ -70,9 +82,13 @@ def predict(
     return PARTLY if write(answers) else 0
 
 
-def _write_file(bundle: Path, pictures: tuple[str, ...], out: Path, *, top: int, fresh: bool) -> int:
+def _file(out: Path) -> Path:
+    return out / TABLE if out.is_dir() or not out.suffix else out
+
+
+def _write_file(bundle: Path, pictures: tuple[str, ...], out: Path, *, top: int, fresh: bool, jobs: Jobs | None) -> int:
     try:
-        done = collect(bundle, listed(pictures, sys.stdin), out, top=top, fresh=fresh)
+        done = collect(bundle, listed(pictures, sys.stdin), out, top=top, fresh=fresh, jobs=jobs)
     except KeyboardInterrupt:
         say(
             f"\nstopped. What was answered is kept in {out}.parts: the same command goes on{' without --fresh' * fresh}"

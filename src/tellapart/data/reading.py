@@ -1,6 +1,5 @@
 """Many pictures: decoded ahead in threads, and run through an engine; in order, in bounded memory."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from tellapart.data.dataset import Pictures
 from tellapart.data.picture import Picture
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import PictureError
+from tellapart.jobs import cores
 
 BATCH = 8  # pictures the engine takes at once; measured: more are no faster on 2 cores, and take more memory
 Vector = NDArray[np.float32]
@@ -93,4 +93,4 @@ def _groups(pictures: Iterable[Picture | PictureError], size: int) -> Iterator[l
 
 def decoding_threads() -> int:
     """How many threads decode while the engine runs: Pillow works outside Python's lock."""
-    return max(2, os.cpu_count() or 1)
+    return max(2, cores())

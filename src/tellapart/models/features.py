@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import keras
@@ -20,9 +20,11 @@ from tellapart.data.reading import BATCH, fitted, through
 from tellapart.engine import Engine, Graph, Precision, chosen_precision, read_graph, write_graph
 from tellapart.errors import PictureError
 from tellapart.files import cache_folder, cached_folder
+from tellapart.jobs import Jobs
 from tellapart.models.division import leaves
 from tellapart.models.feature_cache import FeatureCache, StoredRows, Values
 from tellapart.models.graphs import to_graph
+from tellapart.models.seeing import JOB, Seeing
 from tellapart.progress import progress, say
 
 SHARD = 1024  # pictures: 8 MB of Xception's features, seconds of work
@@ -41,12 +43,17 @@ class FrozenBase:
     @cached_property
     def graph(self) -> Graph:
         """The base as an OpenVINO graph: converted once, then read from the cache."""
+        return read_graph(self.graph_file)
+
+    @property
+    def graph_file(self) -> Path:
+        """Where the cache has the graph, with its weights beside it."""
         folder = cache_folder() / "graphs" / self.key
         if not folder.exists():
             graph = to_graph(self.network)
-            with cached_folder(folder) as partial:
-                write_graph(graph, partial / "model.xml")
-        return read_graph(folder / "model.xml")
+            with cached_folder(folder) as unfinished:
+                write_graph(graph, unfinished / "model.xml")
+        return folder / "model.xml"
 
     @cached_property
     def engine(self) -> Engine:
@@ -99,12 +106,18 @@ def features_of(base: FrozenBase, pictures: Pictures, *, cache: Path, label: str
     return Readable(found.rows[:], found.kept, found.skipped)
 
 
-def stored_features(base: FrozenBase, pictures: Pictures, *, cache: Path, label: str) -> Stored:
-    """The features of some pictures: found in the cache where they are, computed and kept where not."""
+def stored_features(
+    base: FrozenBase, pictures: Pictures, *, cache: Path, label: str, jobs: Jobs | None = None
+) -> Stored:
+    """The features of some pictures: found in the cache where they are, computed and kept where not.
+
+    With `jobs` others compute them; the graph, and the pictures where they are files, are read where they work.
+    """
     store = FeatureCache(cache / "features" / base.key)
     wanted = pictures.digests
     missing = [i for digest, i in {d: i for i, d in enumerate(wanted)}.items() if digest not in store.rows]
-    reasons = _fill(store, base, pictures, missing, label) if missing else {}
+    fill = _fill if jobs is None else partial(_fill_by, jobs)
+    reasons = fill(store, base, pictures, missing, label) if missing else {}
     kept = tuple(i for i, digest in enumerate(wanted) if digest in store.rows)
     skipped = tuple(Skipped(pictures.name(i), reasons[d]) for i, d in enumerate(wanted) if d in reasons)
     return Stored(store.take([wanted[i] for i in kept], base.shape), kept, skipped)
@@ -121,7 +134,7 @@ def _fill(
     reasons: dict[str, str] = {}
     digests: list[str] = []
     values: list[Values] = []
-    shard = max(1, min(SHARD, SHARD_BYTES // (4 * base.width)))
+    shard = _shard(base)
     stream = through(base.engine, fitted(pictures, base.preprocessing, missing))
     with progress(label, len(missing), "pictures") as advance:
         for index, answer in zip(missing, stream, strict=True):
@@ -137,6 +150,27 @@ def _fill(
     if digests:
         store.add(digests, np.array(values))
     return reasons
+
+
+def _fill_by(
+    jobs: Jobs, store: FeatureCache, base: FrozenBase, pictures: Pictures, missing: Sequence[int], label: str
+) -> dict[str, str]:
+    """As `_fill`, a shard being a job."""
+    say(f"{label}: {len(missing):,} pictures to run once through the frozen {base.name}{_room(base, len(missing))}")
+    size, reasons = min(JOB, _shard(base)), dict[str, str]()
+    shards = (pictures.take(missing[start : start + size]) for start in range(0, len(missing), size))
+    seeing = Seeing(base.graph_file.resolve(), base.preprocessing, chosen_precision(base.precision))
+    with progress(label, len(missing), "pictures") as advance:
+        for shard in jobs.run(seeing, shards):
+            advance(len(shard.digests) + len(shard.reasons))
+            reasons.update(shard.reasons)
+            if shard.digests:
+                store.add(shard.digests, shard.values)
+    return reasons
+
+
+def _shard(base: FrozenBase) -> int:
+    return max(1, min(SHARD, SHARD_BYTES // (4 * base.width)))
 
 
 def _room(base: FrozenBase, count: int) -> str:

@@ -1,0 +1,47 @@
+"""`tellapart features`."""
+
+from tellapart.checking.features_of import features_of
+from tellapart.cli.reading import AS_IT_IS, ReadAs
+from tellapart.cli.running import INTERRUPTED
+from tellapart.cli.where import jobs_on
+from tellapart.data.dataset import Dataset
+from tellapart.files import cache_folder
+from tellapart.progress import say
+
+PARTLY = 1
+
+
+def features(
+    source: str,
+    /,
+    *,
+    model: str,
+    reading: ReadAs = AS_IT_IS,
+    on: str | None = None,
+    workers: int | None = None,
+) -> int:
+    """Run a pre-trained network once over pictures and keep what it sees, for whatever trains on it.
+
+    Stopped, the same command goes on with the rest.
+
+    Parameters
+    ----------
+    source
+        Labelled pictures, as for train.
+    model
+        The network, such as xception, with its published weights and pictures of its own size.
+    on
+        Who computes: ray, or a Ray cluster's ray://HOST:PORT. The features are the same.
+    workers
+        How many cores of the cluster compute; all when left out.
+    """
+    try:
+        dataset = Dataset.open(source, reading)
+        with jobs_on(on, workers) as jobs:
+            seen = features_of(dataset, model, jobs)
+    except KeyboardInterrupt:
+        say("\nstopped. What was computed is kept: the same command goes on with the rest")
+        return INTERRUPTED
+    count, missed = len(seen.places), sum(map(len, dataset.splits.values())) - len(seen.places)
+    print(f"{count:,} pictures as {model} sees them, {missed:,} unreadable: kept in {cache_folder()}")
+    return PARTLY if missed else 0
