@@ -16,11 +16,13 @@ class Twice:
         self.begun = 0
 
     def __call__(self) -> Callable[[int], int]:
+        """Begin."""
         self.begun += 1
         return self.double
 
     @staticmethod
     def double(item: int) -> int:
+        """Twice an item; three is refused."""
         if item == 3:
             raise PictureError("three")
         return 2 * item

@@ -36,6 +36,7 @@ class Crowd:
     most: int = 1_000_000
 
     def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
+        """Mixed up by the seed, and stopped after `most` jobs."""
         mixed = random.Random(self.seed).sample(waiting := list(items), len(waiting))  # noqa: S311  chance, not secrecy
         yield from Here().run(begin, mixed[: self.most])
         if len(mixed) > self.most:

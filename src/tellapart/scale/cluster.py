@@ -49,7 +49,10 @@ def address_of(place: str) -> str | None:
 
 
 def _settle(*, alone: bool) -> None:
-    """Nothing is reported to anyone, and nobody joins without the token, unless the environment says otherwise."""
+    """Nothing is reported to anyone, and nobody joins without the token, unless the environment says otherwise.
+
+    Ray reads this when it is imported.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # the rest is for those who work on Ray

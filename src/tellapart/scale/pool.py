@@ -1,24 +1,22 @@
-"""Jobs on the workers of a Ray cluster: Ray Data holds back, balances and repeats, none of which is done here."""
+"""Jobs on the workers of a Ray cluster: Ray starts, balances and repeats, none of which is done here."""
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from types import ModuleType
 from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from tellapart.errors import ClusterError, TellapartError, first_line, require
 from tellapart.jobs import CORES
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-Column = dict[str, NDArray[np.object_]]
-WINDOW = 4_096  # jobs that Ray is told of at once: some 100 MB of paths, and a million pictures
-REPEATS = 20  # of one job whose worker was killed; Ray counts one that waited for that worker too
+Actors = Any
+"""Ray's, and below what comes out of them: their types are known only where Ray is installed."""
+Result = Any
+REPEATS = 10  # of one job whose worker was killed: more, and it is the job that kills it
 
 
 @dataclass(frozen=True)
@@ -29,40 +27,38 @@ class Pool:
     count: int
 
     def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
-        """See Jobs. Raises ClusterError where a job's workers are killed again and again."""
+        """See Jobs. An item is taken when a worker has none. Raises ClusterError where a job kills its workers."""
         rest = iter(items)
-        while window := list(islice(rest, WINDOW)):
-            yield from self._results(begin, window)
-
-    def _results(self, begin: Callable[[], Callable[[In], Out]], items: Sequence[In]) -> Iterator[Out]:
-        data = _quietly(require("ray.data", extra="ray"))
-        asked = data.from_items([{"job": Boxed(item)} for item in items], override_num_blocks=len(items))
-        done = asked.map_batches(
-            Worker,
-            fn_constructor_args=(begin,),
-            batch_size=None,
-            compute=data.ActorPoolStrategy(size=min(self.count, len(items))),
-            num_cpus=1,
-            ray_remote_args_fn=_arguments,
-        )
-        try:
-            for row in done.iter_rows():
-                result = row["job"].inside
-                if isinstance(result, TellapartError):
-                    raise result
+        with self._workers(begin) as workers:
+            for item in islice(rest, self.count):
+                workers.submit(_do, item)
+            while workers.has_next():
+                result = self._next(workers)
+                for item in islice(rest, 1):
+                    workers.submit(_do, item)
                 yield result
+
+    @contextmanager
+    def _workers(self, begin: Callable[[], Callable[[In], Out]]) -> Iterator[Actors]:
+        kind = self.ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=REPEATS)(Worker)
+        workers = [kind.remote(begin) for _ in range(self.count)]
+        try:
+            yield require("ray.util", extra="ray").ActorPool(workers)
+        finally:
+            for worker in workers:
+                self.ray.kill(worker)
+
+    def _next(self, workers: Actors) -> Result:
+        try:
+            result = workers.get_next_unordered()
         except self.ray.exceptions.RayError as error:
             raise ClusterError(
                 f"the Ray cluster gave a job up: {first_line(error)}. What was finished is kept; if workers were "
                 f"killed, is there enough memory? Then run the command again"
             ) from error
-
-
-@dataclass(frozen=True)
-class Boxed:
-    """An item or a result as it is: what looks like a column of numbers or lists would come back as another kind."""
-
-    inside: Any
+        if isinstance(result, TellapartError):
+            raise result
+        return result
 
 
 class Worker:
@@ -76,31 +72,17 @@ class Worker:
         except TellapartError as error:
             self._work = _failing(error)
 
-    def __call__(self, jobs: Column) -> Column:
-        """Do them."""
-        done = np.empty(len(jobs["job"]), object)
-        for place, job in enumerate(jobs["job"]):
-            done[place] = Boxed(self._answer(job.inside))
-        return {"job": done}
-
-    def _answer(self, job: object) -> object:
+    def do(self, item: object) -> object:
+        """A job's result, or the TellapartError that it raised."""
         try:
-            return self._work(job)
+            return self._work(item)
         except TellapartError as error:
             return error
 
 
+def _do(worker: Actors, item: object) -> Result:
+    return worker.do.remote(item)
+
+
 def _failing(error: TellapartError) -> Callable[[Any], Any]:
     return lambda _: error
-
-
-def _arguments() -> dict[str, Any]:
-    return {"max_task_retries": REPEATS}
-
-
-def _quietly(data: ModuleType) -> ModuleType:
-    """What Ray Data has to say goes to its own log files."""
-    context = data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    return data

@@ -1,0 +1,25 @@
+"""A cluster of this machine's own, started once: that takes seconds."""
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+
+from tellapart.jobs import Jobs
+from tellapart.scale.cluster import on
+
+if importlib.util.find_spec("ray") is None:
+    pytest.skip("Ray is absent: install tellapart[ray]", allow_module_level=True)
+
+
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """Two workers. Nothing of it is left behind in the environment of other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        for name in ("RAY_USAGE_STATS_ENABLED", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_BACKEND_LOG_LEVEL"):
+            patch.setenv(name, "")
+            patch.delenv(name)
+        with on("ray", 2) as jobs:
+            yield jobs

@@ -1,0 +1,134 @@
+"""Jobs on a cluster: each once, whatever happens to those who do them."""
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tellapart.bundles import collecting
+from tellapart.bundles.collecting import collect
+from tellapart.data.arrays import array_split
+from tellapart.errors import BundleError, ClusterError, PictureError
+from tellapart.jobs import CORES, Jobs, given_cores
+from tellapart.scale import pool
+from tellapart.training.run import Run
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+def test_each_result_comes_once_and_is_what_it_was(cluster: Jobs) -> None:
+    def begin() -> Callable[[tuple[int, str]], tuple[int, str, int | None]]:
+        return lambda item: (*item, given_cores())
+
+    items = [(number, "x" * number) for number in range(12)]
+    results = sorted(cluster.run(begin, iter(items)))
+    assert results == [(*item, 1) for item in items]
+    assert CORES not in os.environ
+
+
+def test_no_more_are_taken_than_there_are_workers(cluster: Jobs) -> None:
+    taken = list[int]()
+
+    def items() -> Iterator[int]:
+        for number in range(7):
+            taken.append(number)
+            yield number
+
+    results = cluster.run(lambda: lambda item: item, items())
+    first = next(results)
+    assert len(taken) == 3  # two, and one more when the first was done
+    assert sorted([first, *results]) == list(range(7))
+
+
+def test_what_a_job_raises_is_raised_here(cluster: Jobs) -> None:
+    def begin() -> Callable[[int], int]:
+        def work(item: int) -> int:
+            raise PictureError(f"number {item}")
+
+        return work
+
+    with pytest.raises(PictureError, match="number 5"):
+        list(cluster.run(begin, [5]))
+
+
+def test_what_cannot_be_begun_is_raised_here(cluster: Jobs) -> None:
+    def begin() -> Callable[[int], int]:
+        raise BundleError("no bundle here")
+
+    with pytest.raises(BundleError, match="no bundle here"):
+        list(cluster.run(begin, [1, 2]))
+
+
+def test_a_job_that_kills_every_worker_ends(cluster: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin() -> Callable[[int], int]:
+        def work(item: int) -> int:
+            os.kill(os.getpid(), signal.SIGKILL)
+            return item
+
+        return work
+
+    monkeypatch.setattr(pool, "REPEATS", 1)
+    with pytest.raises(ClusterError, match=r"the Ray cluster gave a job up: .*is there enough memory"):
+        list(cluster.run(begin, [1]))
+
+
+def killing(begin: Callable[[], Callable[[In], Out]], once: Path) -> Callable[[], Callable[[In], Out]]:
+    """The same work, but the worker of the third job is killed in the middle of it, the first time."""
+
+    def begun() -> Callable[[In], Out]:
+        work, count = begin(), 0
+
+        def killed(item: In) -> Out:
+            nonlocal count
+            count += 1
+            result = work(item)
+            if count == 3 and not once.exists():
+                once.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return killed
+
+    return begun
+
+
+def test_a_killed_worker_loses_nothing_and_doubles_nothing(
+    cluster: Jobs, trained: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed:
+        def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
+            return cluster.run(killing(begin, tmp_path / "killed"), items)
+
+    monkeypatch.setattr(collecting, "SIZE", 4)
+    corrupt = tmp_path / "corrupt.png"
+    corrupt.write_bytes(b"corrupt")
+    files = [*map(str, sorted(tiny.rglob("*.png"))), str(corrupt), "absent.png"]
+    whole = collect(trained.bundle, files, tmp_path / "whole.parquet")
+    found = collect(trained.bundle, files, tmp_path / "found.parquet", jobs=Killed())
+    assert (tmp_path / "killed").exists()
+    assert (found.pictures, found.unreadable) == (38, 2)
+    assert found.path.read_bytes() == whole.path.read_bytes()
+    assert not found.path.with_name("found.parquet.parts").exists()
+
+
+def test_features_are_those_of_one_process(cluster: Jobs, tmp_path: Path) -> None:
+    import keras
+    import numpy as np
+
+    from tellapart.data.preprocessing import Preprocessing
+    from tellapart.models.features import FrozenBase, stored_features
+
+    keras.utils.set_random_seed(0)
+    pictures = keras.Input((8, 8, 3), dtype="uint8")
+    seen = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(5, 3)(keras.layers.Rescaling(1 / 255)(pictures)))
+    base = FrozenBase("grid", keras.Model(pictures, seen), Preprocessing(8, 8, 3), "float32")
+    noise = np.random.default_rng(0).integers(0, 256, (40, 9, 9, 3), dtype=np.uint8)
+    split = array_split(noise, np.zeros(40, np.int32))
+    here = stored_features(base, split.pictures, cache=tmp_path / "here", label="here")
+    there = stored_features(base, split.pictures, cache=tmp_path / "there", label="there", jobs=cluster)
+    np.testing.assert_array_equal(there.rows[:], here.rows[:])
+    assert there.kept == here.kept == tuple(range(40))
