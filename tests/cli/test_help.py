@@ -61,7 +61,8 @@ PARAMETERS = {
     "explain": ["BUNDLE", "PICTURES", "--method", "--label", "--save"],
     "report": ["RUN", "--data"],
     "calibrate": ["BUNDLE", "SOURCE", "--reject-for", "--out"],
-    "predict": ["BUNDLE", "PICTURES", "--top", "--json", "--csv", "--out", "--fresh"],
+    "predict": ["BUNDLE", "PICTURES", "--top", "--json", "--csv", "--out", "--fresh", "--on", "--workers"],
+    "features": ["SOURCE", "--model", "--on", "--workers"],
     "serve": [
         "BUNDLE",
         *("--host", "--port", "--token-file", "--no-token", "--allow-host"),
@@ -81,6 +82,7 @@ PARAMETERS = {
 READING = [f"--{field.name.replace('_', '-')}" for field in fields(Reading)]
 READERS = (
     "check", "split", "train", "sweep", "search", "folds", "find-rate", "evaluate", "calibrate", "show", "augment",
+    "features",
 )  # fmt: skip
 for reader in READERS:
     PARAMETERS[reader] += READING

@@ -167,6 +167,11 @@ def test_the_file_holds_what_json_lines_say(said: Said, bundle: Path, tiny: Path
     assert (tmp_path / "answers.jsonl").read_text() == said("predict", bundle, tiny, "--json").out
 
 
+def test_a_folder_gets_a_table(said: Said, bundle: Path, tiny: Path, tmp_path: Path) -> None:
+    for out in (tmp_path, tmp_path / "results"):
+        assert said("predict", bundle, tiny, "--out", out).out.startswith(f"{out / 'predictions.parquet'}: 36 pictures")
+
+
 def test_a_list_on_standard_input_is_read_once(
     said: Said, bundle: Path, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +187,9 @@ def test_a_list_on_standard_input_is_read_once(
         (["--out", "a.txt"], "a.txt ends in '.txt'; expected a file that ends in .parquet or .csv or .jsonl"),
         (["--out", "a.csv", "--json"], "--out says by its ending how it is written, here '.csv': leave --json and"),
         (["--fresh"], "--fresh is about an earlier --out, which is not named"),
+        (["--on", "ray"], "--on is for so many pictures that their answers need a file: name one with --out"),
+        (["--out", "a.csv", "--on", "dask"], "--on is 'dask'; expected ray, or ray://HOST:PORT"),
+        (["--out", "a.csv", "--workers", "2"], "--workers is about a cluster, which is not named: add --on ray"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused(
