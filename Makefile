@@ -18,7 +18,7 @@ demo: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh demo.sh
 
 test: .venv/ready
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" -n auto --maxprocesses 4 --dist loadgroup
 
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m long

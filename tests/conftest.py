@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("any machine", deadline=None)  # a case may take long where others work too
 hypothesis.settings.load_profile("any machine")
 CHROMIUM = Path("/usr/bin/chromium")
+TESTS = Path(__file__).parent
+TOGETHER = {"lessons", "scale"}  # what all tests of these folders stand on takes long to make
 COLOURS = {"blue": (60, 60, 180), "green": (60, 180, 60), "red": (180, 60, 60)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes test, a file's tests go to one: what they share is made once."""
+    for item in items:
+        place = item.path.relative_to(TESTS)
+        item.add_marker(pytest.mark.xdist_group(place.parts[0] if place.parts[0] in TOGETHER else str(place)))
 
 
 @pytest.fixture(autouse=True)

@@ -286,6 +286,14 @@ def test_a_folder_in_use_is_refused_before_the_work_and_left_alone(
     runs["network"].bundle.verify()
 
 
+def test_a_folder_inside_the_old_bundle_is_refused(runs: Runs, colours: Path) -> None:
+    bundle = runs["network"].bundle
+    before = sorted(path.name for path in bundle.folder.iterdir())
+    with pytest.raises(BundleError, match="lies inside the bundle it is made from"):
+        calibrate(bundle, Dataset.open(colours), out=bundle.folder / "calibrated", coverage=0.9)
+    assert sorted(path.name for path in bundle.folder.iterdir()) == before
+
+
 def test_pictures_of_other_classes_are_refused(runs: Runs, coloured: Callable[..., Path], tmp_path: Path) -> None:
     folder = coloured(tmp_path / "data")
     (folder / "blue").rename(folder / "azure")

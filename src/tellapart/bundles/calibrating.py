@@ -15,7 +15,7 @@ from tellapart.data.dataset import Dataset, Split
 from tellapart.data.reading import BATCH, Runner
 from tellapart.data.splits import HELD_OUT, complete
 from tellapart.engine import Engine, Graph, write_graph
-from tellapart.errors import DatasetError
+from tellapart.errors import BundleError, DatasetError
 from tellapart.files import atomic_folder, require_unused
 from tellapart.judging.calibration import temperature, tempered
 from tellapart.judging.intervals import Estimate, wilson
@@ -77,6 +77,8 @@ def calibrate(
     bundle = Bundle.of(bundle)
     bundle.verify()
     require_unused(out)
+    if out.resolve().is_relative_to(bundle.folder.resolve()):
+        raise BundleError(f"{out} lies inside the bundle it is made from, which stays as it is: name a folder outside")
     validation, train = _parts(bundle, dataset)
     before = _asked(bundle, last_graph(bundle), validation, "judging on validation")
     degrees = 1.0 if bundle.facts.recipe.get("model") in VOTING else _temperature(bundle, before)
