@@ -20,9 +20,9 @@ from tellapart.data.reading import ahead
 from tellapart.models.mixed import compute_mixed
 from tellapart.models.small import Tensor
 from tellapart.recipe import Recipe
+from tellapart.training.devices import Sums, devices_for
 from tellapart.training.examples import Array, Examples, Ready, made_ready
 from tellapart.training.schedules import rates
-from tellapart.training.updates import update_of
 
 STEPS = 128  # batches that go through the graph in one call: progress and Ctrl-C wait for no more
 CHUNK_BYTES = 64_000_000  # of inputs in one call, where they are large
@@ -52,18 +52,24 @@ def training_seconds(network: keras.Model, recipe: Recipe) -> float:
 
 
 class Loop:
-    """A network being trained. Lives for one fit; holds the network, its optimizer and the compiled steps."""
+    """A network being trained. Lives for one fit; holds the network, its optimizer and the compiled steps.
+
+    On several GPUs a network like it learns, and this one is given its weights at the end of each public call.
+    """
 
     def __init__(self, network: keras.Model, recipe: Recipe) -> None:
         self.network = network
         self.recipe = recipe
         compute_mixed(network, mixed=recipe.mixed_precision)
-        self.optimizer = keras.optimizers.get(
-            {"class_name": recipe.optimizer, "config": {"learning_rate": recipe.learning_rate}}
-        )
-        self.optimizer.build(network.trainable_variables)
-        self._update = update_of(self.optimizer, network.trainable_variables)
-        self._averages = [tf.Variable(value, trainable=False) for value in self._averaged]
+        self._devices = devices_for(network)
+        with self._devices.scope():
+            self._learning = self._devices.network(network, recipe)
+            self.optimizer = keras.optimizers.get(
+                {"class_name": recipe.optimizer, "config": {"learning_rate": recipe.learning_rate}}
+            )
+            self.optimizer.build(self._learning.trainable_variables)
+            self._averages = [tf.Variable(value, trainable=False) for value in self._averaged(self._learning)]
+        self._update = self._devices.update(self.optimizer, self._learning.trainable_variables)
         inputs = tf.TensorSpec((None, *network.input_shape[1:]), network.input.dtype)
         targets, vector = tf.TensorSpec((None, self._classes), tf.float32), tf.TensorSpec((None,), tf.float32)
         self._steps = tf.function(self._run_steps, input_signature=(inputs, targets, vector, vector))
@@ -89,6 +95,7 @@ class Loop:
             sums += self._learned(ready, by_step[done // self.batch :])
             done += len(ready)
             advance(len(ready))
+        self._hand_over()
         return Score(*(sums / len(order)))
 
     def steps_at(self, examples: Examples, by_step: Sequence[float]) -> Iterator[float]:
@@ -102,7 +109,9 @@ class Loop:
             order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(examples))
             rows = order[place * self.batch : (place + 1) * self.batch]
             ready = made_ready(examples, rows, self.recipe, self._classes, epoch=epoch)
-            yield float(self._learned(ready, np.array([rate], np.float32))[0]) / len(rows)
+            loss = float(self._learned(ready, np.array([rate], np.float32))[0]) / len(rows)
+            self._hand_over()
+            yield loss
 
     def epoch_seconds(self, examples: Examples) -> float:
         """How long an epoch will take, from a few steps that are then undone; seconds."""
@@ -134,7 +143,8 @@ class Loop:
 
     def settle(self) -> None:
         """Give the network its averaged weights for good, where the recipe has them."""
-        _assign(self._averaged, self._averages)
+        _assign(self._averaged(self._learning), self._averages)
+        self._hand_over()
 
     def state(self) -> list[Array]:
         """Everything that training changes: weights, optimizer, dropout's random state."""
@@ -143,14 +153,14 @@ class Loop:
     def restore(self, state: list[Array]) -> None:
         """Put a state back."""
         _assign(self._variables, state)
+        self._hand_over()
 
     @property
     def _variables(self) -> list[Any]:
-        return [*self.network.variables, *self.optimizer.variables, *self._averages]
+        return [*self._learning.variables, *self.optimizer.variables, *self._averages]
 
-    @property
-    def _averaged(self) -> list[Any]:
-        return list(self.network.trainable_variables) if self.recipe.ema else []
+    def _averaged(self, network: keras.Model) -> list[Any]:
+        return list(network.trainable_variables) if self.recipe.ema else []
 
     @property
     def _classes(self) -> int:
@@ -158,12 +168,17 @@ class Loop:
 
     @contextmanager
     def _averaged_weights(self) -> Iterator[None]:
-        own = [variable.numpy() for variable in self._averaged]
-        _assign(self._averaged, self._averages)
+        averaged = self._averaged(self.network)
+        own = [variable.numpy() for variable in averaged]
+        _assign(averaged, self._averages)
         try:
             yield
         finally:
-            _assign(self._averaged, own)
+            _assign(averaged, own)
+
+    def _hand_over(self) -> None:
+        if self._learning is not self.network:
+            _assign(self.network.variables, [variable.numpy() for variable in self._learning.variables])
 
     def _chunks(self, examples: Examples, order: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
         """The order in pieces of whole batches."""
@@ -180,17 +195,22 @@ class Loop:
         for start in tf.range(0, tf.shape(targets)[0], self.batch):
             rows = slice(start, start + self.batch)
             self.optimizer.learning_rate.assign(by_step[step])
-            with tf.GradientTape() as tape:
-                logits = self.network(inputs[rows], training=True)
-                losses = self._losses(targets[rows], logits) * importance[rows]
-                mean = keras.ops.mean(losses)
-            self._update(tape.gradient(mean, self.network.trainable_variables))
-            for average, variable in zip(self._averages, self._averaged, strict=True):
-                average.assign(self.recipe.ema * average + (1 - self.recipe.ema) * variable)
-            loss += keras.ops.sum(losses)
-            right += self._right(keras.ops.argmax(targets[rows], axis=-1), logits)
+            sums = self._devices.step(self._learn, inputs[rows], targets[rows], importance[rows])
+            loss += sums[0]
+            right += sums[1]
             step += 1
         return loss, right
+
+    def _learn(self, inputs: Tensor, targets: Tensor, importance: Tensor, part: Tensor | None) -> Sums:
+        """A step on these examples, which may be a part of a batch. Gives the sum of the losses, and of those right."""
+        with tf.GradientTape() as tape:
+            logits = self._learning(inputs, training=True)
+            losses = self._losses(targets, logits) * importance
+            mean = keras.ops.mean(losses)
+        self._update(tape.gradient(mean, self._learning.trainable_variables, output_gradients=part))
+        for average, variable in zip(self._averages, self._averaged(self._learning), strict=True):
+            average.assign(self.recipe.ema * average + (1 - self.recipe.ema) * variable)
+        return keras.ops.sum(losses), self._right(keras.ops.argmax(targets, axis=-1), logits)
 
     def _score(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.network(inputs, training=False)
