@@ -67,4 +67,4 @@ def test_either_a_name_or_all(words: list[str], said: Said) -> None:
 
 
 def test_an_unknown_name_is_refused(said: Said) -> None:
-    assert "did you mean over-fitting?" in said("lesson", "overfitting").error
+    assert "did you mean over-fitting" in said("lesson", "overfitting").error

@@ -89,7 +89,7 @@ LESSON = Lesson(
     name="bias-and-variance",
     question="What are bias and variance, and can they be measured?",
     needs="digits",
-    seconds=10,
+    seconds=8,
     run=run,
     method="""
         We make noise of a known size: {flipped:.0%} of the labels of {data} are drawn by lot. For each depth we grow

@@ -73,7 +73,7 @@ LESSON = Lesson(
     name="cross-validation",
     question="What does cross-validation gain, and what does it cost?",
     needs="mnist",
-    seconds=30,
+    seconds=7,
     run=run,
     method="""
         We collect {small} pictures of {data} and estimate how well [k nearest neighbours] learn from them, in two

@@ -1,5 +1,6 @@
 """The figures of lessons: lines, bars and squares of numbers, in the theme of all figures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ Numbers = Sequence[float] | NDArray[Any]
 PERCENT: Mapping[str, Any] = {"tickformat": ".0%"}
 """For an axis of shares."""
 ROW, AROUND = 30, 110  # pixels: of a bar, and of what is above and below all
+PICTURES_WIDTH = 330  # pixels, of a row of pictures
 
 
 def drawing(title: str, caption: str, drawn: Figure) -> Drawing:
@@ -99,3 +101,67 @@ def _line(name: str, number: int, x: Numbers, y: Numbers) -> Part:
         "marker": {"size": 5},
         "hovertemplate": f"{plain(name)}<br>%{{x}}: %{{y}}<extra></extra>",
     }
+
+
+def picture_rows(fact: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
+    """Draw rows of grey pictures, each (n, height, width), a name before each row; where some are fewer, room is left.
+
+    White is the largest number of each row.
+    """
+    most = max(map(len, rows.values()))
+    strips = [_strip(pictures, most) for pictures in rows.values()]
+    tall = len(strips[0])
+    middles = [number * tall + (tall - 1) / 2 for number in range(len(strips))]
+    drawn = square(fact, np.vstack(strips), height=AROUND // 2 + len(strips) * PICTURES_WIDTH // most)
+    names = {"tickvals": middles, "ticktext": [plain(name) for name in rows], "tickmode": "array"}
+    return drawn.update_yaxes(showticklabels=True, **names)
+
+
+def _strip(pictures: NDArray[Any], most: int) -> NDArray[Any]:
+    """Pictures side by side in grey frames, values in [0, 1]; as wide as `most` of them."""
+    scaled = pictures / max(float(pictures.max(initial=0)), 1e-9)
+    framed = np.pad(scaled, ((0, 0), (1, 1), (1, 1)), constant_values=0.5)
+    empty = np.full((most - len(pictures), *framed.shape[1:]), 0.5)
+    return np.hstack([*framed, *empty])
+
+
+def marked_log(drawn: Figure, places: Mapping[str, float]) -> Figure:
+    """Mark places along a logarithmic x-axis: Plotly has lines at their values there, and words at the logarithms."""
+    for number, (name, place) in enumerate(places.items()):
+        drawn.add_vline(x=place, line={"color": GREY, "width": 1, "dash": "dash"})
+        at = {"x": math.log10(place), "y": 1 - 0.09 * number, "yref": "paper", "xanchor": "left", "yanchor": "top"}
+        drawn.add_annotation(text=plain(name), showarrow=False, xshift=4, **at)
+    return drawn
+
+
+def mosaic(fact: str, rows: Mapping[str, Sequence[NDArray[np.uint8]]], *, height: int = 270) -> Figure:
+    """Draw rows of pictures, uint8 (h, w, 1 or 3), all of one size, each row under its name on the left."""
+    strips = [np.hstack([_framed(one) for one in pictures]) for pictures in rows.values()]
+    step = strips[0].shape[0]
+    middles = [step * number + (step - 1) / 2 for number in range(len(strips))]
+    bare: Part = {"showgrid": False, "ticks": "", "constrain": "domain"}
+    return figure(
+        [{"type": "image", "z": np.vstack(strips).tolist(), "hoverinfo": "skip"}],
+        title=plain(fact),
+        x=axis("", showticklabels=False, **bare),
+        y=axis("", tickvals=middles, ticktext=[plain(name) for name in rows], scaleanchor="x", **bare),
+        height=height,
+    )
+
+
+def _framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture in colour with a white border, which keeps it apart from its neighbours."""
+    border = max(1, picture.shape[0] // 14)
+    colour = np.broadcast_to(picture, (*picture.shape[:2], 3))
+    return np.pad(colour, ((border, border), (border, border), (0, 0)), constant_values=255)
+
+
+def tiles(pictures: NDArray[Any], columns: int) -> NDArray[Any]:
+    """Put pictures, (n, height, width), side by side in rows of `columns`, framed by their greatest number.
+
+    As one picture for `square`; places that are left over have that number too.
+    """
+    framed = np.pad(pictures, ((0, -len(pictures) % columns), (1, 1), (1, 1)), constant_values=pictures.max())
+    framed[len(pictures) :] = pictures.max()
+    rows = [np.hstack(list(framed[start : start + columns])) for start in range(0, len(framed), columns)]
+    return np.vstack(rows)

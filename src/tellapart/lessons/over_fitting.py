@@ -70,7 +70,7 @@ LESSON = Lesson(
     name="over-fitting",
     question="Can a network learn too long?",
     needs="fashion-mnist",
-    seconds=30,
+    seconds=19,
     run=run,
     method="""
         A network with one hidden layer of 256 units learns {few} pictures of {data}, for {epochs} [epochs|epoch],

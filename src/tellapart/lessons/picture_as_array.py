@@ -81,7 +81,7 @@ LESSON = Lesson(
     name="picture-as-array",
     question="What is a picture to a computer?",
     needs="mnist",
-    seconds=3,
+    seconds=2,
     run=run,
     method="""
         We take the first picture of {data} and look at it as an [array]. We save it as a PNG file and as a JPEG file

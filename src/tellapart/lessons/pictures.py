@@ -71,3 +71,9 @@ def _shuffled(split: Split, rng: np.random.Generator) -> Part:
         raise DatasetError("a lesson needs pictures in arrays, such as digits, mnist or fashion-mnist")
     order = rng.permutation(len(split))
     return Part(split.pictures.array[order], split.labels[order])
+
+
+def of_classes(part: Part, some: NDArray[np.integer]) -> Part:
+    """The pictures of some classes, which are numbered anew in that order."""
+    kept = part.take(np.flatnonzero(np.isin(part.labels, some)))
+    return Part(kept.pictures, (kept.labels[:, np.newaxis] == some).argmax(axis=1).astype(np.int32))

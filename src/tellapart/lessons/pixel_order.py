@@ -74,7 +74,7 @@ LESSON = Lesson(
     name="pixel-order",
     question="Does the order of the pixels matter?",
     needs="fashion-mnist",
-    seconds=40,
+    seconds=26,
     run=run,
     method="""
         We draw one order of the {pixels} pixels by lot and put the pixels of every picture of {data} into it, for

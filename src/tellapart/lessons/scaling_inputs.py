@@ -104,7 +104,7 @@ LESSON = Lesson(
     name="scaling-inputs",
     question="Must inputs be scaled?",
     needs="mnist",
-    seconds=10,
+    seconds=4,
     run=run,
     method="""
         Three experiments on {n:,} pictures of {data}, all judged on the same new pictures. First we describe each

@@ -71,7 +71,7 @@ LESSON = Lesson(
     name="score-on-training-data",
     question="Why not judge a model on the pictures it learned from?",
     needs="mnist",
-    seconds=15,
+    seconds=6,
     run=run,
     method="""
         Four models learn {n:,} pictures of {data}. Each is scored on those same pictures, the [training set], and on

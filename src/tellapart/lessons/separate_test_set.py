@@ -77,7 +77,7 @@ LESSON = Lesson(
     name="separate-test-set",
     question="Why a separate test set, when there is a validation set?",
     needs="digits",
-    seconds=2,
+    seconds=1,
     run=run,
     method="""
         We make {many} candidates: each compares pictures of {data} with the mean picture of each class, but looks

@@ -16,6 +16,23 @@ NAMES = (
     "pixel-order",
     "which-metric",
     "unequal-mistakes",
+    "rare-class",
+    "confusion-matrix",
+    "growing-a-forest",
+    "filters-and-feature-maps",
+    "pooling",
+    "softmax-and-logits",
+    "counting-parameters",
+    "learning-rate",
+    "dropout",
+    "augmentation",
+    "early-stopping",
+    "searching",
+    "transfer-against-scratch",
+    "frozen-features",
+    "picture-size-and-time",
+    "knowing-when-you-do-not-know",
+    "explanations-that-lie",
 )
 
 

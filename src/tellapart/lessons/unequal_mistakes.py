@@ -82,7 +82,7 @@ LESSON = Lesson(
     name="unequal-mistakes",
     question="What if one mistake is worse than another?",
     needs="mnist",
-    seconds=3,
+    seconds=2,
     run=run,
     method="""
         We look for nines, {nines} among {test:,} new pictures of {data}, with a [logistic regression] that learned

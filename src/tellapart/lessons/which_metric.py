@@ -109,7 +109,7 @@ LESSON = Lesson(
     name="which-metric",
     question="Which metric, and what does accuracy hide?",
     needs="mnist",
-    seconds=6,
+    seconds=2,
     run=run,
     method="""
         The question is "is it an 8?", and {eights} of {test:,} new pictures of {data} are. Four ways to answer:

@@ -58,6 +58,7 @@ function draw(plot) {
   Object.assign(layout, { dragmode: false, autosize: true });
   delete layout.width;
   Plotly.newPlot(plot, data, layout, CONFIG);
+  plot.style.minHeight = 0; // room was kept until now; a flat figure needs less
   if (plot.dataset.cells) plot.on("plotly_click", (event) => openPoint(plot.dataset.cells, event.points[0]));
 }
 

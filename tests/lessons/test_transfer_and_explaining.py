@@ -1,0 +1,75 @@
+"""The parts of lessons that could be wrong without a claim that fails: words for numbers, marks, bits, slopes."""
+
+import numpy as np
+import pytest
+
+from tellapart.lessons.explanations_that_lie import AWAY, CHOSEN, LEVEL, at_mark, brightness, marked
+from tellapart.lessons.frozen_features import differing
+from tellapart.lessons.picture_size_and_time import for_twice_the_side
+from tellapart.lessons.pictures import Part, of_classes
+from tellapart.lessons.transfer_against_scratch import few, meeting
+
+
+@pytest.mark.parametrize(
+    ("lead", "words"),
+    [
+        ([0.2, 0.1, -0.1, -0.2], "3 to 10"),
+        ([0.2, -0.1, 0.1, -0.2], "10 to 30"),
+        ([0.2, 0.1, 0.1, 0.1], "more than 30"),
+        ([-0.1, -0.1, 0.0, -0.1], "fewer than 1"),
+    ],
+)
+def test_where_lines_meet_is_said_in_words(lead: list[float], words: str) -> None:
+    assert meeting((1, 3, 10, 30), np.array(lead)) == words
+
+
+def test_some_classes_are_numbered_anew() -> None:
+    part = Part(np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1), np.array([0, 7, 3, 7, 0, 5], np.int32))
+    some = of_classes(part, np.array([7, 0]))
+    assert some.labels.tolist() == [1, 0, 0, 1]
+    assert some.labels.dtype == np.int32
+    assert some.pictures.ravel().tolist() == [0, 1, 3, 4]
+
+
+def test_few_pictures_are_as_many_of_each_class() -> None:
+    labels = np.random.default_rng(0).integers(0, 5, 200).astype(np.int32)
+    some = few(Part(np.zeros((200, 1, 1, 1), np.uint8), labels), 7, np.random.default_rng(1))
+    assert np.bincount(labels[some]).tolist() == [7] * 5
+    assert len(set(some.tolist())) == 35
+
+
+def test_bits_that_differ_are_counted() -> None:
+    one = np.array([1.0, 2.0, np.nan, 0.0], np.float32)
+    other = one.copy()
+    assert differing(one, other) == 0
+    other[1] = np.nextafter(np.float32(2), np.float32(3))
+    other[3] = -0.0
+    assert differing(one, other) == 2
+
+
+def test_the_factor_for_twice_the_side() -> None:
+    side = np.array([2.0, 4.0, 8.0, 16.0])
+    assert for_twice_the_side(side, 3 * side**2) == pytest.approx(4)
+    assert for_twice_the_side(side, 5 * side) == pytest.approx(2)
+
+
+def test_each_class_is_marked_in_its_corner_or_another() -> None:
+    part = Part(np.zeros((4, 16, 16, 1), np.uint8), np.arange(4, dtype=np.int32))
+    right, wrong = marked(part, 0), marked(part, 1)
+    assert [one[AWAY, AWAY, 0] for one in right.pictures] == [LEVEL, 0, 0, 0]
+    assert [one[-1 - AWAY, AWAY, 0] for one in right.pictures] == [0, 0, LEVEL, 0]
+    assert part.pictures.max() == 0
+    heats = [one[:, :, 0].astype(np.float32) for one in right.pictures]
+    assert {float(heat.max()) for heat in heats} == {LEVEL}
+    assert at_mark(heats, part.labels) == 1
+    assert at_mark([one[:, :, 0].astype(np.float32) for one in wrong.pictures], part.labels) == 0
+    assert len(CHOSEN) == 4
+
+
+def test_a_map_of_brightness_is_highest_where_the_picture_is() -> None:
+    picture = np.zeros((28, 28, 1), np.uint8)
+    picture[2:5, 22:27] = 200
+    cells = brightness(picture)
+    assert cells.shape == (4, 4)
+    assert cells.argmax() == 3
+    assert np.count_nonzero(cells) == 1
