@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tellapart.cli import serve as verb
+from tellapart.scale.app import Between
 from tellapart.serving.settings import Settings
 
 from .conftest import Said
@@ -17,6 +18,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(verb, "Predictor", lambda bundle: bundle)
     monkeypatch.setattr(verb, "serve_predictor", lambda bundle, **options: asked.append({"bundle": bundle, **options}))
+    monkeypatch.setattr(verb, "serve_on_ray", lambda *what, **options: asked.append({"what": what, **options}))
     monkeypatch.delenv("TELLAPART_TOKEN", raising=False)
     return asked
 
@@ -67,6 +69,19 @@ def test_the_environment_may_hold_the_token_and_no_token_waives_it(
 
 
 @pytest.mark.parametrize(
+    ("words", "count"),
+    [([], None), (["--replicas", "3"], Between(3, 3)), (["--replicas", "2..8"], Between(2, 8))],
+)
+def test_replicas_are_asked_for_with_the_same_settings(
+    served: list[dict[str, Any]], said: Said, words: list[str], count: Between | None
+) -> None:
+    assert said("serve", "b", "--on", "ray", "--queue", "5", *words).status == 0
+    (asked,) = served
+    settings = Settings(queue=5, hosts=("127.0.0.1",))
+    assert asked == {"what": ("ray", Path("b"), count), "host": "127.0.0.1", "port": 8000, "settings": settings}
+
+
+@pytest.mark.parametrize(
     ("words", "phrase"),
     [
         (["--host", "10.0.0.1"], "10.0.0.1 can be reached by others, and there is no token"),
@@ -79,6 +94,13 @@ def test_the_environment_may_hold_the_token_and_no_token_waives_it(
         (["--max-pixels", "0"], "--max-pixels is 0"),
         (["--queue", "0"], "--queue is 0, expected 1 picture or more"),
         (["--workers", "0"], "--workers is 0"),
+        (["--replicas", "2"], "--replicas is about a cluster, which is not named: add --on ray"),
+        (["--on", "ray", "--replicas", "many"], "--replicas is 'many', expected a number such as 3"),
+        (["--on", "ray", "--replicas", "2-8"], "--replicas is '2-8'"),
+        (["--on", "ray", "--replicas", "2..8..9"], "--replicas is '2..8..9'"),
+        (["--on", "ray", "--replicas", "0"], "--replicas is 0; expected 1 or more"),
+        (["--on", "ray", "--replicas", "8..2"], "--replicas is 8..2; expected 1 or more, or the fewest and the most"),
+        (["--on", "ray", "--host", "10.0.0.1"], "10.0.0.1 can be reached by others, and there is no token"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -125,9 +125,16 @@ def waited(condition: Callable[[], object], *, limit_s: float = 10) -> None:
 def running(
     predictor: Answering | None = None, settings: Settings = FEW, overlays: Overlays | None = None
 ) -> Iterator[SimpleNamespace]:
-    """Run the service in a thread on a free port; give its address, port, parts and a way to stop it."""
+    """Run the service of a predictor, and give that too; see `attended`."""
     predictor = predictor or cast(Answering, FakePredictor())
-    httpd = server(predictor, settings, overlays=overlays)
+    with attended(server(predictor, settings, overlays=overlays)) as service:
+        service.predictor = predictor
+        yield service
+
+
+@contextmanager
+def attended(httpd: Server) -> Iterator[SimpleNamespace]:
+    """Run a server in a thread on a free port; give its address, port, parts and a way to stop it."""
     httpd.config.port = 0
     thread = threading.Thread(target=httpd.run)
 
@@ -140,9 +147,7 @@ def running(
     try:
         waited(lambda: httpd.started)
         port = httpd.servers[0].sockets[0].getsockname()[1]
-        yield SimpleNamespace(
-            address=f"http://127.0.0.1:{port}", port=port, predictor=predictor, stop=stop, parts=parts_of(httpd)
-        )
+        yield SimpleNamespace(address=f"http://127.0.0.1:{port}", port=port, stop=stop, parts=parts_of(httpd))
     finally:
         stop()
 

@@ -105,6 +105,9 @@ def test_the_queue_is_as_long_as_the_machine_is_quick(metrics: Metrics) -> None:
     assert places_of(admission) == SHORTEST_QUEUE
     let_out(admission, clock, count=200, each_s=0.001)
     assert places_of(admission) == 64
+    longer = Admission(64, 1, metrics, clock, shortest=24)
+    let_out(longer, clock, count=100, each_s=5)
+    assert places_of(longer) == 24
 
 
 def test_who_gave_up_teaches_nothing(metrics: Metrics) -> None:

@@ -14,9 +14,13 @@ from PIL import Image
 
 from tellapart import Predictor
 from tellapart.data.picture import decode
+from tellapart.serving.server import server_of
+from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
+from tellapart.serving.upload import Upload
+from tellapart.serving.work import Done, LostError
 
-from .conftest import FakeOverlays, picture, running, waited
+from .conftest import FEW, FakeOverlays, FakePredictor, attended, picture, running, waited
 
 
 def asked(service: SimpleNamespace, content: bytes, query: str = "") -> httpx.Response:
@@ -131,3 +135,43 @@ def test_pictures_of_every_mode_are_explained(shades: Path, tmp_path: Path, mode
     with running(Predictor(shades)) as service:
         answer = asked(service, (tmp_path / "a.png").read_bytes(), "?explain=true")
     assert answer.json()["answers"][0]["explanation"]["overlay"]
+
+
+class Lossy:
+    """Work that is lost the first time."""
+
+    explains = False
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._lost = 0
+
+    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> Done:
+        """Answer, from the second picture on."""
+        assert (top, explain) == (1, False)
+        self._lost += 1
+        if self._lost == 1:
+            raise LostError("whoever was at work is no more")
+        return Done(
+            {"path": upload.name, "label": "red", "unknown": False, "probability": 1.0, "top": []}, {"infer": 0.1}
+        )
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+
+def test_work_that_is_lost_may_be_sent_again(reddish: bytes) -> None:
+    work = Lossy()
+    service = Service(FakePredictor().bundle, FEW, work)
+    with attended(server_of(service)) as one, httpx.Client(base_url=one.address) as client:
+        answers = [client.post("/v1/predict?top=1", files={"image": ("a.png", reddish)}) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [503, 200]
+        assert answers[0].json() == {"error": "whoever was at work is no more: send it again in 1 s or later"}
+        assert answers[0].headers["Retry-After"] == "1"
+        assert answers[1].json()["answers"][0]["label"] == "red"
+        text = client.get("/metrics").text
+        assert 'tellapart_rejects_total{reason="lost"} 1.0' in text
+        assert 'tellapart_stage_seconds_sum{stage="infer"} 0.1' in text
+        assert not client.get("/v1/model").json()["can_explain"]
+    assert work.closed

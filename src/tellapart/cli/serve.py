@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 from tellapart.bundles.predictor import Predictor
-from tellapart.errors import TellapartError
+from tellapart.errors import ClusterError, TellapartError
+from tellapart.scale.app import Between
+from tellapart.scale.replicas import serve_on as serve_on_ray
 from tellapart.serving.server import serve as serve_predictor
 from tellapart.serving.settings import Settings
 from tellapart.serving.tokens import read_token, require_token
@@ -26,6 +28,8 @@ def serve(
     deadline: str = "5s",
     max_body: str = "10MB",
     max_pixels: float = Settings.max_pixels,
+    on: str | None = None,
+    replicas: str | None = None,
 ) -> None:
     """Answer over HTTP: POST /v1/predict, GET /v1/model, /health, /ready, /metrics, and a page at /.
 
@@ -54,7 +58,14 @@ def serve(
         The largest request, such as 10MB.
     max_pixels
         The largest picture, such as 50e6.
+    on
+        Who answers: ray, or a Ray cluster's ray://HOST:PORT; this process when left out. The address and the page are
+        this machine's all the same. --workers and --queue are then for each replica.
+    replicas
+        How many processes of the cluster answer, with a core each: a number, or the fewest and the most, such as 2..8,
+        between which they are as many as there is work for. One for each core when left out.
     """
+    count = _between(replicas, on)
     token = None if no_token else read_token(token_file)
     require_token(host, token, waived=no_token)
     settings = Settings(
@@ -66,7 +77,21 @@ def serve(
         token=token,
         hosts=(host, *allow_host),
     )
-    serve_predictor(Predictor(bundle), host=host, port=port, settings=settings)
+    if on is None:
+        serve_predictor(Predictor(bundle), host=host, port=port, settings=settings)
+    else:
+        serve_on_ray(on, bundle, count, host=host, port=port, settings=settings)
+
+
+def _between(text: str | None, on: str | None) -> Between | None:
+    if text is None:
+        return None
+    if on is None:
+        raise ClusterError("--replicas is about a cluster, which is not named: add --on ray, or leave --replicas out")
+    found = re.fullmatch(r"(\d{1,4})(?:\.\.(\d{1,4}))?", text.strip())
+    if found is None:
+        raise ClusterError(f"--replicas is {text!r}, expected a number such as 3, or the fewest and the most: 2..8")
+    return Between(int(found[1]), int(found[2] or found[1]))
 
 
 def _seconds(text: str) -> float:

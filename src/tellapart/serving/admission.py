@@ -29,13 +29,21 @@ class BusyError(RequestError):
 class Admission:
     """Counts pictures and bytes under way. Lives as long as the service; for the event loop's thread alone.
 
-    There are `places`, or as many as are answered within `LONGEST_WAIT_S` at the pace of late, where those are fewer.
+    There are `places`, or as many as are answered within `LONGEST_WAIT_S` at the pace of late, where those are fewer,
+    but always `shortest`.
     """
 
     def __init__(
-        self, places: int, max_body_bytes: int, metrics: Metrics, clock: Callable[[], float] = time.monotonic
+        self,
+        places: int,
+        max_body_bytes: int,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        shortest: int = SHORTEST_QUEUE,
     ) -> None:
         self.places = places
+        self.shortest = shortest
         self.taken = 0
         self.draining = False
         self._metrics = metrics
@@ -49,7 +57,7 @@ class Admission:
     @property
     def full(self) -> bool:
         """Whether a request would be refused now."""
-        return self.taken >= min(self.places, max(SHORTEST_QUEUE, LONGEST_WAIT_S / max(self._pace_s, 1e-6)))
+        return self.taken >= min(self.places, max(self.shortest, LONGEST_WAIT_S / max(self._pace_s, 1e-6)))
 
     def refused(self, reason: str) -> None:
         """Count a request that was turned away."""

@@ -22,10 +22,11 @@ from tellapart.serving.metrics import CONTENT_TYPE, Counted
 from tellapart.serving.openapi import DRAINING, GUARDS, ONE_PICTURE, PICTURES, PROBLEMS, require_token_in
 from tellapart.serving.overlays import Overlays
 from tellapart.serving.problems import RequestError, handlers
-from tellapart.serving.service import Answer, Service
+from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 from tellapart.serving.tokens import Guarded
 from tellapart.serving.upload import ADVICE, uploaded
+from tellapart.serving.work import Answer, Here
 from tellapart.version import __version__
 
 PAGE = Path(__file__).parent / "page"
@@ -35,8 +36,20 @@ Explain = Annotated[bool, Query(description="Whether to draw where the classifie
 
 
 def build_app(predictor: Answering, settings: Settings | None = None, *, overlays: Overlays | None = None) -> FastAPI:
-    """Build the service of one predictor: an API and a page. `app.state.service` is what is at work behind it."""
-    service = Service(predictor, settings or Settings(), overlays)
+    """Build the API and the page of one predictor, which works in this process."""
+    return app_of(service_here(predictor, settings, overlays=overlays))
+
+
+def service_here(
+    predictor: Answering, settings: Settings | None = None, *, overlays: Overlays | None = None
+) -> Service:
+    """Make the service of one predictor, which works in this process."""
+    settings = settings or Settings()
+    return Service(predictor.bundle, settings, Here(predictor, settings, overlays))
+
+
+def app_of(service: Service) -> FastAPI:
+    """Build the API and the page of a service, which stands in `app.state.service`."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -81,7 +94,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
                 uploads = await uploaded(request, service.settings, count)
             if most is not None and len(uploads) > most:
                 raise RequestError(400, f"the form has {len(uploads)} files, one was expected: {ADVICE}")
-            wanted = min(max(top, 1), len(service.predictor.bundle.classes))
+            wanted = min(max(top, 1), len(service.bundle.classes))
             return await _unless_gone(request, service.answers(uploads, top=wanted, explain=explain))
 
     @app.post("/v1/predict", response_model=Answers, responses=PROBLEMS, openapi_extra=PICTURES)
@@ -113,7 +126,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> R
 
 
 def _add_facts(app: FastAPI, service: Service) -> None:
-    bundle, settings = service.predictor.bundle, service.settings
+    bundle, settings = service.bundle, service.settings
 
     @app.get("/v1/model", responses=GUARDS)
     async def model() -> Model:
@@ -128,7 +141,7 @@ def _add_facts(app: FastAPI, service: Service) -> None:
             hashes=dict(bundle.hashes),
             max_body_bytes=settings.max_body_bytes,
             max_pixels=settings.max_pixels,
-            can_explain=service.overlays is not None,
+            can_explain=service.work.explains,
             needs_token=settings.token is not None,
         )
 

@@ -29,7 +29,10 @@ class Metrics:
         )
         self.queue = Gauge("tellapart_queue_pictures", "Pictures under way, waiting or at work", registry=self.registry)
         self.rejects = Counter(
-            "tellapart_rejects", "Requests refused for load: busy, memory, late", ["reason"], registry=self.registry
+            "tellapart_rejects",
+            "Requests not answered: busy, memory, late, lost",
+            ["reason"],
+            registry=self.registry,
         )
         self.predictions = Counter("tellapart_predictions", "Answers", ["label"], registry=self.registry)
         self.unknown = Counter("tellapart_unknown", "Answers that were: I don't know", registry=self.registry)

@@ -17,9 +17,10 @@ from tellapart.errors import TellapartError
 from tellapart.progress import say
 from tellapart.serving.admission import Admission
 from tellapart.serving.answering import Answering
-from tellapart.serving.app import build_app
+from tellapart.serving.app import app_of, service_here
 from tellapart.serving.connections import connections_of
 from tellapart.serving.overlays import Overlays
+from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 
 LEAVE_S = 1.0  # after SIGTERM, for those who ask /ready to see it and to send their requests elsewhere
@@ -52,22 +53,35 @@ class Server(uvicorn.Server):
 
 def serve(predictor: Answering, *, host: str = "127.0.0.1", port: int = 8000, settings: Settings | None = None) -> None:
     """Serve a predictor over HTTP until Ctrl-C or SIGTERM. Port 0 takes a free one. Raises TellapartError."""
-    with _listening(host, port) as listener, _ended_by_sigterm():
-        ready = server(predictor, settings)
-        say(f"{predictor.bundle.name} is served at {_address(listener)}; press Ctrl-C to stop")
-        with suppress(KeyboardInterrupt):
-            ready.run(sockets=[listener])
+    with listening(host, port) as listener, _ended_by_sigterm():
+        _attend(service_here(predictor, settings), listener)
+
+
+def attend(service: Service, listener: socket.socket) -> None:
+    """Serve at what listens until Ctrl-C or SIGTERM."""
+    with _ended_by_sigterm():
+        _attend(service, listener)
+
+
+def _attend(service: Service, listener: socket.socket) -> None:
+    ready = server_of(service)
+    say(f"{service.bundle.name} is served at {_address(listener)}; press Ctrl-C to stop")
+    with suppress(KeyboardInterrupt):
+        ready.run(sockets=[listener])
 
 
 def server(predictor: Answering, settings: Settings | None = None, *, overlays: Overlays | None = None) -> Server:
-    """Build the server, which speaks only when something fails."""
+    """Build the server of a predictor, which works in this process."""
+    return server_of(service_here(predictor, settings, overlays=overlays))
+
+
+def server_of(service: Service) -> Server:
+    """Build the server of a service, which speaks only when something fails."""
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a bad form is its sender's news, not ours
     _allow_files()
-    app = build_app(predictor, settings, overlays=overlays)
-    admission: Admission = app.state.service.admission
     config = uvicorn.Config(
-        app,
-        http=connections_of(admission),
+        app_of(service),
+        http=connections_of(service.admission),
         ws="none",
         lifespan="on",
         log_config=None,  # uvicorn's own would close the log handlers of whoever runs it
@@ -78,7 +92,7 @@ def server(predictor: Answering, settings: Settings | None = None, *, overlays: 
         timeout_keep_alive=KEEP_S,
         timeout_graceful_shutdown=GRACE_S,
     )
-    return Server(config, admission)
+    return Server(config, service.admission)
 
 
 @contextmanager
@@ -105,7 +119,8 @@ def _allow_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """Listen at an address of this machine. Port 0 takes a free one. Raises TellapartError."""
     if not 0 <= port <= 65535:
         raise TellapartError(f"the port is {port}, a number from 0 to 65535 was expected: choose one with --port")
     try:

@@ -1,17 +1,17 @@
 """What whoever runs the service may choose, checked once."""
 
-import os
 from dataclasses import dataclass, field
 
 from tellapart.data.picture import LIMITS
 from tellapart.errors import TellapartError
+from tellapart.jobs import cores
 
 MOST_WORKERS = 4  # unless more are asked for: these decode faster than one engine answers
 
 
 def usual_workers() -> int:
     """Decoding processes unless stated: one for each core, up to `MOST_WORKERS`."""
-    return min(os.cpu_count() or 1, MOST_WORKERS)
+    return min(cores(), MOST_WORKERS)
 
 
 @dataclass(frozen=True)
