@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.engine import Engine, Graph, Precision, chosen_precision, core, read_graph, write_graph
+from tellapart.jobs import CORES
 
 SIDE, CLASSES = 4, 3
 WEIGHTS = np.random.default_rng(0).normal(0, 0.01, (SIDE * SIDE, CLASSES)).astype(np.float32)
@@ -143,6 +144,13 @@ def test_float32_is_float32_on_every_machine(monkeypatch: pytest.MonkeyPatch) ->
     Engine(small_graph(), batch=1, precision="bfloat16", streams=False)
     assert [one["INFERENCE_PRECISION_HINT"] for one in given] == ["f32", "bf16"]
     assert [one["PERFORMANCE_HINT"] for one in given] == ["THROUGHPUT", "LATENCY"]
+
+
+def test_workers_that_share_a_machine_are_not_bound_to_its_first_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CORES, "1")
+    compiled = Engine(small_graph(), batch=1)._compiled
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False
 
 
 def test_the_rate_is_a_positive_number(engine: Engine) -> None:

@@ -6,8 +6,10 @@ import select
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from tellapart.files import (
     atomic_write,
     cache_folder,
     explained,
+    first_alone,
     remove_folder,
     remove_partials,
     sha256,
@@ -262,3 +265,36 @@ def test_a_stream_grows_elsewhere_and_becomes_the_file_only_when_it_is_whole(tmp
         stream.write(b"two" + bytes(1 // 0))
     assert path.read_bytes() == b"one"
     assert list(inside.iterdir()) == []
+
+
+def test_the_first_is_in_alone_and_those_who_waited_go_in_together(tmp_path: Path) -> None:
+    lock, inside, order = tmp_path / "new" / "lock", threading.Barrier(2, timeout=20), list[str]()
+    entered, leave = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with first_alone(lock):
+            entered.set()
+            leave.wait(20)
+            order.append("first")
+
+    def other() -> None:
+        with first_alone(lock):
+            order.append("other")
+            inside.wait()  # for the second of them, which must be in at the same time
+
+    with ThreadPoolExecutor(3) as threads:
+        done = [threads.submit(first)]
+        assert entered.wait(20)
+        done += [threads.submit(other), threads.submit(other)]
+        time.sleep(0.1)
+        assert order == []
+        leave.set()
+        for one in done:
+            one.result()
+    assert order == ["first", "other", "other"]
+
+
+def test_where_no_lock_can_be_had_nobody_waits(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with first_alone(tmp_path / "file" / "lock"):
+        pass

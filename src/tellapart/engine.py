@@ -50,9 +50,8 @@ class Engine:
         hints = {
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             "PERFORMANCE_HINT": "THROUGHPUT" if streams else "LATENCY",
-            **({"INFERENCE_NUM_THREADS": threads} if (threads := given_cores()) else {}),
         }
-        self._compiled = core().compile_model(graph, "CPU", hints)
+        self._compiled = core().compile_model(graph, "CPU", hints | _share())
         self._at_once = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._outputs = len(self._compiled.outputs)
         self._idle: deque[Request] = deque()
@@ -106,6 +105,15 @@ class Engine:
         if len(batch):
             full[: len(batch)] = batch
         return full
+
+
+def _share() -> dict[str, Any]:
+    """What keeps a worker to the cores it was given: so many of any, where the plugin would take the machine's first.
+
+    Bound to those, the workers of a machine would all compute on one core and leave the others idle.
+    """
+    threads = given_cores()
+    return {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False} if threads else {}
 
 
 def _exhaust(results: Iterator[Vectors]) -> None:

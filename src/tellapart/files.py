@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -154,6 +154,19 @@ def alone(path: Path, other: str, otherwise: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def first_alone(path: Path) -> Iterator[None]:
+    """Let the first process in alone, by a file's lock, and those that come meanwhile in together after it.
+
+    For what one does for all, such as filling a cache. Where the disk or the system has no such locks nobody waits.
+    """
+    with ExitStack() as held:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _wait_for_first(held.enter_context(path.open("a+b")).fileno())
+        yield
+
+
 def remove_folder(path: Path) -> None:
     """Remove a folder that tellapart wrote: renamed out of sight first, so that no half of it is ever seen."""
     hidden = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
@@ -211,6 +224,16 @@ def _lock(descriptor: int) -> None:
         import fcntl
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _wait_for_first(descriptor: int) -> None:
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
 
 
 def _sync(path: Path) -> None:

@@ -4,12 +4,20 @@ Here is the embedded way, this process. `tellapart.scale` has another: the worke
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 CORES = "TELLAPART_CORES"
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+FOLDERS = ("TELLAPART_CACHE", "TELLAPART_DATA", "TELLAPART_WEIGHTS")
 In = TypeVar("In")
 Out = TypeVar("Out")
+Work = Callable[[Iterable[In]], Iterator[Out]]
+"""Gives the result of each item, once, as soon as it is there, in any order."""
 
 
 class Jobs(Protocol):
@@ -24,6 +32,12 @@ class Jobs(Protocol):
         job raises, of TellapartError.
         """
 
+    def workers(self, begin: Callable[[], Callable[[In], Out]]) -> AbstractContextManager[Work[In, Out]]:
+        """Keep the workers for as long as the block lasts: for items that depend on the results of earlier ones.
+
+        A round of items ends before the next; for each, all is as in `run`.
+        """
+
 
 class Here:
     """This process, one job after the other."""
@@ -33,13 +47,55 @@ class Here:
         work = begin()
         return map(work, items)
 
+    @contextmanager
+    def workers(self, begin: Callable[[], Callable[[In], Out]]) -> Iterator[Work[In, Out]]:
+        """See Jobs."""
+        yield partial(map, begin())
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a command was given: its folder, and the folders that its environment names."""
+
+    folder: str
+    variables: Mapping[str, str]
+
+    @staticmethod
+    def here() -> "Origin":
+        """That of this process."""
+        return Origin(str(Path.cwd()), {name: os.environ[name] for name in FOLDERS if name in os.environ})
+
+    def settle(self) -> None:
+        """Let relative paths mean here what they mean there, and keep to the cores given; before TensorFlow is loaded.
+
+        The folders that this machine's own environment names stay.
+        """
+        for name, value in self.variables.items():
+            os.environ.setdefault(name, value)
+        with suppress(OSError):  # absolute paths may be all there is
+            os.chdir(self.folder)
+        if count := given_cores():
+            keep_to(count)
+
 
 def cores() -> int:
-    """How many cores this process may keep busy: all of the machine, or what a worker was given in `CORES`."""
-    return given_cores() or os.cpu_count() or 1
+    """How many cores this process may keep busy: what a worker was given in `CORES`, else all that it is let have."""
+    return given_cores() or _lent_cores()
 
 
 def given_cores() -> int | None:
     """What `CORES` says, for what takes all by itself unless it is told."""
     word = os.environ.get(CORES, "")
     return int(word) if word.isdecimal() and int(word) else None
+
+
+def keep_to(count: int) -> None:
+    """Let libraries that are not loaded yet take so many threads; a person's own setting wins."""
+    for name in THREADS:
+        os.environ.setdefault(name, str(count))
+
+
+def _lent_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux: fewer than the machine has, in a container or a batch job
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -13,7 +13,7 @@ import pytest
 from tellapart import Bundle
 from tellapart.bundles import collecting
 from tellapart.bundles.collecting import collect
-from tellapart.bundles.parts import Asked, Parts
+from tellapart.bundles.parts import STEP, Asked, Parts
 from tellapart.bundles.stretches import Answering, stretches
 from tellapart.data.reading import BATCH
 from tellapart.errors import BundleError
@@ -29,7 +29,7 @@ class StoppedError(Exception):
 
 
 @dataclass
-class Crowd:
+class Crowd(Here):
     """Workers who answer in any order, and stop after so many jobs."""
 
     seed: int = 0
@@ -126,8 +126,9 @@ def test_what_is_missing_is_what_no_part_holds(
     assert parts.done == 20 - sum(end - first for first, end in missing)
 
 
-def test_a_stretch_has_its_pictures_and_never_fewer_than_a_batch(tmp_path: Path) -> None:
-    for stretch in stretches(parts_with(tmp_path, 21, (3, 6)), 5):
+@pytest.mark.parametrize("count", [21, 2 * STEP, 3 * STEP + 5])
+def test_a_stretch_has_its_pictures_and_never_fewer_than_a_batch(tmp_path: Path, count: int) -> None:
+    for stretch in stretches(parts_with(tmp_path, count, (3, 6)), 5):
         paths = list(map(int, stretch.held().paths))
         assert paths[stretch.skip :][: stretch.end - stretch.first] == list(range(stretch.first, stretch.end))
         assert len(paths) >= BATCH

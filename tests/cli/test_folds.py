@@ -62,3 +62,20 @@ def test_a_stopped_command_says_that_it_goes_on(
     assert answer.status == 130
     assert "the same command goes on with it" in answer.err
     assert said("folds", tiny, *WORDS, "--out", tmp_path).status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [
+        (("--workers", 2), "--workers is about a cluster"),
+        (("--on", "dask"), "expected ray, or ray://HOST:PORT"),
+        (("--on", "ray", "--folds", 1), "folds is 1"),
+    ],
+)
+def test_what_others_cannot_do_is_refused_before_a_cluster_is_started(
+    words: tuple[str | int, ...], phrase: str, said: Said, tiny: Path, tmp_path: Path
+) -> None:
+    answer = said("folds", tiny, "--model", "knn", "--out", tmp_path / "folds", *words)
+    assert phrase in answer.error
+    assert not (tmp_path / "folds").exists()
+    assert "Ray" not in answer.err.replace(answer.error, "")

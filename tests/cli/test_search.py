@@ -19,8 +19,10 @@ def test_a_search_ends_with_its_best_trials_and_a_bundle(said: Said, tiny: Path,
     assert losses == sorted(losses)
     assert f"bundle: {tmp_path / 'found' / 'final' / 'bundle'}" in answer.out
     assert "accuracy" in answer.out
-    again = said("search", tiny, *WORDS, *space, "--out", tmp_path / "found")
-    assert again.out == answer.out
+    for on in ((), ("--on", "ray", "--workers", 2)):  # no cluster is started for what is finished
+        again = said("search", tiny, *WORDS, *space, "--out", tmp_path / "found", *on)
+        assert again.out == answer.out
+        assert "Ray" not in again.err
     assert said("predict", tmp_path / "found" / "final" / "bundle", tiny / "red" / "00.png").status == 0
 
 
@@ -34,6 +36,8 @@ def test_a_search_ends_with_its_best_trials_and_a_bundle(said: Said, tiny: Path,
         (["--space", "units=4,8", "--epochs", "3"], "--max-epochs"),
         (["--space", "units=4,8", "--factor", "1"], "factor is 1"),
         (["--space", "units=4,8", "--workers", "0"], "workers is 0"),
+        (["--space", "units=4,8", "--on", "dask"], "expected ray"),
+        (["--space", "units=4,8", "--on", "ray", "--factor", "1"], "factor is 1"),
     ],
 )
 def test_a_search_that_cannot_be_is_refused_in_one_sentence(

@@ -28,8 +28,10 @@ def test_a_sweep_ends_with_its_trials_the_curves_and_a_bundle(said: Said, tiny: 
     assert "s left" in answer.err
     assert (tmp_path / "swept" / "curves.html").exists()
     assert Recipe.read(tmp_path / "swept" / "winner.toml").monitor == "val_accuracy"
-    again = said("sweep", tiny, *WORDS, *VARY, "--out", tmp_path / "swept")
-    assert (again.status, again.out) == (0, answer.out)
+    for on in ((), ("--on", "ray", "--workers", 2)):  # no cluster is started for what is finished
+        again = said("sweep", tiny, *WORDS, *VARY, "--out", tmp_path / "swept", *on)
+        assert (again.status, again.out) == (0, answer.out)
+        assert "Ray" not in again.err
     assert said("predict", tmp_path / "swept" / "bundle", tiny / "red" / "00.png").status == 0
 
 
@@ -57,6 +59,9 @@ def test_ctrl_c_says_how_to_go_on(said: Said, tiny: Path, tmp_path: Path, monkey
         (["--vary", "units=0,8"], "expected 1 to 65536"),
         (["--vary", "epochs=2,x"], "epochs is 'x'"),
         (["--vary", "units=4,8 @ epochs=3", "--grid"], "--grid"),
+        (["--vary", "units=4,8", "--on", "dask"], "expected ray"),
+        (["--vary", "units=4,8", "--workers", "2"], "--workers is about a cluster"),
+        (["--vary", "model=mlp,knn", "--on", "ray"], "knn learns in no epochs"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tellapart.jobs import Jobs
-from tellapart.scale.cluster import on
+from tellapart.scale.cluster import NODE_WAIT, SETTINGS, on
+from tellapart.scale.joining import TOKEN
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is absent: install tellapart[ray]", allow_module_level=True)
@@ -18,7 +19,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        for name in ("RAY_USAGE_STATS_ENABLED", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_BACKEND_LOG_LEVEL"):
+        for name in (*SETTINGS, TOKEN, NODE_WAIT):
             patch.setenv(name, "")
             patch.delenv(name)
         with on("ray", 2) as jobs:

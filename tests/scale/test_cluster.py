@@ -2,27 +2,46 @@
 
 import os
 import socket
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
 from tellapart.cli.where import jobs_on
-from tellapart.errors import ClusterError
+from tellapart.errors import ClusterError, PictureError
 from tellapart.jobs import Jobs
-from tellapart.scale.cluster import address_of, on
+from tellapart.scale.cluster import address_of, notes, on
 
 
-def test_the_word_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert address_of("ray") is None
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.5:6379")
-    assert address_of("ray") == "10.0.0.5:6379"
-    assert address_of("ray://10.0.0.5:10001") == "ray://10.0.0.5:10001"
+@pytest.mark.parametrize(
+    ("word", "named", "address"),
+    [
+        ("ray", "", None),
+        ("ray", "local", None),
+        ("ray", "auto", "auto"),
+        ("ray", "10.0.0.5:6379", "10.0.0.5:6379"),
+        ("ray", "ray://10.0.0.5:6379", "10.0.0.5:6379"),
+        ("ray://host:6390", "10.0.0.5:6379", "host:6390"),
+        ("ray://[::1]:6390", "", "[::1]:6390"),
+    ],
+)
+def test_the_word_says_where(word: str, named: str, address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", named)
+    assert address_of(word) == address
 
 
 @pytest.mark.parametrize("word", ["", "dask", "ray://", "ray://host", "ray://:1", "ray://host:", "ray://host:port"])
 def test_another_word_is_refused(word: str) -> None:
-    with pytest.raises(ClusterError, match="expected ray, or ray://HOST:PORT"):
+    with pytest.raises(ClusterError, match=r"--on is .*; expected ray, or ray://HOST:PORT"):
         address_of(word)
+
+
+@pytest.mark.parametrize("named", ["host", "http://127.0.0.1:8265"])
+def test_another_address_is_refused(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", named)
+    with pytest.raises(ClusterError, match=r"RAY_ADDRESS is .*; expected HOST:PORT"):
+        address_of("ray")
 
 
 @pytest.mark.parametrize("workers", [0, -3])
@@ -47,8 +66,10 @@ def test_a_cluster_of_ones_own_reports_to_nobody_and_asks_for_a_token(cluster: J
 
 def test_nothing_at_the_address_is_said(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_port}")
+    began = time.monotonic()
     with pytest.raises(ClusterError, match=r"cannot be joined: .*Check the address"), on("ray"):
         pass
+    assert time.monotonic() - began < 5
 
 
 @pytest.fixture
@@ -57,3 +78,33 @@ def free_port() -> int:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
     return port
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def failed(error: BaseException, words: str) -> None:
+    with notes() as folder:
+        (folder / "driver.log").write_text(words)
+        raise error
+
+
+def test_what_ray_wrote_is_kept_where_the_cluster_failed(temporary: Path) -> None:
+    with pytest.raises(ClusterError, match=r"no cluster\. What Ray wrote about it is in .*ray-"):
+        failed(ClusterError("no cluster"), "why")
+    (kept,) = temporary.glob("ray-*/*")
+    assert kept.read_text() == "why"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(KeyboardInterrupt("it"), "stopped"), (PictureError("it"), "why"), (ClusterError("it"), "")]
+)
+def test_nothing_is_kept_otherwise(temporary: Path, error: BaseException, words: str) -> None:
+    with notes() as folder:
+        (folder / "driver.log").write_text("all is well")
+    with pytest.raises(type(error), match=r"^it$"):
+        failed(error, words)
+    assert not list(temporary.iterdir())

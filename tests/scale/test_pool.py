@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from types import ModuleType, SimpleNamespace
+from typing import TypeVar, cast
 
 import pytest
 
@@ -12,7 +14,7 @@ from tellapart.bundles import collecting
 from tellapart.bundles.collecting import collect
 from tellapart.data.arrays import array_split
 from tellapart.errors import BundleError, ClusterError, PictureError
-from tellapart.jobs import CORES, Jobs, given_cores
+from tellapart.jobs import CORES, Here, Jobs, given_cores
 from tellapart.scale import pool
 from tellapart.training.run import Run
 
@@ -99,7 +101,7 @@ def killing(begin: Callable[[], Callable[[In], Out]], once: Path) -> Callable[[]
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     cluster: Jobs, trained: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed:
+    class Killed(Here):
         def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
             return cluster.run(killing(begin, tmp_path / "killed"), items)
 
@@ -132,3 +134,45 @@ def test_features_are_those_of_one_process(cluster: Jobs, tmp_path: Path) -> Non
     there = stored_features(base, split.pictures, cache=tmp_path / "there", label="there", jobs=cluster)
     np.testing.assert_array_equal(there.rows[:], here.rows[:])
     assert there.kept == here.kept == tuple(range(40))
+
+
+class Lost:
+    """What is left of a cluster without nodes: both Ray's module and its pool, of which one result is to come."""
+
+    def __init__(self) -> None:
+        self.exceptions = SimpleNamespace(RayError=ZeroDivisionError)
+        self.waits = 2
+
+    def cluster_resources(self) -> dict[str, float]:
+        """Ray's, without a core."""
+        return {"memory": 1e9}
+
+    def get_next_unordered(self, timeout: float) -> str:
+        """The pool's."""
+        self.waits -= 1
+        if self.waits >= 0:
+            raise TimeoutError(timeout)
+        return "late"
+
+
+def waited_for(head: str) -> object:
+    lost = Lost()
+    return pool.Pool(cast(ModuleType, lost), 1, head)._waited_for(pool._Team(lost, []))
+
+
+def test_a_cluster_without_a_core_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "LOOK_S", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with pytest.raises(ClusterError, match=r"has lost all its cores\. What was finished is kept"):
+            waited_for(address)
+
+
+def test_a_head_that_is_gone_is_said_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert waited_for("127.0.0.1:1") == "late"
+    assert capsys.readouterr().err == ""  # it was not yet time to look
+    monkeypatch.setattr(pool, "LOOK_S", 0.0)
+    assert waited_for("127.0.0.1:1") == "late"
+    said = capsys.readouterr().err
+    assert said.startswith("the head of the Ray cluster, 127.0.0.1:1, answers no longer (")
+    assert said.count("\n") == 1

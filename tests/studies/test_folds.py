@@ -24,6 +24,8 @@ from tellapart.training.examples import Examples
 from tellapart.training.loop import Loop, Score
 from tellapart.training.run import train
 
+from .crowd import Crowd, StoppedError
+
 MLP = Recipe(model="mlp", size=20, epochs=3, batch_size=8, precision="float32")
 KNN = Recipe(model="knn", features="pixels", size=20, neighbours=1, precision="float32")
 
@@ -289,3 +291,41 @@ def test_an_unknown_model_is_refused_before_a_folder_is_made(tiny: Path, tmp_pat
     with pytest.raises(RecipeError, match="no model"):
         folds(Dataset.open(tiny), replace(MLP, model="xcepton"), count=3, out=tmp_path / "folds")
     assert not (tmp_path / "folds").exists()
+
+
+@pytest.mark.parametrize("recipe", [MLP, KNN])
+def test_others_learn_the_same_folds(recipe: Recipe, tmp_path: Path, coloured: Callable[..., Path]) -> None:
+    folder = coloured(tmp_path / "photos")
+    (folder / "red" / "00.png").write_bytes(b"no picture")
+    dataset = Dataset.open(folder)
+    crowd = Crowd()
+    here, there = (
+        folds(dataset, recipe, count=3, out=tmp_path / name, jobs=jobs)
+        for name, jobs in (("here", None), ("there", crowd))
+    )
+    assert crowd.done == 3
+    for name, values in stored(here.folder).items():
+        np.testing.assert_array_equal(values, stored(there.folder)[name])
+    assert [replace(row, seconds=0) for row in there.rows] == [replace(row, seconds=0) for row in here.rows]
+    names = [sorted(path.relative_to(one.folder) for path in one.folder.rglob("*")) for one in (here, there)]
+    assert names[0] == names[1]
+    skipped = [(one.folder / "skipped.csv").read_text() for one in (here, there)]
+    assert skipped[0] == skipped[1]
+
+
+@pytest.mark.parametrize("by", [None, Crowd()])
+def test_folds_that_others_began_go_on_with_those_that_are_finished(
+    by: Crowd | None, tiny: Path, tmp_path: Path
+) -> None:
+    dataset = Dataset.open(tiny)
+    with pytest.raises(StoppedError):
+        folds(dataset, MLP, count=3, out=tmp_path / "folds", jobs=Crowd(1))
+    assert [path.name for path in (tmp_path / "folds" / "parts").iterdir()] == ["0003.npz"]
+    again = folds(dataset, MLP, count=3, out=tmp_path / "folds", jobs=by)
+    whole = folds(dataset, MLP, count=3, out=tmp_path / "whole")
+    np.testing.assert_array_equal(stored(whole.folder)["probabilities"], stored(again.folder)["probabilities"])
+
+
+def test_what_is_wrong_is_said_by_others_too(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="neighbours is 50"):
+        folds(Dataset.open(tiny), replace(KNN, neighbours=50), count=3, out=tmp_path, jobs=Crowd())

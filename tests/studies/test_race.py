@@ -19,6 +19,8 @@ from tellapart.studies.race import Plan, Trial
 from tellapart.studies.space import parse_space
 from tellapart.training.checkpoints import Epoch, History
 
+from .crowd import StoppedError
+
 Losses = Callable[[int, int], float]
 """From a trial's number and an epoch to its loss."""
 
@@ -29,9 +31,11 @@ class MadeUp:
     def __init__(self, losses: Losses, folder: Path) -> None:
         self.losses, self.folder = losses, folder
         self.asked: list[tuple[int, int]] = []
+        self.begun = 0
 
     def begin(self) -> None:
         """Nothing has to be loaded."""
+        self.begun += 1
 
     def train(self, steps: Sequence[Step], each_epoch: Callable[[], None]) -> Iterator[tuple[Step, History]]:
         """Give each step the losses made up for it, in another order than asked."""
@@ -121,6 +125,25 @@ def test_a_winner_that_was_eliminated_is_trained_on(
     again, idle = raced(losses)
     assert again == trials
     assert idle.asked == []
+
+
+def test_a_crew_begins_where_something_is_left_be_it_only_for_the_winner(
+    raced: Callable[..., tuple[tuple[Trial, ...], MadeUp]],
+) -> None:
+    def losses(number: int, epoch: int) -> float:
+        return 0.01 if (number, epoch) == (11, 2) else 0.5 + (number == 11)
+
+    def stopped(number: int, epoch: int) -> float:
+        if (number, epoch) == (11, 4):  # after all brackets
+            raise StoppedError
+        return losses(number, epoch)
+
+    with pytest.raises(StoppedError):
+        raced(stopped)
+    _, made_up = raced(losses)
+    assert (made_up.begun, made_up.asked) == (1, [(11, 9)])
+    _, made_up = raced(losses)
+    assert (made_up.begun, made_up.asked) == (0, [])
 
 
 def test_trials_that_come_to_nothing_lose(raced: Callable[..., tuple[tuple[Trial, ...], MadeUp]]) -> None:

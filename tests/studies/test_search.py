@@ -20,6 +20,8 @@ from tellapart.recipe import Recipe
 from tellapart.studies import race
 from tellapart.studies.search import Search, search, with_validation_in_train
 
+from .crowd import Crowd, StoppedError
+
 RECIPE = Recipe(model="mlp", batch_size=8, precision="float32")
 SPACE = ["units=4:16:4", "learning_rate=0.003,0.03"]
 
@@ -74,7 +76,7 @@ def test_a_finished_search_answers_at_once(
     def never(*_: object) -> None:
         raise AssertionError("nothing is left to train")
 
-    monkeypatch.setattr("tellapart.studies.crew._trainer", never)
+    monkeypatch.setattr("tellapart.studies.crew.trainer_of", never)
     again = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3)
     assert again.trials == finished.trials
     assert outcome(again) == outcome(finished)
@@ -108,6 +110,39 @@ def test_two_workers_of_which_one_is_killed_find_the_same(
     assert outcome(found) == outcome(finished)
     assert "was killed: another goes on with it" in capfd.readouterr().err
     assert not multiprocessing.active_children()
+
+
+def test_others_find_the_same_with_workers_that_begin_once(finished: Search, tiny: Path, tmp_path: Path) -> None:
+    crowd = Crowd()
+    found = search(Dataset.open(tiny), RECIPE, SPACE, out=tmp_path / "crowd", max_epochs=3, jobs=crowd)
+    assert outcome(found) == outcome(finished)
+    assert crowd.begun == 2
+    assert crowd.done == 1 + 3 + 1 + 2  # ready, then the rungs
+    kept = [sorted(path.name for path in one.folder.glob("trials/*/*")) for one in (found, finished)]
+    assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize("most", [1, 2, 4, 5])
+def test_what_others_began_goes_on_here(finished: Search, tiny: Path, tmp_path: Path, most: int) -> None:
+    wanted: dict[str, Any] = {"out": tmp_path / "crowd", "max_epochs": 3}
+    with pytest.raises(StoppedError):
+        search(Dataset.open(tiny), RECIPE, SPACE, jobs=Crowd(most), **wanted)
+    assert outcome(search(Dataset.open(tiny), RECIPE, SPACE, **wanted)) == outcome(finished)
+
+
+@pytest.mark.parametrize("lines", [4, 9])
+def test_what_began_here_others_go_on_with(begun: Path, finished: Search, tiny: Path, lines: int) -> None:
+    journal = (begun / "journal.log").read_bytes().splitlines(keepends=True)
+    (begun / "journal.log").write_bytes(b"".join(journal[:lines]))
+    shutil.rmtree(begun / "final")
+    found = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3, jobs=Crowd())
+    assert outcome(found) == outcome(finished)
+
+
+def test_nobody_is_asked_where_nothing_is_left_to_train(finished: Search, begun: Path, tiny: Path) -> None:
+    crowd = Crowd()
+    again = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3, jobs=crowd)
+    assert (again.trials, crowd.begun) == (finished.trials, 0)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from tellapart.training.run import train
 from tellapart.training.tasks import Standing, Start, standing_of
 from tellapart.training.verdict import Verdict
 
+from .crowd import Crowd, StoppedError
+
 RECIPE = Recipe(
     model="mlp", size=20, units=8, epochs=4, batch_size=8, patience=2, precision="float32", monitor="val_accuracy"
 )
@@ -202,6 +204,40 @@ def test_a_sweep_that_was_stopped_goes_on_with_its_finished_trials(
     assert (out / "bundle" / "model.bin").read_bytes() == (swept.bundle.folder / "model.bin").read_bytes()
     assert found.recipe == swept.recipe
     assert all((out / "trials" / name).stat().st_mtime_ns == when for name, when in kept.items())
+
+
+def require_as_swept(found: Sweep, swept: Sweep) -> None:
+    assert rows(found.folder / "trials.csv", "seconds") == rows(swept.folder / "trials.csv", "seconds")
+    assert (found.bundle.folder / "model.bin").read_bytes() == (swept.bundle.folder / "model.bin").read_bytes()
+    assert [trial.number for trial in found.trials] == [trial.number for trial in swept.trials]
+    assert (found.recipe, found.metrics) == (swept.recipe, swept.metrics)
+    names = [sorted(path.relative_to(one.folder) for path in one.folder.rglob("*")) for one in (found, swept)]
+    assert names[0] == names[1]
+
+
+def test_others_sweep_the_same_with_workers_that_begin_once(swept: Sweep, tiny: Path, tmp_path: Path) -> None:
+    crowd = Crowd()
+    require_as_swept(sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path / "crowd", jobs=crowd), swept)
+    assert (crowd.begun, crowd.done) == (2, 4)
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+@pytest.mark.parametrize("others", [False, True])
+def test_a_sweep_that_others_began_goes_on_though_a_trial_is_missing_in_the_middle(
+    most: int, swept: Sweep, tiny: Path, tmp_path: Path, *, others: bool
+) -> None:
+    out = tmp_path / "sweep"
+    with pytest.raises(StoppedError):
+        sweep(Dataset.open(tiny), RECIPE, VARY, out=out, jobs=Crowd(most))
+    kept = sorted(path.name for path in out.glob("trials/*.json"))
+    assert kept == {0: [], 1: ["0002.json"], 3: ["0001.json", "0002.json", "0004.json"]}[most]
+    require_as_swept(sweep(Dataset.open(tiny), RECIPE, VARY, out=out, jobs=Crowd() if others else None), swept)
+
+
+def test_others_are_not_asked_for_a_finished_sweep(swept: Sweep, tiny: Path) -> None:
+    crowd = Crowd()
+    assert sweep(Dataset.open(tiny), RECIPE, VARY, out=swept.folder, jobs=crowd).turns == swept.turns
+    assert crowd.begun == 0
 
 
 def test_a_kill_before_the_bundle_needs_no_trial_again(

@@ -9,12 +9,14 @@ import pytest
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits import complete
+from tellapart.errors import StorageError
 from tellapart.models.catalogue import settled
 from tellapart.recipe import Recipe, Schedule
 from tellapart.studies import trials
 from tellapart.studies.crew import Step
 from tellapart.studies.trials import Trainer
-from tellapart.training.checkpoints import History, found
+from tellapart.training import checkpoints
+from tellapart.training.checkpoints import Checkpoint, History, found
 
 RECIPE = settled(Recipe(model="mlp", size=20, units=8, dropout=0.3, epochs=4, batch_size=8), own_size=None)
 
@@ -106,3 +108,28 @@ def test_a_long_way_is_kept_in_between(dataset: Dataset, tmp_path: Path, monkeyp
     assert [one.epoch for one in found(tmp_path / "0000")] == [3]
     assert len(trainer.train(Step(0, RECIPE, 2), look)) == 2
     assert len(seen) == 3
+
+
+def test_a_checkpoint_of_a_worker_that_was_given_up_for_dead_is_as_good(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Trainer(dataset, tmp_path).train(Step(0, RECIPE, 2), nothing)
+    unseen = [True]
+
+    def seen(folder: Path) -> list[Checkpoint]:
+        return [] if unseen and unseen.pop() else found(folder)  # it was stored after the other had looked
+
+    monkeypatch.setattr(checkpoints, "found", seen)
+    assert numbers(Trainer(dataset, tmp_path).train(Step(0, RECIPE, 2), nothing)) == numbers(first)
+    assert [one.epoch for one in found(tmp_path / "0000")] == [2]
+
+
+def test_a_disk_that_refuses_a_checkpoint_is_said(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(checkpoints, "write", refuse)
+    with pytest.raises(StorageError, match="the disk is full"):
+        Trainer(dataset, tmp_path).train(Step(0, RECIPE, 1), nothing)

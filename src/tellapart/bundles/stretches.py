@@ -60,12 +60,16 @@ class Answering:
         """With the precision that this machine would choose."""
         return Answering(bundle.folder.resolve(), identity, chosen_precision(bundle.precision), top)
 
-    def __call__(self) -> Callable[[Stretch], Answered]:
-        """Load it, once for each worker. Raises BundleError."""
+    def predictor(self) -> Predictor:
+        """Load it where a worker is. Raises BundleError."""
         bundle = Bundle.of(self.folder)
         if sha256(bundle.folder / MANIFEST) != self.identity:
             raise BundleError(f"{self.folder} is another bundle on a worker's machine: let all see the same folder")
-        predictor = Predictor(bundle, precision=self.precision)
+        return Predictor(bundle, precision=self.precision)
+
+    def __call__(self) -> Callable[[Stretch], Answered]:
+        """Load it, once for each worker. Raises BundleError."""
+        predictor = self.predictor()
         return lambda stretch: Answered(stretch.first, list(lines(predictor, stretch, self.top)))
 
 

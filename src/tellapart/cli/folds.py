@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.cli.running import INTERRUPTED
 from tellapart.cli.tables import aligned
+from tellapart.cli.where import jobs_on
 from tellapart.data.dataset import Dataset
 from tellapart.judging.intervals import Estimate
 from tellapart.progress import say
@@ -23,11 +24,13 @@ def folds(
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
     reading: ReadAs = AS_IT_IS,
     folds: int = 5,
+    on: str | None = None,
+    workers: int | None = None,
     out: Path | None = None,
 ) -> int:
     """Judge a recipe on every picture but those for test, each time by a classifier trained without it.
 
-    The same command goes on with folds that were stopped or killed.
+    The same command goes on with folds that were stopped or killed, be it with --on or without.
 
     Parameters
     ----------
@@ -35,13 +38,18 @@ def folds(
         Labelled pictures, as for train.
     folds
         How many parts: each is judged once, after training on the others.
+    on
+        Who learns the folds, several at once: ray, or a Ray cluster's ray://HOST:PORT. The folds are the same.
+    workers
+        How many cores of the cluster learn; all when left out.
     out
         The folder for the results; folds/<dataset>-<model> when left out.
     """
     dataset = Dataset.open(source, reading)
     folder = out or Path("folds") / f"{dataset.name}-{recipe.model}"
     try:
-        found = make_folds(dataset, recipe, count=folds, out=folder)
+        with jobs_on(on, workers, later=True) as jobs:
+            found = make_folds(dataset, recipe, count=folds, out=folder, jobs=jobs)
     except KeyboardInterrupt:
         say("\nstopped. What was finished is kept: the same command goes on with it")
         return INTERRUPTED

@@ -4,6 +4,7 @@ import csv as csvlib
 import json as jsonlib
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -71,8 +72,7 @@ def predict(
             raise RunError(
                 f"--out says by its ending how it is written, here {out.suffix!r}: leave --json and --csv out"
             )
-        with jobs_on(on, workers) as jobs:
-            return _write_file(bundle, pictures, _file(out), top=top, fresh=fresh, jobs=jobs)
+        return _write_file(bundle, pictures, _file(out), top=top, fresh=fresh, by=jobs_on(on, workers))
     if on:
         raise RunError("--on is for so many pictures that their answers need a file: name one with --out")
     if fresh:
@@ -86,9 +86,18 @@ def _file(out: Path) -> Path:
     return out / TABLE if out.is_dir() or not out.suffix else out
 
 
-def _write_file(bundle: Path, pictures: tuple[str, ...], out: Path, *, top: int, fresh: bool, jobs: Jobs | None) -> int:
+def _write_file(
+    bundle: Path,
+    pictures: tuple[str, ...],
+    out: Path,
+    *,
+    top: int,
+    fresh: bool,
+    by: AbstractContextManager[Jobs | None],
+) -> int:
     try:
-        done = collect(bundle, listed(pictures, sys.stdin), out, top=top, fresh=fresh, jobs=jobs)
+        with by as jobs:
+            done = collect(bundle, listed(pictures, sys.stdin), out, top=top, fresh=fresh, jobs=jobs)
     except KeyboardInterrupt:
         say(
             f"\nstopped. What was answered is kept in {out}.parts: the same command goes on{' without --fresh' * fresh}"

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.cli.running import INTERRUPTED
 from tellapart.cli.tables import aligned, metrics_table
+from tellapart.cli.where import jobs_on
 from tellapart.data.dataset import Dataset
 from tellapart.progress import say
 from tellapart.recipe import Recipe
@@ -27,13 +28,14 @@ def search(
     space: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     max_epochs: int = 10,
     factor: int = 3,
-    workers: int = 1,
+    workers: int | None = None,
+    on: str | None = None,
     out: Path | None = None,
     fresh: bool = False,
 ) -> int:
     """Find the best values of a recipe by Hyperband, and leave the winner's bundle.
 
-    The same command goes on with a search that was stopped or killed.
+    The same command goes on with a search that was stopped or killed, be it with --on or without.
 
     Parameters
     ----------
@@ -47,7 +49,10 @@ def search(
     factor
         One of so many trials goes on, with so many times the epochs.
     workers
-        How many processes train trials at once. The result is the same.
+        How many processes of this machine train trials at once, 1 when left out; with --on how many cores of the
+        cluster, all when left out. The result is the same.
+    on
+        Who trains the trials: ray, or a Ray cluster's ray://HOST:PORT. The result is the same.
     out
         The search's folder; searches/<dataset>-<model> when left out.
     fresh
@@ -57,9 +62,19 @@ def search(
     dataset = Dataset.open(source, reading)
     folder = out or Path("searches") / f"{dataset.name}-{recipe.model}"
     try:
-        found = search_recipes(
-            dataset, recipe, space, out=folder, max_epochs=max_epochs, factor=factor, workers=workers, fresh=fresh
-        )
+        with jobs_on(on, None if on is None else workers, later=True) as jobs:
+            here = workers if on is None and workers is not None else 1
+            found = search_recipes(
+                dataset,
+                recipe,
+                space,
+                out=folder,
+                max_epochs=max_epochs,
+                factor=factor,
+                workers=here,
+                fresh=fresh,
+                jobs=jobs,
+            )
     except KeyboardInterrupt:
         say("\nstopped. What was finished is kept: the same command goes on with it")
         return INTERRUPTED

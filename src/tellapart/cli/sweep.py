@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from tellapart.cli.reading import AS_IT_IS, ReadAs
 from tellapart.cli.running import INTERRUPTED
 from tellapart.cli.tables import aligned, metrics_table
+from tellapart.cli.where import jobs_on
 from tellapart.data.dataset import Dataset
 from tellapart.errors import require
 from tellapart.progress import say
@@ -36,11 +37,13 @@ def sweep(
     reading: ReadAs = AS_IT_IS,
     vary: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     grid: bool = False,
+    on: str | None = None,
+    workers: int | None = None,
     out: Path | None = None,
 ) -> int:
     """Try values of a recipe's fields, one field after the other, and leave the winner's bundle.
 
-    The same command goes on with a sweep that was stopped or killed.
+    The same command goes on with a sweep that was stopped or killed, be it with --on or without.
 
     Parameters
     ----------
@@ -52,6 +55,11 @@ def sweep(
         What is to hold for that field alone stands behind an @: "dropout=0,0.2,0.5 @ epochs=30".
     grid
         Try all combinations instead.
+    on
+        Who trains the trials of a turn, several at once: ray, or a Ray cluster's ray://HOST:PORT. The sweep is the
+        same.
+    workers
+        How many cores of the cluster train; all when left out.
     out
         The sweep's folder; sweeps/<dataset>-<model> when left out.
     """
@@ -61,7 +69,8 @@ def sweep(
     dataset = Dataset.open(source, reading)
     folder = out or Path("sweeps") / f"{dataset.name}-{recipe.model}"
     try:
-        found = sweep_recipe(dataset, plain, vary, out=folder, grid=grid)
+        with jobs_on(on, workers, later=True) as jobs:
+            found = sweep_recipe(dataset, plain, vary, out=folder, grid=grid, jobs=jobs)
     except KeyboardInterrupt:
         say("\nstopped. The trials that were finished are kept: the same command goes on with them")
         return INTERRUPTED

@@ -86,8 +86,11 @@ class AugmentedPictures:
         return tuple(hashlib.sha256(f"{of_one} {view} {digests[i]}".encode()).hexdigest() for view, i in places)
 
     def take(self, indices: Sequence[int]) -> "AugmentedPictures":
-        """Some of the views, in the order asked for."""
-        return replace(self, chosen=tuple(self._places[i] for i in indices))
+        """Some of the views, in the order asked for, and of the pictures no others: so that they can travel."""
+        found = [self._of(index) for index in indices]
+        used = {picture: place for place, picture in enumerate(dict.fromkeys(picture for _, picture in found))}
+        chosen = tuple(view * len(used) + used[picture] for view, picture in found)
+        return replace(self, pictures=self.pictures.take([*used]), chosen=chosen)
 
     @property
     def _places(self) -> Sequence[int]:

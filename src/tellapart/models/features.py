@@ -160,8 +160,9 @@ def _fill_by(
     size, reasons = min(JOB, _shard(base)), dict[str, str]()
     shards = (pictures.take(missing[start : start + size]) for start in range(0, len(missing), size))
     seeing = Seeing(base.graph_file.resolve(), base.preprocessing, chosen_precision(base.precision))
+    seen = jobs.run(seeing, shards)  # who is to do it may have something to say first
     with progress(label, len(missing), "pictures") as advance:
-        for shard in jobs.run(seeing, shards):
+        for shard in seen:
             advance(len(shard.digests) + len(shard.reasons))
             reasons.update(shard.reasons)
             if shard.digests:

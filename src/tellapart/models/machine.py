@@ -17,6 +17,7 @@ from pathlib import Path
 
 import tellapart
 from tellapart.files import cache_folder
+from tellapart.jobs import cores
 
 INSTRUCTIONS = {"amx_tile": "AMX", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX-512", "avx2": "AVX2"}
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "openvino")
@@ -203,13 +204,6 @@ def _precision() -> str | None:
     except ImportError:
         return None
     return chosen_precision("auto")
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux: fewer than the machine has, in a container or a batch job
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _text(path: Path) -> str:

@@ -2,81 +2,140 @@
 
 import os
 import secrets
+import shutil
+import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from tellapart.errors import ClusterError, first_line, require
 from tellapart.jobs import Jobs
 from tellapart.progress import say
+from tellapart.scale.joining import MODE, TOKEN, known_token, require_ours
 from tellapart.scale.pool import Pool
+from tellapart.scale.quiet import aside
 
 HERE, ADDRESSED = "ray", "ray://"
+FOUND_BY_RAY = "auto"
 LOOPBACK = "127.0.0.1"
 STORE_BYTES = 500_000_000  # shared memory for what is under way; a share of all memory otherwise
-TOKEN = Path(".ray") / "auth_token"  # below the home folder, where Ray looks for it by itself
+SHORT = 40  # characters of a folder's path: sockets lie below it, whose paths end at 104 on some systems
+NODE_WAIT, NODE_WAIT_S = "RAY_gcs_server_request_timeout_seconds", 20  # for this machine's node; a minute otherwise
+SETTINGS = {
+    MODE: "token",  # nobody joins without it
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anyone
+    "RAY_BACKEND_LOG_LEVEL": "error",  # the rest is for those who work on Ray
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run` the whole folder that one is in would go to the workers
+}
+"""What holds unless the environment says otherwise. Ray reads it when it is imported."""
 
 
 @contextmanager
 def on(place: str, workers: int | None = None) -> Iterator[Jobs]:
     """Give the workers of a cluster: "ray" for the one that RAY_ADDRESS names or else a new one, or "ray://HOST:PORT".
 
-    `workers` processes with a core each; as many as there are cores when left out. A new cluster is of this machine
-    alone, ends with the block and cannot be joined. Raises ClusterError, MissingPackageError.
+    `workers` processes with a core each; as many as there are cores when left out. HOST:PORT is the cluster's own
+    port, as in RAY_ADDRESS, and this machine one of its nodes. A new cluster is of this machine alone, ends with the
+    block and cannot be joined. What Ray writes is kept from the terminal. Raises ClusterError, MissingPackageError.
     """
     address = address_of(place)
     if workers is not None and workers < 1:
         raise ClusterError(f"workers is {workers}; expected 1 or more")
     _settle(alone=address is None)
+    if address not in (None, FOUND_BY_RAY):
+        require_ours(str(address))
     ray = require("ray", extra="ray")
-    _joined(ray, address, workers)
-    try:
-        yield Pool(ray, _count(ray, workers))
-    finally:
-        ray.shutdown()
+    with notes() as folder, aside(folder / "driver.log"):
+        say(f"joining the Ray cluster at {address}" if address else "starting Ray on this machine")
+        try:
+            if address:
+                _join(ray, address)
+            else:
+                _start(ray, workers, folder)
+            yield Pool(ray, _count(ray, workers), ray.get_runtime_context().gcs_address)
+        finally:
+            ray.shutdown(wait_for_processes=True)
 
 
 def address_of(place: str) -> str | None:
-    """Where the cluster is, None when it is yet to be started. Raises ClusterError for another word."""
+    """Where the cluster is, HOST:PORT, None when it is yet to be started. Raises ClusterError for another word."""
     if place == HERE:
-        return os.environ.get("RAY_ADDRESS") or None
-    host, _, port = place.removeprefix(ADDRESSED).rpartition(":")
-    if place.startswith(ADDRESSED) and host and port.isdecimal():
-        return place
-    raise ClusterError(f"--on is {place!r}; expected ray, or ray://HOST:PORT such as ray://10.0.0.5:10001")
+        named = os.environ.get("RAY_ADDRESS", "")
+        if named in ("", "local", FOUND_BY_RAY):
+            return FOUND_BY_RAY if named == FOUND_BY_RAY else None
+        return _host_and_port(named) or _refused("RAY_ADDRESS", named, "HOST:PORT such as 10.0.0.5:6379")
+    found = _host_and_port(place) if place.startswith(ADDRESSED) else None
+    return found or _refused("--on", place, "ray, or ray://HOST:PORT such as ray://10.0.0.5:6379")
+
+
+def _host_and_port(word: str) -> str | None:
+    host, _, port = word.removeprefix(ADDRESSED).rpartition(":")
+    return f"{host}:{port}" if host and "/" not in host and port.isdecimal() else None
+
+
+def _refused(what: str, word: str, expected: str) -> NoReturn:
+    raise ClusterError(f"{what} is {word!r}; expected {expected}")
 
 
 def _settle(*, alone: bool) -> None:
-    """Nothing is reported to anyone, and nobody joins without the token, unless the environment says otherwise.
-
-    Ray reads this when it is imported.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # the rest is for those who work on Ray
-    known = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys() or (Path.home() / TOKEN).exists()
-    if alone and not known:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    if not alone:
+        os.environ.setdefault(NODE_WAIT, str(NODE_WAIT_S))
+    elif not known_token():
+        os.environ[TOKEN] = secrets.token_hex(32)
 
 
-def _joined(ray: ModuleType, address: str | None, workers: int | None) -> None:
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+@contextmanager
+def notes() -> Iterator[Path]:
+    """A folder for what Ray writes: kept, and named, where the cluster failed."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    try:
+        yield folder
+    except ClusterError as error:
+        if not any(path.stat().st_size for path in folder.rglob("*") if path.is_file()):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        raise ClusterError(f"{error}. What Ray wrote about it is in {folder}") from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(ray: ModuleType, workers: int | None, folder: Path) -> None:
     own: dict[str, Any] = {
         "num_cpus": workers,
         "include_dashboard": False,
         "object_store_memory": STORE_BYTES,
         "_node_ip_address": LOOPBACK,
+        "_temp_dir": str(folder) if len(str(folder)) <= SHORT else None,
     }
     try:
-        ray.init(address=address or "local", **quiet, **(own if address is None else {}))
-    except (OSError, RuntimeError, ray.exceptions.RayError) as error:
-        where = f"the Ray cluster at {address} cannot be joined" if address else "no Ray cluster could be started here"
+        _init(ray, address="local", **own)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise ClusterError(f"no Ray cluster could be started here: {first_line(error)}") from error
+
+
+def _join(ray: ModuleType, address: str) -> None:
+    try:
+        _init(ray, address=address)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        cause = first_line(error.__cause__ if isinstance(error.__cause__, Exception) else error)
         raise ClusterError(
-            f"{where}: {first_line(error)}. Check the address, that it runs Ray {ray.__version__}, and that "
-            f"RAY_AUTH_TOKEN or ~/.ray/auth_token has its token"
+            f"the Ray cluster at {address} cannot be joined: {cause}. It must run this Python and Ray "
+            f"{ray.__version__}, and this machine be one of its nodes: ray start --address={address} makes it one"
         ) from error
+
+
+def _init(ray: ModuleType, **settings: object) -> None:
+    ray._private.worker._worker_logs_enabled = False  # else the death of a node is said on standard output
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ray.init(logging_level="CRITICAL", log_to_driver=False, **settings)
 
 
 def _count(ray: ModuleType, workers: int | None) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
+from tellapart.jobs import keep_to
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.training.checkpoints import History
@@ -69,16 +70,17 @@ class _Alone:
     trainer: "Trainer | None" = None
 
     def begin(self) -> None:
-        self.trainer = _trainer(self.dataset, self.folder)
+        self.trainer = trainer_of(self.dataset, self.folder)
         self.trainer.prepare(self.recipe)
 
     def train(self, steps: Sequence[Step], each_epoch: EachEpoch) -> Iterator[tuple[Step, History]]:
         for step in steps:
-            self.trainer = self.trainer or _trainer(self.dataset, self.folder)
+            self.trainer = self.trainer or trainer_of(self.dataset, self.folder)
             yield step, self.trainer.train(step, each_epoch)
 
 
-def _trainer(dataset: Dataset, folder: Path) -> "Trainer":
+def trainer_of(dataset: Dataset, folder: Path) -> "Trainer":
+    """What trains in this process; Keras is loaded for it."""
     load_keras()
     from tellapart.studies.trials import Trainer
 
@@ -199,10 +201,9 @@ def _work(line: "Connection[Any, Any]", dataset: Dataset, folder: Path, threads:
     """What a worker does: take a step, train it, say so. Ctrl-C is the first process's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, str(threads))
+    keep_to(threads)
     try:
-        trainer = _trainer(dataset, folder)
+        trainer = trainer_of(dataset, folder)
         while True:
             asked = line.recv()
             if isinstance(asked, Recipe):

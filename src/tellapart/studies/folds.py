@@ -4,18 +4,20 @@ A folder of folds goes on where it was stopped: each fold is kept when it is fin
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.checking.families import with_families
-from tellapart.data.dataset import Dataset
+from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.folds import folds as divided
 from tellapart.data.splits import complete, require_classes, validation_share
 from tellapart.errors import DatasetError, RecipeError, RunError
+from tellapart.jobs import Jobs
 from tellapart.models.catalogue import lookup, settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe
@@ -30,6 +32,7 @@ from tellapart.studies.folds_folder import (
 )
 from tellapart.studies.learners import Learner, learner_of
 from tellapart.studies.search import with_validation_in_train
+from tellapart.studies.workers import alike, filling, run_base
 from tellapart.training.common import list_skipped
 
 MOST = 1_000
@@ -47,18 +50,19 @@ class Plan:
     """How many test pictures stay shut."""
 
 
-def folds(dataset: Dataset, recipe: Recipe, *, count: int, out: str | Path) -> Folds:
+def folds(dataset: Dataset, recipe: Recipe, *, count: int, out: str | Path, jobs: Jobs | None = None) -> Folds:
     """Judge a recipe by `count` stratified folds of the training and validation pictures; test stays shut.
 
     In each fold the other pictures are divided and trained on as `train` does it, so the epoch is chosen on some of
-    those. `out` is a new folder, or that of the same folds, which are gone on with. Raises a TellapartError.
+    those. `out` is a new folder, or that of the same folds, which are gone on with. With `jobs` others train, and the
+    folds are the same. Raises a TellapartError.
     """
     folder, plan = Path(out), planned(dataset, recipe, count)
     claim(folder, plan.dataset, plan.recipe, count)
     _say_what(plan)
     missing = sorted(set(range(1, count + 1)) - finished(folder))
     if missing:
-        _learn(plan, missing, folder)
+        _learn(plan, missing, folder, jobs)
     parts = [read_part(folder, number) for number in range(1, count + 1)]
     found = folds_of(folder, plan.recipe, plan.dataset.classes, parts)
     write_results(found, parts, plan.dataset, plan.closed)
@@ -101,17 +105,50 @@ def _say_what(plan: Plan) -> None:
     )
 
 
-def _learn(plan: Plan, missing: Sequence[int], folder: Path) -> None:
+def _learn(plan: Plan, missing: Sequence[int], folder: Path, jobs: Jobs | None) -> None:
+    parts = _here(plan, missing, folder) if jobs is None else _elsewhere(plan, missing, folder, jobs)
+    began = time.monotonic()
+    for done, part in enumerate(parts, start=1):
+        write_part(folder, part.fold, part)
+        forget_checkpoints(folder, part.fold)
+        left = (time.monotonic() - began) / done * (len(missing) - done)
+        place = f"fold {part.fold} of {len(plan.parts)}"
+        say(f"{place}: accuracy {part.row.accuracy:.1%}, {part.seconds:,.1f} s; about {left:,.0f} s left")
+
+
+def _here(plan: Plan, missing: Sequence[int], folder: Path) -> Iterator[Part]:
+    """One fold after the other."""
     learner = learner_of(plan.dataset, plan.recipe)
     list_skipped(learner.dataset.skipped, folder)
-    began = time.monotonic()
-    for done, number in enumerate(missing, start=1):
-        part = _learned(learner, plan, number, checkpoints_of(folder, number))
-        write_part(folder, number, part)
-        forget_checkpoints(folder, number)
-        left = (time.monotonic() - began) / done * (len(missing) - done)
-        place = f"fold {number} of {len(plan.parts)}"
-        say(f"{place}: accuracy {part.row.accuracy:.1%}, {part.seconds:,.1f} s; about {left:,.0f} s left")
+    return (_learned(learner, plan, number, checkpoints_of(folder, number)) for number in missing)
+
+
+def _elsewhere(plan: Plan, missing: Sequence[int], folder: Path, jobs: Jobs) -> Iterator[Part]:
+    """Several folds at once, in the order in which they end."""
+    run_base(plan.dataset, plan.recipe, jobs)
+    say("the folds are learned by workers: each is told when it has ended")
+    learning = Learning(replace(plan, recipe=alike(plan.recipe)), folder.resolve())
+    for number, (part, skipped) in enumerate(jobs.run(learning, missing)):
+        if number == 0:  # the same for all
+            list_skipped(skipped, folder)
+        yield part
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The job: what is divided, and the folder of the folds, in which a fold's training keeps checkpoints."""
+
+    plan: Plan
+    folder: Path
+
+    def __call__(self) -> Callable[[int], tuple[Part, tuple[Skipped, ...]]]:
+        """Read the pictures, and run the base over them, once for each worker."""
+        with filling(self.plan.dataset):
+            learner = learner_of(self.plan.dataset, self.plan.recipe)
+        return partial(self._fold, learner)
+
+    def _fold(self, learner: Learner, number: int) -> tuple[Part, tuple[Skipped, ...]]:
+        return _learned(learner, self.plan, number, checkpoints_of(self.folder, number)), learner.dataset.skipped
 
 
 def _learned(learner: Learner, plan: Plan, number: int, checkpoints: Path) -> Part:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from tellapart.data.dataset import Dataset
 from tellapart.files import atomic_write, csv_text, remove_folder
+from tellapart.jobs import Jobs
 from tellapart.models.catalogue import settled
 from tellapart.progress import Advance, progress
 from tellapart.recipe import Monitor, Recipe
 from tellapart.studies.crew import Crew, Step, crew
+from tellapart.studies.hired import hired
 from tellapart.studies.hyperband import Bracket, Rung, best_first, trial_count, trial_epochs
 from tellapart.studies.space import Space, Value, draw
 from tellapart.training.checkpoints import Epoch, History
@@ -81,13 +83,19 @@ def ranked(trials: Iterable[Trial]) -> tuple[Trial, ...]:
     return tuple(by_number[number] for number in best_first(costs))
 
 
-def run(plan: Plan, trials: list[Trial], journal: "Journal", folder: Path, workers: int) -> tuple[Trial, ...]:
-    """Run what is left of all brackets, and the winner on to the last epoch. Returns all trials, the winner first."""
+def run(
+    plan: Plan, trials: list[Trial], journal: "Journal", folder: Path, workers: int, jobs: Jobs | None = None
+) -> tuple[Trial, ...]:
+    """Run what is left of all brackets, and the winner on to the last epoch. Returns all trials, the winner first.
+
+    By `workers` processes of this machine, or by `jobs`.
+    """
     left = trial_epochs(plan.brackets) - sum(len(trial.history) for trial in trials)
     splits = {name: plan.dataset.splits[name] for name in ("train", "validation")}
     seen = replace(plan.dataset, splits=splits)  # the test pictures stay shut
-    with crew(seen, trials[0].recipe, folder / TRIALS, workers) as workforce:
-        if left > 0:
+    first, place = trials[0].recipe, folder / TRIALS
+    with crew(seen, first, place, workers) if jobs is None else hired(jobs, seen, first, place) as workforce:
+        if left > 0 or len(ranked(trials)[0].history) < plan.max_epochs:
             workforce.begin()  # before the clock of the progress
         with progress("searching", max(left, 0), "epochs") as advance:
             return Race(plan, trials, journal, folder, workforce, advance).run()

@@ -14,6 +14,7 @@ import numpy as np
 from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures, Split
 from tellapart.errors import DatasetError, RecipeError, RunError, require
 from tellapart.files import alone
+from tellapart.jobs import Jobs
 from tellapart.models.catalogue import lookup, settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe
@@ -51,12 +52,14 @@ def search(
     factor: int = 3,
     workers: int = 1,
     fresh: bool = False,
+    jobs: Jobs | None = None,
 ) -> Search:
     """Find the best values of a recipe's fields by Hyperband, then train the winner on all but the test pictures.
 
     `space` has an entry for each field that varies, as `parse_space` reads them. `out` is a new folder, or that of
-    a search with the same settings, which is gone on with; `fresh` begins again. However many `workers` train at
-    once and however often it was stopped, it ends the same. Raises a TellapartError with a sentence.
+    a search with the same settings, which is gone on with; `fresh` begins again. `workers` processes train at once,
+    or with `jobs` those who do these; however many they are and however often it was stopped, it ends the same. Raises
+    a TellapartError with a sentence.
     """
     folder = Path(out)
     plan = planned(dataset, recipe, space, max_epochs=max_epochs, factor=factor)
@@ -68,7 +71,7 @@ def search(
     everything = with_validation_in_train(plan.dataset)
     with alone(folder / LOCK, "a search", "name another --out"):
         claim(folder, plan, fresh=fresh)
-        ranked = _raced(plan, trials, folder, workers)
+        ranked = _raced(plan, trials, folder, workers, jobs)
         best = replace(ranked[0].recipe, epochs=ranked[0].best.epoch)
         best.write(folder / BEST)
         say(f"trial {ranked[0].number} is best after epoch {best.epochs}: now with the validation pictures, from zero")
@@ -92,7 +95,7 @@ def planned(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epoch
     return Plan(dataset, recipe, space, found)
 
 
-def _raced(plan: Plan, trials: Sequence[Trial], folder: Path, workers: int) -> tuple[Trial, ...]:
+def _raced(plan: Plan, trials: Sequence[Trial], folder: Path, workers: int, jobs: Jobs | None) -> tuple[Trial, ...]:
     from tellapart.studies.journal import Journal
 
     say(f"searching: {len(trials)} trials, {trial_epochs(plan.brackets)} epochs in all, {plan.max_epochs} at most each")
@@ -101,7 +104,8 @@ def _raced(plan: Plan, trials: Sequence[Trial], folder: Path, workers: int) -> t
     if journal.values() != [trial.values for trial in trials]:
         raise RunError(f"{folder} was begun with another version of Optuna, which drew other trials: use --fresh")
     known = zip(trials, journal.histories(), strict=True)
-    return run(plan, [replace(trial, history=history) for trial, history in known], journal, folder, workers)
+    begun = [replace(trial, history=history) for trial, history in known]
+    return run(plan, begun, journal, folder, workers, jobs)
 
 
 def with_validation_in_train(dataset: Dataset) -> Dataset:

@@ -4,7 +4,8 @@ A sweep is a folder. Whatever ends it, the same call goes on with it: each trial
 what was finished decides what comes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -14,11 +15,13 @@ from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
+from tellapart.jobs import Jobs
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep_folder import (
     TRIALS,
     WINNER,
+    Weights,
     claim,
     drop_weights,
     keep_trial,
@@ -28,12 +31,15 @@ from tellapart.studies.sweep_folder import (
     release,
     write_table,
 )
+from tellapart.studies.sweep_jobs import Benches
 from tellapart.studies.sweep_plan import Candidate, Plan, Trial, best_of, planned
 from tellapart.studies.sweep_table import Board, board
+from tellapart.studies.workers import alike
 from tellapart.training.common import list_skipped, write_metrics
 from tellapart.training.run import Run
 
 if TYPE_CHECKING:
+    from tellapart.studies.courses import Outcome
     from tellapart.studies.sweep_trials import Bench
 
 
@@ -75,12 +81,21 @@ class Sweep:
         return Run(self.folder).metrics
 
 
-def sweep(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, out: str | Path, grid: bool = False) -> Sweep:
+def sweep(
+    dataset: Dataset,
+    recipe: Recipe,
+    vary: Sequence[str],
+    *,
+    out: str | Path,
+    grid: bool = False,
+    jobs: Jobs | None = None,
+) -> Sweep:
     """Try values of a recipe's fields, and judge and bundle the best trial.
 
     `vary` has an entry for each field, as `parse_vary` reads them: one after the other, the others staying at the
     best so far, or with `grid` all combinations. `monitor` chooses each trial's best epoch and the best trial. `out`
-    is a new folder, or that of the same sweep, which is gone on with. Raises a TellapartError with a sentence.
+    is a new folder, or that of the same sweep, which is gone on with. With `jobs` others train the trials of a turn at
+    once, and the sweep ends the same. Raises a TellapartError with a sentence.
     """
     folder = Path(out)
     plan = planned(dataset, recipe, vary, grid=grid)
@@ -90,7 +105,7 @@ def sweep(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, out: str | P
 
     bench = Bench(plan.dataset)
     try:
-        turns = _run(plan, folder, bench)
+        turns = _run(plan, folder, bench, jobs)
         winner = best_of(chain.from_iterable(turn.trials for turn in turns))
         winner.recipe.write(folder / WINNER)
         _bundle(winner, folder, bench)
@@ -102,11 +117,12 @@ def sweep(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, out: str | P
     return Sweep(folder, turns, plan.columns, winner)
 
 
-def _run(plan: Plan, folder: Path, bench: "Bench") -> tuple[Turn, ...]:
-    if not (folder / TRIALS).exists():
+def _run(plan: Plan, folder: Path, bench: "Bench", jobs: Jobs | None) -> tuple[Turn, ...]:
+    if jobs is None and not (folder / TRIALS).exists():
         bench.task(plan.candidates(0, {})[0].recipe)  # its progress is shown before the table is
-    with board(plan) as shown:
-        return _Race(plan, folder, bench, shown).run()
+    with ExitStack() as stack, board(plan) as shown:
+        benches = None if jobs is None else Benches(jobs, plan.dataset, stack)
+        return _Race(plan, folder, bench, benches, shown).run()
 
 
 @dataclass
@@ -116,6 +132,8 @@ class _Race:
     plan: Plan
     folder: Path
     bench: "Bench"
+    benches: Benches | None
+    """Those of others, who then train in its place."""
     board: Board
 
     def __post_init__(self) -> None:
@@ -126,50 +144,71 @@ class _Race:
         turns = []
         for number in range(self.plan.turns):
             candidates = self.plan.candidates(number, self._best_values)
-            compared = [self._trial(candidate, number, candidates[i + 1 :]) for i, candidate in enumerate(candidates)]
-            turns.append(Turn(candidates[0].factor, tuple(compared)))
-        write_table(self.folder, self.plan, list(self.trials.values()))
+            self._try(candidates, number)
+            compared = tuple(self.trials[candidate.recipe] for candidate in candidates)
+            turns.append(Turn(candidates[0].factor, compared))
+        self._write_table()
         return tuple(turns)
 
-    def _trial(self, candidate: Candidate, turn: int, later: list[Candidate]) -> Trial:
-        """The trial of a recipe: of this sweep, of the earlier call's, or trained now."""
-        if candidate.recipe in self.trials:
-            return self.trials[candidate.recipe]
-        number = len(self.trials) + 1
-        trial = kept_trial(self.folder, number, candidate) or self._trained(candidate, number, turn, later)
-        self.trials[candidate.recipe] = trial
-        self.board.end(trial, self._epochs_left(turn, later))
-        return trial
+    def _try(self, candidates: list[Candidate], turn: int) -> None:
+        """Know the trial of each candidate: of this sweep, of the earlier call's, or trained now."""
+        new = {one.recipe: one for one in candidates if one.recipe not in self.trials}
+        numbered = dict(enumerate(new.values(), start=len(self.trials) + 1))
+        kept = [kept_trial(self.folder, number, one) for number, one in numbered.items()]
+        for trial in filter(None, kept):
+            self._end(trial, turn, candidates)
+        todo = {number: one for number, one in numbered.items() if one.recipe not in self.trials}
+        for number, outcome in self._trained(todo, turn, candidates):
+            one = numbered[number]
+            trial = Trial(number, one.factor, one.values, one.recipe, outcome.history, outcome.best_epoch)
+            self._keep(trial, outcome.weights)
+            self._end(trial, turn, candidates)
 
-    def _trained(self, candidate: Candidate, number: int, turn: int, later: list[Candidate]) -> Trial:
+    def _end(self, trial: Trial, turn: int, candidates: list[Candidate]) -> None:
+        self.trials[trial.recipe] = trial
+        self.board.end(trial, self._epochs_left(turn, candidates))
+
+    def _keep(self, trial: Trial, weights: Weights) -> None:
+        best = best_of([*self.trials.values(), trial]).number
+        if best == trial.number:
+            keep_weights(self.folder, trial.number, weights)
+        keep_trial(self.folder, trial)
+        drop_weights(self.folder, but=best)
+        self._write_table(trial)
+
+    def _write_table(self, *more: Trial) -> None:
+        trials = sorted([*self.trials.values(), *more], key=lambda trial: trial.number)
+        write_table(self.folder, self.plan, trials)
+
+    def _trained(
+        self, todo: Mapping[int, Candidate], turn: int, candidates: list[Candidate]
+    ) -> "Iterator[tuple[int, Outcome]]":
+        """Each trial that is to be trained, when it has ended: by others in any order, or here in theirs."""
+        if self.benches is None:
+            return ((number, self._trained_here(number, todo, turn, candidates)) for number in todo)
+        if not todo:
+            return iter(())
+        with self.board.aside():
+            work = self.benches.ready(candidates[0].recipe)
+        return work((number, alike(one.recipe)) for number, one in todo.items())
+
+    def _trained_here(
+        self, number: int, todo: Mapping[int, Candidate], turn: int, candidates: list[Candidate]
+    ) -> "Outcome":
+        candidate, later = todo[number], [one for other, one in todo.items() if other > number]
         if not self.bench.stands(candidate.recipe):
             with self.board.aside():
                 self.bench.task(candidate.recipe)
-        self.board.begin(number, candidate, self._epochs_left(turn, [candidate, *later]))
-        following, ahead = self._following(turn, later), self._ahead(candidate, number, later)
-        outcome = self.bench.train(candidate.recipe, self.board.epoch, following=following, ahead=ahead)
-        trial = Trial(number, candidate.factor, candidate.values, candidate.recipe, outcome.history, outcome.best_epoch)
-        best = best_of([*self.trials.values(), trial]).number
-        if best == number:
-            keep_weights(self.folder, number, outcome.weights)
-        keep_trial(self.folder, trial)
-        drop_weights(self.folder, but=best)
-        write_table(self.folder, self.plan, [*self.trials.values(), trial])
-        return trial
+        self.board.begin(number, candidate, self._epochs_left(turn, candidates))
+        ahead = later[0].recipe if later else None  # certain, and next
+        following = self._following(turn, later)
+        return self.bench.train(candidate.recipe, self.board.epoch, following=following, ahead=ahead)
 
     def _following(self, turn: int, later: list[Candidate]) -> list[Recipe]:
         """What will be trained next, as far as is known."""
         if turn + 1 < self.plan.turns:
             later = [*later, *self.plan.candidates(turn + 1, self._best_values)]
         return [one.recipe for one in later if one.recipe not in self.trials]
-
-    def _ahead(self, candidate: Candidate, number: int, later: list[Candidate]) -> Recipe | None:
-        """The trial after this one, if it is certain: of the same turn, and not known from an earlier call."""
-        untried = (one for one in later if one.recipe not in self.trials and one.recipe != candidate.recipe)
-        after = next(untried, None)
-        if after is None or kept_trial(self.folder, number + 1, after):
-            return None
-        return after.recipe
 
     def _epochs_left(self, turn: int, now: list[Candidate]) -> int:
         values = self._best_values

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import keras
 
 from tellapart.data.dataset import Dataset
-from tellapart.models.machine import cores
+from tellapart.jobs import cores
 from tellapart.recipe import Recipe
 from tellapart.studies.courses import Course, Outcome
 from tellapart.studies.standings import KEPT_BYTES, Standings, shape_of

@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset
+from tellapart.errors import StorageError
 from tellapart.files import remove_partials
 from tellapart.recipe import Recipe
 from tellapart.studies.crew import Step
@@ -60,8 +61,7 @@ class Trainer:
             history += (next_epoch(loop, history, step.recipe, task.train, task.validation, quietly),)
             each_epoch()
             if len(history) == step.epochs or time.monotonic() - kept > KEEP_EVERY_S:
-                checkpoints.write(place, history, step.recipe.monitor, loop.state())
-                checkpoints.keep_only(place, {len(history)})
+                _keep(place, history, step.recipe, loop)
                 kept = time.monotonic()
         return history
 
@@ -82,3 +82,13 @@ class Trainer:
     def _forget(self) -> None:
         while len(self._loops) > 1 and sum(kept.bytes for kept in self._loops.values()) > KEPT_BYTES:
             del self._loops[next(iter(self._loops))]
+
+
+def _keep(place: Path, history: History, recipe: Recipe, loop: Loop) -> None:
+    """Store the state after the newest epoch, and no other."""
+    try:
+        checkpoints.write(place, history, recipe.monitor, loop.state())
+    except StorageError:  # a worker that was given up for dead may have stored the same
+        if all(one.epoch != len(history) for one in checkpoints.found(place)):
+            raise
+    checkpoints.keep_only(place, {len(history)})

@@ -1,0 +1,45 @@
+"""Others who do jobs, all of them in this process."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from typing import TypeVar
+
+from tellapart.jobs import Work
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+ENOUGH = 1_000_000
+
+
+class StoppedError(Exception):
+    """Stands for a kill of the process that has the jobs done."""
+
+
+class Crowd:
+    """Two workers, who take items in turns and the last one first. After `most` of them all is over."""
+
+    def __init__(self, most: int = ENOUGH) -> None:
+        self.left = most
+        self.begun = 0
+        self.done = 0
+
+    def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
+        """See Jobs."""
+        with self.workers(begin) as work:
+            yield from work(items)
+
+    @contextmanager
+    def workers(self, begin: Callable[[], Callable[[In], Out]]) -> Iterator[Work[In, Out]]:
+        """See Jobs."""
+        both = cycle([begin(), begin()])
+        self.begun += 2
+
+        def work(items: Iterable[In]) -> Iterator[Out]:
+            for item in reversed(list(items)):
+                if self.done == self.left:
+                    raise StoppedError
+                self.done += 1
+                yield next(both)(item)
+
+        yield work

@@ -1,0 +1,88 @@
+"""What workers of a study share: the frozen base is run by all of them, the precision is one, the cache fills once."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tellapart.data.dataset import Dataset, Pictures
+from tellapart.data.splits import complete
+from tellapart.engine import chosen_precision
+from tellapart.files import cache_folder
+from tellapart.models import features
+from tellapart.models.catalogue import settled
+from tellapart.models.seeing import Shard
+from tellapart.recipe import Recipe
+from tellapart.studies.learners import learner_of
+from tellapart.studies.workers import alike, filling, run_base
+
+from .crowd import Crowd
+
+BASE = Recipe(model="mobilenet", size=32, precision="float32", epochs=2, batch_size=8, validation=0.2)
+KNN = Recipe(model="knn", features="mobilenet", size=32, precision="float32")
+
+
+@pytest.fixture
+def dataset(tiny: Path) -> Dataset:
+    """Three classes, with all three splits."""
+    return complete(Dataset.open(tiny), validation=0.2, test=0.2, seed=0)
+
+
+@pytest.mark.usefixtures("random_weights")
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        BASE,
+        Recipe.of({**BASE.as_dict(), "mirror": True, "augment": "rotate=20", "views": 2}),
+        Recipe.of({**BASE.as_dict(), "unfreeze": 3}),
+        KNN,
+    ],
+)
+def test_whoever_learns_finds_all_features_there(
+    recipe: Recipe, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "JOB", 8)
+    recipe, crowd = settled(recipe, own_size=None), Crowd()
+    run_base(dataset, recipe, crowd)
+    assert crowd.done >= 4
+    monkeypatch.setattr(features, "_fill", None)
+    learner_of(dataset, recipe)
+    again = Crowd()
+    run_base(dataset, recipe, again)
+    assert again.begun == 0
+
+
+@pytest.mark.parametrize("recipe", [Recipe(model="mlp", size=20), Recipe(model="knn", features="pixels", size=20)])
+def test_without_a_base_nobody_is_asked(recipe: Recipe, dataset: Dataset) -> None:
+    crowd = Crowd()
+    run_base(dataset, settled(recipe, own_size=None), crowd)
+    assert crowd.begun == 0
+
+
+def test_the_test_pictures_stay_shut(dataset: Dataset, monkeypatch: pytest.MonkeyPatch, random_weights: None) -> None:
+    seen: set[str] = set()
+    real = Crowd.run
+
+    def noting(
+        self: Crowd, begin: Callable[[], Callable[[Pictures], Shard]], items: Iterable[Pictures]
+    ) -> Iterator[Shard]:
+        every = list(items)
+        seen.update(digest for one in every for digest in one.digests)
+        return real(self, begin, every)
+
+    monkeypatch.setattr(Crowd, "run", noting)
+    run_base(dataset, settled(BASE, own_size=None), Crowd())
+    assert seen
+    assert not seen & set(dataset.splits["test"].pictures.digests)
+
+
+def test_the_precision_is_settled_and_nothing_else() -> None:
+    recipe = Recipe(model="mlp", units=7)
+    assert alike(recipe).precision == chosen_precision("auto")
+    assert alike(Recipe(precision="float32")).precision == "float32"
+    assert alike(recipe).units == 7
+
+
+def test_the_lock_is_that_of_the_pictures(dataset: Dataset) -> None:
+    with filling(dataset):
+        assert [path.name for path in (cache_folder() / "locks").iterdir()] == [dataset.fingerprint]
