@@ -68,7 +68,7 @@ def run(settings: Settings) -> Findings:
             "The loss after the last epoch, at each rate: a valley, with rates too small to its left and rates "
             "too large to its right.",
             marked_log(lines(f"best at {RATES[right]:g}", ("learning rate", RATES), "training loss (nats)",
-                             {"after the last epoch": ends}, across=POWERS, type="log"),
+                             {"after the last epoch": ends}, across=POWERS | {"range": [-5.3, 0.3]}, type="log"),
                        {"found by find-rate": tested.recommended}),
         ),
         drawing(
