@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from tellapart.training.run import Run, train
 if TYPE_CHECKING:
     import keras
 
+# Who is run in the background is born deaf to Ctrl-C, and so are all that he starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("any machine", deadline=None)  # a case may take long where others work too
 hypothesis.settings.load_profile("any machine")
 CHROMIUM = Path("/usr/bin/chromium")

@@ -165,7 +165,8 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path: Path) -> None:
     remove_partials(tmp_path)
     assert names(tmp_path) == [".hidden", "kept"]
     assert names(tmp_path / "kept") == [f"{PARTIAL}not-mine"]
-    remove_partials(tmp_path / "absent")
+    remove_partials(tmp_path / "absent", tmp_path / "kept")
+    assert names(tmp_path / "kept") == []
 
 
 def test_a_folder_is_removed_whole(tmp_path: Path) -> None:

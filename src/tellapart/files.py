@@ -174,9 +174,9 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(hidden)
 
 
-def remove_partials(folder: Path) -> None:
-    """Remove what a killed process left half-written directly inside `folder`."""
-    for leftover in folder.glob(f"{PARTIAL}*"):
+def remove_partials(*folders: Path) -> None:
+    """Remove what a killed process left half-written directly inside `folders`, those that are there."""
+    for leftover in [entry for folder in folders for entry in folder.glob(f"{PARTIAL}*")]:
         if leftover.is_dir():
             shutil.rmtree(leftover)
         else:

@@ -45,7 +45,6 @@ for line in sys.stdin:
     words, log, left, where = json.loads(line)
     child = os.fork()
     if child == 0:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # who is run in the background is born deaf to it
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(descriptor, 1), os.dup2(descriptor, 2)
         if where == "bundle":

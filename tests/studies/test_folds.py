@@ -207,7 +207,12 @@ def test_a_network_stopped_within_a_fold_goes_on_from_its_checkpoint(
     monkeypatch.setattr(Loop, "epoch", learned)
     with pytest.raises(KeyboardInterrupt):
         folds(dataset, MLP, count=2, out=tmp_path / "stopped")
+    for place in ("parts", "checkpoints"):
+        (tmp_path / "stopped" / place).mkdir(exist_ok=True)
+        (tmp_path / "stopped" / place / ".partial-of-a-kill").mkdir()
     again = folds(dataset, MLP, count=2, out=tmp_path / "stopped")
+    assert not list(again.folder.rglob(".partial-*"))
+    assert not (again.folder / "checkpoints").exists()
     assert epochs == [0, 1, -1, 2, 0, 1, 2]
     np.testing.assert_array_equal(stored(whole.folder)["probabilities"], stored(again.folder)["probabilities"])
 

@@ -90,7 +90,9 @@ def test_a_search_goes_on_from_any_line_of_its_journal(finished: Search, begun: 
     shutil.rmtree(begun / "trials")  # as if killed when its trials had all to go on
     if lines > 6:
         shutil.copytree(finished.folder / "trials", begun / "trials")
+    (begun / "trials" / ".partial-of-a-kill").mkdir(parents=True)
     assert outcome(search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3)) == outcome(finished)
+    assert not list(begun.rglob(".partial-*"))
 
 
 def test_two_workers_of_which_one_is_killed_find_the_same(

@@ -199,11 +199,14 @@ def test_a_sweep_that_was_stopped_goes_on_with_its_finished_trials(
             sweep(Dataset.open(tiny), RECIPE, VARY, out=out)
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob("trials/*.json")}
     assert sorted(kept) == [f"{i:04d}.json" for i in range(1, number)]
+    (out / "trials").mkdir(exist_ok=True)
+    (out / "trials" / ".partial-of-a-kill").write_text("half")
     found = sweep(Dataset.open(tiny), RECIPE, VARY, out=out)
     assert rows(out / "trials.csv", "seconds") == rows(swept.folder / "trials.csv", "seconds")
     assert (out / "bundle" / "model.bin").read_bytes() == (swept.bundle.folder / "model.bin").read_bytes()
     assert found.recipe == swept.recipe
     assert all((out / "trials" / name).stat().st_mtime_ns == when for name, when in kept.items())
+    assert not list(out.rglob(".partial-*"))
 
 
 def require_as_swept(found: Sweep, swept: Sweep) -> None:

@@ -98,12 +98,16 @@ def test_there_is_always_a_complete_bundle_and_a_killed_climb_goes_on(
     for bundle in bundles:
         bundle.verify()
         assert set(bundle.metrics) == {"validation"}  # test is not opened before every choice is made
+        (bundle.folder.parent / ".partial-of-a-kill").mkdir()
+    (tmp_path / "run" / "answers").mkdir(exist_ok=True)
+    (tmp_path / "run" / "answers" / ".partial-of-a-kill").write_text("half")
     monkeypatch.setattr(Ladder, "fine_tuned", fine_tuned)
     run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best", resume=True)
     whole = train(Dataset.open(tiny), RECIPE, out=tmp_path / "whole", effort="best")
     assert [(row["name"], row["accuracy"], row["loss"]) for row in rows(run)] == [
         (row["name"], row["accuracy"], row["loss"]) for row in rows(whole)
     ]
+    assert not list(run.folder.rglob(".partial-*"))
 
 
 def test_no_step_is_begun_that_the_time_will_not_hold(

@@ -20,7 +20,7 @@ if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is absent: install tellapart[ray]", allow_module_level=True)
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-TIMES = 900  # that the 36 pictures are named
+TIMES = 300  # that the 36 pictures are named
 ON_RAY = ("--on", "ray", "--workers", "2")
 AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")  # try for a minute to tell a killed head why they go
 STARTING = "starting Ray on this machine\n"
@@ -35,7 +35,7 @@ def _a_home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def in_the_middle(words: list[str], out: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A command that has answered some pictures more than were answered before, and not yet all."""
+    """A command that has answered some pictures more than were answered before, not yet all, and stands still."""
     folder, pipe = out.with_name(f"{out.name}.parts"), subprocess.PIPE
     before = len(list(folder.glob("part-*")))
     command = [sys.executable, "-m", "tellapart", *words]
@@ -44,6 +44,7 @@ def in_the_middle(words: list[str], out: Path) -> Iterator["subprocess.Popen[str
             while len(list(folder.glob("part-*"))) < before + 4:
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.02)
+            process.send_signal(signal.SIGSTOP)  # else a busy machine lets it end before it is looked at
             yield process
         finally:
             process.kill()
@@ -71,6 +72,7 @@ def test_a_prediction_on_ray_is_killed_stopped_and_ended_alone(
     with in_the_middle([*words, *ON_RAY], out) as predicting:
         family = psutil.Process(predicting.pid).children(recursive=True)
         os.killpg(predicting.pid, signal.SIGINT)  # as a terminal does: all that it started hear it too
+        predicting.send_signal(signal.SIGCONT)
         said, progress = predicting.communicate(timeout=30)
         assert (predicting.returncode, said) == (130, "")
     first, going_on, *_, last = progress.splitlines(keepends=True)

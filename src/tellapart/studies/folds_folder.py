@@ -29,8 +29,7 @@ def claim(folder: Path, dataset: Dataset, recipe: Recipe, count: int) -> None:
         _require_same(folder, settings)
     elif folder.exists() and any(not entry.name.startswith(PARTIAL) for entry in folder.iterdir()):
         raise RunError(f"{folder} is in use: it is not empty, and holds no folds. Name another folder with --out")
-    if folder.exists():
-        remove_partials(folder)
+    remove_partials(folder, folder / PARTS, folder / CHECKPOINTS)
     atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
     recipe.write(folder / RECIPE)
 

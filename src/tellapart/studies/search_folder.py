@@ -26,7 +26,7 @@ def require_place(folder: Path) -> None:
 
 def claim(folder: Path, plan: Plan, *, fresh: bool) -> None:
     """Make it a search's folder, or find in it the same search. Raises RunError that says what differs."""
-    remove_partials(folder)
+    remove_partials(folder, folder / TRIALS)
     if fresh:
         _clear(folder)
     settings = _settings(plan)

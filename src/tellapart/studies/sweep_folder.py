@@ -29,7 +29,7 @@ def claim(folder: Path, plan: Plan) -> None:
     settings = _settings(plan)
     if (folder / SETTINGS).exists():
         _require_same(folder, settings)
-        remove_partials(folder)
+        remove_partials(folder, folder / TRIALS)
         return
     if folder.exists() and any(not _left_by_a_start(entry) for entry in folder.iterdir()):
         raise RunError(f"{folder} is in use: it is not empty, and holds no sweep. Name another folder with --out")

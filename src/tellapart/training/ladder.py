@@ -17,7 +17,7 @@ import numpy as np
 from tellapart.data.dataset import Dataset, Pictures
 from tellapart.data.splits import require_classes
 from tellapart.errors import PictureError, RunError
-from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder
+from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder, remove_partials
 from tellapart.judging.metrics import accuracy, log_loss
 from tellapart.models.division import blocks
 from tellapart.progress import say
@@ -206,6 +206,7 @@ class Ladder:
 
     def _write(self, found: Reached, path: Path) -> None:
         started = time.monotonic()
+        remove_partials(path.parent)
         if path.exists():  # a climb that was killed and goes on
             remove_folder(path)
         path.parent.mkdir(parents=True, exist_ok=True)

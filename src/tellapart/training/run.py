@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.backend import load_keras
+from tellapart.bundles.answers import FOLDER as ANSWERS
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
 from tellapart.data.saving import in_files, split_text
@@ -118,7 +119,7 @@ def _claim(folder: Path, dataset: Dataset, recipe: Recipe, *, resume: bool) -> N
         raise RunError(f"{folder} is a file; expected a new folder for the run: name another with --out")
     begun = (folder / RECIPE).exists()
     if begun and resume:
-        remove_partials(folder)
+        remove_partials(folder, folder / ANSWERS)
         _require_same(folder, dataset, recipe)
         return
     if not _free(folder, resume=resume):
