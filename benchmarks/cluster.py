@@ -100,7 +100,8 @@ def compare_rates(options: argparse.Namespace, place: Path) -> None:
     print(f"{options.pictures:,} pictures, {options.workers} workers; the files are the same bytes")
     size = sum(path.stat().st_size for path in pictures.iterdir()) / options.pictures
     row = (place / "0-0.parquet").stat().st_size / options.pictures
-    print(f"a picture has {size / 1e3:.1f} kB, its row {row:.1f} bytes")
+    again = len({path.resolve() for path in pictures.iterdir()}) < options.pictures
+    print(f"a picture has {size / 1e3:.1f} kB, its row {row:.1f} bytes{', more where none comes twice' * again}")
     print(f"Ray / embedded: {median(ratios):.2f}   (asked: at least {RATE})")
 
 
