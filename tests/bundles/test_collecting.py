@@ -15,20 +15,6 @@ from tellapart.bundles.collecting import collect
 from tellapart.bundles.parts import workplace
 from tellapart.data.reading import BATCH
 from tellapart.errors import BundleError, RunError, StorageError
-from tellapart.training.run import Run
-
-
-@pytest.fixture
-def bundle(trained: Run) -> Bundle:
-    return trained.bundle
-
-
-@pytest.fixture
-def files(tiny: Path, tmp_path: Path) -> list[str]:
-    corrupt = tmp_path / "corrupt.png"
-    corrupt.write_bytes(b"corrupt")
-    found = [str(path) for path in sorted(tiny.rglob("*.png"))]
-    return [*found[:5], str(corrupt), *found[5:], "absent.png"]
 
 
 @pytest.fixture(autouse=True)

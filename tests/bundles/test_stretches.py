@@ -18,7 +18,6 @@ from tellapart.bundles.stretches import Answering, stretches
 from tellapart.data.reading import BATCH
 from tellapart.errors import BundleError
 from tellapart.jobs import Here
-from tellapart.training.run import Run
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -41,19 +40,6 @@ class Crowd(Here):
         yield from Here().run(begin, mixed[: self.most])
         if len(mixed) > self.most:
             raise StoppedError
-
-
-@pytest.fixture
-def bundle(trained: Run) -> Bundle:
-    return trained.bundle
-
-
-@pytest.fixture
-def files(tiny: Path, tmp_path: Path) -> list[str]:
-    corrupt = tmp_path / "corrupt.png"
-    corrupt.write_bytes(b"corrupt")
-    found = [str(path) for path in sorted(tiny.rglob("*.png"))]
-    return [*found[:5], str(corrupt), *found[5:], "absent.png"]
 
 
 @pytest.fixture(autouse=True)

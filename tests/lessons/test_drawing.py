@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.lessons.drawing import picture_rows, tiles
+from tellapart.lessons.drawing import lines, marked, picture_rows, tiles
 
 
 def test_rows_of_pictures_are_named_at_their_middle_and_padded() -> None:
@@ -15,12 +15,26 @@ def test_rows_of_pictures_are_named_at_their_middle_and_padded() -> None:
     }
     drawn = picture_rows("a fact", rows)
     values = np.array(drawn.data[0].z)
-    assert values.shape == (2 * 6, 2 * 5)
-    assert (values[1:5, 1:4] == 1).all()  # the largest number of a row is white
+    assert values.shape == (2 * 6, 2 * 5, 3)
+    assert (values[1:5, 1:4] == 255).all()  # the largest number of a row is white
     assert (values[7:11, 1:4] == 0).all()  # a black picture stays black
-    assert (values[6:, 5:] == 0.5).all()  # where a row has fewer
+    assert (values[6:, 5:] == 128).all()  # where a row has fewer
     assert list(drawn.layout.yaxis.tickvals) == [2.5, 8.5]
     assert list(drawn.layout.yaxis.ticktext) == ["two", "one &#60;b&#62;"]
+
+
+def test_rows_of_coloured_pictures_are_drawn_as_they_are() -> None:
+    red = np.zeros((2, 4, 3, 3), np.uint8)
+    red[..., 0] = 200
+    values = np.array(picture_rows("a fact", {"red": red, "grey": red[..., :1]}).data[0].z)
+    assert values[1, 1].tolist() == values[1, 6].tolist() == [200, 0, 0]
+    assert values[7, 1].tolist() == [200, 200, 200]
+
+
+def test_words_stand_at_their_places_on_any_axis() -> None:
+    for kind, place in (("linear", 100.0), ("log", 2.0)):
+        drawn = marked(lines("a fact", ("x", [1, 1000]), "y", {"y": [0, 1]}, across={"type": kind}), {"here": 100})
+        assert (drawn.layout.shapes[0].x0, drawn.layout.annotations[-1].x) == (100, place)
 
 
 def test_pictures_are_put_side_by_side_in_frames() -> None:

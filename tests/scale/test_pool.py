@@ -18,6 +18,8 @@ from tellapart.jobs import CORES, Here, Jobs, given_cores
 from tellapart.scale import pool
 from tellapart.training.run import Run
 
+from .killing import killing
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -78,32 +80,12 @@ def test_a_job_that_kills_every_worker_ends(cluster: Jobs, monkeypatch: pytest.M
         list(cluster.run(begin, [1]))
 
 
-def killing(begin: Callable[[], Callable[[In], Out]], once: Path) -> Callable[[], Callable[[In], Out]]:
-    """The same work, but the worker of the third job is killed in the middle of it, the first time."""
-
-    def begun() -> Callable[[In], Out]:
-        work, count = begin(), 0
-
-        def killed(item: In) -> Out:
-            nonlocal count
-            count += 1
-            result = work(item)
-            if count == 3 and not once.exists():
-                once.touch()
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
-
-        return killed
-
-    return begun
-
-
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     cluster: Jobs, trained: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(Here):
         def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
-            return cluster.run(killing(begin, tmp_path / "killed"), items)
+            return cluster.run(killing(begin, tmp_path / "killed", job=3), items)
 
     monkeypatch.setattr(collecting, "SIZE", 4)
     corrupt = tmp_path / "corrupt.png"

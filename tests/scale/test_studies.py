@@ -23,6 +23,8 @@ from tellapart.studies.folds import folds
 from tellapart.studies.search import Search, search
 from tellapart.studies.sweep import sweep
 
+from .killing import killing
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 RECIPE = Recipe(model="mlp", units=8, batch_size=8, precision="float32")
@@ -44,23 +46,7 @@ class Killed:
     @contextmanager
     def workers(self, begin: Callable[[], Callable[[In], Out]]) -> Iterator[Work[In, Out]]:
         """See Jobs."""
-        once = self.once
-
-        def begun() -> Callable[[In], Out]:
-            work, count = begin(), 0
-
-            def killed(item: In) -> Out:
-                nonlocal count
-                count += 1
-                result = work(item)
-                if count == 2 and not once.exists():
-                    once.touch()
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return result
-
-            return killed
-
-        with self.jobs.workers(begun) as work:
+        with self.jobs.workers(killing(begin, self.once, job=2)) as work:
             yield work
 
 

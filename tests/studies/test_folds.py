@@ -15,6 +15,7 @@ from tellapart.data.arrays import array_split
 from tellapart.data.dataset import Dataset, Pictures
 from tellapart.data.splits import complete
 from tellapart.errors import DatasetError, RecipeError, RunError
+from tellapart.files import alone
 from tellapart.judging.metrics import accuracy
 from tellapart.recipe import Recipe
 from tellapart.studies import folds as module
@@ -238,6 +239,13 @@ def test_a_folder_or_file_of_something_else_is_refused(tiny: Path, tmp_path: Pat
     for name, phrase in (("full", "holds no folds"), ("full/letter.txt", "is a file")):
         with pytest.raises(RunError, match=phrase):
             folds(Dataset.open(tiny), KNN, count=3, out=tmp_path / name)
+
+
+def test_two_commands_never_make_folds_in_one_folder(tiny: Path, tmp_path: Path) -> None:
+    with alone(tmp_path / ".lock", "folds", "wait"), pytest.raises(RunError, match="another command is at work in"):
+        folds(Dataset.open(tiny), KNN, count=3, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert folds(Dataset.open(tiny), KNN, count=3, out=tmp_path).recipe.neighbours == 1
 
 
 def test_folds_of_which_none_was_finished_make_room(tiny: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import DatasetError, RecipeError, RunError
+from tellapart.files import alone
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep import Sweep, sweep
 from tellapart.studies.sweep_plan import Factor, Trial, best_of, gap, parse_vary, planned
@@ -152,7 +153,8 @@ def test_the_table_has_a_row_for_each_trial_and_epoch(swept: Sweep) -> None:
 def test_the_folder_holds_what_the_contract_names(swept: Sweep) -> None:
     names = {path.name for path in swept.folder.iterdir()}
     assert names == {
-        "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml", "metrics.json", "answers", "bundle",
+        ".lock", "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml", "metrics.json", "answers",
+        "bundle",
     }  # fmt: skip
     kept = {path.name for path in (swept.folder / "trials").iterdir()}
     assert kept == {"0001.json", "0002.json", "0003.json", "0004.json", f"{swept.winner.number:04d}.npz"}
@@ -293,6 +295,13 @@ def test_a_folder_in_use_is_refused_and_left_alone(tiny: Path, tmp_path: Path) -
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="is a file"):
         sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path / "file")
+
+
+def test_two_sweeps_never_work_in_one_folder(tiny: Path, tmp_path: Path) -> None:
+    with alone(tmp_path / ".lock", "a sweep", "wait"), pytest.raises(RunError, match="a sweep is at work in"):
+        sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    sweep(Dataset.open(tiny), replace(RECIPE, epochs=1), ("units=4",), out=tmp_path)
 
 
 def test_a_damaged_trial_is_named(tiny: Path, tmp_path: Path) -> None:

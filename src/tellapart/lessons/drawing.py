@@ -83,11 +83,58 @@ def square(fact: str, values: NDArray[Any], *, written: bool = False, height: in
 
 def marked(drawn: Figure, places: Mapping[str, float]) -> Figure:
     """Mark places along the x-axis by dashed lines with a word each."""
+    # On a logarithmic axis Plotly has lines at their values, and words at the logarithms.
+    at = math.log10 if drawn.layout.xaxis.type == "log" else float
     for number, (name, place) in enumerate(places.items()):
         drawn.add_vline(x=place, line={"color": GREY, "width": 1, "dash": "dash"})
-        at = {"x": place, "y": 1 - 0.09 * number, "yref": "paper", "xanchor": "left", "yanchor": "top"}
-        drawn.add_annotation(text=plain(name), showarrow=False, xshift=4, **at)
+        word = {"x": at(place), "y": 1 - 0.09 * number, "yref": "paper", "xanchor": "left", "yanchor": "top"}
+        drawn.add_annotation(text=plain(name), showarrow=False, xshift=4, **word)
     return drawn
+
+
+def picture_rows(fact: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
+    """Draw rows of pictures of one size, a name before each row; where some are fewer, room is left.
+
+    A row is (n, height, width) in grey, white its greatest number, or uint8 (n, height, width, 1 or 3).
+    """
+    most = max(map(len, rows.values()))
+    strips = [_strip(_in_colour(pictures), most) for pictures in rows.values()]
+    tall = len(strips[0])
+    middles = [number * tall + (tall - 1) / 2 for number in range(len(strips))]
+    bare: Part = {"showgrid": False, "ticks": "", "constrain": "domain"}
+    names = {"tickmode": "array", "tickvals": middles, "ticktext": [plain(name) for name in rows]}
+    return figure(
+        [{"type": "image", "z": np.vstack(strips).tolist(), "hoverinfo": "skip"}],
+        title=plain(fact),
+        x=axis("", showticklabels=False, **bare),
+        y=axis("", scaleanchor="x", constraintoward="top", **names, **bare),
+        height=AROUND // 2 + len(strips) * PICTURES_WIDTH // most,
+    )
+
+
+def _in_colour(pictures: NDArray[Any]) -> NDArray[np.uint8]:
+    if pictures.ndim == 3:
+        greatest = max(float(pictures.max(initial=0)), 1e-9)
+        pictures = np.round(pictures * (255 / greatest)).astype(np.uint8)[..., None]
+    return np.broadcast_to(pictures, (*pictures.shape[:3], 3))
+
+
+def _strip(pictures: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """Pictures side by side in grey frames; as wide as `most` of them."""
+    edge = max(1, pictures.shape[1] // 14)
+    framed = np.pad(pictures, ((0, most - len(pictures)), (edge, edge), (edge, edge), (0, 0)), constant_values=128)
+    return np.hstack(list(framed))
+
+
+def tiles(pictures: NDArray[Any], columns: int) -> NDArray[Any]:
+    """Put pictures, (n, height, width), side by side in rows of `columns`, framed by their greatest number.
+
+    As one picture for `square`; places that are left over have that number too.
+    """
+    framed = np.pad(pictures, ((0, -len(pictures) % columns), (1, 1), (1, 1)), constant_values=pictures.max())
+    framed[len(pictures) :] = pictures.max()
+    rows = [np.hstack(list(framed[start : start + columns])) for start in range(0, len(framed), columns)]
+    return np.vstack(rows)
 
 
 def _line(name: str, number: int, x: Numbers, y: Numbers) -> Part:
@@ -101,67 +148,3 @@ def _line(name: str, number: int, x: Numbers, y: Numbers) -> Part:
         "marker": {"size": 5},
         "hovertemplate": f"{plain(name)}<br>%{{x}}: %{{y}}<extra></extra>",
     }
-
-
-def picture_rows(fact: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
-    """Draw rows of grey pictures, each (n, height, width), a name before each row; where some are fewer, room is left.
-
-    White is the largest number of each row.
-    """
-    most = max(map(len, rows.values()))
-    strips = [_strip(pictures, most) for pictures in rows.values()]
-    tall = len(strips[0])
-    middles = [number * tall + (tall - 1) / 2 for number in range(len(strips))]
-    drawn = square(fact, np.vstack(strips), height=AROUND // 2 + len(strips) * PICTURES_WIDTH // most)
-    names = {"tickvals": middles, "ticktext": [plain(name) for name in rows], "tickmode": "array"}
-    return drawn.update_yaxes(showticklabels=True, **names)
-
-
-def _strip(pictures: NDArray[Any], most: int) -> NDArray[Any]:
-    """Pictures side by side in grey frames, values in [0, 1]; as wide as `most` of them."""
-    scaled = pictures / max(float(pictures.max(initial=0)), 1e-9)
-    framed = np.pad(scaled, ((0, 0), (1, 1), (1, 1)), constant_values=0.5)
-    empty = np.full((most - len(pictures), *framed.shape[1:]), 0.5)
-    return np.hstack([*framed, *empty])
-
-
-def marked_log(drawn: Figure, places: Mapping[str, float]) -> Figure:
-    """Mark places along a logarithmic x-axis: Plotly has lines at their values there, and words at the logarithms."""
-    for number, (name, place) in enumerate(places.items()):
-        drawn.add_vline(x=place, line={"color": GREY, "width": 1, "dash": "dash"})
-        at = {"x": math.log10(place), "y": 1 - 0.09 * number, "yref": "paper", "xanchor": "left", "yanchor": "top"}
-        drawn.add_annotation(text=plain(name), showarrow=False, xshift=4, **at)
-    return drawn
-
-
-def mosaic(fact: str, rows: Mapping[str, Sequence[NDArray[np.uint8]]], *, height: int = 270) -> Figure:
-    """Draw rows of pictures, uint8 (h, w, 1 or 3), all of one size, each row under its name on the left."""
-    strips = [np.hstack([_framed(one) for one in pictures]) for pictures in rows.values()]
-    step = strips[0].shape[0]
-    middles = [step * number + (step - 1) / 2 for number in range(len(strips))]
-    bare: Part = {"showgrid": False, "ticks": "", "constrain": "domain"}
-    return figure(
-        [{"type": "image", "z": np.vstack(strips).tolist(), "hoverinfo": "skip"}],
-        title=plain(fact),
-        x=axis("", showticklabels=False, **bare),
-        y=axis("", tickvals=middles, ticktext=[plain(name) for name in rows], scaleanchor="x", **bare),
-        height=height,
-    )
-
-
-def _framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture in colour with a white border, which keeps it apart from its neighbours."""
-    border = max(1, picture.shape[0] // 14)
-    colour = np.broadcast_to(picture, (*picture.shape[:2], 3))
-    return np.pad(colour, ((border, border), (border, border), (0, 0)), constant_values=255)
-
-
-def tiles(pictures: NDArray[Any], columns: int) -> NDArray[Any]:
-    """Put pictures, (n, height, width), side by side in rows of `columns`, framed by their greatest number.
-
-    As one picture for `square`; places that are left over have that number too.
-    """
-    framed = np.pad(pictures, ((0, -len(pictures) % columns), (1, 1), (1, 1)), constant_values=pictures.max())
-    framed[len(pictures) :] = pictures.max()
-    rows = [np.hstack(list(framed[start : start + columns])) for start in range(0, len(framed), columns)]
-    return np.vstack(rows)

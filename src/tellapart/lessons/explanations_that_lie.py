@@ -19,7 +19,7 @@ from tellapart.explaining.faithfulness import RANDOM_MAPS, enlarged, faithfulnes
 from tellapart.explaining.methods import explainer
 from tellapart.explaining.overlay import overlay
 from tellapart.lessons.bases import named, scattered, seen
-from tellapart.lessons.drawing import PERCENT, bars, drawing, mosaic
+from tellapart.lessons.drawing import PERCENT, bars, drawing, picture_rows
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.lessons.pictures import Part, as_dataset, of_classes, pictures
 
@@ -58,7 +58,7 @@ def run(settings: Settings) -> Findings:
         **{f"{name}_trusted": float(np.mean(np.equal(beaten[name], RANDOM_MAPS))) for name in MAPS},
     }
     some = shown.pictures[:4]
-    rows = {"picture": list(some)} | {MAPS[name]: list(map(overlay, some, heats[name])) for name in MAPS}
+    rows = {"picture": some} | {MAPS[name]: np.stack(list(map(overlay, some, heats[name]))) for name in MAPS}
     figures = (
         drawing(
             "Accuracy with and without the mark",
@@ -69,7 +69,7 @@ def run(settings: Settings) -> Findings:
         drawing(
             "Two maps of the model that learned with the mark",
             "Yellow is what a map says the answer hangs on. One map asks the model, the other asks nobody.",
-            mosaic(f"{facts['hidden_at_mark']:.0%} and {facts['bright_at_mark']:.0%} point at the mark", rows),
+            picture_rows(f"{facts['hidden_at_mark']:.0%} and {facts['bright_at_mark']:.0%} point at the mark", rows),
         ),
     )  # fmt: skip
     return Findings(facts, figures)

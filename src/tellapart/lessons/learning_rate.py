@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tellapart import Dataset, Recipe, find_rate, sweep
-from tellapart.lessons.drawing import drawing, lines, marked_log
+from tellapart.lessons.drawing import drawing, lines, marked
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.lessons.pictures import as_dataset, pictures
 from tellapart.reports.report import Table
@@ -67,7 +67,7 @@ def run(settings: Settings) -> Findings:
             "Where each learning rate ends",
             "The loss after the last epoch, at each rate: a valley, with rates too small to its left and rates "
             "too large to its right.",
-            marked_log(lines(f"best at {RATES[right]:g}", ("learning rate", RATES), "training loss (nats)",
+            marked(lines(f"best at {RATES[right]:g}", ("learning rate", RATES), "training loss (nats)",
                              {"after the last epoch": ends}, across=POWERS | {"range": [-5.3, 0.3]}, type="log"),
                        {"found by find-rate": tested.recommended}),
         ),
@@ -75,7 +75,7 @@ def run(settings: Settings) -> Findings:
             "The range test",
             "One short training in which each step is larger than the one before: the loss falls while the rate is "
             "right, and rises where it has become too large. The rate to take is well before that.",
-            marked_log(lines(f"recommended: {tested.recommended:g}", ("learning rate", tested.rates), "loss (nats)",
+            marked(lines(f"recommended: {tested.recommended:g}", ("learning rate", tested.rates), "loss (nats)",
                              {"loss, smoothed": tested.smoothed}, across=POWERS, rangemode="tozero"),
                        {"recommended": tested.recommended, "least": tested.least}),
         ),

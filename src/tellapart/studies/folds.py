@@ -24,7 +24,7 @@ from tellapart.recipe import Recipe
 from tellapart.studies.fold_results import Folds, Part, folds_of, write_results
 from tellapart.studies.folds_folder import (
     checkpoints_of,
-    claim,
+    claimed,
     finished,
     forget_checkpoints,
     read_part,
@@ -58,14 +58,14 @@ def folds(dataset: Dataset, recipe: Recipe, *, count: int, out: str | Path, jobs
     folds are the same. Raises a TellapartError.
     """
     folder, plan = Path(out), planned(dataset, recipe, count)
-    claim(folder, plan.dataset, plan.recipe, count)
-    _say_what(plan)
-    missing = sorted(set(range(1, count + 1)) - finished(folder))
-    if missing:
-        _learn(plan, missing, folder, jobs)
-    parts = [read_part(folder, number) for number in range(1, count + 1)]
-    found = folds_of(folder, plan.recipe, plan.dataset.classes, parts)
-    write_results(found, parts, plan.dataset, plan.closed)
+    with claimed(folder, plan.dataset, plan.recipe, count):
+        _say_what(plan)
+        missing = sorted(set(range(1, count + 1)) - finished(folder))
+        if missing:
+            _learn(plan, missing, folder, jobs)
+        parts = [read_part(folder, number) for number in range(1, count + 1)]
+        found = folds_of(folder, plan.recipe, plan.dataset.classes, parts)
+        write_results(found, parts, plan.dataset, plan.closed)
     return found
 
 

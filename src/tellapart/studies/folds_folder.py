@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +11,30 @@ import numpy as np
 
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
-from tellapart.files import PARTIAL, UNREADABLE, atomic_write, remove_folder, remove_partials
+from tellapart.files import UNREADABLE, alone, atomic_write, remove_folder, remove_partials
 from tellapart.recipe import Recipe
 from tellapart.studies.fold_results import Part
-from tellapart.studies.settings import picture_changes, recipe_changes, require_no_file, settings_of
+from tellapart.studies.settings import picture_changes, recipe_changes, require_place, settings_of
 
 SETTINGS, RECIPE, PARTS, CHECKPOINTS = "settings.json", "recipe.toml", "parts", "checkpoints"
+LOCK = ".lock"
 
 
-def claim(folder: Path, dataset: Dataset, recipe: Recipe, count: int) -> None:
-    """Make it a folder of these folds, or find in it the same. Raises RunError that says what differs.
+@contextmanager
+def claimed(folder: Path, dataset: Dataset, recipe: Recipe, count: int) -> Iterator[None]:
+    """Make it a folder of these folds, or find in it the same, and let no other command in while the block lasts.
 
-    Other folds of which none was finished are no loss, and make room.
+    Other folds of which none was finished are no loss, and make room. Raises RunError that says what differs.
     """
-    require_no_file(folder, "folds")
-    settings = settings_of(dataset, recipe, folds=count)
-    if (folder / SETTINGS).exists():
-        _require_same(folder, settings)
-    elif folder.exists() and any(not entry.name.startswith(PARTIAL) for entry in folder.iterdir()):
-        raise RunError(f"{folder} is in use: it is not empty, and holds no folds. Name another folder with --out")
-    remove_partials(folder, folder / PARTS, folder / CHECKPOINTS)
-    atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
-    recipe.write(folder / RECIPE)
+    require_place(folder, "folds", SETTINGS, {LOCK})
+    with alone(folder / LOCK, "another command", "name another --out"):
+        settings = settings_of(dataset, recipe, folds=count)
+        if (folder / SETTINGS).exists():
+            _require_same(folder, settings)
+        remove_partials(folder, folder / PARTS, folder / CHECKPOINTS)
+        atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
+        recipe.write(folder / RECIPE)
+        yield
 
 
 def finished(folder: Path) -> set[int]:

@@ -13,14 +13,13 @@ import numpy as np
 
 from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures, Split
 from tellapart.errors import DatasetError, RecipeError, RunError, require
-from tellapart.files import alone
 from tellapart.jobs import Jobs
 from tellapart.models.catalogue import lookup, settled
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.studies.hyperband import brackets, trial_epochs
 from tellapart.studies.race import Plan, Trial, run
-from tellapart.studies.search_folder import BEST, FINAL, JOURNAL, LOCK, claim, require_place
+from tellapart.studies.search_folder import BEST, FINAL, JOURNAL, claimed
 from tellapart.studies.space import extremes, parse_space
 from tellapart.training.common import divided_to_compare
 from tellapart.training.run import Run, train
@@ -67,10 +66,8 @@ def search(
         raise RecipeError(f"workers is {workers}; expected 1 to {MOST_WORKERS}, and no more than there are cores")
     require("optuna", extra="train")
     trials = plan.trials()
-    require_place(folder)
     everything = with_validation_in_train(plan.dataset)
-    with alone(folder / LOCK, "a search", "name another --out"):
-        claim(folder, plan, fresh=fresh)
+    with claimed(folder, plan, fresh=fresh):
         ranked = _raced(plan, trials, folder, workers, jobs)
         best = replace(ranked[0].recipe, epochs=ranked[0].best.epoch)
         best.write(folder / BEST)

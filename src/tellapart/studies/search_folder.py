@@ -2,33 +2,36 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tellapart.errors import RunError
-from tellapart.files import PARTIAL, atomic_write, remove_folder, remove_partials
+from tellapart.files import alone, atomic_write, remove_folder, remove_partials
 from tellapart.studies.race import TABLE, TRIALS, Plan
-from tellapart.studies.settings import picture_changes, recipe_changes, require_no_file, settings_of
+from tellapart.studies.settings import picture_changes, recipe_changes, require_place, settings_of
 
 SETTINGS, LOCK, JOURNAL, BEST, FINAL = "search.json", ".lock", "journal.log", "best.toml", "final"
 OURS = {SETTINGS, LOCK, JOURNAL, f"{JOURNAL}.lock", TRIALS, TABLE, BEST, FINAL}
 
 
-def require_place(folder: Path) -> None:
-    """Refuse a folder that holds something else than a search. Raises RunError."""
-    require_no_file(folder, "search")
-    if not folder.exists() or (folder / SETTINGS).exists():
-        return
-    if any(entry.name not in OURS and not entry.name.startswith(PARTIAL) for entry in folder.iterdir()):
-        raise RunError(f"{folder} is in use: it is not empty, and holds no search. Name another folder with --out")
+@contextmanager
+def claimed(folder: Path, plan: Plan, *, fresh: bool) -> Iterator[None]:
+    """Make it a search's folder, or find in it the same search, and let no other command in while the block lasts.
+
+    Raises RunError that says what differs.
+    """
+    require_place(folder, "search", SETTINGS, OURS)
+    with alone(folder / LOCK, "a search", "name another --out"):
+        remove_partials(folder, folder / TRIALS)
+        if fresh:
+            _clear(folder)
+        _settle(folder, plan)
+        yield
 
 
-def claim(folder: Path, plan: Plan, *, fresh: bool) -> None:
-    """Make it a search's folder, or find in it the same search. Raises RunError that says what differs."""
-    remove_partials(folder, folder / TRIALS)
-    if fresh:
-        _clear(folder)
+def _settle(folder: Path, plan: Plan) -> None:
     settings = _settings(plan)
     if not (folder / SETTINGS).exists():
         atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")

@@ -22,7 +22,7 @@ from tellapart.studies.sweep_folder import (
     TRIALS,
     WINNER,
     Weights,
-    claim,
+    claimed,
     drop_weights,
     keep_trial,
     keep_weights,
@@ -99,7 +99,11 @@ def sweep(
     """
     folder = Path(out)
     plan = planned(dataset, recipe, vary, grid=grid)
-    claim(folder, plan)
+    with claimed(folder, plan):
+        return _swept(plan, folder, jobs)
+
+
+def _swept(plan: Plan, folder: Path, jobs: Jobs | None) -> Sweep:
     load_keras()
     from tellapart.studies.sweep_trials import Bench  # TensorFlow: only when all checks have passed
 

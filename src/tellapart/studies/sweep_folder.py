@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,30 +12,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import RunError
-from tellapart.files import PARTIAL, UNREADABLE, atomic_write, csv_text, remove_partials
+from tellapart.files import UNREADABLE, alone, atomic_write, csv_text, remove_partials
 from tellapart.recipe import Recipe
-from tellapart.studies.settings import picture_changes, recipe_changes, require_no_file, settings_of
+from tellapart.studies.settings import picture_changes, recipe_changes, require_place, settings_of
 from tellapart.studies.sweep_plan import Candidate, Plan, Trial, gap
 from tellapart.training.checkpoints import Epoch, arrays
 from tellapart.training.environment import environment
 
 SETTINGS, ENVIRONMENT, TRIALS, TABLE, WINNER = "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml"
+LOCK = ".lock"
+STARTED = {LOCK, ENVIRONMENT}  # what one that was ended at its very start leaves
 MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy", "gap", "learning_rate", "seconds")
 Weights = list[NDArray[Any]]
 
 
-def claim(folder: Path, plan: Plan) -> None:
-    """Make it a sweep's folder, or find in it the same sweep. Raises RunError that says what differs."""
-    require_no_file(folder, "sweep")
-    settings = _settings(plan)
-    if (folder / SETTINGS).exists():
-        _require_same(folder, settings)
-        remove_partials(folder, folder / TRIALS)
-        return
-    if folder.exists() and any(not _left_by_a_start(entry) for entry in folder.iterdir()):
-        raise RunError(f"{folder} is in use: it is not empty, and holds no sweep. Name another folder with --out")
-    atomic_write(folder / ENVIRONMENT, json.dumps(environment(plan.dataset), indent=2) + "\n")
-    atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
+@contextmanager
+def claimed(folder: Path, plan: Plan) -> Iterator[None]:
+    """Make it a sweep's folder, or find in it the same sweep, and let no other command in while the block lasts.
+
+    Raises RunError that says what differs.
+    """
+    require_place(folder, "sweep", SETTINGS, STARTED)
+    with alone(folder / LOCK, "a sweep", "name another --out"):
+        settings = _settings(plan)
+        if (folder / SETTINGS).exists():
+            _require_same(folder, settings)
+            remove_partials(folder, folder / TRIALS)
+        else:
+            atomic_write(folder / ENVIRONMENT, json.dumps(environment(plan.dataset), indent=2) + "\n")
+            atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
+        yield
 
 
 def release(folder: Path) -> None:
@@ -105,10 +112,6 @@ def write_table(folder: Path, plan: Plan, trials: Sequence[Trial]) -> None:
 
 def _file(folder: Path, number: int, suffix: str) -> Path:
     return folder / TRIALS / f"{number:04d}.{suffix}"
-
-
-def _left_by_a_start(entry: Path) -> bool:
-    return entry.name == ENVIRONMENT or entry.name.startswith(PARTIAL)
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
