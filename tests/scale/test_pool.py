@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -116,6 +117,26 @@ def test_features_are_those_of_one_process(cluster: Jobs, tmp_path: Path) -> Non
     there = stored_features(base, split.pictures, cache=tmp_path / "there", label="there", jobs=cluster)
     np.testing.assert_array_equal(there.rows[:], here.rows[:])
     assert there.kept == here.kept == tuple(range(40))
+
+
+def test_whoever_waits_for_a_core_is_told(
+    cluster: Jobs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def begin() -> Callable[[int], int]:
+        return lambda item: item + 1
+
+    said, found = "", list[int]()
+    later = threading.Thread(target=lambda: found.extend(cluster.run(begin, [1, 2])))
+    with cluster.workers(begin) as work:
+        assert sorted(work([1, 2])) == [2, 3]  # both cores are taken now
+        monkeypatch.setattr(pool, "LOOK_S", 0.2)
+        later.start()
+        while "no worker could begin yet: does other work hold" not in said:
+            said += capsys.readouterr().err
+        assert later.is_alive()
+    later.join()
+    assert sorted(found) == [2, 3]
+    assert (said + capsys.readouterr().err).count("no worker could begin") == 1
 
 
 class Lost:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from types import ModuleType
 from typing import Any, TypeVar
@@ -53,7 +53,8 @@ class Pool:
         sent = self.ray.put(begin)  # once, however many workers share it
         workers = [kind.remote(sent, Origin.here()) for _ in range(self.count)]
         try:
-            yield _Team(require("ray.util", extra="ray").ActorPool(workers), [*workers])
+            placed = [worker.placed.remote() for worker in workers]
+            yield _Team(require("ray.util", extra="ray").ActorPool(workers), [*workers], placed)
         finally:
             if self.ray.is_initialized():  # else it has been left meanwhile, and the workers with it
                 for worker in workers:
@@ -116,47 +117,50 @@ class Pool:
             )
         if cores < len(team.there):
             self._let_go(team)
+        if team.placed and not self.ray.wait(team.placed, timeout=0)[0]:
+            team.tell(
+                "no worker could begin yet: does other work hold the Ray cluster's cores? It starts when one is free"
+            )
 
 
 @dataclass
 class _Team:
-    """Workers that have begun, a list of those that were not let go, and when it was last looked after them."""
+    """Workers, and a list of those that were not let go."""
 
     pool: Actors
     there: list[Actors]
+    placed: list[Result] = field(default_factory=list)
+    """For each worker a result that comes when it has a core."""
     looked: float = field(default_factory=time.monotonic)
-    told: bool = False
+    """When somebody last looked after them."""
+    told: set[str] = field(default_factory=set)
 
     def tell(self, sentence: str) -> None:
         """Say it, once."""
-        if not self.told:
+        if sentence not in self.told:
             say(sentence)
-        self.told = True
+        self.told.add(sentence)
 
 
 class Worker:
     """A process with a core of its own, somewhere. Lives until it is killed or there are no more jobs."""
 
     def __init__(self, begin: Callable[[], Callable[[Any], Any]], origin: Origin) -> None:
-        """Load what the jobs need; why that fails is each job's answer."""
+        """What the jobs need is loaded with the first of them."""
         os.environ[CORES] = "1"
         origin.settle()
-        try:
-            self._work = begin()
-        except TellapartError as error:
-            self._work = _failing(error)
+        self._begin = cache(begin)
+
+    def placed(self) -> None:
+        """Answer, which a worker without a core cannot."""
 
     def do(self, item: object) -> object:
-        """A job's result, or the TellapartError that it raised."""
+        """A job's result, or the TellapartError that it or the beginning raised."""
         try:
-            return self._work(item)
+            return self._begin()(item)
         except TellapartError as error:
             return error
 
 
 def _do(worker: Actors, item: object) -> Result:
     return worker.do.remote(item)
-
-
-def _failing(error: TellapartError) -> Callable[[Any], Any]:
-    return lambda _: error
