@@ -1,5 +1,6 @@
 """A trial goes on from where it was, and shares with others only what changes nothing."""
 
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -93,6 +94,17 @@ def test_loops_are_forgotten_where_their_weights_would_fill_the_memory(
     for number, units in enumerate((4, 6)):
         trainer.train(Step(number, replace(RECIPE, units=units), 1), nothing)
     assert [one.units for one in trainer._loops] == [6]
+
+
+def test_a_checkpoint_that_a_kill_left_beside_the_newest_is_removed(dataset: Dataset, tmp_path: Path) -> None:
+    trainer, place = Trainer(dataset, tmp_path), tmp_path / "0000"
+    trainer.train(Step(0, RECIPE, 1), nothing)
+    older = found(place)[-1].folder
+    kept = shutil.copytree(older, tmp_path / "kept")
+    history = trainer.train(Step(0, RECIPE, 2), nothing)
+    shutil.copytree(kept, older)
+    assert trainer.train(Step(0, RECIPE, 2), nothing) == history
+    assert [one.epoch for one in found(place)] == [2]
 
 
 def test_a_long_way_is_kept_in_between(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,7 @@ class Race:
                 self._tidy()
         self._train([self._best.number], self.plan.max_epochs)
         self._tidy()
+        self._write_table()  # a kill may have come just before the last was written
         return ranked(self.trials)
 
     def _train(self, racing: Iterable[int], epochs: int) -> None:

@@ -53,6 +53,7 @@ class Trainer:
         saved = checkpoints.found(place)
         history = saved[-1].history if saved else ()
         if len(history) >= step.epochs:
+            checkpoints.keep_only(place, {len(history)})  # a kill may have come just before
             return history[: step.epochs]
         loop = self._loop(step.recipe, saved[-1].state() if saved else None)
         task = self._standings.task(step.recipe)
