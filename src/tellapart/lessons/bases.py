@@ -15,7 +15,7 @@ from tellapart.data.reading import Runner
 from tellapart.lessons.lesson import Settings
 from tellapart.lessons.pictures import Part, of_classes, pictures
 from tellapart.models.catalogue import settled
-from tellapart.models.weights import ENDINGS, kept_by_keras
+from tellapart.models.weights import kept_by_keras, kept_here
 from tellapart.recipe import Recipe
 from tellapart.training.examples import Examples
 
@@ -73,7 +73,8 @@ def case_of(settings: Settings, *, side: int, photos_each: int, few: int) -> Cas
 def photos(settings: Settings) -> Dataset | None:
     """The clothing photos, `$TELLAPART_DATA/clothing`; None for small work, or where they or the weights are absent."""
     data = os.environ.get("TELLAPART_DATA")
-    if settings.small or not data or not (Path(data) / PHOTOS / "train").is_dir() or not _has_xception():
+    weights = kept_here("xception") or kept_by_keras("xception", top=False)
+    if settings.small or not weights or not data or not (Path(data) / PHOTOS / "train").is_dir():
         return None
     return Dataset.open(Path(data) / PHOTOS)
 
@@ -172,9 +173,3 @@ def _own(settings: Settings, few: int) -> Case:
     body = keras.Model(loop.network.input, loop.network.get_layer(BASE[-1]).output)
     base = FrozenBase("a small network", body, Preprocessing(side, side, 1))
     return Case(half.name, base, f"pictures of {half.old}", half.new.take(slice(few)), half.test)
-
-
-def _has_xception() -> bool:
-    folder = os.environ.get("TELLAPART_WEIGHTS")
-    mine = any((Path(folder) / f"xception{ending}").is_file() for ending in ENDINGS) if folder else False
-    return mine or kept_by_keras("xception", top=False) is not None

@@ -1,6 +1,5 @@
 """Classical models, fitted on vectors: k nearest neighbours, a random forest, logistic regression."""
 
-import os
 import time
 import warnings
 from itertools import pairwise
@@ -9,6 +8,7 @@ import numpy as np
 
 from tellapart.data.dataset import Labels
 from tellapart.errors import RecipeError, require
+from tellapart.jobs import cores
 from tellapart.models.estimators import Estimator, Fitted, Forest, Formula, Vectors
 from tellapart.models.formulas import linear_graph, voting_graph
 from tellapart.progress import progress, say
@@ -55,10 +55,10 @@ def nearest_neighbours(vectors: Vectors, labels: Labels, classes: int, *, neighb
 def random_forest(vectors: Vectors, labels: Labels, classes: int, *, trees: int, seed: int) -> Forest:
     """Fit scikit-learn's RandomForestClassifier, some trees at a time: they are the same as if grown at once."""
     ensemble = require("sklearn.ensemble", extra="train")
-    cores = os.cpu_count() or 1
-    model = ensemble.RandomForestClassifier(warm_start=True, n_jobs=cores, random_state=seed)
+    at_once = cores()
+    model = ensemble.RandomForestClassifier(warm_start=True, n_jobs=at_once, random_state=seed)
     with progress("growing trees", trees, "trees") as advance:
-        for before, after in pairwise([*range(0, trees, 4 * cores), trees]):
+        for before, after in pairwise([*range(0, trees, 4 * at_once), trees]):
             started = time.perf_counter()
             model.set_params(n_estimators=after).fit(vectors, labels)
             seconds = (time.perf_counter() - started) * trees / (after - before)

@@ -26,7 +26,7 @@ from tellapart.engine import Engine, Graph, Precision, read_graph, write_graph
 from tellapart.errors import PictureError, RecipeError, WeightsError, first_line
 from tellapart.files import cache_folder, cached_folder, sha256
 from tellapart.models.catalogue import MODELS, lookup
-from tellapart.models.weights import kept_by_keras, keras_folder
+from tellapart.models.weights import ENDINGS, kept_by_keras, kept_here, keras_folder
 from tellapart.progress import say
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CLASSES = 1000
 INDEX = "imagenet_class_index.json"
-ENDINGS = ("-top.weights.h5", "-top.h5")
+TOP = "-top"  # after the name of a network whose weights are whole
 FORMAT = 1  # counted up whenever the same weights would give another graph
 
 
@@ -129,11 +129,7 @@ def _weights_file(name: str, weights: Path | None) -> Path | None:
         if not weights.is_file():
             raise WeightsError(f"there is no weights file {weights}; expected the weights of {name} with its top")
         return weights
-    folder = os.environ.get("TELLAPART_WEIGHTS")
-    for ending in ENDINGS if folder else ():
-        if (Path(str(folder)) / f"{name}{ending}").is_file():
-            return Path(str(folder)) / f"{name}{ending}"
-    return kept_by_keras(name, top=True)
+    return kept_here(f"{name}{TOP}") or kept_by_keras(name, top=True)
 
 
 def _cached(name: str, size: int, file: Path) -> Graph | None:
@@ -194,8 +190,8 @@ def _refused(name: str, source: str, error: Exception) -> WeightsError:
     if source == "imagenet":
         return WeightsError(
             f"the ImageNet weights of {name} with its top are not here and could not be downloaded "
-            f"({first_line(error)}). Put them as {name}{ENDINGS[0]} into a folder and set TELLAPART_WEIGHTS to it, or "
-            f"pass --weights FILE"
+            f"({first_line(error)}). Put them as {name}{TOP}{ENDINGS[0]} into a folder and set TELLAPART_WEIGHTS to "
+            f"it, or pass --weights FILE"
         )
     return WeightsError(
         f"{source} does not fit {name} with its top: {first_line(error)}. Expected the whole network's weights, as "

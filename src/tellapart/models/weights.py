@@ -21,14 +21,18 @@ def located(name: str, weights: str) -> str | None:
         if not Path(weights).is_file():
             raise WeightsError(f"there is no weights file {weights}; expected imagenet, none, or a .weights.h5 file")
         return weights
-    folder = os.environ.get("TELLAPART_WEIGHTS")
-    for ending in ENDINGS if folder else ():
-        path = Path(str(folder)) / f"{name}{ending}"
-        if path.is_file():
-            return str(path)
+    if path := kept_here(name):
+        return str(path)
     if not kept_by_keras(name, top=False):
         say(f"ImageNet weights of {name} are not on this machine: Keras downloads them")
     return "imagenet"
+
+
+def kept_here(name: str) -> Path | None:
+    """A network's weights in the folder that `$TELLAPART_WEIGHTS` names."""
+    folder = os.environ.get("TELLAPART_WEIGHTS")
+    paths = [Path(folder) / f"{name}{ending}" for ending in ENDINGS] if folder else []
+    return next((path for path in paths if path.is_file()), None)
 
 
 def keras_folder() -> Path:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
-from tellapart.jobs import keep_to
+from tellapart.jobs import cores, keep_to
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.training.checkpoints import History
@@ -145,7 +145,7 @@ class _Several:
     def _started(self) -> _Worker:
         spawn = multiprocessing.get_context("spawn")  # a forked TensorFlow hangs
         ours, theirs = spawn.Pipe()
-        threads = max(1, (os.cpu_count() or 1) // self.count)
+        threads = max(1, cores() // self.count)
         work = (theirs, self.dataset, self.folder, threads)
         process = spawn.Process(target=_work, args=work, daemon=True)
         process.start()
