@@ -99,9 +99,9 @@ def test_however_many_pictures_ten_are_read_and_it_is_quick(monkeypatch: pytest.
     files = FilePictures(tuple(f"{number}.jpg" for number in range(100_000)), ("0" * 64,) * 100_000)
     labels = np.random.default_rng(0).integers(0, 10, 100_000).astype(np.int32)
     dataset = Dataset("set", tuple("abcdefghij"), {"all": Split(files, labels)})
-    before = time.perf_counter()
+    before = time.process_time()
     shown, plain = html(dataset), repr(dataset)
-    assert time.perf_counter() - before < 1
+    assert time.process_time() - before < 1
     assert len(asked) == 10
     assert captions(shown) == list("abcdefghij")
     assert plain == "<Dataset set: 100,000 all pictures in 10 classes>"

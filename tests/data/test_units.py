@@ -62,9 +62,9 @@ def test_a_chain_of_many_is_joined_in_a_moment() -> None:
     order = np.random.default_rng(0).permutation(50_000).tolist()
     digests = [str(place // 2) for place in order]
     groups = [str((place + 1) // 2) for place in order]
-    began = time.monotonic()
+    began = time.process_time()
     assert units(digests, groups).max() == 0
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_groups_are_needed_for_every_picture() -> None:
