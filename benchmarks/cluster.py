@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import cycle
 from multiprocessing import get_context
@@ -30,10 +30,10 @@ from measuring import Table, median
 from tellapart import Dataset, Recipe, search
 from tellapart.bundles.collecting import collect
 from tellapart.bundles.stretches import SIZE
-from tellapart.cli.where import jobs_on
 from tellapart.data.listing import pictures_under
 from tellapart.data.splits import complete
 from tellapart.files import sha256
+from tellapart.scale.cluster import on
 
 RATE, MEMORY_MB, SEARCH = 0.85, 100, 1.25  # what was asked
 FEW, MANY = 10_000, 100_000
@@ -163,7 +163,7 @@ def apart(work: Callable[Given, Out], *words: Given.args, **named: Given.kwargs)
 def predicted(bundle: str, pictures: Path, out: Path, workers: int, kills: int = 0) -> Side:
     """Answer for a folder here, or with workers of a cluster, of which some are killed."""
     asked = time.perf_counter()
-    with jobs_on("ray" if workers else None, workers or None) as jobs:
+    with on("ray", workers) if workers else nullcontext() as jobs:
         started = time.perf_counter()
         with watched(moments(kills, pictures), out) as seen:
             collect(bundle, pictures_under(str(pictures)), out, jobs=jobs)
@@ -176,7 +176,7 @@ def searched(source: str, pictures: int, folder: str, workers: int, ray: bool) -
     whole = complete(Dataset.open(source), validation=0.1, test=0.1, seed=0)
     splits = {name: split.take(range(min(pictures, len(split)))) for name, split in whole.splits.items()}
     recipe, out, asked = Recipe(model="mlp", dropout=0.0, batch_size=32), Path(folder) / f"ray-{ray}", time.time()
-    with jobs_on("ray" if ray else None, workers if ray else None) as jobs:
+    with on("ray", workers) if ray else nullcontext() as jobs:
         started = time.time()  # comparable with the time of a file
         crew: dict[str, Any] = {"jobs": jobs} if ray else {"workers": workers}
         few = replace(whole, splits=splits)

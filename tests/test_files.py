@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ from tellapart.files import (
     first_alone,
     remove_folder,
     remove_partials,
+    require_unused,
+    require_writable,
     sha256,
 )
 
@@ -137,6 +140,35 @@ def test_a_place_that_cannot_be_written_gets_a_sentence(tmp_path: Path, where: s
         atomic_write(tmp_path / where, "y")
     assert names(tmp_path) == ["file", "folder"]
     assert (tmp_path / "file").read_text() == "x"
+
+
+@pytest.mark.parametrize("where", ["file/inner", "file/inner/deeper", "n" * 300 + "/inner"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").write_text("x")
+    for refuse in (require_writable, require_unused):
+        with pytest.raises(StorageError, match=r"cannot write .*: .*Choose a folder that you may write to"):
+            refuse(tmp_path / where)
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_place_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    for where in ("new", "new/deeper/deepest", ""):
+        require_writable(tmp_path / where)
+        require_unused(tmp_path / where)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder in which nobody can make anything: Linux's /proc")
+def test_where_nobody_can_make_anything_a_sentence_says_so(tmp_path: Path) -> None:
+    place = Path("/proc/new/deeper")
+
+    def fill() -> None:
+        with atomic_folder(place):
+            pytest.fail("there is no such folder to fill")
+
+    for write in (partial(atomic_write, place, "y"), fill, partial(require_writable, place)):
+        with pytest.raises(StorageError, match="cannot write /proc/new/deeper: No such file or directory"):
+            write()
 
 
 @pytest.mark.parametrize("where", ["file", "file/inner"])

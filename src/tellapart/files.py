@@ -65,6 +65,16 @@ def explained(destination: Path) -> Iterator[None]:
         raise StorageError(_refusal(destination, code)) from error
 
 
+@contextmanager
+def _begun(destination: Path) -> Iterator[None]:
+    """As `explained`, where the folder and the first file are made: what is missing even then cannot be made there."""
+    with explained(destination):
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise StorageError(_refusal(destination, errno.ENOENT)) from error
+
+
 def atomic_write(path: Path, content: bytes | str) -> None:
     """Write a file so that a kill leaves the old content or the new. Raises StorageError."""
     # A file's name may be no UTF-8; Python then holds its odd bytes as surrogates, and they are written as they were.
@@ -79,7 +89,7 @@ def atomic_stream(path: Path, *, inside: Path | None = None) -> Iterator[BinaryI
 
     It grows in the folder `inside`, of the same disk as `path`, or else beside `path`. Raises StorageError.
     """
-    with explained(path):
+    with _begun(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=PARTIAL, dir=inside or path.parent)
     partial = Path(name)
@@ -103,7 +113,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     Raises StorageError when `path` is there already and not empty, or the disk refuses.
     """
-    with explained(path):
+    with _begun(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
     try:
@@ -132,9 +142,16 @@ def cached_folder(path: Path) -> Iterator[Path]:
 
 
 def require_unused(folder: Path) -> None:
-    """Refuse a folder in use before the work that is to fill it, rather than after. Raises StorageError."""
+    """Refuse a folder in use, or that cannot be made, before the work that is to fill it. Raises StorageError."""
+    require_writable(folder)
     if folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None):
         raise _in_use(folder)
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a place where nothing can be made, before the work that is to be kept there. Raises StorageError."""
+    with _begun(path):
+        Path(tempfile.mkdtemp(prefix=PARTIAL, dir=_nearest(path.parent))).rmdir()
 
 
 @contextmanager
@@ -143,7 +160,7 @@ def alone(path: Path, other: str, otherwise: str) -> Iterator[None]:
 
     Raises RunError when it is taken: `other` is at work there, and the caller is told to wait or do `otherwise`.
     """
-    with explained(path):
+    with _begun(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("a+b")
     with stream:
@@ -197,9 +214,14 @@ def _refusal(destination: Path, code: int) -> str:
 
 
 def _free_bytes(path: Path) -> int:
+    return shutil.disk_usage(_nearest(path)).free
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself where it is there, else the innermost folder around it that is."""
     while not path.exists():
         path = path.parent
-    return shutil.disk_usage(path).free
+    return path
 
 
 def _rename_folder(partial: Path, path: Path) -> None:

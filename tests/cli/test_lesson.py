@@ -46,6 +46,15 @@ def test_a_claim_that_fails_fails_the_command(said: Said, tmp_path: Path, monkey
     assert "DOES NOT HOLD: It is" in answer.out
 
 
+@pytest.mark.parametrize("words", [("pooling",), ("--all",)])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    words: tuple[str, ...], said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "learn", lambda *_: pytest.fail("it ran"))
+    (tmp_path / "file").touch()
+    assert said("lesson", *words, "--save", tmp_path / "file" / "inner").error.startswith("cannot write")
+
+
 def test_the_code_is_shown_and_not_run(said: Said) -> None:
     answer = said("lesson", "pixel-order", "--show-code")
     assert (answer.status, answer.err) == (0, "")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.cli.where import jobs_on
 from tellapart.errors import ClusterError, PictureError
 from tellapart.jobs import Jobs
 from tellapart.scale.cluster import address_of, notes, on
@@ -48,13 +47,6 @@ def test_another_address_is_refused(named: str, monkeypatch: pytest.MonkeyPatch)
 def test_fewer_than_one_worker_are_refused(workers: int) -> None:
     with pytest.raises(ClusterError, match="expected 1 or more"), on("ray", workers):
         pass
-
-
-def test_without_a_cluster_there_are_no_workers() -> None:
-    with jobs_on(None, None) as jobs:
-        assert jobs is None
-    with pytest.raises(ClusterError, match="--workers is about a cluster"):
-        jobs_on(None, 2)
 
 
 def test_a_cluster_of_ones_own_reports_to_nobody_and_asks_for_a_token(cluster: Jobs) -> None:

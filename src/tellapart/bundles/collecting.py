@@ -64,12 +64,19 @@ def _answer(bundle: Bundle, parts: Parts, jobs: Jobs | None) -> None:
         return
     if done:
         say(f"{done:,} of {total:,} pictures are answered already: going on")
-    with progress("predicting", total - done, "pictures") as advance:
-        if jobs is None:
+    if jobs is None:
+        with progress("predicting", total - done, "pictures") as advance:
             _answer_here(bundle, parts, advance)
-            return
-        answering = Answering.by(bundle, parts.asked.bundle, parts.asked.top)
-        for answered in jobs.run(answering, (stretch.held() for stretch in stretches(parts, SIZE))):
+    else:
+        _answer_by(jobs, bundle, parts, total - done)
+
+
+def _answer_by(jobs: Jobs, bundle: Bundle, parts: Parts, missing: int) -> None:
+    answering = Answering.by(bundle, parts.asked.bundle, parts.asked.top)
+    # Whoever is to answer may have to be found first, and something said of that.
+    found = jobs.run(answering, (stretch.held() for stretch in stretches(parts, SIZE)))
+    with progress("predicting", missing, "pictures") as advance:
+        for answered in found:
             parts.keep(answered.first, answered.lines)
             advance(len(answered.lines))
 

@@ -48,7 +48,7 @@ def folds(
     dataset = Dataset.open(source, reading)
     folder = out or Path("folds") / f"{dataset.name}-{recipe.model}"
     try:
-        with jobs_on(on, workers, later=True) as jobs:
+        with jobs_on(on, workers) as jobs:
             found = make_folds(dataset, recipe, count=folds, out=folder, jobs=jobs)
     except KeyboardInterrupt:
         say("\nstopped. What was finished is kept: the same command goes on with it")

@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 
 from tellapart.errors import RecipeError
-from tellapart.files import require_unused
+from tellapart.files import require_unused, require_writable
 from tellapart.lessons.book import write_book, write_page
 from tellapart.lessons.learn import learn
 from tellapart.lessons.lesson import Learned, Settings
@@ -51,10 +51,11 @@ def lesson(
     if show_code:
         print(Path(inspect.getfile(chosen.run)).read_text(encoding="utf-8"), end="")
         return 0
+    page = save or Path("lessons") / f"{name}.html"
+    require_writable(page)
     say(f"{chosen.question} It takes {'a few seconds' if small else f'about {chosen.seconds} s'}")
     learned = learn(chosen, Settings(small=small))
     print(_told(learned))
-    page = save or Path("lessons") / f"{name}.html"
     write_page(learned, page)
     print(f"\nfigures: {page}")
     return 0 if learned.holds else FAILED

@@ -62,7 +62,7 @@ def search(
     dataset = Dataset.open(source, reading)
     folder = out or Path("searches") / f"{dataset.name}-{recipe.model}"
     try:
-        with jobs_on(on, None if on is None else workers, later=True) as jobs:
+        with jobs_on(on, None if on is None else workers) as jobs:
             here = workers if on is None and workers is not None else 1
             found = search_recipes(
                 dataset,

@@ -69,7 +69,7 @@ def sweep(
     dataset = Dataset.open(source, reading)
     folder = out or Path("sweeps") / f"{dataset.name}-{recipe.model}"
     try:
-        with jobs_on(on, workers, later=True) as jobs:
+        with jobs_on(on, workers) as jobs:
             found = sweep_recipe(dataset, plain, vary, out=folder, grid=grid, jobs=jobs)
     except KeyboardInterrupt:
         say("\nstopped. The trials that were finished are kept: the same command goes on with them")

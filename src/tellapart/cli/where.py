@@ -14,15 +14,15 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def jobs_on(place: str | None, workers: int | None, *, later: bool = False) -> AbstractContextManager[Jobs | None]:
+def jobs_on(place: str | None, workers: int | None) -> AbstractContextManager[Jobs | None]:
     """The workers of a cluster for as long as the block lasts; None for this process. Raises ClusterError.
 
-    With `later` the cluster is joined when there is a first job, which no bar may be shown around: then what is refused
-    or finished already does not wait for it.
+    The cluster is joined when there is a first job, which no bar may be shown around: what is refused or finished
+    already does not wait for it.
     """
     if place is not None:
         address_of(place)
-        return _later(place, workers) if later else cluster(place, workers)
+        return _later(place, workers)
     if workers is not None:
         raise ClusterError("--workers is about a cluster, which is not named: add --on ray, or leave --workers out")
     return nullcontext()
