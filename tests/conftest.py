@@ -16,7 +16,10 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 import tellapart.backend  # noqa: F401  settles Keras's backend before any test imports Keras
+from tellapart.bundles.bundle import KERAS, SEEN, Facts, write_manifest
 from tellapart.data.dataset import Dataset
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.engine import core, write_graph
 from tellapart.recipe import Recipe
 from tellapart.training.run import Run, train
 
@@ -164,3 +167,39 @@ def run(trained: Run, tmp_path: Path) -> Run:
     """A copy of the run that may be changed, as it was right after training: other tests have judged the first."""
     uncounted = shutil.ignore_patterns("test-uses.json", "report.html", "baselines.json")
     return Run(Path(shutil.copytree(trained.folder, tmp_path / "mine", ignore=uncounted)))
+
+
+@pytest.fixture
+def mean_mobilenet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A base that gives the mean colour stands in for mobilenet, whose weights are a file."""
+    import keras
+
+    from tellapart.models import networks
+
+    pictures = keras.Input((224, 224, 3), dtype="uint8")
+    means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pictures))
+    monkeypatch.setattr(networks, "base_network", lambda *_: keras.Model(pictures, means))
+    (tmp_path / "mobilenet.weights.h5").write_bytes(b"weights")
+    monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of two classes, dark and light, made by hand."""
+    folder = tmp_path_factory.mktemp("bundles") / "shades"
+    folder.mkdir()
+    core()
+    import openvino
+    from openvino import opset13 as ops
+
+    pictures = ops.parameter([-1, 4, 4, 1], np.uint8, name="pictures")
+    flat = ops.reshape(ops.convert(pictures, "f32"), np.array([0, -1], np.int64), special_zero=True)
+    weights = np.tile(np.array([-0.001, 0.001], np.float32), (16, 1))
+    shifted = ops.subtract(flat, np.float32(128))
+    answer = ops.softmax(ops.matmul(shifted, weights, transpose_a=False, transpose_b=False), axis=1)
+    write_graph(openvino.Model([answer], [pictures], "shades"), folder / "model.xml")
+    (folder / KERAS).write_bytes(b"not needed to predict")
+    (folder / SEEN).write_text("{}")
+    facts = Facts("shades", ("dark", "light"), Preprocessing(4, 4, 1), {"precision": "float32"}, {}, "0" * 64, None)
+    write_manifest(folder, facts)
+    return folder

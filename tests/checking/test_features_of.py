@@ -9,7 +9,6 @@ from tellapart.checking import features_of
 from tellapart.checking.features_of import features_by_digest
 from tellapart.data.arrays import array_split
 from tellapart.data.dataset import Dataset
-from tellapart.models import networks
 
 
 @pytest.fixture
@@ -23,19 +22,7 @@ def colours() -> Dataset:
     return Dataset("colours", ("dark", "bright"), {"test": test, "train": train})
 
 
-@pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A base that gives the mean colour stands in for mobilenet, whose weights are a file."""
-    import keras
-
-    pictures = keras.Input((224, 224, 3), dtype="uint8")
-    means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pictures))
-    monkeypatch.setattr(networks, "base_network", lambda *_: keras.Model(pictures, means))
-    (tmp_path / "mobilenet.weights.h5").write_bytes(b"weights")
-    monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
-
-
-@pytest.mark.usefixtures("computed")
+@pytest.mark.usefixtures("mean_mobilenet")
 def test_features_are_computed_once_and_then_read_without_keras(
     colours: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -53,7 +40,7 @@ def test_features_are_computed_once_and_then_read_without_keras(
         features_by_digest(colours, "mobilenet")
 
 
-@pytest.mark.usefixtures("computed")
+@pytest.mark.usefixtures("mean_mobilenet")
 def test_pictures_stand_in_a_row_with_their_places_and_groups(colours: Dataset) -> None:
     train = colours.splits["train"]
     grouped = type(train)(train.pictures, train.labels, ("a", "a", "b", "b"))

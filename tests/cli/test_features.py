@@ -5,24 +5,11 @@ from pathlib import Path
 import pytest
 
 from tellapart.checking import features_of
-from tellapart.models import networks
 
 from .conftest import Said
 
 
-@pytest.fixture
-def _means(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A base that gives the mean colour stands in for mobilenet, whose weights are a file."""
-    import keras
-
-    pictures = keras.Input((224, 224, 3), dtype="uint8")
-    means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pictures))
-    monkeypatch.setattr(networks, "base_network", lambda *_: keras.Model(pictures, means))
-    (tmp_path / "mobilenet.weights.h5").write_bytes(b"weights")
-    monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
-
-
-@pytest.mark.usefixtures("_means")
+@pytest.mark.usefixtures("mean_mobilenet")
 def test_features_are_computed_once(said: Said, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = said("features", tiny, "--model", "mobilenet")
     assert (first.status, first.out.startswith("36 pictures as mobilenet sees them, 0 unreadable: kept in ")) == (

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,8 @@ from tellapart.errors import DatasetError, PictureError, StorageError
 from tellapart.files import atomic_folder, atomic_write
 from tellapart.recipe import Recipe
 
-NOBODY = 65534
+from .nobody import as_nobody
+
 READ_ONLY, REMOUNT = 1, 32  # Source: mount(2)
 
 
@@ -136,22 +136,6 @@ def write_folder(path: Path) -> None:
 
 def write_recipe(path: Path) -> None:
     Recipe().write(path)
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Without root's right to read and write anything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    try:
-        os.seteuid(NOBODY)
-    except OSError as error:
-        pytest.skip(f"root may do anything here, and cannot become another: {error}")
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import socket
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tellapart.checking.check import check
 from tellapart.cli.running import run
 
 from .hostile import large_png, png, saved
+from .nobody import as_nobody
 
 EACH = 8  # pictures of a cat, and of a dog
 SMALL = ("--model", "mlp", "--size", 8, "--epochs", 1, "--batch-size", 8, "--no-report")
@@ -305,25 +305,6 @@ def test_a_folder_that_is_refused(command: Commanded, name: str) -> None:
 
 
 # What a table of folders cannot say
-
-
-NOBODY = 65534
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Without root's right to read anything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    try:
-        os.seteuid(NOBODY)
-    except OSError as error:
-        pytest.skip(f"root may read anything here, and cannot become another: {error}")
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

@@ -7,13 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
-
-from tellapart.bundles.bundle import KERAS, SEEN, Facts, write_manifest
-from tellapart.data.preprocessing import Preprocessing
-from tellapart.engine import core, write_graph
 
 # An audit hook hears every attempt of Python code, whichever module makes it, and cannot be taken off again.
 WATCH = """
@@ -51,28 +46,6 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    """A bundle of two classes, dark and light, made by hand."""
-    folder = tmp_path / "bundle"
-    folder.mkdir()
-    core()
-    import openvino
-    from openvino import opset13 as ops
-
-    pictures = ops.parameter([-1, 4, 4, 1], np.uint8, name="pictures")
-    flat = ops.reshape(ops.convert(pictures, "f32"), np.array([0, -1], np.int64), special_zero=True)
-    weights = np.tile(np.array([-0.01, 0.01], np.float32), (16, 1))
-    shifted = ops.subtract(flat, np.float32(128))
-    answer = ops.softmax(ops.matmul(shifted, weights, transpose_a=False, transpose_b=False), axis=1)
-    write_graph(openvino.Model([answer], [pictures], "shades"), folder / "model.xml")
-    (folder / KERAS).write_bytes(b"not needed to predict")
-    (folder / SEEN).write_text("{}")
-    facts = Facts("shades", ("dark", "light"), Preprocessing(4, 4, 1), {"precision": "float32"}, {}, "0" * 64, None)
-    write_manifest(folder, facts)
-    return folder
-
-
 def test_the_watch_hears_an_attempt(home: Path) -> None:
     for code in (
         "import socket; socket.create_connection(('127.0.0.1', 9))",
@@ -84,7 +57,7 @@ def test_the_watch_hears_an_attempt(home: Path) -> None:
         assert "NETWORK" in run.stderr
 
 
-def test_predicting_asks_nothing_and_writes_nothing(bundle: Path, home: Path, tmp_path: Path) -> None:
+def test_predicting_asks_nothing_and_writes_nothing(shades: Path, home: Path, tmp_path: Path) -> None:
     paths = []
     for number in range(20):
         paths.append(tmp_path / f"{number}.png")
@@ -95,19 +68,19 @@ def test_predicting_asks_nothing_and_writes_nothing(bundle: Path, home: Path, tm
         "print(*[answer.label for answer in predictor.predict(sys.argv[2:])])\n"
         "print(predictor.predict_one(open(sys.argv[2], 'rb').read(), path='x').label, asked)\n"
     )
-    run = watched(code, home, str(bundle), *map(str, paths))
+    run = watched(code, home, str(shades), *map(str, paths))
     assert run.stderr == ""
     assert run.stdout.splitlines() == [" ".join(["dark", "light"] * 10), "dark []"]
     assert list(home.rglob("*")) == []
 
 
 @pytest.mark.parametrize("verb", ["predict", "show"])
-def test_the_command_line_asks_nothing_and_writes_nothing(verb: str, bundle: Path, home: Path, tmp_path: Path) -> None:
+def test_the_command_line_asks_nothing_and_writes_nothing(verb: str, shades: Path, home: Path, tmp_path: Path) -> None:
     picture = io.BytesIO()
     Image.new("L", (9, 9), 250).save(picture, "PNG")
     (tmp_path / "light.png").write_bytes(picture.getvalue())
     words = {
-        "predict": ["predict", str(bundle), str(tmp_path / "light.png"), "--json"],
+        "predict": ["predict", str(shades), str(tmp_path / "light.png"), "--json"],
         "show": ["show", str(tmp_path / "light.png")],
     }[verb]
     run = watched("from tellapart.cli import main; main()", home, *words)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,9 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from tellapart.bundles.bundle import KERAS, SEEN, Facts, write_manifest
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.engine import core, write_graph
 from tellapart.serving.answering import Answering
 from tellapart.serving.overlays import Overlays
 from tellapart.serving.server import Server, server
@@ -208,28 +205,6 @@ def reddish() -> bytes:
 @pytest.fixture(scope="session")
 def greenish() -> bytes:
     return picture((30, 150, 60))
-
-
-@pytest.fixture(scope="session")
-def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of two classes, dark and light, made by hand."""
-    folder = tmp_path_factory.mktemp("bundles") / "shades"
-    folder.mkdir()
-    core()
-    import openvino
-    from openvino import opset13 as ops
-
-    pictures = ops.parameter([-1, 4, 4, 1], np.uint8, name="pictures")
-    flat = ops.reshape(ops.convert(pictures, "f32"), np.array([0, -1], np.int64), special_zero=True)
-    weights = np.tile(np.array([-0.001, 0.001], np.float32), (16, 1))
-    shifted = ops.subtract(flat, np.float32(128))
-    answer = ops.softmax(ops.matmul(shifted, weights, transpose_a=False, transpose_b=False), axis=1)
-    write_graph(openvino.Model([answer], [pictures], "shades"), folder / "model.xml")
-    (folder / KERAS).write_bytes(b"not needed to predict")
-    (folder / SEEN).write_text("{}")
-    facts = Facts("shades", ("dark", "light"), Preprocessing(4, 4, 1), {"precision": "float32"}, {}, "0" * 64, None)
-    write_manifest(folder, facts)
-    return folder
 
 
 @pytest.fixture
