@@ -5,11 +5,13 @@ import socket
 import tempfile
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from tellapart.errors import ClusterError, PictureError
 from tellapart.jobs import Jobs
+from tellapart.scale import cluster as module
 from tellapart.scale.cluster import address_of, notes, on
 
 
@@ -62,6 +64,15 @@ def test_nothing_at_the_address_is_said(monkeypatch: pytest.MonkeyPatch, free_po
     with pytest.raises(ClusterError, match=r"cannot be joined: .*Check the address"), on("ray"):
         pass
     assert time.monotonic() - began < 5
+
+
+def test_a_machine_too_busy_to_start_a_cluster_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup. Why is not known.")  # noqa: TRY002  as Ray does
+
+    monkeypatch.setattr(module, "_init", late)
+    with pytest.raises(ClusterError, match="no Ray cluster could be started here: The current node timed out"):
+        module._start(ModuleType("ray"), None, tmp_path)
 
 
 @pytest.fixture

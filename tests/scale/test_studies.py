@@ -98,7 +98,7 @@ def test_a_search_whose_command_is_killed_goes_on_in_one_process(
         subprocess.Popen([*words, "--out", str(out)], stdout=stream, stderr=stream, env=settings) as process,
     ):
         waited = time.monotonic()
-        while process.poll() is None and not (out / "trials.csv").exists() and time.monotonic() - waited < 120:
+        while process.poll() is None and not (out / "trials.csv").exists() and time.monotonic() - waited < 300:
             time.sleep(0.01)
         process.kill()
     assert process.returncode == -signal.SIGKILL, log.read_text()

@@ -75,8 +75,8 @@ def test_a_prediction_on_ray_is_killed_stopped_and_ended_alone(
         predicting.send_signal(signal.SIGCONT)
         said, progress = predicting.communicate(timeout=30)
         assert (predicting.returncode, said) == (130, "")
-    first, going_on, *_, last = progress.splitlines(keepends=True)
-    assert first == STARTING
+    going_on, starting, *_, last = progress.splitlines(keepends=True)
+    assert starting == STARTING
     assert going_on.endswith("pictures are answered already: going on\n")
     assert last == f"stopped. What was answered is kept in {out}.parts: the same command goes on\n"
     assert "Traceback" not in progress

@@ -27,7 +27,7 @@ def test_a_study_is_stopped_and_gone_on_with_and_its_winner_trained_again(
     words = [sys.executable, "-m", "tellapart", "sweep", str(tiny), *STUDY, "--out", str(out)]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         waited = time.monotonic()
-        while not (out / "trials" / "0002.json").exists() and time.monotonic() - waited < 120:
+        while not (out / "trials" / "0002.json").exists() and time.monotonic() - waited < 300:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     finished = {path: path.read_bytes() for path in (out / "trials").glob("*.json")}

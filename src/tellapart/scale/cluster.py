@@ -116,7 +116,7 @@ def _start(ray: ModuleType, workers: int | None, folder: Path) -> None:
     }
     try:
         _init(ray, address="local", **own)
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except Exception as error:  # Ray raises that itself, where a busy machine takes too long to start a node
         raise ClusterError(f"no Ray cluster could be started here: {first_line(error)}") from error
 
 
