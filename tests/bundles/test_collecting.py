@@ -14,7 +14,8 @@ from tellapart.bundles import collecting, parts
 from tellapart.bundles.collecting import collect
 from tellapart.bundles.parts import workplace
 from tellapart.data.reading import BATCH
-from tellapart.errors import BundleError, RunError, StorageError
+from tellapart.errors import BundleError, ClusterError, RunError, StorageError
+from tellapart.jobs import Here
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +100,27 @@ def test_a_table_is_the_same_file_however_often_it_was_stopped(
     collect(bundle, files, out)
     assert out.read_bytes() == whole.read_bytes()
     assert names(out.parent) == sorted([out.name, whole.name])
+
+
+class Refused(Here):
+    """A cluster that cannot be joined."""
+
+    def run(self, *_: object) -> Iterator[Any]:
+        """Refuse."""
+        raise ClusterError("no cluster")
+
+
+def test_a_cluster_that_is_refused_leaves_nothing_and_takes_nothing(
+    bundle: Bundle, files: list[str], out: Path, stopped: Callable[..., None]
+) -> None:
+    with pytest.raises(ClusterError, match="no cluster"):
+        collect(bundle, files, out, jobs=Refused())
+    assert not folder_of(out).exists()
+    stopped(files, 2)
+    kept = names(folder_of(out))
+    with pytest.raises(ClusterError, match="no cluster"):
+        collect(bundle, files, out, jobs=Refused())
+    assert names(folder_of(out)) == kept
 
 
 def test_a_second_command_computes_only_what_is_missing(

@@ -47,7 +47,7 @@ def edited(content: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def require_picture_or_refusal(content: bytes) -> None:
-    started = time.thread_time()
+    started = time.perf_counter()
     try:
         picture = decode(content, limits=Limits(pixels=4_000_000))
     except PictureError as error:
@@ -57,29 +57,29 @@ def require_picture_or_refusal(content: bytes) -> None:
         assert picture.ndim == 3
         assert picture.size > 0
         assert picture.shape[2] in (1, 3)
-    assert time.thread_time() - started < SOON_S
+    assert time.perf_counter() - started < SOON_S
 
 
 def require_model_or_refusal(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.h5"
         file.write_bytes(content)
-        started = time.thread_time()
+        started = time.perf_counter()
         try:
             with inspected(file) as copy:
                 assert copy.exists()
         except WeightsError as error:
             assert str(error).isprintable()  # noqa: PT017
-        assert time.thread_time() - started < SOON_S
+        assert time.perf_counter() - started < SOON_S
 
 
 def require_bundle_or_refusal(folder: Path) -> None:
-    started = time.thread_time()
+    started = time.perf_counter()
     try:
         Bundle.open(folder).verify()
     except BundleError as error:
         assert str(error)  # noqa: PT017
-    assert time.thread_time() - started < SOON_S
+    assert time.perf_counter() - started < SOON_S
 
 
 def require_two_decodings_alike(content: bytes) -> None:

@@ -1,7 +1,8 @@
 """A cluster of this machine's own, started once: that takes seconds."""
 
 import importlib.util
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,3 +25,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
             patch.delenv(name)
         with on("ray", 2) as jobs:
             yield jobs
+
+
+def waited(condition: Callable[[], object]) -> None:
+    """Look again and again, for half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -19,6 +19,7 @@ from tellapart.jobs import CORES, Here, Jobs, given_cores
 from tellapart.scale import pool
 from tellapart.training.run import Run
 
+from .conftest import waited
 from .killing import killing
 
 In = TypeVar("In")
@@ -125,18 +126,23 @@ def test_whoever_waits_for_a_core_is_told(
     def begin() -> Callable[[int], int]:
         return lambda item: item + 1
 
-    said, found = "", list[int]()
+    said, found = list[str](), list[int]()
+
+    def told() -> bool:
+        said.append(capsys.readouterr().err)
+        return "no worker could begin yet: does other work hold" in "".join(said)
+
     later = threading.Thread(target=lambda: found.extend(cluster.run(begin, [1, 2])))
     with cluster.workers(begin) as work:
         assert sorted(work([1, 2])) == [2, 3]  # both cores are taken now
         monkeypatch.setattr(pool, "LOOK_S", 0.2)
         later.start()
-        while "no worker could begin yet: does other work hold" not in said:
-            said += capsys.readouterr().err
+        waited(told)
         assert later.is_alive()
     later.join()
     assert sorted(found) == [2, 3]
-    assert (said + capsys.readouterr().err).count("no worker could begin") == 1
+    told()
+    assert "".join(said).count("no worker could begin") == 1
 
 
 class Lost:

@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -31,6 +30,8 @@ from tellapart.serving.server import Server, server, server_of
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 from tellapart.training.run import Run
+
+from .conftest import waited
 
 SMALL = Settings(max_body_bytes=100_000, max_pixels=1_000_000, deadline_s=60)  # a busy machine is no failure
 NAME = "tellapart-tested"
@@ -74,7 +75,7 @@ def called(httpd: Server) -> Iterator[httpx.Client]:
     thread = threading.Thread(target=httpd.run)
     thread.start()
     try:
-        _waited(lambda: httpd.started)
+        waited(lambda: httpd.started)
         port = httpd.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
             yield client
@@ -159,7 +160,7 @@ def test_a_killed_replica_is_replaced_and_nothing_is_answered_wrongly(client: ht
     assert {one.status_code for one in found} <= {200, 503}
     assert all(one.json() == expected for one in found if one.status_code == 200)
     assert all(one.headers["Retry-After"] for one in found if one.status_code == 503)
-    _waited(lambda: len(_pids()) == 2 and _pids() != first)
+    waited(lambda: len(_pids()) == 2 and _pids() != first)
     assert sum(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in decoders) == 1
     assert asked(client, _picture()).json() == expected
 
@@ -198,7 +199,7 @@ def test_the_command_serves_and_ends_with_all_that_it_started(trained: Run, tmp_
         os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C does: to all in the terminal
         assert running.wait(40) == 0
         assert running.stderr.read() == ""
-        _waited(lambda: not [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE])
+        waited(lambda: not [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE])
     finally:
         running.kill()
         running.wait()
@@ -236,10 +237,3 @@ def _pids() -> set[int]:
         if f"ServeReplica:{NAME}" in " ".join(process.info["cmdline"] or []):
             found.add(process.pid)
     return found
-
-
-def _waited(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -85,7 +85,7 @@ def test_a_refusal_waits_for_no_body(reddish: bytes) -> None:
         started = time.monotonic()
         connection.sendall(head(1_000_000))
         assert b" 503 " in connection.recv(100)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 1
 
 
 def test_other_routes_are_answered_under_load(reddish: bytes) -> None:
@@ -116,7 +116,7 @@ def test_the_rest_of_a_refused_body_is_not_waited_for_without_end(monkeypatch: p
         connection.sendall(head(3_000_000).replace(b"image/png", b"text/html"))
         started = time.monotonic()
         assert b" 415 " in everything(connection)
-        assert 0.2 < time.monotonic() - started < 4
+        assert 0.2 < time.monotonic() - started < 3
 
 
 def test_a_head_must_come_in_time_however_it_drips(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_sigterm_answers_what_was_accepted_and_ends_well(shades: Path) -> None:
         waited(lambda: any(one.done() for one in asked))
         service.process.send_signal(signal.SIGTERM)
         told = time.monotonic()
-        waited(lambda: _status(client, "/ready") != 200, limit_s=5)
+        waited(lambda: _status(client, "/ready") != 200, limit_s=1)
         assert [one.result(30).status_code for one in asked] == [200] * 16
         assert service.process.wait(20) == 0
         assert time.monotonic() - told < 20

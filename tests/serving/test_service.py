@@ -38,7 +38,7 @@ def test_beyond_the_queue_requests_are_refused_at_once_and_the_others_answered(r
             assert refused.status_code == 503
             assert int(refused.headers["retry-after"]) >= 1
             assert "send it again" in refused.json()["error"]
-            assert refused.elapsed.total_seconds() < 5
+            assert refused.elapsed.total_seconds() < 1
         assert httpx.get(f"{service.address}/health").status_code == 200
         runner.go_on.set()
         assert [one.result(20).status_code for one in accepted] == [200, 200]

@@ -13,6 +13,7 @@ from tellapart.bundles.parts import Parts, claim, workplace
 from tellapart.bundles.predictor import Predictor
 from tellapart.bundles.stretches import SIZE, Answering, lines, stretches
 from tellapart.bundles.tables import Form, Row, form_of
+from tellapart.errors import ClusterError
 from tellapart.files import atomic_stream, sha256
 from tellapart.jobs import Jobs
 from tellapart.progress import Advance, progress, say
@@ -52,7 +53,12 @@ def collect(
     with workplace(out) as folder:
         identity = sha256(bundle.folder / MANIFEST)  # which has the hashes of all else
         parts = claim(folder, out, map(str, pictures), bundle=identity, top=top, fresh=fresh)
-        _answer(bundle, parts, jobs)
+        try:
+            _answer(bundle, parts, jobs)
+        except ClusterError:
+            if not parts.done:
+                parts.disown()  # a cluster that is refused leaves nothing behind
+            raise
         collected = _joined(parts, form, out)
         parts.disown()
     return collected

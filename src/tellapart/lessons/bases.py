@@ -73,8 +73,9 @@ def case_of(settings: Settings, *, side: int, photos_each: int, few: int) -> Cas
 def photos(settings: Settings) -> Dataset | None:
     """The clothing photos, `$TELLAPART_DATA/clothing`; None for small work, or where they or the weights are absent."""
     data = os.environ.get("TELLAPART_DATA")
-    weights = kept_here("xception") or kept_by_keras("xception", top=False)
-    if settings.small or not weights or not data or not (Path(data) / PHOTOS / "train").is_dir():
+    if settings.small or not data or not (Path(data) / PHOTOS / "train").is_dir():
+        return None
+    if not (kept_here("xception") or kept_by_keras("xception", top=False)):
         return None
     return Dataset.open(Path(data) / PHOTOS)
 
