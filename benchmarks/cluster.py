@@ -28,10 +28,10 @@ import psutil
 
 from measuring import Table, median
 from tellapart import Dataset, Recipe, search
-from tellapart.bundles.collecting import collect
-from tellapart.bundles.stretches import SIZE
-from tellapart.data.listing import pictures_under
-from tellapart.data.splits import complete
+from tellapart.bundles.batch.chunks import SIZE
+from tellapart.bundles.batch.predict_to_file import collect
+from tellapart.data.sources.listing import pictures_under
+from tellapart.data.splits.draw_splits import complete
 from tellapart.files import sha256
 from tellapart.scale.cluster import on
 

@@ -47,9 +47,9 @@ def compare(dataset: Dataset, recipe: Recipe, repeats: int) -> None:
     import keras
     import numpy as np
 
-    from tellapart.data.pixels import pixels_of
-    from tellapart.training.common import preprocessing_for
+    from tellapart.data.decoded import pixels_of
     from tellapart.training.loop import Loop, repeatable
+    from tellapart.training.prepare import preprocessing_for
     from tellapart.training.tasks import make_task
 
     preprocessing = preprocessing_for(dataset, recipe)

@@ -17,8 +17,8 @@ from measuring import Table, median
 from tellapart import Dataset
 from tellapart.backend import load_keras
 from tellapart.data.dataset import ArrayPictures
+from tellapart.data.pipeline import BATCH, fitted, through
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.reading import BATCH, fitted, through
 from tellapart.engine import Engine, core
 
 PICTURES = 512
@@ -28,7 +28,7 @@ def main() -> None:
     """Measure the four ways of running the base, turn by turn."""
     options = _options()
     load_keras()
-    from tellapart.models.graphs import to_graph
+    from tellapart.models.graphs.from_keras import to_graph
     from tellapart.models.networks import base_network
 
     network = base_network("xception", options.size, options.weights)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from measuring import Table
 from tellapart import Bundle, Dataset
-from tellapart.bundles.evaluation import relabelled, unseen
-from tellapart.data.reading import BATCH
+from tellapart.bundles.evaluate import relabelled, unseen
+from tellapart.data.pipeline import BATCH
 from tellapart.engine import write_graph
 from tellapart.exporting.graphs import whole_graph
 from tellapart.exporting.int8 import learning_pictures, quantised

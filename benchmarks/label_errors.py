@@ -17,12 +17,12 @@ import numpy as np
 
 from measuring import Table, own_peak_bytes
 from tellapart import Dataset
-from tellapart.checking.features_of import Seen, features_of
+from tellapart.checking.dataset_features import Seen, features_of
 from tellapart.checking.finding import Finding
-from tellapart.checking.label_errors import findings_from_features, label_finding
-from tellapart.checking.strangers import stranger_finding
+from tellapart.checking.findings.label_errors import findings_from_features, label_finding
+from tellapart.checking.findings.outliers import stranger_finding
 from tellapart.data.dataset import Split
-from tellapart.data.views import PicturesInARow
+from tellapart.data.images import PicturesInARow
 
 WRONG, LISTED, STRANGERS = 0.05, 0.08, 30
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from measuring import Table
 from tellapart import Dataset, Recipe, train
-from tellapart.training.effort import seconds_of
+from tellapart.training.budget import seconds_of
 
 
 def main() -> None:

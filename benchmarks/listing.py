@@ -22,7 +22,7 @@ from measuring import TELLAPART, Measured, Table, measured, median
 
 SECONDS, BYTES = 60.0, 1e9  # asked, for the first time
 CLASSES, SIDE, ADDED = 10, 8, 1_000
-LOAD = "from tellapart import Dataset; from tellapart.data.splits import complete"
+LOAD = "from tellapart import Dataset; from tellapart.data.splits.draw_splits import complete"
 DIVIDE = """
 import sys
 dataset = complete(Dataset.open(sys.argv[1]), validation=0.15, test=0.15, seed=0)

@@ -20,9 +20,9 @@ from PIL import Image, ImageDraw
 from measuring import Table, median
 from tellapart import Dataset
 from tellapart.backend import load_keras
-from tellapart.data.arrays import array_split
 from tellapart.data.dataset import Pictures
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.sources.arrays import array_split
 from tellapart.engine import Engine, core
 from tellapart.files import cache_folder
 from tellapart.models.outliers import Method, Outliers, fit, threshold
@@ -63,7 +63,7 @@ def main() -> None:
 def all_features(photos: Dataset, strange: dict[str, Pictures], weights: str, size: int) -> dict[str, NDArray]:
     """The features of the photos by split and of the other pictures by name: float32 (n, width) each."""
     load_keras()
-    from tellapart.models.features import FrozenBase, features_of
+    from tellapart.models.features.frozen_backbone import FrozenBase, features_of
     from tellapart.models.networks import base_network
 
     base = FrozenBase("xception", base_network("xception", size, weights), Preprocessing(size, size, 3))

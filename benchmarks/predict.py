@@ -19,9 +19,9 @@ import numpy as np
 from measuring import TELLAPART, Measured, Table, measured, median
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import read_bytes
-from tellapart.data.listing import pictures_under
-from tellapart.data.picture import decode
-from tellapart.data.reading import BATCH
+from tellapart.data.image import decode
+from tellapart.data.pipeline import BATCH
+from tellapart.data.sources.listing import pictures_under
 from tellapart.engine import Engine
 
 

@@ -23,8 +23,8 @@ from measuring import Table
 from tellapart import Dataset, Recipe
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Split
-from tellapart.data.splits import complete
-from tellapart.studies.search import search
+from tellapart.data.splits.draw_splits import complete
+from tellapart.studies.search.search import search
 
 UNITS, RATES = (256, 512, 32), (1e-2, 1e-3, 1e-4)
 ASKED = 4

@@ -11,7 +11,13 @@ import pytest
 import tellapart
 
 HEAVY = ("tensorflow", "keras", "sklearn", "scipy")
-LIGHT = ("tellapart", "tellapart.bundles.predictor", "tellapart.serving.app", "tellapart.cli", "tellapart.data.sources")
+LIGHT = (
+    "tellapart",
+    "tellapart.bundles.predictor",
+    "tellapart.serving.app",
+    "tellapart.cli",
+    "tellapart.data.sources.open_source",
+)
 
 
 def test_the_public_names_are_these() -> None:

@@ -16,19 +16,19 @@ from tellapart.version import __version__
 
 if TYPE_CHECKING:
     from tellapart.bundles.bundle import Bundle
-    from tellapart.bundles.calibrating import calibrate
-    from tellapart.bundles.evaluation import evaluate
+    from tellapart.bundles.calibrate import calibrate
+    from tellapart.bundles.evaluate import evaluate
     from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
     from tellapart.data.dataset import Dataset
     from tellapart.errors import TellapartError
     from tellapart.judging.judge import Evaluation, judge
     from tellapart.recipe import Recipe
-    from tellapart.reports.gather import report
-    from tellapart.studies.find_rate import find_rate
-    from tellapart.studies.folds import folds
-    from tellapart.studies.search import search
-    from tellapart.studies.sweep import sweep
-    from tellapart.training.adoption import adopt
+    from tellapart.reports.build_report import report
+    from tellapart.studies.folds.cross_validate import folds
+    from tellapart.studies.lr_find import find_rate
+    from tellapart.studies.search.search import search
+    from tellapart.studies.sweep.sweep import sweep
+    from tellapart.training.import_model import adopt
     from tellapart.training.run import Run, train
 
 _HOMES = {
@@ -41,15 +41,15 @@ _HOMES = {
     "Run": "training.run",
     "TellapartError": "errors",
     "Unreadable": "bundles.predictor",
-    "adopt": "training.adoption",
-    "calibrate": "bundles.calibrating",
-    "evaluate": "bundles.evaluation",
-    "find_rate": "studies.find_rate",
-    "folds": "studies.folds",
+    "adopt": "training.import_model",
+    "calibrate": "bundles.calibrate",
+    "evaluate": "bundles.evaluate",
+    "find_rate": "studies.lr_find",
+    "folds": "studies.folds.cross_validate",
     "judge": "judging.judge",
-    "report": "reports.gather",
-    "search": "studies.search",
-    "sweep": "studies.sweep",
+    "report": "reports.build_report",
+    "search": "studies.search.search",
+    "sweep": "studies.sweep.sweep",
     "train": "training.run",
 }
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_type_hints
 import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from tellapart.data.augmentation import Augmentation
+from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.preprocessing import Fit
 from tellapart.engine import Precision
 from tellapart.errors import RecipeError, nearest

@@ -14,11 +14,11 @@ import pytest
 
 from tellapart import Bundle, Dataset, Predictor, Recipe, evaluate, train
 from tellapart.bundles.bundle import MANIFEST, write_manifest
-from tellapart.bundles.classifier import MANY, compiled
+from tellapart.bundles.compile import MANY, compiled
 from tellapart.engine import Precision, write_graph
 from tellapart.errors import BundleError, MissingPackageError, require
-from tellapart.models import estimators
-from tellapart.models.formulas import pixel_graph
+from tellapart.models.classical import estimators
+from tellapart.models.graphs.head_graphs import pixel_graph
 
 MODELS = ("knn", "forest", "logistic")
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")

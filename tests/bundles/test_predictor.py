@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tellapart import Prediction, Predictor, Unreadable
-from tellapart.data.reading import BATCH
+from tellapart.data.pipeline import BATCH
 from tellapart.errors import BundleError, PictureError
 from tellapart.training.run import Run
 

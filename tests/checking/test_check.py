@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 from tellapart.checking.check import check, check_cheap
 from tellapart.checking.finding import SEVERITIES, Finding, Row
 from tellapart.checking.table import write
-from tellapart.data.arrays import array_split
 from tellapart.data.dataset import Dataset, FilePictures
-from tellapart.data.options import Reading
+from tellapart.data.sources.arrays import array_split
+from tellapart.data.sources.read_options import Reading
 
 
 def photo(seed: int, width: int = 120, height: int = 90) -> Image.Image:
@@ -136,7 +136,7 @@ def test_small_pictures_in_arrays() -> None:
 @pytest.fixture
 def featured(monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
     """Stand in for what is found from a base's features, and tell of which data sets it was asked."""
-    from tellapart.checking import label_errors
+    from tellapart.checking.findings import label_errors
 
     asked: list[Dataset] = []
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.checking.facts import Facts, examine
 from tellapart.checking.facts_cache import keep, kept
+from tellapart.checking.image_facts import Facts, examine
 
 from .scenes import saved, scene
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from tellapart.checking.alike import Pair
 from tellapart.checking.families import families, with_families
+from tellapart.checking.near_duplicates import Pair
 from tellapart.data.dataset import Dataset
 
 from .scenes import saved, scene

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tellapart.checking.finding import Finding, Row
 from tellapart.checking.table import text, write
-from tellapart.data.marks import COLUMNS, marked
+from tellapart.data.findings_csv import COLUMNS, marked
 
 HOSTILE = (
     "a\nb.jpg", 'say "x".jpg', "a,b;c\td.jpg", "=cmd|'/c calc'!A1.jpg", "+1.jpg", "-1", "@sum", "'quoted'", " =1+1",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.cli.running import run
+from tellapart.cli.run_command import run
 from tellapart.training.run import Run
 
 Said = Callable[..., "Outcome"]

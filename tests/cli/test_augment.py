@@ -96,7 +96,7 @@ def test_sources_that_are_none_are_refused(tmp_path: Path, said: Said) -> None:
 
 def test_neither_tensorflow_nor_openvino_is_needed(tiny: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from tellapart.cli.running import run;"
+        "import sys; from tellapart.cli.run_command import run;"
         f"run(['augment', {str(tiny)!r}, '--augment', 'rotate=9', '--save', {str(tmp_path / 'grid.png')!r}]);"
         "sys.exit(str({'tensorflow', 'keras', 'openvino', 'sklearn'} & set(sys.modules) or ''))"
     )

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from tellapart.cli import check as module
-from tellapart.cli.words import command
-from tellapart.data.options import Reading
+from tellapart.cli.messages import command
+from tellapart.data.sources.read_options import Reading
 
 from .conftest import Said
 
@@ -171,7 +171,7 @@ def test_suggested_commands_read_the_source_as_it_was_read() -> None:
 
 def test_a_check_loads_neither_tensorflow_nor_scikit_learn(photos: Path) -> None:
     code = (
-        "import sys; from tellapart.cli.running import run; run(['check', 'photos']);"
+        "import sys; from tellapart.cli.run_command import run; run(['check', 'photos']);"
         "heavy = {'tensorflow', 'keras', 'sklearn', 'scipy', 'openvino', 'jinja2', 'plotly'} & set(sys.modules);"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )

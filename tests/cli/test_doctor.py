@@ -5,12 +5,12 @@ import json
 import pytest
 
 from tellapart.cli.doctor import doctor
-from tellapart.models import machine
+from tellapart.doctor import probe
 
 
 @pytest.fixture(autouse=True)
 def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "installed", lambda name: None if "tensorflow" in name else "1.0")
+    monkeypatch.setattr(probe, "installed", lambda name: None if "tensorflow" in name else "1.0")
 
 
 def test_the_table_shows_every_finding_and_the_advice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.checking import features_of
+from tellapart.checking import dataset_features
 
 from .conftest import Said
 
@@ -16,7 +16,7 @@ def test_features_are_computed_once(said: Said, tiny: Path, monkeypatch: pytest.
         0,
         True,
     )
-    monkeypatch.setattr(features_of, "load_keras", lambda: pytest.fail("Keras was loaded"))
+    monkeypatch.setattr(dataset_features, "load_keras", lambda: pytest.fail("Keras was loaded"))
     assert said("features", tiny, "--model", "mobilenet").out == first.out
 
 

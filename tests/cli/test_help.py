@@ -11,7 +11,7 @@ import pytest
 
 from tellapart import __version__
 from tellapart.cli import COMMANDS
-from tellapart.data.options import Reading
+from tellapart.data.sources.read_options import Reading
 from tellapart.recipe import Recipe
 
 from .conftest import Said

@@ -206,7 +206,7 @@ def test_a_file_of_answers_needs_no_tensorflow_either(bundle: Path, tiny: Path, 
 
 def test_memory_does_not_grow_with_the_rows_of_a_file(bundle: Path, tiny: Path, tmp_path: Path) -> None:
     code = (
-        "import resource, sys; from tellapart.cli.running import run; status = run(sys.argv[1:]);"
+        "import resource, sys; from tellapart.cli.run_command import run; status = run(sys.argv[1:]);"
         "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.reports import looked
+from tellapart.reports import explanation_section
 from tellapart.training import baselines
 from tellapart.training.run import Run
 
@@ -16,7 +16,7 @@ WORDS = ("--model", "mlp", "--size", "20", "--epochs", "1", "--batch-size", "8",
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looked, "EXPLAINED", 1)
+    monkeypatch.setattr(explanation_section, "EXPLAINED", 1)
     monkeypatch.setattr(baselines, "TREES", 2)
 
 

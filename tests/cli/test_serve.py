@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tellapart.cli import serve as verb
-from tellapart.scale.app import Between
+from tellapart.scale.ray_serve import Between
 from tellapart.serving.settings import Settings
 
 from .conftest import Said

@@ -12,7 +12,7 @@ import pytest
 
 from tellapart.engine import Engine
 from tellapart.models.catalogue import MODELS
-from tellapart.models.graphs import to_graph
+from tellapart.models.graphs.from_keras import to_graph
 from tellapart.models.networks import base_network, scaled
 
 BASES = {name: model for name, model in MODELS.items() if model.keras_class is not None}

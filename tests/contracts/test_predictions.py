@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from tellapart import Dataset, Prediction, Predictor, Recipe, evaluate, train
 from tellapart.bundles.bundle import Bundle
-from tellapart.cli.running import run
-from tellapart.data.picture import decode
+from tellapart.cli.run_command import run
+from tellapart.data.image import decode
 from tellapart.engine import chosen_precision
 from tellapart.judging.calibration import tempered
 from tellapart.serving.server import server
@@ -152,13 +152,13 @@ def test_real_photos_are_judged_alike_in_both_precisions(clothes: Run, some_phot
 def test_a_second_head_on_the_same_photos_computes_no_features(
     clothes: Run, some_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tellapart.models import features
+    from tellapart.models.features import frozen_backbone
 
     monkeypatch.setenv("TELLAPART_CACHE", os.fspath(tmp_path))  # a cache of its own, filled by the first
     dataset, recipe = Dataset.open(some_photos), clothes.recipe
     small = Recipe.of({**recipe.as_dict(), "epochs": 1, "test": 0.0})
     train(dataset, small, out=tmp_path / "one")
-    monkeypatch.setattr(features, "_fill", None)
+    monkeypatch.setattr(frozen_backbone, "_fill", None)
     again = train(dataset, Recipe.of({**small.as_dict(), "inner": 16}), out=tmp_path / "two")
     assert isinstance(
         next(iter(Predictor(again.bundle).predict([next((some_photos / "test").rglob("*.jpg"))]))), Prediction

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tellapart.data.sources import open_source
+from tellapart.data.sources.open_source import open_source
 
 numbers = count()
 

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.arrays import array_split
 from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Split, read_bytes
-from tellapart.data.options import Reading
-from tellapart.data.splits import complete
+from tellapart.data.sources.arrays import array_split
+from tellapart.data.sources.read_options import Reading
+from tellapart.data.splits.draw_splits import complete
 from tellapart.errors import PictureError
 from tellapart.files import sha256
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.data.grid import CELL, GAP, TEXT, grid
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
 
 ROW, COLUMN = CELL + TEXT + GAP, CELL + GAP
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, write_graph
-from tellapart.models.estimators import Estimator
-from tellapart.models.graphs import to_graph
+from tellapart.models.classical.estimators import Estimator
+from tellapart.models.graphs.from_keras import to_graph
 
 HEIGHT, WIDTH, SIDE = 32, 48, 9  # unlike each other, so that rows taken for columns show
 COLOURS = {"blue": (40, 40, 220), "green": (40, 220, 40), "red": (220, 40, 40)}

@@ -10,9 +10,9 @@ import pytest
 from tellapart.bundles.bundle import Bundle
 from tellapart.errors import BundleError
 from tellapart.explaining.cam import Cam, layout_of
-from tellapart.explaining.evidence import evidence
-from tellapart.models.classic import fit_estimator
-from tellapart.models.graphs import mirrored, to_graph
+from tellapart.explaining.centred_logits import evidence
+from tellapart.models.classical.fit import fit_estimator
+from tellapart.models.graphs.from_keras import mirrored, to_graph
 from tellapart.recipe import Recipe
 
 from .conftest import HEIGHT, WIDTH, BundleOf, Squares, squares

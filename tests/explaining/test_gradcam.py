@@ -9,11 +9,11 @@ import pytest
 from tellapart.bundles.bundle import Bundle
 from tellapart.errors import BundleError, WeightsError
 from tellapart.explaining.cam import Cam
-from tellapart.explaining.evidence import Heat
+from tellapart.explaining.centred_logits import Heat
 from tellapart.explaining.gradcam import GradCam, network_of
-from tellapart.models.classic import fit_estimator
-from tellapart.models.graphs import mirrored as mirrored_graph
-from tellapart.models.graphs import to_graph
+from tellapart.models.classical.fit import fit_estimator
+from tellapart.models.graphs.from_keras import mirrored as mirrored_graph
+from tellapart.models.graphs.from_keras import to_graph
 from tellapart.models.networks import mirrored
 from tellapart.recipe import Recipe
 

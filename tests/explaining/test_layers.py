@@ -6,9 +6,9 @@ import pytest
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.errors import BundleError
+from tellapart.explaining.layer_hooks import map_shapes, noted
 from tellapart.explaining.layers import GREY, feature_maps, first_filters
-from tellapart.explaining.recording import map_shapes, noted
-from tellapart.models.graphs import to_graph
+from tellapart.models.graphs.from_keras import to_graph
 from tellapart.models.networks import mirrored
 from tellapart.training.run import Run
 

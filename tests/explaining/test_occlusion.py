@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.classifier import compiled
+from tellapart.bundles.compile import compiled
 from tellapart.explaining.occlusion import PLACES, Occlusion
 
 from .conftest import Squares

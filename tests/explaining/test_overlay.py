@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.data.preprocessing import Fit, Preprocessing
-from tellapart.explaining.evidence import Heat
+from tellapart.explaining.centred_logits import Heat
 from tellapart.explaining.overlay import LARGEST, VIRIDIS, coloured, overlay, overlay_on_photo, seen_part, shrunk
 
 

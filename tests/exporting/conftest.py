@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle, Dataset, Recipe, train
+from tellapart.data.pipeline import fitted
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.reading import fitted
 from tellapart.exporting.runtimes import Pictures
 from tellapart.models.networks import mirrored
-from tellapart.training.adoption import adopt
+from tellapart.training.import_model import adopt
 
 from .nursery import CLASSES, SIDE, bundle_of, layers, plain
 

@@ -9,9 +9,9 @@ import numpy as np
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import write_graph
-from tellapart.models.endings import with_temperature
-from tellapart.models.graphs import to_graph
-from tellapart.models.small import Tensor
+from tellapart.models.graphs.from_keras import to_graph
+from tellapart.models.graphs.graph_heads import with_temperature
+from tellapart.models.scratch import Tensor
 
 layers = keras.layers
 CLASSES = ("blue", "green", "red")

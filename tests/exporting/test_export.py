@@ -13,17 +13,17 @@ import pytest
 
 from tellapart import Bundle, Dataset
 from tellapart.bundles.bundle import GRAPH
-from tellapart.bundles.calibrating import calibrate
+from tellapart.bundles.calibrate import calibrate
 from tellapart.bundles.predictor import Prediction, Predictor
 from tellapart.engine import read_graph
 from tellapart.errors import BundleError, DatasetError, MissingPackageError, RecipeError, StorageError
 from tellapart.exporting import formats, runtimes
-from tellapart.exporting.agreement import sample_of
 from tellapart.exporting.export import export
 from tellapart.exporting.formats import FORMATS
+from tellapart.exporting.parity import sample_of
 from tellapart.exporting.runtimes import Opened, Pictures, Probabilities
 from tellapart.judging.calibration import tempered
-from tellapart.training.adoption import adopt
+from tellapart.training.import_model import adopt
 from tellapart.training.run import Run
 
 from .nursery import TEMPERATURE

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle, Dataset
-from tellapart.bundles.classifier import compiled
+from tellapart.bundles.compile import compiled
 from tellapart.errors import BundleError
 from tellapart.exporting.export import FACTS, LABELS, export
 from tellapart.exporting.formats import FORMATS, kind_of

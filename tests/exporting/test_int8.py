@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle, Dataset
-from tellapart.data.splits import HELD_OUT, complete
+from tellapart.data.splits.draw_splits import HELD_OUT, complete
 from tellapart.engine import Engine, Graph, read_graph
 from tellapart.errors import BundleError, DatasetError, MissingPackageError, RecipeError
 from tellapart.exporting import int8, int8_worth

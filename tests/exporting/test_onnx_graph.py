@@ -10,9 +10,9 @@ import pytest
 from tellapart.engine import Engine, Graph, core
 from tellapart.errors import BundleError
 from tellapart.exporting.onnx_graph import to_onnx
-from tellapart.models.endings import joined, with_temperature
-from tellapart.models.formulas import linear_graph, pixel_graph, voting_graph
-from tellapart.models.graphs import to_graph
+from tellapart.models.graphs.from_keras import to_graph
+from tellapart.models.graphs.graph_heads import joined, with_temperature
+from tellapart.models.graphs.head_graphs import linear_graph, pixel_graph, voting_graph
 
 from .nursery import SIDE, layers, plain
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from tellapart.backend import load_keras
 load_keras()
 import keras, numpy, openvino
-from tellapart.cli.running import run
-from tellapart.training import bundling
+from tellapart.cli.run_command import run
+from tellapart.training import write_bundle
 for name in sys.argv[1:]:
     importlib.import_module(name)
 
@@ -37,7 +37,7 @@ def counted(function):
 def armed():
     os.fsync, Path.rename, Path.replace = counted(os.fsync), counted(Path.rename), counted(Path.replace)
 
-def written(*arguments, write=bundling.write_graph):
+def written(*arguments, write=write_bundle.write_graph):
     armed()
     write(*arguments)
 
@@ -48,7 +48,7 @@ for line in sys.stdin:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(descriptor, 1), os.dup2(descriptor, 2)
         if where == "bundle":
-            bundling.write_graph = written
+            write_bundle.write_graph = written
         elif where:
             armed()
         status = run(words)

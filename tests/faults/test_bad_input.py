@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from tellapart.cli.running import run
+from tellapart.cli.run_command import run
 from tellapart.training.run import Run
 
 SMALL = ("--model", "mlp", "--size", 20, "--epochs", 1, "--no-report")

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.data.arrays import array_split
 from tellapart.data.dataset import FilePictures, read_bytes
-from tellapart.data.pixels import pixels_of
+from tellapart.data.decoded import pixels_of
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.sources import open_source
+from tellapart.data.sources.arrays import array_split
+from tellapart.data.sources.open_source import open_source
 from tellapart.engine import core, write_graph
 from tellapart.errors import DatasetError, PictureError, StorageError
 from tellapart.files import atomic_folder, atomic_write

@@ -18,7 +18,7 @@ from PIL import Image
 
 from tellapart import Dataset, Recipe, train
 from tellapart.checking.check import check
-from tellapart.cli.running import run
+from tellapart.cli.run_command import run
 
 from .hostile import large_png, png, saved
 from .nobody import as_nobody

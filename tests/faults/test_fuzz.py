@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from tellapart import Bundle
 from tellapart.bundles.bundle import MANIFEST, write_manifest
-from tellapart.data.picture import Limits, decode
+from tellapart.data.image import Limits, decode
 from tellapart.errors import BundleError, PictureError, WeightsError
-from tellapart.models.archive import inspected
+from tellapart.models.importing.archive import inspected
 from tellapart.training.run import Run
 
 from .hostile import REFUSED, TAKEN

@@ -22,7 +22,7 @@ from tellapart import Bundle, Dataset, Predictor, Recipe, train
 from tellapart.bundles.bundle import MANIFEST, write_manifest
 from tellapart.engine import core, write_graph
 from tellapart.errors import BundleError, WeightsError, require
-from tellapart.models.archive import ARRAYS, CONFIG, METADATA, inspected
+from tellapart.models.importing.archive import ARRAYS, CONFIG, METADATA, inspected
 from tellapart.training.run import Run
 
 h5py = require("h5py", extra="train")  # it has no types
@@ -187,7 +187,7 @@ ADOPT = """
 import h5py
 from pathlib import Path
 from tellapart.errors import TellapartError
-from tellapart.training.adoption import adopt
+from tellapart.training.import_model import adopt
 def load(name):
     adopt(Path(name), classes=Path(told["classes"]), preprocess="unit", out=Path(told["temporary"]) / "bundle")
 """
@@ -280,7 +280,7 @@ def test_a_model_that_claims_more_than_it_holds_is_refused_without_taking_the_me
 ) -> None:
     import keras
 
-    from tellapart.models.adopt import loaded
+    from tellapart.models.importing.keras_import import loaded
 
     network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
     network.save(tmp_path / f"bomb{ending}")

@@ -39,7 +39,7 @@ Begin = Callable[..., Training]
 @pytest.fixture(scope="module")
 def begin(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
     """Begin a training, as the command line does."""
-    with nursery(tmp_path_factory.mktemp("nursery"), "tellapart.cli.train", "tellapart.training.work") as run:
+    with nursery(tmp_path_factory.mktemp("nursery"), "tellapart.cli.train", "tellapart.training.network_run") as run:
 
         def start(out: Path, *, resume: bool = False, killed_at: int = 0, where: str = "") -> Training:
             words = ["train", str(pictures), *WORDS, "--out", str(out), *(["--resume"] if resume else [])]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle
-from tellapart.studies.journal import Journal
+from tellapart.studies.search.journal import Journal
 
 from .nursery import Training, nursery, some_now
 
@@ -39,7 +39,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def begin(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
     """Begin a search, as the command line does."""
-    modules = ("optuna", "tellapart.studies.journal", "tellapart.studies.search", "tellapart.studies.trials")
+    modules = (
+        "optuna",
+        "tellapart.studies.search.journal",
+        "tellapart.studies.search.search",
+        "tellapart.studies.search.trials",
+    )
     with nursery(tmp_path_factory.mktemp("nursery"), *modules) as run:
 
         def start(out: Path, *, killed_at: int = 0) -> Training:

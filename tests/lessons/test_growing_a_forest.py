@@ -5,8 +5,8 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from tellapart.lessons.growing_a_forest import black, gaps, growth
+from tellapart.lessons.images import pictures
 from tellapart.lessons.lesson import Settings
-from tellapart.lessons.pictures import pictures
 
 
 def test_growth_ends_at_the_scores_of_the_whole_forest() -> None:

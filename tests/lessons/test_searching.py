@@ -3,7 +3,7 @@
 import numpy as np
 
 from tellapart.lessons.searching import at_random, found, hyperband
-from tellapart.studies.hyperband import brackets, trial_count, trial_epochs
+from tellapart.studies.search.hyperband import brackets, trial_count, trial_epochs
 
 
 def test_hyperband_spends_its_plan_and_lets_the_best_go_on() -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from tellapart.lessons.explanations_that_lie import AWAY, CHOSEN, LEVEL, at_mark, brightness, marked
 from tellapart.lessons.frozen_features import differing
-from tellapart.lessons.picture_size_and_time import for_twice_the_side
-from tellapart.lessons.pictures import Part, of_classes
+from tellapart.lessons.image_size_and_time import for_twice_the_side
+from tellapart.lessons.images import Part, of_classes
 from tellapart.lessons.transfer_against_scratch import few, meeting
 
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import Labels
 from tellapart.engine import HINTS, Engine, Graph, core, read_graph, write_graph
-from tellapart.models.formulas import pixel_graph
-from tellapart.models.graphs import mirrored, to_graph
-from tellapart.models.landmarks import features as features_of
-from tellapart.models.landmarks import up_to
+from tellapart.models.graphs.from_keras import mirrored, to_graph
+from tellapart.models.graphs.graph_surgery import features as features_of
+from tellapart.models.graphs.graph_surgery import up_to
+from tellapart.models.graphs.head_graphs import pixel_graph
 from tellapart.models.networks import scratch_network, whole
 from tellapart.models.outliers import (
     AXES,

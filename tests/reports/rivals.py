@@ -9,8 +9,8 @@ from shutil import copytree
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundles.answers import Answers, write_answers
 from tellapart.bundles.bundle import write_manifest
+from tellapart.bundles.stored_predictions import Answers, write_answers
 from tellapart.training.run import Run
 
 CLASSES = ("blue", "green", "red")

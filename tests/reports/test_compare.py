@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.bundles.answers import Answers
+from tellapart.bundles.stored_predictions import Answers
 from tellapart.errors import BundleError, RunError
 from tellapart.judging.judge import judge
 from tellapart.reports.compare import as_json, compare_runs, holm
-from tellapart.reports.contenders import common, read_contenders
+from tellapart.reports.compared_runs import common, read_contenders
 from tellapart.training.run import Run
 
 from .rivals import CLASSES, made_up, said

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser
 
 from tellapart.recipe import Recipe
 from tellapart.reports.curves import write_curves
-from tellapart.studies.sweep import Sweep, Turn
-from tellapart.studies.sweep_plan import Trial
+from tellapart.studies.sweep.plan import Trial
+from tellapart.studies.sweep.sweep import Sweep, Turn
 from tellapart.training.checkpoints import Epoch
 
 

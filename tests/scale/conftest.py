@@ -8,7 +8,7 @@ import pytest
 
 from tellapart.jobs import Jobs
 from tellapart.scale.cluster import NODE_WAIT, SETTINGS, on
-from tellapart.scale.joining import TOKEN
+from tellapart.scale.preflight import TOKEN
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is absent: install tellapart[ray]", allow_module_level=True)

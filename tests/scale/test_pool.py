@@ -11,9 +11,9 @@ from typing import TypeVar, cast
 
 import pytest
 
-from tellapart.bundles import collecting
-from tellapart.bundles.collecting import collect
-from tellapart.data.arrays import array_split
+from tellapart.bundles.batch import predict_to_file
+from tellapart.bundles.batch.predict_to_file import collect
+from tellapart.data.sources.arrays import array_split
 from tellapart.errors import BundleError, ClusterError, PictureError
 from tellapart.jobs import CORES, Here, Jobs, given_cores
 from tellapart.scale import pool
@@ -89,7 +89,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
         def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
             return cluster.run(killing(begin, tmp_path / "killed", job=3), items)
 
-    monkeypatch.setattr(collecting, "SIZE", 4)
+    monkeypatch.setattr(predict_to_file, "SIZE", 4)
     corrupt = tmp_path / "corrupt.png"
     corrupt.write_bytes(b"corrupt")
     files = [*map(str, sorted(tiny.rglob("*.png"))), str(corrupt), "absent.png"]
@@ -106,7 +106,7 @@ def test_features_are_those_of_one_process(cluster: Jobs, tmp_path: Path) -> Non
     import numpy as np
 
     from tellapart.data.preprocessing import Preprocessing
-    from tellapart.models.features import FrozenBase, stored_features
+    from tellapart.models.features.frozen_backbone import FrozenBase, stored_features
 
     keras.utils.set_random_seed(0)
     pictures = keras.Input((8, 8, 3), dtype="uint8")

@@ -22,8 +22,8 @@ from PIL import Image
 from tellapart import Predictor
 from tellapart.errors import ClusterError
 from tellapart.jobs import Jobs
-from tellapart.scale import app, replicas
-from tellapart.scale.app import Between
+from tellapart.scale import ray_serve, replicas
+from tellapart.scale.ray_serve import Between
 from tellapart.scale.replica import Replicas
 from tellapart.scale.replicas import replicated
 from tellapart.serving.server import Server, server, server_of
@@ -40,7 +40,7 @@ NAME = "tellapart-tested"
 def test_another_bundle_on_a_node_is_refused(cluster: Jobs, trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     del cluster
     monkeypatch.setattr(replicas, "sha256", lambda _: "0" * 64)
-    monkeypatch.setattr(app, "TRIES", 1)
+    monkeypatch.setattr(ray_serve, "TRIES", 1)
     with (
         pytest.raises(ClusterError, match=r"no replica could be started: .* is another bundle on a worker's machine"),
         replicated(trained.bundle, Between(1, 1), SMALL, name="other"),

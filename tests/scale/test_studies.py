@@ -19,9 +19,9 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import RecipeError
 from tellapart.jobs import Jobs, Work
 from tellapart.recipe import Recipe
-from tellapart.studies.folds import folds
-from tellapart.studies.search import Search, search
-from tellapart.studies.sweep import sweep
+from tellapart.studies.folds.cross_validate import folds
+from tellapart.studies.search.search import Search, search
+from tellapart.studies.sweep.sweep import sweep
 
 from .killing import killing
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.bundles.collecting import collect
+from tellapart.bundles.batch.predict_to_file import collect
 from tellapart.training.run import Run
 
 from .nodes import Nodes, two_nodes

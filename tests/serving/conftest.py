@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.serving.answering import Answering
+from tellapart.serving.interfaces import Answering
 from tellapart.serving.overlays import Overlays
 from tellapart.serving.server import Server, server
 from tellapart.serving.service import Service

@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import tellapart.serving
-from tellapart.data.picture import decode
+from tellapart.data.image import decode
 from tellapart.errors import PictureError
 from tellapart.serving.headers import SecurityHeaders
 

@@ -14,9 +14,9 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from tellapart.serving.answering import Answering
-from tellapart.serving.answers import Answer, Answers, Model
 from tellapart.serving.app import build_app
+from tellapart.serving.interfaces import Answering
+from tellapart.serving.schemas import Answer, Answers, Model
 from tellapart.serving.upload import MAX_BODY_BYTES, MAX_PARTS, MAX_PICTURES
 
 from .conftest import FakePredictor, running

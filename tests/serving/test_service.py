@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from tellapart import Predictor
-from tellapart.data.picture import decode
+from tellapart.data.image import decode
+from tellapart.serving.backend import Done, LostError
 from tellapart.serving.server import server_of
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
-from tellapart.serving.work import Done, LostError
 
 from .conftest import FEW, FakeOverlays, FakePredictor, attended, picture, running, waited
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from tellapart.data.dataset import Dataset, Pictures
-from tellapart.data.splits import complete
+from tellapart.data.splits.draw_splits import complete
 from tellapart.engine import chosen_precision
 from tellapart.files import cache_folder
-from tellapart.models import features
 from tellapart.models.catalogue import settled
-from tellapart.models.seeing import Shard
+from tellapart.models.features import frozen_backbone
+from tellapart.models.features.feature_job import Shard
 from tellapart.recipe import Recipe
-from tellapart.studies.learners import learner_of
+from tellapart.studies.folds.learners import learner_of
 from tellapart.studies.workers import alike, filling, run_base
 
 from .crowd import Crowd
@@ -41,11 +41,11 @@ def dataset(tiny: Path) -> Dataset:
 def test_whoever_learns_finds_all_features_there(
     recipe: Recipe, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "JOB", 8)
+    monkeypatch.setattr(frozen_backbone, "JOB", 8)
     recipe, crowd = settled(recipe, own_size=None), Crowd()
     run_base(dataset, recipe, crowd)
     assert crowd.done >= 4
-    monkeypatch.setattr(features, "_fill", None)
+    monkeypatch.setattr(frozen_backbone, "_fill", None)
     learner_of(dataset, recipe)
     again = Crowd()
     run_base(dataset, recipe, again)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from tellapart import Dataset, Recipe, train
-from tellapart.bundles.answers import read_answers
+from tellapart.bundles.stored_predictions import read_answers
 from tellapart.errors import RunError
 from tellapart.judging.paired import compare
 from tellapart.models.catalogue import settled
 from tellapart.training import baselines as module
 from tellapart.training.baselines import FILE, Baseline, baselines
-from tellapart.training.common import divided
+from tellapart.training.prepare import divided
 from tellapart.training.run import Run
 
 

@@ -21,14 +21,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tellapart import Bundle, Dataset, Prediction, Predictor, Recipe, evaluate, train
-from tellapart.data.splits import complete
+from tellapart.data.splits.draw_splits import complete
 from tellapart.errors import RecipeError
 from tellapart.judging.calibration import tempered
-from tellapart.models.classic import STRENGTH
+from tellapart.models.classical.fit import STRENGTH
 from tellapart.serving.app import build_app
 from tellapart.training import classical
 from tellapart.training.classical import source_of
-from tellapart.training.common import divided
+from tellapart.training.prepare import divided
 from tellapart.training.run import Run
 
 MODELS = ("knn", "forest", "logistic")
@@ -181,9 +181,9 @@ def test_a_run_leaves_what_the_contract_names(run: Run) -> None:
 def test_the_features_are_those_of_the_base_and_are_computed_once(
     tiny: Path, weights: str, runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tellapart.models import features
+    from tellapart.models.features import frozen_backbone
 
-    monkeypatch.setattr(features, "_fill", None)
+    monkeypatch.setattr(frozen_backbone, "_fill", None)
     recipe = replace(recipe_for("knn", "mobilenet-v2", weights), neighbours=2)
     assert train(Dataset.open(tiny), recipe, out=tmp_path / "run").metrics
     source = source_of(Dataset.open(tiny), runs["knn", "mobilenet-v2"].recipe)

@@ -10,7 +10,7 @@ import pytest
 
 from tellapart import __version__
 from tellapart.data.dataset import Dataset
-from tellapart.data.options import Reading
+from tellapart.data.sources.read_options import Reading
 from tellapart.training.environment import environment, reading_of
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits import complete
+from tellapart.data.splits.draw_splits import complete
 from tellapart.models.catalogue import settled
 from tellapart.recipe import Recipe
-from tellapart.training.common import preprocessing_for
 from tellapart.training.forecast import Cost, forecast
+from tellapart.training.prepare import preprocessing_for
 from tellapart.training.tasks import make_task, standing_of
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tellapart.recipe import Optimizer, Recipe
-from tellapart.training import loop, updates
+from tellapart.training import loop, optimizer_step
 from tellapart.training.examples import Examples
 from tellapart.training.loop import Loop
 
@@ -218,7 +218,7 @@ def test_the_optimizer_in_one_pass_does_what_it_does_step_by_step(
 ) -> None:
     states = []
     for fused_from in (10**9, 0):
-        monkeypatch.setattr(updates, "FUSED_FROM", fused_from)
+        monkeypatch.setattr(optimizer_step, "FUSED_FROM", fused_from)
         recipe = replace(RECIPE, optimizer=optimizer, schedule="cosine", epochs=2)
         learner = Loop(fresh(recipe), recipe)
         for epoch in range(2):

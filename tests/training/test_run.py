@@ -12,7 +12,7 @@ import pytest
 
 from tellapart import Dataset, Recipe, train
 from tellapart.errors import DatasetError, RunError
-from tellapart.training import work
+from tellapart.training import network_run
 from tellapart.training.run import Run
 
 RECIPE = Recipe(model="mlp", size=20, epochs=2, batch_size=8, precision="float32")
@@ -93,7 +93,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tiny: Path, tmp_path: Path
 def test_resuming_a_finished_run_returns_it_without_work(
     trained: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "work", None)
+    monkeypatch.setattr(network_run, "work", None)
     before = {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*")}
     again = train(Dataset.open(tiny), trained.recipe, out=trained.folder, resume=True)
     assert again.metrics == trained.metrics

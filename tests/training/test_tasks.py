@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tellapart.data.arrays import array_split
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits import complete
+from tellapart.data.sources.arrays import array_split
+from tellapart.data.splits.draw_splits import complete
 from tellapart.engine import Engine
 from tellapart.models.catalogue import settled
 from tellapart.models.networks import whole
 from tellapart.recipe import Recipe
-from tellapart.training.common import preprocessing_for
 from tellapart.training.loop import Loop
+from tellapart.training.prepare import preprocessing_for
 from tellapart.training.tasks import Task, make_task
 
 

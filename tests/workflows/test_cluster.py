@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tellapart.bundles.collecting import collect
+from tellapart.bundles.batch.predict_to_file import collect
 from tellapart.training.run import Run
 
 if importlib.util.find_spec("ray") is None:

@@ -130,7 +130,7 @@ def test_the_python_names_do_the_same(coloured: Callable[..., Path], tmp_path: P
 
 
 def test_a_summary_shows_layers_parameters_and_what_it_costs_here(capsys: pytest.CaptureFixture[str]) -> None:
-    from tellapart.cli.running import run
+    from tellapart.cli.run_command import run
 
     assert run(["summary", "mlp"]) == 0
     shown = capsys.readouterr().out

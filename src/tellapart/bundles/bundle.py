@@ -25,7 +25,7 @@ from tellapart.data.preprocessing import Fit, Preprocessing
 from tellapart.engine import Graph, Precision, has_nan, last_line, read_graph
 from tellapart.errors import BundleError
 from tellapart.files import sha256
-from tellapart.models.estimators import FOREST, HEAD, HEAD_WEIGHTS, Estimator, read_estimator
+from tellapart.models.classical.estimators import FOREST, HEAD, HEAD_WEIGHTS, Estimator, read_estimator
 from tellapart.version import __version__
 
 FORMAT = 1

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.classifier import compiled
+from tellapart.bundles.compile import compiled
 from tellapart.data.dataset import read_bytes
-from tellapart.data.picture import Picture, decode
-from tellapart.data.reading import BATCH, Runner, ahead, through
+from tellapart.data.image import Picture, decode
+from tellapart.data.pipeline import BATCH, Runner, ahead, through
 from tellapart.engine import Precision
 from tellapart.errors import PictureError
 
@@ -56,7 +56,7 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         """The picture, where its file is still there, and a bar for each class, for a notebook."""
-        from tellapart.bundles.showing import prediction_html  # it stands on this module
+        from tellapart.notebook.prediction import prediction_html  # it stands on this module
 
         return prediction_html(self)
 
@@ -74,7 +74,7 @@ class Unreadable:
 
     def _repr_html_(self) -> str:
         """The path and the reason, for a notebook."""
-        from tellapart.bundles.showing import unreadable_html  # it stands on this module
+        from tellapart.notebook.prediction import unreadable_html  # it stands on this module
 
         return unreadable_html(self)
 

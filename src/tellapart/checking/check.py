@@ -1,13 +1,13 @@
 """Check a data set: quickly, from names, counts and hashes; or fully, with every picture decoded."""
 
-from tellapart.checking.classes import classes
-from tellapart.checking.copies import copies
-from tellapart.checking.files import others, readable, reasons, unreadable
 from tellapart.checking.finding import Finding, Row, ordered
-from tellapart.checking.formats import odd_files
-from tellapart.checking.groups import group_leaks
-from tellapart.checking.pictures import odd_pictures
-from tellapart.checking.places import places
+from tellapart.checking.findings.classes import classes
+from tellapart.checking.findings.exact_duplicates import copies
+from tellapart.checking.findings.group_leaks import group_leaks
+from tellapart.checking.findings.odd_formats import odd_files
+from tellapart.checking.findings.odd_images import odd_pictures
+from tellapart.checking.findings.unreadable_files import others, readable, reasons, unreadable
+from tellapart.checking.locations import places
 from tellapart.data.dataset import Dataset
 
 
@@ -22,9 +22,9 @@ def check(dataset: Dataset, base: str | None = None) -> tuple[Finding, ...]:
     With a frozen base from the catalogue its features confirm near-copies, and likely wrong labels and strangers are
     found too. Problems first, then warnings, then notes. Raises RecipeError for an unknown base.
     """
-    from tellapart.checking.alike import pairs
-    from tellapart.checking.examined import examined
-    from tellapart.checking.near import near_copies
+    from tellapart.checking.examine_images import examined
+    from tellapart.checking.findings.near_duplicate_findings import near_copies
+    from tellapart.checking.near_duplicates import pairs
     from tellapart.models.catalogue import lookup
 
     size = lookup(base).size if base else None
@@ -35,7 +35,7 @@ def check(dataset: Dataset, base: str | None = None) -> tuple[Finding, ...]:
     seen = [(place, good[digest]) for digest, found in where.items() for place in found]
     features, findings = None, list[Finding]()
     if base:
-        from tellapart.checking.label_errors import features_by_digest, findings_from_features
+        from tellapart.checking.findings.label_errors import features_by_digest, findings_from_features
 
         findings += findings_from_features(dataset, base)
         features = features_by_digest(dataset, base)

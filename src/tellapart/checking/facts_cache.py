@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.checking.facts import NOTHING, VERSION, Facts, tells
-from tellapart.data.picture import FORMATS
+from tellapart.checking.image_facts import NOTHING, VERSION, Facts, tells
+from tellapart.data.image import FORMATS
 from tellapart.data.preprocessing import DECODER
 from tellapart.errors import StorageError
 from tellapart.files import UNREADABLE, atomic_write

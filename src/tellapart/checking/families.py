@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tellapart.checking.alike import Pair, pairs
-from tellapart.checking.examined import examined
-from tellapart.checking.files import readable, reasons
-from tellapart.checking.places import places
+from tellapart.checking.examine_images import examined
+from tellapart.checking.findings.unreadable_files import readable, reasons
+from tellapart.checking.locations import places
+from tellapart.checking.near_duplicates import Pair, pairs
 from tellapart.data.dataset import Dataset, Skipped
 
 

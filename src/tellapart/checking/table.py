@@ -1,6 +1,6 @@
 """findings.csv: a line for each picture that a finding concerns. A person marks in it what to leave out.
 
-`tellapart.data.marks` reads it back.
+`tellapart.data.findings_csv` reads it back.
 """
 
 import re
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tellapart.checking.finding import Finding, Row
-from tellapart.data.cells import guarded
-from tellapart.data.marks import COLUMNS
+from tellapart.data.csv_injection import guarded
+from tellapart.data.findings_csv import COLUMNS
 from tellapart.files import atomic_write
 
 QUOTED = re.compile(r"[,;\t\"\r\n]|^\s|\s$")

@@ -46,7 +46,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"tellapart {__version__}\n")
         return
-    from tellapart.cli.running import run
+    from tellapart.cli.run_command import run
 
     _let_names_pass()
     sys.exit(run(sys.argv[1:]))

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.cli.drawing import save_or_draw
-from tellapart.cli.reading import AS_IT_IS, ReadAs
-from tellapart.data.augmentation import Augmentation
-from tellapart.data.augmented import AugmentedPictures
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.data.augmentation.augmentation import Augmentation
+from tellapart.data.augmentation.augmented import AugmentedPictures
+from tellapart.data.augmentation.mixing import mix
 from tellapart.data.dataset import Dataset, FilePictures, Pictures, read_bytes
 from tellapart.data.grid import grid
-from tellapart.data.mixing import mix
-from tellapart.data.options import Reading
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.sources import is_one_file
+from tellapart.data.sources.open_source import is_one_file
+from tellapart.data.sources.read_options import Reading
 from tellapart.errors import DatasetError
 
 SIZE = 160  # pixels, where the pictures have no size of their own and none is asked for

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tellapart.bundles.calibrating import calibrate as calibrate_bundle
-from tellapart.cli.reading import AS_IT_IS, ReadAs
+from tellapart.bundles.calibrate import calibrate as calibrate_bundle
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.data.dataset import Dataset
-from tellapart.judging.rejection import wanted
+from tellapart.judging.selective import wanted
 
 
 def calibrate(

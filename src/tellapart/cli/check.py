@@ -8,11 +8,11 @@ from typing import Any
 
 from tellapart.checking.check import check as find
 from tellapart.checking.finding import Finding
-from tellapart.checking.keeping import keep
+from tellapart.checking.findings_csv import keep
 from tellapart.checking.words import shown
-from tellapart.cli.reading import AS_IT_IS, ReadAs
-from tellapart.cli.running import INTERRUPTED
-from tellapart.cli.words import command, described
+from tellapart.cli.messages import command, described
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.cli.run_command import INTERRUPTED
 from tellapart.data.dataset import Dataset
 from tellapart.progress import say
 

@@ -5,7 +5,7 @@ from json import dumps
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tellapart.models.diagnosis import Finding
+    from tellapart.doctor.diagnosis import Finding
 
 COLOURS = {"ok": "green", "note": "yellow", "problem": "bold red"}
 
@@ -18,8 +18,8 @@ def doctor(*, json: bool = False) -> None:
     json
         Print one JSON object: the machine's facts, the findings with their marks, the advice.
     """
-    from tellapart.models.diagnosis import advice, findings
-    from tellapart.models.machine import examine
+    from tellapart.doctor.diagnosis import advice, findings
+    from tellapart.doctor.probe import examine
 
     machine = examine()
     found, sentences = findings(machine), advice(machine)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.evaluation import evaluate as evaluate_bundle
-from tellapart.cli.reading import AS_IT_IS, ReadAs
+from tellapart.bundles.evaluate import evaluate as evaluate_bundle
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.tables import confusion_table, cost_table, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.judging.costs import decide, read_costs

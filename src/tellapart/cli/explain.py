@@ -10,7 +10,7 @@ from tellapart.cli.drawing import save_or_draw
 from tellapart.cli.predict import Word
 from tellapart.data.dataset import read_bytes
 from tellapart.data.grid import grid
-from tellapart.data.picture import Picture, decode
+from tellapart.data.image import Picture, decode
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import DatasetError, PictureError
 from tellapart.explaining.explanation import Explainer, Explanation

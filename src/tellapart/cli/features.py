@@ -1,9 +1,9 @@
 """`tellapart features`."""
 
-from tellapart.checking.features_of import features_of
-from tellapart.cli.reading import AS_IT_IS, ReadAs
-from tellapart.cli.running import INTERRUPTED
-from tellapart.cli.where import jobs_on
+from tellapart.checking.dataset_features import features_of
+from tellapart.cli.job_options import jobs_on
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.cli.run_command import INTERRUPTED
 from tellapart.data.dataset import Dataset
 from tellapart.files import cache_folder
 from tellapart.progress import say

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.cli.predict import PARTLY, Word
-from tellapart.data.listing import listed
+from tellapart.data.sources.listing import listed
 from tellapart.errors import PictureError
 from tellapart.models.imagenet import Class
 from tellapart.models.imagenet import imagenet as opened

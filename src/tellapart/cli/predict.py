@@ -10,11 +10,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.bundles.collecting import collect
+from tellapart.bundles.batch.predict_to_file import collect
 from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
-from tellapart.cli.running import INTERRUPTED
-from tellapart.cli.where import jobs_on
-from tellapart.data.listing import listed
+from tellapart.cli.job_options import jobs_on
+from tellapart.cli.run_command import INTERRUPTED
+from tellapart.data.sources.listing import listed
 from tellapart.errors import RunError
 from tellapart.jobs import Jobs
 from tellapart.progress import say

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from tellapart.cli.tables import aligned
 from tellapart.errors import RecipeError, require
 from tellapart.files import atomic_write
-from tellapart.studies.find_rate import RateTest
+from tellapart.studies.lr_find import RateTest
 
 PER_DECADE = 2  # rows of the curve as text
 BAR = 40  # characters for the highest loss that is drawn

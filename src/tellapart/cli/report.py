@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tellapart.reports.gather import report as report_on
+from tellapart.reports.build_report import report as report_on
 from tellapart.training.run import Run
 
 

@@ -5,16 +5,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli.reading import AS_IT_IS, ReadAs
-from tellapart.cli.running import INTERRUPTED
+from tellapart.cli.job_options import jobs_on
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.cli.run_command import INTERRUPTED
 from tellapart.cli.tables import aligned, metrics_table
-from tellapart.cli.where import jobs_on
 from tellapart.data.dataset import Dataset
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.studies.search import Search
-from tellapart.studies.search import search as search_recipes
-from tellapart.studies.space import parse_space
+from tellapart.studies.search.search import Search
+from tellapart.studies.search.search import search as search_recipes
+from tellapart.studies.search.space import parse_space
 
 SHOWN = 10
 

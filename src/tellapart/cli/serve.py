@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tellapart.bundles.predictor import Predictor
 from tellapart.errors import ClusterError, TellapartError
-from tellapart.scale.app import Between
+from tellapart.scale.ray_serve import Between
 from tellapart.scale.replicas import serve_on as serve_on_ray
 from tellapart.serving.server import serve as serve_predictor
 from tellapart.serving.settings import Settings

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from tellapart.cli.drawing import facts, save_or_draw
-from tellapart.cli.reading import AS_IT_IS, ReadAs
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.data.dataset import Dataset, read_bytes
 from tellapart.data.grid import grid
-from tellapart.data.picture import Picture, decode
+from tellapart.data.image import Picture, decode
 from tellapart.data.preprocessing import to_image
-from tellapart.data.sources import is_one_file
+from tellapart.data.sources.open_source import is_one_file
 from tellapart.errors import DatasetError
 
 

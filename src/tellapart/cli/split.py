@@ -6,13 +6,13 @@ from pathlib import Path
 from tellapart.checking.check import check_cheap
 from tellapart.checking.families import with_families
 from tellapart.checking.words import shown
-from tellapart.cli.reading import AS_IT_IS, ReadAs
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.tables import aligned
 from tellapart.data.dataset import Dataset
-from tellapart.data.groups import by_folder
-from tellapart.data.options import Reading
-from tellapart.data.saving import require_files, save_split
-from tellapart.data.splits import NAMES, complete
+from tellapart.data.sources.read_options import Reading
+from tellapart.data.splits.draw_splits import NAMES, complete
+from tellapart.data.splits.folder_groups import by_folder
+from tellapart.data.splits.split_csv import require_files, save_split
 from tellapart.errors import DatasetError
 from tellapart.progress import say
 

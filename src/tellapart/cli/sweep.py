@@ -6,19 +6,19 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli.reading import AS_IT_IS, ReadAs
-from tellapart.cli.running import INTERRUPTED
+from tellapart.cli.job_options import jobs_on
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.cli.run_command import INTERRUPTED
 from tellapart.cli.tables import aligned, metrics_table
-from tellapart.cli.where import jobs_on
 from tellapart.data.dataset import Dataset
 from tellapart.errors import require
 from tellapart.progress import say
 from tellapart.recipe import Monitor, Recipe
 from tellapart.reports.curves import write_curves
-from tellapart.studies.sweep import Sweep
-from tellapart.studies.sweep import sweep as sweep_recipe
-from tellapart.studies.sweep_plan import Trial, parse_vary
-from tellapart.studies.sweep_table import cells, header
+from tellapart.studies.sweep.plan import Trial, parse_vary
+from tellapart.studies.sweep.sweep import Sweep
+from tellapart.studies.sweep.sweep import sweep as sweep_recipe
+from tellapart.studies.sweep.table import cells, header
 
 
 @dataclass(frozen=True)

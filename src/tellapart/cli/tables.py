@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tellapart.judging.costs import Costs
-from tellapart.judging.showing import NUMBERS, TITLES
+from tellapart.notebook.evaluation import NUMBERS, TITLES
 
 BRIEFLY = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "ece")
 

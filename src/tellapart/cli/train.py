@@ -6,15 +6,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli.reading import AS_IT_IS, ReadAs
+from tellapart.cli.messages import described
+from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.tables import metrics_table
-from tellapart.cli.words import described
 from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.reports.gather import report as report_on
-from tellapart.training.effort import Effort, free, seconds_of
+from tellapart.reports.build_report import report as report_on
+from tellapart.training.budget import Effort, free, seconds_of
 from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.listing import no_file
-from tellapart.data.options import Reading
-from tellapart.data.picture import Picture, decode
+from tellapart.data.image import Picture, decode
+from tellapart.data.sources.listing import no_file
+from tellapart.data.sources.read_options import Reading
 from tellapart.errors import PictureError
 
 Labels = NDArray[np.int32]
@@ -159,7 +159,7 @@ class Dataset:
 
         Raises DatasetError.
         """
-        from tellapart.data.sources import open_source  # it stands on this module
+        from tellapart.data.sources.open_source import open_source  # it stands on this module
 
         reading = reading or Reading()
         return replace(open_source(str(source), reading), source=str(source), reading=reading)
@@ -191,7 +191,7 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         """Examples and counts, for a notebook."""
-        from tellapart.data.showing import dataset_html  # it stands on this module
+        from tellapart.notebook.dataset import dataset_html  # it stands on this module
 
         return dataset_html(self)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
 from tellapart.data.preprocessing import to_image
 
 CELL, GAP, TEXT = 112, 12, 16  # pixels

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
 from tellapart.errors import PictureError
 
 Fit = Literal["stretch", "crop", "pad"]

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
 from tellapart.engine import Engine, Graph
 from tellapart.errors import BundleError
-from tellapart.explaining.evidence import SMALLEST, Heat, centred, evidence, smallest
-from tellapart.models.estimators import Estimator, Formula
-from tellapart.models.landmarks import POOLINGS, beyond, feature_map, rows_each, spatial_axes, up_to
+from tellapart.explaining.centred_logits import SMALLEST, Heat, centred, evidence, smallest
+from tellapart.models.classical.estimators import Estimator, Formula
+from tellapart.models.graphs.graph_surgery import POOLINGS, beyond, feature_map, rows_each, spatial_axes, up_to
 
 Node = Any
 """An operation or an output of one: OpenVINO has no types, so neither has this."""

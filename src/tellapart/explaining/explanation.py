@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.classifier import compiled
-from tellapart.data.picture import Picture, decode
-from tellapart.data.reading import BATCH, Runner
+from tellapart.bundles.compile import compiled
+from tellapart.data.image import Picture, decode
+from tellapart.data.pipeline import BATCH, Runner
 from tellapart.errors import DatasetError, nearest
 from tellapart.explaining.cam import Cam, layout_of
-from tellapart.explaining.evidence import Heat, in_range
+from tellapart.explaining.centred_logits import Heat, in_range
 from tellapart.explaining.faithfulness import Faithfulness, enlarged, faithfulness
 from tellapart.explaining.occlusion import Occlusion
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
+from tellapart.data.pipeline import Runner
 from tellapart.data.preprocessing import to_image
-from tellapart.data.reading import Runner
-from tellapart.explaining.evidence import Heat, in_range
+from tellapart.explaining.centred_logits import Heat, in_range
 
 STEPS = 10  # of the pixels, the most important first: with the random maps, 180 pictures to ask about
 RANDOM_MAPS = 9

@@ -7,10 +7,10 @@ import numpy as np
 
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import KERAS, Bundle
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
 from tellapart.errors import BundleError, require
-from tellapart.explaining.evidence import SMALLEST, Heat
-from tellapart.models.archive import inspected
+from tellapart.explaining.centred_logits import SMALLEST, Heat
+from tellapart.models.importing.archive import inspected
 
 if TYPE_CHECKING:
     import keras
@@ -29,7 +29,7 @@ def network_of(bundle: Bundle) -> "keras.Model":
             f"Use the method cam or occlusion"
         )
     load_keras()
-    from tellapart.models.adopt import loaded
+    from tellapart.models.importing.keras_import import loaded
 
     with inspected(bundle.folder / KERAS) as copy:
         return loaded(copy)
@@ -61,7 +61,7 @@ class GradCam:
     def _gradients(self, picture: Picture, index: int) -> tuple[list[Heat], list[Heat]]:
         """The last feature map, once for each time its layer is called, and the evidence's gradient by it."""
         tf = require("tensorflow", extra="train")
-        from tellapart.explaining.recording import noted
+        from tellapart.explaining.layer_hooks import noted
 
         maps: list[Tensor] = []
 
@@ -79,7 +79,7 @@ class GradCam:
 
 def _last_map(network: "keras.Model", bundle: Bundle) -> Layer:
     """The layer before pooling or flattening that gives the last feature map."""
-    from tellapart.explaining.recording import map_shapes
+    from tellapart.explaining.layer_hooks import map_shapes
 
     shape = bundle.preprocessing
     black = np.zeros((1, shape.height, shape.width, shape.channels), np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
 from tellapart.errors import BundleError
 from tellapart.explaining.gradcam import network_of
 
@@ -57,7 +57,7 @@ def feature_maps(
     Of more than `layers` that have weights some are left out, evenly. Raises BundleError, as `network_of` does.
     """
     network, pictures = network_of(bundle), picture[np.newaxis]
-    from tellapart.explaining.recording import map_shapes, noted
+    from tellapart.explaining.layer_hooks import map_shapes, noted
 
     chosen = _spread([layer for layer, _ in map_shapes(network, pictures) if layer.weights and _turns(layer)], layers)
     if not chosen:
@@ -78,7 +78,7 @@ def feature_maps(
 
 def _first_kernel(network: "keras.Model", bundle: Bundle) -> NDArray[np.float32]:
     """The weights of the first layer that has a kernel, float32 (height, width, 1 or 3, filters)."""
-    from tellapart.models.division import leaves
+    from tellapart.models.freezing import leaves
 
     shape = bundle.preprocessing
     pixels = (shape.height, shape.width, shape.channels)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.picture import Picture
-from tellapart.data.reading import Runner
+from tellapart.data.image import Picture
+from tellapart.data.pipeline import Runner
 from tellapart.explaining.explanation import Explainer, Explanation, Make, See, cam, default_explainer, occlusion
 
 Method = Literal["cam", "gradcam", "occlusion"]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tellapart.data.picture import Picture
-from tellapart.data.reading import Runner
-from tellapart.explaining.evidence import Heat, evidence
+from tellapart.data.image import Picture
+from tellapart.data.pipeline import Runner
+from tellapart.explaining.centred_logits import Heat, evidence
 
 PLACES = 9  # along the longer side; two patches overlap by a half
 LEAST = 1e-6  # a probability below is taken as this much: who falls from there to less has lost nothing that counts

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
 from tellapart.data.preprocessing import Preprocessing, to_image
-from tellapart.explaining.evidence import Heat
+from tellapart.explaining.centred_logits import Heat
 
 # From dark violet over green to yellow: lighter means more, and people who see red and green alike read it too.
 # Source: Smith and van der Walt, viridis (2015), at even steps.

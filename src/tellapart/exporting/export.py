@@ -8,9 +8,9 @@ from typing import Any
 from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.data.dataset import Dataset
 from tellapart.errors import BundleError, TellapartError, first_line
-from tellapart.exporting.agreement import Agreement, Sample, agreement, require_agreement, said_by_bundle, sample_of
 from tellapart.exporting.formats import Format, format_for
 from tellapart.exporting.networks import temperature_of
+from tellapart.exporting.parity import Agreement, Sample, agreement, require_agreement, said_by_bundle, sample_of
 from tellapart.exporting.quiet import quiet
 from tellapart.files import atomic_folder, explained, require_unused, sha256
 from tellapart.version import __version__

@@ -7,7 +7,7 @@ from pathlib import Path
 from tellapart.bundles.bundle import Bundle
 from tellapart.errors import BundleError, RecipeError, nearest, require
 from tellapart.exporting import graphs, networks, runtimes
-from tellapart.models.estimators import FOREST, HEAD
+from tellapart.models.classical.estimators import FOREST, HEAD
 
 NETWORK, ESTIMATOR, FOREST_KIND = "network", "estimator", "forest"
 

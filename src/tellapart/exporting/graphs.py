@@ -6,8 +6,8 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.engine import Graph, write_graph
 from tellapart.errors import require
 from tellapart.exporting import networks
-from tellapart.models.endings import first_output, joined
-from tellapart.models.estimators import Formula
+from tellapart.models.classical.estimators import Formula
+from tellapart.models.graphs.graph_heads import first_output, joined
 
 
 def whole_graph(bundle: Bundle) -> Graph:

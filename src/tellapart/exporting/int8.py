@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.evaluation import relabelled, unseen
+from tellapart.bundles.evaluate import relabelled, unseen
 from tellapart.data.dataset import Dataset, Split
-from tellapart.data.reading import BATCH
-from tellapart.data.splits import HELD_OUT, complete
+from tellapart.data.pipeline import BATCH
+from tellapart.data.splits.draw_splits import HELD_OUT, complete
 from tellapart.engine import Engine, Graph, core, read_graph, write_graph
 from tellapart.errors import BundleError, DatasetError, RecipeError, first_line, require
-from tellapart.exporting.agreement import agreement, readable, said_by_bundle, sample_of
 from tellapart.exporting.export import Exported, write_beside
 from tellapart.exporting.formats import NETWORK, format_for, kind_of
 from tellapart.exporting.graphs import whole_graph
 from tellapart.exporting.int8_worth import FASTER, LOST, Worth, worth
+from tellapart.exporting.parity import agreement, readable, said_by_bundle, sample_of
 from tellapart.exporting.quiet import quiet
 from tellapart.exporting.runtimes import Opened, Pictures
 from tellapart.files import atomic_folder, require_unused

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.evaluation import judged, probabilities
+from tellapart.bundles.evaluate import judged, probabilities
 from tellapart.data.dataset import Split
-from tellapart.data.reading import BATCH
+from tellapart.data.pipeline import BATCH
 from tellapart.engine import Engine, Precision, chosen_precision, read_graph
 from tellapart.errors import BundleError, first_line
 from tellapart.exporting.graphs import whole_graph

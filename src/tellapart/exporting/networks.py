@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tellapart.bundles.bundle import Bundle
 from tellapart.errors import BundleError, require
 from tellapart.explaining.gradcam import network_of
-from tellapart.models.endings import TINY
+from tellapart.models.graphs.graph_heads import TINY
 
 if TYPE_CHECKING:
     import keras
@@ -32,7 +32,7 @@ def write_keras(bundle: Bundle, path: Path) -> None:
 def write_h5(bundle: Bundle, path: Path) -> None:
     """Write an .h5 file. Raises BundleError also where the network does arithmetic outside layers."""
     network = _with_layers(bundle)
-    from tellapart.exporting.layered import operations
+    from tellapart.exporting.keras_temperature import operations
 
     if found := operations(network):
         raise BundleError(
@@ -71,7 +71,7 @@ def write_onnx(bundle: Bundle, path: Path) -> None:
 
 def _with_layers(bundle: Bundle) -> "keras.Model":
     network = network_of(bundle)
-    from tellapart.exporting.layered import with_temperature
+    from tellapart.exporting.keras_temperature import with_temperature
 
     return with_temperature(network, temperature_of(bundle))
 

@@ -13,7 +13,7 @@ from tellapart.errors import TellapartError
 from tellapart.exporting.card import about, escaped
 from tellapart.exporting.wheel import write_wheel
 from tellapart.files import atomic_folder
-from tellapart.models.estimators import FOREST
+from tellapart.models.classical.estimators import FOREST
 
 Kind = Literal["container", "space"]
 TEMPLATES = Path(__file__).parent / "templates"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backend import load_keras
-from tellapart.data.reading import BATCH
+from tellapart.data.pipeline import BATCH
 from tellapart.engine import Engine, read_graph
 from tellapart.errors import require
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
 from tellapart.judging import per_class
-from tellapart.judging.binned import calibration_error
+from tellapart.judging.calibration_interval import calibration_error
 from tellapart.judging.confusion import confusion
 from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion, bootstrap_means, wilson
 from tellapart.judging.metrics import bins_of, gaps, hits, losses, squares
@@ -97,7 +97,7 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         """Metrics, confusion matrix and most confused pairs, for a notebook."""
-        from tellapart.judging.showing import evaluation_html  # it stands on this module
+        from tellapart.notebook.evaluation import evaluation_html  # it stands on this module
 
         return evaluation_html(self)
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart import Evaluation, Recipe, evaluate, train
-from tellapart.data.augmentation import Augmentation
-from tellapart.data.augmented import augmented
+from tellapart.data.augmentation.augmentation import Augmentation
+from tellapart.data.augmentation.augmented import augmented
 from tellapart.judging.paired import Comparison, compare
 from tellapart.lessons.drawing import PERCENT, bars, drawing, square
+from tellapart.lessons.images import Part, Pictures, as_dataset, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, Pictures, as_dataset, pictures
 
 WAYS = {
     "as they are": "",

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
 from tellapart.lessons.drawing import drawing, lines
+from tellapart.lessons.images import Part, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, pictures
 
 DEPTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15)
 FLIPPED = 0.2  # the share of labels that are drawn anew: noise of a known size

@@ -11,8 +11,8 @@ from tellapart import Evaluation, judge
 from tellapart.judging.calibration import temperature, tempered
 from tellapart.judging.confusion import confusion, most_confused
 from tellapart.lessons.drawing import drawing, picture_rows
+from tellapart.lessons.images import pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import pictures
 from tellapart.reports.figures.certainty import reliability
 from tellapart.reports.figures.heatmap import confusion as matrix
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from tellapart import Recipe, train
 from tellapart.backend import load_keras
 from tellapart.lessons.drawing import PERCENT, bars, drawing
+from tellapart.lessons.images import as_dataset, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import as_dataset, pictures
 from tellapart.models.catalogue import settled
 from tellapart.reports.report import Table
 from tellapart.training.checkpoints import found

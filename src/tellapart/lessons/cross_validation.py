@@ -5,8 +5,8 @@ from sklearn.model_selection import KFold, cross_val_score, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from tellapart.lessons.drawing import PERCENT, drawing, lines
+from tellapart.lessons.images import Part, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, pictures
 
 FOLDS = 5
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from tellapart import Recipe, sweep
 from tellapart.lessons.drawing import bars, drawing, lines
+from tellapart.lessons.images import Part, Pictures, as_dataset, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, Pictures, as_dataset, pictures
 from tellapart.reports.report import Table
 from tellapart.training.checkpoints import Epoch, History
 

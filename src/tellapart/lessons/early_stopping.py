@@ -9,8 +9,8 @@ from sklearn.neural_network import MLPClassifier
 
 from tellapart.judging.metrics import losses
 from tellapart.lessons.drawing import PERCENT, drawing, lines, marked
+from tellapart.lessons.images import Part, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, pictures
 
 PATIENCE = 5  # epochs without improvement, as tellapart has it
 VALIDATION = 100  # pictures that say when to stop

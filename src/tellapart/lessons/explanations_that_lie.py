@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tellapart import Bundle, Recipe, train
-from tellapart.bundles.classifier import compiled
-from tellapart.data.picture import Picture
-from tellapart.data.reading import BATCH
-from tellapart.explaining.evidence import Heat, in_range
+from tellapart.bundles.compile import compiled
+from tellapart.data.image import Picture
+from tellapart.data.pipeline import BATCH
+from tellapart.explaining.centred_logits import Heat, in_range
 from tellapart.explaining.faithfulness import RANDOM_MAPS, enlarged, faithfulness
 from tellapart.explaining.methods import explainer
 from tellapart.explaining.overlay import overlay
-from tellapart.lessons.bases import named, scattered, seen
+from tellapart.lessons.backbones import named, scattered, seen
 from tellapart.lessons.drawing import PERCENT, bars, drawing, picture_rows
+from tellapart.lessons.images import Part, as_dataset, of_classes, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, as_dataset, of_classes, pictures
 
 CHOSEN = np.array([0, 2, 4, 6])  # four classes, one for each corner; of the clothes those that are most alike
 DOT, LEVEL, AWAY = 2, 200, 1  # the mark: pixels a side, grey level, and pixels between it and the edges

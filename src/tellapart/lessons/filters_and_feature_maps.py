@@ -16,8 +16,8 @@ from tellapart import Recipe, train
 from tellapart.explaining.gradcam import network_of
 from tellapart.explaining.layers import feature_maps, first_filters
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines, square, tiles
+from tellapart.lessons.images import as_dataset, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import as_dataset, pictures
 
 if TYPE_CHECKING:
     import keras

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
 from tellapart.backend import load_keras
-from tellapart.lessons.bases import Case, case_of, seen
+from tellapart.lessons.backbones import Case, case_of, seen
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines
+from tellapart.lessons.images import Part
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part
 
 SIDE = 150  # pixels of a photo: at half of Xception's own size it takes a quarter of the time
 EPOCHS, FURTHER = 5, 45

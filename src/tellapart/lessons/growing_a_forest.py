@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from tellapart.lessons.drawing import PERCENT, drawing, lines, square
+from tellapart.lessons.images import Part, Pixels, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, Pixels, pictures
 
 MISSING = (0.0, 0.2, 0.4, 0.6, 0.8)  # shares of pixels
 LEARNED = 0.4  # the share that is missing while the second forest learns

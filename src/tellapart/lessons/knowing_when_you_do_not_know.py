@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from tellapart.judging.rejection import accepted, threshold_for
+from tellapart.judging.selective import accepted, threshold_for
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines, picture_rows
+from tellapart.lessons.images import Part, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, pictures
 from tellapart.models.outliers import fit, threshold
 
 KNOWN = 8  # the digits 0 to 7; 8 and 9 are never learned

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tellapart import Dataset, Recipe, find_rate, sweep
 from tellapart.lessons.drawing import drawing, lines, marked
+from tellapart.lessons.images import as_dataset, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import as_dataset, pictures
 from tellapart.reports.report import Table
 from tellapart.training.checkpoints import History
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tellapart import Recipe, train
 from tellapart.lessons.drawing import PERCENT, drawing, lines
+from tellapart.lessons.images import Part, Pictures, as_dataset, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, Pictures, as_dataset, pictures
 from tellapart.training.checkpoints import History, read_history
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from tellapart import Recipe, train
 from tellapart.lessons.drawing import PERCENT, bars, drawing, square
+from tellapart.lessons.images import Part, Pictures, as_dataset, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, Pictures, as_dataset, pictures
 
 NAMES = {"knn": "k-NN", "forest": "random forest", "mlp": "dense network", "cnn": "convolutional network"}
 

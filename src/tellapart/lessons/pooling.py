@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from tellapart.backend import load_keras
 from tellapart.lessons.drawing import PERCENT, drawing, lines, square, tiles
+from tellapart.lessons.images import Part, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, pictures
 
 FRAMED = {8: 16, 28: 32}  # the side of a picture in pixels, and with the black around it that lets all windows fit
 CHOSEN = 4  # the window that the text speaks of

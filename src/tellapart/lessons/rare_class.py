@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, recall_score, roc_auc_score
 
 from tellapart.lessons.drawing import bars, drawing, lines
+from tellapart.lessons.images import Part, Pixels, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, Pixels, pictures
 
 WANTED = 8
 RARITIES = (1, 2, 5, 10, 20, 50, 100, 200)  # others to each 8

@@ -10,8 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines
+from tellapart.lessons.images import Part, Pixels, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, Pixels, pictures
 
 GRID = 4
 RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)

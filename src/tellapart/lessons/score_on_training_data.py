@@ -8,8 +8,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tellapart.judging.intervals import wilson
 from tellapart.lessons.drawing import PERCENT, bars, drawing
+from tellapart.lessons.images import pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import pictures
 
 
 def run(settings: Settings) -> Findings:

@@ -14,11 +14,11 @@ from tellapart import Recipe
 from tellapart.judging.intervals import Z
 from tellapart.judging.metrics import losses
 from tellapart.lessons.drawing import PERCENT, drawing, lines, marked
+from tellapart.lessons.images import Part, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, pictures
 from tellapart.reports.report import Table
-from tellapart.studies.hyperband import Bracket, best_first, brackets, trial_count, trial_epochs
-from tellapart.studies.space import draw, parse_space
+from tellapart.studies.search.hyperband import Bracket, best_first, brackets, trial_count, trial_epochs
+from tellapart.studies.search.space import draw, parse_space
 
 SPACE = ("learning_rate=1e-5:1e-1:log", "units=8:128:log", "batch_size=16,32,64")
 FACTOR = 3

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.lessons.drawing import drawing, lines
+from tellapart.lessons.images import Pixels, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Pixels, pictures
 
 COUNTS = (1, 2, 5, 10, 20, 50, 100)
 PIXELS = 0.3  # the share of pixels that a candidate looks at

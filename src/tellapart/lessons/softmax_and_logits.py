@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy.special import expit as sigmoid
 
 from tellapart import Recipe, train
-from tellapart.bundles.classifier import compiled
+from tellapart.bundles.compile import compiled
 from tellapart.explaining.gradcam import network_of
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines, marked
+from tellapart.lessons.images import Part, as_dataset, pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part, as_dataset, pictures
 from tellapart.reports.report import Table
 
 CONSTANT, SHARP = 1_000.0, 100.0  # what is added to all logits, and what they are multiplied by

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from tellapart.backend import load_keras
-from tellapart.lessons.bases import BASE, HALF, halves, learn, loop_of, small_network
+from tellapart.lessons.backbones import BASE, HALF, halves, learn, loop_of, small_network
 from tellapart.lessons.drawing import PERCENT, drawing, lines
+from tellapart.lessons.images import Part
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import Part
 from tellapart.training.examples import Examples
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression
 
 from tellapart.judging.costs import cheapest, decide
 from tellapart.lessons.drawing import drawing, lines, marked
+from tellapart.lessons.images import pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import pictures
 
 MISSED, ALARM = 20.0, 1.0  # what it costs to miss a 9, and to take another digit for one
 COSTS = np.array([[0.0, ALARM], [MISSED, 0.0]])  # rows the truth, columns the answer: other, nine

@@ -8,8 +8,8 @@ from sklearn.tree import DecisionTreeClassifier
 from tellapart import Evaluation, judge
 from tellapart.judging.intervals import Estimate
 from tellapart.lessons.drawing import bars, drawing
+from tellapart.lessons.images import pictures
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.lessons.pictures import pictures
 from tellapart.reports.report import Table
 
 METRICS = {

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from tellapart.backend import load_keras
 from tellapart.data.dataset import read_bytes
-from tellapart.data.picture import Picture, decode
+from tellapart.data.image import Picture, decode
+from tellapart.data.pipeline import BATCH, ahead, through
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.reading import BATCH, ahead, through
 from tellapart.engine import Engine, Graph, Precision, read_graph, write_graph
 from tellapart.errors import PictureError, RecipeError, WeightsError, first_line
 from tellapart.files import cache_folder, cached_folder, sha256
@@ -147,7 +147,7 @@ def _converted(name: str, size: int, file: Path | None, *, own: Path | None) -> 
     if file is None:
         say(f"the ImageNet weights of {name} with its top are not on this machine: Keras downloads them")
     load_keras()
-    from tellapart.models.graphs import to_graph
+    from tellapart.models.graphs.from_keras import to_graph
 
     ours = own is not None or (file is not None and file.parent != keras_folder())
     graph = to_graph(_network(name, size, str(file) if ours else "imagenet"))

@@ -10,8 +10,8 @@ import numpy as np
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling, lookup
-from tellapart.models.division import ended
-from tellapart.models.small import BODIES, Tensor
+from tellapart.models.freezing import ended
+from tellapart.models.scratch import BODIES, Tensor
 from tellapart.models.weights import located, refused
 from tellapart.recipe import Recipe
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Labels
-from tellapart.data.turns import in_turn
+from tellapart.data.splits.round_robin import in_turn
 from tellapart.engine import Graph, core
-from tellapart.models.landmarks import features as features_of
-from tellapart.models.landmarks import rows_each
+from tellapart.models.graphs.graph_surgery import features as features_of
+from tellapart.models.graphs.graph_surgery import rows_each
 
 Method = Literal["mahalanobis", "nearest"]
 NAME = "strangeness"  # of the graph's second output

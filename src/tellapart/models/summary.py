@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import keras
 
-from tellapart.data.reading import BATCH
+from tellapart.data.pipeline import BATCH
 from tellapart.engine import Engine, chosen_precision
-from tellapart.models.graphs import to_graph
+from tellapart.models.graphs.from_keras import to_graph
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 FLOAT32_BYTES = 4

@@ -10,7 +10,7 @@ from typing import Literal
 from tellapart.checking.finding import SEVERITIES, Finding, Row
 from tellapart.data.dataset import Dataset
 from tellapart.files import atomic_write
-from tellapart.reports.check_pictures import small_pictures
+from tellapart.reports.check_images import small_pictures
 from tellapart.reports.page import byte_count, counts_table, still_html
 from tellapart.reports.report import DatasetFacts, Table, Thumb
 

@@ -9,7 +9,7 @@ from tellapart.errors import RunError
 from tellapart.judging import paired
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.judging.paired import Comparison
-from tellapart.reports.contenders import Common, Contender, common, read_contenders
+from tellapart.reports.compared_runs import Common, Contender, common, read_contenders
 from tellapart.reports.report import Judging
 
 MOST_PAIRED = 4  # runs of which every two are tested; more are tested against one

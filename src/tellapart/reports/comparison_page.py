@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tellapart.files import atomic_write
 from tellapart.reports import figures
-from tellapart.reports.climbs import curve_of
 from tellapart.reports.compare import MOST_PAIRED, Compared, Side
 from tellapart.reports.comparison_words import pairs_table, runs_table, sentences, settings_table
 from tellapart.reports.figures.words import short
+from tellapart.reports.ladder_history import curve_of
 from tellapart.reports.page import page_html
 from tellapart.reports.report import Drawing, Judging, Table
 from tellapart.training.checkpoints import History

@@ -5,7 +5,7 @@ from typing import Any
 
 from tellapart.judging.intervals import Estimate
 from tellapart.reports.compare import Compared, Pair, Side
-from tellapart.reports.contenders import Contender
+from tellapart.reports.compared_runs import Contender
 from tellapart.reports.report import Table
 
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1", "log_loss": "log-loss", "ece": "calibration error"}

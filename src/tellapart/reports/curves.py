@@ -10,9 +10,9 @@ from typing import Any
 from tellapart.errors import require
 from tellapart.files import atomic_write
 from tellapart.recipe import Recipe
-from tellapart.studies.sweep import Sweep, Turn
-from tellapart.studies.sweep_plan import GRID, Trial, gap
-from tellapart.studies.sweep_table import cells, header, short
+from tellapart.studies.sweep.plan import GRID, Trial, gap
+from tellapart.studies.sweep.sweep import Sweep, Turn
+from tellapart.studies.sweep.table import cells, header, short
 from tellapart.training.checkpoints import Epoch
 
 PAGE = "curves.html"

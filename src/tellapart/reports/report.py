@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
-from tellapart.data.picture import Picture
+from tellapart.data.image import Picture
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import PictureError
 from tellapart.judging.intervals import Estimate

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 from tellapart.errors import ClusterError, first_line, require
 from tellapart.jobs import Jobs
 from tellapart.progress import say
-from tellapart.scale.joining import MODE, TOKEN, known_token, require_ours
 from tellapart.scale.pool import Pool
-from tellapart.scale.quiet import aside
+from tellapart.scale.preflight import MODE, TOKEN, known_token, require_ours
+from tellapart.scale.silence import aside
 
 HERE, ADDRESSED = "ray", "ray://"
 FOUND_BY_RAY = "auto"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from tellapart.errors import ClusterError, TellapartError, first_line, require
 from tellapart.jobs import CORES, Origin, Work
 from tellapart.progress import say
-from tellapart.scale.joining import silence
+from tellapart.scale.preflight import silence
 
 In = TypeVar("In")
 Out = TypeVar("Out")

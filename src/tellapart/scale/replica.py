@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from tellapart.bundles.stretches import Answering
+from tellapart.bundles.batch.chunks import Answering
 from tellapart.errors import PictureError
 from tellapart.jobs import CORES
+from tellapart.serving.backend import EXPLAIN_S, Done, Here, LateError, LostError
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
-from tellapart.serving.work import EXPLAIN_S, Done, Here, LateError, LostError
 
 Handle = Any
 """Ray Serve's, to an app: its type is known only where Ray is installed."""

@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from tellapart.bundles.batch.chunks import Answering
 from tellapart.bundles.bundle import MANIFEST, Bundle
-from tellapart.bundles.stretches import Answering
 from tellapart.errors import ClusterError, require
 from tellapart.files import sha256
 from tellapart.progress import say
-from tellapart.scale.app import BUSY, Between, app
 from tellapart.scale.cluster import address_of, on
+from tellapart.scale.ray_serve import BUSY, Between, app
 from tellapart.scale.replica import Beginning, Replicas
 from tellapart.serving.admission import SHORTEST_QUEUE
 from tellapart.serving.server import attend, listening

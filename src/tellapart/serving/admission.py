@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tellapart.serving.errors import RequestError
 from tellapart.serving.metrics import Metrics
-from tellapart.serving.problems import RequestError
 
 RETRY_AFTER_S = 1
 LONGEST_WAIT_S = 0.7  # a longer queue has nobody answered sooner, and everybody later

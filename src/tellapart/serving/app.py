@@ -13,20 +13,20 @@ from fastapi.staticfiles import StaticFiles
 from starlette.requests import ClientDisconnect
 
 from tellapart.serving.admission import RETRY
-from tellapart.serving.answering import Answering
-from tellapart.serving.answers import Answer as AnswerShape
-from tellapart.serving.answers import Answers, Model, Status
+from tellapart.serving.backend import Answer, Here
+from tellapart.serving.errors import RequestError, handlers
 from tellapart.serving.headers import SecurityHeaders
 from tellapart.serving.hosts import Hosts
+from tellapart.serving.interfaces import Answering
 from tellapart.serving.metrics import CONTENT_TYPE, Counted
 from tellapart.serving.openapi import DRAINING, GUARDS, ONE_PICTURE, PICTURES, PROBLEMS, require_token_in
 from tellapart.serving.overlays import Overlays
-from tellapart.serving.problems import RequestError, handlers
+from tellapart.serving.schemas import Answer as AnswerShape
+from tellapart.serving.schemas import Answers, Model, Status
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 from tellapart.serving.tokens import Guarded
 from tellapart.serving.upload import ADVICE, uploaded
-from tellapart.serving.work import Answer, Here
 from tellapart.version import __version__
 
 PAGE = Path(__file__).parent / "page"

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tellapart.serving.problems import SHOWN
+from tellapart.serving.errors import SHOWN
 
 LOCAL = "localhost"
 MISDIRECTED = 421

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.picture import Picture
-from tellapart.data.reading import Runner, decoding_threads
+from tellapart.data.image import Picture
+from tellapart.data.pipeline import Runner, decoding_threads
 
 
 @dataclass(frozen=True)

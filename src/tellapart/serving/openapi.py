@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tellapart.serving.answers import Problem
+from tellapart.serving.schemas import Problem
 from tellapart.serving.tokens import OPEN
 
 LATER = {"headers": {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}}

@@ -16,9 +16,9 @@ import uvicorn
 from tellapart.errors import TellapartError
 from tellapart.progress import say
 from tellapart.serving.admission import Admission
-from tellapart.serving.answering import Answering
 from tellapart.serving.app import app_of, service_here
 from tellapart.serving.connections import connections_of
+from tellapart.serving.interfaces import Answering
 from tellapart.serving.overlays import Overlays
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from tellapart.errors import PictureError
 from tellapart.serving.admission import SHORTEST_QUEUE, Admission, BusyError
-from tellapart.serving.answering import Facts
+from tellapart.serving.backend import Answer, Done, LateError, Work
+from tellapart.serving.interfaces import Facts
 from tellapart.serving.metrics import Metrics
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
-from tellapart.serving.work import Answer, Done, LateError, Work
 
 
 class Service:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tellapart.data.picture import LIMITS
+from tellapart.data.image import LIMITS
 from tellapart.errors import TellapartError
 from tellapart.jobs import cores
 

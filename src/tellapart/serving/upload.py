@@ -11,7 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 from starlette.requests import Request
 
-from tellapart.serving.problems import SHOWN, RequestError
+from tellapart.serving.errors import SHOWN, RequestError
 from tellapart.serving.settings import Settings
 
 MAX_BODY_BYTES = Settings.max_body_bytes

@@ -13,10 +13,10 @@ from tellapart.jobs import Jobs
 from tellapart.models.catalogue import base_of, lookup
 from tellapart.recipe import Recipe
 from tellapart.training.classical import source_of
-from tellapart.training.common import preprocessing_for
+from tellapart.training.prepare import preprocessing_for
 
 if TYPE_CHECKING:
-    from tellapart.models.features import FrozenBase
+    from tellapart.models.features.frozen_backbone import FrozenBase
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def run_base(dataset: Dataset, recipe: Recipe, jobs: Jobs) -> None:
     if base_of(recipe) is None:
         return
     load_keras()
-    from tellapart.models.features import stored_features
+    from tellapart.models.features.frozen_backbone import stored_features
     from tellapart.training.tasks import looks
 
     base, preprocessing = _base(dataset, recipe), preprocessing_for(dataset, recipe)

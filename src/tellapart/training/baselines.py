@@ -8,26 +8,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundles.answers import Answers, read_answers
-from tellapart.bundles.evaluation import unseen
+from tellapart.bundles.evaluate import unseen
+from tellapart.bundles.stored_predictions import Answers, read_answers
 from tellapart.data.dataset import Dataset, Labels, Pictures, Readable, Split
 from tellapart.errors import RunError
 from tellapart.files import atomic_write, cache_folder
 from tellapart.judging.intervals import Estimate, wilson
 from tellapart.judging.paired import compare
 from tellapart.models.catalogue import base_of, settled
-from tellapart.models.classic import (
+from tellapart.models.classical.estimators import Estimator, Vectors
+from tellapart.models.classical.fit import (
     estimator_probabilities,
     logistic_regression,
     nearest_neighbours,
     random_forest,
 )
-from tellapart.models.estimators import Estimator, Vectors
-from tellapart.models.feature_cache import FeatureCache
+from tellapart.models.features.feature_cache import FeatureCache
 from tellapart.progress import say
 from tellapart.recipe import Recipe
 from tellapart.training.classical import source_of
-from tellapart.training.common import FEATURES
+from tellapart.training.prepare import FEATURES
 from tellapart.training.run import Run
 
 FILE = "baselines.json"

@@ -9,22 +9,22 @@ import numpy as np
 
 from tellapart.bundles.bundle import GRAPH, SEEN, homes, write_manifest
 from tellapart.data.dataset import Dataset, Pictures, Readable
-from tellapart.data.pixels import pixels_of
+from tellapart.data.decoded import pixels_of
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.splits import require_classes
+from tellapart.data.splits.draw_splits import require_classes
 from tellapart.engine import Graph, write_graph
 from tellapart.files import atomic_folder, cache_folder
 from tellapart.models.catalogue import base_of
-from tellapart.models.classic import estimator_probabilities, fit_estimator
-from tellapart.models.estimators import calibrated
-from tellapart.models.formulas import pixel_graph
+from tellapart.models.classical.estimators import calibrated
+from tellapart.models.classical.fit import estimator_probabilities, fit_estimator
+from tellapart.models.graphs.head_graphs import pixel_graph
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.training.common import facts_of, list_skipped, preprocessing_for, seen_by, without, write_metrics
-from tellapart.training.verdict import verdict
+from tellapart.training.final_evaluation import verdict
+from tellapart.training.prepare import facts_of, list_skipped, preprocessing_for, seen_by, without, write_metrics
 
 if TYPE_CHECKING:
-    from tellapart.models.features import FrozenBase
+    from tellapart.models.features.frozen_backbone import FrozenBase
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Source:
     def vectors(self, pictures: Pictures, label: str) -> Readable:
         """The vectors of the pictures that can be read: values float32 (n, width). Kept in the cache."""
         if self.base is not None:
-            from tellapart.models.features import features_of
+            from tellapart.models.features.frozen_backbone import features_of
 
             return features_of(self.base, pictures, cache=cache_folder(), label=label)
         pixels = pixels_of(pictures, self.preprocessing, cache=cache_folder(), label=label)

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from tellapart.models.mixed import compute_mixed
-from tellapart.models.small import Tensor
+from tellapart.models.mixed_precision import compute_mixed
+from tellapart.models.scratch import Tensor
 from tellapart.recipe import Recipe
-from tellapart.training.updates import Update, update_of
+from tellapart.training.optimizer_step import Update, update_of
 
 KIND = "GPU"  # of devices that share batches
 Sums = tuple[Tensor, ...]

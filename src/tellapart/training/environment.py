@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.options import Reading
+from tellapart.data.sources.read_options import Reading
 from tellapart.version import __version__
 
 PACKAGES = (

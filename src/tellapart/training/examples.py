@@ -6,10 +6,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.augmentation import Augmentation
-from tellapart.data.augmented import augment_rows
+from tellapart.data.augmentation.augmentation import Augmentation
+from tellapart.data.augmentation.augmented import augment_rows
+from tellapart.data.augmentation.mixing import mix
 from tellapart.data.dataset import Labels
-from tellapart.data.mixing import mix
 from tellapart.recipe import Recipe
 
 Array = NDArray[Any]

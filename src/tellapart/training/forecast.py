@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.data.dataset import Dataset, Pictures
+from tellapart.data.images import MirroredPictures, PicturesInARow
+from tellapart.data.pipeline import BATCH, fitted, through
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.reading import BATCH, fitted, through
-from tellapart.data.views import MirroredPictures, PicturesInARow
-from tellapart.models.feature_cache import FeatureCache
-from tellapart.models.features import FrozenBase
+from tellapart.models.features.feature_cache import FeatureCache
+from tellapart.models.features.frozen_backbone import FrozenBase
 from tellapart.recipe import Recipe
 from tellapart.training.examples import Examples
 from tellapart.training.loop import FORECAST_STEPS, Loop

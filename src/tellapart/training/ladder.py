@@ -15,21 +15,21 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.data.dataset import Dataset, Pictures
-from tellapart.data.splits import require_classes
+from tellapart.data.splits.draw_splits import require_classes
 from tellapart.errors import PictureError, RunError
 from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder, remove_partials
 from tellapart.judging.metrics import accuracy, log_loss
-from tellapart.models.division import blocks
+from tellapart.models.freezing import blocks
 from tellapart.progress import say
 from tellapart.recipe import Recipe
-from tellapart.training.bundling import write_bundle
-from tellapart.training.common import list_skipped, preprocessing_for
-from tellapart.training.effort import Limits
+from tellapart.training.budget import Limits
 from tellapart.training.fit import fit
 from tellapart.training.forecast import Cost, forecast
 from tellapart.training.loop import repeatable
-from tellapart.training.network_answers import answers_of
+from tellapart.training.prepare import list_skipped, preprocessing_for
+from tellapart.training.task_predictions import answers_of
 from tellapart.training.tasks import Standing, Start, Task, make_task, standing_of
+from tellapart.training.write_bundle import write_bundle
 
 HEADS = (
     "label_smoothing=0.1",

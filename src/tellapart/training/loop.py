@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tellapart.data.reading import ahead
-from tellapart.models.mixed import compute_mixed
-from tellapart.models.small import Tensor
+from tellapart.data.pipeline import ahead
+from tellapart.models.mixed_precision import compute_mixed
+from tellapart.models.scratch import Tensor
 from tellapart.recipe import Recipe
 from tellapart.training.devices import Sums, devices_for
 from tellapart.training.examples import Array, Examples, Ready, made_ready

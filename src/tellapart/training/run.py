@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.backend import load_keras
-from tellapart.bundles.answers import FOLDER as ANSWERS
 from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.stored_predictions import FOLDER as ANSWERS
 from tellapart.data.dataset import Dataset
-from tellapart.data.saving import in_files, split_text
+from tellapart.data.splits.split_csv import in_files, split_text
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.models.catalogue import base_of, lookup, settled
 from tellapart.recipe import Recipe
 from tellapart.training import classical
-from tellapart.training.common import SKIPPED, divided
-from tellapart.training.effort import Effort, Limits, limits, require_free
+from tellapart.training.budget import Effort, Limits, limits, require_free
 from tellapart.training.environment import environment
 from tellapart.training.preflight import look
+from tellapart.training.prepare import SKIPPED, divided
 
 RECIPE, ENVIRONMENT, SPLIT = "recipe.toml", "environment.json", "split.csv"
 
@@ -61,7 +61,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Recipe, metrics and bundle, for a notebook."""
-        from tellapart.training.showing import run_html  # it stands on this module
+        from tellapart.notebook.run import run_html  # it stands on this module
 
         return run_html(self)
 
@@ -108,7 +108,7 @@ def _work(dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits | None,
     if lookup(recipe.model).estimator:
         classical.work(dataset, recipe, folder)
         return
-    from tellapart.training.work import work
+    from tellapart.training.network_run import work
 
     work(dataset, recipe, folder, limits, bigger=bigger)
 

@@ -8,20 +8,20 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tellapart.data.augmentation import Augmentation
-from tellapart.data.augmented import AugmentedPictures
+from tellapart.data.augmentation.augmentation import Augmentation
+from tellapart.data.augmentation.augmented import AugmentedPictures
 from tellapart.data.dataset import Dataset, Pictures
-from tellapart.data.pixels import pixels_of
+from tellapart.data.decoded import pixels_of
+from tellapart.data.images import MirroredPictures, PicturesInARow
+from tellapart.data.pipeline import BATCH
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.reading import BATCH
-from tellapart.data.views import MirroredPictures, PicturesInARow
 from tellapart.engine import Engine, Graph
-from tellapart.models.division import divided, ended
-from tellapart.models.endings import joined
-from tellapart.models.features import FrozenBase, stored_features
-from tellapart.models.graphs import mirrored, to_graph
-from tellapart.models.known_bases import note
-from tellapart.models.mixed import compute_mixed
+from tellapart.models.features.backbone_registry import note
+from tellapart.models.features.frozen_backbone import FrozenBase, stored_features
+from tellapart.models.freezing import divided, ended
+from tellapart.models.graphs.from_keras import mirrored, to_graph
+from tellapart.models.graphs.graph_heads import joined
+from tellapart.models.mixed_precision import compute_mixed
 from tellapart.models.networks import (
     backbone,
     frozen_network,
@@ -31,8 +31,8 @@ from tellapart.models.networks import (
     whole,
 )
 from tellapart.recipe import Recipe
-from tellapart.training.common import without
 from tellapart.training.examples import Array, Examples, Rows
+from tellapart.training.prepare import without
 
 IN_MEMORY = 256_000_000  # bytes of features that are read once and kept, instead of from disk in each epoch
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tellapart.judging.calibration import Bin
 from tellapart.judging.calibration import reliability as reliability_bins
 from tellapart.judging.judge import Evaluation
-from tellapart.judging.rejection import accepted, coverage_curve
+from tellapart.judging.selective import accepted, coverage_curve
 from tellapart.reports.figures.theme import (
     BLUE,
     COLOURS,

@@ -1,0 +1,93 @@
+"""Pictures in folders: one for each class, with or without a folder for each split above them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tellapart.data.dataset import Dataset, Skipped
+from tellapart.data.image import SUFFIXES
+from tellapart.data.sources.class_names import excluded, require_several, require_text, require_unlike
+from tellapart.data.sources.folder_layout import Level, levels_of
+from tellapart.data.sources.hash_files import Listed, hashed
+from tellapart.data.sources.listing import Item, items_under
+from tellapart.data.sources.tables import TABLES
+from tellapart.errors import DatasetError
+from tellapart.progress import say
+
+
+def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
+    """Read a folder of class folders, apart from the classes to exclude. Raises DatasetError."""
+    levels, items = levels_of(root)
+    if not any(level.classes for level in levels.values()):
+        raise DatasetError(_nothing_in(root, levels))
+    classes = _classes(root, levels, exclude)
+    listed: dict[str, Listed] = {}
+    for split, level in levels.items():
+        listed[split], more = _listed(classes, level)
+        items += more
+    _require_pictures(root, classes, listed, levels)
+    splits, unread = hashed(listed)
+    skipped = [*(Skipped(one.path, one.reason) for one in items if one.kind == "skipped"), *unread]
+    return Dataset(
+        root.resolve().name,
+        classes,
+        splits,
+        skipped=tuple(sorted(skipped, key=lambda one: one.path)),
+        others=tuple(sorted(one.path for one in items if one.kind == "other")),
+    )
+
+
+def _classes(root: Path, levels: Mapping[str, Level], exclude: Sequence[str]) -> tuple[str, ...]:
+    spelled: dict[str, set[str]] = {}
+    for level in levels.values():
+        for name, folder in level.classes.items():
+            spelled.setdefault(name, set()).add(folder.name)
+    names = sorted(spelled.keys() - excluded(exclude, spelled, str(root)))
+    require_text(names, f"class folder {{}} of {root}")
+    require_unlike(names, str(root))
+    require_several(names, str(root), f"Give each class a folder of its own{_or_table(root)}", kind="class folder")
+    for name in names:
+        if len(spelled[name]) > 1:
+            say(f"{root}: folders spelled {' and '.join(map(ascii, sorted(spelled[name])))} are one class, {name}")
+    return tuple(names)
+
+
+def _listed(classes: tuple[str, ...], level: Level) -> tuple[Listed, list[Item]]:
+    """A split's pictures, class by class, in the order of their names; and what else its folders hold."""
+    listed, rest = Listed(), []
+    for label, name in enumerate(classes):
+        for one in items_under(str(level.classes[name])) if name in level.classes else ():
+            if one.kind == "picture":
+                listed.paths.append(one.path)
+                listed.labels.append(label)
+            else:
+                rest.append(one)
+    return listed, rest
+
+
+def _require_pictures(
+    root: Path, classes: tuple[str, ...], listed: Mapping[str, Listed], levels: Mapping[str, Level]
+) -> None:
+    found = {label for part in listed.values() for label in part.labels}
+    if not found:
+        raise DatasetError(_nothing_in(root, levels))
+    empty = [name for label, name in enumerate(classes) if label not in found]
+    if empty:
+        raise DatasetError(
+            f"class folder {empty[0]!r} of {root} has no picture ({', '.join(SUFFIXES)}): add some, or remove it"
+        )
+
+
+def _nothing_in(root: Path, levels: Mapping[str, Level]) -> str:
+    loose = {level.folder: sum(one.kind == "picture" for one in level.items) for level in levels.values()}
+    most = max(loose, key=lambda folder: loose[folder])
+    found = f"{loose[most]} pictures directly in {most}" if loose[most] else f"no pictures in {root}"
+    return (
+        f"found {found}; expected one folder per class with its pictures in it, such as {root}/cat/1.jpg"
+        f"{_or_table(root)}"
+    )
+
+
+def _or_table(root: Path) -> str:
+    """What to do where a table lies there that may have the labels."""
+    tables = sorted(str(file) for file in root.iterdir() if file.suffix.lower() in TABLES)
+    return f"; or name the table that has the labels, such as {tables[0]}" if tables else ""

@@ -1,0 +1,146 @@
+"""Which pictures a person means: files, folders, globs, or a list on standard input; and what a folder holds."""
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal, TextIO
+
+from tellapart.data.image import SUFFIXES
+from tellapart.errors import DatasetError
+
+UNSEEN = frozenset(
+    (
+        "__macosx",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "icon\r",
+        "$recycle.bin",
+        "system volume information",
+        "@eadir",
+    )
+)
+"""What macOS, Windows and storage boxes put beside a person's files; in lower case."""
+
+
+def listed(words: Sequence[str], stdin: TextIO) -> Iterator[str]:
+    """Yield paths in the order of the words; a folder's pictures by name, at any depth. Raises DatasetError.
+
+    A word that names nothing is yielded as it is: reading it says that it is not there.
+    """
+    if not words:
+        raise DatasetError("no picture was named; expected files, folders, globs in quotes, or - for standard input")
+    for word in words:
+        yield from _meant(word, stdin)
+
+
+def pictures_under(folder: str) -> Iterator[str]:
+    """Yield the picture files of a folder at any depth, by name; hidden ones, and what is no file, are left out."""
+    for entry in visible(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from pictures_under(entry.path)
+        elif is_picture(entry.name) and (entry.is_symlink() or entry.is_file()):  # who opens a FIFO waits for ever
+            yield entry.path
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something in a folder: a picture by its suffix, another file, or what is left out and why."""
+
+    path: str
+    kind: Literal["picture", "other", "skipped"]
+    reason: str = ""
+
+
+def items_under(folder: str) -> Iterator[Item]:
+    """Yield what a folder holds at any depth, by name. Raises DatasetError.
+
+    Nothing is opened, and nothing hidden is looked into. A link to a folder is not followed, so that no loop of links
+    is ever walked and no picture comes twice.
+    """
+    for entry in entries(folder):
+        if entry.is_dir(follow_symlinks=False) and not hidden(entry.name):
+            yield from items_under(entry.path)
+        else:
+            yield item(entry)
+
+
+def item(entry: os.DirEntry[str]) -> Item:
+    """What an entry is that is hidden, or no folder itself."""
+    if hidden(entry.name):
+        return Item(entry.path, "other")
+    if is_folder(entry.path):
+        return Item(entry.path, "skipped", "is a link to a folder, which is not followed: move the pictures here")
+    if not entry.is_file(follow_symlinks=False) and (reason := no_file(entry.path)):
+        return Item(entry.path, "skipped", reason)
+    return Item(entry.path, "picture" if is_picture(entry.name) else "other")
+
+
+def no_file(path: str) -> str | None:
+    """Why a path leads to no file that could be read; None where it does. Nothing is opened: a FIFO would hang."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    except ValueError as error:  # a path with a NUL in it
+        return f"cannot be read: {error}"
+    if stat.S_ISREG(mode):
+        return None
+    return f"is {next(name for holds, name in NO_FILES if holds(mode))}, not a file"
+
+
+NO_FILES = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (lambda _: True, "a device"),
+)
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path leads to a folder; a link that leads to itself, or nowhere that we may look, does not."""
+    return os.path.isdir(path)  # noqa: PTH112  a Path would raise
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name ends as a picture's does."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def visible(folder: str) -> list[os.DirEntry[str]]:
+    """What a folder holds, by name, without what is hidden. Raises DatasetError when it cannot be listed."""
+    return [entry for entry in entries(folder) if not hidden(entry.name)]
+
+
+def entries(folder: str) -> list[os.DirEntry[str]]:
+    """What a folder holds, by name. Raises DatasetError when it cannot be listed."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DatasetError(
+            f"folder {folder} cannot be listed: {error.strerror or error}. Make it readable, or move it away"
+        ) from error
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder is not meant for people: dot files, and what systems put beside them."""
+    # Two dots are no custom of hiding: such a name was a path elsewhere, as ..\cat.jpg from Windows.
+    return (name.startswith(".") and not name.startswith("..")) or name.lower() in UNSEEN
+
+
+def _meant(word: str, stdin: TextIO) -> Iterable[str]:
+    if word == "-":
+        return (line.rstrip("\n") for line in stdin if line.strip())
+    if glob.has_magic(word) and not os.path.exists(word):  # noqa: PTH110
+        found = sorted(glob.glob(word, recursive=True))  # noqa: PTH207
+        return chain.from_iterable(_under(path) for path in found) if found else [word]
+    return _under(word)
+
+
+def _under(path: str) -> Iterable[str]:
+    # As strings throughout: 100,000 Path objects would cost 50 MB.
+    return pictures_under(path) if is_folder(path) else [path]

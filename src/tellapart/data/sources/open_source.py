@@ -1,0 +1,101 @@
+"""From what a person names (a folder, a table, a file of arrays, a known set) to a Dataset."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.sources.apply_skips import without
+from tellapart.data.sources.arrays import npz_classes, read_idx_folder, read_npz
+from tellapart.data.sources.builtin_datasets import NAMED, open_named
+from tellapart.data.sources.class_names import excluded, require_several
+from tellapart.data.sources.folder import read_folder
+from tellapart.data.sources.manifest import read_manifest
+from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.tables import TABLES
+from tellapart.errors import DatasetError, nearest
+
+ARRAYS = (".npz",)
+MOST_CLASSES = 100_000  # labels beyond are numbers of something else
+
+
+def open_source(source: str, reading: Reading | None = None) -> Dataset:
+    """Read a folder of class folders or of IDX files, a table, an `.npz` file or a named set.
+
+    Raises DatasetError that says what was found and what to do.
+    """
+    reading = reading or Reading()
+    dataset = _opened(source, reading)
+    return dataset if reading.skip is None else without(dataset, reading.skip)
+
+
+def is_one_file(source: str) -> bool:
+    """Whether a source is a file that holds or names a whole data set, rather than one picture."""
+    return source.lower().endswith((*ARRAYS, *TABLES))
+
+
+def _opened(source: str, reading: Reading) -> Dataset:
+    path = Path(source)
+    if path.is_file() and path.suffix.lower() in TABLES:
+        return read_manifest(path, reading)
+    if path.exists() or source in NAMED:
+        _require_no_columns(source, reading)
+    if path.is_dir() and not any(path.glob("train-images-idx3-ubyte*")):
+        return read_folder(path, reading.exclude_label)
+    return _without_classes(_in_arrays(source), reading.exclude_label)
+
+
+def _require_no_columns(source: str, reading: Reading) -> None:
+    for use in ("path", "label", "split", "group"):
+        if name := getattr(reading, f"{use}_column"):
+            raise DatasetError(
+                f"--{use}-column is {name}, but {source} is no table ({', '.join(TABLES)}): it has no columns. Leave "
+                f"the option out, or name the table"
+            )
+
+
+def _in_arrays(source: str) -> Dataset:
+    path = Path(source)
+    if path.is_dir():
+        return _of_arrays(path.resolve().name, read_idx_folder(path), None)
+    if path.is_file() and path.suffix.lower() in ARRAYS:
+        return _of_arrays(path.stem, read_npz(path), npz_classes(path))
+    if source in NAMED:
+        return open_named(source)
+    if path.exists():
+        known = ", ".join((*TABLES, *ARRAYS))
+        raise DatasetError(f"{source} is a file; expected a folder of class folders, or a file that ends in {known}")
+    if is_one_file(source):
+        raise DatasetError(f"there is no file {source}: check the path (now in {Path.cwd()})")
+    if os.sep in source or source.startswith("."):
+        raise DatasetError(f"there is no folder {source}: check the path (now in {Path.cwd()})")
+    raise DatasetError(f"there is no folder {source}, and no data set of that name: {nearest(source, NAMED)}")
+
+
+def _of_arrays(name: str, splits: Mapping[str, Split], classes: tuple[str, ...] | None) -> Dataset:
+    count = 1 + max(int(split.labels.max(initial=0)) for split in splits.values())
+    if classes is None and count > MOST_CLASSES:
+        raise DatasetError(f"{name} has labels up to {count - 1:,}; expected classes numbered from 0 up, without gaps")
+    classes = classes or tuple(str(label) for label in range(count))
+    if len(classes) < max(count, 2):
+        raise DatasetError(f"{name} has {len(classes)} class names for labels up to {count - 1}; expected at least 2")
+    if len(set(classes)) < len(classes):
+        raise DatasetError(f"{name} has class names that are not distinct: {', '.join(classes)}. Name each once")
+    return Dataset(name=name, classes=classes, splits=splits)
+
+
+def _without_classes(dataset: Dataset, exclude: Sequence[str]) -> Dataset:
+    leave_out = excluded(exclude, dataset.classes, dataset.name)
+    if not leave_out:
+        return dataset
+    classes = tuple(name for name in dataset.classes if name not in leave_out)
+    require_several(classes, dataset.name, "Exclude fewer")
+    numbers = np.array([classes.index(name) if name in classes else -1 for name in dataset.classes], dtype=np.int32)
+    splits: dict[str, Split] = {}
+    for name, split in dataset.splits.items():
+        part = split.take(np.flatnonzero(numbers[split.labels] >= 0).tolist())
+        splits[name] = replace(part, labels=numbers[part.labels])
+    return replace(dataset, classes=classes, splits=splits)

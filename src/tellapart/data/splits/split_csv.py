@@ -1,0 +1,70 @@
+"""A divided data set as a table of its files, which can be read back as a source."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tellapart.data.csv_injection import guarded
+from tellapart.data.dataset import Dataset, FilePictures
+from tellapart.errors import DatasetError, StorageError
+from tellapart.files import atomic_write
+
+COLUMNS = ("path", "label", "split", "group")
+MARK = "\ufeff"  # without it Excel takes UTF-8 for the code page of the machine
+
+
+def save_split(dataset: Dataset, path: Path) -> None:
+    """Write which file is in which split, with its label and group: paths are relative to the table's folder.
+
+    Raises DatasetError where the pictures are no files, and StorageError where another table is there already.
+    """
+    require_files(dataset)
+    text = split_text(dataset, path.parent)
+    if path.exists() and path.read_bytes() != text.encode(errors="surrogateescape"):
+        raise StorageError(f"{path} is there already and says something else: name another file")
+    atomic_write(path, text)
+
+
+def in_files(dataset: Dataset) -> bool:
+    """Whether all pictures are files, so that a table can name them."""
+    return all(isinstance(split.pictures, FilePictures) for split in dataset.splits.values())
+
+
+def require_files(dataset: Dataset) -> None:
+    """Refuse a data set whose pictures are not files. Raises DatasetError."""
+    if not in_files(dataset):
+        raise DatasetError(
+            f"the pictures of {dataset.name} are in arrays, not in files of their own, so that a table cannot name "
+            "them: give their splits with the arrays, or save them as files"
+        )
+
+
+def split_text(dataset: Dataset, folder: Path) -> str:
+    """The table as text, its paths relative to `folder`."""
+    text = io.StringIO()
+    # Quotes around all: a label with a semicolon stays one cell in a spreadsheet that separates by it.
+    table = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    table.writerow(COLUMNS)
+    table.writerows(_rows(dataset, os.path.realpath(folder)))
+    whole = text.getvalue()
+    return whole if whole.isascii() else MARK + whole
+
+
+def _rows(dataset: Dataset, folder: str) -> Iterator[tuple[str, ...]]:
+    @cache
+    def relative(parent: str) -> str:
+        # The real folders, so that `..` leads out of them as the disk has them; a picture that is a link stays one.
+        try:
+            return os.path.relpath(os.path.realpath(parent), folder)
+        except ValueError:  # on another drive
+            return os.path.realpath(parent)
+
+    for name, split in dataset.splits.items():
+        for index, label in enumerate(split.labels.tolist()):
+            parent, file = os.path.split(split.pictures.name(index))
+            path = Path(relative(parent), file).as_posix()
+            group = split.groups[index] if split.groups else ""
+            yield guarded(path), guarded(dataset.classes[label]), name, guarded(group)

@@ -1,0 +1,71 @@
+"""Which frozen bases have features in the cache, written down so that they are found again without Keras."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tellapart.data.preprocessing import DECODER, Preprocessing
+from tellapart.engine import chosen_precision
+from tellapart.files import atomic_write, cache_folder, sha256
+from tellapart.models.weights import kept_by_keras, located
+
+if TYPE_CHECKING:
+    from tellapart.models.features.frozen_backbone import FrozenBase
+
+
+@dataclass(frozen=True)
+class KnownBase:
+    """A whole base of the catalogue with its published weights, and where its features are kept.
+
+    `weights` is the SHA-256 of their file; `key` names the folder of the feature cache, `width` is how many features a
+    picture has.
+    """
+
+    name: str
+    weights: str
+    preprocessing: Preprocessing
+    precision: str
+    decoder: int
+    key: str
+    width: int
+
+
+def note(base: "FrozenBase") -> None:
+    """Write down a base of the catalogue, whole and with its published weights. Raises StorageError."""
+    file = _weights_file(base.name)
+    path = _notes() / f"{base.key}.json"
+    if file is None or path.exists():
+        return
+    precision = chosen_precision(base.precision)
+    known = KnownBase(base.name, sha256(file), base.preprocessing, precision, DECODER, base.key, base.width)
+    atomic_write(path, json.dumps(asdict(known), indent=2) + "\n")
+
+
+def known_bases(name: str) -> tuple[KnownBase, ...]:
+    """What was noted of a base and would be computed alike today, the largest pictures first."""
+    noted = [known for known in map(_read, sorted(_notes().glob("*.json"))) if known and known.name == name]
+    file = _weights_file(name) if noted else None
+    if file is None:
+        return ()
+    wanted = (sha256(file), chosen_precision("auto"), DECODER)
+    alike = [known for known in noted if (known.weights, known.precision, known.decoder) == wanted]
+    return tuple(sorted(alike, key=lambda known: known.preprocessing.height, reverse=True))
+
+
+def _notes() -> Path:
+    return cache_folder() / "bases"
+
+
+def _weights_file(name: str) -> Path | None:
+    source = located(name, "imagenet")
+    return kept_by_keras(name, top=False) if source in (None, "imagenet") else Path(str(source))
+
+
+def _read(path: Path) -> KnownBase | None:
+    """A note; None where it cannot be read, as then the base is only noted anew."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return KnownBase(**facts | {"preprocessing": Preprocessing(**facts["preprocessing"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,58 @@
+"""A frozen base at work on pictures, by whoever has its graph: neither Keras nor the cache of features is needed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tellapart.data.dataset import Pictures
+from tellapart.data.pipeline import BATCH, fitted, through
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.engine import Engine, Precision, read_graph
+from tellapart.errors import PictureError, WeightsError
+from tellapart.models.features.feature_cache import Values
+
+JOB = 256  # pictures of one job: some seconds of a large base, which a killed worker loses
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What a base sees in some pictures: their hashes, float32 (n, ...), and why the other hashes have nothing."""
+
+    digests: list[str]
+    values: Values
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """The job: a base's graph, which a worker reads where it finds it; `precision` is settled."""
+
+    graph: Path
+    preprocessing: Preprocessing
+    precision: Precision
+
+    def __call__(self) -> Callable[[Pictures], Shard]:
+        """Compile it, once for each worker. Raises WeightsError where it is not to be read."""
+        try:
+            graph = read_graph(self.graph)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"a worker's machine cannot read {self.graph}: set TELLAPART_CACHE to a folder that all machines see"
+            ) from error
+        engine = Engine(graph, batch=BATCH, precision=self.precision)
+        return lambda pictures: seen(engine, self.preprocessing, pictures)
+
+
+def seen(engine: Engine, preprocessing: Preprocessing, pictures: Pictures) -> Shard:
+    """Run a base over pictures."""
+    digests, rows, reasons = list[str](), list[Values](), dict[str, str]()
+    answers = through(engine, fitted(pictures, preprocessing, range(len(pictures))))
+    for digest, answer in zip(pictures.digests, answers, strict=True):
+        if isinstance(answer, PictureError):
+            reasons[digest] = str(answer)
+        else:
+            digests.append(digest)
+            rows.append(answer)
+    return Shard(digests, np.array(rows), reasons)

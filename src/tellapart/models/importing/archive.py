@@ -1,0 +1,171 @@
+"""Model files made elsewhere, looked into before anything is made of them: `.keras` and `.h5`.
+
+What is loaded is a private copy that was checked, never the file itself: nobody can exchange it in between.
+"""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+from tellapart.errors import MissingPackageError, StorageError, WeightsError, first_line, require
+from tellapart.files import explained
+from tellapart.models.importing.config_check import require_built_in, shown, without_training
+
+ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+CONFIG, METADATA, ARRAYS = "config.json", "metadata.json", "model.weights.h5"
+LARGEST_CONFIG = 20_000_000  # bytes; NASNetLarge, the longest of keras.applications, has 1.3 million
+MOST_OBJECTS = 50_000  # groups and arrays in an HDF5 file; EfficientNetB7 with Adam's state has 7,000
+EXPANSION = 10  # Keras does not compress at all, and trained weights hardly shrink
+Group = Any
+"""A group or array of an HDF5 file: h5py has no types."""
+KINDS = "fiubV"  # floats, whole numbers, booleans, and the raw bytes that bfloat16 is kept as
+
+
+@contextmanager
+def inspected(file: Path) -> Iterator[Path]:
+    """Yield a checked copy of a model file for `keras.saving.load_model`: a folder, or an .h5 file.
+
+    Raises WeightsError for what is no model of built-in layers alone.
+    """
+    with tempfile.TemporaryDirectory() as folder, _read(file) as stream:
+        try:
+            with explained(Path(folder)):
+                copy = _checked_copy(stream, Path(folder), file.suffix)
+        except (StorageError, MissingPackageError):
+            raise
+        except WeightsError as error:
+            raise WeightsError(f"{file} is not adopted: {error}") from error
+        except Exception as error:  # the readers of ZIP, HDF5 and JSON may raise anything when fed strange bytes
+            raise WeightsError(f"{file} is not adopted: it is damaged or cut short ({first_line(error)})") from error
+        yield copy
+
+
+def _read(file: Path) -> IO[bytes]:
+    if not file.is_file():
+        found = "is a folder" if file.is_dir() else "is no plain file" if file.exists() else "is not there"
+        raise WeightsError(f"{file} {found}; expected a model that Keras saved, a .keras or .h5 file")
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _checked_copy(stream: IO[bytes], folder: Path, ending: str) -> Path:
+    start = stream.read(len(HDF5))
+    stream.seek(0)
+    if start == HDF5 and ending == ".keras":  # whoever opens it by its name alone trusts it more than he should
+        raise WeightsError("its name ends in .keras, but it is an .h5 file: name it so if it is meant to be one")
+    if start.startswith(ZIP):
+        return _unpacked(stream, folder)
+    if start == HDF5:
+        return _copied(stream, folder)
+    raise WeightsError(
+        "it begins as neither a .keras nor an .h5 file does. Save the model with Keras's model.save('model.keras'); "
+        "pickles, SavedModel folders and PyTorch files are not read"
+    )
+
+
+def _unpacked(stream: IO[bytes], folder: Path) -> Path:
+    """Check a .keras file, a ZIP archive, and write what is needed of it into `folder`."""
+    with zipfile.ZipFile(stream) as archive:
+        members = archive.infolist()
+        _require_members([member.filename for member in members])
+        sizes = {member.filename: (member.file_size, member.compress_size) for member in members}
+        if sizes[CONFIG][0] > LARGEST_CONFIG:
+            raise WeightsError(f"its {CONFIG} has {sizes[CONFIG][0]:,} bytes, at most {LARGEST_CONFIG:,} are read")
+        if sizes[ARRAYS][0] > EXPANSION * sizes[ARRAYS][1]:
+            raise WeightsError(f"its {ARRAYS} would swell from {sizes[ARRAYS][1]:,} to {sizes[ARRAYS][0]:,} bytes")
+        config = _checked(archive.read(CONFIG))
+        with archive.open(ARRAYS) as source, (folder / ARRAYS).open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+    (folder / CONFIG).write_text(json.dumps(without_training(config)))
+    with _hdf5(folder / ARRAYS) as (h5py, file):
+        _require_plain_arrays(h5py, file, (folder / ARRAYS).stat().st_size)
+    return folder
+
+
+def _require_members(names: list[str]) -> None:
+    if extra := [name for name in names if name not in (CONFIG, METADATA, ARRAYS)]:
+        raise WeightsError(f"it holds {shown(extra[0])}, which is no part of a model of built-in layers")
+    if missing := [name for name in (CONFIG, ARRAYS) if name not in names]:
+        raise WeightsError(f"it holds no {missing[0]}, which every .keras file has")
+    if len(set(names)) < len(names):
+        raise WeightsError("it holds two files of the same name")
+
+
+def _copied(stream: IO[bytes], folder: Path) -> Path:
+    """Copy an .h5 file into `folder` and check the copy."""
+    path = folder / "model.h5"
+    with path.open("wb") as copy:
+        shutil.copyfileobj(stream, copy)
+    with _hdf5(path) as (h5py, file):
+        if "model_config" not in file.attrs:
+            raise WeightsError(
+                "it holds weights and no model. Save the whole model with model.save('model.keras'); weights alone "
+                "are for tellapart train --weights FILE"
+            )
+        attribute = file.attrs.get_id("model_config")
+        if attribute.get_storage_size() > LARGEST_CONFIG or attribute.shape != ():
+            raise WeightsError(f"its model_config is no text of at most {LARGEST_CONFIG:,} bytes")
+        _checked(file.attrs["model_config"])
+        _require_plain_arrays(h5py, file, path.stat().st_size)
+    return path
+
+
+@contextmanager
+def _hdf5(path: Path) -> Iterator[tuple[ModuleType, Group]]:
+    h5py = require("h5py", extra="train")
+    with h5py.File(path, "r") as file:
+        yield h5py, file
+
+
+def _require_plain_arrays(h5py: ModuleType, file: Group, size: int) -> None:
+    """Refuse links out of the file, arrays kept elsewhere, and arrays that claim more bytes than the file has."""
+    groups, seen, left = [file], 0, size
+    while groups:
+        group = groups.pop()
+        for name in group:
+            seen += 1
+            if seen > MOST_OBJECTS:
+                raise WeightsError(f"it holds more than {MOST_OBJECTS:,} arrays and groups, or a group within itself")
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise WeightsError(f"its arrays are not plain: {shown(name)} is a {type(link).__name__}")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                groups.append(item)
+            else:
+                left -= _plain_bytes(h5py, item, name)
+            if left < 0:
+                raise WeightsError(f"its arrays claim more bytes than the {size:,} of the file, at {shown(name)}")
+
+
+def _plain_bytes(h5py: ModuleType, item: Group, name: str) -> int:
+    if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual or item.dtype.kind not in KINDS:
+        raise WeightsError(f"{shown(name)} in it is no plain array of numbers that lies in the file itself")
+    return int(item.size or 0) * int(item.dtype.itemsize)
+
+
+def _checked(text: str | bytes) -> dict[str, object]:
+    if len(text) > LARGEST_CONFIG:
+        raise WeightsError(f"its description of the model has more than {LARGEST_CONFIG:,} bytes")
+    try:
+        config = json.loads(text, object_pairs_hook=_without_doubles)
+    except RecursionError as error:
+        raise WeightsError("the model's description is nested too deep: no classifier's is") from error
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise WeightsError("its description of the model is none")
+    require_built_in(config)
+    return config
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key for key, _ in pairs}) < len(pairs):  # which of the two counts is a reader's choice
+        raise WeightsError("the model's description names a field twice")
+    return dict(pairs)

@@ -1,0 +1,18 @@
+"""Mixed precision: layers compute in bfloat16 while they learn, their weights stay float32."""
+
+import keras
+
+from tellapart.models.freezing import leaves
+
+EXACT = ("logits", "scaling", "to_float")
+"""Layers that always compute in float32: the loss wants exact logits, and 255 grey levels need more than 8 bits."""
+
+
+def compute_mixed(network: keras.Model, *, mixed: bool) -> None:
+    """Let the layers of a network compute in bfloat16, or again in float32. Weights are not touched.
+
+    Source: Micikevicius et al. 2018; bfloat16 has float32's range, so no loss is scaled.
+    """
+    for layer in leaves(network):
+        if layer.name not in EXACT:
+            layer.dtype_policy = "mixed_bfloat16" if mixed else "float32"

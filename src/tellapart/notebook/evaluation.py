@@ -1,0 +1,62 @@
+"""How an evaluation shows itself in a notebook: its metrics, and which classes it takes for which."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.judging.confusion import most_confused
+from tellapart.judging.judge import Evaluation
+from tellapart.notebook.html import Html, block, heading, table
+
+TITLES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "macro_f1": "macro F1",
+    "weighted_precision": "weighted precision",
+    "weighted_f1": "weighted F1",
+    "top_3": "top-3 accuracy",
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC",
+    "matthews": "Matthews correlation",
+    "ece": "calibration error",
+}
+NUMBERS = ("log_loss", "brier", "roc_auc", "pr_auc", "matthews")  # the others are shares of pictures: in percent
+CLASSES = 20  # a confusion matrix of more is not shown: it cannot be read
+
+
+def evaluation_html(evaluation: Evaluation) -> Html:
+    """Its metrics, the confusion matrix of up to `CLASSES` classes, and the most confused pairs."""
+    classes, confusion = evaluation.classes, evaluation.confusion
+    parts = [heading(f"Judged on {evaluation.n:,} pictures in {len(classes):,} classes")]
+    parts.append(metrics_html(evaluation.as_json()))
+    if len(classes) <= CLASSES:
+        parts += [heading("True class (row) and predicted class (column)"), _confusion(confusion, classes)]
+    if pairs := most_confused(evaluation):
+        rows = [[pair.true, pair.predicted, f"{pair.count:,}", f"{pair.share:.1%}"] for pair in pairs]
+        parts += [heading("Most confused"), table(["true", "taken for", "pictures", "share of the true class"], rows)]
+    return block(*parts)
+
+
+def metrics_html(facts: Mapping[str, Any]) -> Html:
+    """A row for each metric that `Evaluation.as_json()` holds: its value and its 95 % interval."""
+    rows = [_row(name, facts[name]) for name in TITLES if facts.get(name)]
+    return table(["metric", "value", "95 % interval"], rows)
+
+
+def _row(name: str, estimate: Mapping[str, float]) -> list[str]:
+    form = ".3f" if name in NUMBERS else ".1%"
+    value, low, high = (format(estimate[part], form) for part in ("value", "low", "high"))
+    return [TITLES[name], value, f"{low} to {high}"]
+
+
+def _confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> Html:
+    """Counts, each cell as dark as its share of the true class."""
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    rows = [[name, *(f"{count:,}" for count in counts)] for name, counts in zip(classes, confusion, strict=True)]
+    return table(["", *classes], rows, shades=shares.tolist())

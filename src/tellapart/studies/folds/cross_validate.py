@@ -1,0 +1,178 @@
+"""Folds: every picture but those for test is judged once, by a classifier that was trained without it.
+
+A folder of folds goes on where it was stopped: each fold is kept when it is finished.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.checking.families import with_families
+from tellapart.data.dataset import Dataset, Skipped
+from tellapart.data.splits.draw_splits import complete, require_classes, validation_share
+from tellapart.data.splits.folds import folds as divided
+from tellapart.errors import DatasetError, RecipeError, RunError
+from tellapart.jobs import Jobs
+from tellapart.models.catalogue import lookup, settled
+from tellapart.progress import say
+from tellapart.recipe import Recipe
+from tellapart.studies.folds.folder import (
+    checkpoints_of,
+    claimed,
+    finished,
+    forget_checkpoints,
+    read_part,
+    write_part,
+)
+from tellapart.studies.folds.learners import Learner, learner_of
+from tellapart.studies.folds.results import Folds, Part, folds_of, write_results
+from tellapart.studies.search.search import with_validation_in_train
+from tellapart.studies.workers import alike, filling, run_base
+from tellapart.training.prepare import list_skipped
+
+MOST = 1_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is divided, by which settled recipe. The data set has the pictures of all folds in `train`, and no other."""
+
+    dataset: Dataset
+    recipe: Recipe
+    parts: tuple[NDArray[np.intp], ...]
+    """For each fold its pictures, by their places in `train`."""
+    closed: int
+    """How many test pictures stay shut."""
+
+
+def folds(dataset: Dataset, recipe: Recipe, *, count: int, out: str | Path, jobs: Jobs | None = None) -> Folds:
+    """Judge a recipe by `count` stratified folds of the training and validation pictures; test stays shut.
+
+    In each fold the other pictures are divided and trained on as `train` does it, so the epoch is chosen on some of
+    those. `out` is a new folder, or that of the same folds, which are gone on with. With `jobs` others train, and the
+    folds are the same. Raises a TellapartError.
+    """
+    folder, plan = Path(out), planned(dataset, recipe, count)
+    with claimed(folder, plan.dataset, plan.recipe, count):
+        _say_what(plan)
+        missing = sorted(set(range(1, count + 1)) - finished(folder))
+        if missing:
+            _learn(plan, missing, folder, jobs)
+        parts = [read_part(folder, number) for number in range(1, count + 1)]
+        found = folds_of(folder, plan.recipe, plan.dataset.classes, parts)
+        write_results(found, parts, plan.dataset, plan.closed)
+    return found
+
+
+def planned(dataset: Dataset, recipe: Recipe, count: int) -> Plan:
+    """Check everything that can be before a picture is decoded. Raises RecipeError or DatasetError."""
+    if not 2 <= count <= MOST:
+        raise RecipeError(f"folds is {count}; expected 2 to {MOST:,}, such as --folds 5")
+    settled(recipe, own_size=dataset.own_size)
+    dataset = complete(with_families(dataset), validation=0.0, test=recipe.test, seed=recipe.split_seed)
+    closed = len(dataset.splits["test"]) if "test" in dataset.splits else 0
+    if "validation" in dataset.splits:
+        dataset = with_validation_in_train(dataset)
+    pool = replace(dataset, splits={"train": dataset.splits["train"]})
+    require_classes(pool)
+    parts = divided(pool.splits["train"], count, recipe.split_seed, pool.families, classes=pool.classes)
+    recipe = settled(replace(recipe, validation=_share(pool, recipe, parts)), own_size=dataset.own_size)
+    return Plan(pool, recipe, parts, closed)
+
+
+def _share(pool: Dataset, recipe: Recipe, parts: Sequence[NDArray[np.intp]]) -> float:
+    """What is held out for choosing, of the pictures outside a fold; nothing where there is nothing to choose."""
+    if recipe.validation is not None:
+        return recipe.validation
+    rest = pool.splits["train"].take(np.concatenate(parts[1:]).tolist())
+    return 0.0 if lookup(recipe.model).estimator else validation_share(replace(pool, splits={"train": rest}))
+
+
+def _say_what(plan: Plan) -> None:
+    count, pictures, share = len(plan.parts), len(plan.dataset.splits["train"]), plan.recipe.validation or 0.0
+    chosen = (
+        f"; of the others {share:.0%} choose the epoch" if share and not lookup(plan.recipe.model).estimator else ""
+    )
+    test = f"the {plan.closed:,} for test stay shut" if plan.closed else "none is kept for test"
+    say(
+        f"{plan.dataset.name}: {count} folds of {pictures:,} pictures, about {pictures / count:,.0f} judged in each"
+        f"{chosen}; {test}"
+    )
+
+
+def _learn(plan: Plan, missing: Sequence[int], folder: Path, jobs: Jobs | None) -> None:
+    parts = _here(plan, missing, folder) if jobs is None else _elsewhere(plan, missing, folder, jobs)
+    began = time.monotonic()
+    for done, part in enumerate(parts, start=1):
+        write_part(folder, part.fold, part)
+        forget_checkpoints(folder, part.fold)
+        left = (time.monotonic() - began) / done * (len(missing) - done)
+        place = f"fold {part.fold} of {len(plan.parts)}"
+        say(f"{place}: accuracy {part.row.accuracy:.1%}, {part.seconds:,.1f} s; about {left:,.0f} s left")
+
+
+def _here(plan: Plan, missing: Sequence[int], folder: Path) -> Iterator[Part]:
+    """One fold after the other."""
+    learner = learner_of(plan.dataset, plan.recipe)
+    list_skipped(learner.dataset.skipped, folder)
+    return (_learned(learner, plan, number, checkpoints_of(folder, number)) for number in missing)
+
+
+def _elsewhere(plan: Plan, missing: Sequence[int], folder: Path, jobs: Jobs) -> Iterator[Part]:
+    """Several folds at once, in the order in which they end."""
+    run_base(plan.dataset, plan.recipe, jobs)
+    say("the folds are learned by workers: each is told when it has ended")
+    learning = Learning(replace(plan, recipe=alike(plan.recipe)), folder.resolve())
+    for number, (part, skipped) in enumerate(jobs.run(learning, missing)):
+        if number == 0:  # the same for all
+            list_skipped(skipped, folder)
+        yield part
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The job: what is divided, and the folder of the folds, in which a fold's training keeps checkpoints."""
+
+    plan: Plan
+    folder: Path
+
+    def __call__(self) -> Callable[[int], tuple[Part, tuple[Skipped, ...]]]:
+        """Read the pictures, and run the base over them, once for each worker."""
+        with filling(self.plan.dataset):
+            learner = learner_of(self.plan.dataset, self.plan.recipe)
+        return partial(self._fold, learner)
+
+    def _fold(self, learner: Learner, number: int) -> tuple[Part, tuple[Skipped, ...]]:
+        return _learned(learner, self.plan, number, checkpoints_of(self.folder, number)), learner.dataset.skipped
+
+
+def _learned(learner: Learner, plan: Plan, number: int, checkpoints: Path) -> Part:
+    """Train on what is not in a fold, and answer for what is."""
+    began = time.monotonic()
+    pool, inside = learner.dataset.splits["train"], _inside(learner.dataset, plan, number)
+    if not inside.any():
+        raise DatasetError(f"none of the pictures of fold {number} can be read: check the files")
+    rest, held = (pool.take(np.flatnonzero(rows).tolist()) for rows in (~inside, inside))
+    dataset = replace(plan.dataset, name=f"{plan.dataset.name} without fold {number}", splits={"all": rest})
+    dataset = complete(dataset, validation=plan.recipe.validation or 0.0, test=0.0, seed=plan.recipe.split_seed)
+    require_classes(dataset)
+    found = learner.learn(dataset, held.pictures, checkpoints)
+    if not np.isfinite(found.probabilities).all():
+        raise RunError(
+            f"fold {number} has answers that are no numbers: its training diverged. Give a lower --learning-rate, "
+            f"such as `tellapart find-rate` suggests"
+        )
+    seconds = time.monotonic() - began
+    return Part(number, held.pictures.digests, held.labels, found.probabilities, found.epoch, seconds)
+
+
+def _inside(dataset: Dataset, plan: Plan, number: int) -> NDArray[np.bool_]:
+    """Which of the readable pictures are in a fold: bool (n,)."""
+    every = plan.dataset.splits["train"].pictures.digests
+    mine = {every[place] for place in plan.parts[number - 1]}
+    return np.array([digest in mine for digest in dataset.splits["train"].pictures.digests])

@@ -1,0 +1,129 @@
+"""A learning rate for a recipe, found by a range test: the rate grows from step to step, and the loss is watched.
+
+Source: Smith, Cyclical Learning Rates for Training Neural Networks (2017), 3.3; growing exponentially, with the
+smoothing and the end of fastai's `lr_find` (Howard & Gugger 2020).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backend import load_keras
+from tellapart.data.dataset import Dataset
+from tellapart.errors import DatasetError, RecipeError
+from tellapart.files import cache_folder
+from tellapart.models.catalogue import lookup, settled
+from tellapart.progress import progress, say
+from tellapart.recipe import Recipe
+from tellapart.training.prepare import divided, preprocessing_for
+
+LOWEST, HIGHEST = 1e-7, 10.0
+STEPS, FEWEST, MOST = 150, 20, 10_000
+SMOOTHING = 0.9  # of the running mean of the losses: with more it lags, and rates come out too high
+DIVERGED = 4.0  # times the least smoothed loss
+UNSETTLED = 0.1  # share of all steps, at the beginning, whose slope is noise
+FALLEN = 0.9  # of the loss at the start: a least loss above it shows no learning
+
+
+@dataclass(frozen=True, eq=False)
+class RateTest:
+    """Of each step made the learning rate, which grows, and the loss of its batch in nats: both float64 (n,)."""
+
+    rates: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    @cached_property
+    def smoothed(self) -> NDArray[np.float64]:
+        """The running mean of the losses, corrected for its start from 0; float64 (n,)."""
+        return np.array(list(_running_mean(self.losses.tolist())))
+
+    @property
+    def learned(self) -> bool:
+        """Whether the loss fell enough for a rate to stand out."""
+        return bool(self.smoothed.min() <= FALLEN * self.smoothed[: _settled_after(len(self.rates)) + 1].mean())
+
+    @property
+    def least(self) -> float:
+        """The rate at which the smoothed loss was least: there it is about to rise."""
+        return float(self.rates[self.smoothed.argmin()])
+
+    @property
+    def tenth(self) -> float:
+        """A tenth of the rate of the least loss."""
+        return self.least / 10
+
+    @property
+    def steepest(self) -> float:
+        """The rate, below that of the least loss, at which the smoothed loss fell the fastest per decade."""
+        end = int(self.smoothed.argmin())
+        start = min(_settled_after(len(self.rates)), end)
+        if end - start < 1:
+            return self.least
+        slopes = np.gradient(self.smoothed[start : end + 1], np.log10(self.rates[start : end + 1]))
+        return float(self.rates[start + slopes.argmin()])
+
+    @property
+    def recommended(self) -> float:
+        """The lower of the two, to two digits: a rate too low costs epochs, one too high the result."""
+        return float(f"{min(self.tenth, self.steepest):.1e}")
+
+
+def find_rate(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest:
+    """Train a recipe's network for a moment, from step to step at a higher rate, until its loss is out of hand.
+
+    It learns from the training pictures alone, and is then thrown away. Raises RecipeError, DatasetError.
+    """
+    if not FEWEST <= steps <= MOST:
+        raise RecipeError(f"steps is {steps}; expected {FEWEST} to {MOST:,}: {STEPS} do")
+    if lookup(recipe.model).estimator:
+        raise RecipeError(f"{recipe.model} has no learning rate: take a network, such as --model xception")
+    if recipe.then:
+        raise RecipeError("then is given, but a rate is found for one stage: leave it out, and give what it changes")
+    dataset, recipe = divided(dataset, recipe)
+    recipe = settled(recipe, own_size=dataset.own_size)
+    load_keras()
+    rates = np.geomspace(LOWEST, HIGHEST, steps)
+    losses = np.array(list(_losses(dataset, recipe, rates)))
+    if len(losses) < 2:
+        raise DatasetError("the loss is no number from the first step on: look at the pictures, and at --weights")
+    return RateTest(rates[: len(losses)], losses)
+
+
+def _losses(dataset: Dataset, recipe: Recipe, rates: NDArray[np.float64]) -> Iterator[float]:
+    """The loss of each step, until there is no number, or the smoothed loss is far above its least."""
+    from tellapart.training.loop import Loop, repeatable  # TensorFlow: only when all checks have passed
+    from tellapart.training.tasks import make_task
+
+    repeatable(recipe.seed)
+    only_train = replace(dataset, splits={"train": dataset.splits["train"]})
+    task = make_task(only_train, recipe, preprocessing_for(dataset, recipe), cache=cache_folder())
+    loop = Loop(task.network, recipe)
+    say(f"{len(rates)} steps of {loop.batch} examples at most, from a learning rate of {LOWEST:g} to {HIGHEST:g}")
+    done: list[float] = []
+    least = math.inf
+    with progress("trying rates", len(rates), "steps") as advance:
+        for loss in loop.steps_at(task.train, rates.tolist()):
+            done.append(loss)
+            *_, smoothed = _running_mean(done)
+            least = min(least, smoothed)
+            advance(1, note=f"loss {smoothed:.3f}")
+            if not math.isfinite(loss):
+                return
+            yield loss
+            if smoothed > DIVERGED * least:
+                return
+
+
+def _running_mean(values: list[float]) -> Iterator[float]:
+    mean = 0.0
+    for number, value in enumerate(values, start=1):
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * value
+        yield mean / (1 - SMOOTHING**number)
+
+
+def _settled_after(steps: int) -> int:
+    return int(UNSETTLED * steps)

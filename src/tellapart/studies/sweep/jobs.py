@@ -1,0 +1,63 @@
+"""The trials of a sweep by whoever does jobs: each worker has a bench, whose compiled loops it keeps between trials."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tellapart.backend import load_keras
+from tellapart.data.dataset import Dataset
+from tellapart.jobs import Jobs, Work
+from tellapart.progress import say
+from tellapart.recipe import Recipe
+from tellapart.studies.workers import alike, filling, run_base
+
+if TYPE_CHECKING:
+    from tellapart.studies.sweep.background_trial import Outcome
+    from tellapart.studies.sweep.trial_runner import Bench
+
+Numbered = tuple[int, Recipe]
+"""A trial that is to be trained, by its number."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The job: the pictures, and one of the recipes that will be asked for. An item is a trial."""
+
+    dataset: Dataset
+    recipe: Recipe
+
+    def __call__(self) -> "Callable[[Numbered], tuple[int, Outcome]]":
+        """Load what training needs and read the pictures, once for each worker."""
+        load_keras()
+        from tellapart.studies.sweep.trial_runner import Bench
+
+        bench = Bench(self.dataset)
+        with filling(self.dataset):
+            bench.task(self.recipe)
+        return partial(_trained, bench)
+
+
+@dataclass
+class Benches:
+    """Whoever does jobs, from the first trial on until `stack` is closed. Lives for one sweep."""
+
+    jobs: Jobs
+    dataset: Dataset
+    stack: ExitStack
+    work: "Work[Numbered, tuple[int, Outcome]] | None" = None
+
+    def ready(self, recipe: Recipe) -> "Work[Numbered, tuple[int, Outcome]]":
+        """What trains numbered recipes at once, and gives each when it has ended; `recipe` is one of them."""
+        if self.work is None:
+            run_base(self.dataset, recipe, self.jobs)
+            say("the trials of a turn are trained by workers: each is told when it has ended")
+            training = Training(self.dataset, alike(recipe))
+            self.work = self.stack.enter_context(self.jobs.workers(training))
+        return self.work
+
+
+def _trained(bench: "Bench", trial: Numbered) -> "tuple[int, Outcome]":
+    number, recipe = trial
+    return number, bench.train(recipe, lambda _: None)

@@ -1,0 +1,185 @@
+"""What a sweep tries: `--vary` read and checked against the recipe, before any picture is; and who is best."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import product
+from typing import Any
+
+from tellapart.data.dataset import Dataset
+from tellapart.errors import RecipeError
+from tellapart.models.catalogue import lookup, settled
+from tellapart.recipe import Recipe
+from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.prepare import divided_to_compare
+
+FIXED = {
+    "validation": "the trials are compared on one validation split",
+    "test": "the test split is opened once, at the end",
+    "split_seed": "the trials are compared on one validation split",
+    "seed": "every trial begins with the same draw: give it with --seed",
+    "then": "a trial has one stage",
+    "monitor": "the trials are compared by it: give it with --monitor",
+    "keep": "a trial counts as its best epoch",
+}
+EXAMPLE = "--vary learning_rate=1e-4,1e-3,1e-2"
+GRID = "grid"
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A field of the recipe, the values it takes, and what else holds while it does."""
+
+    name: str
+    values: tuple[Any, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe to try; `values` are those of the fields that have been varied so far."""
+
+    factor: str
+    values: Mapping[str, Any]
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A recipe that was tried: an epoch for each pass, and the number, from 1, of the one it counts as."""
+
+    number: int
+    factor: str
+    """In whose turn it was trained first."""
+    values: Mapping[str, Any]
+    recipe: Recipe
+    history: History
+    best_epoch: int
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch that it counts as."""
+        return self.history[self.best_epoch - 1]
+
+    @property
+    def seconds(self) -> float:
+        """What its epochs took."""
+        return sum(row.seconds for row in self.history)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is swept: everything that decides how a sweep ends. The data set has its splits."""
+
+    dataset: Dataset
+    recipe: Recipe
+    factors: tuple[Factor, ...]
+    grid: bool
+
+    @property
+    def turns(self) -> int:
+        """How many choices are made: one for each factor, or a single one over all combinations."""
+        return 1 if self.grid else len(self.factors)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields in which the trials may differ."""
+        names = [name for factor in self.factors for name in (factor.name, *factor.settings)]
+        return tuple(dict.fromkeys(names))
+
+    def candidates(self, turn: int, best: Mapping[str, Any]) -> list[Candidate]:
+        """What is tried in a turn, where the fields varied before it stay at `best`. Raises RecipeError."""
+        if self.grid:
+            names = [factor.name for factor in self.factors]
+            combinations = product(*(factor.values for factor in self.factors))
+            return [self._candidate(GRID, dict(zip(names, values, strict=True))) for values in combinations]
+        factor = self.factors[turn]
+        return [self._candidate(factor.name, {**best, factor.name: value}, factor.settings) for value in factor.values]
+
+    def epochs(self, turn: int, best: Mapping[str, Any]) -> int:
+        """How many epochs a turn takes at most."""
+        return sum(int(one.recipe.epochs or 1) for one in self.candidates(turn, best))
+
+    def _candidate(
+        self, factor: str, values: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+    ) -> Candidate:
+        recipe = replace(self.recipe, **{**values, **(settings or {})})
+        if lookup(recipe.model).estimator:
+            raise RecipeError(f"{recipe.model} learns in no epochs, and a sweep compares epochs: train it by itself")
+        return Candidate(factor, values, settled(recipe, own_size=self.dataset.own_size))
+
+
+def parse_vary(words: Sequence[str], recipe: Recipe) -> tuple[Factor, ...]:
+    """Read `name=a,b,c`, or `name=a;b;c` where values hold commas, each with `@ field=value,...` behind it or without.
+
+    What stands behind the @ holds while that factor varies. Raises RecipeError.
+    """
+    if not words:
+        raise RecipeError(f"there is nothing to sweep: say what varies, such as {EXAMPLE}")
+    factors = tuple(_factor(word, recipe) for word in words)
+    names = [factor.name for factor in factors]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise RecipeError(f"{twice[0]} varies twice: give all its values at once")
+    return factors
+
+
+def planned(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, grid: bool) -> Plan:
+    """Check everything that can be before a picture is decoded. Raises RecipeError or DatasetError."""
+    factors = parse_vary(vary, recipe)
+    if recipe.then:
+        raise RecipeError("then is given, but a trial has one stage: sweep first, then train the winner with --then")
+    if grid and any(factor.settings for factor in factors):
+        raise RecipeError("a grid has no turns, so nothing can hold in one alone: leave out the @, or the --grid")
+    dataset, recipe = divided_to_compare(dataset, recipe)
+    plan = Plan(dataset, recipe, factors, grid)
+    for turn in range(plan.turns):
+        plan.candidates(turn, {})  # it says what is wrong
+    return plan
+
+
+def best_of(trials: Iterable[Trial]) -> Trial:
+    """The winner: the best by `monitor`; of equals the smaller gap, the smaller validation loss, the first."""
+    return min(trials, key=_place)
+
+
+def gap(row: Epoch) -> float:
+    """How much better training pictures are known than validation pictures, in accuracy."""
+    return round(row.accuracy - (row.val_accuracy or 0.0), 6)
+
+
+def _place(trial: Trial) -> tuple[float, float, float, int]:
+    row = trial.best
+    accuracy, loss = row.val_accuracy or 0.0, math.inf if row.val_loss is None else row.val_loss
+    loss = math.inf if math.isnan(loss) else loss
+    return (loss if trial.recipe.monitor == "val_loss" else -accuracy, abs(gap(row)), loss, trial.number)
+
+
+def _factor(word: str, recipe: Recipe) -> Factor:
+    choice, at, rest = (part.strip() for part in word.partition("@"))
+    name, sign, text = (part.strip() for part in choice.partition("="))
+    name = name.replace("-", "_")
+    if not sign or not text or (at and not rest):
+        raise RecipeError(f"vary is {word!r}; expected NAME=A,B,C or NAME=A,B,C @ FIELD=VALUE, such as {EXAMPLE}")
+    _require_variable(name)
+    values = tuple(Recipe.value(name, part.strip()) for part in text.split(";" if ";" in text else ","))
+    if len(set(values)) < len(values):
+        raise RecipeError(f"vary {choice} names a value twice")
+    settings = _settings(rest, recipe) if rest else {}
+    if name in settings:
+        raise RecipeError(f"vary {word!r} both varies {name} and holds it: leave one out")
+    for value in values:
+        replace(recipe, **{**settings, name: value})  # it says what is wrong
+    return Factor(name, values, settings)
+
+
+def _settings(text: str, recipe: Recipe) -> Mapping[str, Any]:
+    changed = recipe.changed(text)
+    names = [one.name for one in fields(Recipe) if getattr(changed, one.name) != getattr(recipe, one.name)]
+    for name in names:
+        _require_variable(name)
+    return {name: getattr(changed, name) for name in names}
+
+
+def _require_variable(name: str) -> None:
+    if name in FIXED:
+        raise RecipeError(f"{name} cannot vary in a sweep: {FIXED[name]}")

@@ -1,0 +1,142 @@
+"""What a sweep shows while it runs: a table that grows on a terminal, plain lines elsewhere; on standard error."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tellapart.progress import LINE_EVERY_S, say
+from tellapart.recipe import Recipe
+from tellapart.studies.sweep.plan import Candidate, Plan, Trial, best_of, gap
+from tellapart.training.checkpoints import Epoch
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
+
+SHOWN = 20  # rows: a terminal shows no more than its height
+
+
+@dataclass
+class Board:
+    """The trials as they end, and the one that runs. Lives for one sweep."""
+
+    columns: tuple[str, ...]
+    live: "Live | None" = None
+    trials: list[Trial] = field(default_factory=list)
+    epochs_left: int = 0
+    _running: tuple[int, Candidate, list[Epoch]] | None = None
+    _trained: list[float] = field(default_factory=list)
+    """Seconds of each epoch that was trained in this call."""
+    _shown: float = field(default_factory=time.monotonic)
+
+    def begin(self, number: int, candidate: Candidate, epochs_left: int) -> None:
+        """A trial begins; with it at most so many epochs are left in the sweep."""
+        self._running, self.epochs_left = (number, candidate, []), epochs_left
+        self._redraw()
+
+    def epoch(self, row: Epoch) -> None:
+        """It has had an epoch."""
+        if self._running is None:
+            return
+        self._running[2].append(row)
+        self._trained.append(row.seconds)
+        self.epochs_left -= 1
+        if self.live is None and time.monotonic() - self._shown >= LINE_EVERY_S:
+            self._line(self._running[0], self._running[1].recipe, self._running[2], row)
+        self._redraw()
+
+    def end(self, trial: Trial, epochs_left: int) -> None:
+        """A trial has ended, or is known from an earlier call."""
+        self.trials.append(trial)
+        self._running, self.epochs_left = None, epochs_left
+        if self.live is None:
+            self._line(trial.number, trial.recipe, trial.history, trial.best)
+        self._redraw()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the terminal to what else shows how far it is."""
+        if self.live:
+            self.live.stop()
+        try:
+            yield
+        finally:
+            if self.live:
+                self.live.start()
+
+    @property
+    def left(self) -> str:
+        """The time that is left, from what the epochs so far took."""
+        if not self._trained or not self.epochs_left:
+            return ""
+        seconds = self.epochs_left * sum(self._trained) / len(self._trained)
+        return f"at most {seconds:,.0f} s left" if seconds < 120 else f"at most {seconds / 60:,.0f} min left"
+
+    def _line(self, number: int, recipe: Recipe, history: Sequence[Epoch], row: Epoch) -> None:
+        values = ", ".join(f"{name} {short(getattr(recipe, name))}" for name in self.columns)
+        facts = f"validation accuracy {row.val_accuracy:.1%}, loss {row.val_loss:.3f}, gap {gap(row):+.1%}"
+        seconds = sum(one.seconds for one in history)
+        rest = f"; {self.left}" if self.left else ""
+        say(f"trial {number}: {values}; {len(history)} epochs, {facts}, {seconds:.1f} s{rest}")
+        self._shown = time.monotonic()
+
+    def _redraw(self) -> None:
+        if self.live:
+            self.live.update(self._table())
+
+    def _table(self) -> "Table":
+        from rich.table import Table
+
+        table = Table(*header(self.columns), caption=self.left, caption_justify="left")
+        best = best_of(self.trials).number if self.trials else None
+        for trial in self.trials[-SHOWN:]:
+            style = "bold" if trial.number == best else None
+            row = cells(trial.number, trial.recipe, self.columns, trial.history, trial.best)
+            table.add_row(*row, style=style)
+        if self._running:
+            number, candidate, rows = self._running
+            table.add_row(*cells(number, candidate.recipe, self.columns, rows, rows[-1] if rows else None), style="dim")
+        return table
+
+
+@contextmanager
+def board(plan: Plan) -> Iterator[Board]:
+    """Show a sweep while the block runs."""
+    if not sys.stderr.isatty():
+        yield Board(plan.columns)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True)) as live:
+        yield Board(plan.columns, live)
+
+
+def header(columns: tuple[str, ...]) -> list[str]:
+    """The titles over `cells`."""
+    return ["trial", *columns, "best epoch", "validation accuracy", "validation loss", "gap", "seconds"]
+
+
+def cells(
+    number: int, recipe: Recipe, columns: tuple[str, ...], history: Sequence[Epoch], row: Epoch | None
+) -> list[str]:
+    """A trial as a row of a table: number, varied values, and what the epoch that counts came to."""
+    values = [short(getattr(recipe, name)) for name in columns]
+    if row is None:
+        return [str(number), *values, "", "", "", "", ""]
+    facts = [f"{row.val_accuracy:.1%}", f"{row.val_loss:.3f}", f"{gap(row):+.1%}"]
+    return [
+        str(number),
+        *values,
+        f"{row.epoch} of {len(history)}",
+        *facts,
+        f"{sum(one.seconds for one in history):.1f}",
+    ]
+
+
+def short(value: object) -> str:
+    """A value as a person writes it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

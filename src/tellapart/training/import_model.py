@@ -1,0 +1,177 @@
+"""From a model file made elsewhere to a bundle, checked before it is kept."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tellapart.backend import load_keras
+from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
+from tellapart.data.pipeline import BATCH
+from tellapart.data.preprocessing import Fit, Preprocessing
+from tellapart.engine import Engine, Precision, chosen_precision, write_graph
+from tellapart.errors import BundleError, DatasetError, RecipeError, WeightsError, first_line, nearest
+from tellapart.files import atomic_folder, require_unused, sha256
+from tellapart.models.catalogue import MODELS, Scaling
+from tellapart.models.importing.archive import inspected
+from tellapart.progress import say
+
+if TYPE_CHECKING:
+    import keras
+
+    from tellapart.engine import Graph
+
+CHECKED = 2 * BATCH  # pictures
+TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}  # of a probability
+LONGEST_LIST = 1_000_000  # characters of class names
+
+
+def adopt(
+    file: Path,
+    *,
+    classes: Path,
+    preprocess: str,
+    out: Path,
+    size: int | None = None,
+    fit: Fit = "crop",
+    name: str | None = None,
+) -> Bundle:
+    """Make a bundle of a `.keras` or `.h5` file of built-in layers; nothing of it runs before it was inspected.
+
+    `classes` is a text file with a name on each line, in the order of the outputs. `preprocess` says which numbers
+    the model wants: a name of the catalogue, or unit, tf, torch, caffe, inside, none. `size` is in pixels, for models
+    that take any. Raises DatasetError, RecipeError, WeightsError, BundleError, StorageError.
+    """
+    names, scaling = class_names(classes), scaling_of(preprocess)
+    require_unused(out)
+    with inspected(file) as copy:
+        load_keras()
+        from tellapart.models.importing.keras_import import classifier, geometry, loaded
+
+        with _about(file):
+            model = loaded(copy)
+            height, width, channels = geometry(model, size)
+            adopted = classifier(model, (height, width, channels), scaling, len(names))
+            graph = converted(adopted.network)
+    say(f"{file.name}: pictures of {height} x {width}, {'colour' if channels == 3 else 'grey'}; {adopted.ending}")
+    preprocessing = Preprocessing(height, width, channels, fit)
+    facts = Facts(
+        name=name or file.stem,
+        classes=names,
+        preprocessing=preprocessing,
+        recipe={
+            "adopted": file.name,
+            "sha256": sha256(file),
+            "preprocess": preprocess,
+            "precision": checked_precision(adopted.network, graph, preprocessing),
+        },
+        metrics={},
+        fingerprint="",
+        licence=None,
+    )
+    with atomic_folder(out) as partial:
+        write_graph(graph, partial / GRAPH)
+        adopted.network.save(partial / KERAS)
+        (partial / SEEN).write_text('{"train": [], "validation": []}')
+        write_manifest(partial, facts)
+    return Bundle.open(out)
+
+
+def class_names(file: Path) -> tuple[str, ...]:
+    """Read a class name from each line. Raises DatasetError."""
+    try:
+        with file.open(encoding="utf-8-sig") as stream:
+            text = stream.read(LONGEST_LIST + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise DatasetError(f"the class names in {file} cannot be read: {reason}. Write a name on each line") from error
+    names = [line.strip() for line in text.rstrip().split("\n")]
+    for number, one in enumerate(names, start=1):
+        if not one or not one.isprintable():
+            raise DatasetError(f"line {number} of {file} holds no class name: it is {ascii(one)[:80]}")
+        if one in names[: number - 1]:
+            first = names.index(one) + 1
+            raise DatasetError(f"{file} names {one!r} on lines {first} and {number}: every class once, in order")
+    if len(names) < 2 or len(text) > LONGEST_LIST:
+        raise DatasetError(f"{file} names {len(names):,} classes; expected 2 or more, a name on each line")
+    return tuple(names)
+
+
+def scaling_of(preprocess: str) -> Scaling:
+    """What `--preprocess` means. Raises RecipeError that suggests the nearest."""
+    if preprocess in MODELS:
+        return MODELS[preprocess].scaling
+    known: dict[str, Scaling] = {**{one: one for one in get_args(Scaling)}, "none": "inside"}
+    if preprocess not in known:
+        raise RecipeError(f"there is no preprocess {preprocess!r}: {nearest(preprocess, [*known, *MODELS])}")
+    return known[preprocess]
+
+
+def converted(network: "keras.Model") -> "Graph":
+    """The network as an OpenVINO graph. Raises WeightsError when a layer has no counterpart there."""
+    from tellapart.models.graphs.from_keras import to_graph
+
+    try:
+        return to_graph(network)
+    except Exception as error:  # of TensorFlow's tracing or OpenVINO's conversion
+        reason = first_line(error)
+        raise WeightsError(f"OpenVINO, which predicts here, cannot take over a layer of the model: {reason}") from error
+
+
+def checked_precision(network: "keras.Model", graph: "Graph", preprocessing: Preprocessing) -> Precision:
+    """Compare Keras and the graph on made-up pictures: auto where the fast arithmetic agrees, else float32.
+
+    Raises WeightsError when the output is no probabilities, BundleError when the graph says something else.
+    """
+    pictures = made_up(preprocessing)
+    expected: NDArray[np.float32] = np.asarray(network(pictures, training=False)).astype(np.float32)
+    if not np.isfinite(expected).all() or np.abs(expected.sum(axis=1) - 1).max() > 2 * TOLERANCE["bfloat16"]:
+        raise WeightsError(
+            f"the model's numbers are no probabilities: they add up to {expected[0].sum():.3g} on a made-up picture, "
+            f"expected 1. Its softmax may run over another axis, or its weights be damaged"
+        )
+    differences = {one: _difference(graph, one, pictures, expected) for one in ("float32", chosen_precision("auto"))}
+    if differences["float32"] > TOLERANCE["float32"]:
+        raise BundleError(
+            f"the converted graph disagrees with Keras: probabilities differ by up to {differences['float32']:.3f}, at "
+            f"most {TOLERANCE['float32']} is rounding. Nothing is kept; please report which layers the model has"
+        )
+    if any(differences[one] > TOLERANCE[one] for one in differences):
+        say("bfloat16 changes its answers by more than rounding: the bundle predicts in float32")
+        return "float32"
+    return "auto"
+
+
+def made_up(preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Pictures with soft shapes and some noise, uint8 (CHECKED, height, width, channels): noise alone is all alike."""
+    rng = np.random.default_rng(0)
+    side = (preprocessing.width, preprocessing.height)
+    pictures = []
+    for cells in rng.integers(2, 9, CHECKED):
+        coarse = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
+        soft = np.asarray(Image.fromarray(coarse).resize(side, Image.Resampling.BICUBIC), np.float32)
+        noisy = np.clip(soft + rng.normal(0, 8, soft.shape), 0, 255).astype(np.uint8)
+        pictures.append(noisy[:, :, : preprocessing.channels])
+    return np.stack(pictures)
+
+
+def _difference(
+    graph: "Graph", precision: Precision, pictures: NDArray[np.uint8], expected: NDArray[np.float32]
+) -> float:
+    engine = Engine(graph, batch=BATCH, precision=precision)
+    found = np.concatenate(list(engine.run(pictures[i : i + BATCH] for i in range(0, CHECKED, BATCH))))
+    worst = float(np.abs(found - expected).max())
+    return worst if np.isfinite(worst) else np.inf
+
+
+@contextmanager
+def _about(file: Path) -> Iterator[None]:
+    """Put the file's name before what is wrong with its model."""
+    try:
+        yield
+    except WeightsError as error:
+        raise WeightsError(f"{file} is not adopted: {error}") from error

@@ -1,0 +1,107 @@
+"""What runs of every kind have in common: the geometry, what cannot be read, what is written down. No Keras here."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
+from tellapart.checking.families import with_families
+from tellapart.data.dataset import ArrayPictures, Dataset, Skipped
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.sources.apply_skips import was_marked
+from tellapart.data.splits.draw_splits import complete, lacking, require_classes, validation_share
+from tellapart.errors import RecipeError
+from tellapart.files import atomic_write, csv_text
+from tellapart.models.catalogue import base_of, lookup
+from tellapart.progress import say
+from tellapart.recipe import Recipe
+from tellapart.training.final_evaluation import Verdict
+
+FEATURES = "features.json"
+"""In a run's folder: under which key of the feature cache the vectors are that its classifier stands on."""
+SKIPPED = "skipped.csv"
+"""In a run's folder: the pictures that could not be read, and why."""
+
+
+def divided(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
+    """The data set with all its splits, and the recipe with the share for validation that they were drawn by.
+
+    Near-duplicates stay on one side. Raises DatasetError where a split misses a class.
+    """
+    share = validation_share(dataset) if recipe.validation is None else recipe.validation
+    if lacking(dataset, validation=share, test=recipe.test):
+        dataset = with_families(dataset)
+    dataset = complete(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
+    require_classes(dataset)
+    return dataset, replace(recipe, validation=share)
+
+
+def divided_to_compare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
+    """As `divided`, where recipes are to be compared on validation. Raises RecipeError without such a split."""
+    dataset, recipe = divided(dataset, recipe)
+    if "validation" not in dataset.splits:
+        raise RecipeError("validation is 0, but trials are compared on validation pictures: give 0.15, or a split")
+    return dataset, recipe
+
+
+def preprocessing_for(dataset: Dataset, recipe: Recipe) -> Preprocessing:
+    """The geometry of a run: without pre-trained weights grey pictures stay grey where all are; else RGB."""
+    size = int(recipe.size or 0)
+    channels = 3 if recipe.weights != "none" or not _all_grey(dataset) else 1
+    return Preprocessing(size, size, channels, recipe.fit)
+
+
+def without(dataset: Dataset, name: str, kept: tuple[int, ...], skipped: tuple[Skipped, ...]) -> Dataset:
+    """Drop the pictures that could not be read from a split, and list them."""
+    if not skipped:
+        return dataset
+    split = dataset.splits[name].take(kept)
+    return replace(dataset, splits={**dataset.splits, name: split}, skipped=(*dataset.skipped, *skipped))
+
+
+def list_skipped(skipped: tuple[Skipped, ...], folder: Path) -> None:
+    """Write `skipped.csv`, where any picture was, and say so."""
+    if not skipped:
+        return
+    rows = [(one.path, one.reason) for one in skipped]
+    atomic_write(folder / SKIPPED, csv_text(("path", "reason"), rows))
+    unread = [one for one in skipped if not was_marked(one)]
+    if unread:
+        say(
+            f"skipped {len(unread):,} pictures that cannot be read, {unread[0].path} ({unread[0].reason}) first: "
+            f"all are in {folder / SKIPPED}"
+        )
+
+
+def seen_by(dataset: Dataset) -> dict[str, list[str]]:
+    """For each split that training or choosing uses, the start of its pictures' hashes: a bundle's `splits.json`."""
+    names = [name for name in ("train", "validation") if name in dataset.splits]
+    return {name: sorted({digest[:HASH_DIGITS] for digest in dataset.splits[name].pictures.digests}) for name in names}
+
+
+def write_metrics(folder: Path) -> None:
+    """Write the bundle's metrics as the run's `metrics.json`: the last file of a run, which says that all is done."""
+    metrics = Bundle.open(folder / "bundle").metrics
+    atomic_write(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+
+
+def facts_of(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, found: Verdict) -> Facts:
+    """What the bundle of a run says of itself."""
+    base = base_of(recipe)
+    return Facts(
+        name=dataset.name,
+        classes=dataset.classes,
+        preprocessing=preprocessing,
+        recipe=recipe.as_dict() | {"weights": Path(str(recipe.weights)).name},  # a bundle names no folder of ours
+        metrics=found.metrics,
+        fingerprint=dataset.fingerprint,
+        licence=lookup(base).licence if base else None,
+        calibration=found.calibration,
+    )
+
+
+def _all_grey(dataset: Dataset) -> bool:
+    return all(
+        isinstance(split.pictures, ArrayPictures) and split.pictures.array.shape[-1] == 1
+        for split in dataset.splits.values()
+    )

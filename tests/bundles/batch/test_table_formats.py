@@ -1,0 +1,97 @@
+"""Answers as files: the same facts in each form, null where a picture has none."""
+
+import csv
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tellapart.bundles.batch import table_formats
+from tellapart.bundles.batch.table_formats import FORMS, cells, columns, form_of
+from tellapart.errors import MissingPackageError, RunError
+
+parquet = pytest.importorskip("pyarrow.parquet")
+ODD = os.fsdecode(b"a\xff, b.png")  # a file's name need not be text
+KNOWN: dict[str, Any] = {
+    "path": ODD,
+    "label": 'a "cat"',
+    "probability": 0.75,
+    "unknown": True,
+    "top": [{"label": 'a "cat"', "probability": 0.75}, {"label": "dog", "probability": 0.25}],
+}
+ROWS = [KNOWN, {"path": "b.png", "error": "not a picture,\nat all"}]
+
+
+def written(ending: str, rows: list[dict[str, Any]], top: int = 2) -> bytes:
+    stream = io.BytesIO()
+    FORMS[ending].write(stream, iter(rows), top)
+    return stream.getvalue()
+
+
+def test_a_table_has_a_column_for_each_class_that_is_named() -> None:
+    assert columns(1) == ["path", "label", "probability", "unknown", "error"]
+    assert columns(3)[4:8] == ["label_2", "probability_2", "label_3", "probability_3"]
+    assert cells(KNOWN, 2) == [ODD, 'a "cat"', 0.75, True, "dog", 0.25, None]
+    assert cells(ROWS[1], 2) == ["b.png", None, None, None, None, None, "not a picture,\nat all"]
+
+
+def test_json_lines_are_those_that_predict_prints() -> None:
+    assert [json.loads(line) for line in written(".jsonl", ROWS).splitlines()] == ROWS
+
+
+def test_csv_quotes_what_must_be_and_keeps_a_name_that_is_no_text() -> None:
+    text = written(".csv", ROWS).decode(errors="surrogateescape")
+    assert list(csv.DictReader(io.StringIO(text))) == [
+        {"path": ODD, "label": 'a "cat"', "probability": "0.750000", "unknown": "yes",
+         "label_2": "dog", "probability_2": "0.250000", "error": ""},
+        {"path": "b.png", "label": "", "probability": "", "unknown": "", "label_2": "", "probability_2": "",
+         "error": "not a picture,\nat all"},
+    ]  # fmt: skip
+
+
+def test_parquet_has_types_and_nulls() -> None:
+    table = parquet.read_table(io.BytesIO(written(".parquet", ROWS)))
+    assert [str(field.type) for field in table.schema] == [
+        "string", "string", "float", "bool", "string", "float", "string"
+    ]  # fmt: skip
+    assert table.to_pylist() == [
+        dict(zip(columns(2), ["a\\xff, b.png", *cells(KNOWN, 2)[1:]], strict=True)),
+        dict(zip(columns(2), cells(ROWS[1], 2), strict=True)),
+    ]
+
+
+def test_parquet_is_written_in_groups_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_formats, "GROUP_CELLS", 30)
+    file = parquet.ParquetFile(io.BytesIO(written(".parquet", ROWS * 5)))
+    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [4, 4, 2]
+    assert file.read().column("path").to_pylist() == ["a\\xff, b.png", "b.png"] * 5
+
+
+@pytest.mark.parametrize("ending", FORMS)
+def test_no_picture_gives_an_empty_table(ending: str) -> None:
+    content = written(ending, [])
+    if ending == ".parquet":
+        assert parquet.read_table(io.BytesIO(content)).num_rows == 0
+    else:
+        assert content.count(b"\n") == (ending == ".csv")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.parquet.gz"])
+def test_another_ending_is_refused(name: str) -> None:
+    with pytest.raises(RunError, match=r"expected a file that ends in \.parquet or \.csv or \.jsonl"):
+        form_of(Path(name))
+
+
+def test_the_ending_may_be_in_capitals() -> None:
+    assert form_of(Path("A.CSV")) is FORMS[".csv"]
+
+
+def test_what_parquet_needs_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'tellapart\[parquet\]'"):
+        form_of(Path("a.parquet"))
+    form_of(Path("a.csv"))

@@ -1,0 +1,386 @@
+"""A calibrated bundle says "I don't know" where it should, everywhere alike, and the old one stays as it was."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tellapart import Bundle, Dataset, Prediction, Predictor, Recipe, evaluate, train
+from tellapart.bundles.bundle import Reject
+from tellapart.bundles.calibrate import calibrate
+from tellapart.data.splits.draw_splits import complete
+from tellapart.errors import BundleError, DatasetError, RecipeError, StorageError
+from tellapart.serving.app import build_app
+from tellapart.training.run import Run
+
+RECIPES = {
+    "network": Recipe(model="mlp", size=20, epochs=3, batch_size=8, precision="float32"),
+    "mirrored": Recipe(model="cnn", size=20, epochs=3, batch_size=8, mirror=True, precision="float32"),
+    "logistic": Recipe(model="logistic", features="pixels", size=20, precision="float32"),
+    "knn": Recipe(model="knn", features="pixels", size=20, precision="float32"),
+    "forest": Recipe(model="forest", features="pixels", size=20, trees=20, precision="float32"),
+}
+GRAPHS = tuple(name for name in RECIPES if name != "forest")
+ENDINGS = {"network": "model", "mirrored": "model", "logistic": "head", "knn": "head"}
+Runs = Mapping[str, Run]
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Path:
+    """120 pictures, a few of them under a wrong colour, so that not every answer is right."""
+    folder = coloured(tmp_path_factory.mktemp("data") / "colours", each=40, seed=4)
+    for number in range(0, 40, 8):
+        (folder / "red" / f"{number:02}.png").rename(folder / "blue" / f"wrong-{number:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder, dataset = tmp_path_factory.mktemp("runs"), Dataset.open(colours)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return {name: train(dataset, recipe, out=folder / name) for name, recipe in RECIPES.items()}
+
+
+@pytest.fixture(scope="module")
+def taught(runs: Runs, colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Bundle]:
+    """The bundle of each run, calibrated for the same coverage."""
+    folder, dataset = tmp_path_factory.mktemp("calibrated"), Dataset.open(colours)
+    for name, run in runs.items():
+        calibrate(run.bundle, dataset, out=folder / name, coverage=0.8)
+    return {name: Bundle.open(folder / name) for name in runs}
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """What is no noisy colour: black and white at random, stripes."""
+    folder, rng = tmp_path_factory.mktemp("strange"), np.random.default_rng(0)
+    pictures = [255 * rng.integers(0, 2, (20, 20, 3)) for _ in range(6)]
+    pictures += [np.broadcast_to(255 * (np.arange(20) // width % 2)[:, None, None], (20, 20, 3)) for width in (1, 3)]
+    for number, pixels in enumerate(pictures):
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+    return sorted(folder.iterdir())
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def answers(bundle: Bundle, files: list[Path], top: int = 3) -> list[Prediction]:
+    found = list(Predictor(bundle).predict(files, top=top))
+    assert all(isinstance(one, Prediction) for one in found)
+    return [one for one in found if isinstance(one, Prediction)]
+
+
+def files_of(colours: Path, run: Run, split: str) -> list[Path]:
+    parts = complete(Dataset.open(colours), validation=run.recipe.validation or 0, test=run.recipe.test, seed=0)
+    pictures = parts.splits[split].pictures
+    return [Path(pictures.name(index)) for index in range(len(pictures))]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_new_bundle_verifies_and_shares_with_the_old_all_but_its_ending(
+    name: str, runs: Runs, taught: Mapping[str, Bundle]
+) -> None:
+    old, new = runs[name].bundle, Bundle.open(taught[name].folder)
+    old.verify()
+    new.verify()
+    assert old.reject is None
+    before, after = bytes_of(old.folder), bytes_of(new.folder)
+    assert before.keys() == after.keys()
+    changed = {file for file in before if before[file] != after[file]}
+    ending = {f"{ENDINGS[name]}.xml", f"{ENDINGS[name]}.bin"} if name in ENDINGS else set()
+    assert changed == {"bundle.json"} | ending
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_old_bundle_is_untouched_to_the_byte(name: str, runs: Runs, colours: Path, tmp_path: Path) -> None:
+    before = bytes_of(runs[name].bundle.folder)
+    calibrate(runs[name].bundle.folder, Dataset.open(colours), out=tmp_path / "new", coverage=0.5)
+    assert bytes_of(runs[name].bundle.folder) == before
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_answer_is_what_it_was_and_is_given_above_the_threshold_alone(
+    name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path
+) -> None:
+    files = files_of(colours, runs[name], "validation")
+    old, new = answers(runs[name].bundle, files), answers(taught[name], files)
+    reject = taught[name].reject
+    assert reject is not None
+    assert [one.label for one in old] == [one.label for one in new]
+    assert not any(one.unknown for one in old)
+    assert all(one.unknown for one in new if one.probability < reject.probability)
+    unsure = sum(one.probability < reject.probability for one in new)
+    strangers = sum(one.unknown and one.probability >= reject.probability for one in new)
+    assert len(new) - unsure >= 0.8 * len(new)
+    assert strangers <= 0.01 * len(new)
+    facts = taught[name].facts.reject
+    assert facts is not None
+    assert facts["coverage"]["value"] == pytest.approx(1 - (unsure + strangers) / len(new))
+    assert facts["wanted"] == "coverage=0.8"
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_what_is_like_no_training_picture_is_not_answered(
+    name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path, strange: list[Path]
+) -> None:
+    assert sum(one.unknown for one in answers(taught[name], strange)) >= len(strange) - 1
+    usual = answers(taught[name], files_of(colours, runs[name], "test"))
+    assert sum(one.unknown for one in usual) <= 0.5 * len(usual)
+
+
+def test_strangeness_alone_refuses_what_the_probabilities_would_answer(
+    runs: Runs, colours: Path, strange: list[Path], tmp_path: Path
+) -> None:
+    found = calibrate(runs["network"].bundle, Dataset.open(colours), out=tmp_path / "new", coverage=1)
+    told = answers(Bundle.open(tmp_path / "new"), strange)
+    assert sum(one.unknown and one.probability >= found.reject.probability for one in told) >= len(told) - 1
+
+
+def test_a_forest_refuses_by_its_probabilities_alone(taught: Mapping[str, Bundle], strange: list[Path]) -> None:
+    reject = taught["forest"].reject
+    assert reject is not None
+    assert reject.strangeness is None
+    for one in answers(taught["forest"], strange):
+        assert one.unknown == (one.probability < reject.probability)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_files_bytes_and_http_agree(
+    name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path, strange: list[Path]
+) -> None:
+    bundle, files = taught[name], [*files_of(colours, runs[name], "test"), *strange]
+    by_files = answers(bundle, files)
+    assert {one.unknown for one in by_files} == {True, False}
+    predictor = Predictor(bundle)
+    by_bytes = [predictor.predict_one(file.read_bytes(), path=str(file)) for file in files]
+
+    async def asked() -> list[httpx.Response]:
+        app = build_app(predictor)
+        transport = httpx.ASGITransport(app)
+        alive = app.router.lifespan_context(app)
+        async with alive, httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return [await client.post("/predict", files={"image": (one.name, one.read_bytes())}) for one in files]
+
+    by_http = [response.json() for response in asyncio.run(asked())]
+    for one, other, told in zip(by_files, by_bytes, by_http, strict=True):
+        assert one.unknown == other.unknown == told["unknown"]
+        assert one.label == other.label == told["label"]
+        assert one.probability == pytest.approx(other.probability, abs=1e-5)
+        assert other.probability == pytest.approx(told["probability"], abs=1e-5)
+        assert {choice["label"] for choice in told["top"]} == {"blue", "green", "red"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_judging_sees_no_strangeness_and_every_picture(
+    name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path
+) -> None:
+    old, new = (evaluate(bundle, Dataset.open(colours)) for bundle in (runs[name].bundle, taught[name]))
+    assert old.n == new.n
+    assert old.accuracy == new.accuracy
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_metrics_stay_those_of_the_bundle_where_its_probabilities_stay(
+    name: str, runs: Runs, taught: Mapping[str, Bundle]
+) -> None:
+    old, new = runs[name].bundle.facts, taught[name].facts
+    assert new.metrics == old.metrics  # trained and calibrated on the same validation pictures
+    assert new.calibration == old.calibration
+    assert replace(new, reject=None) == old
+
+
+def without_temperature(run: Run, folder: Path) -> Bundle:
+    """The run's bundle as it would be without a temperature of its own: far too sure."""
+    from tellapart.bundles.bundle import GRAPH, write_manifest
+    from tellapart.engine import read_graph, write_graph
+    from tellapart.models.graphs.graph_heads import with_temperature
+
+    shutil.copytree(run.bundle.folder, folder)
+    write_graph(with_temperature(read_graph(run.bundle.folder / GRAPH), 0.5), folder / GRAPH)
+    write_manifest(folder, replace(run.bundle.facts, calibration=None))
+    return Bundle.open(folder)
+
+
+def test_a_bundle_that_is_too_sure_gets_a_temperature_and_loses_the_metrics_that_were_measured_before_it(
+    runs: Runs, colours: Path, tmp_path: Path
+) -> None:
+    sure = without_temperature(runs["network"], tmp_path / "sure")
+    found = calibrate(sure, Dataset.open(colours), out=tmp_path / "new", coverage=1)
+    new = Bundle.open(tmp_path / "new")
+    assert found.temperature == pytest.approx(2, rel=0.1)
+    assert list(sure.metrics) == ["validation", "test"]
+    assert list(new.metrics) == ["validation"]
+    facts = new.facts.calibration
+    assert facts is not None
+    assert facts["temperature"] == found.temperature
+    assert facts["ece_after"] == pytest.approx(new.metrics["validation"]["ece"]["value"], abs=1e-9)
+    validation = evaluate(new, Dataset.open(colours), split="validation")
+    assert validation.as_json()["ece"] == pytest.approx(new.metrics["validation"]["ece"], abs=1e-6)
+    again = calibrate(new, Dataset.open(colours), out=tmp_path / "again", coverage=1)
+    assert again.temperature == 1
+
+
+def test_a_calibrated_bundle_can_be_calibrated_again(
+    taught: Mapping[str, Bundle], colours: Path, tmp_path: Path
+) -> None:
+    for name in ("network", "logistic"):
+        found = calibrate(taught[name], Dataset.open(colours), out=tmp_path / name, coverage=1)
+        assert found.temperature == 1
+        new = Bundle.open(tmp_path / name)
+        new.verify()
+        assert new.reject == found.reject
+        assert new.reject != taught[name].reject
+
+
+def test_a_wanted_accuracy_is_reached_among_what_is_answered(runs: Runs, colours: Path, tmp_path: Path) -> None:
+    found = calibrate(runs["network"].bundle, Dataset.open(colours), out=tmp_path / "new", accuracy=0.9)
+    assert found.accuracy.value >= 0.9
+    assert 0 < found.coverage.value <= 1
+    assert found.coverage.low <= found.coverage.value <= found.coverage.high
+    assert found.wanted == "accuracy=0.9"
+
+
+def mislabelled(colours: Path, folder: Path) -> Path:
+    """Validation pictures of which the surest is wrong, as are all others."""
+    shutil.copytree(colours, folder / "train")
+    for true, said in (("red", "green"), ("green", "blue"), ("blue", "red")):
+        shutil.copytree(colours / true, folder / "validation" / said)
+    return folder
+
+
+def test_an_accuracy_out_of_reach_is_refused_and_leaves_nothing(runs: Runs, colours: Path, tmp_path: Path) -> None:
+    folder = mislabelled(colours, tmp_path / "data")
+    with pytest.raises(DatasetError, match=r"no threshold makes 0\.99 of the accepted pictures right"):
+        calibrate(runs["network"].bundle, Dataset.open(folder), out=tmp_path / "out" / "new", accuracy=0.99)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "goal", [{}, {"accuracy": 0.9, "coverage": 0.9}, {"accuracy": 97.0}, {"coverage": 0.0}, {"coverage": float("nan")}]
+)
+def test_a_goal_that_is_none_is_refused(runs: Runs, colours: Path, tmp_path: Path, goal: dict[str, float]) -> None:
+    with pytest.raises(RecipeError):
+        calibrate(runs["network"].bundle, Dataset.open(colours), out=tmp_path / "new", **goal)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_in_use_is_refused_before_the_work_and_left_alone(
+    runs: Runs, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tellapart.bundles.calibrate._asked", None)
+    (tmp_path / "mine.txt").write_text("mine")
+    for out in (tmp_path, tmp_path / "mine.txt", runs["network"].bundle.folder):
+        with pytest.raises(StorageError, match="is there already and not empty: name another folder"):
+            calibrate(runs["network"].bundle, Dataset.open(colours), out=out, coverage=0.9)
+    assert bytes_of(tmp_path) == {"mine.txt": b"mine"}
+    runs["network"].bundle.verify()
+
+
+def test_a_folder_inside_the_old_bundle_is_refused(runs: Runs, colours: Path) -> None:
+    bundle = runs["network"].bundle
+    before = sorted(path.name for path in bundle.folder.iterdir())
+    with pytest.raises(BundleError, match="lies inside the bundle it is made from"):
+        calibrate(bundle, Dataset.open(colours), out=bundle.folder / "calibrated", coverage=0.9)
+    assert sorted(path.name for path in bundle.folder.iterdir()) == before
+
+
+def test_pictures_of_other_classes_are_refused(runs: Runs, coloured: Callable[..., Path], tmp_path: Path) -> None:
+    folder = coloured(tmp_path / "data")
+    (folder / "blue").rename(folder / "azure")
+    with pytest.raises(DatasetError, match="classes the bundle does not know: azure"):
+        calibrate(runs["network"].bundle, Dataset.open(folder), out=tmp_path / "new", coverage=0.9)
+
+
+def test_pictures_without_a_validation_part_are_refused_with_what_to_do(
+    runs: Runs, coloured: Callable[..., Path], tmp_path: Path
+) -> None:
+    new = coloured(tmp_path / "data", seed=9)
+    with pytest.raises(DatasetError, match=r"no picture for validation: none of its 36 .* a folder validation/ there"):
+        calibrate(runs["network"].bundle, Dataset.open(new), out=tmp_path / "new", coverage=0.9)
+    coloured(tmp_path / "half" / "validation", seed=9)
+    coloured(tmp_path / "half" / "test", seed=10)
+    with pytest.raises(DatasetError, match="has no train split"):
+        calibrate(runs["network"].bundle, Dataset.open(tmp_path / "half"), out=tmp_path / "new", coverage=0.9)
+
+
+def test_test_pictures_are_never_asked_about(
+    runs: Runs, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = Path(shutil.copytree(colours, tmp_path / "colours"))
+    for file in files_of(moved, runs["network"], "test"):
+        file.unlink()
+    kept, whole = tmp_path / "kept", tmp_path / "whole"
+    calibrate(runs["network"].bundle, Dataset.open(moved), out=kept, coverage=0.8)
+    calibrate(runs["network"].bundle, Dataset.open(colours), out=whole, coverage=0.8)
+    assert bytes_of(kept)["model.bin"] == bytes_of(whole)["model.bin"]
+    assert Bundle.open(kept).facts.reject == Bundle.open(whole).facts.reject
+
+
+def test_killed_while_it_is_written_it_leaves_nothing(
+    runs: Runs, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tellapart.bundles.calibrate.write_manifest", killed)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(runs["network"].bundle, Dataset.open(colours), out=tmp_path / "out", coverage=0.9)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_bundle_is_refused(runs: Runs, colours: Path, tmp_path: Path) -> None:
+    damaged = Path(shutil.copytree(runs["network"].bundle.folder, tmp_path / "bundle"))
+    (damaged / "model.bin").write_bytes(b"")
+    with pytest.raises(BundleError):
+        calibrate(damaged, Dataset.open(colours), out=tmp_path / "new", coverage=0.9)
+
+
+@pytest.mark.parametrize("stated", [{}, {"probability": "high", "strangeness": None}, {"probability": 0.5}, 7])
+def test_a_misstated_rule_is_refused_with_what_to_do(
+    taught: Mapping[str, Bundle], strange: list[Path], tmp_path: Path, stated: object
+) -> None:
+    from tellapart.bundles.bundle import write_manifest
+
+    folder = Path(shutil.copytree(taught["network"].folder, tmp_path / "bundle"))
+    write_manifest(folder, replace(taught["network"].facts, reject=stated))  # type: ignore[arg-type]
+    with pytest.raises(BundleError, match=r"misstates when to reject .*: calibrate again"):
+        answers(Bundle.open(folder), strange)
+
+
+def test_bundles_of_before_that_say_nothing_of_it_always_answer(runs: Runs, strange: list[Path]) -> None:
+    manifest = json.loads((runs["network"].bundle.folder / "bundle.json").read_text())
+    assert manifest["reject"] is None
+    assert not any(one.unknown for one in answers(runs["network"].bundle, strange))
+
+
+@pytest.mark.parametrize(
+    ("probability", "strangeness", "refused"),
+    [(0.6, 1.0, False), (0.6, 2.0, False), (0.6, 2.1, True), (0.59, 1.0, True), (0.6, None, False), (0.5, None, True)],
+)
+def test_below_the_probability_or_above_the_strangeness_is_refused(
+    probability: float, strangeness: float | None, refused: bool
+) -> None:
+    assert Reject(0.6, 2.0).refuses(probability, strangeness) is refused
+    assert Reject(0.6, None).refuses(probability, strangeness) is (probability < 0.6)
+
+
+def test_a_bundle_that_has_seen_no_picture_has_validation_drawn_for_it(
+    runs: Runs, colours: Path, tmp_path: Path
+) -> None:
+    from tellapart.bundles.bundle import SEEN, write_manifest
+
+    folder = Path(shutil.copytree(runs["network"].bundle.folder, tmp_path / "adopted"))
+    (folder / SEEN).write_text("{}")
+    write_manifest(folder, runs["network"].bundle.facts)
+    found = calibrate(folder, Dataset.open(colours), out=tmp_path / "new", coverage=0.9)
+    assert found.coverage.value >= 0.85
+    assert Bundle.open(tmp_path / "new").seen == {}

@@ -1,0 +1,179 @@
+"""Each distinct picture is decoded once, now and later, and what cannot be read is told in its place."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tellapart.checking import examine_images as module
+from tellapart.checking import facts_cache
+from tellapart.checking.examine_images import examined
+from tellapart.checking.image_facts import Facts, examine
+from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Split
+from tellapart.files import cache_folder
+
+from .scenes import saved, scene
+
+
+def dataset(*paths: Path) -> Dataset:
+    """Put files into a train split, and the first of them into a test split too."""
+    digests = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+    pictures = FilePictures(tuple(map(str, paths)), digests)
+    whole = Split(pictures, np.zeros(len(paths), np.int32))
+    return Dataset("set", ("a",), {"train": whole, "test": whole.take([0])})
+
+
+def written(folder: Path, *contents: bytes) -> list[Path]:
+    paths = [folder / f"{index}.png" for index in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    return paths
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What was decoded, in any order."""
+    seen: list[bytes] = []
+
+    def counting(content: bytes) -> Facts:
+        seen.append(content)
+        return examine(content)
+
+    monkeypatch.setattr(module, "examine", counting)
+    return seen
+
+
+def same(one: Facts | str, other: Facts | str) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    values, others = ({**vars(facts), "small": facts.small.tobytes()} for facts in (one, other))
+    assert values.pop("colour") == pytest.approx(others.pop("colour"))
+    return values == others
+
+
+def shards() -> list[Path]:
+    return sorted((cache_folder() / "facts").rglob("*.npz"))
+
+
+def test_each_content_is_decoded_once_and_never_again(tmp_path: Path, looks: list[bytes]) -> None:
+    good, tiny = saved(scene(1), "JPEG"), saved(scene(2, 20, 30))
+    paths = written(tmp_path, good, tiny, b"no picture", good)
+    first = examined(dataset(*paths))
+    assert sorted(looks) == sorted([good, tiny, b"no picture"])
+    second = examined(dataset(*paths))
+    assert len(looks) == 3
+    assert len(first) == 3
+    assert first.keys() == second.keys()
+    assert all(same(first[digest], second[digest]) for digest in first)
+    assert str(first[hashlib.sha256(b"no picture").hexdigest()]).startswith("not a picture")
+
+
+def test_only_what_is_new_is_decoded(tmp_path: Path, looks: list[bytes]) -> None:
+    paths = written(tmp_path, *(saved(scene(seed)) for seed in range(4)))
+    examined(dataset(*paths[:2]))
+    looks.clear()
+    found = examined(dataset(*paths))
+    assert sorted(looks) == sorted(path.read_bytes() for path in paths[2:])
+    assert len(found) == 4
+    assert len(shards()) == 2
+    for path in paths:
+        assert same(found[hashlib.sha256(path.read_bytes()).hexdigest()], examine(path.read_bytes()))
+
+
+def test_a_file_that_is_gone_or_changed_is_looked_at_again(tmp_path: Path) -> None:
+    paths = written(tmp_path, *(saved(scene(seed)) for seed in range(2)))
+    listed, content = dataset(*paths), paths[0].read_bytes()
+    paths[0].write_bytes(saved(scene(9)))
+    paths[1].unlink()
+    changed, gone = examined(listed).values()
+    assert "changed after it was listed" in str(changed)
+    assert "cannot be read" in str(gone)
+    paths[0].write_bytes(content)
+    assert isinstance(examined(listed)[listed.splits["train"].pictures.digests[0]], Facts)
+
+
+@pytest.mark.parametrize("left", [0, 7, 1000, -5])
+def test_a_broken_cache_is_made_again(tmp_path: Path, looks: list[bytes], left: int) -> None:
+    whole = dataset(*written(tmp_path, saved(scene(1))))
+    before = examined(whole)
+    shards()[0].write_bytes(shards()[0].read_bytes()[:left])
+    after = examined(whole)
+    assert len(looks) == 2
+    assert all(same(before[digest], after[digest]) for digest in before)
+    examined(whole)
+    assert len(looks) == 2
+
+
+@pytest.mark.parametrize("column", ["formats", "numbers", "spreads", "hashes", "colours", "small", "reasons"])
+def test_a_cache_with_a_column_cut_short_is_made_again(tmp_path: Path, looks: list[bytes], column: str) -> None:
+    whole = dataset(*written(tmp_path, saved(scene(1)), b"no picture"))
+    examined(whole)
+    with np.load(shards()[0], allow_pickle=False) as columns:
+        changed = {**columns, column: columns[column][:0]}
+    np.savez(shards()[0], allow_pickle=False, **changed)
+    looks.clear()
+    found = examined(whole).values()
+    assert len(looks) == 2
+    assert [type(facts) for facts in found] == [Facts, str]
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(
+    tmp_path: Path, looks: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "file"))
+    whole = dataset(*written(tmp_path, saved(scene(1))))
+    assert all(isinstance(facts, Facts) for facts in examined(whole).values())
+    examined(whole)
+    assert len(looks) == 2
+
+
+def test_another_method_does_not_take_the_facts_of_this_one(
+    tmp_path: Path, looks: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = dataset(*written(tmp_path, saved(scene(1))))
+    examined(whole)
+    monkeypatch.setattr(facts_cache, "KEY", "another")
+    examined(whole)
+    assert len(looks) == 2
+
+
+def test_what_was_found_is_kept_when_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = written(tmp_path, *(saved(scene(seed)) for seed in range(3)))
+    last = paths[2].read_bytes()
+
+    def interrupted(content: bytes) -> Facts:
+        if content == last:
+            raise KeyboardInterrupt
+        return examine(content)
+
+    monkeypatch.setattr(module, "examine", interrupted)
+    whole = dataset(*paths)
+    with pytest.raises(KeyboardInterrupt):
+        examined(whole)
+    kept = facts_cache.kept(cache_folder() / "facts", whole.splits["train"].pictures.digests)
+    assert set(kept) == set(whole.splits["train"].pictures.digests[:2])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_small_arrays_are_examined_at_once(channels: int) -> None:
+    array = np.random.default_rng(0).integers(0, 256, (5, 20, 28, channels), dtype=np.uint8)
+    array[3] = 200
+    pictures = ArrayPictures(array, tuple("abcde"))
+    found = examined(Dataset("set", ("a",), {"all": Split(pictures, np.zeros(5, np.int32))}))
+    facts = [one for one in found.values() if isinstance(one, Facts)]
+    assert [(one.format, one.width, one.height) for one in facts] == [("", 28, 20)] * 5
+    assert facts[3].spread == pytest.approx(0, abs=0.01)
+    assert min(facts[index].spread for index in (0, 1, 2, 4)) > 30
+    assert shards() == []
+
+
+def test_large_arrays_are_examined_like_files() -> None:
+    array = np.stack([np.asarray(scene(seed)) for seed in range(2)])
+    pictures = ArrayPictures(array, ("a" * 64, "b" * 64))
+    found = examined(Dataset("set", ("a",), {"all": Split(pictures, np.zeros(2, np.int32))}))
+    facts = found["b" * 64]
+    assert isinstance(facts, Facts)
+    assert facts.format == ""
+    assert facts.hash == examine(saved(scene(1))).hash

@@ -1,0 +1,81 @@
+"""`tellapart folds` as a person sees it."""
+
+from pathlib import Path
+
+import pytest
+
+from tellapart import Dataset, Recipe
+from tellapart.studies.folds import cross_validate as module
+from tellapart.training.prepare import divided
+
+from .conftest import Said
+
+WORDS = ("--model", "knn", "--features", "pixels", "--size", 20, "--folds", 3)
+
+
+def test_it_prints_a_row_for_each_fold_and_says_what_is_left_alone(said: Said, tiny: Path, tmp_path: Path) -> None:
+    answer = said("folds", tiny, *WORDS, "--out", tmp_path / "folds")
+    assert answer.status == 0
+    test = len(divided(Dataset.open(tiny), Recipe())[0].splits["test"])
+    lines = answer.out.splitlines()
+    assert lines[0].split() == ["fold", "n", "accuracy", "log-loss", "macro", "F1", "epoch"]
+    assert [line.split()[0] for line in lines[1:4]] == ["1", "2", "3"]
+    assert lines[4].startswith("mean ")
+    assert lines[5].startswith("standard deviation ")
+    assert f" of {36 - test}" in next(line for line in lines if line.startswith("all pictures as one"))
+    assert f"3 folds of {36 - test} pictures" in answer.err
+    assert f"the {test} for test stay shut" in answer.err
+    assert "fold 2 of 3: accuracy" in answer.err
+    names = {path.name for path in (tmp_path / "folds").iterdir()}
+    assert {"folds.csv", "folds.json", "out_of_fold.npz", "recipe.toml"} <= names
+
+
+def test_without_a_folder_named_it_takes_one_below_folds(
+    said: Said, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said("folds", tiny, *WORDS).status == 0
+    assert (tmp_path / "folds" / "tiny-knn" / "folds.json").is_file()
+    assert "holds other folds: there were 3 folds, now 2" in said("folds", tiny, *WORDS[:-1], 2).error
+
+
+@pytest.mark.parametrize(
+    ("count", "phrase"),
+    [(1, "expected 2 to 1,000"), (1000, "distinct pictures, but 1000 folds need"), (0, "folds is 0")],
+)
+def test_a_number_of_folds_that_cannot_be_is_a_sentence(
+    count: int, phrase: str, said: Said, tiny: Path, tmp_path: Path
+) -> None:
+    assert phrase in said("folds", tiny, "--model", "mlp", "--folds", count, "--out", tmp_path / "folds").error
+    assert not (tmp_path / "folds").exists()
+
+
+def test_a_stopped_command_says_that_it_goes_on(
+    said: Said, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "learner_of", stopped)
+        answer = said("folds", tiny, *WORDS, "--out", tmp_path)
+    assert answer.status == 130
+    assert "the same command goes on with it" in answer.err
+    assert said("folds", tiny, *WORDS, "--out", tmp_path).status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [
+        (("--workers", 2), "--workers is about a cluster"),
+        (("--on", "dask"), "expected ray, or ray://HOST:PORT"),
+        (("--on", "ray", "--folds", 1), "folds is 1"),
+    ],
+)
+def test_what_others_cannot_do_is_refused_before_a_cluster_is_started(
+    words: tuple[str | int, ...], phrase: str, said: Said, tiny: Path, tmp_path: Path
+) -> None:
+    answer = said("folds", tiny, "--model", "knn", "--out", tmp_path / "folds", *words)
+    assert phrase in answer.error
+    assert not (tmp_path / "folds").exists()
+    assert "Ray" not in answer.err.replace(answer.error, "")

@@ -1,0 +1,140 @@
+"""What an augmentation does to pictures."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from tellapart.data.augmentation.augmentation import KINDS, Augmentation
+from tellapart.data.augmentation.distortions import distorted
+from tellapart.data.augmentation.random_draws import Draws, drawn_for_rows
+
+Batch = NDArray[np.uint8]
+SPECS = [kind.example for kind in KINDS.values()]
+SHAPES = st.tuples(st.integers(0, 4), st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 3]))
+EVERYTHING = (
+    "flip=both,rotate=180,shift=0.5,shear=60,zoom=0.5,brightness=1,contrast=1,erase=0.9,crop=0.1,randaugment=5:30"
+)
+
+
+def draws(count: int, seed: int = 0) -> Draws:
+    return drawn_for_rows(seed, 0, np.arange(count))
+
+
+def noise(*shape: int, low: int = 0, high: int = 256) -> Batch:
+    return np.random.default_rng(1).integers(low, high, shape, dtype=np.uint8)
+
+
+@settings(deadline=None)
+@given(arrays(np.uint8, SHAPES), st.sampled_from([*SPECS, EVERYTHING]), st.integers(0, 2**31))
+def test_pictures_keep_their_shape_and_type_and_the_originals_stay(pictures: Batch, spec: str, seed: int) -> None:
+    before = pictures.copy()
+    result = distorted(pictures, Augmentation.parse(spec), draws(len(pictures), seed))
+    assert result.shape == pictures.shape
+    assert result.dtype == np.uint8
+    assert not np.shares_memory(result, pictures)
+    np.testing.assert_array_equal(pictures, before)
+    again = distorted(pictures, Augmentation.parse(spec), draws(len(pictures), seed))
+    np.testing.assert_array_equal(result, again)
+
+
+def test_nothing_asked_for_changes_nothing() -> None:
+    pictures = noise(5, 7, 9, 3)
+    np.testing.assert_array_equal(distorted(pictures, Augmentation(), draws(5)), pictures)
+
+
+@pytest.mark.parametrize("name", ["rotate", "shift", "shear", "zoom", "brightness", "contrast"])
+def test_a_range_of_next_to_nothing_changes_next_to_nothing(name: str) -> None:
+    pictures = noise(20, 9, 9, 3)
+    result = distorted(pictures, Augmentation.parse(f"{name}=1e-6"), draws(20))
+    assert np.abs(result.astype(int) - pictures).max() <= 1
+
+
+@pytest.mark.parametrize(("spec", "axes"), [("flip", {(), (1,)}), ("flip=vertical", {(), (0,)})])
+def test_a_flip_is_an_exact_mirror_image_of_one_picture_in_two(spec: str, axes: set[tuple[int, ...]]) -> None:
+    pictures = noise(200, 5, 6, 3)
+    result = distorted(pictures, Augmentation.parse(spec), draws(200))
+    mirrored = [np.array_equal(one, np.flip(own, max(axes))) for one, own in zip(result, pictures, strict=True)]
+    as_it_was = [np.array_equal(one, own) for one, own in zip(result, pictures, strict=True)]
+    assert all(a != b for a, b in zip(mirrored, as_it_was, strict=True))
+    assert 70 < sum(mirrored) < 130
+
+
+def test_both_flips_are_drawn_apart() -> None:
+    picture = noise(1, 5, 6, 1)[0]
+    result = distorted(np.stack([picture] * 100), Augmentation(flip="both"), draws(100))
+    ways = [picture, picture[:, ::-1], picture[::-1], picture[::-1, ::-1]]
+    counts = [sum(np.array_equal(one, way) for one in result) for way in ways]
+    assert sum(counts) == 100
+    assert min(counts) > 10
+
+
+def test_an_angle_is_the_same_whether_or_not_there_is_more_to_do() -> None:
+    pictures = noise(30, 9, 9, 3)
+    alone = distorted(pictures, Augmentation.parse("rotate=30"), draws(30))
+    lit = distorted(pictures, Augmentation.parse("rotate=30,erase=0.1"), draws(30))
+    assert sum(np.array_equal(a, b) for a, b in zip(alone, lit, strict=True)) >= 8  # those without a rectangle
+
+
+def test_a_moved_picture_has_no_black_corners() -> None:
+    pictures = noise(50, 20, 20, 3, low=100)
+    spec = "rotate=180,shift=0.5,shear=60,zoom=0.5,crop=0.3"
+    assert distorted(pictures, Augmentation.parse(spec), draws(50)).min() >= 100
+
+
+def test_a_shift_is_a_share_of_each_side_either_way() -> None:
+    dot = np.zeros((400, 41, 81, 1), np.uint8)
+    dot[:, 19:22, 39:42] = 255
+    moved = distorted(dot, Augmentation.parse("shift=0.2"), draws(400))[..., 0]
+    weights = moved / moved.sum(axis=(1, 2), keepdims=True)
+    down, right = (weights.sum(2) @ np.arange(41)) - 20, (weights.sum(1) @ np.arange(81)) - 40
+    assert (down.min(), down.max()) == (pytest.approx(-8.2, abs=0.4), pytest.approx(8.2, abs=0.4))
+    assert (right.min(), right.max()) == (pytest.approx(-16.2, abs=0.6), pytest.approx(16.2, abs=0.6))
+
+
+def test_a_window_lies_within_the_picture() -> None:
+    ramp = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, np.newaxis, np.newaxis], (300, 100, 100, 1))
+    result = distorted(ramp, Augmentation.parse("crop=0.5"), draws(300))[:, :, 0, 0].astype(int)
+    assert (np.diff(result, axis=1) >= 0).all()  # nowhere mirrored
+    spans = result[:, -1] - result[:, 0]
+    assert spans.min() == pytest.approx(50, abs=2)
+    assert spans.max() == pytest.approx(99, abs=2)
+    assert result[:, 0].max() > 30
+
+
+def test_brightness_and_contrast_stay_in_their_ranges() -> None:
+    pictures = noise(300, 8, 8, 3, low=60, high=140)
+    mean = pictures.mean(axis=(1, 2, 3))
+    brighter = distorted(pictures, Augmentation.parse("brightness=0.3"), draws(300)).mean(axis=(1, 2, 3)) / mean
+    assert (brighter.min(), brighter.max()) == (pytest.approx(0.7, abs=0.02), pytest.approx(1.3, abs=0.02))
+    result = distorted(pictures, Augmentation.parse("contrast=0.5"), draws(300))
+    sharper = result.std(axis=(1, 2, 3)) / pictures.std(axis=(1, 2, 3))
+    assert (sharper.min(), sharper.max()) == (pytest.approx(0.5, abs=0.02), pytest.approx(1.5, abs=0.02))
+    np.testing.assert_allclose(result.mean(axis=(1, 2, 3)), mean, atol=1)
+
+
+def test_a_rectangle_of_the_mean_colour_is_erased_in_every_second_picture() -> None:
+    pictures = noise(400, 30, 40, 3)
+    result = distorted(pictures, Augmentation.parse("erase=0.2"), draws(400))
+    changed = (result != pictures).any(axis=3)
+    assert 150 < changed.any(axis=(1, 2)).sum() < 250
+    shares = changed.mean(axis=(1, 2))[changed.any(axis=(1, 2))]
+    assert 0.01 < shares.min() < 0.04
+    assert 0.17 < shares.max() < 0.23
+    for picture, own, where in zip(result, pictures, changed, strict=True):
+        if where.any():
+            rows, columns = np.flatnonzero(where.any(1)), np.flatnonzero(where.any(0))
+            block = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            np.testing.assert_array_equal(block, np.broadcast_to(np.rint(own.mean(axis=(0, 1))), block.shape))
+
+
+@pytest.mark.parametrize("spec", [*SPECS, EVERYTHING])
+def test_a_picture_is_the_same_alone_and_among_others(spec: str) -> None:
+    pictures, all_draws = noise(12, 10, 8, 3), draws(12)
+    together = distorted(pictures, Augmentation.parse(spec), all_draws)
+    for row in range(12):
+        part = slice(row, row + 1)
+        alone = distorted(pictures[part], Augmentation.parse(spec), all_draws.part(part))
+        np.testing.assert_array_equal(alone[0], together[row])

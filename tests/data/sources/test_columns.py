@@ -1,0 +1,54 @@
+"""Which columns of a table say what."""
+
+import pytest
+
+from tellapart.data.sources.columns import Columns, chosen
+from tellapart.data.sources.read_options import Reading
+from tellapart.errors import DatasetError
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (["path", "label", "split", "group"], Columns("path", "label", "split", "group")),
+        (["id", "Class", "age", "Image Path"], Columns("Image Path", "Class", None, None)),
+        (["image", "sender_id", "label", "kids"], Columns("image", "label", None, None)),
+        (["category", "file-name", "fold", "SUBSET"], Columns("file-name", "category", "SUBSET", None)),
+    ],
+)
+def test_usual_names_are_taken_and_said(
+    columns: list[str], expected: Columns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert chosen(columns, Reading(), "labels.csv") == expected
+    said = capsys.readouterr().err
+    assert said.startswith("labels.csv: columns taken by their names: path from")
+    assert f"label from {expected.label!r}" in said
+    assert ("split from" in said, "group from" in said) == (expected.split is not None, expected.group is not None)
+
+
+def test_what_a_person_names_goes_first_and_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
+    reading = Reading(path_column="url", label_column="image", group_column="sender")
+    columns = chosen(["image", "url", "label", "sender", "split"], reading, "labels.csv")
+    assert columns == Columns("url", "image", "split", "sender")
+    assert capsys.readouterr().err == "labels.csv: columns taken by their names: split from 'split'\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "reading", "sentence"),
+    [
+        (
+            ["a.jpg", "cat"],
+            Reading(),
+            "no column of t.csv is called path or the like: its first line says 'a.jpg', 'cat'",
+        ),
+        (["path", "kind"], Reading(), "called label or the like: .* Name the column with --label-column"),
+        (["path", "kind"], Reading(label_column="kid"), "t.csv has no column 'kid': did you mean kind"),
+        (["path", "x", "x"], Reading(label_column="x"), "column 'x' of t.csv is there or asked for twice"),
+        (["path", "x"], Reading(label_column="x", split_column="x"), "column 'x' of t.csv is there or asked for twice"),
+        (["path", "label", "label"], Reading(), "called label or the like"),
+        ([f"c{i}" for i in range(100)], Reading(), "'c0', .* and 88 more. Name"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused(columns: list[str], reading: Reading, sentence: str) -> None:
+    with pytest.raises(DatasetError, match=sentence):
+        chosen(columns, reading, "t.csv")

@@ -1,0 +1,35 @@
+"""Mirror images, and sets of pictures in a row."""
+
+import numpy as np
+
+from tellapart.data.dataset import ArrayPictures
+from tellapart.data.images import MirroredPictures, PicturesInARow
+from tellapart.data.sources.arrays import array_split
+
+
+def pictures(count: int, seed: int) -> ArrayPictures:
+    array = np.random.default_rng(seed).integers(0, 256, (count, 5, 4, 3), dtype=np.uint8)
+    made = array_split(array, np.zeros(count, np.int64)).pictures
+    assert isinstance(made, ArrayPictures)
+    return made
+
+
+def test_a_mirror_image_has_left_and_right_exchanged_and_a_hash_of_its_own() -> None:
+    own = pictures(3, 0)
+    mirrored = MirroredPictures(own)
+    np.testing.assert_array_equal(mirrored.read(1), own.array[1][:, ::-1])
+    assert mirrored.name(2) == f"{own.name(2)} (mirrored)"
+    assert len({*own.digests, *mirrored.digests}) == 6
+    assert mirrored.take([2, 0]).digests == (mirrored.digests[2], mirrored.digests[0])
+
+
+def test_sets_in_a_row_are_read_in_order_and_can_be_taken_from() -> None:
+    one, other = pictures(3, 1), pictures(2, 2)
+    row = PicturesInARow((one, other))
+    assert len(row) == 5
+    assert row.digests == one.digests + other.digests
+    for index, expected in enumerate([*one.array, *other.array]):
+        np.testing.assert_array_equal(row.read(index), expected)
+    some = row.take([4, 0, 3]).take([0, 2])
+    assert some.digests == (row.digests[4], row.digests[3])
+    assert [some.name(i) for i in range(2)] == [other.name(1), other.name(0)]

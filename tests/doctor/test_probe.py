@@ -1,0 +1,254 @@
+"""The machine's facts, read from made-up texts, and what is said of made-up machines."""
+
+import os
+import re
+import stat
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tellapart.doctor import probe
+from tellapart.doctor.diagnosis import Finding, advice, findings
+from tellapart.doctor.probe import Driver, Machine, TensorFlow
+
+AMX_CPU = """processor\t: 0
+vendor_id\t: GenuineIntel
+model name\t: Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz
+flags\t\t: fpu avx2 avx512f avx512_bf16 amx_bf16 avx512_fp16 amx_tile amx_int8
+
+processor\t: 1
+model name\t: Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz
+flags\t\t: fpu avx2 avx512f avx512_bf16 amx_bf16 avx512_fp16 amx_tile amx_int8
+"""
+OLD_CPU = "model name\t: Intel(R) Core(TM)2 Duo CPU\nflags\t\t: fpu sse2 ssse3\n"
+ARM_CPU = "processor\t: 0\nBogoMIPS\t: 243.75\nFeatures\t: fp asimd evtstrm aes bf16 i8mm\n"
+
+NO_DRIVER = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the\n"
+CARD = "NVIDIA GeForce RTX 4070"
+CUDA: dict[str, str | None] = {"nvidia-cuda-runtime-cu12": "12.9.79", "nvidia-cudnn-cu12": "9.28.0.42"}
+
+PLAIN = Machine(
+    python="3.12.1",
+    tellapart="0.1.0",
+    system="Linux 6.1.0 x86_64",
+    wsl=None,
+    cpu="A processor",
+    cores=8,
+    instructions=("AVX2",),
+    memory_bytes=16_000_000_000,
+    free_bytes={"cache": 80_000_000_000, "here": 80_000_000_000},
+    packages={"keras": "3.15.1", "tensorflow": None, "tensorflow-cpu": "2.21.0", "openvino": "2026.4.1"}
+    | dict.fromkeys(CUDA, None),
+    system_cuda=False,
+    precision="float32",
+    driver=Driver(),
+    tensorflow=TensorFlow(),
+    variables=dict.fromkeys(probe.VARIABLES),
+)
+WITH_GPU = replace(
+    PLAIN,
+    packages={"keras": "3.15.1", "tensorflow": "2.21.0", "tensorflow-cpu": None, "openvino": "2026.4.1"} | CUDA,
+    driver=Driver(version="580.65.06", cards=(CARD,)),
+    tensorflow=TensorFlow(gpus=(CARD,)),
+)
+
+
+def packages(of: Machine, **versions: str | None) -> dict[str, str | None]:
+    return of.packages | {name.replace("_", "-"): version for name, version in versions.items()}
+
+
+def finding(of: Machine, name: str) -> Finding:
+    (found,) = (finding for finding in findings(of) if finding.name == name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "sets"),
+    [
+        (
+            AMX_CPU,
+            "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz",
+            ("AMX", "AVX512-BF16", "AVX-512", "AVX2"),
+        ),
+        (OLD_CPU, "Intel(R) Core(TM)2 Duo CPU", ()),
+        (ARM_CPU, None, None),
+        ("", None, None),
+    ],
+)
+def test_cpuinfo_is_read(text: str, name: str | None, sets: tuple[str, ...] | None) -> None:
+    assert probe.cpu_name(text) == name
+    assert probe.instructions(text) == sets
+
+
+def test_meminfo_is_read() -> None:
+    assert probe.memory_bytes("MemTotal:       24684092 kB\nMemFree: 1 kB\n") == 24684092 * 1024
+    assert probe.memory_bytes("") is None
+
+
+@pytest.mark.parametrize(
+    ("release", "version"),
+    [
+        ("5.15.90.1-microsoft-standard-WSL2", 2),
+        ("4.19.84-microsoft-standard", 2),
+        ("4.4.0-19041-Microsoft", 1),
+        ("6.1.0-13-amd64", None),
+        ("10", None),
+    ],
+)
+def test_wsl_is_told_from_the_release(release: str, version: int | None) -> None:
+    assert probe.wsl(release) == version
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "driver"),
+    [
+        (f"{CARD}, 580.65.06\n", 0, Driver("580.65.06", (CARD,))),
+        (
+            "NVIDIA H200, 570.86.15\nNVIDIA L4, 570.86.15\n",
+            0,
+            Driver("570.86.15", ("NVIDIA H200", "NVIDIA L4")),
+        ),
+        (NO_DRIVER, 9, Driver(failure=NO_DRIVER.strip())),
+        ("No devices were found\n", 0, Driver(failure="No devices were found")),
+        ("", 127, Driver(failure="it ended with status 127 and no message")),
+    ],
+)
+def test_nvidia_smi_is_read(output: str, status: int, driver: Driver) -> None:
+    assert probe.read_smi(output, status) == driver
+
+
+@pytest.mark.parametrize(
+    ("output", "errors", "status", "tensorflow"),
+    [
+        (f'["{CARD}"]\n', "a log line", 0, TensorFlow(gpus=(CARD,))),
+        ("chatter\n[]\n", "", 0, TensorFlow()),
+        (
+            "",
+            "Traceback\nImportError: libfoo.so: missing\n",
+            1,
+            TensorFlow(failure="ImportError: libfoo.so: missing"),
+        ),
+        ("", "", -4, TensorFlow(failure="its process ended with status -4 and no message")),
+    ],
+)
+def test_the_probe_of_tensorflow_is_read(output: str, errors: str, status: int, tensorflow: TensorFlow) -> None:
+    assert probe.read_tensorflow(output, errors, status) == tensorflow
+
+
+def test_free_space_is_known_where_a_folder_is_still_to_be_made(tmp_path: Path) -> None:
+    assert probe.free_bytes(tmp_path / "not" / "yet") == pytest.approx(probe.free_bytes(tmp_path), rel=0.1)
+
+
+def test_versions_are_looked_up_without_importing() -> None:
+    assert re.match(r"\d+\.\d+", probe.installed("numpy") or "")
+    assert probe.installed("no-such-package-as-this") is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands in for nvidia-smi")
+def test_this_machine_is_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text(f'#!/bin/sh\n[ "$1" = --query-gpu=name,driver_version ] && echo "{CARD}, 580.65.06"\n')
+    smi.chmod(smi.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(probe, "TENSORFLOW_PROBE", f"print('[\"{CARD}\"]')")
+    facts = probe.examine()
+    assert facts.driver == Driver("580.65.06", (CARD,))
+    assert facts.tensorflow == TensorFlow(gpus=(CARD,))
+    assert facts.python == sys.version.partition(" ")[0]
+    assert facts.cores >= 1
+    assert facts.precision in ("float32", "bfloat16")
+    assert set(facts.free_bytes) == {str(tmp_path / "cache"), str(Path.cwd())}
+    assert facts.variables["TELLAPART_CACHE"] == str(tmp_path / "cache")
+
+
+def test_a_crash_of_tensorflow_is_a_fact_and_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "TENSORFLOW_PROBE", "import os; os.abort()")
+    seen = probe.examine().tensorflow
+    assert seen is not None
+    assert seen.failure is not None
+
+
+def test_a_machine_without_a_card_has_no_problem() -> None:
+    assert {finding.mark for finding in findings(PLAIN)} == {"ok", "note"}
+    assert len(advice(PLAIN)) == 1
+    assert "everything works without one" in advice(PLAIN)[0]
+
+
+def test_a_card_in_use_is_said_and_nothing_is_left_to_do() -> None:
+    assert {finding.mark for finding in findings(WITH_GPU)} == {"ok"}
+    assert advice(WITH_GPU) == (f"TensorFlow uses {CARD}: training runs there. Nothing is left to do.",)
+
+
+IDLE = replace(WITH_GPU, tensorflow=TensorFlow())
+HIDDEN = WITH_GPU.variables | {"CUDA_VISIBLE_DEVICES": "-1"}
+WSL = "Linux 5.15.90.1-microsoft-standard-WSL2 x86_64"
+
+
+@pytest.mark.parametrize(
+    ("case", "problem", "sentence"),
+    [
+        (
+            replace(IDLE, packages=packages(IDLE, tensorflow=None, tensorflow_cpu="2.21.0")),
+            "GPUs in use",
+            r"tensorflow-cpu cannot\. pip uninstall --yes tensorflow-cpu, then pip install 'tellapart\[gpu",
+        ),
+        (
+            replace(IDLE, packages=packages(IDLE, nvidia_cudnn_cu12=None)),
+            "CUDA libraries",
+            r"does not use it: pip install 'tellapart\[gpu\]'",
+        ),
+        (replace(IDLE, system="Windows 11 AMD64"), "GPUs in use", "inside WSL2 only"),
+        (replace(IDLE, variables=HIDDEN), "GPUs in use", "CUDA_VISIBLE_DEVICES hides it"),
+        (IDLE, "GPUs in use", r"though driver and CUDA libraries are there. See docs/gpu\.md"),
+        (replace(IDLE, driver=Driver("470.82.01", (CARD,))), "NVIDIA driver", r"470\.82\.01, .* 525\.60\.13"),
+        (
+            replace(IDLE, driver=Driver("526.86", (CARD,)), wsl=2, system=WSL),
+            "NVIDIA driver",
+            r"526\.86, TensorFlow needs 528\.33 or newer",
+        ),
+        (replace(IDLE, driver=Driver(failure=NO_DRIVER)), "NVIDIA driver", "nvidia-smi is here and fails"),
+        (replace(PLAIN, wsl=1, system="Linux 4.4.0-19041-Microsoft"), "system", "wsl --set-version"),
+        (
+            replace(WITH_GPU, packages=packages(WITH_GPU, tensorflow_cpu="2.21.0")),
+            None,
+            "both installed and overwrite each other's files",
+        ),
+        (
+            replace(PLAIN, tensorflow=None, packages=packages(PLAIN, keras=None, tensorflow_cpu=None)),
+            None,
+            r"to train as well, pip install 'tellapart\[train\]'",
+        ),
+        (replace(PLAIN, tensorflow=TensorFlow(failure="broken")), "GPUs in use", "does not start"),
+        (replace(PLAIN, packages=packages(PLAIN, openvino=None)), "openvino", "OpenVINO is missing"),
+        (
+            replace(PLAIN, variables=PLAIN.variables | {"KERAS_BACKEND": "jax"}),
+            "KERAS_BACKEND",
+            "KERAS_BACKEND is jax, .* unset it",
+        ),
+        (
+            replace(PLAIN, variables=PLAIN.variables | {"TELLAPART_DATA": "/no/such/folder"}),
+            "TELLAPART_DATA",
+            "TELLAPART_DATA names a folder that is not there",
+        ),
+        (replace(PLAIN, free_bytes={"cache": 1_000_000_000}), None, r"Only 1\.0 GB are free at cache"),
+    ],
+)
+def test_what_is_wrong_is_marked_and_told(case: Machine, problem: str | None, sentence: str) -> None:
+    if problem:
+        assert finding(case, problem).mark == "problem"
+    assert re.search(sentence, "\n".join(advice(case)))
+
+
+def test_a_folder_that_is_there_is_right(tmp_path: Path) -> None:
+    case = replace(PLAIN, variables=PLAIN.variables | {"TELLAPART_WEIGHTS": str(tmp_path)})
+    assert finding(case, "TELLAPART_WEIGHTS") == Finding("TELLAPART_WEIGHTS", "ok", str(tmp_path))
+    assert advice(case) == advice(PLAIN)
+
+
+def test_what_could_not_be_found_out_is_said_to_be_unknown() -> None:
+    case = replace(PLAIN, instructions=None, memory_bytes=None)
+    assert finding(case, "instructions") == Finding("instructions", "note", "unknown")
+    assert finding(case, "memory") == Finding("memory", "note", "unknown")

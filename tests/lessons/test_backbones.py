@@ -1,0 +1,98 @@
+"""What lessons stand on: photos where they and weights are, at the size asked for; a small base of their own else."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tellapart.data.dataset import Dataset
+from tellapart.lessons.backbones import case_of, photos, resized, seen, some_photos, timed
+from tellapart.lessons.images import Part
+from tellapart.lessons.lesson import Settings
+
+
+class Means:
+    """A runner that says how bright each picture is."""
+
+    batch = 4
+
+    def run(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """Yield the means."""
+        for batch in batches:
+            assert len(batch) <= self.batch
+            yield batch.mean(axis=(1, 2), dtype=np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Photos of two classes, and weights, where they are looked for."""
+    for split in ("train", "test"):
+        for label, colour in enumerate(((200, 30, 30), (30, 30, 200))):
+            place = tmp_path / "clothing" / split / f"class-{label}"
+            place.mkdir(parents=True)
+            for number in range(4):
+                Image.new("RGB", (40 + number, 30), colour).save(place / f"{number}.png")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "xception.weights.h5").touch()
+    monkeypatch.setenv("TELLAPART_DATA", str(tmp_path))
+    monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path
+
+
+def test_photos_are_taken_where_they_and_the_weights_are(folder: Path) -> None:
+    found = photos(Settings())
+    assert isinstance(found, Dataset)
+    assert found.classes == ("class-0", "class-1")
+    assert photos(Settings(small=True)) is None
+    (folder / "weights" / "xception.weights.h5").unlink()
+    assert photos(Settings()) is None
+
+
+@pytest.mark.parametrize("absent", ["TELLAPART_DATA", "TELLAPART_WEIGHTS"])
+def test_without_photos_or_weights_there_are_none(folder: Path, monkeypatch: pytest.MonkeyPatch, absent: str) -> None:
+    monkeypatch.delenv(absent)
+    assert photos(Settings()) is None
+
+
+def test_some_photos_are_drawn_by_the_seed_at_one_size(folder: Path) -> None:
+    found = photos(Settings())
+    assert found
+    one, again, other = (some_photos(found, "train", 6, 16, Settings(seed=seed)) for seed in (1, 1, 2))
+    assert one.pictures.shape == (6, 16, 16, 3)
+    assert np.array_equal(one.pictures, again.pictures)
+    assert not np.array_equal(one.labels, other.labels)
+    assert (one.pictures[:, :, :, 0].mean(axis=(1, 2)) > 100).tolist() == (one.labels == 0).tolist()
+
+
+def test_pictures_go_through_a_runner_in_its_batches() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
+    means = x.mean(axis=(1, 2))
+    assert np.allclose(seen(Means(), x), means)
+    out, seconds = timed(Means(), x, turns=2)
+    assert np.allclose(out, means)
+    assert 0 < seconds < 1
+
+
+def test_resized_pictures_keep_their_labels_and_their_brightness() -> None:
+    part = Part(np.full((2, 8, 8, 1), 77, np.uint8), np.array([1, 0], np.int32))
+    small = resized(part, 4)
+    assert small.pictures.shape == (2, 4, 4, 1)
+    assert np.all(small.pictures == 77)
+    assert small.labels is part.labels
+
+
+def test_a_small_base_has_learned_other_classes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
+    case = case_of(Settings(small=True, seed=3), side=150, photos_each=500, few=40)
+    assert (case.data, len(case.learned)) == ("digits", 40)
+    assert set(case.test.labels.tolist()) == {0, 1, 2, 3, 4}
+    learned = case.before.partition(" of ")[2].split(", ")
+    assert len(learned) == 5
+    vectors = seen(case.base.engine, case.learned.pictures)
+    assert vectors.shape == (40, case.base.width)
+    assert np.array_equal(vectors, seen(case.base.engine, case.learned.pictures))

@@ -1,0 +1,49 @@
+"""Notes on bases are found again where nothing that decides features has changed; damaged ones are passed over."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tellapart.data.preprocessing import DECODER, Preprocessing
+from tellapart.engine import chosen_precision
+from tellapart.files import cache_folder, sha256
+from tellapart.models.features.backbone_registry import KnownBase, known_bases
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownBase:
+    """What would be noted of xception at 150 pixels."""
+    file = tmp_path / "xception.weights.h5"
+    file.write_bytes(b"weights")
+    monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
+    shape = Preprocessing(150, 150, 3)
+    return KnownBase("xception", sha256(file), shape, chosen_precision("auto"), DECODER, "150", 2048)
+
+
+def write(known: KnownBase) -> None:
+    (cache_folder() / "bases").mkdir(parents=True, exist_ok=True)
+    (cache_folder() / "bases" / f"{known.key}.json").write_text(json.dumps(asdict(known)))
+
+
+def test_the_largest_pictures_come_first(base: KnownBase) -> None:
+    larger = replace(base, key="0", preprocessing=Preprocessing(299, 299, 3))
+    for known in (base, larger):
+        write(known)
+    assert known_bases("xception") == (larger, base)
+    assert known_bases("mobilenet") == ()
+
+
+@pytest.mark.parametrize("change", [{"weights": "0" * 64}, {"decoder": DECODER + 1}, {"precision": "float8"}])
+def test_what_would_be_computed_otherwise_today_is_not_taken(base: KnownBase, change: dict[str, Any]) -> None:
+    write(replace(base, **change))
+    assert known_bases("xception") == ()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"preprocessing": {"height": 1}}', "\udcff"])
+def test_a_damaged_note_is_passed_over(base: KnownBase, text: str) -> None:
+    write(base)
+    (cache_folder() / "bases" / "damaged.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert known_bases("xception") == (base,)

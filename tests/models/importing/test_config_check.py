@@ -1,0 +1,156 @@
+"""Which descriptions of models are refused, and what the refusal names."""
+
+import importlib
+from typing import Any
+
+import pytest
+
+from tellapart.errors import WeightsError
+from tellapart.models.importing import keras_allowlist
+from tellapart.models.importing.config_check import DEEPEST, require_built_in, without_training
+
+Described = dict[str, Any]
+
+
+def layer(kind: str = "Dense", module: str | None = "keras.layers", **config: object) -> Described:
+    return {
+        "module": module,
+        "class_name": kind,
+        "config": {"name": "suspect", **config},
+        "registered_name": None,
+    }
+
+
+def model(*layers: Described, **more: object) -> Described:
+    return {"module": "keras", "class_name": "Sequential", "config": {"name": "whole", "layers": list(layers)}, **more}
+
+
+def function(name: str, module: str = "builtins") -> Described:
+    return {"module": module, "class_name": "function", "config": name, "registered_name": name}
+
+
+MARSHALLED = {"class_name": "__lambda__", "config": {"code": "4wEAAAA=", "defaults": None, "closure": None}}
+
+HOSTILE = [
+    ("Lambda", layer("Lambda", function=MARSHALLED)),
+    ("Lambda", layer("Lambda", None, function=["4wEAAAA=", None, None])),
+    ("Lambda", layer("Lambda", "keras.src.layers.core.lambda_layer")),
+    ("__lambda__", layer(activation=MARSHALLED)),
+    ("__typespec__", layer(activation={"class_name": "__typespec__", "config": [], "spec_name": "Popen"})),
+    ("TypeSpec", layer(shape={"class_name": "TypeSpec", "type_spec": "tf.RaggedTensorSpec", "serialized": []})),
+    ("CompositeTensor", layer(shape={"class_name": "CompositeTensor", "spec": {}, "tensors": []})),
+    ("system", layer("system", "os")),
+    ("Popen", layer("Popen", "subprocess")),
+    ("Dense", layer("Dense", "evil.layers")),
+    ("get_file", layer("get_file", "keras.utils")),
+    ("load_model", layer("load_model", "keras.saving")),
+    ("TFSMLayer", layer("TFSMLayer", filepath="/tmp/saved")),  # noqa: S108
+    ("TorchModuleWrapper", layer("TorchModuleWrapper", module="UEsDBA==")),
+    ("JaxLayer", layer("JaxLayer")),
+    ("StringLookup", layer("StringLookup", vocabulary="/etc/passwd")),
+    ("TextVectorization", layer("TextVectorization")),
+    ("RNN", layer("RNN", cell=layer("LSTMCell"))),
+    ("Mine>Swish", {**layer(), "registered_name": "Mine>Swish"}),
+    ("my_swish", layer(activation="my_swish")),
+    ("my_activation", layer(activation=function("my_activation"))),
+    ("my_init", layer(kernel_initializer="my_init")),
+    ("MyInit", layer(kernel_initializer=layer("MyInit", "my.code"))),
+    ("MyRegularizer", layer(kernel_regularizer=layer("MyRegularizer", "my.code"))),
+    ("my_constraint", layer(bias_constraint="my_constraint")),
+    ("Policy", layer(dtype={"class_name": "Policy", "module": "my.code", "config": {}})),
+]
+
+
+@pytest.mark.parametrize(("name", "hostile"), HOSTILE)
+@pytest.mark.parametrize("place", ["alone", "nested", "wrapped", "doubly wrapped", "in a field nobody knows"])
+def test_what_is_not_keras_own_is_refused_by_name_wherever_it_stands(name: str, hostile: Described, place: str) -> None:
+    whole = {
+        "alone": model(hostile),
+        "nested": model(layer("Flatten"), {**model(model(hostile)), "class_name": "Functional", "module": None}),
+        "wrapped": model(layer("TimeDistributed", layer=hostile)),
+        "doubly wrapped": model(layer("Bidirectional", layer=layer("LSTM"), backward_layer=hostile)),
+        "in a field nobody knows": model(layer(anything=[[{"here": hostile}]])),
+    }[place]
+    with pytest.raises(WeightsError) as refusal:
+        require_built_in(whole)
+    assert f"'{name}'" in str(refusal.value)
+    assert "suspect" in str(refusal.value)
+
+
+def test_the_built_in_parts_of_a_classifier_pass() -> None:
+    require_built_in(
+        model(
+            layer("InputLayer", batch_shape=[None, 32, 32, 3]),
+            layer("Conv2D", activation="relu", kernel_initializer="glorot_uniform", bias_regularizer="l1_l2"),
+            layer("Conv2D", kernel_initializer=layer("HeNormal", "keras.initializers"), kernel_constraint="MaxNorm"),
+            layer("Dense", activation=layer("LeakyReLU"), dtype=layer("DTypePolicy", "keras")),
+            layer("Dense", activation=function("relu", "keras.activations"), seed=10**18, shared_object_id=10**15),
+            layer("TimeDistributed", layer=layer("Dense")),
+            {"class_name": "Add", "module": "keras.src.ops.numpy", "config": {}, "registered_name": "Add"},
+        )
+    )
+
+
+def test_what_training_needed_passes_where_it_is_keras_own_and_is_left_out() -> None:
+    compiled = {"optimizer": layer("Adam", "keras.optimizers"), "loss": function("categorical_crossentropy")}
+    inner = model(layer(), compile_config=compiled)
+    whole = model(inner, compile_config=compiled)
+    require_built_in(whole)
+    kept = without_training(whole)
+    assert "compile_config" not in str(kept)
+    assert kept == model(model(layer()))
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        {"loss": function("my_loss")},
+        {"loss": layer("MyLoss", "my.code")},
+        {"metrics": [{**layer("F1Score", "keras.metrics"), "registered_name": "Mine>F1"}]},
+        {"optimizer": layer("Adam", "os")},
+    ],
+)
+def test_training_with_code_of_ones_own_is_refused(compiled: Described) -> None:
+    with pytest.raises(WeightsError, match="is made by"):
+        require_built_in(model(layer(), compile_config=compiled))
+
+
+def test_an_optimizer_is_no_layer() -> None:
+    with pytest.raises(WeightsError, match="'Adam'"):
+        require_built_in(model(layer("Adam", "keras.optimizers")))
+
+
+def test_endless_nesting_and_enormous_numbers_are_refused() -> None:
+    deep: object = 1
+    for _ in range(DEEPEST + 1):
+        deep = [deep]
+    with pytest.raises(WeightsError, match="nested more than"):
+        require_built_in(model(layer(anything=deep)))
+    with pytest.raises(WeightsError, match=r"'suspect' asks for 1,000,000,000,000"):
+        require_built_in(model(layer(units=10**12)))
+
+
+@pytest.mark.parametrize("kind", [None, 3, ["Dense"], {"a": 1}])
+def test_a_class_name_that_is_no_text_is_refused(kind: object) -> None:
+    with pytest.raises(WeightsError, match="as no Keras does"):
+        require_built_in({**model(), "class_name": kind})
+
+
+def test_somebody_elses_text_cannot_write_on_the_terminal() -> None:
+    with pytest.raises(WeightsError) as refusal:
+        require_built_in(model(layer("\x1b[2J\nok", **{"name": "\x1b]0;owned\x07"})))
+    assert str(refusal.value).isprintable()
+
+
+def test_every_name_in_the_tables_is_one_of_keras() -> None:
+    homes = (
+        (keras_allowlist.LAYERS, "keras.layers"),
+        (keras_allowlist.INITIALIZERS, "keras.initializers"),
+        (keras_allowlist.REGULARIZERS, "keras.regularizers"),
+        (keras_allowlist.CONSTRAINTS, "keras.constraints"),
+        (keras_allowlist.ACTIVATIONS, "keras.activations"),
+        (keras_allowlist.ARITHMETIC, "keras.src.ops.numpy"),
+        (keras_allowlist.FUNCTIONS, "keras.src.ops.nn"),
+    )
+    for names, home in homes:
+        assert {name for name in names if not hasattr(importlib.import_module(home), name)} == set()

@@ -1,0 +1,344 @@
+"""Folds: nothing leaks, each is what `train` makes, and they go on where they were stopped."""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tellapart.data.dataset import Dataset, Pictures
+from tellapart.data.sources.arrays import array_split
+from tellapart.data.splits.draw_splits import complete
+from tellapart.errors import DatasetError, RecipeError, RunError
+from tellapart.files import alone
+from tellapart.judging.metrics import accuracy
+from tellapart.recipe import Recipe
+from tellapart.studies.folds import cross_validate as module
+from tellapart.studies.folds.cross_validate import folds, planned
+from tellapart.studies.folds.learners import Estimators, Learned, Learner
+from tellapart.training.examples import Examples
+from tellapart.training.loop import Loop, Score
+from tellapart.training.run import train
+
+from .crowd import Crowd, StoppedError
+
+MLP = Recipe(model="mlp", size=20, epochs=3, batch_size=8, precision="float32")
+KNN = Recipe(model="knn", features="pixels", size=20, neighbours=1, precision="float32")
+
+
+def stored(folder: Path) -> dict[str, NDArray[Any]]:
+    with np.load(folder / "out_of_fold.npz", allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def noise(count: int, *, copies: int = 1) -> Dataset:
+    """Pictures that say nothing of their labels, each there `copies` times."""
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8).repeat(copies, axis=0)
+    labels = rng.permutation(np.arange(count) % 2).repeat(copies)
+    return Dataset("noise", ("a", "b"), {"all": array_split(pictures, labels)})
+
+
+class Watched:
+    """Learns nothing, and remembers what it was shown."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.shown: list[dict[str, set[str]]] = []
+
+    def learn(self, dataset: Dataset, held: Pictures, _: Path, /) -> Learned:
+        """See Learner."""
+        sets = {name: set(split.pictures.digests) for name, split in dataset.splits.items()}
+        self.shown.append({**sets, "held": set(held.digests)})
+        return Learned(np.full((len(held), len(dataset.classes)), 1 / len(dataset.classes), np.float32), 1)
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[Watched]:
+    """Put a watched learner in place of a real one."""
+    made: list[Watched] = []
+
+    def learner(dataset: Dataset, _: Recipe) -> Learner:
+        made.append(Watched(dataset))
+        return made[-1]
+
+    monkeypatch.setattr(module, "learner_of", learner)
+    return made
+
+
+def test_training_choosing_and_judging_share_no_picture_and_test_stays_shut(
+    watched: list[Watched], tmp_path: Path
+) -> None:
+    dataset = noise(60, copies=3)
+    folds(dataset, replace(MLP, size=8), count=4, out=tmp_path)
+    test = set(complete(dataset, validation=0, test=0.15, seed=0).splits["test"].pictures.digests)
+    every = set(dataset.splits["all"].pictures.digests)
+    (learner,) = watched
+    assert len(learner.shown) == 4
+    for shown in learner.shown:
+        assert shown.keys() == {"train", "validation", "held"}
+        assert shown["train"] | shown["validation"] | shown["held"] == every - test
+        assert sum(len(part) for part in shown.values()) == len(every - test)
+    held = [shown["held"] for shown in learner.shown]
+    assert sum(map(len, held)) == len(set().union(*held)) == len(every - test)
+
+
+def test_the_owners_validation_split_is_in_the_folds_and_the_test_split_is_not(
+    watched: list[Watched], tmp_path: Path
+) -> None:
+    drawn = complete(noise(60), validation=0.2, test=0.2, seed=5)
+    folds(drawn, replace(MLP, size=8), count=3, out=tmp_path)
+    held = set().union(*(shown["held"] for shown in watched[0].shown))
+    expected = {name: set(split.pictures.digests) for name, split in drawn.splits.items()}
+    assert held == expected["train"] | expected["validation"]
+    assert json.loads((tmp_path / "folds.json").read_text())["test_pictures_left_alone"] == len(expected["test"])
+
+
+def test_what_cannot_be_learned_is_guessed_though_every_picture_has_copies(tmp_path: Path) -> None:
+    dataset = noise(300, copies=3)
+    found = folds(dataset, replace(KNN, size=8), count=5, out=tmp_path)
+    assert found.pooled.n == len(complete(dataset, validation=0, test=KNN.test, seed=0).splits["train"])
+    assert (
+        0.4 < found.pooled.accuracy.value < 0.6
+    )  # about 255 guesses: 0.5 with a deviation of 0.03; a leak would give 1.0
+
+
+def test_a_network_guesses_what_cannot_be_learned(tmp_path: Path) -> None:
+    found = folds(noise(200, copies=2), replace(MLP, size=8, epochs=8), count=2, out=tmp_path)
+    assert 0.35 < found.pooled.accuracy.value < 0.65
+
+
+@pytest.mark.parametrize("recipe", [MLP, replace(MLP, augment="flip", class_weight="balanced"), KNN])
+def test_a_fold_is_what_train_makes_of_the_rest(recipe: Recipe, tiny: Path, tmp_path: Path) -> None:
+    dataset = Dataset.open(tiny)
+    found = folds(dataset, recipe, count=3, out=tmp_path / "folds")
+    plan = planned(dataset, recipe, 3)
+    every = plan.dataset.splits["train"]
+    rest = every.take(sorted([*plan.parts[0], *plan.parts[2]]))
+    fold = every.take(plan.parts[1].tolist())
+    alone = replace(plan.dataset, splits={"train": rest, "test": fold})
+    metrics = train(alone, found.recipe, out=tmp_path / "run").metrics
+    row = found.rows[1]
+    assert metrics["test"]["n"] == row.n
+    assert metrics["test"]["accuracy"]["value"] == pytest.approx(row.accuracy, abs=1e-6)
+    assert metrics["test"]["log_loss"]["value"] == pytest.approx(row.log_loss, abs=1e-5)
+    assert metrics["test"]["macro_f1"]["value"] == pytest.approx(row.macro_f1, abs=1e-6)
+
+
+def test_the_files_say_what_the_folds_do(tiny: Path, tmp_path: Path) -> None:
+    found = folds(Dataset.open(tiny), replace(MLP, test=0.0), count=3, out=tmp_path)
+    arrays = stored(tmp_path)
+    assert {name: (array.dtype.kind, array.shape) for name, array in arrays.items()} == {
+        "digests": ("U", (36,)),
+        "labels": ("i", (36,)),
+        "fold": ("i", (36,)),
+        "probabilities": ("f", (36, 3)),
+        "classes": ("U", (3,)),
+    }
+    assert arrays["probabilities"].dtype == np.float32
+    every = Dataset.open(tiny).splits["all"]
+    labels = dict(zip(every.pictures.digests, every.labels.tolist(), strict=True))
+    assert dict(zip(arrays["digests"].tolist(), arrays["labels"].tolist(), strict=True)) == labels
+    for row in found.rows:
+        mine = arrays["fold"] == row.fold
+        assert row.n == np.count_nonzero(mine)
+        assert accuracy(arrays["labels"][mine], arrays["probabilities"][mine]) == pytest.approx(row.accuracy, abs=1e-6)
+    with (tmp_path / "folds.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["epoch"]) for row in rows] == [row.epoch for row in found.rows]
+    facts = json.loads((tmp_path / "folds.json").read_text())
+    assert facts["mean"]["accuracy"] == found.accuracy.value == pytest.approx(found.mean("accuracy"))
+    assert facts["accuracy"] == {**found.accuracy.as_json(), "interval": facts["accuracy"]["interval"]}
+    assert facts["pooled"]["n"] == facts["pictures"] == 36
+    assert Recipe.read(tmp_path / "recipe.toml") == found.recipe
+    assert not list(tmp_path.glob("checkpoints*"))
+
+
+def test_the_same_seed_repeats_folds_exactly(tiny: Path, tmp_path: Path) -> None:
+    one, other = (folds(Dataset.open(tiny), MLP, count=2, out=tmp_path / name) for name in ("one", "other"))
+    np.testing.assert_array_equal(stored(one.folder)["probabilities"], stored(other.folder)["probabilities"])
+    third = folds(Dataset.open(tiny), replace(MLP, seed=1), count=2, out=tmp_path / "third")
+    assert not np.array_equal(stored(one.folder)["probabilities"], stored(third.folder)["probabilities"])
+
+
+def test_stopped_folds_go_on_with_those_that_are_finished(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = Dataset.open(tiny)
+    learned: list[str] = []
+    whole = folds(dataset, KNN, count=3, out=tmp_path / "whole")
+    real = Estimators.learn
+
+    def learn(self: Estimators, dataset: Dataset, held: Pictures, folder: Path, /) -> Learned:
+        if len(learned) == 2:
+            learned.append("stopped")
+            raise KeyboardInterrupt
+        learned.append(dataset.name)
+        return real(self, dataset, held, folder)
+
+    monkeypatch.setattr(Estimators, "learn", learn)
+    with pytest.raises(KeyboardInterrupt):
+        folds(dataset, KNN, count=3, out=tmp_path / "stopped")
+    again = folds(dataset, KNN, count=3, out=tmp_path / "stopped")
+    assert learned == ["tiny without fold 1", "tiny without fold 2", "stopped", "tiny without fold 3"]
+    np.testing.assert_array_equal(stored(whole.folder)["probabilities"], stored(again.folder)["probabilities"])
+    folds(dataset, KNN, count=3, out=tmp_path / "stopped")
+    assert len(learned) == 4
+
+
+def test_a_network_stopped_within_a_fold_goes_on_from_its_checkpoint(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, real = Dataset.open(tiny), Loop.epoch
+    epochs: list[int] = []
+
+    def learned(self: Loop, examples: Examples, epoch: int, advance: Callable[[int], None], *, slower: float) -> Score:
+        if len(epochs) == 2:
+            epochs.append(-1)
+            raise KeyboardInterrupt
+        epochs.append(epoch)
+        return real(self, examples, epoch, advance, slower=slower)
+
+    whole = folds(dataset, MLP, count=2, out=tmp_path / "whole")
+    monkeypatch.setattr(Loop, "epoch", learned)
+    with pytest.raises(KeyboardInterrupt):
+        folds(dataset, MLP, count=2, out=tmp_path / "stopped")
+    for place in ("parts", "checkpoints"):
+        (tmp_path / "stopped" / place).mkdir(exist_ok=True)
+        (tmp_path / "stopped" / place / ".partial-of-a-kill").mkdir()
+    again = folds(dataset, MLP, count=2, out=tmp_path / "stopped")
+    assert not list(again.folder.rglob(".partial-*"))
+    assert not (again.folder / "checkpoints").exists()
+    assert epochs == [0, 1, -1, 2, 0, 1, 2]
+    np.testing.assert_array_equal(stored(whole.folder)["probabilities"], stored(again.folder)["probabilities"])
+
+
+def test_a_folder_of_other_folds_is_refused_with_what_differs(
+    tiny: Path, tmp_path: Path, coloured: Callable[..., Path]
+) -> None:
+    dataset = Dataset.open(tiny)
+    folds(dataset, KNN, count=3, out=tmp_path / "folds")
+    with pytest.raises(RunError, match=r"there were 3 folds, now 4; neighbours was 1, now 2. .*--out"):
+        folds(dataset, replace(KNN, neighbours=2), count=4, out=tmp_path / "folds")
+    other = Dataset.open(coloured(tmp_path / "other", seed=9))
+    with pytest.raises(RunError, match="other pictures, of tiny, than other has now"):
+        folds(other, KNN, count=3, out=tmp_path / "folds")
+    (tmp_path / "folds" / "settings.json").write_text("[1]")
+    with pytest.raises(RunError, match=r"settings.json cannot be read"):
+        folds(dataset, KNN, count=3, out=tmp_path / "folds")
+
+
+def test_a_folder_or_file_of_something_else_is_refused(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("dear")
+    for name, phrase in (("full", "holds no folds"), ("full/letter.txt", "is a file")):
+        with pytest.raises(RunError, match=phrase):
+            folds(Dataset.open(tiny), KNN, count=3, out=tmp_path / name)
+
+
+def test_two_commands_never_make_folds_in_one_folder(tiny: Path, tmp_path: Path) -> None:
+    with alone(tmp_path / ".lock", "folds", "wait"), pytest.raises(RunError, match="another command is at work in"):
+        folds(Dataset.open(tiny), KNN, count=3, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert folds(Dataset.open(tiny), KNN, count=3, out=tmp_path).recipe.neighbours == 1
+
+
+def test_folds_of_which_none_was_finished_make_room(tiny: Path, tmp_path: Path) -> None:
+    dataset = Dataset.open(tiny)
+    with pytest.raises(RecipeError, match="neighbours is 50"):
+        folds(dataset, replace(KNN, neighbours=50), count=3, out=tmp_path)
+    assert folds(dataset, KNN, count=3, out=tmp_path).recipe.neighbours == 1
+
+
+def test_a_damaged_part_is_named(tiny: Path, tmp_path: Path) -> None:
+    folds(Dataset.open(tiny), KNN, count=3, out=tmp_path)
+    (tmp_path / "parts" / "0002.npz").write_bytes(b"PK but not a zip")
+    with pytest.raises(RunError, match=r"0002.npz cannot be read .* remove that file"):
+        folds(Dataset.open(tiny), KNN, count=3, out=tmp_path)
+
+
+def test_pictures_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path, coloured: Callable[..., Path]) -> None:
+    folder = coloured(tmp_path / "photos")
+    for number in range(2):
+        (folder / "red" / f"{number:02}.png").write_bytes(b"no picture" + bytes([number]))
+    for recipe in (KNN, MLP):
+        found = folds(Dataset.open(folder), replace(recipe, test=0.0), count=3, out=tmp_path / recipe.model)
+        assert found.pooled.n == 34
+        assert (tmp_path / recipe.model / "skipped.csv").read_text().count("red") == 2
+
+
+def test_answers_that_are_no_numbers_are_refused_before_they_are_kept(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(_: Watched, dataset: Dataset, held: Pictures, __: Path, /) -> Learned:
+        return Learned(np.full((len(held), len(dataset.classes)), np.nan, np.float32), 1)
+
+    monkeypatch.setattr(Watched, "learn", diverged)
+    monkeypatch.setattr(module, "learner_of", lambda dataset, _: Watched(dataset))
+    with pytest.raises(RunError, match=r"fold 1 has answers that are no numbers.*lower --learning-rate"):
+        folds(Dataset.open(tiny), MLP, count=2, out=tmp_path)
+    assert not (tmp_path / "parts").exists()
+
+
+@pytest.mark.parametrize(("count", "phrase"), [(1, "folds is 1; expected 2"), (1001, "expected 2 to 1,000")])
+def test_too_few_or_many_folds_are_refused(count: int, phrase: str, tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=phrase):
+        folds(Dataset.open(tiny), MLP, count=count, out=tmp_path / "folds")
+    assert not (tmp_path / "folds").exists()
+
+
+def test_classes_too_small_are_refused_by_name(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"class (blue|green|red) has \d+ distinct pictures, but 13 folds"):
+        folds(Dataset.open(tiny), MLP, count=13, out=tmp_path / "folds")
+    small = noise(4)
+    with pytest.raises(DatasetError, match="validation split of noise without fold 1 has no picture"):
+        folds(small, replace(MLP, size=8, test=0.0), count=2, out=tmp_path / "small")
+
+
+def test_an_unknown_model_is_refused_before_a_folder_is_made(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no model"):
+        folds(Dataset.open(tiny), replace(MLP, model="xcepton"), count=3, out=tmp_path / "folds")
+    assert not (tmp_path / "folds").exists()
+
+
+@pytest.mark.parametrize("recipe", [MLP, KNN])
+def test_others_learn_the_same_folds(recipe: Recipe, tmp_path: Path, coloured: Callable[..., Path]) -> None:
+    folder = coloured(tmp_path / "photos")
+    (folder / "red" / "00.png").write_bytes(b"no picture")
+    dataset = Dataset.open(folder)
+    crowd = Crowd()
+    here, there = (
+        folds(dataset, recipe, count=3, out=tmp_path / name, jobs=jobs)
+        for name, jobs in (("here", None), ("there", crowd))
+    )
+    assert crowd.done == 3
+    for name, values in stored(here.folder).items():
+        np.testing.assert_array_equal(values, stored(there.folder)[name])
+    assert [replace(row, seconds=0) for row in there.rows] == [replace(row, seconds=0) for row in here.rows]
+    names = [sorted(path.relative_to(one.folder) for path in one.folder.rglob("*")) for one in (here, there)]
+    assert names[0] == names[1]
+    skipped = [(one.folder / "skipped.csv").read_text() for one in (here, there)]
+    assert skipped[0] == skipped[1]
+
+
+@pytest.mark.parametrize("by", [None, Crowd()])
+def test_folds_that_others_began_go_on_with_those_that_are_finished(
+    by: Crowd | None, tiny: Path, tmp_path: Path
+) -> None:
+    dataset = Dataset.open(tiny)
+    with pytest.raises(StoppedError):
+        folds(dataset, MLP, count=3, out=tmp_path / "folds", jobs=Crowd(1))
+    assert [path.name for path in (tmp_path / "folds" / "parts").iterdir()] == ["0003.npz"]
+    again = folds(dataset, MLP, count=3, out=tmp_path / "folds", jobs=by)
+    whole = folds(dataset, MLP, count=3, out=tmp_path / "whole")
+    np.testing.assert_array_equal(stored(whole.folder)["probabilities"], stored(again.folder)["probabilities"])
+
+
+def test_what_is_wrong_is_said_by_others_too(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="neighbours is 50"):
+        folds(Dataset.open(tiny), replace(KNN, neighbours=50), count=3, out=tmp_path, jobs=Crowd())

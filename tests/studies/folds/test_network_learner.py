@@ -1,0 +1,89 @@
+"""Networks fold after fold see what a run of their own would see."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tellapart.data.dataset import Dataset, Pictures, Readable
+from tellapart.data.splits.draw_splits import complete
+from tellapart.files import cache_folder
+from tellapart.judging.calibration import tempered
+from tellapart.models.catalogue import settled
+from tellapart.recipe import Recipe
+from tellapart.studies.folds import network_learner
+from tellapart.studies.folds.network_learner import Networks
+from tellapart.training.final_evaluation import temperature_of
+from tellapart.training.prepare import preprocessing_for
+from tellapart.training.task_predictions import answers_of
+from tellapart.training.tasks import Task, make_task
+
+BASE = Recipe(model="mobilenet", size=32, precision="float32", epochs=2, batch_size=8, validation=0.2)
+
+
+pytestmark = pytest.mark.usefixtures("random_weights")
+
+
+def parts(tiny: Path, recipe: Recipe) -> tuple[Dataset, Dataset, Dataset]:
+    """All pictures; those outside a fold, divided; those in it."""
+    opened = Dataset.open(tiny)
+    every = opened.splits["all"]
+    pool = replace(opened, splits={"train": every})
+    rest = replace(opened, splits={"all": every.take([i for i in range(36) if i % 4])})
+    inner = complete(rest, validation=recipe.validation or 0, test=0, seed=0)
+    return pool, inner, replace(opened, splits={"train": every.take(range(0, 36, 4))})
+
+
+@pytest.mark.parametrize("changes", [{}, {"mirror": True, "augment": "rotate=20", "views": 2}, {"unfreeze": 3}])
+def test_rows_are_taken_as_if_the_base_had_been_run_over_the_rest_alone(changes: dict[str, object], tiny: Path) -> None:
+    recipe = settled(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
+    pool, inner, _ = parts(tiny, recipe)
+    learner = Networks(pool, recipe)
+    shared = learner._shared(inner)
+    alone = make_task(inner, recipe, preprocessing_for(inner, recipe), cache=cache_folder())
+    assert shared.validation is not None
+    assert alone.validation is not None
+    for mine, other in ((shared.train, alone.train), (shared.validation, alone.validation)):
+        assert len(mine) == len(mine.inputs) == len(other)
+        np.testing.assert_array_equal(mine.labels, other.labels)
+        np.testing.assert_array_equal(mine.inputs[np.arange(len(mine))], other.inputs[np.arange(len(other))])
+        np.testing.assert_array_equal(mine.inputs[2:5], other.inputs[2:5])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mirror": True},
+        {"model": "mlp", "mirror": True},
+        {"unfreeze": 3, "epochs": 1, "then": ("epochs=2",)},
+        {"then": ("unfreeze=3,epochs=1",)},
+    ],
+)
+def test_every_kind_of_network_answers_as_its_product_does_and_repeats(
+    changes: dict[str, object], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = settled(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
+    pool, inner, fold = parts(tiny, recipe)
+    finished: list[Task] = []
+
+    def answers(task: Task, pictures: Pictures, *, label: str) -> Readable:
+        finished.append(task)
+        return answers_of(task, pictures, label=label)
+
+    monkeypatch.setattr(network_learner, "answers_of", answers)
+    learner, held = Networks(pool, recipe), fold.splits["train"].pictures
+    first = learner.learn(inner, held, tmp_path / "first")
+    product, see = finished[0].product(), finished[0].preprocessing
+
+    def said(pictures: Pictures) -> NDArray[np.float32]:
+        pixels = np.stack([see(pictures.read(i)) for i in range(len(pictures))])
+        return np.asarray(product.predict_on_batch(pixels), np.float32)
+
+    validation = inner.splits["validation"]
+    degrees = temperature_of(validation.labels, said(validation.pictures))
+    np.testing.assert_allclose(first.probabilities, tempered(said(held), degrees), atol=2e-3)
+    assert first.epoch in (1, 2)
+    second = learner.learn(inner, held, tmp_path / "second")  # after another fold there is nothing left of it
+    np.testing.assert_array_equal(first.probabilities, second.probabilities)

@@ -1,0 +1,169 @@
+"""Trials beside each other: each ends as it does alone, and what is not asked for ends with the bench."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import Any, cast
+
+import keras
+import numpy as np
+import pytest
+
+from tellapart.data.dataset import Dataset
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.models.networks import head_network
+from tellapart.recipe import Recipe
+from tellapart.studies.sweep import trial_runner
+from tellapart.studies.sweep.background_trial import Outcome
+from tellapart.studies.sweep.trial_runner import Bench
+from tellapart.training.checkpoints import Epoch
+from tellapart.training.examples import Examples
+from tellapart.training.loop import Loop, Score, repeatable
+from tellapart.training.tasks import Standing, Task
+
+RECIPE = Recipe(
+    model="xception", optimizer="adam", learning_rate=0.01, schedule="constant", batch_size=8, epochs=4, patience=9,
+    inner=8, dropout=0.3, label_smoothing=0.0, class_weight="none", ema=0.0,
+)  # fmt: skip
+TURN = [replace(RECIPE, learning_rate=rate) for rate in (1e-3, 1e-2, 1e-1)] + [replace(RECIPE, dropout=0.0)]
+FOREVER = 100_000  # epochs: minutes
+
+
+def examples(count: int, seed: int) -> Examples:
+    rng = np.random.default_rng(seed)
+    return Examples(rng.normal(size=(count, 6)).astype(np.float32), rng.integers(0, 3, count).astype(np.int32))
+
+
+class Heads:
+    """What heads on vectors stand on, without a base or pictures."""
+
+    def __init__(self, _: Dataset) -> None:
+        self.train, self.validation = examples(60, 1), examples(20, 2)
+
+    def has(self, _: Recipe) -> bool:
+        """They stand from the beginning."""
+        return True
+
+    def network(self, recipe: Recipe) -> keras.Model:
+        """A fresh head."""
+        repeatable(recipe.seed)
+        return head_network(6, recipe, 3)
+
+    def task(self, recipe: Recipe) -> Task:
+        """The vectors, and some head."""
+        nothing = cast("tuple[Preprocessing, Standing]", (None, None))
+        return Task(self.network(recipe), recipe, *nothing, self.train, self.validation, cast("Dataset", None))
+
+
+@pytest.fixture
+def bench_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
+    """Make a bench that believes to have so many cores, and close it in the end."""
+    monkeypatch.setattr(trial_runner, "Standings", Heads)
+
+    @contextmanager
+    def make(cores: int) -> Iterator[Bench]:
+        monkeypatch.setattr(trial_runner, "cores", lambda: cores)
+        bench = Bench(cast("Dataset", None))
+        try:
+            yield bench
+        finally:
+            bench.close()
+
+    return make
+
+
+def ignored(_: Epoch) -> None:
+    """Show nothing."""
+
+
+def trained(bench: Bench, turn: list[Recipe]) -> list[Outcome]:
+    later = [turn[i + 1 :] for i in range(len(turn))]
+    return [
+        bench.train(recipe, ignored, following=rest, ahead=rest[0] if rest else None)
+        for recipe, rest in zip(turn, later, strict=True)
+    ]
+
+
+def without_seconds(outcome: Outcome) -> list[dict[str, Any]]:
+    return [{**asdict(row), "seconds": 0} for row in outcome.history]
+
+
+def test_trials_beside_each_other_end_as_one_after_the_other(bench_on: Callable[[int], Any]) -> None:
+    with bench_on(1) as one:
+        in_a_row = trained(one, TURN)
+    with bench_on(2) as two:
+        beside = trained(two, TURN)
+    for mine, other in zip(beside, in_a_row, strict=True):
+        assert (without_seconds(mine), mine.best_epoch) == (without_seconds(other), other.best_epoch)
+        assert all(np.array_equal(a, b) for a, b in zip(mine.weights, other.weights, strict=True))
+
+
+def test_what_was_trained_ahead_is_told_epoch_by_epoch_when_it_is_asked_for(bench_on: Callable[[int], Any]) -> None:
+    with bench_on(2) as bench:
+        bench.train(TURN[0], ignored, ahead=TURN[1])
+        bench._courses[TURN[1]].outcome()  # it ends before it is asked for
+        told: list[Epoch] = []
+        outcome = bench.train(TURN[1], told.append)
+    assert tuple(told) == outcome.history
+    assert [row.epoch for row in told] == [1, 2, 3, 4]
+
+
+def test_nothing_is_trained_ahead_without_a_core_or_memory_for_it(
+    bench_on: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench_on(1) as bench:
+        bench.train(TURN[0], ignored, ahead=TURN[1])
+        assert not bench._courses
+    monkeypatch.setattr(trial_runner, "KEPT_BYTES", 100)
+    with bench_on(2) as bench:
+        bench.train(TURN[0], ignored, ahead=TURN[1])
+        assert not bench._courses
+        assert len(bench._loops) == 1
+
+
+def test_a_second_loop_of_a_shape_is_kept_only_while_both_are_used(bench_on: Callable[[int], Any]) -> None:
+    with bench_on(2) as bench:
+        trained(bench, TURN)
+        assert len(bench._loops) == 2  # with dropout and without
+        assert not bench._used
+        assert not bench._courses
+
+
+def test_a_trial_that_nobody_asks_for_ends_with_the_bench(bench_on: Callable[[int], Any]) -> None:
+    endless = replace(RECIPE, epochs=FOREVER, patience=FOREVER)
+    with bench_on(2) as bench:
+        bench.train(TURN[0], ignored, ahead=endless)
+        course = bench._courses[endless]
+        next(course.epochs())
+        started = time.perf_counter()
+    assert time.perf_counter() - started < 5
+    with pytest.raises(Exception, match=r"^$"):
+        course.outcome()
+
+
+def test_a_person_who_stops_waits_for_no_trial(bench_on: Callable[[int], Any]) -> None:
+    def stopped(row: Epoch) -> None:
+        if row.epoch == 2:
+            raise KeyboardInterrupt
+
+    endless = replace(RECIPE, epochs=FOREVER, patience=FOREVER)
+    with pytest.raises(KeyboardInterrupt), bench_on(2) as bench:
+        bench.train(endless, stopped, ahead=replace(endless, learning_rate=0.1))
+
+
+def test_what_ends_a_trial_ahead_is_raised_when_it_is_asked_for(
+    bench_on: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Loop.score
+
+    def failing(self: Loop, examples: Examples) -> Score:
+        if self.recipe == TURN[1] and len(examples) > 1:  # not the compiler's, which may be on its way
+            raise MemoryError
+        return real(self, examples)
+
+    monkeypatch.setattr(Loop, "score", failing)
+    with bench_on(2) as bench:
+        assert len(bench.train(TURN[0], ignored, ahead=TURN[1]).history) == 4
+        with pytest.raises(MemoryError):
+            bench.train(TURN[1], ignored)
