@@ -1,11 +1,11 @@
 """A Ray cluster of this machine against this process alone, in turns, in one session: each side a process of its own.
 
-    python benchmarks/cluster.py BUNDLE PHOTOS [--pictures 20000] [--turns 3] [--workers 2]   the rate of prediction
-    python benchmarks/cluster.py BUNDLE PHOTOS --memory      peaks at 10,000 and 100,000 pictures
+    python benchmarks/cluster.py BUNDLE PHOTOS [--images 20000] [--turns 3] [--workers 2]   the rate of prediction
+    python benchmarks/cluster.py BUNDLE PHOTOS --memory      peaks at 10,000 and 100,000 images
     python benchmarks/cluster.py BUNDLE PHOTOS --kills 20    workers killed at random moments, every row looked at
     python benchmarks/cluster.py --search                    25 trials of a search, until the winner is known
 
-The pictures are links to the photos, again and again, each with a name of its own. Seconds count from the first path
+The images are links to the photos, again and again, each with a name of its own. Seconds count from the first path
 to the finished file: the start of the cluster is told by itself, that of its workers is in them, as the loading of the
 bundle is for the embedded side.
 """
@@ -29,9 +29,9 @@ import psutil
 from measuring import Table, median
 from tellapart import Dataset, Recipe, search
 from tellapart.bundles.batch.chunks import SIZE
-from tellapart.bundles.batch.predict_to_file import collect
-from tellapart.data.sources.listing import pictures_under
-from tellapart.data.splits.draw_splits import complete
+from tellapart.bundles.batch.predict_to_file import predict_to_file
+from tellapart.data.sources.listing import images_under
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.files import sha256
 from tellapart.scale.cluster import on
 
@@ -85,32 +85,32 @@ def main() -> None:
 
 def compare_rates(options: argparse.Namespace, place: Path) -> None:
     """Take turns; who begins changes too."""
-    pictures, ratios = linked(options.photos, options.pictures, place), []
+    images, ratios = linked(options.photos, options.images, place), []
     table = Table("turn", "embedded", "Ray", "ratio", "start of the cluster", "driver", "a worker")
     for turn in range(options.turns):
         sides = {}
         for workers in (0, options.workers)[:: 1 if turn % 2 == 0 else -1]:
-            sides[workers] = apart(predicted, options.bundle, pictures, place / f"{turn}-{workers}.parquet", workers)
+            sides[workers] = apart(predicted, options.bundle, images, place / f"{turn}-{workers}.parquet", workers)
         here, there = sides[0], sides[options.workers]
         require_alike(place / f"{turn}-0.parquet", place / f"{turn}-{options.workers}.parquet")
         ratios.append(here.seconds / there.seconds)
-        rates = (f"{options.pictures / side.seconds:.0f}/s" for side in (here, there))
+        rates = (f"{options.images / side.seconds:.0f}/s" for side in (here, there))
         table.row(str(turn + 1), *rates, f"{ratios[-1]:.2f}", f"{there.start:.1f} s", *_peaks(there))
     table.print()
-    print(f"{options.pictures:,} pictures, {options.workers} workers; the files are the same bytes")
-    size = sum(path.stat().st_size for path in pictures.iterdir()) / options.pictures
-    row = (place / "0-0.parquet").stat().st_size / options.pictures
-    again = len({path.resolve() for path in pictures.iterdir()}) < options.pictures
-    print(f"a picture has {size / 1e3:.1f} kB, its row {row:.1f} bytes{', more where none comes twice' * again}")
+    print(f"{options.images:,} images, {options.workers} workers; the files are the same bytes")
+    size = sum(path.stat().st_size for path in images.iterdir()) / options.images
+    row = (place / "0-0.parquet").stat().st_size / options.images
+    again = len({path.resolve() for path in images.iterdir()}) < options.images
+    print(f"an image has {size / 1e3:.1f} kB, its row {row:.1f} bytes{', more where none comes twice' * again}")
     print(f"Ray / embedded: {median(ratios):.2f}   (asked: at least {RATE})")
 
 
 def compare_memory(options: argparse.Namespace, place: Path) -> None:
-    """Few pictures and many, both on the cluster."""
-    sides, table = [], Table("pictures", "driver", "a worker", "pictures/s")
+    """Few images and many, both on the cluster."""
+    sides, table = [], Table("images", "driver", "a worker", "images/s")
     for count in (FEW, MANY):
-        pictures = linked(options.photos, count, place / str(count))
-        sides.append(apart(predicted, options.bundle, pictures, place / f"{count}.parquet", options.workers))
+        images = linked(options.photos, count, place / str(count))
+        sides.append(apart(predicted, options.bundle, images, place / f"{count}.parquet", options.workers))
         table.row(f"{count:,}", *_peaks(sides[-1]), f"{count / sides[-1].seconds:.0f}")
     table.print()
     few, many = sides
@@ -119,20 +119,20 @@ def compare_memory(options: argparse.Namespace, place: Path) -> None:
 
 
 def kill_workers(options: argparse.Namespace, place: Path) -> None:
-    """Kill workers with SIGKILL at random moments, spread over all pictures, and look at each row of the file."""
-    pictures, (whole, out) = linked(options.photos, options.pictures, place), (place / "0.parquet", place / "1.parquet")
-    here = apart(predicted, options.bundle, pictures, whole, 0)
-    there = apart(predicted, options.bundle, pictures, out, options.workers, options.kills)
+    """Kill workers with SIGKILL at random moments, spread over all images, and look at each row of the file."""
+    images, (whole, out) = linked(options.photos, options.images, place), (place / "0.parquet", place / "1.parquet")
+    here = apart(predicted, options.bundle, images, whole, 0)
+    there = apart(predicted, options.bundle, images, out, options.workers, options.kills)
     answered, expected = rows_of(out), rows_of(whole)
-    asked = list(pictures_under(str(pictures)))
+    asked = list(images_under(str(images)))
     missing, twice = set(asked) - {row["path"] for row in answered}, len(answered) - len({r["path"] for r in answered})
     other = sum(one != two for one, two in zip(answered, expected, strict=True))
     print(f"{there.killed} workers killed in {there.seconds:.0f} s; undisturbed and embedded {here.seconds:.0f} s")
-    print(f"{len(answered):,} rows for {len(asked):,} pictures: {len(missing)} missing, {twice} twice, {other} other")
+    print(f"{len(answered):,} rows for {len(asked):,} images: {len(missing)} missing, {twice} twice, {other} other")
     print(f"the order is {'as asked' if [row['path'] for row in answered] == asked else 'another'}")
     require_alike(whole, out)
     if there.killed < options.kills:
-        raise SystemExit(f"it ended before {options.kills} were killed: take more --pictures")
+        raise SystemExit(f"it ended before {options.kills} were killed: take more --images")
 
 
 def compare_searches(options: argparse.Namespace) -> None:
@@ -142,7 +142,7 @@ def compare_searches(options: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as folder:
             sides = {}
             for ray in (False, True)[:: 1 if turn % 2 == 0 else -1]:
-                sides[ray] = apart(searched, options.source, options.trial_pictures, folder, options.workers, ray)
+                sides[ray] = apart(searched, options.source, options.trial_images, folder, options.workers, ray)
         here, there = sides[False], sides[True]
         if here.trials != there.trials:
             raise SystemExit("the two searches have unlike trials")
@@ -160,21 +160,21 @@ def apart(work: Callable[Given, Out], *words: Given.args, **named: Given.kwargs)
         return one.submit(work, *words, **named).result()
 
 
-def predicted(bundle: str, pictures: Path, out: Path, workers: int, kills: int = 0) -> Side:
+def predicted(bundle: str, images: Path, out: Path, workers: int, kills: int = 0) -> Side:
     """Answer for a folder here, or with workers of a cluster, of which some are killed."""
     asked = time.perf_counter()
     with on("ray", workers) if workers else nullcontext() as jobs:
         started = time.perf_counter()
-        with watched(moments(kills, pictures), out) as seen:
-            collect(bundle, pictures_under(str(pictures)), out, jobs=jobs)
+        with watched(moments(kills, images), out) as seen:
+            predict_to_file(bundle, images_under(str(images)), out, jobs=jobs)
         seconds = time.perf_counter() - started
     return Side(seconds, started - asked, peak_of(psutil.Process()), seen.worker, seen.killed)
 
 
-def searched(source: str, pictures: int, folder: str, workers: int, ray: bool) -> Found:
+def searched(source: str, images: int, folder: str, workers: int, ray: bool) -> Found:
     """Search, and leave the winner's bundle."""
-    whole = complete(Dataset.open(source), validation=0.1, test=0.1, seed=0)
-    splits = {name: split.take(range(min(pictures, len(split)))) for name, split in whole.splits.items()}
+    whole = draw_splits(Dataset.open(source), validation=0.1, test=0.1, seed=0)
+    splits = {name: split.take(range(min(images, len(split)))) for name, split in whole.splits.items()}
     recipe, out, asked = Recipe(model="mlp", dropout=0.0, batch_size=32), Path(folder) / f"ray-{ray}", time.time()
     with on("ray", workers) if ray else nullcontext() as jobs:
         started = time.time()  # comparable with the time of a file
@@ -221,9 +221,9 @@ def watched(moments: list[int], out: Path) -> Iterator[Seen]:
             thread.join()
 
 
-def moments(kills: int, pictures: Path) -> list[int]:
-    """Before how many answers of a folder's pictures each kill is not to come, in order."""
-    count = sum(1 for _ in pictures.iterdir())
+def moments(kills: int, images: Path) -> list[int]:
+    """Before how many answers of a folder's images each kill is not to come, in order."""
+    count = sum(1 for _ in images.iterdir())
     return sorted(chance().randrange(int(0.9 * count)) for _ in range(kills))
 
 
@@ -251,8 +251,8 @@ def peak_of(process: psutil.Process) -> int:
 
 
 def linked(photos: str, count: int, place: Path) -> Path:
-    """A folder of that many pictures: links to the photos, one after the other, again and again."""
-    found, folder = list(pictures_under(photos)), place / "pictures"
+    """A folder of that many images: links to the photos, one after the other, again and again."""
+    found, folder = list(images_under(photos)), place / "images"
     folder.mkdir(parents=True)
     for number, path in zip(range(count), cycle(found), strict=False):
         (folder / f"{number:06d}{Path(path).suffix}").symlink_to(Path(path).resolve())
@@ -281,14 +281,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", nargs="?")
     parser.add_argument("photos", nargs="?")
-    parser.add_argument("--pictures", type=int, default=20_000)
+    parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--search", action="store_true")
     parser.add_argument("--source", default="fashion-mnist", help="of --search")
-    parser.add_argument("--trial-pictures", type=int, default=20_000, help="of --search: of each split")
+    parser.add_argument("--trial-images", type=int, default=20_000, help="of --search: of each split")
     options = parser.parse_args()
     if not (options.search or options.photos):
         parser.error("a bundle and a folder of photos are needed for all but --search")

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: the mlp that a search finds, and the cnn with mirrored pictures; on its 10,000 of test.
+"""Fashion-MNIST: the mlp that a search finds, and the cnn with mirrored images; on its 10,000 of test.
 
 python benchmarks/fashion.py [--max-epochs 27] [--workers 2] [--only cnn]
 """

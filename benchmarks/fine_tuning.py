@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def some(dataset: Dataset, count: int) -> Dataset:
-    """The same classes with fewer training pictures, spread evenly, and no test split."""
+    """The same classes with fewer training images, spread evenly, and no test split."""
     train = dataset.splits["train"]
     step = max(len(train) // count, 1)
     chosen = train.take(list(range(0, step * count, step))[: len(train)])
@@ -47,7 +47,7 @@ def compare(dataset: Dataset, recipe: Recipe, repeats: int) -> None:
     import keras
     import numpy as np
 
-    from tellapart.data.decoded import pixels_of
+    from tellapart.data.decoded import decoded_pixels
     from tellapart.training.loop import Loop, repeatable
     from tellapart.training.prepare import preprocessing_for
     from tellapart.training.tasks import make_task
@@ -59,13 +59,13 @@ def compare(dataset: Dataset, recipe: Recipe, repeats: int) -> None:
         task = make_task(dataset, recipe, preprocessing, cache=cache)
         once = time.perf_counter() - started
         pixels = {
-            name: np.array(pixels_of(split.pictures, preprocessing, cache=cache, label="decoding").values)
+            name: np.array(decoded_pixels(split.images, preprocessing, cache=cache, label="decoding").values)
             for name, split in dataset.splits.items()
         }
         start = [np.copy(array) for array in task.network.get_weights()]
-        pictures = keras.Input(task.base.network.input_shape[1:], dtype="uint8")
+        images = keras.Input(task.base.network.input_shape[1:], dtype="uint8")
         task.base.network.trainable = False
-        whole = keras.Model(pictures, task.network(task.base.network(pictures)))
+        whole = keras.Model(images, task.network(task.base.network(images)))
         ours, theirs = [], []
         for turn in range(repeats + 1):
             repeatable(turn)

@@ -2,7 +2,7 @@
 
     python benchmarks/frozen_base.py PHOTOS WEIGHTS [--size 150] [--repeats 5]
 
-Prints pictures a second (median over interleaved repeats) over ready arrays, and over JPEG files.
+Prints images a second (median over interleaved repeats) over ready arrays, and over JPEG files.
 """
 
 import argparse
@@ -16,12 +16,12 @@ import numpy as np
 from measuring import Table, median
 from tellapart import Dataset
 from tellapart.backend import load_keras
-from tellapart.data.dataset import ArrayPictures
-from tellapart.data.pipeline import BATCH, fitted, through
+from tellapart.data.dataset import ArrayImages
+from tellapart.data.pipeline import BATCH, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, core
 
-PICTURES = 512
+IMAGES = 512
 
 
 def main() -> None:
@@ -29,13 +29,13 @@ def main() -> None:
     options = _options()
     load_keras()
     from tellapart.models.graphs.from_keras import to_graph
-    from tellapart.models.networks import base_network
+    from tellapart.models.networks import backbone_network
 
-    network = base_network("xception", options.size, options.weights)
+    network = backbone_network("xception", options.size, options.weights)
     preprocessing = Preprocessing(options.size, options.size, 3)
-    files = Dataset.open(options.photos).splits["train"].take(range(PICTURES)).pictures
-    arrays = np.stack(list(fitted(files, preprocessing, range(PICTURES))))
-    ready = ArrayPictures(arrays, ("",) * PICTURES)
+    files = Dataset.open(options.photos).splits["train"].take(range(IMAGES)).images
+    arrays = np.stack(list(preprocessed(files, preprocessing, range(IMAGES))))
+    ready = ArrayImages(arrays, ("",) * IMAGES)
     graph = to_graph(network)
     engine = Engine(graph, batch=BATCH)
     ways: dict[str, Callable[[], object]] = {
@@ -50,9 +50,9 @@ def main() -> None:
             started = time.perf_counter()
             way()
             if turn:  # the first turn warms up
-                rates[name].append(PICTURES / (time.perf_counter() - started))
+                rates[name].append(IMAGES / (time.perf_counter() - started))
     keras_rate, bare_rate, ours, from_files = (median(values) for values in rates.values())
-    table = Table("way", "pictures/s")
+    table = Table("way", "images/s")
     for name, values in rates.items():
         table.row(name, f"{median(values):.1f}")
     table.print()
@@ -62,9 +62,9 @@ def main() -> None:
     )
 
 
-def drain(engine: Engine, pictures: ArrayPictures, preprocessing: Preprocessing) -> None:
+def drain(engine: Engine, images: ArrayImages, preprocessing: Preprocessing) -> None:
     """Everything that `features_of` does but the cache."""
-    deque(through(engine, fitted(pictures, preprocessing, range(len(pictures)))), maxlen=0)
+    deque(run_engine(engine, preprocessed(images, preprocessing, range(len(images)))), maxlen=0)
 
 
 def bare_loop(graph: object, arrays: np.ndarray, precision: str) -> Callable[[], object]:

@@ -2,7 +2,7 @@
 
     python benchmarks/int8.py BUNDLE PHOTOS [--split validation]
 
-PHOTOS has the pictures that the bundle was trained on, and those it is judged on. The precisions take turns.
+PHOTOS has the images that the bundle was trained on, and those it is judged on. The precisions take turns.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from tellapart.bundles.evaluate import relabelled, unseen
 from tellapart.data.pipeline import BATCH
 from tellapart.engine import write_graph
 from tellapart.exporting.graphs import whole_graph
-from tellapart.exporting.int8 import learning_pictures, quantised
+from tellapart.exporting.int8 import learning_images, quantised
 from tellapart.exporting.int8_worth import FASTER, LOST, worth
 
 
@@ -29,12 +29,12 @@ def main() -> None:
     bundle = Bundle.open(options.bundle)
     bundle.verify()
     dataset = relabelled(Dataset.open(options.photos), bundle.classes)
-    graph = quantised(whole_graph(bundle), learning_pictures(bundle, unseen(dataset, "train", bundle.seen)))
+    graph = quantised(whole_graph(bundle), learning_images(bundle, unseen(dataset, "train", bundle.seen)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.xml")
         write_graph(graph, path)
         found = worth(bundle, path, unseen(dataset, options.split, bundle.seen))
-    table = Table("precision", f"pictures/s (batches of {BATCH})", "accuracy", "MB")
+    table = Table("precision", f"images/s (batches of {BATCH})", "accuracy", "MB")
     accuracies = {"int8": found.int8_accuracy, "float32": found.float_accuracy}
     for name, rate in found.rates.items():
         size = found.int8_bytes if name == "int8" else found.float_bytes
@@ -43,7 +43,7 @@ def main() -> None:
     lost = found.comparison.accuracy_difference
     interval = f"{100 * lost.low:+.1f} to {100 * lost.high:+.1f}"
     print(
-        f"accuracy, int8 less float32, on {found.comparison.n} pictures of {options.split}: {100 * lost.value:+.1f} "
+        f"accuracy, int8 less float32, on {found.comparison.n} images of {options.split}: {100 * lost.value:+.1f} "
         f"points ({interval})   (asked: at least -{100 * LOST:.0f})"
     )
     print(f"int8 / {found.best}: {found.speedup:.2f} times as fast   (asked: at least {FASTER}, or it is not offered)")

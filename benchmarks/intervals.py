@@ -14,11 +14,11 @@ from tellapart.judging.judge import judge
 CASES = ((372, 10), (10_000, 2), (10_000, 10), (10_000, 100))
 
 
-def seconds(pictures: int, classes: int) -> float:
+def seconds(images: int, classes: int) -> float:
     """Judge made-up answers that are right about nine times in ten."""
     rng = np.random.default_rng(0)
-    labels = rng.integers(classes, size=pictures)
-    weights = np.exp(rng.normal(size=(pictures, classes)) + 3 * np.eye(classes)[labels])
+    labels = rng.integers(classes, size=images)
+    weights = np.exp(rng.normal(size=(images, classes)) + 3 * np.eye(classes)[labels])
     probs = weights / weights.sum(axis=1, keepdims=True)
     started = time.perf_counter()
     judge(labels, probs, tuple(map(str, range(classes))))
@@ -30,12 +30,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    table = Table("pictures", "classes", "seconds (median)", "least", "most")
-    for pictures, classes in CASES:
-        found = [seconds(pictures, classes) for _ in range(options.repeats)]
-        table.row(f"{pictures:,}", str(classes), *(f"{value:.2f}" for value in (median(found), min(found), max(found))))
+    table = Table("images", "classes", "seconds (median)", "least", "most")
+    for images, classes in CASES:
+        found = [seconds(images, classes) for _ in range(options.repeats)]
+        table.row(f"{images:,}", str(classes), *(f"{value:.2f}" for value in (median(found), min(found), max(found))))
     table.print()
-    print("asked: 10,000 pictures in less than 5 s")
+    print("asked: 10,000 images in less than 5 s")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ from tellapart import Dataset
 from tellapart.checking.dataset_features import Seen, features_of
 from tellapart.checking.finding import Finding
 from tellapart.checking.findings.label_errors import findings_from_features, label_finding
-from tellapart.checking.findings.outliers import stranger_finding
+from tellapart.checking.findings.outliers import outlier_finding
 from tellapart.data.dataset import Split
-from tellapart.data.images import PicturesInARow
+from tellapart.data.images import ConcatImages
 
 WRONG, LISTED, STRANGERS = 0.05, 0.08, 30
 
@@ -53,8 +53,8 @@ def labels_table(photos: Dataset, seen: Seen, repeats: int) -> Table:
         started = time.perf_counter()
         rows = label_finding(photos, planted)[0].rows
         seconds = time.perf_counter() - started
-        truth = dict(zip(seen.split.pictures.digests, seen.split.labels.tolist(), strict=True))
-        sought = {seen.split.pictures.digests[i] for i in wrong}
+        truth = dict(zip(seen.split.images.digests, seen.split.labels.tolist(), strict=True))
+        sought = {seen.split.images.digests[i] for i in wrong}
         hits = [row for row in rows[: int(LISTED * len(labels))] if row.digest in sought]
         right = sum(row.suggested == photos.classes[truth[row.digest]] for row in hits) / max(len(hits), 1)
         share = len({row.digest for row in hits}) / len(sought)
@@ -70,11 +70,11 @@ def strangers_table(photos: Dataset, base: str, repeats: int) -> Table:
         drawn = np.random.default_rng(seed).integers(0, len(photos.classes), STRANGERS).astype(np.int32)
         train = photos.splits["train"]
         labels = np.concatenate([train.labels, drawn])
-        mixed = Split(PicturesInARow((train.pictures, digits.pictures)), labels)
+        mixed = Split(ConcatImages((train.images, digits.images)), labels)
         planted = replace(photos, splits={**photos.splits, "train": mixed})
-        found: list[Finding] = stranger_finding(planted, features_of(planted, base))
+        found: list[Finding] = outlier_finding(planted, features_of(planted, base))
         rows = found[0].rows if found else ()
-        hits = sum(row.digest in digits.pictures.digests for row in rows)
+        hits = sum(row.digest in digits.images.digests for row in rows)
         table.row(str(seed), str(STRANGERS), str(hits), str(len(rows) - hits))
     return table
 

@@ -1,6 +1,6 @@
-"""The ladder on pictures far from ImageNet: what it makes of the linear head's error, and how true its forecasts are.
+"""The ladder on images far from ImageNet: what it makes of the linear head's error, and how true its forecasts are.
 
-    TELLAPART_DATA=... python benchmarks/ladder.py WEIGHTS [--time 20m] [--pictures 10000] [--size 96]
+    TELLAPART_DATA=... python benchmarks/ladder.py WEIGHTS [--time 20m] [--images 10000] [--size 96]
 
 Trains on the first digits of MNIST, 15 % of them for validation, and judges on its 10,000 of test. What is
 asked: an error at most half of the linear head's, and every forecast within a factor of 1.5 of what the step took.
@@ -22,12 +22,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights")
     parser.add_argument("--time", default="20m")
-    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--size", type=int, default=96)
     options = parser.parse_args()
     mnist = Dataset.open("mnist")
     digits = replace(
-        mnist, splits={"train": mnist.splits["train"].take(range(options.pictures)), "test": mnist.splits["test"]}
+        mnist, splits={"train": mnist.splits["train"].take(range(options.images)), "test": mnist.splits["test"]}
     )
     recipe = Recipe(model="xception", weights=options.weights, size=options.size)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,10 @@
-"""A folder of 100,000 small pictures: listed, hashed and split; the first time, and again when little has changed.
+"""A folder of 100,000 small images: listed, hashed and split; the first time, and again when little has changed.
 
     python benchmarks/listing.py [--count 100000] [--repeats 3]
 
 Makes a folder of small PNG files (8 px, noise, no two alike) in ten classes. Each time a process of its own opens the
 folder and draws its splits, which is what every command begins with: without an index of its hashes, with one, and
-with one after a thousand files were added. Then the command `tellapart split`, which also decodes every picture, to
+with one after a thousand files were added. Then the command `tellapart split`, which also decodes every image, to
 keep near-copies together. Prints seconds and peak memory of the whole process, beside those of loading the code. The
 files lie in the memory of the machine by then: a slow disk takes longer.
 """
@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     table = Table("opened", "median s", "asked s", "peak memory", "asked", "each, s")
     with tempfile.TemporaryDirectory() as name:
-        folder, cache = Path(name) / "pictures", Path(name) / "cache"
+        folder, cache = Path(name) / "images", Path(name) / "cache"
         fill(folder, range(options.count))
         loaded = [measured([sys.executable, "-c", LOAD]) for _ in range(options.repeats)]
         first = [opened(folder, Path(name) / f"cache {turn}", options.count) for turn in range(options.repeats)]
@@ -59,16 +59,16 @@ def main() -> None:
 
 
 def fill(folder: Path, numbers: range) -> None:
-    """Write small pictures, each of noise of its own, class by class."""
-    picture = saver()
+    """Write small images, each of noise of its own, class by class."""
+    image = saver()
     for number in numbers:
         path = folder / f"class {number % CLASSES}" / f"{number:06d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture(np.random.default_rng(number).bytes(SIDE * SIDE * 3)))
+        path.write_bytes(image(np.random.default_rng(number).bytes(SIDE * SIDE * 3)))
 
 
 def saver() -> Callable[[bytes], bytes]:
-    """What makes a PNG of pixels, RGB: Pillow takes ten times as long for pictures as small as these."""
+    """What makes a PNG of pixels, RGB: Pillow takes ten times as long for images as small as these."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
@@ -76,15 +76,15 @@ def saver() -> Callable[[bytes], bytes]:
     sides = SIDE.to_bytes(4, "big") * 2
     header = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", sides + bytes([8, 2, 0, 0, 0]))
 
-    def picture(pixels: bytes) -> bytes:
+    def image(pixels: bytes) -> bytes:
         rows = b"".join(b"\0" + pixels[at : at + SIDE * 3] for at in range(0, len(pixels), SIDE * 3))
         return header + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
 
-    return picture
+    return image
 
 
 def opened(folder: Path, cache: Path, count: int) -> Measured:
-    """Open and split the folder in a process of its own; all of its pictures must be there."""
+    """Open and split the folder in a process of its own; all of its images must be there."""
     took = measured([sys.executable, "-c", LOAD + DIVIDE, str(folder)], TELLAPART_CACHE=str(cache))
     if took.output.split()[-1] != str(count):
         sys.exit(f"{count} files, {took.output.strip()} in the splits")
@@ -92,7 +92,7 @@ def opened(folder: Path, cache: Path, count: int) -> Measured:
 
 
 def written(folder: Path, into: Path) -> Measured:
-    """Let the command write the table of splits, near-copies together: it decodes every picture, too."""
+    """Let the command write the table of splits, near-copies together: it decodes every image, too."""
     words = ["--fractions", "0.7,0.15,0.15", "--save", str(into / "split.csv")]
     return measured([TELLAPART, "split", str(folder), *words], TELLAPART_CACHE=str(into / "cache"))
 

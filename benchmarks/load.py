@@ -1,4 +1,4 @@
-"""A load generator: pictures over HTTP at a fixed rate, or as fast as so many callers at once get answers.
+"""A load generator: images over HTTP at a fixed rate, or as fast as so many callers at once get answers.
 
     python benchmarks/load.py ADDRESS PHOTOS --rate 100 --seconds 10
     python benchmarks/load.py ADDRESS PHOTOS --callers 16 --seconds 10

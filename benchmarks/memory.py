@@ -15,7 +15,7 @@ from PIL import Image
 
 from measuring import TELLAPART, Table, measured
 
-DISTINCT = 50  # pictures; the others are hard links to them
+DISTINCT = 50  # images; the others are hard links to them
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=1_000)
     parser.add_argument("--many", type=int, default=100_000)
     options = parser.parse_args()
-    table = Table("pictures", "peak memory", "seconds", "pictures/s")
+    table = Table("images", "peak memory", "seconds", "images/s")
     peaks = []
     for count in (options.few, options.many):
         with tempfile.TemporaryDirectory() as folder:
@@ -33,7 +33,7 @@ def main() -> None:
             took = measured([TELLAPART, "predict", options.bundle, folder, "--json"])
         answered = took.output.count("\n")
         if answered != count:
-            raise SystemExit(f"{count} pictures, {answered} answers")
+            raise SystemExit(f"{count} images, {answered} answers")
         peaks.append(took.peak_bytes)
         table.row(f"{count:,}", f"{took.peak_bytes / 1e6:.0f} MB", f"{took.seconds:.0f}", f"{count / took.seconds:.0f}")
     table.print()

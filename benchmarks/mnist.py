@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _epochs(mnist: Dataset, repeats: int) -> None:
-    """Take turns: an epoch of the tutorials' mlp by our loop and by plain `model.fit`, 60,000 pictures, batch 32."""
+    """Take turns: an epoch of the tutorials' mlp by our loop and by plain `model.fit`, 60,000 images, batch 32."""
     import keras
 
     from tellapart.models.catalogue import settled
@@ -59,7 +59,7 @@ def _epochs(mnist: Dataset, repeats: int) -> None:
     from tellapart.training.loop import Loop
 
     recipe = settled(TUTORIAL, own_size=28)
-    pictures, labels = mnist.splits["train"].pictures.array, mnist.splits["train"].labels
+    images, labels = mnist.splits["train"].images.array, mnist.splits["train"].labels
     loop = Loop(scratch_network(recipe, 1, 10), recipe)
     plain = keras.Sequential(
         [
@@ -72,17 +72,17 @@ def _epochs(mnist: Dataset, repeats: int) -> None:
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     plain.compile(optimizer=keras.optimizers.SGD(0.01), loss=loss, metrics=["accuracy"])
-    scaled = pictures[..., 0] / 255.0
+    scaled = images[..., 0] / 255.0
     ours, theirs = [], []
     for turn in range(repeats + 1):
         started = time.perf_counter()
         plain.fit(scaled, labels, batch_size=32, epochs=1, verbose=0)
         between = time.perf_counter()
-        loop.epoch(Examples(pictures, labels), turn, lambda _: None)
+        loop.epoch(Examples(images, labels), turn, lambda _: None)
         if turn:  # the first turn compiles
             theirs.append(between - started)
             ours.append(time.perf_counter() - between)
-    print(f"\nan epoch of 60,000 pictures, batch 32: model.fit {median(theirs):.2f} s, tellapart {median(ours):.2f} s")
+    print(f"\nan epoch of 60,000 images, batch 32: model.fit {median(theirs):.2f} s, tellapart {median(ours):.2f} s")
     ratio = median([a / b for a, b in zip(theirs, ours, strict=True)])
     print(f"model.fit / tellapart: {ratio:.1f}   (asked: 2)")
 

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from measuring import Table, median
 from tellapart import Dataset
 from tellapart.backend import load_keras
-from tellapart.data.dataset import Pictures
+from tellapart.data.dataset import Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.arrays import array_split
 from tellapart.engine import Engine, core
@@ -42,10 +42,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=372)
     options = parser.parse_args()
     photos = Dataset.open(options.photos)
-    features = all_features(photos, strange_pictures(options.count, options.size), options.weights, options.size)
+    features = all_features(photos, strange_images(options.count, options.size), options.weights, options.size)
     labels = photos.splits["train"].labels
     table = Table("method", "test photos against", "AUROC", "asked", "refused", "of test photos")
-    costs = Table("method", "seconds to fit", "MB in the graph", "ms a picture: in batches", "alone", "precision")
+    costs = Table("method", "seconds to fit", "MB in the graph", "ms an image: in batches", "alone", "precision")
     for method in get_args(Method):
         started = time.perf_counter()
         known = fit(features["train"], labels, method)
@@ -60,28 +60,28 @@ def main() -> None:
     costs.print()
 
 
-def all_features(photos: Dataset, strange: dict[str, Pictures], weights: str, size: int) -> dict[str, NDArray]:
-    """The features of the photos by split and of the other pictures by name: float32 (n, width) each."""
+def all_features(photos: Dataset, strange: dict[str, Images], weights: str, size: int) -> dict[str, NDArray]:
+    """The features of the photos by split and of the other images by name: float32 (n, width) each."""
     load_keras()
-    from tellapart.models.features.frozen_backbone import FrozenBase, features_of
-    from tellapart.models.networks import base_network
+    from tellapart.models.features.frozen_backbone import FrozenBackbone, features_of
+    from tellapart.models.networks import backbone_network
 
-    base = FrozenBase("xception", base_network("xception", size, weights), Preprocessing(size, size, 3))
-    some = {name: split.pictures for name, split in photos.splits.items()} | strange
+    base = FrozenBackbone("xception", backbone_network("xception", size, weights), Preprocessing(size, size, 3))
+    some = {name: split.images for name, split in photos.splits.items()} | strange
     return {name: features_of(base, some[name], cache=cache_folder(), label=name).values for name in some}
 
 
-def strange_pictures(count: int, size: int) -> dict[str, Pictures]:
-    """Pictures that show no clothing."""
+def strange_images(count: int, size: int) -> dict[str, Images]:
+    """Images that show no clothing."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     signs = np.stack([sign(rng, size) for _ in range(count)])
     unlabelled = np.zeros(count, np.int32)
     digits = Dataset.open("mnist").splits["test"].take(range(count))
     return {
-        "digits": digits.pictures,
-        "noise": array_split(noise, unlabelled).pictures,
-        "signs": array_split(signs, unlabelled).pictures,
+        "digits": digits.images,
+        "noise": array_split(noise, unlabelled).images,
+        "signs": array_split(signs, unlabelled).images,
     }
 
 
@@ -104,7 +104,7 @@ def sign(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
 
 
 def auroc(usual: Scores, strange: Scores) -> float:
-    """How often a strange picture scores higher than a usual one, ties counting half: by the sum of ranks."""
+    """How often a strange image scores higher than a usual one, ties counting half: by the sum of ranks."""
     _, places, counts = np.unique(np.concatenate([usual, strange]), return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
     count = len(strange)

@@ -1,6 +1,6 @@
-"""A year of very many pictures a day: cores, memory, storage and cost, with the arithmetic of each line.
+"""A year of very many images a day: cores, memory, storage and cost, with the arithmetic of each line.
 
-    python benchmarks/plan.py --rate 50 --worker-mb 466 --driver-mb 196 --picture-kb 90 --row-bytes 40
+    python benchmarks/plan.py --rate 50 --worker-mb 466 --driver-mb 196 --image-kb 90 --row-bytes 40
 
 Those five are measured: `cluster.py` prints them all. The others are choices and have a default; the prices are
 examples and nobody's offer. GB are 10^9 bytes, a month is a twelfth of a year.
@@ -19,13 +19,13 @@ class Given:
     """What is measured, and what is chosen."""
 
     rate: float
-    """Pictures a second of one core, measured."""
+    """Images a second of one core, measured."""
     worker_mb: float
     """Peak memory of a worker, measured."""
     driver_mb: float
     """Peak memory of the process that hands the work out, measured."""
-    picture_kb: float
-    """Mean size of a picture's file, measured."""
+    image_kb: float
+    """Mean size of an image's file, measured."""
     row_bytes: float
     """A row of the .parquet file, measured."""
     per_day: int = 1_000_000
@@ -40,9 +40,9 @@ class Given:
     ray_mb: float = 700.0
     """What Ray's own processes hold on a machine."""
     copies: int = 2
-    """Of each picture and answer that is kept."""
+    """Of each image and answer that is kept."""
     kept_days: int = DAYS
-    """How long a picture is kept. Answers are kept for the whole year."""
+    """How long an image is kept. Answers are kept for the whole year."""
     outage_hours: float = 24.0
     """How long everything may be down."""
     core_hour: float = 0.04
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def work(given: Given) -> Iterator[Line]:
-    """From pictures a day to machines."""
+    """From images a day to machines."""
     mean = given.per_day / DAY_S
     yield "mean", f"{given.per_day:,} a day / {DAY_S:,} s", f"{mean:.1f} a second"
     yield "busiest hour", f"{mean:.1f} x {given.peak:g}", f"{mean * given.peak:.1f} a second"
@@ -90,8 +90,8 @@ def memory(given: Given) -> Iterator[Line]:
 def storage(given: Given) -> Iterator[Line]:
     """At the end of the year."""
     kept = given.per_day * given.kept_days
-    how = f"{given.per_day:,} x {given.kept_days} days x {given.picture_kb:g} kB x {given.copies} copies"
-    yield "pictures", how, f"{pictures_gb(given):,.0f} GB, {kept / 1e6:,.0f} million files"
+    how = f"{given.per_day:,} x {given.kept_days} days x {given.image_kb:g} kB x {given.copies} copies"
+    yield "images", how, f"{images_gb(given):,.0f} GB, {kept / 1e6:,.0f} million files"
     how = f"{given.per_day:,} x {DAYS} days x {given.row_bytes:g} bytes x {given.copies} copies"
     yield "answers", how, f"{answers_gb(given):,.1f} GB"
     yield "one day's answers", f"{given.per_day:,} x {given.row_bytes:g} bytes", f"{_day_mb(given):,.0f} MB"
@@ -106,10 +106,10 @@ def cost(given: Given) -> Iterator[Line]:
     used = given.per_day * DAYS / given.rate / HOUR_S
     how = f"{given.per_day * DAYS:,} / {given.rate:g} / {HOUR_S:,} s x {given.core_hour:g}"
     yield "computing, while at work", how, f"{used * given.core_hour:,.0f} for {used:,.0f} core-hours"
-    # It grows evenly until the first picture is old enough to go; the mean over the year is what is paid for.
+    # It grows evenly until the first image is old enough to go; the mean over the year is what is paid for.
     share = 1 - given.kept_days / DAYS / 2
-    held = pictures_gb(given) * share + answers_gb(given) / 2
-    how = f"({pictures_gb(given):,.0f} x {share:g} + {answers_gb(given):,.1f} / 2) GB x 12 months x {given.gb_month:g}"
+    held = images_gb(given) * share + answers_gb(given) / 2
+    how = f"({images_gb(given):,.0f} x {share:g} + {answers_gb(given):,.1f} / 2) GB x 12 months x {given.gb_month:g}"
     yield "storage", how, f"{held * 12 * given.gb_month:,.0f}"
     how = f"{computing:,.0f} + {held * 12 * given.gb_month:,.0f}"
     yield "in all, always on", how, f"{computing + held * 12 * given.gb_month:,.0f}"
@@ -122,8 +122,8 @@ def trouble(given: Given) -> Iterator[Line]:
     back = lost / (capacity - mean) / HOUR_S
     how = f"{machines(given) * given.cores} cores x {given.rate:g} x {given.busy:g}"
     yield "all machines", how, f"{capacity:.0f} a second"
-    how = f"{capacity:.0f} x {given.picture_kb:g} kB"
-    yield "read from storage then", how, f"{capacity * given.picture_kb / 1e3:.0f} MB a second"
+    how = f"{capacity:.0f} x {given.image_kb:g} kB"
+    yield "read from storage then", how, f"{capacity * given.image_kb / 1e3:.0f} MB a second"
     how = f"{lost:,.0f} / ({capacity:.0f} - {mean:.1f}) a second"
     yield f"after {given.outage_hours:g} hours down", how, f"{back:.1f} hours until all is answered"
     days = given.per_day * DAYS / capacity / DAY_S
@@ -140,9 +140,9 @@ def machines(given: Given) -> int:
     return math.ceil(cores_needed(given) / given.cores) + given.spare
 
 
-def pictures_gb(given: Given) -> float:
-    """All pictures that are kept at the end of the year."""
-    return given.per_day * given.kept_days * given.picture_kb * 1e3 * given.copies / 1e9
+def images_gb(given: Given) -> float:
+    """All images that are kept at the end of the year."""
+    return given.per_day * given.kept_days * given.image_kb * 1e3 * given.copies / 1e9
 
 
 def answers_gb(given: Given) -> float:

@@ -6,8 +6,8 @@ Into a copy of the photos go 30 exact copies and 60 near copies, each in another
 between 40 and 80 % of the side, 15 re-encoded at quality 60, 15 flipped, 15 with 3 % cut off each side. Of the photos,
 20 are damaged (cut short, emptied, a page of HTML, zeros), 10 get the extension of another format, and 5 % move to a
 wrong class. No photo has two faults. Each copy is checked without and with the features of a frozen base. A false pair
-is one whose pictures are neither planted copies of each other nor called alike in the photos as they were: how many
-pairs those hold is printed first. Wrong labels are looked for among the first 8 % of the pictures, as they are ranked.
+is one whose images are neither planted copies of each other nor called alike in the photos as they were: how many
+pairs those hold is printed first. Wrong labels are looked for among the first 8 % of the images, as they are ranked.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from PIL import Image, ImageOps
 from measuring import TELLAPART, Table, measured
 
 COPIES, NEAR_EACH, DAMAGED, RENAMED, WRONG = 30, 15, 20, 10, 0.05
-LOOKED_AT = 0.08  # of the pictures: so many are looked at for wrong labels
-FALSE_PAIRS = 2.0  # asked, at most, of 1,000 pictures
+LOOKED_AT = 0.08  # of the images: so many are looked at for wrong labels
+FALSE_PAIRS = 2.0  # asked, at most, of 1,000 images
 NEAR = ("resized", "re-encoded", "flipped", "cropped")
 ASKED = {
     "exact copies": "100 %", "resized": "95 % of both", "re-encoded": "95 % of both", "flipped": "", "cropped": "",
@@ -78,13 +78,13 @@ def judged(
     shutil.copytree(photos, copy)
     planted = plant(copy, np.random.default_rng(seed))
     found = check(copy, folder, cache, words)
-    result = counted(planted, found, known, len(pictures(copy)))
+    result = counted(planted, found, known, len(images(copy)))
     shutil.rmtree(copy)
     return result
 
 
 def counted(planted: Planted, found: Found, known: set[Pair], count: int) -> dict[str, str]:
-    """How many of each fault were found, and how many false pairs there are in 1,000 pictures."""
+    """How many of each fault were found, and how many false pairs there are in 1,000 images."""
     ranked = found.files.get("label-error", [])
     lists = {
         "damaged": found.files.get("unreadable", []),
@@ -149,8 +149,8 @@ def check(photos: Path, folder: Path, cache: Path, words: Iterable[str]) -> Foun
 def plant(photos: Path, rng: np.random.Generator) -> Planted:
     """Plant every fault into a copy of the photos: a folder of splits, of classes, of JPEG files."""
     planted = Planted()
-    left = iter(rng.permutation(np.array(pictures(photos))).tolist())
-    count = len(pictures(photos))
+    left = iter(rng.permutation(np.array(images(photos))).tolist())
+    count = len(images(photos))
     for fault, number in (("exact copies", COPIES), *((kind, NEAR_EACH) for kind in NEAR)):
         copies = [_copied(next(left), fault, rng, planted) for _ in range(number)]
         planted.files[fault] = copies
@@ -166,7 +166,7 @@ def plant(photos: Path, rng: np.random.Generator) -> Planted:
     return planted
 
 
-def pictures(photos: Path) -> list[Path]:
+def images(photos: Path) -> list[Path]:
     """All the photos, in the order of their names."""
     return sorted(photos.glob("*/*/*.jpg"))
 

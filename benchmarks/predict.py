@@ -3,7 +3,7 @@
     python benchmarks/predict.py BUNDLE PHOTOS [--out parquet] [--most 1000] [--repeats 3]
 
 The plain loop reads, decodes, resizes and infers one batch after the other, with the same decoder and the same graph,
-compiled to give one batch all cores; it is warmed up first. A command's rate is the pictures that a run over all of
+compiled to give one batch all cores; it is warmed up first. A command's rate is the images that a run over all of
 them has beyond a run over one, by the seconds that it takes longer: starting is measured by itself.
 """
 
@@ -21,7 +21,7 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import read_bytes
 from tellapart.data.image import decode
 from tellapart.data.pipeline import BATCH
-from tellapart.data.sources.listing import pictures_under
+from tellapart.data.sources.listing import images_under
 from tellapart.engine import Engine
 
 
@@ -31,10 +31,10 @@ def main() -> None:
     parser.add_argument("bundle")
     parser.add_argument("photos")
     parser.add_argument("--out", default="parquet", help="parquet, csv or jsonl")
-    parser.add_argument("--most", type=int, default=1_000, help="pictures of the folder, spread over all of it")
+    parser.add_argument("--most", type=int, default=1_000, help="images of the folder, spread over all of it")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    found = list(pictures_under(options.photos))
+    found = list(images_under(options.photos))
     files = found[:: max(1, -(-len(found) // options.most))]
     loop = PlainLoop(Bundle.open(options.bundle))
     table = Table("turn", "plain loop", "predict --out", "ratio", "first answer", "peak memory")
@@ -51,7 +51,7 @@ def main() -> None:
         figures = (f"{plain:.0f}/s", f"{rate:.0f}/s", f"{ratios[-1]:.2f}", f"{start.seconds:.2f} s", memory)
         table.row(str(turn + 1), *figures)
     table.print()
-    print(f"{len(files):,} pictures, {loop.engine.precision}")
+    print(f"{len(files):,} images, {loop.engine.precision}")
     print(f"predict / plain loop: {median(ratios):.2f}   (asked: at least 0.9)")
     print(f"a file with one answer: {median(starts):.2f} s after the start   (asked: ready within 2)")
     print(f"peak memory: {max(peaks) / 1e6:.0f} MB   (asked: under 500)")
@@ -69,7 +69,7 @@ class PlainLoop:
         self.engine.rate()
 
     def rate(self, files: Sequence[str]) -> float:
-        """Pictures a second."""
+        """Images a second."""
         started, names = time.perf_counter(), iter(files)
         while batch := list(islice(names, BATCH)):
             for _ in self.engine.run([np.stack([self._fit(decode(read_bytes(name))) for name in batch])]):

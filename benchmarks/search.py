@@ -1,12 +1,12 @@
-"""`search` against KerasTuner's Hyperband: the same pictures, space, batch size and trial-epochs, in one session.
+"""`search` against KerasTuner's Hyperband: the same images, space, batch size and trial-epochs, in one session.
 
-    python benchmarks/search.py [--max-epochs 10] [--factor 3] [--pictures 0] [--batch-size 32] [--workers 2]
+    python benchmarks/search.py [--max-epochs 10] [--factor 3] [--images 0] [--batch-size 32] [--workers 2]
 
 The space is units 256 to 512 by 32 and learning rates 1e-2, 1e-3, 1e-4 of an mlp on Fashion-MNIST, 5,000 of whose
-training pictures are for validation; each side ranks by its own default, validation loss or accuracy. The two divide
+training images are for validation; each side ranks by its own default, validation loss or accuracy. The two divide
 epochs among trials a little differently: what is compared is seconds for each epoch of a trial, until the winner is
 known: `tuner.search` alone, and our `search` with its workers' start. What ours then does besides, the winner's
-training from zero on all pictures, judging and bundling, has a line of its own.
+training from zero on all images, judging and bundling, has a line of its own.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from measuring import Table
 from tellapart import Dataset, Recipe
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Split
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.studies.search.search import search
 
 UNITS, RATES = (256, 512, 32), (1e-2, 1e-3, 1e-4)
@@ -50,7 +50,7 @@ def main() -> None:
     """Run both, ours first, and print them side by side."""
     options = _options()
     load_keras()
-    dataset = _divided(Dataset.open("fashion-mnist"), options.pictures)
+    dataset = _divided(Dataset.open("fashion-mnist"), options.images)
     with tempfile.TemporaryDirectory() as folder:
         ours = _ours(dataset, options, Path(folder) / "ours")
         theirs = _theirs(dataset, options, Path(folder) / "theirs")
@@ -64,12 +64,12 @@ def main() -> None:
     print(f"KerasTuner / tellapart, in all: {theirs.seconds / ours.seconds:.1f}")
 
 
-def _divided(dataset: Dataset, pictures: int) -> Dataset:
-    """The data set with its validation split drawn, and where asked with only so many pictures to train on."""
-    dataset = complete(dataset, validation=5000 / 60000, test=0.1, seed=0)
-    if not pictures:
+def _divided(dataset: Dataset, images: int) -> Dataset:
+    """The data set with its validation split drawn, and where asked with only so many images to train on."""
+    dataset = draw_splits(dataset, validation=5000 / 60000, test=0.1, seed=0)
+    if not images:
         return dataset
-    few = {name: split.take(range(min(pictures, len(split)))) for name, split in dataset.splits.items()}
+    few = {name: split.take(range(min(images, len(split)))) for name, split in dataset.splits.items()}
     return Dataset(dataset.name, dataset.classes, few)
 
 
@@ -139,7 +139,7 @@ def _theirs(dataset: Dataset, options: argparse.Namespace, folder: Path) -> Side
 
 
 def _scaled(split: Split) -> tuple[Any, Any]:
-    array = np.stack([split.pictures.read(i)[..., 0] for i in range(len(split))])
+    array = np.stack([split.images.read(i)[..., 0] for i in range(len(split))])
     return array / 255.0, split.labels
 
 
@@ -147,7 +147,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--max-epochs", type=int, default=10)
     parser.add_argument("--factor", type=int, default=3)
-    parser.add_argument("--pictures", type=int, default=0, help="of each split; 0 for all")
+    parser.add_argument("--images", type=int, default=0, help="of each split; 0 for all")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()

@@ -117,7 +117,7 @@ def plain_loop(session: Session) -> float:
 
 
 def peak(session: Session, address: str) -> float:
-    """Answers a second with always a few pictures waiting."""
+    """Answers a second with always a few images waiting."""
     found = session.load(address, callers=16)
     print(f"peak: {found['good_per_s']:.1f} answers/s with 16 callers at once; generator {found['cpu']:.2f} of a core")
     return float(found["good_per_s"])
@@ -167,7 +167,7 @@ def overload(session: Session, address: str, process: psutil.Process, most: floa
 
 
 def _back(session: Session, address: str) -> float:
-    """Seconds until a lone picture is answered within the p99 again."""
+    """Seconds until a lone image is answered within the p99 again."""
     photo, begun = photos_of(session.photos, 1)[0], time.perf_counter()
     while time.perf_counter() - begun < 60:
         asked = time.perf_counter()
@@ -206,7 +206,7 @@ def keras_rate(session: Session) -> float:
     """The most answers a second of FastAPI with Keras, over several numbers of callers at once."""
     port, table, best = free_port(), Table("callers", "answers/s", "p99 ms"), 0.0
     with running(sys.executable, "-c", KERAS, str(session.bundle), str(port), port=port) as (address, _):
-        session.load(address, callers=1, seconds=3)  # it compiles at the first picture
+        session.load(address, callers=1, seconds=3)  # it compiles at the first image
         for callers in (1, 2, 4, 8):
             found = session.load(address, callers=callers)
             table.row(str(callers), f"{found['good_per_s']:.1f}", f"{found['good_p99_ms']:.0f}")

@@ -3,7 +3,7 @@
     python benchmarks/study.py PHOTOS WEIGHTS [--size 150] [--repeats 1]
 
 The study: 4 learning rates x 10 epochs on a linear head, then 3 sizes of an inner layer x 10, then 4 dropout rates
-x 30, nothing stopped early. Theirs runs every picture through the base in each epoch. Ours is the command
+x 30, nothing stopped early. Theirs runs every image through the base in each epoch. Ours is the command
 `tellapart sweep` from start to finish: cold, with nothing cached; then once more with the features cached. Prints
 seconds, ratios, and the best validation accuracy of both sides' sweep over learning rates. Theirs comes from their
 layers, loss, optimizer, batches and decoding, on vectors that Keras runs through the base once: without augmentation a
@@ -37,8 +37,8 @@ keras.utils.set_random_seed(0)
 flow = ImageDataGenerator(preprocessing_function=preprocess_input).flow_from_directory
 base = Xception(weights=weights, include_top=False, input_shape=(size, size, 3), pooling="avg")
 def vectors(split):
-    pictures = flow(f"{photos}/{split}", target_size=(size, size), batch_size=32, shuffle=False)
-    return base.predict(pictures, verbose=0), np.eye(10)[pictures.classes]
+    images = flow(f"{photos}/{split}", target_size=(size, size), batch_size=32, shuffle=False)
+    return base.predict(images, verbose=0), np.eye(10)[images.classes]
 train, validation = vectors("train"), vectors("validation")
 for rate in (1e-4, 1e-3, 1e-2, 1e-1):
     model = keras.Sequential([keras.Input((2048,)), keras.layers.Dense(10)])

@@ -69,7 +69,7 @@ def xception_weights() -> Path:
 
 @pytest.fixture(scope="session")
 def coloured() -> Callable[..., Path]:
-    """Make folders of noisy 20-px pictures, a folder for each colour: easily learned, no two alike."""
+    """Make folders of noisy 20-px images, a folder for each colour: easily learned, no two alike."""
 
     def make(folder: Path, *, each: int = 12, colours: tuple[str, ...] = tuple(COLOURS), seed: int = 0) -> Path:
         rng = np.random.default_rng(seed)
@@ -85,13 +85,13 @@ def coloured() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Path:
-    """Three classes of twelve pictures, without splits."""
+    """Three classes of twelve images, without splits."""
     return coloured(tmp_path_factory.mktemp("data") / "tiny")
 
 
 @pytest.fixture(scope="session")
 def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """A finished run on the tiny pictures. Tests read it and change copies only."""
+    """A finished run on the tiny images. Tests read it and change copies only."""
     recipe = Recipe(model="mlp", size=20, epochs=4, batch_size=8, precision="float32")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
@@ -115,7 +115,7 @@ def command() -> Command:
 
 @pytest.fixture(scope="session")
 def awaken() -> "Callable[[keras.Model], None]":
-    """Give a network of random weights outputs that depend on the picture: they fade to 1e-20 in a deep one."""
+    """Give a network of random weights outputs that depend on the image: they fade to 1e-20 in a deep one."""
 
     def awake(network: "keras.Model") -> None:
         layers = [layer for layer in network._flatten_layers() if layer.weights]
@@ -124,8 +124,8 @@ def awaken() -> "Callable[[keras.Model], None]":
                 layer.momentum = 0.0  # the stored statistics become those of the next batch
             if type(layer).__name__ == "LayerScale":
                 layer.gamma.assign(0.3 + 0 * layer.gamma)
-        pictures = np.random.default_rng(9).integers(0, 256, (16, *network.input_shape[1:]), dtype=np.uint8)
-        network(pictures, training=True)
+        images = np.random.default_rng(9).integers(0, 256, (16, *network.input_shape[1:]), dtype=np.uint8)
+        network(images, training=True)
         for layer in layers:
             if type(layer).__name__ == "BatchNormalization":  # a channel that hardly varied is not blown up
                 variance = layer.moving_variance.numpy()
@@ -147,7 +147,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def random_weights(monkeypatch: pytest.MonkeyPatch, awaken: "Callable[[keras.Model], None]") -> None:
-    """Let pre-trained weights be random ones, the same each time, that make features depend on the picture."""
+    """Let pre-trained weights be random ones, the same each time, that make features depend on the image."""
     import keras
 
     from tellapart.models.networks import backbone
@@ -176,9 +176,9 @@ def mean_mobilenet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     from tellapart.models import networks
 
-    pictures = keras.Input((224, 224, 3), dtype="uint8")
-    means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pictures))
-    monkeypatch.setattr(networks, "base_network", lambda *_: keras.Model(pictures, means))
+    images = keras.Input((224, 224, 3), dtype="uint8")
+    means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(images))
+    monkeypatch.setattr(networks, "base_network", lambda *_: keras.Model(images, means))
     (tmp_path / "mobilenet.weights.h5").write_bytes(b"weights")
     monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
 
@@ -192,12 +192,12 @@ def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import openvino
     from openvino import opset13 as ops
 
-    pictures = ops.parameter([-1, 4, 4, 1], np.uint8, name="pictures")
-    flat = ops.reshape(ops.convert(pictures, "f32"), np.array([0, -1], np.int64), special_zero=True)
+    images = ops.parameter([-1, 4, 4, 1], np.uint8, name="pictures")
+    flat = ops.reshape(ops.convert(images, "f32"), np.array([0, -1], np.int64), special_zero=True)
     weights = np.tile(np.array([-0.001, 0.001], np.float32), (16, 1))
     shifted = ops.subtract(flat, np.float32(128))
     answer = ops.softmax(ops.matmul(shifted, weights, transpose_a=False, transpose_b=False), axis=1)
-    write_graph(openvino.Model([answer], [pictures], "shades"), folder / "model.xml")
+    write_graph(openvino.Model([answer], [images], "shades"), folder / "model.xml")
     (folder / KERAS).write_bytes(b"not needed to predict")
     (folder / SEEN).write_text("{}")
     facts = Facts("shades", ("dark", "light"), Preprocessing(4, 4, 1), {"precision": "float32"}, {}, "0" * 64, None)

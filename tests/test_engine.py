@@ -1,4 +1,4 @@
-"""The engine: every picture's own answer, in order, whoever its neighbours are."""
+"""The engine: every image's own answer, in order, whoever its neighbours are."""
 
 import weakref
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ def small_graph() -> Graph:
     import openvino
     from openvino import opset13 as ops
 
-    pictures = ops.parameter([-1, SIDE, SIDE, 1], np.uint8, name="pictures")
-    flat = ops.reshape(ops.convert(pictures, "f32"), np.array([0, -1], np.int64), special_zero=True)
+    images = ops.parameter([-1, SIDE, SIDE, 1], np.uint8, name="pictures")
+    flat = ops.reshape(ops.convert(images, "f32"), np.array([0, -1], np.int64), special_zero=True)
     answer = ops.softmax(ops.matmul(flat, WEIGHTS, transpose_a=False, transpose_b=False), axis=1)
-    return openvino.Model([answer], [pictures], "small")
+    return openvino.Model([answer], [images], "small")
 
 
-def expected(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    scores = np.exp(pictures.reshape(-1, SIDE * SIDE) @ WEIGHTS.astype(np.float64))
+def expected(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    scores = np.exp(images.reshape(-1, SIDE * SIDE) @ WEIGHTS.astype(np.float64))
     result: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)
     return result
 
@@ -63,14 +63,14 @@ def test_an_answer_is_not_overwritten_by_later_ones(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "auto"])
-def test_a_pictures_answer_does_not_depend_on_its_neighbours(precision: Precision) -> None:
+def test_a_images_answer_does_not_depend_on_its_neighbours(precision: Precision) -> None:
     engine = Engine(small_graph(), batch=8, precision=precision)
-    picture = noise(1)
-    (alone,) = engine.run([picture])
+    image = noise(1)
+    (alone,) = engine.run([image])
     for seed in range(1, 5):
         crowd = noise(8, seed)
         for place in (0, 3, 7):
-            crowd[place] = picture[0]
+            crowd[place] = image[0]
             (together,) = engine.run([crowd])
             np.testing.assert_array_equal(together[place], alone[0])  # to the bit
 
@@ -185,12 +185,12 @@ def test_several_outputs_stand_side_by_side() -> None:
     import openvino
     from openvino import opset13 as ops
 
-    pictures = ops.parameter([-1, SIDE, SIDE, 1], np.uint8, name="pictures")
-    numbers = ops.convert(pictures, "f32")
+    images = ops.parameter([-1, SIDE, SIDE, 1], np.uint8, name="pictures")
+    numbers = ops.convert(images, "f32")
     flat = ops.reshape(numbers, np.array([0, -1], np.int64), special_zero=True)
     answer = ops.softmax(ops.matmul(flat, WEIGHTS, transpose_a=False, transpose_b=False), axis=1)
     brightest = ops.reduce_max(flat, np.array([1], np.int64), keep_dims=True)
-    engine = Engine(openvino.Model([answer, brightest], [pictures], "both"), batch=8, precision="float32")
+    engine = Engine(openvino.Model([answer, brightest], [images], "both"), batch=8, precision="float32")
     batches = [noise(size, size) for size in (8, 3, 8, 1)]
     for batch, rows in zip(batches, engine.run(batches), strict=True):
         assert rows.shape == (len(batch), CLASSES + 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tellapart import errors
-from tellapart.errors import MissingPackageError, TellapartError, nearest, require
+from tellapart.errors import MissingPackageError, TellapartError, did_you_mean, require
 
 
 def kinds() -> list[type[Exception]]:
@@ -56,8 +56,8 @@ KNOWN = ("mnist", "fashion-mnist", "cifar10", "digits")
     [("mnits", "mnist"), ("MNIST", "mnist"), ("fashion_mnist", "fashion-mnist"), ("cifar-10", "cifar10")],
 )
 def test_a_typing_error_suggests_what_was_meant_first(typed: str, meant: str) -> None:
-    assert nearest(typed, KNOWN).startswith(f"did you mean {meant}")
+    assert did_you_mean(typed, KNOWN).startswith(f"did you mean {meant}")
 
 
 def test_a_name_like_none_lists_them_all() -> None:
-    assert nearest("zzzz", iter(KNOWN)) == "known: cifar10, digits, fashion-mnist, mnist"
+    assert did_you_mean("zzzz", iter(KNOWN)) == "known: cifar10, digits, fashion-mnist, mnist"

@@ -23,13 +23,13 @@ from tellapart.files import (
     atomic_stream,
     atomic_write,
     cache_folder,
-    explained,
-    first_alone,
+    first_fills_lock,
     remove_folder,
     remove_partials,
     require_unused,
     require_writable,
     sha256,
+    storage_errors,
 )
 
 KILLS = 10  # of each kind, at random moments
@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path: Path, where: str
 
 def test_errors_that_are_not_the_disks_pass_unchanged(tmp_path: Path) -> None:
     for error in (FileNotFoundError(2, "gone"), RuntimeError("a graph of one's own"), OSError("no number")):
-        with pytest.raises(type(error)) as caught, explained(tmp_path):
+        with pytest.raises(type(error)) as caught, storage_errors(tmp_path):
             raise error
         assert caught.value is error
 
@@ -305,13 +305,13 @@ def test_the_first_is_in_alone_and_those_who_waited_go_in_together(tmp_path: Pat
     entered, leave = threading.Event(), threading.Event()
 
     def first() -> None:
-        with first_alone(lock):
+        with first_fills_lock(lock):
             entered.set()
             leave.wait(20)
             order.append("first")
 
     def other() -> None:
-        with first_alone(lock):
+        with first_fills_lock(lock):
             order.append("other")
             inside.wait()  # for the second of them, which must be in at the same time
 
@@ -329,5 +329,5 @@ def test_the_first_is_in_alone_and_those_who_waited_go_in_together(tmp_path: Pat
 
 def test_where_no_lock_can_be_had_nobody_waits(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with first_alone(tmp_path / "file" / "lock"):
+    with first_fills_lock(tmp_path / "file" / "lock"):
         pass

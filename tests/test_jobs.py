@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.errors import PictureError
-from tellapart.jobs import CORES, THREADS, Here, Origin, cores, given_cores
+from tellapart.errors import ImageError
+from tellapart.jobs import CORES, THREADS, CommandContext, LocalJobs, cores, given_cores
 
 
 class Twice:
@@ -25,28 +25,28 @@ class Twice:
     def double(item: int) -> int:
         """Twice an item; three is refused."""
         if item == 3:
-            raise PictureError("three")
+            raise ImageError("three")
         return 2 * item
 
 
 def test_a_worker_begins_once_and_does_each_job() -> None:
     twice = Twice()
-    assert list(Here().run(twice, (item for item in (1, 2, 4)))) == [2, 4, 8]
+    assert list(LocalJobs().run(twice, (item for item in (1, 2, 4)))) == [2, 4, 8]
     assert twice.begun == 1
 
 
 def test_workers_begin_once_for_several_rounds() -> None:
     twice = Twice()
-    with Here().workers(twice) as work:
+    with LocalJobs().workers(twice) as work:
         first = list(work([1, 2]))
         assert list(work(first)) == [4, 8]
     assert twice.begun == 1
 
 
 def test_what_a_job_raises_is_raised() -> None:
-    results = Here().run(Twice(), [1, 3])
+    results = LocalJobs().run(Twice(), [1, 3])
     assert next(results) == 2
-    with pytest.raises(PictureError, match="three"):
+    with pytest.raises(ImageError, match="three"):
         next(results)
 
 
@@ -86,7 +86,7 @@ def test_a_worker_takes_the_place_that_the_command_was_given_in(
     monkeypatch.setenv(CORES, "3")
     monkeypatch.setenv(THREADS[0], "7")
     monkeypatch.chdir(tmp_path)
-    origin = Origin(str(tmp_path / "there"), {"TELLAPART_CACHE": "theirs", "TELLAPART_WEIGHTS": "weights"})
+    origin = CommandContext(str(tmp_path / "there"), {"TELLAPART_CACHE": "theirs", "TELLAPART_WEIGHTS": "weights"})
     origin.settle()
     assert Path.cwd() == tmp_path  # there is no such folder here
     (tmp_path / "there").mkdir()
@@ -102,7 +102,7 @@ def test_the_place_is_the_folder_and_the_folders_that_the_environment_names(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TELLAPART_DATA", "data")
     monkeypatch.delenv("TELLAPART_WEIGHTS", raising=False)
-    origin = Origin.here()
+    origin = CommandContext.here()
     assert origin.folder == str(tmp_path)
     assert origin.variables["TELLAPART_DATA"] == "data"
     assert "TELLAPART_WEIGHTS" not in origin.variables

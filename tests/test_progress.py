@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tellapart.progress import progress, say
+from tellapart.progress import notify, progress
 
 
 class Terminal(io.StringIO):
@@ -32,7 +32,7 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def test_a_line_says_rate_and_time_left(wait: Callable[[float], None], capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("decoding", 3000, "pictures") as advance:
+    with progress("decoding", 3000, "images") as advance:
         wait(5)
         advance(500)
         assert capsys.readouterr().err == ""
@@ -44,8 +44,8 @@ def test_a_line_says_rate_and_time_left(wait: Callable[[float], None], capsys: p
         wait(11)
         advance(499, note="epoch 2")
         second = capsys.readouterr()
-    assert first.err == "decoding: 1,000 of 3,000 pictures, 100.0 a second, about 20 s left\n"
-    assert second.err == "decoding: 1,500 of 3,000 pictures, 50.0 a second, about 30 s left epoch 2\n"
+    assert first.err == "decoding: 1,000 of 3,000 images, 100.0 a second, about 20 s left\n"
+    assert second.err == "decoding: 1,500 of 3,000 images, 50.0 a second, about 30 s left epoch 2\n"
     assert first.out == second.out == ""
 
 
@@ -80,15 +80,15 @@ def test_a_terminal_gets_a_bar_with_count_rate_and_note(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
-    with progress("decoding", 8, "pictures") as advance:
+    with progress("decoding", 8, "images") as advance:
         advance(8, note="all well")
     drawn = terminal.getvalue()
-    for part in ("decoding", "8/8", "pictures/s", "all well", "\x1b["):
+    for part in ("decoding", "8/8", "images/s", "all well", "\x1b["):
         assert part in drawn
 
 
 def test_no_bar_without_a_terminal(capsys: pytest.CaptureFixture[str], wait: Callable[[float], None]) -> None:
-    with progress("decoding", 8, "pictures") as advance:
+    with progress("decoding", 8, "images") as advance:
         wait(10)
         advance(8)
     assert "\x1b" not in capsys.readouterr().err
@@ -102,6 +102,6 @@ def test_an_error_of_the_work_passes_through(monkeypatch: pytest.MonkeyPatch, te
 
 
 def test_what_is_said_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    say("a sentence")
+    notify("a sentence")
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "a sentence\n")

@@ -23,8 +23,8 @@ LIGHT = (
 def test_the_public_names_are_these() -> None:
     assert tellapart.__all__ == [
         "Bundle", "Dataset", "Evaluation", "Prediction", "Predictor", "Recipe", "Run", "TellapartError", "Unreadable",
-        "__version__", "adopt", "calibrate", "evaluate", "find_rate", "folds", "judge", "report", "search", "sweep",
-        "train",
+        "__version__", "calibrate", "cross_validate", "evaluate", "import_model", "judge", "lr_find", "report",
+        "search", "sweep", "train",
     ]  # fmt: skip
 
 
@@ -39,6 +39,14 @@ def test_every_public_name_is_there_and_documented(name: str) -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'tellapart' has no attribute 'nonsense'"):
         tellapart.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("adopt", "import_model"), ("find_rate", "lr_find"), ("folds", "cross_validate")]
+)
+def test_an_old_name_still_works_and_names_the_new_one(old: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{old} is now tellapart.{new}"):
+        assert getattr(tellapart, old) is getattr(tellapart, new)
 
 
 @pytest.mark.parametrize("module", LIGHT)

@@ -1,4 +1,4 @@
-"""tellapart learns to tell pictures apart.
+"""tellapart learns to tell images apart.
 
     >>> from tellapart import Dataset, Recipe, train, Predictor
     >>> run = train(Dataset.open("digits"), Recipe(model="mlp"), out="runs/digits")
@@ -10,6 +10,7 @@ Names are imported when they are first used, so `import tellapart` is quick and 
 """
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING
 
 from tellapart.version import __version__
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from tellapart.judging.judge import Evaluation, judge
     from tellapart.recipe import Recipe
     from tellapart.reports.build_report import report
-    from tellapart.studies.folds.cross_validate import folds
-    from tellapart.studies.lr_find import find_rate
+    from tellapart.studies.folds.cross_validate import cross_validate
+    from tellapart.studies.lr_find import lr_find
     from tellapart.studies.search.search import search
     from tellapart.studies.sweep.sweep import sweep
-    from tellapart.training.import_model import adopt
+    from tellapart.training.import_model import import_model
     from tellapart.training.run import Run, train
 
 _HOMES = {
@@ -41,12 +42,12 @@ _HOMES = {
     "Run": "training.run",
     "TellapartError": "errors",
     "Unreadable": "bundles.predictor",
-    "adopt": "training.import_model",
     "calibrate": "bundles.calibrate",
+    "cross_validate": "studies.folds.cross_validate",
     "evaluate": "bundles.evaluate",
-    "find_rate": "studies.lr_find",
-    "folds": "studies.folds.cross_validate",
+    "import_model": "training.import_model",
     "judge": "judging.judge",
+    "lr_find": "studies.lr_find",
     "report": "reports.build_report",
     "search": "studies.search.search",
     "sweep": "studies.sweep.sweep",
@@ -64,12 +65,12 @@ __all__ = [
     "TellapartError",
     "Unreadable",
     "__version__",
-    "adopt",
     "calibrate",
+    "cross_validate",
     "evaluate",
-    "find_rate",
-    "folds",
+    "import_model",
     "judge",
+    "lr_find",
     "report",
     "search",
     "sweep",
@@ -77,7 +78,13 @@ __all__ = [
 ]
 
 
+_OLD_NAMES = {"adopt": "import_model", "find_rate": "lr_find", "folds": "cross_validate"}
+
+
 def __getattr__(name: str) -> object:
+    if name in _OLD_NAMES:
+        warnings.warn(f"{name} is now tellapart.{_OLD_NAMES[name]}", DeprecationWarning, stacklevel=2)
+        name = _OLD_NAMES[name]
     if name not in _HOMES:
         raise AttributeError(f"module 'tellapart' has no attribute {name!r}")
     return getattr(importlib.import_module(f"tellapart.{_HOMES[name]}"), name)

@@ -1,7 +1,7 @@
-"""A graph at work: OpenVINO on this machine's CPU, batches of pictures in, vectors out, in order.
+"""A graph at work: OpenVINO on this machine's CPU, batches of images in, vectors out, in order.
 
 The precision is stated, never left to the plugin: bfloat16 where the CPU multiplies it in hardware, else
-float32 (docs/decisions/0004). A batch is always full, so a picture's result does not depend on its neighbours.
+float32 (docs/decisions/0004). A batch is always full, so an image's result does not depend on its neighbours.
 """
 
 import errno
@@ -41,7 +41,7 @@ class Engine:
     """
 
     def __init__(self, graph: Graph, *, batch: int, precision: Precision = "auto", streams: bool = True) -> None:
-        """Compile for batches of `batch` pictures; `streams` favours throughput over a lone caller's wait."""
+        """Compile for batches of `batch` images; `streams` favours throughput over a lone caller's wait."""
         self.batch = batch
         self.precision = chosen_precision(precision)
         graph = graph.clone()
@@ -57,7 +57,7 @@ class Engine:
         self._idle: deque[Request] = deque()
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Vectors]:
-        """For each batch of up to `batch` pictures yield float32 (len(batch), width), in order.
+        """For each batch of up to `batch` images yield float32 (len(batch), width), in order.
 
         Where the graph has several outputs, theirs stand side by side. As many batches as the CPU likes are under way
         at once; no more are taken from `batches`.
@@ -91,7 +91,7 @@ class Engine:
         return result
 
     def rate(self, batches: int = 4) -> float:
-        """Pictures a second on this machine just now, measured on noise; the first batches warm it up."""
+        """Images a second on this machine just now, measured on noise; the first batches warm it up."""
         noise = np.random.default_rng(0).integers(0, 256, self._shape, dtype=np.uint8)
         _exhaust(self.run([noise] * self._at_once))
         started = time.perf_counter()

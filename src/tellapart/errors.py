@@ -1,8 +1,8 @@
 """Everything tellapart raises on purpose.
 
     TellapartError            the root: catch this to catch them all
-    ├── PictureError          a picture cannot be decoded, or is beyond the limits
-    ├── DatasetError          the pictures and labels do not make a data set
+    ├── ImageError          an image cannot be decoded, or is beyond the limits
+    ├── DatasetError          the images and labels do not make a data set
     ├── RecipeError           a recipe asks for something impossible or unknown
     ├── WeightsError          weights or models from elsewhere are absent, do not fit or are refused
     ├── RunError              a run's folder cannot be used
@@ -24,12 +24,12 @@ class TellapartError(Exception):
     """The root of the tree."""
 
 
-class PictureError(TellapartError):
-    """A picture cannot be decoded, or is beyond the limits."""
+class ImageError(TellapartError):
+    """An image cannot be decoded, or is beyond the limits."""
 
 
 class DatasetError(TellapartError):
-    """The pictures and labels do not make a data set."""
+    """The images and labels do not make a data set."""
 
 
 class RecipeError(TellapartError):
@@ -77,7 +77,7 @@ def first_line(error: Exception, most: int | None = 200) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:most].rstrip(".:")
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str]) -> str:
     """A half sentence that suggests the names most like the one given, or lists all when none is near."""
     names = list(names)
     close = get_close_matches(name.lower(), names, n=3, cutoff=0.5)

@@ -52,7 +52,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 @contextmanager
-def explained(destination: Path) -> Iterator[None]:
+def storage_errors(destination: Path) -> Iterator[None]:
     """Turn the disk's refusals while writing `destination` into a sentence (StorageError)."""
     try:
         yield
@@ -68,7 +68,7 @@ def explained(destination: Path) -> Iterator[None]:
 @contextmanager
 def _begun(destination: Path) -> Iterator[None]:
     """As `explained`, where the folder and the first file are made: what is missing even then cannot be made there."""
-    with explained(destination):
+    with storage_errors(destination):
         try:
             yield
         except FileNotFoundError as error:
@@ -94,7 +94,7 @@ def atomic_stream(path: Path, *, inside: Path | None = None) -> Iterator[BinaryI
         descriptor, name = tempfile.mkstemp(prefix=PARTIAL, dir=inside or path.parent)
     partial = Path(name)
     try:
-        with explained(path):  # while the partial file still fills the disk, if it does
+        with storage_errors(path):  # while the partial file still fills the disk, if it does
             with os.fdopen(descriptor, "wb") as stream:
                 yield stream
                 stream.flush()
@@ -117,7 +117,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
     try:
-        with explained(path):  # while the partial folder still fills the disk, if it does
+        with storage_errors(path):  # while the partial folder still fills the disk, if it does
             yield partial
             for file in partial.rglob("*"):
                 _sync(file)
@@ -155,7 +155,7 @@ def require_writable(path: Path) -> None:
 
 
 @contextmanager
-def alone(path: Path, other: str, otherwise: str) -> Iterator[None]:
+def exclusive_lock(path: Path, other: str, otherwise: str) -> Iterator[None]:
     """Hold a file's lock, which the system takes back from a process that ends.
 
     Raises RunError when it is taken: `other` is at work there, and the caller is told to wait or do `otherwise`.
@@ -172,7 +172,7 @@ def alone(path: Path, other: str, otherwise: str) -> Iterator[None]:
 
 
 @contextmanager
-def first_alone(path: Path) -> Iterator[None]:
+def first_fills_lock(path: Path) -> Iterator[None]:
     """Let the first process in alone, by a file's lock, and those that come meanwhile in together after it.
 
     For what one does for all, such as filling a cache. Where the disk or the system has no such locks nobody waits.

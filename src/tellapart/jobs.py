@@ -39,7 +39,7 @@ class Jobs(Protocol):
         """
 
 
-class Here:
+class LocalJobs:
     """This process, one job after the other."""
 
     def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
@@ -54,16 +54,16 @@ class Here:
 
 
 @dataclass(frozen=True)
-class Origin:
+class CommandContext:
     """Where a command was given: its folder, and the folders that its environment names."""
 
     folder: str
     variables: Mapping[str, str]
 
     @staticmethod
-    def here() -> "Origin":
+    def here() -> "CommandContext":
         """That of this process."""
-        return Origin(str(Path.cwd()), {name: os.environ[name] for name in FOLDERS if name in os.environ})
+        return CommandContext(str(Path.cwd()), {name: os.environ[name] for name in FOLDERS if name in os.environ})
 
     def settle(self) -> None:
         """Let relative paths mean here what they mean there, and keep to the cores given; before TensorFlow is loaded.
@@ -75,7 +75,7 @@ class Origin:
         with suppress(OSError):  # absolute paths may be all there is
             os.chdir(self.folder)
         if count := given_cores():
-            keep_to(count)
+            limit_threads(count)
 
 
 def cores() -> int:
@@ -89,7 +89,7 @@ def given_cores() -> int | None:
     return int(word) if word.isdecimal() and int(word) else None
 
 
-def keep_to(count: int) -> None:
+def limit_threads(count: int) -> None:
     """Let libraries that are not loaded yet take so many threads; a person's own setting wins."""
     for name in THREADS:
         os.environ.setdefault(name, str(count))

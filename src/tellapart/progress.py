@@ -26,7 +26,7 @@ def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
         yield _lines(label, total, unit)
 
 
-def say(sentence: str) -> None:
+def notify(sentence: str) -> None:
     """One line to the person, on standard error, so that standard output stays the answer."""
     print(sentence, file=sys.stderr, flush=True)  # noqa: T201
 
@@ -73,6 +73,6 @@ def _lines(label: str, total: int, unit: str) -> Advance:
             rate = done / (now - started)
             left = (total - done) / rate
             state = f"{done:,} of {total:,} {unit}, {rate:,.1f} a second, about {left:,.0f} s left"
-            say(f"{label}: {state} {latest}".rstrip())
+            notify(f"{label}: {state} {latest}".rstrip())
 
     return advance

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.preprocessing import Fit
 from tellapart.engine import Precision
-from tellapart.errors import RecipeError, nearest
+from tellapart.errors import RecipeError, did_you_mean
 from tellapart.files import atomic_write
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "nadam", "adagrad", "adadelta", "adamax", "ftrl", "lion"]
@@ -33,9 +33,9 @@ class Recipe:
     weights: str | None = None
     """Pre-trained weights: imagenet, a file, or none to train the whole network from scratch."""
     size: int | None = None
-    """Height and width of a picture in pixels."""
+    """Height and width of an image in pixels."""
     fit: Fit = "crop"
-    """How a picture of another shape is made square."""
+    """How an image of another shape is made square."""
     features: str | None = None
     """What knn, forest and logistic stand on: a frozen base such as xception, or pixels."""
     cut: str | None = None
@@ -45,11 +45,11 @@ class Recipe:
     then: tuple[str, ...] = ()
     """Further stages, each what changes in it, such as unfreeze=20,learning_rate=1e-5,epochs=5."""
     augment: str = ""
-    """What is done to training pictures at random, such as flip,rotate=30,shift=0.1."""
+    """What is done to training images at random, such as flip,rotate=30,shift=0.1."""
     views: int | None = None
-    """How many augmented views of each picture a frozen base is run over, besides the picture itself."""
+    """How many augmented views of each image a frozen base is run over, besides the image itself."""
     mirror: bool = False
-    """Answer with the mean over a picture and its mirror image."""
+    """Answer with the mean over an image and its mirror image."""
     inner: int | None = None
     """Units of a Dense layer between the features and the logits; 0 leaves it out."""
     units: int = 128
@@ -57,13 +57,13 @@ class Recipe:
     dropout: float | None = None
     """Share of values dropped before the logits while training."""
     neighbours: int = 5
-    """How many nearest training pictures vote in knn."""
+    """How many nearest training images vote in knn."""
     trees: int = 300
     """How many trees a forest has."""
     loss: Loss = "categorical"
     """Cross-entropy over all classes, or for two classes over one logit."""
     class_weight: ClassWeight = "none"
-    """Balanced: a class counts in the loss as if all had as many pictures."""
+    """Balanced: a class counts in the loss as if all had as many images."""
     label_smoothing: float = 0.0
     """Share of a label's certainty that is spread over all classes while training."""
     optimizer: Optimizer | None = None
@@ -78,7 +78,7 @@ class Recipe:
     mixed_precision: bool = False
     """Compute in bfloat16 while training, with weights in float32: quicker on GPUs and some CPUs, slower on others."""
     batch_size: int | None = None
-    """Pictures per step."""
+    """Images per step."""
     epochs: int | None = None
     """Passes over the training split, at most."""
     patience: int = 5
@@ -90,7 +90,7 @@ class Recipe:
     keep: Keep = "best"
     """Which epoch's weights the classifier gets: the best, or the last; all also leaves every epoch's checkpoint."""
     validation: float | None = None
-    """Share held out for choosing, where the data set has no validation split; 0.15, but at most 5,000 pictures."""
+    """Share held out for choosing, where the data set has no validation split; 0.15, but at most 5,000 images."""
     test: float = 0.15
     """Share held out for judging, where the data set has no test split of its own."""
     split_seed: int = 0
@@ -134,7 +134,7 @@ class Recipe:
     def value(name: str, text: str) -> object:
         """Read what a field may hold from text; `none` leaves it to the model. Raises RecipeError."""
         if name not in _kinds():
-            raise RecipeError(f"a recipe has no field {name!r}: {nearest(name, _kinds())}")
+            raise RecipeError(f"a recipe has no field {name!r}: {did_you_mean(name, _kinds())}")
         kind = get_type_hints(Recipe)[name]
         if text.lower() == "none" and type(None) in get_args(kind):
             return 0 if name == "inner" else None  # no inner layer is what a person means
@@ -173,7 +173,7 @@ class Recipe:
         """Make one from its fields as TOML or JSON holds them. Raises RecipeError that names the wrong one."""
         for name in fields:
             if name not in _kinds():
-                raise RecipeError(f"a recipe has no field {name!r}: {nearest(name, _kinds())}")
+                raise RecipeError(f"a recipe has no field {name!r}: {did_you_mean(name, _kinds())}")
         stages = fields.get("then")
         return Recipe(**{**fields, "then": tuple(stages)} if isinstance(stages, list) else fields)
 

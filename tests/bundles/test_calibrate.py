@@ -15,7 +15,7 @@ from PIL import Image
 from tellapart import Bundle, Dataset, Prediction, Predictor, Recipe, evaluate, train
 from tellapart.bundles.bundle import Reject
 from tellapart.bundles.calibrate import calibrate
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import BundleError, DatasetError, RecipeError, StorageError
 from tellapart.serving.app import build_app
 from tellapart.training.run import Run
@@ -34,7 +34,7 @@ Runs = Mapping[str, Run]
 
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Path:
-    """120 pictures, a few of them under a wrong colour, so that not every answer is right."""
+    """120 images, a few of them under a wrong colour, so that not every answer is right."""
     folder = coloured(tmp_path_factory.mktemp("data") / "colours", each=40, seed=4)
     for number in range(0, 40, 8):
         (folder / "red" / f"{number:02}.png").rename(folder / "blue" / f"wrong-{number:02}.png")
@@ -62,9 +62,9 @@ def taught(runs: Runs, colours: Path, tmp_path_factory: pytest.TempPathFactory) 
 def strange(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """What is no noisy colour: black and white at random, stripes."""
     folder, rng = tmp_path_factory.mktemp("strange"), np.random.default_rng(0)
-    pictures = [255 * rng.integers(0, 2, (20, 20, 3)) for _ in range(6)]
-    pictures += [np.broadcast_to(255 * (np.arange(20) // width % 2)[:, None, None], (20, 20, 3)) for width in (1, 3)]
-    for number, pixels in enumerate(pictures):
+    images = [255 * rng.integers(0, 2, (20, 20, 3)) for _ in range(6)]
+    images += [np.broadcast_to(255 * (np.arange(20) // width % 2)[:, None, None], (20, 20, 3)) for width in (1, 3)]
+    for number, pixels in enumerate(images):
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
     return sorted(folder.iterdir())
 
@@ -80,9 +80,9 @@ def answers(bundle: Bundle, files: list[Path], top: int = 3) -> list[Prediction]
 
 
 def files_of(colours: Path, run: Run, split: str) -> list[Path]:
-    parts = complete(Dataset.open(colours), validation=run.recipe.validation or 0, test=run.recipe.test, seed=0)
-    pictures = parts.splits[split].pictures
-    return [Path(pictures.name(index)) for index in range(len(pictures))]
+    parts = draw_splits(Dataset.open(colours), validation=run.recipe.validation or 0, test=run.recipe.test, seed=0)
+    images = parts.splits[split].images
+    return [Path(images.name(index)) for index in range(len(images))]
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -129,7 +129,7 @@ def test_an_answer_is_what_it_was_and_is_given_above_the_threshold_alone(
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_what_is_like_no_training_picture_is_not_answered(
+def test_what_is_like_no_training_image_is_not_answered(
     name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path, strange: list[Path]
 ) -> None:
     assert sum(one.unknown for one in answers(taught[name], strange)) >= len(strange) - 1
@@ -180,7 +180,7 @@ def test_files_bytes_and_http_agree(
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_judging_sees_no_strangeness_and_every_picture(
+def test_judging_sees_no_strangeness_and_every_image(
     name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path
 ) -> None:
     old, new = (evaluate(bundle, Dataset.open(colours)) for bundle in (runs[name].bundle, taught[name]))
@@ -193,7 +193,7 @@ def test_metrics_stay_those_of_the_bundle_where_its_probabilities_stay(
     name: str, runs: Runs, taught: Mapping[str, Bundle]
 ) -> None:
     old, new = runs[name].bundle.facts, taught[name].facts
-    assert new.metrics == old.metrics  # trained and calibrated on the same validation pictures
+    assert new.metrics == old.metrics  # trained and calibrated on the same validation images
     assert new.calibration == old.calibration
     assert replace(new, reject=None) == old
 
@@ -202,10 +202,10 @@ def without_temperature(run: Run, folder: Path) -> Bundle:
     """The run's bundle as it would be without a temperature of its own: far too sure."""
     from tellapart.bundles.bundle import GRAPH, write_manifest
     from tellapart.engine import read_graph, write_graph
-    from tellapart.models.graphs.graph_heads import with_temperature
+    from tellapart.models.graphs.graph_heads import add_temperature
 
     shutil.copytree(run.bundle.folder, folder)
-    write_graph(with_temperature(read_graph(run.bundle.folder / GRAPH), 0.5), folder / GRAPH)
+    write_graph(add_temperature(read_graph(run.bundle.folder / GRAPH), 0.5), folder / GRAPH)
     write_manifest(folder, replace(run.bundle.facts, calibration=None))
     return Bundle.open(folder)
 
@@ -250,7 +250,7 @@ def test_a_wanted_accuracy_is_reached_among_what_is_answered(runs: Runs, colours
 
 
 def mislabelled(colours: Path, folder: Path) -> Path:
-    """Validation pictures of which the surest is wrong, as are all others."""
+    """Validation images of which the surest is wrong, as are all others."""
     shutil.copytree(colours, folder / "train")
     for true, said in (("red", "green"), ("green", "blue"), ("blue", "red")):
         shutil.copytree(colours / true, folder / "validation" / said)
@@ -259,7 +259,7 @@ def mislabelled(colours: Path, folder: Path) -> Path:
 
 def test_an_accuracy_out_of_reach_is_refused_and_leaves_nothing(runs: Runs, colours: Path, tmp_path: Path) -> None:
     folder = mislabelled(colours, tmp_path / "data")
-    with pytest.raises(DatasetError, match=r"no threshold makes 0\.99 of the accepted pictures right"):
+    with pytest.raises(DatasetError, match=r"no threshold makes 0\.99 of the accepted images right"):
         calibrate(runs["network"].bundle, Dataset.open(folder), out=tmp_path / "out" / "new", accuracy=0.99)
     assert not (tmp_path / "out").exists()
 
@@ -293,18 +293,18 @@ def test_a_folder_inside_the_old_bundle_is_refused(runs: Runs, colours: Path) ->
     assert sorted(path.name for path in bundle.folder.iterdir()) == before
 
 
-def test_pictures_of_other_classes_are_refused(runs: Runs, coloured: Callable[..., Path], tmp_path: Path) -> None:
+def test_images_of_other_classes_are_refused(runs: Runs, coloured: Callable[..., Path], tmp_path: Path) -> None:
     folder = coloured(tmp_path / "data")
     (folder / "blue").rename(folder / "azure")
     with pytest.raises(DatasetError, match="classes the bundle does not know: azure"):
         calibrate(runs["network"].bundle, Dataset.open(folder), out=tmp_path / "new", coverage=0.9)
 
 
-def test_pictures_without_a_validation_part_are_refused_with_what_to_do(
+def test_images_without_a_validation_part_are_refused_with_what_to_do(
     runs: Runs, coloured: Callable[..., Path], tmp_path: Path
 ) -> None:
     new = coloured(tmp_path / "data", seed=9)
-    with pytest.raises(DatasetError, match=r"no picture for validation: none of its 36 .* a folder validation/ there"):
+    with pytest.raises(DatasetError, match=r"no image for validation: none of its 36 .* a folder validation/ there"):
         calibrate(runs["network"].bundle, Dataset.open(new), out=tmp_path / "new", coverage=0.9)
     coloured(tmp_path / "half" / "validation", seed=9)
     coloured(tmp_path / "half" / "test", seed=10)
@@ -312,7 +312,7 @@ def test_pictures_without_a_validation_part_are_refused_with_what_to_do(
         calibrate(runs["network"].bundle, Dataset.open(tmp_path / "half"), out=tmp_path / "new", coverage=0.9)
 
 
-def test_test_pictures_are_never_asked_about(
+def test_test_images_are_never_asked_about(
     runs: Runs, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved = Path(shutil.copytree(colours, tmp_path / "colours"))
@@ -373,9 +373,7 @@ def test_below_the_probability_or_above_the_strangeness_is_refused(
     assert Reject(0.6, None).refuses(probability, strangeness) is (probability < 0.6)
 
 
-def test_a_bundle_that_has_seen_no_picture_has_validation_drawn_for_it(
-    runs: Runs, colours: Path, tmp_path: Path
-) -> None:
+def test_a_bundle_that_has_seen_no_image_has_validation_drawn_for_it(runs: Runs, colours: Path, tmp_path: Path) -> None:
     from tellapart.bundles.bundle import SEEN, write_manifest
 
     folder = Path(shutil.copytree(runs["network"].bundle.folder, tmp_path / "adopted"))

@@ -14,7 +14,7 @@ import pytest
 
 from tellapart import Bundle, Dataset, Predictor, Recipe, evaluate, train
 from tellapart.bundles.bundle import MANIFEST, write_manifest
-from tellapart.bundles.compile import MANY, compiled
+from tellapart.bundles.compile import MANY, compile_bundle
 from tellapart.engine import Precision, write_graph
 from tellapart.errors import BundleError, MissingPackageError, require
 from tellapart.models.classical import estimators
@@ -141,12 +141,12 @@ def test_a_forest_without_scikit_learn_says_what_to_install(
         Predictor(bundles["forest"])
 
 
-def test_pixels_are_taken_many_at_once_and_a_lone_picture_alone(bundles: dict[str, Path]) -> None:
+def test_pixels_are_taken_many_at_once_and_a_lone_image_alone(bundles: dict[str, Path]) -> None:
     bundle = Bundle.open(bundles["knn"])
-    assert [compiled(bundle, batch=batch).batch for batch in (1, 8, 500)] == [1, MANY, 500]
+    assert [compile_bundle(bundle, batch=batch).batch for batch in (1, 8, 500)] == [1, MANY, 500]
 
 
-def test_one_picture_is_answered_as_among_many(folder: Path, tiny: Path) -> None:
+def test_one_image_is_answered_as_among_many(folder: Path, tiny: Path) -> None:
     predictor = Predictor(folder)
     files = sorted(map(str, tiny.rglob("*.png")))
     for path, answer in zip(files[::7], list(predictor.predict(files))[::7], strict=True):

@@ -1,4 +1,4 @@
-"""A bundle is judged on pictures that it has not seen."""
+"""A bundle is judged on images that it has not seen."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def test_the_test_split_of_a_flat_folder_is_the_one_that_training_left_out(train
     assert numbers(again.as_json()) == alike(trained.metrics["validation"])
 
 
-def test_the_splits_of_a_flat_folder_share_no_picture_and_leave_none_out(trained: Run, tiny: Path) -> None:
+def test_the_splits_of_a_flat_folder_share_no_image_and_leave_none_out(trained: Run, tiny: Path) -> None:
     dataset = Dataset.open(tiny)
     counts = {split: evaluate(trained.bundle, dataset, split=split).n for split in ("train", "validation", "test")}
     assert counts == trained.environment["dataset"]["pictures"]
@@ -56,7 +56,7 @@ def test_accuracy_and_confusion_are_those_of_the_predictions(
 ) -> None:
     folder = coloured(tmp_path / "new", seed=8)
     wrong = Path(shutil.copy(folder / "red" / "00.png", folder / "blue" / "wrong.png"))
-    wrong.write_bytes(wrong.read_bytes() + b"\0")  # other bytes, the same picture
+    wrong.write_bytes(wrong.read_bytes() + b"\0")  # other bytes, the same image
     found = evaluate(trained.bundle, Dataset.open(folder))
     expected = np.zeros((3, 3), int)
     names = trained.bundle.classes
@@ -79,7 +79,7 @@ def test_the_detailed_json_has_the_shape_of_the_contract(trained: Run, tiny: Pat
     assert found["accuracy"].keys() == {"value", "low", "high"}
 
 
-def test_pictures_that_training_saw_are_left_out_of_a_test_folder_by_content(
+def test_images_that_training_saw_are_left_out_of_a_test_folder_by_content(
     trained: Run, tiny: Path, tmp_path: Path, coloured: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     coloured(tmp_path / "data" / "test", each=4, seed=8)
@@ -89,25 +89,23 @@ def test_pictures_that_training_saw_are_left_out_of_a_test_folder_by_content(
     found = evaluate(trained.bundle, Dataset.open(tmp_path / "data"))
     left_out = trained.metrics["test"]["n"]
     assert found.n == 12 + left_out  # the new ones, and those of the old that training had left out
-    assert f"left out {36 - left_out} pictures of test that training saw" in capsys.readouterr().err
+    assert f"left out {36 - left_out} images of test that training saw" in capsys.readouterr().err
 
 
-def test_a_data_set_of_nothing_but_seen_pictures_is_refused(trained: Run, tiny: Path, tmp_path: Path) -> None:
+def test_a_data_set_of_nothing_but_seen_images_is_refused(trained: Run, tiny: Path, tmp_path: Path) -> None:
     seen = json.loads((trained.bundle.folder / "splits.json").read_text())["train"]
     dataset = Dataset.open(tiny)
-    pictures = dataset.splits["all"].pictures
-    for number, digest in enumerate(pictures.digests):
+    images = dataset.splits["all"].images
+    for number, digest in enumerate(images.digests):
         if digest[:16] in seen:
-            source = Path(pictures.name(number))
+            source = Path(images.name(number))
             (tmp_path / "seen" / source.parent.name).mkdir(parents=True, exist_ok=True)
             shutil.copy(source, tmp_path / "seen" / source.parent.name)
-    with pytest.raises(
-        DatasetError, match=rf"no picture for test: training saw all {len(seen)}\. Judge on other pictures"
-    ):
+    with pytest.raises(DatasetError, match=rf"no image for test: training saw all {len(seen)}\. Judge on other images"):
         evaluate(trained.bundle, Dataset.open(tmp_path / "seen"))
 
 
-def test_an_empty_test_folder_is_not_replaced_by_training_pictures(
+def test_an_empty_test_folder_is_not_replaced_by_training_images(
     trained: Run, tmp_path: Path, coloured: Callable[..., Path]
 ) -> None:
     coloured(tmp_path / "data" / "train", seed=9)
@@ -133,7 +131,7 @@ def test_a_data_set_may_lack_classes_and_their_order_may_differ(
     assert found.accuracy.value > 0.5
 
 
-def test_an_unreadable_picture_is_left_out_and_named(
+def test_an_unreadable_image_is_left_out_and_named(
     trained: Run, tmp_path: Path, coloured: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = coloured(tmp_path / "data", seed=8)
@@ -142,11 +140,11 @@ def test_an_unreadable_picture_is_left_out_and_named(
     assert str(folder / "red" / "00.png") in capsys.readouterr().err
 
 
-def test_nothing_but_unreadable_pictures_is_refused(trained: Run, tmp_path: Path) -> None:
+def test_nothing_but_unreadable_images_is_refused(trained: Run, tmp_path: Path) -> None:
     for colour in ("red", "blue"):
         (tmp_path / "data" / colour).mkdir(parents=True)
         (tmp_path / "data" / colour / "a.png").write_bytes(colour.encode())
-    with pytest.raises(DatasetError, match="none of the 2 pictures of test can be read"):
+    with pytest.raises(DatasetError, match="none of the 2 images of test can be read"):
         evaluate(trained.bundle, Dataset.open(tmp_path / "data"))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tellapart import Prediction, Predictor, Unreadable
 from tellapart.data.pipeline import BATCH
-from tellapart.errors import BundleError, PictureError
+from tellapart.errors import BundleError, ImageError
 from tellapart.training.run import Run
 
 
@@ -55,9 +55,7 @@ def test_only_unreadable_files_are_all_answered(predictor: Predictor) -> None:
     assert all(isinstance(answer, Unreadable) for answer in answers)
 
 
-def test_the_answer_does_not_depend_on_how_many_pictures_are_asked_about(
-    predictor: Predictor, files: list[str]
-) -> None:
+def test_the_answer_does_not_depend_on_how_many_images_are_asked_about(predictor: Predictor, files: list[str]) -> None:
     many = [as_known(answer) for answer in predictor.predict(files, top=3)]
     for path, among_many in zip(files[:3], many, strict=False):
         alone = as_known(next(iter(list(predictor.predict([path], top=3)))))
@@ -95,9 +93,9 @@ def test_json_has_the_shape_of_the_contract(predictor: Predictor, files: list[st
     assert isinstance(answer["probability"], float)
 
 
-def test_bytes_that_are_no_picture_raise(predictor: Predictor) -> None:
-    with pytest.raises(PictureError):
-        predictor.predict_one(b"no picture", path="x")
+def test_bytes_that_are_no_image_raise(predictor: Predictor) -> None:
+    with pytest.raises(ImageError):
+        predictor.predict_one(b"no image", path="x")
 
 
 def test_files_are_taken_no_faster_than_answers_are(predictor: Predictor, files: list[str]) -> None:

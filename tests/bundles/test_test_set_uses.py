@@ -1,4 +1,4 @@
-"""Looking at a run's own test pictures is counted; looking at others is not."""
+"""Looking at a run's own test images is counted; looking at others is not."""
 
 import json
 import shutil
@@ -15,38 +15,38 @@ from tellapart.training.run import Run
 
 
 def test_a_run_has_looked_once_itself(run: Run) -> None:
-    assert test_set_uses.test_uses(run.folder) == 1
+    assert test_set_uses.test_set_uses(run.folder) == 1
 
 
-def test_each_judging_of_the_own_test_pictures_is_counted_and_said(
+def test_each_judging_of_the_own_test_images_is_counted_and_said(
     run: Run, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate(run.bundle, Dataset.open(tiny))
-    assert "the test pictures of mine have now been judged 2 times" in capsys.readouterr().err
+    assert "the test images of mine have now been judged 2 times" in capsys.readouterr().err
     evaluate(run.bundle.folder, Dataset.open(tiny))
     assert "judged 3 times" in capsys.readouterr().err
-    assert test_set_uses.test_uses(run.folder) == 3
+    assert test_set_uses.test_set_uses(run.folder) == 3
 
 
-def test_other_splits_and_other_pictures_are_not_counted(
+def test_other_splits_and_other_images_are_not_counted(
     run: Run, tiny: Path, coloured: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for split in ("train", "validation"):
         evaluate(run.bundle, Dataset.open(tiny), split=split)
     evaluate(run.bundle, Dataset.open(coloured(tmp_path / "new", seed=8)))
-    assert test_set_uses.test_uses(run.folder) == 1
+    assert test_set_uses.test_set_uses(run.folder) == 1
     assert not (run.folder / FILE).exists()
     assert "have now been judged" not in capsys.readouterr().err
 
 
-def test_some_of_the_own_test_pictures_among_others_are_counted(
+def test_some_of_the_own_test_images_among_others_are_counted(
     run: Run, tiny: Path, coloured: Callable[..., Path], tmp_path: Path
 ) -> None:
     mixed = coloured(tmp_path / "mixed", seed=8)
     for path in tiny.rglob("*.png"):
         shutil.copy(path, mixed / path.parent.name / f"old-{path.name}")
     evaluate(run.bundle, Dataset.open(mixed))
-    assert test_set_uses.test_uses(run.folder) == 2
+    assert test_set_uses.test_set_uses(run.folder) == 2
 
 
 def test_a_bundle_that_has_left_its_run_counts_nothing(run: Run, tiny: Path, tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ def test_a_bundle_that_has_left_its_run_counts_nothing(run: Run, tiny: Path, tmp
 def test_a_bundle_reached_through_a_link_is_counted_in_its_run(run: Run, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(run.bundle.folder, target_is_directory=True)
     evaluate(tmp_path / "link", Dataset.open(tiny))
-    assert test_set_uses.test_uses(run.folder) == 2
+    assert test_set_uses.test_set_uses(run.folder) == 2
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{}", '{"evaluations": "often"}', '{"evaluations": null}', "\x00"])
 def test_a_damaged_count_is_refused_with_what_to_do(run: Run, tiny: Path, content: str) -> None:
     (run.folder / FILE).write_text(content)
-    for look in (lambda: test_set_uses.test_uses(run.folder), lambda: evaluate(run.bundle, Dataset.open(tiny))):
+    for look in (lambda: test_set_uses.test_set_uses(run.folder), lambda: evaluate(run.bundle, Dataset.open(tiny))):
         with pytest.raises(RunError, match="remove it to count from one again"):
             look()
 

@@ -1,4 +1,4 @@
-"""Pictures with soft shapes, each unlike all others, as files."""
+"""Images with soft shapes, each unlike all others, as files."""
 
 import io
 
@@ -14,7 +14,7 @@ def scene(seed: int, width: int = 200, height: int = 160) -> Image.Image:
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    """Write a picture to bytes."""
+    """Write an image to bytes."""
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()

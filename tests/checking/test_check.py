@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 from tellapart.checking.check import check, check_cheap
 from tellapart.checking.finding import SEVERITIES, Finding, Row
 from tellapart.checking.table import write
-from tellapart.data.dataset import Dataset, FilePictures
+from tellapart.data.dataset import Dataset, FileImages
 from tellapart.data.sources.arrays import array_split
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 
 
 def photo(seed: int, width: int = 120, height: int = 90) -> Image.Image:
@@ -64,13 +64,13 @@ def test_good_photos(folder: Path) -> None:
 def test_the_quick_check_decodes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(folder / "test" / "cat" / "00.jpg", folder / "train" / "cat" / "copy.jpg")
     shutil.copy(folder / "train" / "dog" / "00.jpg", folder / "train" / "cat" / "mistaken.jpg")
-    (folder / "train" / "cat" / "bad.jpg").write_bytes(b"no picture")
+    (folder / "train" / "cat" / "bad.jpg").write_bytes(b"no image")
     whole = Dataset.open(folder)
 
     def read(*_: object) -> None:
-        raise AssertionError("a picture was read")
+        raise AssertionError("an image was read")
 
-    monkeypatch.setattr(FilePictures, "read", read)
+    monkeypatch.setattr(FileImages, "read", read)
     found = by_kind(check_cheap(whole))
     assert {kind: names(one) for kind, one in found.items()} == {
         "leak": ["train/cat/copy.jpg"],
@@ -107,9 +107,9 @@ def test_the_full_check_finds_all(folder: Path) -> None:
 
 def test_a_class_of_unreadable_files_is_empty(folder: Path) -> None:
     for file in (folder / "test" / "dog").iterdir():
-        file.write_bytes(b"no picture")
+        file.write_bytes(b"no image")
     found = by_kind(check(Dataset.open(folder)))
-    assert found["missing-class"].sentence == "The test split has no picture of dog."
+    assert found["missing-class"].sentence == "The test split has no image of dog."
     assert found["unreadable"].count == 3
 
 
@@ -119,12 +119,12 @@ def test_what_a_person_marked_is_not_found_again(folder: Path, tmp_path: Path) -
     table = tmp_path / "findings.csv"
     write([leak], table)
     table.write_text(table.read_text().replace("\n,leak", "\nx,leak"))
-    whole = Dataset.open(folder, Reading(skip=table))
+    whole = Dataset.open(folder, ReadOptions(skip=table))
     assert [one.reason for one in whole.skipped] == ["left out by findings.csv, line 2 (leak)"]
     assert check(whole) == ()
 
 
-def test_small_pictures_in_arrays() -> None:
+def test_small_images_in_arrays() -> None:
     rng = np.random.default_rng(0)
     array = rng.integers(0, 256, (40, 8, 8), dtype=np.uint8)
     array[5] = 0
@@ -149,8 +149,8 @@ def featured(monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
     return asked
 
 
-def test_features_are_asked_of_readable_pictures_only(folder: Path, featured: list[Dataset]) -> None:
-    (folder / "train" / "cat" / "bad.jpg").write_bytes(b"no picture")
+def test_features_are_asked_of_readable_images_only(folder: Path, featured: list[Dataset]) -> None:
+    (folder / "train" / "cat" / "bad.jpg").write_bytes(b"no image")
     found = by_kind(check(Dataset.open(folder), "xception"))
     assert set(found) == {"label-error", "unreadable"}
     assert len(featured[0].splits["train"]) == 24

@@ -1,4 +1,4 @@
-"""Features are computed once and then read without Keras, whichever splits the pictures stand in."""
+"""Features are computed once and then read without Keras, whichever splits the images stand in."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tellapart.data.sources.arrays import array_split
 
 @pytest.fixture
 def colours() -> Dataset:
-    """Two splits of plain pictures, one of them in both, and groups in one."""
+    """Two splits of plain images, one of them in both, and groups in one."""
     pixels = np.zeros((6, 8, 8, 3), np.uint8)
     pixels[:, :, :, 0] = np.arange(0, 240, 40)[:, np.newaxis, np.newaxis]
     labels = np.array([0, 1, 0, 1], np.int32)
@@ -29,8 +29,8 @@ def test_features_are_computed_once_and_then_read_without_keras(
     found = features_by_digest(colours, "mobilenet")
     assert len(found) == 6
     for split in colours.splits.values():
-        for number, digest in enumerate(split.pictures.digests):
-            expected = split.pictures.read(number).mean(axis=(0, 1)) / 255
+        for number, digest in enumerate(split.images.digests):
+            expected = split.images.read(number).mean(axis=(0, 1)) / 255
             np.testing.assert_allclose(found[digest], expected, atol=0.01)
     monkeypatch.setattr(dataset_features, "load_keras", lambda: pytest.fail("Keras was loaded"))
     again = features_by_digest(colours, "mobilenet")
@@ -41,9 +41,9 @@ def test_features_are_computed_once_and_then_read_without_keras(
 
 
 @pytest.mark.usefixtures("mean_mobilenet")
-def test_pictures_stand_in_a_row_with_their_places_and_groups(colours: Dataset) -> None:
+def test_images_stand_in_a_row_with_their_places_and_groups(colours: Dataset) -> None:
     train = colours.splits["train"]
-    grouped = type(train)(train.pictures, train.labels, ("a", "a", "b", "b"))
+    grouped = type(train)(train.images, train.labels, ("a", "a", "b", "b"))
     seen = dataset_features.features_of(
         Dataset(colours.name, colours.classes, {**colours.splits, "train": grouped}), "mobilenet"
     )

@@ -1,4 +1,4 @@
-"""Each distinct picture is decoded once, now and later, and what cannot be read is told in its place."""
+"""Each distinct image is decoded once, now and later, and what cannot be read is told in its place."""
 
 import hashlib
 from pathlib import Path
@@ -10,7 +10,7 @@ from tellapart.checking import examine_images as module
 from tellapart.checking import facts_cache
 from tellapart.checking.examine_images import examined
 from tellapart.checking.image_facts import Facts, examine
-from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Split
+from tellapart.data.dataset import ArrayImages, Dataset, FileImages, Split
 from tellapart.files import cache_folder
 
 from .scenes import saved, scene
@@ -19,8 +19,8 @@ from .scenes import saved, scene
 def dataset(*paths: Path) -> Dataset:
     """Put files into a train split, and the first of them into a test split too."""
     digests = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
-    pictures = FilePictures(tuple(map(str, paths)), digests)
-    whole = Split(pictures, np.zeros(len(paths), np.int32))
+    images = FileImages(tuple(map(str, paths)), digests)
+    whole = Split(images, np.zeros(len(paths), np.int32))
     return Dataset("set", ("a",), {"train": whole, "test": whole.take([0])})
 
 
@@ -58,15 +58,15 @@ def shards() -> list[Path]:
 
 def test_each_content_is_decoded_once_and_never_again(tmp_path: Path, looks: list[bytes]) -> None:
     good, tiny = saved(scene(1), "JPEG"), saved(scene(2, 20, 30))
-    paths = written(tmp_path, good, tiny, b"no picture", good)
+    paths = written(tmp_path, good, tiny, b"no image", good)
     first = examined(dataset(*paths))
-    assert sorted(looks) == sorted([good, tiny, b"no picture"])
+    assert sorted(looks) == sorted([good, tiny, b"no image"])
     second = examined(dataset(*paths))
     assert len(looks) == 3
     assert len(first) == 3
     assert first.keys() == second.keys()
     assert all(same(first[digest], second[digest]) for digest in first)
-    assert str(first[hashlib.sha256(b"no picture").hexdigest()]).startswith("not a picture")
+    assert str(first[hashlib.sha256(b"no image").hexdigest()]).startswith("not an image")
 
 
 def test_only_what_is_new_is_decoded(tmp_path: Path, looks: list[bytes]) -> None:
@@ -90,7 +90,7 @@ def test_a_file_that_is_gone_or_changed_is_looked_at_again(tmp_path: Path) -> No
     assert "changed after it was listed" in str(changed)
     assert "cannot be read" in str(gone)
     paths[0].write_bytes(content)
-    assert isinstance(examined(listed)[listed.splits["train"].pictures.digests[0]], Facts)
+    assert isinstance(examined(listed)[listed.splits["train"].images.digests[0]], Facts)
 
 
 @pytest.mark.parametrize("left", [0, 7, 1000, -5])
@@ -107,7 +107,7 @@ def test_a_broken_cache_is_made_again(tmp_path: Path, looks: list[bytes], left: 
 
 @pytest.mark.parametrize("column", ["formats", "numbers", "spreads", "hashes", "colours", "small", "reasons"])
 def test_a_cache_with_a_column_cut_short_is_made_again(tmp_path: Path, looks: list[bytes], column: str) -> None:
-    whole = dataset(*written(tmp_path, saved(scene(1)), b"no picture"))
+    whole = dataset(*written(tmp_path, saved(scene(1)), b"no image"))
     examined(whole)
     with np.load(shards()[0], allow_pickle=False) as columns:
         changed = {**columns, column: columns[column][:0]}
@@ -152,16 +152,16 @@ def test_what_was_found_is_kept_when_interrupted(tmp_path: Path, monkeypatch: py
     whole = dataset(*paths)
     with pytest.raises(KeyboardInterrupt):
         examined(whole)
-    kept = facts_cache.kept(cache_folder() / "facts", whole.splits["train"].pictures.digests)
-    assert set(kept) == set(whole.splits["train"].pictures.digests[:2])
+    kept = facts_cache.kept(cache_folder() / "facts", whole.splits["train"].images.digests)
+    assert set(kept) == set(whole.splits["train"].images.digests[:2])
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_small_arrays_are_examined_at_once(channels: int) -> None:
     array = np.random.default_rng(0).integers(0, 256, (5, 20, 28, channels), dtype=np.uint8)
     array[3] = 200
-    pictures = ArrayPictures(array, tuple("abcde"))
-    found = examined(Dataset("set", ("a",), {"all": Split(pictures, np.zeros(5, np.int32))}))
+    images = ArrayImages(array, tuple("abcde"))
+    found = examined(Dataset("set", ("a",), {"all": Split(images, np.zeros(5, np.int32))}))
     facts = [one for one in found.values() if isinstance(one, Facts)]
     assert [(one.format, one.width, one.height) for one in facts] == [("", 28, 20)] * 5
     assert facts[3].spread == pytest.approx(0, abs=0.01)
@@ -171,8 +171,8 @@ def test_small_arrays_are_examined_at_once(channels: int) -> None:
 
 def test_large_arrays_are_examined_like_files() -> None:
     array = np.stack([np.asarray(scene(seed)) for seed in range(2)])
-    pictures = ArrayPictures(array, ("a" * 64, "b" * 64))
-    found = examined(Dataset("set", ("a",), {"all": Split(pictures, np.zeros(2, np.int32))}))
+    images = ArrayImages(array, ("a" * 64, "b" * 64))
+    found = examined(Dataset("set", ("a",), {"all": Split(images, np.zeros(2, np.int32))}))
     facts = found["b" * 64]
     assert isinstance(facts, Facts)
     assert facts.format == ""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tellapart.checking.families import families, with_families
+from tellapart.checking.families import families, with_duplicate_families
 from tellapart.checking.near_duplicates import Pair
 from tellapart.data.dataset import Dataset
 
@@ -34,8 +34,8 @@ def test_with_families(tmp_path: Path) -> None:
     (tmp_path / "test" / "cat" / "copy.jpg").write_bytes(saved(scene(2).resize((150, 120)), "JPEG", quality=70))
     (tmp_path / "test" / "cat" / "broken.png").write_bytes(saved(scene(30))[:-300])
     dataset = Dataset.open(tmp_path)
-    found = with_families(dataset)
-    train, test = found.splits["train"].pictures, found.splits["test"].pictures
+    found = with_duplicate_families(dataset)
+    train, test = found.splits["train"].images, found.splits["test"].images
     original = next(d for i, d in enumerate(train.digests) if train.name(i).endswith("cat/2.png"))
     copy = next(d for i, d in enumerate(test.digests) if test.name(i).endswith("copy.jpg"))
     assert found.families == {original: min(original, copy), copy: min(original, copy)}
@@ -51,6 +51,6 @@ def test_what_cannot_be_decoded_is_left_out_before_anything_is_drawn(tmp_path: P
             Image.new("RGB", (70, 70), (number, 40, 90)).save(tmp_path / colour / f"{number}-{colour}.png")
     broken = tmp_path / "green" / "1-green.png"
     broken.write_bytes(broken.read_bytes()[:60])
-    dataset = with_families(Dataset.open(tmp_path))
+    dataset = with_duplicate_families(Dataset.open(tmp_path))
     assert dataset.counts("all").tolist() == [2, 3]
     assert [Path(one.path).name for one in dataset.skipped] == ["1-green.png"]

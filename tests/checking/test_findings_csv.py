@@ -1,4 +1,4 @@
-"""A table in which a person may have marked pictures is never written over."""
+"""A table in which a person may have marked images is never written over."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_a_table_with_marks_stays_and_the_new_one_takes_the_next_number(tmp_path
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_findings_without_pictures_leave_no_table(tmp_path: Path) -> None:
+def test_findings_without_images_leave_no_table(tmp_path: Path) -> None:
     assert keep(found(), tmp_path / "findings.csv") is None
     assert keep([], tmp_path / "findings.csv") is None
     assert list(tmp_path.iterdir()) == []

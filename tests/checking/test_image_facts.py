@@ -1,11 +1,11 @@
-"""What a picture tells of itself, and which of it a copy shares."""
+"""What an image tells of itself, and which of it a copy shares."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from tellapart.checking.image_facts import NOTHING, SIDE, SMALLEST, examine, measure
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 
 from .scenes import saved, scene
 
@@ -48,14 +48,14 @@ def test_mirrored_is_the_hash_of_the_mirror_image() -> None:
     assert bits(facts.hash, facts.mirrored) > 14
 
 
-def test_a_blank_picture_has_no_spread() -> None:
+def test_a_blank_image_has_no_spread() -> None:
     assert measure(np.full((80, 80, 3), 77, np.uint8)).spread == 0
     halves = np.zeros((80, 80, 1), np.uint8)
     halves[40:] = 255
     assert measure(halves).spread == 127.5
 
 
-def test_a_small_picture_has_neither_hash_nor_thumbnail() -> None:
+def test_a_small_image_has_neither_hash_nor_thumbnail() -> None:
     facts = measure(np.asarray(scene(1).resize((SMALLEST - 1, 200))))
     assert (facts.hash, facts.mirrored) == (0, 0)
     assert facts.small is NOTHING
@@ -63,10 +63,10 @@ def test_a_small_picture_has_neither_hash_nor_thumbnail() -> None:
     assert measure(np.asarray(scene(1).resize((SMALLEST, SMALLEST)))).hash != 0
 
 
-def test_what_is_no_picture_is_refused() -> None:
-    with pytest.raises(PictureError, match="empty"):
+def test_what_is_no_image_is_refused() -> None:
+    with pytest.raises(ImageError, match="empty"):
         measure(np.empty((0, 5, 3), np.uint8))
-    with pytest.raises(PictureError, match="not a picture"):
+    with pytest.raises(ImageError, match="not an image"):
         examine(b"hello")
-    with pytest.raises(PictureError, match="cannot be decoded"):
+    with pytest.raises(ImageError, match="cannot be decoded"):
         examine(saved(scene(1), "JPEG")[:-500])

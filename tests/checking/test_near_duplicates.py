@@ -14,7 +14,7 @@ from .scenes import saved, scene
 
 
 def examined(*images: Image.Image, **options: object) -> dict[str, Facts | str]:
-    """Facts of pictures that are called by their numbers."""
+    """Facts of images that are called by their numbers."""
     kind = "JPEG" if options else "PNG"
     return {f"{number:02}": examine(saved(image, kind, **options)) for number, image in enumerate(images)}
 
@@ -54,7 +54,7 @@ def test_mirrored_copies_are_found(copied: Callable[[Image.Image], Image.Image])
     assert pairs(facts) == [Pair("02", "06", "mirrored")]
 
 
-def test_a_symmetrical_picture_is_paired_once() -> None:
+def test_a_symmetrical_image_is_paired_once() -> None:
     half = np.asarray(scene(1))[:, :100]
     both = Image.fromarray(np.concatenate([half, half[:, ::-1]], axis=1))
     assert pairs(examined(both, both.resize((150, 120)))) == [Pair("00", "01", "alike")]
@@ -66,20 +66,20 @@ def disc(colour: str) -> Image.Image:
     return image
 
 
-def test_the_same_shape_in_another_colour_is_another_picture() -> None:
+def test_the_same_shape_in_another_colour_is_another_image() -> None:
     grey = {disc(colour).convert("L").getpixel((64, 64)) for colour in ("#0000ff", "#500000")}
     assert max(map(int, map(str, grey))) - min(map(int, map(str, grey))) < 8
     assert pairs(examined(disc("#0000ff"), disc("#500000"))) == []
     assert len(pairs(examined(disc("#0000ff"), disc("#0400f0")))) == 1
 
 
-def test_the_same_background_behind_something_else_is_another_picture() -> None:
+def test_the_same_background_behind_something_else_is_another_image() -> None:
     one, other = scene(1), scene(1)
     other.paste(scene(2, 60, 60), (70, 50))
     assert pairs(examined(one, other)) == []
 
 
-def test_blank_small_and_unreadable_pictures_are_left_out() -> None:
+def test_blank_small_and_unreadable_images_are_left_out() -> None:
     rng = np.random.default_rng(0)
     blank = [measure(rng.integers(100, 103, (100, 100, 1), dtype=np.uint8)) for _ in range(3)]
     small = [examine(saved(scene(1, 63, 63), "PNG")), examine(saved(scene(1, 63, 63), "BMP"))]
@@ -89,7 +89,7 @@ def test_blank_small_and_unreadable_pictures_are_left_out() -> None:
     assert pairs({"0": examine(saved(scene(1)))}) == []
 
 
-def test_the_order_of_pictures_does_not_matter() -> None:
+def test_the_order_of_images_does_not_matter() -> None:
     facts = examined(*(scene(seed) for seed in range(6)), cropped(scene(1)), ImageOps.mirror(scene(5)))
     assert pairs(dict(reversed(facts.items()))) == pairs(facts)
     assert len(pairs(facts)) == 2

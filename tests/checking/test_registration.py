@@ -13,7 +13,7 @@ FIRST, SECOND = np.array([0]), np.array([1])
 
 
 def thumbnail(image: Image.Image, box: tuple[float, float, float, float] = (0, 0, 1, 1)) -> Thumbnail:
-    """Squeeze a part of a picture, in fractions of its sides."""
+    """Squeeze a part of an image, in fractions of its sides."""
     sides = np.tile(image.size, 2)
     left, top, right, bottom = (np.array(box) * sides).tolist()
     return np.asarray(image.convert("L").resize((32, 32), Image.Resampling.LANCZOS, box=(left, top, right, bottom)))

@@ -1,4 +1,4 @@
-"""findings.csv comes back as it was written, whatever the pictures and the classes are called."""
+"""findings.csv comes back as it was written, whatever the images and the classes are called."""
 
 import csv
 import io

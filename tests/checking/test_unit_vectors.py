@@ -21,5 +21,5 @@ def test_the_axes_keep_the_distances() -> None:
     np.testing.assert_allclose(np.linalg.norm(points[:100] - points[100:200], axis=1), apart, rtol=1e-3)
 
 
-def test_fewer_pictures_than_axes_have_as_many_coordinates() -> None:
+def test_fewer_images_than_axes_have_as_many_coordinates() -> None:
     assert along_axes(np.eye(7, 40, dtype=np.float32)).shape == (7, 7)

@@ -25,10 +25,10 @@ def test_lists(names: list[str], told: str) -> None:
 
 
 def test_counts() -> None:
-    assert (counted(1, "picture"), counted(0, "picture"), counted(1_200, "picture")) == (
-        "1 picture",
-        "0 pictures",
-        "1,200 pictures",
+    assert (counted(1, "image"), counted(0, "image"), counted(1_200, "image")) == (
+        "1 image",
+        "0 images",
+        "1,200 images",
     )
     assert counted(2, "class", "classes") == "2 classes"
 

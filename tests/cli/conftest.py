@@ -50,5 +50,5 @@ def bundle(trained: Run) -> Path:
 
 
 @pytest.fixture
-def pictures(tiny: Path) -> list[Path]:
+def images(tiny: Path) -> list[Path]:
     return sorted(tiny.rglob("*.png"))

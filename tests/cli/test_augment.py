@@ -20,11 +20,11 @@ def cell(file: Path, row: int, column: int) -> NDArray[np.uint8]:
         return np.asarray(image)[top : top + CELL, left : left + CELL]
 
 
-def test_a_grid_shows_each_picture_and_its_views(tiny: Path, tmp_path: Path, said: Said) -> None:
+def test_a_grid_shows_each_image_and_its_views(tiny: Path, tmp_path: Path, said: Said) -> None:
     file = tmp_path / "grid.png"
     answer = said("augment", tiny, "--augment", "flip", "--count", 3, "--views", 8, "--size", 16, "--save", file)
     assert (answer.status, answer.err) == (0, "")
-    assert answer.out.splitlines() == ["flip: pictures: 3, views of each: 8, pixels: 16 x 16", f"saved: {file}"]
+    assert answer.out.splitlines() == ["flip: images: 3, views of each: 8, pixels: 16 x 16", f"saved: {file}"]
     with Image.open(file) as image:
         assert image.size == (9 * (CELL + GAP) + GAP, 3 * (CELL + TEXT + GAP) + GAP)
     for row in range(3):
@@ -47,13 +47,13 @@ def test_the_seed_draws_other_views_and_the_same_seed_the_same(tiny: Path, tmp_p
 
 def test_digits_are_shown_at_their_own_size_and_a_photo_by_itself(tmp_path: Path, said: Said) -> None:
     answer = said("augment", "digits", "--augment", "shift=0.1", "--save", tmp_path / "digits.png")
-    assert answer.out.startswith("shift=0.1: pictures: 6, views of each: 7, pixels: 8 x 8")
+    assert answer.out.startswith("shift=0.1: images: 6, views of each: 7, pixels: 8 x 8")
     Image.new("RGB", (30, 40), "red").save(tmp_path / "photo.png")
     answer = said("augment", tmp_path / "photo.png", "--augment", "erase=0.3", "--save", tmp_path / "one.png")
-    assert answer.out.startswith("erase=0.3: pictures: 1, views of each: 7, pixels: 160 x 160")
+    assert answer.out.startswith("erase=0.3: images: 1, views of each: 7, pixels: 160 x 160")
 
 
-def test_mixed_pictures_say_of_what_they_are(tiny: Path, tmp_path: Path, said: Said) -> None:
+def test_mixed_images_say_of_what_they_are(tiny: Path, tmp_path: Path, said: Said) -> None:
     said("augment", tiny, "--augment", "cutmix=1", "--size", 16, "--save", tmp_path / "mixed.png")
     said("augment", tiny, "--augment", "flip", "--size", 16, "--save", tmp_path / "plain.png")
 
@@ -89,8 +89,8 @@ def test_what_cannot_be_shown_is_refused(words: list[str], phrase: str, tiny: Pa
 
 def test_sources_that_are_none_are_refused(tmp_path: Path, said: Said) -> None:
     assert "nowhere" in said("augment", tmp_path / "nowhere", "--augment", "flip").error
-    (tmp_path / "text.jpg").write_text("no picture")
-    assert "not a picture" in said("augment", tmp_path / "text.jpg", "--augment", "flip").error
+    (tmp_path / "text.jpg").write_text("no image")
+    assert "not an image" in said("augment", tmp_path / "text.jpg", "--augment", "flip").error
     assert said("augment", tmp_path).status == 2  # nothing asked for
 
 

@@ -31,7 +31,7 @@ def test_the_new_bundle_is_beside_the_old_and_its_rule_is_said(said: Said, bundl
     assert rule == (
         f'answers below {new.reject.probability:.1%} become "I don\'t know": for coverage=0.8 by this rule alone'
     )
-    assert strange.startswith("so do pictures stranger than 99 % of the validation pictures (above ")
+    assert strange.startswith("so do images stranger than 99 % of the validation images (above ")
     assert new.facts.reject is not None
     for line, name in ((coverage, "coverage"), (accuracy, "accuracy")):
         stated = new.facts.reject[name]
@@ -90,11 +90,11 @@ def test_a_second_time_is_refused_and_the_first_is_kept(said: Said, bundle: Path
     assert (bundle.with_name("bundle-calibrated") / "bundle.json").read_bytes() == before
 
 
-def test_other_pictures_and_what_is_no_bundle_are_refused(
+def test_other_images_and_what_is_no_bundle_are_refused(
     said: Said, bundle: Path, tiny: Path, coloured: Callable[..., Path], tmp_path: Path
 ) -> None:
     new = coloured(tmp_path / "new", seed=8)
-    assert "no picture for validation" in said("calibrate", bundle, new, "--reject-for", "coverage=0.8").error
+    assert "no image for validation" in said("calibrate", bundle, new, "--reject-for", "coverage=0.8").error
     assert "is not a bundle" in said("calibrate", bundle.parent, tiny, "--reject-for", "coverage=0.8").error
     absent = said("calibrate", bundle, tmp_path / "absent", "--reject-for", "coverage=0.8")
     assert "absent" in absent.error

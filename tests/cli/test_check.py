@@ -14,7 +14,7 @@ from PIL import Image
 
 from tellapart.cli import check as module
 from tellapart.cli.messages import command
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 
 from .conftest import Said
 
@@ -28,7 +28,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def photos(tiny: Path, here: Path) -> Path:
-    """Pictures in splits of their owner's, with one of them in train and test, and one that is cut off."""
+    """Images in splits of their owner's, with one of them in train and test, and one that is cut off."""
     for colour in ("blue", "green", "red"):
         for split, numbers in (("train", range(8)), ("test", range(8, 12))):
             (here / "photos" / split / colour).mkdir(parents=True)
@@ -48,8 +48,8 @@ def test_findings_are_printed_worst_first_with_what_to_do_and_the_next_command(p
     answer = said("check", photos)
     assert answer.status == 1
     text = " ".join(answer.out.split())
-    assert text.startswith("photos: 26 train, 12 test pictures in 3 classes")
-    assert re.search(r"problem +1 picture is in two splits.*Leave out the copy.*warning +1 file .*truncated", text)
+    assert text.startswith("photos: 26 train, 12 test images in 3 classes")
+    assert re.search(r"problem +1 image is in two splits.*Leave out the copy.*warning +1 file .*truncated", text)
     assert "tellapart train photos --skip findings.csv" in answer.err
     assert "tellapart check photos --save check.html" in answer.err
     kinds = [row["finding"] for row in rows(Path("findings.csv"))]
@@ -59,7 +59,7 @@ def test_findings_are_printed_worst_first_with_what_to_do_and_the_next_command(p
     ]
 
 
-def test_nothing_is_deleted_moved_or_written_beside_the_pictures(photos: Path, said: Said) -> None:
+def test_nothing_is_deleted_moved_or_written_beside_the_images(photos: Path, said: Said) -> None:
     before = {path: path.stat() for path in photos.rglob("*") if path.is_file()}
     said("check", photos, "--save", "check.html")
     assert {path: path.stat() for path in photos.rglob("*") if path.is_file()} == before
@@ -111,7 +111,7 @@ def test_the_page_shows_the_pair_that_leaks(photos: Path, said: Said) -> None:
     assert "<script" not in html
 
 
-def test_sound_pictures_end_well_without_a_table(here: Path, said: Said) -> None:
+def test_sound_images_end_well_without_a_table(here: Path, said: Said) -> None:
     rng = np.random.default_rng(0)
     for name in "ab":
         (here / name).mkdir()
@@ -162,11 +162,11 @@ def test_interrupted_it_says_that_it_can_go_on(photos: Path, said: Said, monkeyp
 
 
 def test_suggested_commands_read_the_source_as_it_was_read() -> None:
-    reading = Reading(path_column="my image", exclude_label=("Not sure", "Skip"))
+    reading = ReadOptions(path_column="my image", exclude_label=("Not sure", "Skip"))
     assert command("train", "a b.csv", reading, skip=Path("findings.csv")) == (
         "tellapart train 'a b.csv' --path-column 'my image' --exclude-label 'Not sure,Skip' --skip findings.csv"
     )
-    assert command("check", "photos", Reading()) == "tellapart check photos"
+    assert command("check", "photos", ReadOptions()) == "tellapart check photos"
 
 
 def test_a_check_loads_neither_tensorflow_nor_scikit_learn(photos: Path) -> None:

@@ -15,7 +15,7 @@ from .conftest import Said
 
 @pytest.fixture(scope="module")
 def other(trained: Run, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run on the same pictures that learns less."""
+    """A run on the same images that learns less."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
         recipe = replace(trained.recipe, units=4, epochs=1, learning_rate=1e-6)
@@ -27,8 +27,8 @@ def test_two_runs_are_printed_test_first_each_split_in_its_own_table(said: Said,
     assert answer.status == 0
     blocks = answer.out.strip().split("\n\n")
     test, validation = (trained.metrics[split]["n"] for split in ("test", "validation"))
-    assert blocks[0].startswith(f"test: pictures that no run was trained or chosen on (n = {test})\nrun")
-    assert blocks[1].startswith(f"validation: choices were made with these pictures (n = {validation})\nrun")
+    assert blocks[0].startswith(f"test: images that no run was trained or chosen on (n = {test})\nrun")
+    assert blocks[1].startswith(f"validation: choices were made with these images (n = {validation})\nrun")
     for block, split in ((blocks[0], "test"), (blocks[1], "validation")):
         names = [line.split()[0] for line in block.splitlines()[2:]]
         assert names == ["tiny", "other"]
@@ -41,13 +41,13 @@ def test_two_runs_are_printed_test_first_each_split_in_its_own_table(said: Said,
     assert ["epochs", "4", "1"] in settings
     assert settings[-1][0] == "bundle"
     assert "other against tiny" in blocks[4]
-    assert f"{test} test pictures" in blocks[5] or "points more right" in blocks[5]
+    assert f"{test} test images" in blocks[5] or "points more right" in blocks[5]
 
 
 def test_a_copy_of_a_run_is_no_better(said: Said, trained: Run, tmp_path: Path) -> None:
     shutil.copytree(trained.folder, tmp_path / "again")
     answer = said("compare", trained.folder, tmp_path / "again")
-    told = f"no difference in accuracy that {trained.metrics['test']['n']} test pictures could show"
+    told = f"no difference in accuracy that {trained.metrics['test']['n']} test images could show"
     assert f"{told}; they get equally many right" in answer.out
     assert " 0 : 0 " in answer.out
 
@@ -69,9 +69,9 @@ def test_a_page_is_saved_and_its_place_said(said: Said, trained: Run, other: Run
     assert 'id="history"' in html
 
 
-def test_a_run_without_test_pictures_cannot_be_compared(said: Said, trained: Run, tiny: Path, tmp_path: Path) -> None:
+def test_a_run_without_test_images_cannot_be_compared(said: Said, trained: Run, tiny: Path, tmp_path: Path) -> None:
     untested = train(Dataset.open(tiny), replace(trained.recipe, epochs=1, test=0.0), out=tmp_path / "run")
-    assert "run was not judged on test pictures" in said("compare", trained.folder, untested.folder).error
+    assert "run was not judged on test images" in said("compare", trained.folder, untested.folder).error
 
 
 def test_bad_words_are_a_sentence(said: Said, trained: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tellapart import Dataset, Recipe
 from tellapart.studies.folds import cross_validate as module
-from tellapart.training.prepare import divided
+from tellapart.training.prepare import draw_all_splits
 
 from .conftest import Said
 
@@ -16,14 +16,14 @@ WORDS = ("--model", "knn", "--features", "pixels", "--size", 20, "--folds", 3)
 def test_it_prints_a_row_for_each_fold_and_says_what_is_left_alone(said: Said, tiny: Path, tmp_path: Path) -> None:
     answer = said("folds", tiny, *WORDS, "--out", tmp_path / "folds")
     assert answer.status == 0
-    test = len(divided(Dataset.open(tiny), Recipe())[0].splits["test"])
+    test = len(draw_all_splits(Dataset.open(tiny), Recipe())[0].splits["test"])
     lines = answer.out.splitlines()
     assert lines[0].split() == ["fold", "n", "accuracy", "log-loss", "macro", "F1", "epoch"]
     assert [line.split()[0] for line in lines[1:4]] == ["1", "2", "3"]
     assert lines[4].startswith("mean ")
     assert lines[5].startswith("standard deviation ")
-    assert f" of {36 - test}" in next(line for line in lines if line.startswith("all pictures as one"))
-    assert f"3 folds of {36 - test} pictures" in answer.err
+    assert f" of {36 - test}" in next(line for line in lines if line.startswith("all images as one"))
+    assert f"3 folds of {36 - test} images" in answer.err
     assert f"the {test} for test stay shut" in answer.err
     assert "fold 2 of 3: accuracy" in answer.err
     names = {path.name for path in (tmp_path / "folds").iterdir()}
@@ -41,7 +41,7 @@ def test_without_a_folder_named_it_takes_one_below_folds(
 
 @pytest.mark.parametrize(
     ("count", "phrase"),
-    [(1, "expected 2 to 1,000"), (1000, "distinct pictures, but 1000 folds need"), (0, "folds is 0")],
+    [(1, "expected 2 to 1,000"), (1000, "distinct images, but 1000 folds need"), (0, "folds is 0")],
 )
 def test_a_number_of_folds_that_cannot_be_is_a_sentence(
     count: int, phrase: str, said: Said, tiny: Path, tmp_path: Path

@@ -29,12 +29,12 @@ def test_a_bundle_is_written_and_compared(said: Said, bundle: Path, strangers: P
     answer = said("export", bundle, "--to", "onnx", "--check", strangers, "--out", tmp_path / "out")
     assert answer.status == 0
     same, difference, size, where = answer.out.splitlines()
-    assert same == "agreement: run in onnxruntime, the same class as the bundle on 120 of 120 unseen pictures"
+    assert same == "agreement: run in onnxruntime, the same class as the bundle on 120 of 120 unseen images"
     assert difference.startswith("           probabilities differ by at most ")
     assert size.endswith(" MB")
     assert where == f"onnx: {tmp_path / 'out'}"
     assert answer.err.splitlines() == [
-        "labels.txt names the classes in the order of the output; export.json says how a picture is made to fit"
+        "labels.txt names the classes in the order of the output; export.json says how an image is made to fit"
     ]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["export.json", "labels.txt", "model.onnx"]
 

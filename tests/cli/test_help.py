@@ -11,7 +11,7 @@ import pytest
 
 from tellapart import __version__
 from tellapart.cli import COMMANDS
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 from tellapart.recipe import Recipe
 
 from .conftest import Said
@@ -68,10 +68,10 @@ PARAMETERS = {
     ],
     "evaluate": ["BUNDLE", "SOURCE", "--split", "--cost", "--figures", "--json"],
     "compare": ["RUNS", "--save", "--json"],
-    "explain": ["BUNDLE", "PICTURES", "--method", "--label", "--save"],
+    "explain": ["BUNDLE", "IMAGES", "--method", "--label", "--save"],
     "report": ["RUN", "--data"],
     "calibrate": ["BUNDLE", "SOURCE", "--reject-for", "--out"],
-    "predict": ["BUNDLE", "PICTURES", "--top", "--json", "--csv", "--out", "--fresh", "--on", "--workers"],
+    "predict": ["BUNDLE", "IMAGES", "--top", "--json", "--csv", "--out", "--fresh", "--on", "--workers"],
     "features": ["SOURCE", "--model", "--on", "--workers"],
     "serve": [
         "BUNDLE",
@@ -80,16 +80,16 @@ PARAMETERS = {
     ],
     "package": ["BUNDLE", "--as", "--out", "--token", "--allow-host"],
     "summary": ["MODEL", "--size", "--channels", "--classes"],
-    "show": ["SOURCE", "--count", "--picture", "--save"],
+    "show": ["SOURCE", "--count", "--image", "--save"],
     "augment": ["SOURCE", "--augment", "--count", "--views", "--size", "--seed", "--save"],
     "adopt": ["MODEL", "--classes", "--preprocess", "--out", "--size", "--fit", "--name"],
     "export": ["BUNDLE", "--to", "--check", "--out", "--int8"],
-    "imagenet": ["PICTURES", "--model", "--weights", "--top", "--json"],
+    "imagenet": ["IMAGES", "--model", "--weights", "--top", "--json"],
     "lessons": ["--json"],
     "lesson": ["NAME", "--all", "--small", "--show-code", "--save"],
     "doctor": ["--json"],
 }
-READING = [f"--{field.name.replace('_', '-')}" for field in fields(Reading)]
+READING = [f"--{field.name.replace('_', '-')}" for field in fields(ReadOptions)]
 READERS = (
     "check", "split", "train", "sweep", "search", "folds", "find-rate", "evaluate", "calibrate", "show", "augment",
     "features",
@@ -155,7 +155,7 @@ def test_help_of_a_command_names_every_parameter_with_what_it_means(command: str
 
 def test_train_help_says_what_each_field_of_a_recipe_means(said: Said) -> None:
     text = " ".join(said("train", "--help").out.split())
-    for phrase in ("Pictures per step", "Pre-trained weights", "leaves it out", "What counts as an improvement"):
+    for phrase in ("Images per step", "Pre-trained weights", "leaves it out", "What counts as an improvement"):
         assert phrase in text
 
 

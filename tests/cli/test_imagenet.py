@@ -1,4 +1,4 @@
-"""`tellapart imagenet`: which pictures, in which form, with which status."""
+"""`tellapart imagenet`: which images, in which form, with which status."""
 
 import json
 from pathlib import Path
@@ -16,20 +16,20 @@ from .conftest import Said
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in of three classes that names the colour a picture has most of."""
+    """A stand-in of three classes that names the colour an image has most of."""
     core()
     import openvino
     from openvino import opset13 as steps
 
-    pictures = steps.parameter([-1, 4, 4, 3], np.uint8)
-    means = steps.reduce_mean(steps.convert(pictures, "f32"), np.array([1, 2]), keep_dims=False)
-    graph = openvino.Model([steps.softmax(means, 1)], [pictures])
+    images = steps.parameter([-1, 4, 4, 3], np.uint8)
+    means = steps.reduce_mean(steps.convert(images, "f32"), np.array([1, 2]), keep_dims=False)
+    graph = openvino.Model([steps.softmax(means, 1)], [images])
     classes = (Class("n1", "red_thing"), Class("n2", "green_thing"), Class("n3", "blue_thing"))
     monkeypatch.setattr(command, "opened", lambda *_: ImageNet(graph, Preprocessing(4, 4, 3), classes))
 
 
 @pytest.mark.usefixtures("network")
-def test_a_line_for_each_picture_in_order(said: Said, tiny: Path) -> None:
+def test_a_line_for_each_image_in_order(said: Said, tiny: Path) -> None:
     answer = said("imagenet", tiny / "green" / "00.png", tiny / "blue" / "00.png", "--top", "1")
     assert (answer.status, answer.err) == (0, "")
     first, second = answer.out.splitlines()
@@ -49,13 +49,13 @@ def test_json_has_the_number_in_wordnet_and_the_unreadable_in_their_place(said: 
 
 
 @pytest.mark.usefixtures("network")
-def test_an_unreadable_picture_is_said_in_text_too(said: Said) -> None:
+def test_an_unreadable_image_is_said_in_text_too(said: Said) -> None:
     answer = said("imagenet", "gone.png")
     assert (answer.status, answer.out) == (1, "gone.png: error: cannot be read: No such file or directory\n")
 
 
 def test_bad_luck_is_one_sentence(said: Said) -> None:
-    assert "no picture was named" in said("imagenet").error
+    assert "no image was named" in said("imagenet").error
     assert "did you mean xception" in said("imagenet", "x.png", "--model", "xceptoin").error
     assert "never trained on ImageNet" in said("imagenet", "x.png", "--model", "lenet5").error
     assert "there is no weights file gone.h5" in said("imagenet", "x.png", "--weights", "gone.h5").error

@@ -22,7 +22,7 @@ def test_a_model_is_adopted_and_predicts_and_is_judged(said: Said, theirs: Path,
     words = (theirs / "theirs.keras", "--classes", theirs / "names.txt", "--preprocess", "unit")
     answer = said("adopt", *words, "--out", theirs / "bundle")
     assert (answer.status, answer.out) == (0, f"bundle: {theirs / 'bundle'}\n")
-    assert "pictures of 20 x 20, colour; its last layer is softmax" in answer.err
+    assert "images of 20 x 20, colour; its last layer is softmax" in answer.err
     assert f"tellapart evaluate {theirs / 'bundle'}" in answer.err
     predicted = said("predict", theirs / "bundle", tiny / "blue" / "00.png")
     assert (predicted.status, predicted.out.count("%")) == (0, 3)

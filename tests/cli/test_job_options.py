@@ -8,7 +8,7 @@ import pytest
 from tellapart.cli import job_options
 from tellapart.cli.job_options import jobs_on
 from tellapart.errors import ClusterError
-from tellapart.jobs import Here
+from tellapart.jobs import LocalJobs
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
 
     @contextmanager
-    def joined(place: str, workers: int | None) -> Iterator[Here]:
+    def joined(place: str, workers: int | None) -> Iterator[LocalJobs]:
         said.append(f"{workers} of {place} joined")
-        yield Here()
+        yield LocalJobs()
         said.append("left")
 
     monkeypatch.setattr(job_options, "cluster", joined)

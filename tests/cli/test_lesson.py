@@ -28,14 +28,14 @@ def test_lessons_are_listed_in_order_with_what_they_take(said: Said) -> None:
 
 def test_a_lesson_tells_itself_and_leaves_its_page(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    answer = said("lesson", "picture-as-array", "--small")
+    answer = said("lesson", "image-as-array", "--small")
     assert answer.status == 0
     places = [answer.out.index(title) for title in ("What we do", "What came out", "Does it hold?", "Try this next")]
     assert places == sorted(places)
     assert "holds: PNG changes no number" in answer.out
     assert "[" not in answer.out
-    assert answer.out.endswith("figures: lessons/picture-as-array.html\n")
-    assert (tmp_path / "lessons" / "picture-as-array.html").stat().st_size > 1_000_000
+    assert answer.out.endswith("figures: lessons/image-as-array.html\n")
+    assert (tmp_path / "lessons" / "image-as-array.html").stat().st_size > 1_000_000
 
 
 def test_a_claim_that_fails_fails_the_command(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,11 +66,11 @@ def test_all_lessons_become_a_book(said: Said, tmp_path: Path, monkeypatch: pyte
     answer = said("lesson", "--all", "--small", "--save", tmp_path / "book")
     assert answer.status == 0
     assert answer.out == f"1 of 1 lessons hold\nbook: {tmp_path / 'book' / 'index.html'}\n"
-    assert (tmp_path / "book" / "picture-as-array.html").exists()
+    assert (tmp_path / "book" / "image-as-array.html").exists()
     assert "not empty" in said("lesson", "--all", "--small", "--save", tmp_path / "book").error
 
 
-@pytest.mark.parametrize("words", [[], ["picture-as-array", "--all"]])
+@pytest.mark.parametrize("words", [[], ["image-as-array", "--all"]])
 def test_either_a_name_or_all(words: list[str], said: Said) -> None:
     assert "expected a lesson's name, or --all" in said("lesson", *words).error
 

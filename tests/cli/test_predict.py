@@ -1,4 +1,4 @@
-"""`tellapart predict`: which pictures, in which form, with which status."""
+"""`tellapart predict`: which images, in which form, with which status."""
 
 import csv
 import io
@@ -31,19 +31,19 @@ def lines(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_predicting_needs_neither_tensorflow_nor_keras_nor_scikit_learn(bundle: Path, pictures: list[Path]) -> None:
-    words = [sys.executable, "-c", FORBIDDEN, "predict", str(bundle), str(pictures[0]), "--json"]
+def test_predicting_needs_neither_tensorflow_nor_keras_nor_scikit_learn(bundle: Path, images: list[Path]) -> None:
+    words = [sys.executable, "-c", FORBIDDEN, "predict", str(bundle), str(images[0]), "--json"]
     done = subprocess.run(words, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["label"] == "blue"
 
 
 def test_json_lines_come_in_the_order_asked_with_unreadable_ones_in_their_place(
-    said: Said, bundle: Path, pictures: list[Path], tmp_path: Path
+    said: Said, bundle: Path, images: list[Path], tmp_path: Path
 ) -> None:
     corrupt = tmp_path / "corrupt.png"
     corrupt.write_bytes(b"corrupt")
-    asked = [pictures[30], corrupt, pictures[0], tmp_path / "absent.png", pictures[15]]
+    asked = [images[30], corrupt, images[0], tmp_path / "absent.png", images[15]]
     answer = said("predict", bundle, *asked, "--json")
     assert answer.status == 1
     assert [line["path"] for line in lines(answer.out)] == [str(path) for path in asked]
@@ -52,36 +52,36 @@ def test_json_lines_come_in_the_order_asked_with_unreadable_ones_in_their_place(
     assert (readable, unreadable) == (["path", "label", "probability", "unknown", "top"], ["path", "error"])
 
 
-def test_all_readable_is_status_0(said: Said, bundle: Path, pictures: list[Path]) -> None:
-    answer = said("predict", bundle, pictures[0], pictures[0])
+def test_all_readable_is_status_0(said: Said, bundle: Path, images: list[Path]) -> None:
+    answer = said("predict", bundle, images[0], images[0])
     assert (answer.status, answer.err) == (0, "")
     assert answer.out.splitlines()[0] == answer.out.splitlines()[1]
-    assert answer.out.startswith(f"{pictures[0]}: blue ")
+    assert answer.out.startswith(f"{images[0]}: blue ")
 
 
-def test_a_folder_stands_for_all_pictures_below_it_by_name(
-    said: Said, bundle: Path, tiny: Path, pictures: list[Path]
+def test_a_folder_stands_for_all_images_below_it_by_name(
+    said: Said, bundle: Path, tiny: Path, images: list[Path]
 ) -> None:
     answer = said("predict", bundle, tiny, "--json")
-    assert [line["path"] for line in lines(answer.out)] == [str(path) for path in pictures]
+    assert [line["path"] for line in lines(answer.out)] == [str(path) for path in images]
 
 
-def test_a_glob_stands_for_what_it_matches_by_name(said: Said, bundle: Path, tiny: Path, pictures: list[Path]) -> None:
+def test_a_glob_stands_for_what_it_matches_by_name(said: Said, bundle: Path, tiny: Path, images: list[Path]) -> None:
     answer = said("predict", bundle, tiny / "*" / "0[3-5].png", "--json")
-    expected = [str(path) for path in pictures if path.name in ("03.png", "04.png", "05.png")]
+    expected = [str(path) for path in images if path.name in ("03.png", "04.png", "05.png")]
     assert [line["path"] for line in lines(answer.out)] == expected
 
 
 def test_a_dash_stands_for_the_paths_on_standard_input(
-    said: Said, bundle: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+    said: Said, bundle: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{pictures[3]}\n\n{pictures[1]}"))
-    answer = said("predict", bundle, pictures[5], "-", pictures[7], "--json")
-    assert [line["path"] for line in lines(answer.out)] == [str(pictures[i]) for i in (5, 3, 1, 7)]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{images[3]}\n\n{images[1]}"))
+    answer = said("predict", bundle, images[5], "-", images[7], "--json")
+    assert [line["path"] for line in lines(answer.out)] == [str(images[i]) for i in (5, 3, 1, 7)]
 
 
-def test_csv_has_a_row_for_each_picture(said: Said, bundle: Path, pictures: list[Path], tmp_path: Path) -> None:
-    odd = Path(shutil.copy(pictures[0], tmp_path / 'a, "b".png'))
+def test_csv_has_a_row_for_each_image(said: Said, bundle: Path, images: list[Path], tmp_path: Path) -> None:
+    odd = Path(shutil.copy(images[0], tmp_path / 'a, "b".png'))
     answer = said("predict", bundle, odd, "absent.png", "--csv")
     assert answer.status == 1
     rows = list(csv.DictReader(io.StringIO(answer.out)))
@@ -93,26 +93,24 @@ def test_csv_has_a_row_for_each_picture(said: Said, bundle: Path, pictures: list
 
 
 @pytest.mark.parametrize(("top", "given"), [(1, 1), (2, 2), (9, 3), (0, 1)])
-def test_top_is_how_many_classes_are_named(
-    said: Said, bundle: Path, pictures: list[Path], top: int, given: int
-) -> None:
-    (line,) = lines(said("predict", bundle, pictures[0], "--top", top, "--json").out)
+def test_top_is_how_many_classes_are_named(said: Said, bundle: Path, images: list[Path], top: int, given: int) -> None:
+    (line,) = lines(said("predict", bundle, images[0], "--top", top, "--json").out)
     assert isinstance(line["top"], list)
     assert len(line["top"]) == given
-    assert said("predict", bundle, pictures[0], "--top", top).out.count("%") == given
+    assert said("predict", bundle, images[0], "--top", top).out.count("%") == given
 
 
-def test_no_picture_named_is_refused(said: Said, bundle: Path) -> None:
-    assert said("predict", bundle).error.startswith("no picture was named; expected files, folders, globs")
+def test_no_image_named_is_refused(said: Said, bundle: Path) -> None:
+    assert said("predict", bundle).error.startswith("no image was named; expected files, folders, globs")
 
 
-def test_what_is_no_bundle_is_refused(said: Said, trained: Run, pictures: list[Path]) -> None:
-    assert "A run's is in its bundle/ folder" in said("predict", trained.folder, pictures[0]).error
+def test_what_is_no_bundle_is_refused(said: Said, trained: Run, images: list[Path]) -> None:
+    assert "A run's is in its bundle/ folder" in said("predict", trained.folder, images[0]).error
 
 
-def test_a_name_that_is_not_text_is_answered_all_the_same(bundle: Path, pictures: list[Path], tmp_path: Path) -> None:
+def test_a_name_that_is_not_text_is_answered_all_the_same(bundle: Path, images: list[Path], tmp_path: Path) -> None:
     name = os.fsencode(tmp_path) + b"/caf\xe9.png"
-    shutil.copy(pictures[0], os.fsdecode(name))
+    shutil.copy(images[0], os.fsdecode(name))
     for words, stdin in (([tmp_path, "--json"], b""), (["-", "--json"], name + b"\n"), ([tmp_path, "--csv"], b"")):
         command = [sys.executable, "-m", "tellapart", "predict", str(bundle), *map(str, words)]
         done = subprocess.run(
@@ -134,7 +132,7 @@ def test_a_reader_that_goes_away_is_no_error(bundle: Path, tiny: Path) -> None:
         assert process.wait(timeout=60) == 0
 
 
-def test_memory_does_not_grow_with_the_number_of_pictures(bundle: Path, pictures: list[Path]) -> None:
+def test_memory_does_not_grow_with_the_number_of_images(bundle: Path, images: list[Path]) -> None:
     code = (
         "import resource, sys; from tellapart import Predictor; predictor = Predictor(sys.argv[1]);"
         "paths = (sys.argv[2] for _ in range(int(sys.argv[3])));"
@@ -142,7 +140,7 @@ def test_memory_does_not_grow_with_the_number_of_pictures(bundle: Path, pictures
     )
 
     def peak_mb(count: int) -> float:
-        words = [sys.executable, "-c", code, str(bundle), str(pictures[0]), str(count)]
+        words = [sys.executable, "-c", code, str(bundle), str(images[0]), str(count)]
         answered, kilobytes = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
         assert int(answered) == count
         return int(kilobytes) / 1e3
@@ -151,13 +149,13 @@ def test_memory_does_not_grow_with_the_number_of_pictures(bundle: Path, pictures
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
-def test_a_file_of_answers_has_a_row_for_each_picture(
+def test_a_file_of_answers_has_a_row_for_each_image(
     said: Said, bundle: Path, tiny: Path, tmp_path: Path, ending: str
 ) -> None:
     out = tmp_path / f"answers.{ending}"
     answer = said("predict", bundle, tiny, "absent.png", "--out", out, "--top", 2)
     assert (answer.status, answer.err) == (1, "")
-    assert answer.out == f"{out}: 37 pictures, 0 unknown, 1 unreadable\n"
+    assert answer.out == f"{out}: 37 images, 0 unknown, 1 unreadable\n"
     assert said("predict", bundle, tiny, "--out", out).error.startswith(f"{out} is there already")
     assert said("predict", bundle, tiny, "--out", out, "--fresh").status == 0
 
@@ -169,16 +167,16 @@ def test_the_file_holds_what_json_lines_say(said: Said, bundle: Path, tiny: Path
 
 def test_a_folder_gets_a_table(said: Said, bundle: Path, tiny: Path, tmp_path: Path) -> None:
     for out in (tmp_path, tmp_path / "results"):
-        assert said("predict", bundle, tiny, "--out", out).out.startswith(f"{out / 'predictions.parquet'}: 36 pictures")
+        assert said("predict", bundle, tiny, "--out", out).out.startswith(f"{out / 'predictions.parquet'}: 36 images")
 
 
 def test_a_list_on_standard_input_is_read_once(
-    said: Said, bundle: Path, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    said: Said, bundle: Path, images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{pictures[3]}\n{pictures[1]}\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{images[3]}\n{images[1]}\n"))
     said("predict", bundle, "-", "--out", tmp_path / "answers.jsonl")
     found = lines((tmp_path / "answers.jsonl").read_text())
-    assert [line["path"] for line in found] == [str(pictures[i]) for i in (3, 1)]
+    assert [line["path"] for line in found] == [str(images[i]) for i in (3, 1)]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +185,7 @@ def test_a_list_on_standard_input_is_read_once(
         (["--out", "a.txt"], "a.txt ends in '.txt'; expected a file that ends in .parquet or .csv or .jsonl"),
         (["--out", "a.csv", "--json"], "--out says by its ending how it is written, here '.csv': leave --json and"),
         (["--fresh"], "--fresh is about an earlier --out, which is not named"),
-        (["--on", "ray"], "--on is for so many pictures that their answers need a file: name one with --out"),
+        (["--on", "ray"], "--on is for so many images that their answers need a file: name one with --out"),
         (["--out", "a.csv", "--on", "dask"], "--on is 'dask'; expected ray, or ray://HOST:PORT"),
         (["--out", "a.csv", "--workers", "2"], "--workers is about a cluster, which is not named: add --on ray"),
     ],

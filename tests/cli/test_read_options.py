@@ -1,4 +1,4 @@
-"""How labelled pictures are read is said alike to every command."""
+"""How labelled images are read is said alike to every command."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ COMMANDS = ("train", "sweep", "search", "folds", "find-rate", "evaluate", "show"
 
 @pytest.fixture
 def table(tiny: Path, tmp_path: Path) -> Path:
-    """The pictures of three colours, and a fourth label that is none."""
+    """The images of three colours, and a fourth label that is none."""
     rows = [f"{path.relative_to(tiny)},{path.parent.name},anna" for path in sorted(tiny.rglob("*.png"))]
     lines = [f"{tiny}/{row}" for row in rows] + [f"{tiny}/blue/00.png,Not sure,ben"]
     (tmp_path / "labels.csv").write_text("\n".join(["shot,kind,sender", *lines]))
@@ -24,7 +24,7 @@ COLUMNS = ("--path-column", "shot", "--label-column", "kind", "--group-column", 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_options_are_one_group_of_the_help(command: str, said: Said) -> None:
-    group = said(command, "--help").out.partition("Reading labelled pictures")[2]
+    group = said(command, "--help").out.partition("Reading labelled images")[2]
     for option in (*COLUMNS[::2], "--split-column", "--exclude-label", "--skip"):
         assert option in group
 

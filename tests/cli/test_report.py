@@ -26,12 +26,12 @@ def test_the_report_is_written_and_named(said: Said, run: Run) -> None:
     assert "<!doctype html>" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_pictures_elsewhere_are_named_with_data(said: Said, run: Run, tiny: Path, tmp_path: Path) -> None:
+def test_images_elsewhere_are_named_with_data(said: Said, run: Run, tiny: Path, tmp_path: Path) -> None:
     moved = shutil.copytree(tiny, tmp_path / "moved")
     assert said("report", run.folder, "--data", moved).status == 0
-    assert "Pictures and baselines are missing" not in (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "Images and baselines are missing" not in (run.folder / "report.html").read_text(encoding="utf-8")
     assert said("report", run.folder, "--data", tmp_path / "absent").status == 0
-    assert "Pictures and baselines are missing" in (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "Images and baselines are missing" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_is_no_run_is_refused(said: Said, run: Run, tmp_path: Path) -> None:

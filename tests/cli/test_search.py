@@ -47,6 +47,6 @@ def test_a_search_that_cannot_be_is_refused_in_one_sentence(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_mistyped_space_is_refused_before_any_picture_is_looked_for(said: Said, tmp_path: Path) -> None:
+def test_a_mistyped_space_is_refused_before_any_image_is_looked_for(said: Said, tmp_path: Path) -> None:
     refused = said("search", tmp_path / "nowhere", "--space", "unit=1:2", "--out", tmp_path / "new")
     assert "did you mean units" in refused.error

@@ -92,7 +92,7 @@ def test_replicas_are_asked_for_with_the_same_settings(
         (["--max-body", "5TB"], "--max-body is '5TB'"),
         (["--max-pixels", "nan"], "--max-pixels is nan"),
         (["--max-pixels", "0"], "--max-pixels is 0"),
-        (["--queue", "0"], "--queue is 0, expected 1 picture or more"),
+        (["--queue", "0"], "--queue is 0, expected 1 image or more"),
         (["--workers", "0"], "--workers is 0"),
         (["--replicas", "2"], "--replicas is about a cluster, which is not named: add --on ray"),
         (["--on", "ray", "--replicas", "many"], "--replicas is 'many', expected a number such as 3"),

@@ -24,12 +24,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def days(coloured: Coloured, here: Path) -> Path:
-    """Pictures of two colours in folders of six days each."""
+    """Images of two colours in folders of six days each."""
     photos = coloured(here / "photos", each=36, colours=("blue", "red"))
-    for number, picture in enumerate(sorted(photos.rglob("*.png"))):
-        day = picture.parent / f"day-{number % 6}"
+    for number, image in enumerate(sorted(photos.rglob("*.png"))):
+        day = image.parent / f"day-{number % 6}"
         day.mkdir(exist_ok=True)
-        picture.rename(day / picture.name)
+        image.rename(day / image.name)
     return photos
 
 
@@ -38,7 +38,7 @@ def rows(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_the_table_has_every_picture_and_about_the_shares_asked_for(days: Path, said: Said) -> None:
+def test_the_table_has_every_image_and_about_the_shares_asked_for(days: Path, said: Said) -> None:
     answer = said("split", "photos", "--fractions", "0.5,0.25,0.25", "--save", "split.csv")
     assert answer.status == 0
     counts = Counter(row["split"] for row in rows(Path("split.csv")))
@@ -52,12 +52,12 @@ def test_the_table_has_every_picture_and_about_the_shares_asked_for(days: Path, 
     assert answer.err.endswith("split: split.csv\ntry: tellapart train split.csv\n")
 
 
-def test_the_seed_decides_and_pictures_that_are_added_move_none(days: Path, coloured: Coloured, said: Said) -> None:
+def test_the_seed_decides_and_images_that_are_added_move_none(days: Path, coloured: Coloured, said: Said) -> None:
     words = ("split", "photos", "--fractions", "0.5,0.2,0.3", "--save")
     said(*words, "first.csv")
     said(*words, "other.csv", "--seed", 1)
-    for picture in coloured(Path("more"), each=9, colours=("blue", "red"), seed=5).rglob("*.png"):
-        picture.rename(Path("photos") / picture.parent.name / f"new-{picture.name}")
+    for image in coloured(Path("more"), each=9, colours=("blue", "red"), seed=5).rglob("*.png"):
+        image.rename(Path("photos") / image.parent.name / f"new-{image.name}")
     said(*words, "second.csv")
     first, other, second = (
         {row["path"]: row["split"] for row in rows(Path(f"{n}.csv"))} for n in ("first", "other", "second")

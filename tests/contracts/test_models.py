@@ -13,7 +13,7 @@ import pytest
 from tellapart.engine import Engine
 from tellapart.models.catalogue import MODELS
 from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.networks import base_network, scaled
+from tellapart.models.networks import backbone_network, scaled
 
 BASES = {name: model for name, model in MODELS.items() if model.keras_class is not None}
 QUICK = (
@@ -68,10 +68,10 @@ def test_one_pixel_less_than_the_smallest_size_is_refused_by_keras(name: str) ->
 
 @pytest.mark.parametrize("name", BASES)
 def test_scaling_is_the_models_own_preprocess_input(name: str) -> None:
-    pictures = np.random.default_rng(2).integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
-    theirs = module_of(str(BASES[name].keras_class)).preprocess_input(pictures.astype(np.float32))
+    images = np.random.default_rng(2).integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
+    theirs = module_of(str(BASES[name].keras_class)).preprocess_input(images.astype(np.float32))
     inputs = keras.Input((5, 7, 3), dtype="uint8")
-    ours = keras.Model(inputs, scaled(inputs, BASES[name].scaling)).predict_on_batch(pictures)
+    ours = keras.Model(inputs, scaled(inputs, BASES[name].scaling)).predict_on_batch(images)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
@@ -81,14 +81,14 @@ def test_a_base_at_its_smallest_size_agrees_as_graph_and_as_saved_model(
 ) -> None:
     keras.utils.set_random_seed(3)
     side = BASES[name].smallest
-    network = base_network(name, side, "none")
+    network = backbone_network(name, side, "none")
     awaken(network)
-    pictures = np.random.default_rng(4).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
-    expected = keras.ops.convert_to_numpy(network(pictures, training=False))
+    images = np.random.default_rng(4).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
+    expected = keras.ops.convert_to_numpy(network(images, training=False))
     assert np.abs(expected[0] - expected[1]).max() > 0.01  # else agreement would say nothing
-    (found,) = Engine(to_graph(network), batch=3, precision="float32").run([pictures])
+    (found,) = Engine(to_graph(network), batch=3, precision="float32").run([images])
     # Rounding grows with depth where weights are random: by a few 1e-4 of the largest value in the deepest networks.
     np.testing.assert_allclose(found, expected, atol=5e-4 * max(1.0, float(np.abs(expected).max())))
     network.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(again(pictures, training=False)), expected, atol=1e-5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(again(images, training=False)), expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Python, the command line, HTTP and Keras give one answer about one picture."""
+"""Python, the command line, HTTP and Keras give one answer about one image."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.cli.run_command import run
 from tellapart.data.image import decode
 from tellapart.engine import chosen_precision
-from tellapart.judging.calibration import tempered
+from tellapart.judging.calibration import apply_temperature
 from tellapart.serving.server import server
 from tellapart.training.run import Run
 
@@ -78,10 +78,12 @@ def by_keras(bundle: Bundle, files: list[Path]) -> Probabilities:
     import keras
 
     model = keras.models.load_model(bundle.folder / "model.keras", safe_mode=True)
-    pictures = np.stack([bundle.preprocessing(decode(file.read_bytes())) for file in files])
-    found: Probabilities = model.predict(pictures, batch_size=20, verbose=0).astype(np.float64)
+    images = np.stack([bundle.preprocessing(decode(file.read_bytes())) for file in files])
+    found: Probabilities = model.predict(images, batch_size=20, verbose=0).astype(np.float64)
     calibration = bundle.facts.calibration
-    return tempered(found, calibration["temperature"]) if calibration else found  # Keras's copy has no temperature
+    return (
+        apply_temperature(found, calibration["temperature"]) if calibration else found
+    )  # Keras's copy has no temperature
 
 
 def require_agreement(bundle: Bundle, files: list[Path], capsys: pytest.CaptureFixture[str], *, within: float) -> None:

@@ -12,7 +12,7 @@ numbers = count()
 
 
 def put(*paths: Path) -> None:
-    """Put a small picture, unlike every other, at each path."""
+    """Put a small image, unlike every other, at each path."""
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (3, 3), (next(numbers) % 256, next(numbers) // 256 % 256, 7)).save(path, "PNG")
@@ -25,5 +25,5 @@ def classes(root: Path, names: Iterable[str] = ("cat", "dog"), *, each: int = 2)
 
 
 def names_of(source: Path, split: str = "all") -> list[str]:
-    pictures = open_source(str(source)).splits[split].pictures
-    return [str(Path(pictures.name(i)).relative_to(source)) for i in range(len(pictures))]
+    images = open_source(str(source)).splits[split].images
+    return [str(Path(images.name(i)).relative_to(source)) for i in range(len(images))]

@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.container_limits import MOST_DATA_PARTS, MOST_EXIF_PARTS, MOST_PARTS, MOST_SCANS, require_orderly
+from tellapart.data.container_limits import (
+    MOST_DATA_PARTS,
+    MOST_EXIF_PARTS,
+    MOST_PARTS,
+    MOST_SCANS,
+    require_sane_structure,
+)
 from tellapart.data.image import FORMATS
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8))
 
@@ -31,38 +37,38 @@ def chunks(name: bytes, count: int, data: bytes = b"") -> bytes:
 
 
 def refused(content: bytes) -> str:
-    with pytest.raises(PictureError) as refusal:
-        require_orderly(content)
+    with pytest.raises(ImageError) as refusal:
+        require_sane_structure(content)
     return str(refusal.value)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_what_programs_write_passes(kind: str) -> None:
-    require_orderly(saved(kind))
+    require_sane_structure(saved(kind))
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"quality": 100, "comment": b"\xff\xda" * 9000}])
 def test_a_large_jpeg_passes(options: dict[str, object]) -> None:
-    require_orderly(saved("JPEG", NOISE.resize((2000, 1500)), **options))
-    require_orderly(saved("JPEG", NOISE.convert("CMYK"), **options))
+    require_sane_structure(saved("JPEG", NOISE.resize((2000, 1500)), **options))
+    require_sane_structure(saved("JPEG", NOISE.convert("CMYK"), **options))
 
 
-def test_scans_are_counted_in_the_picture_alone() -> None:
+def test_scans_are_counted_in_the_image_alone() -> None:
     content = saved("JPEG", progressive=True)
     last, end = content.rindex(b"\xff\xda"), content.rindex(b"\xff\xd9")
     own = content.count(b"\xff\xda")
     for more, passes in ((MOST_SCANS - own, True), (MOST_SCANS - own + 1, False)):
         many = content[:end] + content[last:end] * more + content[end:]
         if passes:
-            require_orderly(many)
+            require_sane_structure(many)
         else:
             assert "more than 50 scans" in refused(many)
-    require_orderly(content + content[last:end] * 999)  # behind its end
+    require_sane_structure(content + content[last:end] * 999)  # behind its end
 
 
 def test_parts_of_a_jpeg_are_counted() -> None:
     content = saved("JPEG")
-    require_orderly(content[:2] + segments(MOST_PARTS - 20) + content[2:])
+    require_sane_structure(content[:2] + segments(MOST_PARTS - 20) + content[2:])
     for more in (segments(MOST_PARTS), b"\xff" * MOST_PARTS, b"\0" * MOST_PARTS, b"\xff\xd0" * MOST_PARTS):
         assert "more than 1,000 parts" in refused(content[:2] + b"\xff\xe5\0\2" + more + content[2:])
     assert "more than 100 parts of EXIF" in refused(
@@ -73,10 +79,10 @@ def test_parts_of_a_jpeg_are_counted() -> None:
 def test_chunks_of_a_png_are_counted() -> None:
     content = saved("PNG")
     start = content.index(b"IDAT") - 4
-    require_orderly(content[:start] + chunks(b"tEXt", 900, b"a\0b") + chunks(b"IDAT", 19_000) + content[start:])
+    require_sane_structure(content[:start] + chunks(b"tEXt", 900, b"a\0b") + chunks(b"IDAT", 19_000) + content[start:])
     for name, most, said in ((b"tEXt", MOST_PARTS, "1,000 parts"), (b"IDAT", MOST_DATA_PARTS, "20,000 parts of")):
         assert said in refused(content[:start] + chunks(name, most) + content[start:])
-    require_orderly(content + chunks(b"tEXt", MOST_PARTS + 1))  # behind its end
+    require_sane_structure(content + chunks(b"tEXt", MOST_PARTS + 1))  # behind its end
 
 
 def test_a_wrong_sum_below_the_pixels_of_a_png_is_noticed() -> None:
@@ -85,7 +91,7 @@ def test_a_wrong_sum_below_the_pixels_of_a_png_is_noticed() -> None:
     assert "broken data stream" in refused(content[: end - 1] + bytes([content[end - 1] ^ 1]) + content[end:])
 
 
-def test_blocks_before_the_picture_of_a_gif_are_counted() -> None:
+def test_blocks_before_the_image_of_a_gif_are_counted() -> None:
     content = saved("GIF")
     start = 13 + (3 << ((content[10] & 7) + 1))
     for count in (MOST_DATA_PARTS // 2 - 2, MOST_DATA_PARTS):
@@ -93,7 +99,7 @@ def test_blocks_before_the_picture_of_a_gif_are_counted() -> None:
         one = content[:start] + b"!\xfe" + b"\1a" * 2 * count + b"\0" + content[start:]
         for file in (comments, one):
             if count < MOST_DATA_PARTS // 2:
-                require_orderly(file)
+                require_sane_structure(file)
             else:
                 assert "more than 20,000 blocks" in refused(file)
 
@@ -104,7 +110,7 @@ def test_blocks_before_the_picture_of_a_gif_are_counted() -> None:
 def test_a_stump_is_left_to_the_decoder(start: bytes) -> None:
     for length in range(30):
         for filling in (b"\0", b"\1", b"\xff", b","):
-            require_orderly(start + filling * length)
+            require_sane_structure(start + filling * length)
 
 
 @pytest.mark.real
@@ -112,4 +118,4 @@ def test_photos_pass(photos: Path) -> None:
     files = sorted(photos.rglob("*.jpg"))[::20]
     assert files
     for file in files:
-        require_orderly(file.read_bytes())
+        require_sane_structure(file.read_bytes())

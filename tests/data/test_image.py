@@ -1,4 +1,4 @@
-"""The decoder: every kind of file has a defined result, and whatever else comes is a PictureError."""
+"""The decoder: every kind of file has a defined result, and whatever else comes is an ImageError."""
 
 import io
 import struct
@@ -13,24 +13,23 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from tellapart.data import image
-from tellapart.data.image import COUNTED, FORMATS, LIMITS, SUFFIXES, Header, Limits, Picture, decode, header
-from tellapart.errors import PictureError
+from tellapart.data.image import COUNTED, FORMATS, LIMITS, SUFFIXES, Header, ImageArray, Limits, decode, header
+from tellapart.errors import ImageError
 
 LOSSLESS = {"PNG": {}, "BMP": {}, "WEBP": {"lossless": True}}
 LOSSY = [name for name in ("JPEG", "WEBP", "AVIF") if name in FORMATS]
 
 
-def scene(height: int = 24, width: int = 40) -> Picture:
-    """Draw a smooth picture, uint8 (height, width, 3), unlike any of its own turns and mirror images."""
+def scene(height: int = 24, width: int = 40) -> ImageArray:
+    """Draw a smooth image, uint8 (height, width, 3), unlike any of its own turns and mirror images."""
     y, x = np.mgrid[0:height, 0:width]
     channels = (255 * y / height, 255 * x / width, 255 * (x < width // 4))
     return np.stack(channels, axis=-1).astype(np.uint8)
 
 
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+def saved(pil_image: Image.Image, kind: str, **options: object) -> bytes:
     stream = io.BytesIO()
-    image.save(stream, kind, **options)
+    pil_image.save(stream, kind, **options)
     return stream.getvalue()
 
 
@@ -51,8 +50,8 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
-def far(one: Picture, other: Picture) -> float:
-    """Measure the mean distance between two pictures of one shape, in grey levels."""
+def far(one: ImageArray, other: ImageArray) -> float:
+    """Measure the mean distance between two images of one shape, in grey levels."""
     assert one.shape == other.shape
     return float(np.abs(one.astype(int) - other).mean())
 
@@ -67,9 +66,9 @@ BMP = saved(IMAGE, "BMP")
 
 @pytest.mark.parametrize("kind", LOSSLESS)
 def test_lossless_files_give_back_their_pixels(kind: str) -> None:
-    picture = decode(saved(IMAGE, kind, **LOSSLESS[kind]))
+    image = decode(saved(IMAGE, kind, **LOSSLESS[kind]))
     assert image.dtype == np.uint8
-    np.testing.assert_array_equal(picture, scene())
+    np.testing.assert_array_equal(image, scene())
 
 
 @pytest.mark.parametrize("kind", LOSSY)
@@ -93,8 +92,8 @@ def test_every_orientation_comes_out_upright(kind: str, orientation: int) -> Non
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = decode(saved(Image.fromarray(np.ascontiguousarray(stored)), kind, quality=95, exif=exif))
-    assert far(picture, upright) < 4
+    image = decode(saved(Image.fromarray(np.ascontiguousarray(stored)), kind, quality=95, exif=exif))
+    assert far(image, upright) < 4
 
 
 @pytest.mark.parametrize(
@@ -132,14 +131,14 @@ def without_adobe(content: bytes) -> bytes:
 
 def test_grey_stays_one_channel() -> None:
     grey = scene()[:, :, 0]
-    picture = decode(saved(Image.fromarray(grey), "PNG"))
-    np.testing.assert_array_equal(picture, grey[:, :, np.newaxis])
+    image = decode(saved(Image.fromarray(grey), "PNG"))
+    np.testing.assert_array_equal(image, grey[:, :, np.newaxis])
 
 
 def test_16_bits_of_grey_become_the_high_byte() -> None:
     wide = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16
-    picture = decode(saved(Image.fromarray(wide), "PNG"))
-    np.testing.assert_array_equal(picture[:, :, 0], wide >> 8)
+    image = decode(saved(Image.fromarray(wide), "PNG"))
+    np.testing.assert_array_equal(image[:, :, 0], wide >> 8)
 
 
 @pytest.mark.parametrize(("colour", "channels"), [(2, 3), (6, 4)])
@@ -154,8 +153,8 @@ def test_16_bits_of_colour_become_the_high_byte(colour: int, channels: int) -> N
 @pytest.mark.parametrize("kind", ["PNG", "BMP"])
 def test_1_bit_becomes_black_and_white(kind: str) -> None:
     bits = scene()[:, :, 1] > 128
-    picture = decode(saved(Image.fromarray(bits), kind))
-    np.testing.assert_array_equal(picture[:, :, 0], np.where(bits, 255, 0))
+    image = decode(saved(Image.fromarray(bits), kind))
+    np.testing.assert_array_equal(image[:, :, 0], np.where(bits, 255, 0))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP"])
@@ -185,10 +184,10 @@ def test_a_transparent_palette_entry_is_white(kind: str) -> None:
         ("LA", (0, 128), [127]),
     ],
 )
-def test_transparent_pictures_lie_on_white(mode: str, colour: tuple[int, ...], seen: list[int]) -> None:
-    picture = decode(saved(Image.new(mode, (3, 2), colour), "PNG"))
+def test_transparent_images_lie_on_white(mode: str, colour: tuple[int, ...], seen: list[int]) -> None:
+    image = decode(saved(Image.new(mode, (3, 2), colour), "PNG"))
     assert image.shape == (2, 3, len(seen))
-    assert picture[1, 2].tolist() == pytest.approx(seen, abs=1)
+    assert image[1, 2].tolist() == pytest.approx(seen, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -203,23 +202,23 @@ def test_transparent_pictures_lie_on_white(mode: str, colour: tuple[int, ...], s
 def test_one_colour_named_transparent_is_white(
     mode: str, colours: list[object], transparent: object, seen: list[list[int]]
 ) -> None:
-    image = Image.new(mode, (2, 1))
+    pil_image = Image.new(mode, (2, 1))
     for x, colour in enumerate(colours):
-        image.putpixel((x, 0), colour)  # type: ignore[arg-type]
-    assert decode(saved(image, "PNG", transparency=transparent))[0].tolist() == seen
+        pil_image.putpixel((x, 0), colour)  # type: ignore[arg-type]
+    assert decode(saved(pil_image, "PNG", transparency=transparent))[0].tolist() == seen
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
-def test_a_large_picture_is_the_same_though_it_is_brought_to_8_bits_in_strips(
+def test_a_large_image_is_the_same_though_it_is_brought_to_8_bits_in_strips(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = Image.fromarray(scene()[:, :, 0].astype(np.uint16) * 200) if mode == "I;16" else IMAGE.convert(mode)
+    pil_image = Image.fromarray(scene()[:, :, 0].astype(np.uint16) * 200) if mode == "I;16" else IMAGE.convert(mode)
     options: dict[str, object] = {"transparency": 3} if mode in ("P", "L") else {}
-    content = saved(image, "JPEG" if mode == "CMYK" else "PNG", exif=turned_to(6), **options)
+    content = saved(pil_image, "JPEG" if mode == "CMYK" else "PNG", exif=turned_to(6), **options)
     whole = decode(content)
     assert whole.shape[:2] == (40, 24)
     for pixels in (1, 40, 130, 959):
-        monkeypatch.setattr(image, "STRIP", pixels)
+        monkeypatch.setattr("tellapart.data.image.STRIP", pixels)
         np.testing.assert_array_equal(decode(content), whole)
 
 
@@ -232,13 +231,13 @@ def test_of_an_animation_the_first_frame_counts(kind: str) -> None:
     assert decode(content)[4, 4].tolist() == pytest.approx([255, 0, 0], abs=2)
 
 
-def test_a_jpeg_with_further_pictures_behind_it_is_its_first() -> None:
+def test_a_jpeg_with_further_images_behind_it_is_its_first() -> None:
     content = saved(IMAGE, "MPO", save_all=True, append_images=[IMAGE.rotate(180)], quality=95)
     assert far(decode(content), scene()) < 4
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1)])
-def test_the_slightest_pictures_are_pictures(size: tuple[int, int]) -> None:
+def test_the_slightest_images_are_images(size: tuple[int, int]) -> None:
     assert decode(saved(Image.new("RGB", size), "PNG")).shape == (size[1], size[0], 3)
 
 
@@ -247,7 +246,7 @@ def test_what_stands_behind_a_jpeg_does_not_matter() -> None:
     np.testing.assert_array_equal(decode(JPEG + behind), decode(JPEG))
 
 
-NOT_PICTURES = {
+NOT_IMAGES = {
     "one byte": b"\xff",
     "text": b"a cat, honestly",
     "html": b"<!doctype html><img src=cat.jpg>",
@@ -262,14 +261,14 @@ NOT_PICTURES = {
 }
 
 
-@pytest.mark.parametrize("kind", NOT_PICTURES)
-def test_what_is_no_picture_is_refused(kind: str) -> None:
-    with pytest.raises(PictureError, match="not a picture: not one of JPEG, PNG, WEBP, GIF, BMP"):
-        decode(NOT_PICTURES[kind])
+@pytest.mark.parametrize("kind", NOT_IMAGES)
+def test_what_is_no_image_is_refused(kind: str) -> None:
+    with pytest.raises(ImageError, match="not an image: not one of JPEG, PNG, WEBP, GIF, BMP"):
+        decode(NOT_IMAGES[kind])
 
 
 def test_an_empty_file_is_refused() -> None:
-    with pytest.raises(PictureError, match="empty: it has 0 bytes"):
+    with pytest.raises(ImageError, match="empty: it has 0 bytes"):
         decode(b"")
 
 
@@ -293,15 +292,15 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("kind", DAMAGED)
-def test_a_damaged_picture_is_refused_and_never_half_decoded(kind: str) -> None:
-    with pytest.raises(PictureError, match=r"cannot be decoded|not a picture"):
+def test_a_damaged_image_is_refused_and_never_half_decoded(kind: str) -> None:
+    with pytest.raises(ImageError, match=r"cannot be decoded|not an image"):
         decode(DAMAGED[kind])
 
 
 def test_altered_pixels_in_a_png_are_noticed_though_they_could_be_read() -> None:
     content = saved(IMAGE, "PNG", compress_level=0)  # stored: any byte is a legal pixel
     for at in range(content.index(b"IDAT") + 50, content.index(b"IDAT") + 500, 30):
-        with pytest.raises(PictureError, match="broken data stream"):
+        with pytest.raises(ImageError, match="broken data stream"):
             decode(flipped(content, at))
 
 
@@ -319,10 +318,10 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("kind", BOMBS)
-def test_a_picture_beyond_the_limit_costs_nothing(kind: str) -> None:
+def test_a_image_beyond_the_limit_costs_nothing(kind: str) -> None:
     tracemalloc.start()
     try:
-        with pytest.raises(PictureError, match="at most 50,000,000 in all are decoded"):
+        with pytest.raises(ImageError, match="at most 50,000,000 in all are decoded"):
             decode(BOMBS[kind])
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
@@ -332,16 +331,16 @@ def test_a_picture_beyond_the_limit_costs_nothing(kind: str) -> None:
 def test_limits_are_inclusive_and_can_be_set() -> None:
     pixels, size = 24 * 40, len(PNG)
     assert decode(PNG, limits=Limits(bytes=size, pixels=pixels)).shape == (24, 40, 3)
-    with pytest.raises(PictureError, match=f"the file has {size:,} bytes, at most {size - 1:,} are read"):
+    with pytest.raises(ImageError, match=f"the file has {size:,} bytes, at most {size - 1:,} are read"):
         decode(PNG, limits=Limits(bytes=size - 1))
-    with pytest.raises(PictureError, match="40 x 24 pixels, at most 959 in all"):
+    with pytest.raises(ImageError, match="40 x 24 pixels, at most 959 in all"):
         decode(PNG, limits=Limits(pixels=pixels - 1))
     assert LIMITS.pixels == 50_000_000
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ("WEBP", "AVIF", "BMP", "GIF") if kind in FORMATS])
 def test_a_fresh_process_knows_every_format(kind: str) -> None:
-    # In this process the tests have saved pictures, which makes Pillow load what it would not otherwise.
+    # In this process the tests have saved images, which makes Pillow load what it would not otherwise.
     code = "import sys; from tellapart.data.image import decode; print(decode(sys.stdin.buffer.read()).shape)"
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], input=saved(IMAGE, kind), capture_output=True, check=True
@@ -360,7 +359,7 @@ VALID += [saved(IMAGE, "AVIF")] if "AVIF" in FORMATS else []
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(min_size=0, max_size=200), st.sampled_from([b"", *(content[:16] for content in VALID)]))
-def test_random_bytes_are_a_picture_or_a_picture_error(content: bytes, start: bytes) -> None:
+def test_random_bytes_are_a_image_or_a_image_error(content: bytes, start: bytes) -> None:
     decoded_or_refused(start + content)
 
 
@@ -370,7 +369,7 @@ def test_a_header_tells_the_format(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_a_header_tells_whether_the_picture_is_turned(kind: str) -> None:
+def test_a_header_tells_whether_the_image_is_turned(kind: str) -> None:
     assert header(saved(IMAGE, kind, exif=turned_to(6))).turned
     assert not header(saved(IMAGE, kind, exif=turned_to(1))).turned
 
@@ -385,12 +384,12 @@ def test_the_frames_of_a_large_animation_are_not_counted(monkeypatch: pytest.Mon
     others = [Image.fromarray(255 - scene()), Image.fromarray(scene()[::-1])]
     animated = saved(IMAGE, "GIF", save_all=True, append_images=others)
     assert len(animated) < COUNTED
-    monkeypatch.setattr(image, "COUNTED", 100)
+    monkeypatch.setattr("tellapart.data.image.COUNTED", 100)
     assert header(animated).frames == 2
     assert header(GIF).frames == 1
 
 
-def test_a_camera_file_with_a_second_picture_is_no_animation() -> None:
+def test_a_camera_file_with_a_second_image_is_no_animation() -> None:
     content = saved(IMAGE, "MPO", save_all=True, append_images=[IMAGE])
     assert header(content) == Header("JPEG", turned=False, frames=1)
 
@@ -402,7 +401,7 @@ def test_a_camera_file_with_a_second_picture_is_no_animation() -> None:
     st.integers(0, 2**16),
 )
 @example(JPEG, [(2, b"\xff")], 2**16)
-def test_mutated_files_are_a_picture_or_a_picture_error(
+def test_mutated_files_are_a_image_or_a_image_error(
     content: bytes, edits: list[tuple[int, bytes]], length: int
 ) -> None:
     mutated = bytearray(content)
@@ -414,12 +413,12 @@ def test_mutated_files_are_a_picture_or_a_picture_error(
 
 def decoded_or_refused(content: bytes) -> None:
     try:
-        picture = decode(content, limits=Limits(pixels=4_000_000))
-    except PictureError as error:
+        image = decode(content, limits=Limits(pixels=4_000_000))
+    except ImageError as error:
         assert str(error)  # noqa: PT017  both ends are right, and each is looked at
     else:
-        assert picture.dtype == np.uint8
-        assert picture.ndim == 3
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
         assert image.shape[2] in (1, 3)
         assert image.size > 0
         assert header(content).format in FORMATS

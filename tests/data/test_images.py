@@ -1,22 +1,22 @@
-"""Mirror images, and sets of pictures in a row."""
+"""Mirror images, and sets of images in a row."""
 
 import numpy as np
 
-from tellapart.data.dataset import ArrayPictures
-from tellapart.data.images import MirroredPictures, PicturesInARow
+from tellapart.data.dataset import ArrayImages
+from tellapart.data.images import ConcatImages, MirroredImages
 from tellapart.data.sources.arrays import array_split
 
 
-def pictures(count: int, seed: int) -> ArrayPictures:
+def images(count: int, seed: int) -> ArrayImages:
     array = np.random.default_rng(seed).integers(0, 256, (count, 5, 4, 3), dtype=np.uint8)
-    made = array_split(array, np.zeros(count, np.int64)).pictures
-    assert isinstance(made, ArrayPictures)
+    made = array_split(array, np.zeros(count, np.int64)).images
+    assert isinstance(made, ArrayImages)
     return made
 
 
 def test_a_mirror_image_has_left_and_right_exchanged_and_a_hash_of_its_own() -> None:
-    own = pictures(3, 0)
-    mirrored = MirroredPictures(own)
+    own = images(3, 0)
+    mirrored = MirroredImages(own)
     np.testing.assert_array_equal(mirrored.read(1), own.array[1][:, ::-1])
     assert mirrored.name(2) == f"{own.name(2)} (mirrored)"
     assert len({*own.digests, *mirrored.digests}) == 6
@@ -24,8 +24,8 @@ def test_a_mirror_image_has_left_and_right_exchanged_and_a_hash_of_its_own() -> 
 
 
 def test_sets_in_a_row_are_read_in_order_and_can_be_taken_from() -> None:
-    one, other = pictures(3, 1), pictures(2, 2)
-    row = PicturesInARow((one, other))
+    one, other = images(3, 1), images(2, 2)
+    row = ConcatImages((one, other))
     assert len(row) == 5
     assert row.digests == one.digests + other.digests
     for index, expected in enumerate([*one.array, *other.array]):

@@ -1,4 +1,4 @@
-"""Geometry: any picture comes out at the one size asked for, antialiased, in the channels asked for."""
+"""Geometry: any image comes out at the one size asked for, antialiased, in the channels asked for."""
 
 from typing import get_args
 
@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import Fit, Preprocessing
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 
 FITS: tuple[Fit, ...] = get_args(Fit)
 WHITE = 255
 
 
-def ramp(height: int, width: int) -> Picture:
+def ramp(height: int, width: int) -> ImageArray:
     """Black at the left, white at the right: uint8 (height, width, 1)."""
     row = np.linspace(0, WHITE, width).astype(np.uint8)
     return np.tile(row[:, np.newaxis], (height, 1, 1))
@@ -34,9 +34,9 @@ def test_any_shape_comes_out_at_the_size_asked_for(fit: Fit, channels: int, shap
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_picture_that_fits_already_is_not_changed(fit: Fit, channels: int) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, size=(20, 30, channels), dtype=np.uint8)
-    np.testing.assert_array_equal(Preprocessing(20, 30, channels, fit)(picture), picture)
+def test_a_image_that_fits_already_is_not_changed(fit: Fit, channels: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, size=(20, 30, channels), dtype=np.uint8)
+    np.testing.assert_array_equal(Preprocessing(20, 30, channels, fit)(image), image)
 
 
 @pytest.mark.parametrize("fit", FITS)
@@ -49,7 +49,7 @@ def test_a_checkerboard_averages_to_grey(fit: Fit, size: tuple[int, int]) -> Non
     assert inside.max() <= 155
 
 
-def test_stretch_keeps_all_of_the_picture() -> None:
+def test_stretch_keeps_all_of_the_image() -> None:
     out = Preprocessing(20, 20, 1, "stretch")(ramp(30, 90))
     assert out[:, 0].max() < 10
     assert out[:, -1].min() > 245
@@ -91,8 +91,8 @@ def test_a_view_into_a_larger_array_is_read_rightly() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0, 3)])
-def test_an_empty_picture_is_refused(shape: tuple[int, int, int]) -> None:
-    with pytest.raises(PictureError, match="the picture is empty: its shape is"):
+def test_an_empty_image_is_refused(shape: tuple[int, int, int]) -> None:
+    with pytest.raises(ImageError, match="the image is empty: its shape is"):
         Preprocessing(10, 10, 3)(np.zeros(shape, dtype=np.uint8))
 
 
@@ -102,7 +102,7 @@ sizes = st.integers(1, 300)
 @settings(max_examples=300, deadline=None)
 @given(sizes, sizes, sizes, sizes, st.sampled_from(FITS))
 def test_any_size_to_any_size(height: int, width: int, to_height: int, to_width: int, fit: Fit) -> None:
-    picture = np.full((height, width, 1), 200, dtype=np.uint8)
-    out = Preprocessing(to_height, to_width, 1, fit)(picture)
+    image = np.full((height, width, 1), 200, dtype=np.uint8)
+    out = Preprocessing(to_height, to_width, 1, fit)(image)
     assert out.shape == (to_height, to_width, 1)
     assert out.max() == 200

@@ -154,7 +154,7 @@ def test_this_machine_is_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(probe, "TENSORFLOW_PROBE", f"print('[\"{CARD}\"]')")
-    facts = probe.examine()
+    facts = probe.probe()
     assert facts.driver == Driver("580.65.06", (CARD,))
     assert facts.tensorflow == TensorFlow(gpus=(CARD,))
     assert facts.python == sys.version.partition(" ")[0]
@@ -166,7 +166,7 @@ def test_this_machine_is_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_crash_of_tensorflow_is_a_fact_and_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "TENSORFLOW_PROBE", "import os; os.abort()")
-    seen = probe.examine().tensorflow
+    seen = probe.probe().tensorflow
     assert seen is not None
     assert seen.failure is not None
 

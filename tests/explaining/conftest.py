@@ -1,4 +1,4 @@
-"""A network that tells colours, and pictures of which it is known where the colour is."""
+"""A network that tells colours, and images of which it is known where the colour is."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, write_graph
 from tellapart.models.classical.estimators import Estimator
@@ -22,9 +22,9 @@ COLOURS = {"blue": (40, 40, 220), "green": (40, 220, 40), "red": (220, 40, 40)}
 
 @dataclass(frozen=True)
 class Squares:
-    """Pictures uint8 (n, HEIGHT, WIDTH, 3) of noise, each with a square: its colour, and its centre in pixels."""
+    """Images uint8 (n, HEIGHT, WIDTH, 3) of noise, each with a square: its colour, and its centre in pixels."""
 
-    pictures: Picture
+    images: ImageArray
     labels: np.ndarray
     centres: np.ndarray
 
@@ -37,14 +37,14 @@ class Squares:
 
 def squares(count: int, *, seed: int) -> Squares:
     rng = np.random.default_rng(seed)
-    pictures = rng.integers(80, 160, (count, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    images = rng.integers(80, 160, (count, HEIGHT, WIDTH, 3), dtype=np.uint8)
     labels = rng.integers(0, len(COLOURS), count).astype(np.int32)
     corners = rng.integers(0, 2, (count, 2)) * np.array([HEIGHT - SIDE - 2, WIDTH - SIDE - 4]) + rng.integers(
         0, 3, (count, 2)
     )
-    for picture, label, (top, left) in zip(pictures, labels, corners, strict=True):
-        picture[top : top + SIDE, left : left + SIDE] = list(COLOURS.values())[label]
-    return Squares(pictures, labels, corners + SIDE / 2)
+    for image, label, (top, left) in zip(images, labels, corners, strict=True):
+        image[top : top + SIDE, left : left + SIDE] = list(COLOURS.values())[label]
+    return Squares(images, labels, corners + SIDE / 2)
 
 
 @pytest.fixture(scope="session")
@@ -57,19 +57,19 @@ def network() -> keras.Model:
         maps = keras.layers.MaxPooling2D(name=f"pool{number}")(maps)
     maps = keras.layers.Conv2D(24, 3, padding="same", activation="relu", name="conv3")(maps)
     base = keras.Model(inputs, maps, name="base")
-    pictures = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8", name="pictures")
-    features = keras.layers.GlobalAveragePooling2D(name="features")(base(keras.layers.Rescaling(1 / 255)(pictures)))
+    images = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8", name="pictures")
+    features = keras.layers.GlobalAveragePooling2D(name="features")(base(keras.layers.Rescaling(1 / 255)(images)))
     logits = keras.layers.Dense(len(COLOURS), use_bias=False, name="logits")(features)
-    network = keras.Model(pictures, keras.layers.Softmax(name="probabilities")(logits))
+    network = keras.Model(images, keras.layers.Softmax(name="probabilities")(logits))
     network.compile(keras.optimizers.Adam(0.004), "sparse_categorical_crossentropy", metrics=["accuracy"])
     some = squares(320, seed=2)
-    network.fit(some.pictures, some.labels, epochs=12, batch_size=16, verbose=0)
+    network.fit(some.images, some.labels, epochs=12, batch_size=16, verbose=0)
     return network
 
 
 @pytest.fixture(scope="session")
 def shown() -> Squares:
-    """Twenty pictures that the network was not trained on."""
+    """Twenty images that the network was not trained on."""
     return squares(20, seed=3)
 
 

@@ -10,7 +10,7 @@ import pytest
 from tellapart.bundles.bundle import Bundle
 from tellapart.errors import BundleError
 from tellapart.explaining.cam import Cam, layout_of
-from tellapart.explaining.centred_logits import evidence
+from tellapart.explaining.centred_logits import centred_logits
 from tellapart.models.classical.fit import fit_estimator
 from tellapart.models.graphs.from_keras import mirrored, to_graph
 from tellapart.recipe import Recipe
@@ -19,31 +19,31 @@ from .conftest import HEIGHT, WIDTH, BundleOf, Squares, squares
 
 
 def test_the_network_has_learnt_the_colours(network: keras.Model, shown: Squares) -> None:
-    assert (network.predict(shown.pictures, verbose=0).argmax(axis=1) == shown.labels).all()
+    assert (network.predict(shown.images, verbose=0).argmax(axis=1) == shown.labels).all()
 
 
 def test_a_map_has_a_number_for_each_cell_and_they_average_to_the_answer(
     bundle: Bundle, network: keras.Model, shown: Squares
 ) -> None:
-    cam, picture = Cam(bundle), shown.pictures[0]
-    maps = np.stack([cam(picture, index) for index in range(3)], axis=-1)
+    cam, image = Cam(bundle), shown.images[0]
+    maps = np.stack([cam(image, index) for index in range(3)], axis=-1)
     assert maps.shape == (HEIGHT // 4, WIDTH // 4, 3)
-    expected = evidence(np.asarray(network(picture[np.newaxis])))[0]  # of a linear head: the mean of its cells'
+    expected = centred_logits(np.asarray(network(image[np.newaxis])))[0]  # of a linear head: the mean of its cells'
     np.testing.assert_allclose(maps.mean(axis=(0, 1)), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_the_hottest_cell_is_in_the_corner_of_the_square(bundle: Bundle, shown: Squares) -> None:
     cam = Cam(bundle)
-    assert shown.found([cam(one, label) for one, label in zip(shown.pictures, shown.labels, strict=True)]) >= 0.9
+    assert shown.found([cam(one, label) for one, label in zip(shown.images, shown.labels, strict=True)]) >= 0.9
 
 
 def test_a_mirrored_bundle_turns_the_mirror_images_map_back(
     network: keras.Model, bundle: Bundle, bundle_of: BundleOf, shown: Squares
 ) -> None:
     both = Cam(bundle_of(network, graph=mirrored(to_graph(network))))
-    one, picture, label = Cam(bundle), shown.pictures[0], shown.labels[0]
-    expected = (one(picture, label) + one(np.ascontiguousarray(picture[:, ::-1]), label)[:, ::-1]) / 2
-    np.testing.assert_allclose(both(picture, label), expected, rtol=1e-4, atol=1e-4)
+    one, image, label = Cam(bundle), shown.images[0], shown.labels[0]
+    expected = (one(image, label) + one(np.ascontiguousarray(image[:, ::-1]), label)[:, ::-1]) / 2
+    np.testing.assert_allclose(both(image, label), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("model", ["logistic", "knn", "forest"])
@@ -53,27 +53,27 @@ def test_an_estimator_is_asked_about_each_cell(
     base = keras.Model(network.input, network.get_layer("features").output)
     known = squares(90, seed=5)
     recipe = Recipe(model=model, trees=20)
-    estimator = fit_estimator(recipe, base.predict(known.pictures, verbose=0), known.labels, 3)
+    estimator = fit_estimator(recipe, base.predict(known.images, verbose=0), known.labels, 3)
     cam = Cam(bundle_of(graph=to_graph(base), estimator=estimator, model=model))
-    heats = [cam(one, label) for one, label in zip(shown.pictures, shown.labels, strict=True)]
+    heats = [cam(one, label) for one, label in zip(shown.images, shown.labels, strict=True)]
     assert np.isfinite(heats).all()
-    if model == "logistic":  # neighbours and trees know pictures' means, of which a cell is seldom like one
+    if model == "logistic":  # neighbours and trees know images' means, of which a cell is seldom like one
         assert shown.found(heats) >= 0.8
 
 
 def test_a_pooled_maximum_has_a_map_too(network: keras.Model, bundle_of: BundleOf, shown: Squares) -> None:
-    pictures = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8")
-    maps = network.get_layer("base")(keras.layers.Rescaling(1 / 255)(pictures))
+    images = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8")
+    maps = network.get_layer("base")(keras.layers.Rescaling(1 / 255)(images))
     answer = network.get_layer("logits")(keras.layers.GlobalMaxPooling2D()(maps))
-    cam = Cam(bundle_of(keras.Model(pictures, keras.layers.Softmax()(answer))))
-    assert shown.found([cam(one, label) for one, label in zip(shown.pictures, shown.labels, strict=True)]) >= 0.8
+    cam = Cam(bundle_of(keras.Model(images, keras.layers.Softmax()(answer))))
+    assert shown.found([cam(one, label) for one, label in zip(shown.images, shown.labels, strict=True)]) >= 0.8
 
 
 def flat_network(*layers: keras.layers.Layer) -> keras.Model:
-    tensor = pictures = keras.Input((8, 8, 3), dtype="uint8")
+    tensor = images = keras.Input((8, 8, 3), dtype="uint8")
     for layer in (keras.layers.Rescaling(1.0), *layers, keras.layers.Dense(3, activation="softmax")):
         tensor = layer(tensor)
-    return keras.Model(pictures, tensor)
+    return keras.Model(images, tensor)
 
 
 def test_without_pooling_or_with_a_single_cell_there_is_no_map(bundle_of: BundleOf) -> None:

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from tellapart.explaining.centred_logits import SMALLEST, SMALLEST_SHARE, evidence, in_range, smallest
+from tellapart.explaining.centred_logits import SMALLEST, SMALLEST_SHARE, centred_logits, in_range, smallest
 
 
 def test_after_a_softmax_evidence_is_the_logits_less_their_mean() -> None:
     logits = np.random.default_rng(0).normal(0, 8, (20, 5))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(evidence(probabilities), logits - logits.mean(axis=1, keepdims=True), atol=1e-9)
+    np.testing.assert_allclose(centred_logits(probabilities), logits - logits.mean(axis=1, keepdims=True), atol=1e-9)
 
 
 def test_a_probability_of_0_is_no_infinite_evidence() -> None:
-    found = evidence(np.array([[1.0, 0.0]], np.float32), least=1e-3)
+    found = centred_logits(np.array([[1.0, 0.0]], np.float32), least=1e-3)
     np.testing.assert_allclose(found, [[-np.log(1e-3) / 2, np.log(1e-3) / 2]])
 
 

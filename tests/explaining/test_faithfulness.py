@@ -20,9 +20,9 @@ from tellapart.explaining.faithfulness import (
 )
 
 SIDE = 24
-PICTURE = np.zeros((SIDE, SIDE, 1), np.uint8)
-PICTURE[2:10, 2:10] = 255
-MAP = (PICTURE[:, :, 0] / 255).astype(np.float32)
+IMAGE = np.zeros((SIDE, SIDE, 1), np.uint8)
+IMAGE[2:10, 2:10] = 255
+MAP = (IMAGE[:, :, 0] / 255).astype(np.float32)
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Bright:
 
 def test_the_map_of_the_reason_beats_every_random_map() -> None:
     runner = Bright()
-    found = faithfulness(runner, PICTURE, MAP, 1)
+    found = faithfulness(runner, IMAGE, MAP, 1)
     assert found.beaten == found.random_maps == RANDOM_MAPS
     assert found.meaningful
     assert "can be trusted" in found.meaning
@@ -54,28 +54,28 @@ def test_the_map_of_the_reason_beats_every_random_map() -> None:
 
 
 def test_the_opposite_map_is_called_meaningless() -> None:
-    found = faithfulness(Bright(), PICTURE, 1 - MAP, 1)
+    found = faithfulness(Bright(), IMAGE, 1 - MAP, 1)
     assert found.beaten == 0
     assert not found.meaningful
     assert "meaningless" in found.meaning
 
 
 def test_a_map_of_nothing_and_a_classifier_without_eyes_are_not_trusted() -> None:
-    assert not faithfulness(Bright(), PICTURE, 0 * MAP, 1).meaningful
+    assert not faithfulness(Bright(), IMAGE, 0 * MAP, 1).meaningful
 
     class Blind(Bright):
         def run(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
             return (np.full((len(batch), 2), 0.25, np.float32) for batch in batches)
 
-    found = faithfulness(Blind(), PICTURE, MAP, 0)
+    found = faithfulness(Blind(), IMAGE, MAP, 0)
     assert (found.deletion, found.insertion, found.random_deletion, found.random_insertion) == (0.25,) * 4
     assert found.beaten == 0
 
 
 def test_the_scores_are_areas_by_hand() -> None:
     """The corner, a ninth of the pixels, is wholly blurred, or wholly there, after the first of two steps."""
-    found = faithfulness(Bright(), PICTURE, MAP, 1, steps=2)
-    blurred = Image.fromarray(PICTURE[:, :, 0]).filter(ImageFilter.GaussianBlur(0.1 * SIDE))
+    found = faithfulness(Bright(), IMAGE, MAP, 1, steps=2)
+    blurred = Image.fromarray(IMAGE[:, :, 0]).filter(ImageFilter.GaussianBlur(0.1 * SIDE))
     left = np.asarray(blurred)[2:10, 2:10].mean() / 255
     assert 0 < left < 1
     assert found.deletion == pytest.approx((1 / 2 + left + left / 2) / 2, abs=1e-6)
@@ -88,8 +88,8 @@ def test_a_middling_map_is_doubted_with_its_chance() -> None:
 
 
 def test_the_same_seed_draws_the_same_random_maps() -> None:
-    assert faithfulness(Bright(), PICTURE, MAP, 1) == faithfulness(Bright(), PICTURE, MAP, 1)
-    assert faithfulness(Bright(), PICTURE, MAP, 1) != faithfulness(Bright(), PICTURE, MAP, 1, seed=1)
+    assert faithfulness(Bright(), IMAGE, MAP, 1) == faithfulness(Bright(), IMAGE, MAP, 1)
+    assert faithfulness(Bright(), IMAGE, MAP, 1) != faithfulness(Bright(), IMAGE, MAP, 1, seed=1)
 
 
 def test_pixels_are_ranked_from_the_hottest_and_equals_anyhow() -> None:

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.compile import compiled
+from tellapart.bundles.compile import compile_bundle
 from tellapart.explaining.occlusion import PLACES, Occlusion
 
 from .conftest import Squares
@@ -27,26 +27,26 @@ class Bright:
             yield np.stack([share, (1 - share) / 2, (1 - share) / 2], axis=1).astype(np.float32)
 
 
-def test_the_place_that_matters_is_the_hottest_and_the_picture_is_left_as_it_was() -> None:
-    picture = np.zeros((18, 36, 1), np.uint8)
-    picture[0, 30] = 250
-    before = picture.copy()
-    heat = Occlusion(Bright())(picture, 0)
+def test_the_place_that_matters_is_the_hottest_and_the_image_is_left_as_it_was() -> None:
+    image = np.zeros((18, 36, 1), np.uint8)
+    image[0, 30] = 250
+    before = image.copy()
+    heat = Occlusion(Bright())(image, 0)
     rows, columns = heat.shape
     assert (rows, columns) == (round(PLACES / 2), PLACES)
     assert heat.argmax() == 7  # of the first row
     assert heat[2:].max() == 0
-    assert Occlusion(Bright())(picture, 1)[0, 7] < 0  # hiding it speaks for another class
-    np.testing.assert_array_equal(picture, before)
+    assert Occlusion(Bright())(image, 1)[0, 7] < 0  # hiding it speaks for another class
+    np.testing.assert_array_equal(image, before)
 
 
 def test_the_hottest_place_is_in_the_corner_of_the_square(bundle: Bundle, shown: Squares) -> None:
-    occlusion = Occlusion(compiled(bundle, batch=8))
-    assert shown.found([occlusion(one, label) for one, label in zip(shown.pictures, shown.labels, strict=True)]) >= 0.9
+    occlusion = Occlusion(compile_bundle(bundle, batch=8))
+    assert shown.found([occlusion(one, label) for one, label in zip(shown.images, shown.labels, strict=True)]) >= 0.9
 
 
 @pytest.mark.parametrize(("height", "width", "cells"), [(8, 8, (8, 8)), (1, 1, (1, 1)), (3, 300, (1, 9))])
-def test_pictures_of_any_shape_have_places(height: int, width: int, cells: tuple[int, int]) -> None:
+def test_images_of_any_shape_have_places(height: int, width: int, cells: tuple[int, int]) -> None:
     heat = Occlusion(Bright())(np.full((height, width, 3), 9, np.uint8), 0)
     assert heat.shape == cells
     assert np.isfinite(heat).all()

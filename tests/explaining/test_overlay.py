@@ -1,4 +1,4 @@
-"""Maps over pictures and photos."""
+"""Maps over images and photos."""
 
 import numpy as np
 import pytest
@@ -22,11 +22,11 @@ def test_the_scale_goes_from_its_first_colour_to_its_last_and_only_gets_lighter(
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_is_hot_is_yellow_and_what_is_not_still_shows(channels: int) -> None:
-    picture = np.full((10, 20, channels), 128, np.uint8)
-    picture[2:4] = 255
+    image = np.full((10, 20, channels), 128, np.uint8)
+    image[2:4] = 255
     heat = np.zeros((10, 20), np.float32)
     heat[:, 15] = 1
-    over = overlay(picture, heat)
+    over = overlay(image, heat)
     assert over.shape == (10, 20, 3)
     assert over.dtype == np.uint8
     assert over[8, 15, 0] > over[8, 15, 2] + 80
@@ -46,7 +46,7 @@ CASES: list[tuple[Fit, tuple[int, int], tuple[int, int]]] = [
 def test_the_heat_of_a_mark_lies_on_the_mark_in_the_photo(
     fit: Fit, size: tuple[int, int], middle: tuple[int, int]
 ) -> None:
-    """A white mark off the middle goes through the preprocessing; its own picture, as a map, must cover it again."""
+    """A white mark off the middle goes through the preprocessing; its own image, as a map, must cover it again."""
     photo = np.zeros((*size, 3), np.uint8)
     row, column = middle[0] - 20, middle[1] + 15
     photo[row - 8 : row + 8, column - 8 : column + 8] = 255

@@ -9,25 +9,25 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle, Dataset, Recipe, train
-from tellapart.data.pipeline import fitted
+from tellapart.data.pipeline import preprocessed
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.exporting.runtimes import Pictures
+from tellapart.exporting.runtimes import Images
 from tellapart.models.networks import mirrored
-from tellapart.training.import_model import adopt
+from tellapart.training.import_model import import_model
 
 from .nursery import CLASSES, SIDE, bundle_of, layers, plain
 
 
 @pytest.fixture(scope="session")
 def strangers(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Dataset:
-    """120 pictures that no bundle has seen."""
+    """120 images that no bundle has seen."""
     return Dataset.open(coloured(tmp_path_factory.mktemp("strangers") / "new", each=40, seed=5))
 
 
 @pytest.fixture(scope="session")
-def pixels(strangers: Dataset) -> Pictures:
+def pixels(strangers: Dataset) -> Images:
     """Some of them as a bundle's preprocessing leaves them."""
-    some = fitted(strangers.splits["all"].pictures, Preprocessing(SIDE, SIDE, 3), range(0, 120, 10))
+    some = preprocessed(strangers.splits["all"].images, Preprocessing(SIDE, SIDE, 3), range(0, 120, 10))
     return np.stack([one for one in some if isinstance(one, np.ndarray)])
 
 
@@ -57,4 +57,6 @@ def _adopted(folder: Path) -> Bundle:
     answer = layers.Dense(3, activation="softmax", kernel_initializer="he_normal")(body)
     keras.Model(numbers, answer).save(folder / "theirs.keras")
     (folder / "names.txt").write_text("\n".join(CLASSES))
-    return adopt(folder / "theirs.keras", classes=folder / "names.txt", preprocess="unit", out=folder / "adopted")
+    return import_model(
+        folder / "theirs.keras", classes=folder / "names.txt", preprocess="unit", out=folder / "adopted"
+    )

@@ -1,4 +1,4 @@
-"""Small bundles of every kind, and pictures that none of them has seen."""
+"""Small bundles of every kind, and images that none of them has seen."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_ma
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import write_graph
 from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.graphs.graph_heads import with_temperature
+from tellapart.models.graphs.graph_heads import add_temperature
 from tellapart.models.scratch import Tensor
 
 layers = keras.layers
@@ -20,28 +20,28 @@ TEMPERATURE = 2.5
 
 
 def logits_of_colours(*, outputs: int = 3) -> tuple[Tensor, Tensor]:
-    """Pictures and random logits that depend on them."""
+    """Images and random logits that depend on them."""
     keras.utils.set_random_seed(0)
-    pictures = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="pictures")
-    maps = layers.Rescaling(1 / 127.5, offset=-1.0)(pictures)
+    images = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="pictures")
+    maps = layers.Rescaling(1 / 127.5, offset=-1.0)(images)
     maps = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(maps)
     maps = layers.SeparableConv2D(8, 3, padding="same", activation="relu")(maps)
     maps = layers.BatchNormalization()(layers.MaxPooling2D()(maps), training=False)
-    return pictures, layers.Dense(outputs, kernel_initializer=keras.initializers.RandomNormal(stddev=2.0))(
+    return images, layers.Dense(outputs, kernel_initializer=keras.initializers.RandomNormal(stddev=2.0))(
         layers.Flatten()(maps)
     )
 
 
 def plain() -> keras.Model:
     """What training makes: it ends in a softmax layer."""
-    pictures, logits = logits_of_colours()
-    return keras.Model(pictures, layers.Softmax(name="probabilities")(logits), name="classifier")
+    images, logits = logits_of_colours()
+    return keras.Model(images, layers.Softmax(name="probabilities")(logits), name="classifier")
 
 
 def bundle_of(network: keras.Model, folder: Path, *, temperature: float = TEMPERATURE) -> Bundle:
     """The bundle of a network, whose graph has a temperature that its Keras copy has not."""
     folder.mkdir(parents=True)
-    write_graph(with_temperature(to_graph(network), temperature), folder / GRAPH)
+    write_graph(add_temperature(to_graph(network), temperature), folder / GRAPH)
     network.save(folder / KERAS)
     (folder / SEEN).write_text(json.dumps({"train": [], "validation": []}))
     calibration = {"temperature": float(np.float32(temperature)), "ece_before": 0.2, "ece_after": 0.1}

@@ -1,4 +1,4 @@
-"""An export is checked on real pictures, and is whole or not there at all."""
+"""An export is checked on real images, and is whole or not there at all."""
 
 import errno
 import os
@@ -21,9 +21,9 @@ from tellapart.exporting import formats, runtimes
 from tellapart.exporting.export import export
 from tellapart.exporting.formats import FORMATS
 from tellapart.exporting.parity import sample_of
-from tellapart.exporting.runtimes import Opened, Pictures, Probabilities
-from tellapart.judging.calibration import tempered
-from tellapart.training.import_model import adopt
+from tellapart.exporting.runtimes import Images, Opened, Probabilities
+from tellapart.judging.calibration import apply_temperature
+from tellapart.training.import_model import import_model
 from tellapart.training.run import Run
 
 from .nursery import TEMPERATURE
@@ -34,7 +34,7 @@ def changed(monkeypatch: pytest.MonkeyPatch, change: Callable[[Probabilities], P
 
     def opened(path: Path) -> Opened:
         true = runtimes.openvino(path)
-        return Opened(true.runtime, lambda pictures: change(true.ask(pictures)))
+        return Opened(true.runtime, lambda images: change(true.ask(images)))
 
     monkeypatch.setitem(dict_of_formats(), "openvino", replace(FORMATS["openvino"], opened=opened))
 
@@ -74,7 +74,7 @@ def test_an_export_that_disagrees_is_removed(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_picture_in_two_hundred_may_turn_over_by_rounding(
+def test_one_image_in_two_hundred_may_turn_over_by_rounding(
     kinds: dict[str, Bundle], coloured: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset, turned = Dataset.open(coloured(tmp_path / "many", each=70)), [1]
@@ -84,9 +84,9 @@ def test_one_picture_in_two_hundred_may_turn_over_by_rounding(
         return np.concatenate([np.roll(answers[:rows], 1, axis=1), answers[rows:]])
 
     changed(monkeypatch, some)
-    assert export(kinds["network"], dataset, to="openvino", out=tmp_path / "one").agreement.same == 199
+    assert export(kinds["network"], dataset, to="openvino", out=tmp_path / "one").parity.same == 199
     turned[0] = 2
-    with pytest.raises(BundleError, match=r"198 of 200 pictures, expected 99\.5%"):
+    with pytest.raises(BundleError, match=r"198 of 200 images, expected 99\.5%"):
         export(kinds["network"], dataset, to="openvino", out=tmp_path / "two")
 
 
@@ -118,11 +118,11 @@ def test_a_full_disk_is_said_and_nothing_left(
 
 
 def test_the_temperature_is_in_every_format_though_not_in_keras_copy(
-    kinds: dict[str, Bundle], strangers: Dataset, pixels: Pictures, tmp_path: Path
+    kinds: dict[str, Bundle], strangers: Dataset, pixels: Images, tmp_path: Path
 ) -> None:
     bundle = kinds["network"]
     bare = runtimes.keras(bundle.folder / "model.keras").ask(pixels[:8])
-    calm = tempered(bare, TEMPERATURE)
+    calm = apply_temperature(bare, TEMPERATURE)
     assert np.abs(calm - bare).max() > 0.05
     for to in ("keras", "h5", "savedmodel"):
         export(bundle, strangers, to=to, out=tmp_path / to)
@@ -136,7 +136,7 @@ def test_what_was_exported_for_keras_can_be_adopted(
 ) -> None:
     found = export(kinds[kind], strangers, to=to, out=tmp_path / "out")
     model = found.folder / FORMATS[to].file
-    again = adopt(model, classes=found.folder / "labels.txt", preprocess="none", out=tmp_path / "again")
+    again = import_model(model, classes=found.folder / "labels.txt", preprocess="none", out=tmp_path / "again")
     files = sorted(map(str, tiny.rglob("*.png")))[:8]
     for mine, theirs in zip(Predictor(kinds[kind]).predict(files), Predictor(again).predict(files), strict=True):
         assert isinstance(mine, Prediction)
@@ -145,7 +145,7 @@ def test_what_was_exported_for_keras_can_be_adopted(
         assert theirs.probability == pytest.approx(mine.probability, abs=0.02)
 
 
-def test_how_strange_a_picture_is_stays_behind(trained: Run, tiny: Path, strangers: Dataset, tmp_path: Path) -> None:
+def test_how_strange_a_image_is_stays_behind(trained: Run, tiny: Path, strangers: Dataset, tmp_path: Path) -> None:
     calibrate(trained.bundle, Dataset.open(tiny), out=tmp_path / "calibrated", coverage=0.9)
     bundle = Bundle.open(tmp_path / "calibrated")
     assert bundle.reject
@@ -155,17 +155,17 @@ def test_how_strange_a_picture_is_stays_behind(trained: Run, tiny: Path, strange
     assert str(bundle.reject.probability) in (found.folder / "export.json").read_text()
 
 
-def test_few_unseen_pictures_are_helped_out_with_others_and_that_is_said(
+def test_few_unseen_images_are_helped_out_with_others_and_that_is_said(
     trained: Run, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = export(trained.bundle, Dataset.open(tiny), to="openvino", out=tmp_path / "out")
-    assert (found.agreement.pictures, found.agreement.unseen) == (36, False)
+    assert (found.parity.images, found.parity.unseen) == (36, False)
     assert (
-        "under 100 pictures that training did not see: compared on the others too, 36 in all" in capsys.readouterr().err
+        "under 100 images that training did not see: compared on the others too, 36 in all" in capsys.readouterr().err
     )
 
 
-def test_pictures_that_cannot_be_read_are_passed_over(
+def test_images_that_cannot_be_read_are_passed_over(
     kinds: dict[str, Bundle], coloured: Callable[..., Path], tmp_path: Path
 ) -> None:
     folder = coloured(tmp_path / "data", each=36)
@@ -173,7 +173,7 @@ def test_pictures_that_cannot_be_read_are_passed_over(
     assert len(sample_of(kinds["network"], Dataset.open(folder)).pixels) == 107
     for file in folder.rglob("*.png"):
         file.write_bytes(file.name.encode() + b"none")
-    with pytest.raises(DatasetError, match="no picture of data can be read"):
+    with pytest.raises(DatasetError, match="no image of data can be read"):
         sample_of(kinds["network"], Dataset.open(folder))
 
 
@@ -225,4 +225,4 @@ def test_without_onnxruntime_openvino_checks(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     found = export(kinds["logistic"], strangers, to="onnx", out=tmp_path / "out")
-    assert (found.agreement.runtime, found.agreement.same) == ("openvino", 120)
+    assert (found.parity.runtime, found.parity.same) == ("openvino", 120)

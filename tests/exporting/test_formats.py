@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle, Dataset
-from tellapart.bundles.compile import compiled
+from tellapart.bundles.compile import compile_bundle
 from tellapart.errors import BundleError
 from tellapart.exporting.export import FACTS, LABELS, export
 from tellapart.exporting.formats import FORMATS, kind_of
-from tellapart.exporting.runtimes import Pictures
+from tellapart.exporting.runtimes import Images
 from tellapart.files import sha256
 
 KINDS = ("network", "mirrored", "adopted", "knn", "logistic", "forest")
@@ -23,22 +23,22 @@ RUNTIMES = {
     "keras": "keras",
     "h5": "keras",
 }
-REFUSED = {("h5", "mirrored")}  # that file holds layers only, and turning pictures round is none
+REFUSED = {("h5", "mirrored")}  # that file holds layers only, and turning images round is none
 
 
 def possible(to: str, kind: str, bundle: Bundle) -> bool:
     return kind_of(bundle) in FORMATS[to].kinds and (to, kind) not in REFUSED
 
 
-def expected(bundle: Bundle, pixels: Pictures) -> np.ndarray:
-    runner = compiled(bundle, batch=len(pixels), precision="float32")
+def expected(bundle: Bundle, pixels: Images) -> np.ndarray:
+    runner = compile_bundle(bundle, batch=len(pixels), precision="float32")
     return next(iter(runner.run([pixels])))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("to", FORMATS)
 def test_what_is_exported_says_what_the_bundle_says(
-    to: str, kind: str, kinds: dict[str, Bundle], strangers: Dataset, pixels: Pictures, tmp_path: Path
+    to: str, kind: str, kinds: dict[str, Bundle], strangers: Dataset, pixels: Images, tmp_path: Path
 ) -> None:
     bundle, out = kinds[kind], tmp_path / "out"
     if not possible(to, kind, bundle):
@@ -47,9 +47,9 @@ def test_what_is_exported_says_what_the_bundle_says(
         assert list(tmp_path.iterdir()) == []
         return
     found = export(bundle, strangers, to=to, out=out)
-    assert (found.agreement.pictures, found.agreement.unseen, found.agreement.same) == (120, True, 120)
-    assert found.agreement.largest_difference < 1e-4
-    assert found.agreement.runtime == RUNTIMES[to]
+    assert (found.parity.images, found.parity.unseen, found.parity.same) == (120, True, 120)
+    assert found.parity.largest_difference < 1e-4
+    assert found.parity.runtime == RUNTIMES[to]
     assert 0 < found.bytes < 3e6
     opened = FORMATS[to].opened(out / FORMATS[to].file)
     answers = expected(bundle, pixels[:8])
@@ -71,7 +71,7 @@ def test_beside_it_is_all_that_whoever_runs_it_must_know(
     assert facts["output"]["shape"] == [None, 3]
     assert (facts["format"], facts["file"], facts["temperature"]) == ("openvino", "model.xml", 2.5)
     assert facts["bundle_sha256"] == sha256(bundle.folder / "bundle.json")
-    assert facts["agreement"] == found.agreement.as_json()
+    assert facts["agreement"] == found.parity.as_json()
 
 
 def test_the_names_of_input_and_output_are_in_the_files(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle, Dataset
-from tellapart.data.splits.draw_splits import HELD_OUT, complete
+from tellapart.data.splits.draw_splits import HELD_OUT, draw_splits
 from tellapart.engine import Engine, Graph, read_graph
 from tellapart.errors import BundleError, DatasetError, MissingPackageError, RecipeError
 from tellapart.exporting import int8, int8_worth
@@ -31,10 +31,10 @@ def test_what_is_faster_and_as_accurate_is_written(
     rated(monkeypatch, int8=200.0, float32=100.0)
     found, worth = export_int8(kinds["network"], strangers, to="openvino", out=tmp_path / "out")
     assert (worth.best, worth.speedup, worth.offered) == ("float32", 2.0, True)
-    drawn = complete(strangers, validation=HELD_OUT, test=0, seed=0)  # as training would
+    drawn = draw_splits(strangers, validation=HELD_OUT, test=0, seed=0)  # as training would
     assert worth.comparison.n == len(drawn.splits["validation"]) > 0
     assert "2.00 times as fast" in worth.sentence()
-    assert found.agreement.same >= 110
+    assert found.parity.same >= 110
     graph = read_graph(tmp_path / "out" / "model.xml")
     assert "FakeQuantize" in {one.get_type_name() for one in graph.get_ops()}
     answers = next(Engine(graph, batch=8, precision="float32").run([pixels[:8]]))
@@ -49,7 +49,7 @@ def test_what_is_no_faster_is_refused_with_the_numbers(
     kinds: dict[str, Bundle], strangers: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rated(monkeypatch, int8=129.0, float32=90.0, bfloat16=100.0)
-    with pytest.raises(BundleError, match=r"129 pictures a second against 100 in bfloat16, 1\.29 times.*at least 1\.3"):
+    with pytest.raises(BundleError, match=r"129 images a second against 100 in bfloat16, 1\.29 times.*at least 1\.3"):
         export_int8(kinds["network"], strangers, to="openvino", out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
@@ -111,7 +111,7 @@ def test_a_network_that_the_engine_fails_on_is_a_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_pictures_to_learn_from_are_needed(
+def test_images_to_learn_from_are_needed(
     kinds: dict[str, Bundle], coloured: Callable[..., Path], tmp_path: Path
 ) -> None:
     folder = coloured(tmp_path / "data" / "test", each=2).parent
@@ -120,5 +120,5 @@ def test_pictures_to_learn_from_are_needed(
     nothing = replace(Dataset.open(coloured(tmp_path / "some", each=2)).splits["all"])
     for file in (tmp_path / "some").rglob("*.png"):
         file.write_bytes(b"none")
-    with pytest.raises(DatasetError, match="none of the 6 training pictures"):
-        int8.learning_pictures(kinds["network"], nothing)
+    with pytest.raises(DatasetError, match="none of the 6 training images"):
+        int8.learning_images(kinds["network"], nothing)

@@ -8,26 +8,26 @@ import pytest
 
 from tellapart.errors import BundleError
 from tellapart.exporting.keras_temperature import operations, with_temperature
-from tellapart.judging.calibration import tempered
+from tellapart.judging.calibration import apply_temperature
 from tellapart.models.networks import mirrored, scaled
 
 from .nursery import SIDE, layers, logits_of_colours, plain
 
 
 def by_activation() -> keras.Model:
-    pictures, logits = logits_of_colours()
-    return keras.Model(pictures, layers.Activation("softmax")(logits))
+    images, logits = logits_of_colours()
+    return keras.Model(images, layers.Activation("softmax")(logits))
 
 
 def by_dense() -> keras.Model:
-    pictures, logits = logits_of_colours(outputs=5)
-    return keras.Model(pictures, layers.Dense(3, activation="softmax", bias_initializer="ones")(logits))
+    images, logits = logits_of_colours(outputs=5)
+    return keras.Model(images, layers.Dense(3, activation="softmax", bias_initializer="ones")(logits))
 
 
 def nested_twice() -> keras.Model:
     inner = keras.Sequential([keras.Input((SIDE, SIDE, 3), dtype="uint8"), by_dense()])
-    pictures = keras.Input((SIDE, SIDE, 3), dtype="uint8")
-    return keras.Model(pictures, inner(pictures, training=False))
+    images = keras.Input((SIDE, SIDE, 3), dtype="uint8")
+    return keras.Model(images, inner(images, training=False))
 
 
 def mirrored_dense() -> keras.Model:
@@ -40,18 +40,18 @@ def mirrored_dense() -> keras.Model:
 )
 def test_it_is_softmax_of_logarithms_by_t(make: Callable[[], keras.Model], temperature: float) -> None:
     network = make()
-    pictures = np.random.default_rng(0).integers(0, 256, (9, SIDE, SIDE, 3), dtype=np.uint8)
-    bare = np.asarray(network(pictures))
-    found = np.asarray(with_temperature(network, temperature)(pictures))
-    np.testing.assert_allclose(found, tempered(bare.astype(np.float64), temperature), atol=1e-5)
+    images = np.random.default_rng(0).integers(0, 256, (9, SIDE, SIDE, 3), dtype=np.uint8)
+    bare = np.asarray(network(images))
+    found = np.asarray(with_temperature(network, temperature)(images))
+    np.testing.assert_allclose(found, apply_temperature(bare.astype(np.float64), temperature), atol=1e-5)
     assert np.abs(found - bare).max() > 0.05 or temperature == 1
-    np.testing.assert_array_equal(np.asarray(network(pictures)), bare)  # the network itself stays as it was
+    np.testing.assert_array_equal(np.asarray(network(images)), bare)  # the network itself stays as it was
 
 
 def test_what_ends_in_no_softmax_is_refused() -> None:
-    pictures, logits = logits_of_colours(outputs=1)
+    images, logits = logits_of_colours(outputs=1)
     yes = layers.Activation("sigmoid")(logits)
-    network = keras.Model(pictures, layers.Concatenate(name="both")([1 - yes, yes]))
+    network = keras.Model(images, layers.Concatenate(name="both")([1 - yes, yes]))
     assert with_temperature(network, 1.0) is network
     with pytest.raises(BundleError, match=r"ends in both, not in a softmax.*2\.000.*savedmodel, onnx"):
         with_temperature(network, 2.0)
@@ -60,7 +60,7 @@ def test_what_ends_in_no_softmax_is_refused() -> None:
 def test_what_is_no_layer_is_found_wherever_it_is() -> None:
     assert operations(plain()) == []
     assert operations(mirrored(plain())) == ["Flip"]
-    pictures = keras.Input((SIDE, SIDE, 3), dtype="uint8")
-    inner = keras.Model(pictures, scaled(pictures, "caffe"))
+    images = keras.Input((SIDE, SIDE, 3), dtype="uint8")
+    inner = keras.Model(images, scaled(images, "caffe"))
     outer = keras.Input((SIDE, SIDE, 3), dtype="uint8")
     assert operations(keras.Model(outer, inner(outer))) == ["GetItem"] or operations(inner) == ["Take"]

@@ -52,7 +52,7 @@ def test_no_format_asks_anything(attempt: str, kinds: dict[str, Bundle], strange
     assert "NETWORK" not in run.stderr
     assert run.returncode == 0, run.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*FORMATS, "int8"])
-    # Keras writes its settings down when it is imported, and pictures that were hashed are remembered.
+    # Keras writes its settings down when it is imported, and images that were hashed are remembered.
     own = (Path(".keras/keras.json"), Path(".cache/tellapart/index"))
     left = [path.relative_to(tmp_path / "home") for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert [path for path in left if not {path, path.parent} & set(own)] == []

@@ -11,50 +11,50 @@ from tellapart.engine import Engine, Graph, core
 from tellapart.errors import BundleError
 from tellapart.exporting.onnx_graph import to_onnx
 from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.graphs.graph_heads import joined, with_temperature
+from tellapart.models.graphs.graph_heads import add_temperature, join_head
 from tellapart.models.graphs.head_graphs import linear_graph, pixel_graph, voting_graph
 
 from .nursery import SIDE, layers, plain
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (7, SIDE, SIDE, 3), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, SIDE, SIDE, 3), dtype=np.uint8)
 
 
-def answers(graph: Graph, pictures: np.ndarray) -> np.ndarray:
+def answers(graph: Graph, images: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(to_onnx(graph).SerializeToString(), providers=["CPUExecutionProvider"])
-    (found,) = session.run(["probabilities"], {"pictures": pictures})
+    (found,) = session.run(["probabilities"], {"pictures": images})
     return np.asarray(found)
 
 
-def own(graph: Graph, pictures: np.ndarray) -> np.ndarray:
-    return next(Engine(graph, batch=len(pictures), precision="float32").run([pictures]))
+def own(graph: Graph, images: np.ndarray) -> np.ndarray:
+    return next(Engine(graph, batch=len(images), precision="float32").run([images]))
 
 
 def test_convolutions_pooling_and_a_temperature() -> None:
-    graph = with_temperature(to_graph(plain()), 3.0)
+    graph = add_temperature(to_graph(plain()), 3.0)
     kinds = {one.get_type_name() for one in graph.get_ops()}
     assert {"Convolution", "GroupConvolution", "MaxPool", "Transpose", "Log"} <= kinds
-    np.testing.assert_allclose(answers(graph, PICTURES), own(graph, PICTURES), atol=1e-5)
+    np.testing.assert_allclose(answers(graph, IMAGES), own(graph, IMAGES), atol=1e-5)
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_padding_and_strides(padding: str, stride: int) -> None:
     keras.utils.set_random_seed(1)
-    pictures = keras.Input((SIDE, SIDE, 3), dtype="uint8")
-    maps = layers.Rescaling(1 / 255)(pictures)
+    images = keras.Input((SIDE, SIDE, 3), dtype="uint8")
+    maps = layers.Rescaling(1 / 255)(images)
     maps = layers.Conv2D(4, 3, strides=stride, padding=padding)(maps)
     maps = layers.MaxPooling2D(3, strides=stride, padding=padding)(maps)
-    graph = to_graph(keras.Model(pictures, layers.GlobalAveragePooling2D()(maps)))
-    np.testing.assert_allclose(answers(graph, PICTURES), own(graph, PICTURES), atol=1e-5)
+    graph = to_graph(keras.Model(images, layers.GlobalAveragePooling2D()(maps)))
+    np.testing.assert_allclose(answers(graph, IMAGES), own(graph, IMAGES), atol=1e-5)
 
 
 def test_neighbours_vote_alike_also_where_they_are_equally_near() -> None:
     known = np.random.default_rng(1).integers(0, 3, (50, 48)).astype(np.float32)  # many at the same distance
     head = voting_graph(known, (np.arange(50) % 4).astype(np.int32), 4, neighbours=7)
-    graph = joined(pixel_graph(4, 4, 3), head)
-    pictures = np.concatenate([known[:9], known[:9] + 1]).astype(np.uint8).reshape(-1, 4, 4, 3)
-    found = answers(graph, pictures)
-    np.testing.assert_allclose(found, own(graph, pictures), atol=1e-5)
+    graph = join_head(pixel_graph(4, 4, 3), head)
+    images = np.concatenate([known[:9], known[:9] + 1]).astype(np.uint8).reshape(-1, 4, 4, 3)
+    found = answers(graph, images)
+    np.testing.assert_allclose(found, own(graph, images), atol=1e-5)
     assert (found[:9].argmax(axis=1) == np.arange(9) % 4).all()
 
 
@@ -62,8 +62,8 @@ def test_a_matrix_product() -> None:
     rng = np.random.default_rng(2)
     centre, scale = rng.normal(100, 9, 48).astype(np.float32), rng.uniform(30, 60, 48).astype(np.float32)
     head = linear_graph(centre, scale, rng.normal(0, 1, (3, 48)).astype(np.float32), np.ones(3, np.float32))
-    graph = joined(pixel_graph(4, 4, 3), head)
-    np.testing.assert_allclose(answers(graph, PICTURES[:, :4, :4]), own(graph, PICTURES[:, :4, :4]), atol=1e-5)
+    graph = join_head(pixel_graph(4, 4, 3), head)
+    np.testing.assert_allclose(answers(graph, IMAGES[:, :4, :4]), own(graph, IMAGES[:, :4, :4]), atol=1e-5)
 
 
 def unknown_operation() -> Graph:
@@ -71,8 +71,8 @@ def unknown_operation() -> Graph:
     import openvino
     from openvino import opset13 as ops
 
-    pictures = ops.parameter([-1, 4], np.uint8, name="pictures")
-    return openvino.Model([ops.sinh(ops.convert(pictures, "f32"))], [pictures], "odd")
+    images = ops.parameter([-1, 4], np.uint8, name="pictures")
+    return openvino.Model([ops.sinh(ops.convert(images, "f32"))], [images], "odd")
 
 
 def computed_shape() -> Graph:
@@ -80,9 +80,9 @@ def computed_shape() -> Graph:
     import openvino
     from openvino import opset13 as ops
 
-    pictures = ops.parameter([-1, 4], np.uint8, name="pictures")
-    wanted = ops.shape_of(pictures)
-    return openvino.Model([ops.reshape(ops.convert(pictures, "f32"), wanted, special_zero=True)], [pictures], "odd")
+    images = ops.parameter([-1, 4], np.uint8, name="pictures")
+    wanted = ops.shape_of(images)
+    return openvino.Model([ops.reshape(ops.convert(images, "f32"), wanted, special_zero=True)], [images], "odd")
 
 
 @pytest.mark.parametrize(("make", "said"), [(unknown_operation, "holds Sinh"), (computed_shape, "openvino")])

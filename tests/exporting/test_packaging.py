@@ -120,7 +120,7 @@ def test_the_readme_says_what_it_is_and_how_well(bundle: Bundle, tmp_path: Path)
     accuracy = bundle.metrics["test"]["accuracy"]
     assert "3 classes apart, at 20 x 20 px: blue, green, red" in readme
     assert f"| accuracy | {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}) |" in readme
-    assert "The licence of the pictures that it was trained on is not known" in readme
+    assert "The licence of the images that it was trained on is not known" in readme
     assert "$" not in readme.replace("$TELLAPART_TOKEN", "").replace("$(openssl", "")
 
 
@@ -143,7 +143,7 @@ def test_odd_names_stay_text(bundle: Bundle, tmp_path: Path, kind: Kind) -> None
     assert "\\[x\\]\\(y\\), \\<b\\>, a\\|b" in readme
     assert "<script>" not in readme.replace('title: "a \\"b\\" --- $port <script>"\n', "")
     assert "below a probability of 0.500." in readme
-    assert "has not been judged on test pictures" in readme
+    assert "has not been judged on test images" in readme
     assert "stands on are under MIT" in readme
     assert "docker build -t a-b-port-script ." in readme or kind == "space"
 
@@ -219,11 +219,11 @@ def ask(address: str, path: str, data: bytes | None = None, **headers: str) -> d
         return answer
 
 
-def require_guarded(address: str, picture: Path, bundle: Bundle) -> None:
+def require_guarded(address: str, image: Path, bundle: Bundle) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401"):
         ask(address, "/v1/model")
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "image/png"}
-    (answer,) = ask(address, "/v1/predict", picture.read_bytes(), **headers)["answers"]
+    (answer,) = ask(address, "/v1/predict", image.read_bytes(), **headers)["answers"]
     assert answer["label"] in bundle.classes
 
 

@@ -16,7 +16,7 @@ if __name__ == "__main__":
         for plugin in ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Avif", "Tiff", "Mpo"):
             importlib.import_module(f"PIL.{plugin}ImagePlugin")
         from tellapart.data.image import Limits, decode
-    from tellapart.errors import PictureError
+    from tellapart.errors import ImageError
 
     from .hostile import REFUSED, TAKEN
 
@@ -24,7 +24,7 @@ if __name__ == "__main__":
         """Decode, or refuse; whatever else happens is a finding."""
         try:
             decode(content, limits=Limits(pixels=4_000_000))
-        except PictureError:
+        except ImageError:
             return
 
     corpus = Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Picture files that mean ill, and odd ones that mean well, made in memory: no such file lies in the repository."""
+"""Image files that mean ill, and odd ones that mean well, made in memory: no such file lies in the repository."""
 
 import gzip
 import io
@@ -20,14 +20,14 @@ SIXTY_MEGABYTES = zlib.compress(bytes(60_000_000), 9)
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    """The picture as a file of that format."""
+    """The image as a file of that format."""
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
 
 
 def plain(kind: str, side: int = SIDE, colour: tuple[int, int, int] = RED, **options: object) -> bytes:
-    """A picture of one colour."""
+    """An image of one colour."""
     return saved(Image.new("RGB", (side, side), colour), kind, **options)
 
 
@@ -74,7 +74,7 @@ def jpeg_with(*parts: bytes) -> bytes:
 
 
 def many_scans(scans: int, side: int) -> bytes:
-    """A progressive JPEG that repeats its last scan: to decode it is to go through the whole picture for each."""
+    """A progressive JPEG that repeats its last scan: to decode it is to go through the whole image for each."""
     content = plain("JPEG", side, progressive=True, subsampling=0)
     last, end = content.rindex(b"\xff\xda"), content.rindex(b"\xff\xd9")
     return content[:end] + content[last:end] * scans + content[end:]
@@ -112,7 +112,7 @@ def bmp(width: int, height: int, *, bits: int = 24, packed: int = 0, pixels: byt
 
 
 def gif(width: int, height: int, *blocks: bytes) -> bytes:
-    """A GIF whose canvas claims a size, with blocks before its picture."""
+    """A GIF whose canvas claims a size, with blocks before its image."""
     content = plain("GIF")
     start = 13 + (3 << ((content[10] & 7) + 1))
     return content[:6] + struct.pack("<HH", width, height) + content[10:start] + b"".join(blocks) + content[start:]
@@ -180,7 +180,7 @@ def avif_grid(rows: int, columns: int, *, tile: int, claimed: int, whole: int | 
     return begin + meta(len(begin) + len(meta(0)) + 8) + box(b"mdat", grid, pixels)
 
 
-NO_PICTURE = "not a picture: not one of JPEG, PNG, WEBP, GIF, BMP"
+NO_IMAGE = "not an image: not one of JPEG, PNG, WEBP, GIF, BMP"
 DAMAGED = "cannot be decoded"
 TOO_MANY = "at most 50,000,000 in all are decoded"
 TOO_LARGE_TEXT = "Decompressed data too large"
@@ -188,23 +188,23 @@ SVG = b"<?xml version='1.0'?>%s<svg xmlns='http://www.w3.org/2000/svg' width='9'
 ENTITY = b"<!DOCTYPE svg [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>"
 
 REFUSED: dict[str, tuple[Made, str]] = {
-    "one byte": (lambda: b"\xff", NO_PICTURE),
-    "text": (lambda: b"a cat, honestly", NO_PICTURE),
-    "html.jpg": (lambda: b"<!doctype html><script>alert(1)</script><img src=cat.jpg>", NO_PICTURE),
-    "svg with a script": (lambda: SVG % (b"", b"<script>alert(1)</script>"), NO_PICTURE),
-    "svg with an external entity": (lambda: SVG % (ENTITY, b"<text>&x;</text>"), NO_PICTURE),
-    "pdf": (lambda: b"%PDF-1.7\n1 0 obj <<>> endobj\ntrailer <</Root 1 0 R>>\n%%EOF", NO_PICTURE),
-    "eps": (lambda: saved(Image.new("L", (9, 9)), "EPS"), NO_PICTURE),
+    "one byte": (lambda: b"\xff", NO_IMAGE),
+    "text": (lambda: b"a cat, honestly", NO_IMAGE),
+    "html.jpg": (lambda: b"<!doctype html><script>alert(1)</script><img src=cat.jpg>", NO_IMAGE),
+    "svg with a script": (lambda: SVG % (b"", b"<script>alert(1)</script>"), NO_IMAGE),
+    "svg with an external entity": (lambda: SVG % (ENTITY, b"<text>&x;</text>"), NO_IMAGE),
+    "pdf": (lambda: b"%PDF-1.7\n1 0 obj <<>> endobj\ntrailer <</Root 1 0 R>>\n%%EOF", NO_IMAGE),
+    "eps": (lambda: saved(Image.new("L", (9, 9)), "EPS"), NO_IMAGE),
     "eps that asks for a program": (
         lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(%pipe%id) (r) file\n%%EOF",
-        NO_PICTURE,
+        NO_IMAGE,
     ),
-    "zip": (lambda: b"PK\3\4" + bytes(100), NO_PICTURE),
-    "gzip bomb": (lambda: gzip.compress(bytes(10_000_000)), NO_PICTURE),
+    "zip": (lambda: b"PK\3\4" + bytes(100), NO_IMAGE),
+    "gzip bomb": (lambda: gzip.compress(bytes(10_000_000)), NO_IMAGE),
     "png cut in its pixels": (lambda: small_png()[: small_png().index(b"IDAT") + 12], DAMAGED),
-    "png with a wrong sum in its header": (lambda: with_a_wrong_sum(b"IHDR"), NO_PICTURE),
+    "png with a wrong sum in its header": (lambda: with_a_wrong_sum(b"IHDR"), NO_IMAGE),
     "png with a wrong sum in its pixels": (lambda: with_a_wrong_sum(b"IDAT"), DAMAGED),
-    "png of no width": (lambda: png(0, 9), NO_PICTURE),
+    "png of no width": (lambda: png(0, 9), NO_IMAGE),
     "png 2^31 wide": (lambda: png(2**31, 1, rows=b""), ""),
     "png of 2^31 - 1 squared": (lambda: large_png(2**31 - 1), TOO_MANY),
     "png of 19,000 squared": (lambda: large_png(19_000), TOO_MANY),
@@ -235,11 +235,11 @@ REFUSED: dict[str, tuple[Made, str]] = {
     "jpeg with 9 MB of filling": (lambda: jpeg_with(b"\xff" * 9_000_000), "more than 1,000 parts"),
     "tiff that refers to itself": (
         lambda: b"II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 0x014A, 4, 1, 8, 8),
-        NO_PICTURE,
+        NO_IMAGE,
     ),
-    "psd": (lambda: b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 9, 9, 8, 3) + bytes(300), NO_PICTURE),
-    "fits": (lambda: b"SIMPLE  =                    T".ljust(80) + b"END".ljust(2800) + bytes(2880), NO_PICTURE),
-    "jpeg 2000": (lambda: b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 \0\0\0\0jp2 ", NO_PICTURE),
+    "psd": (lambda: b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 9, 9, 8, 3) + bytes(300), NO_IMAGE),
+    "fits": (lambda: b"SIMPLE  =                    T".ljust(80) + b"END".ljust(2800) + bytes(2880), NO_IMAGE),
+    "jpeg 2000": (lambda: b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 \0\0\0\0jp2 ", NO_IMAGE),
     "bmp of negative width": (lambda: bmp(-9, 9, pixels=bytes(300)), ""),
     "bmp of huge size": (lambda: bmp(2**31 - 1, 2**31 - 1, pixels=bytes(300)), TOO_MANY),
     "bmp without its pixels": (lambda: bmp(5000, 5000, pixels=bytes(300)), DAMAGED),
@@ -257,7 +257,7 @@ REFUSED: dict[str, tuple[Made, str]] = {
     "webp altered": (lambda: plain("WEBP")[:30] + b"\xaa" * 99, DAMAGED),
     "webp cut": (lambda: plain("WEBP", 200)[:60], DAMAGED),
     "webp of a huge canvas": (lambda: webp_canvas(16_383), TOO_MANY),
-    "heic": (lambda: box(b"ftyp", b"heic", bytes(4), b"mif1heic") + box(b"mdat", bytes(300)), NO_PICTURE),
+    "heic": (lambda: box(b"ftyp", b"heic", bytes(4), b"mif1heic") + box(b"mdat", bytes(300)), NO_IMAGE),
 }
 if "AVIF" in FORMATS:
     REFUSED |= {
@@ -269,7 +269,7 @@ if "AVIF" in FORMATS:
 
 
 def turned(orientation: int) -> bytes:
-    """A picture, red above and blue below once upright, stored as a camera held that way does."""
+    """An image, red above and blue below once upright, stored as a camera held that way does."""
     upright = np.zeros((SIDE, 2 * SIDE, 3), np.uint8)
     upright[: SIDE // 2, :, 0] = upright[SIDE // 2 :, :, 2] = 255
     stored = {

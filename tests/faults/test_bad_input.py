@@ -45,16 +45,16 @@ def test_a_missing_folder(refused: Refused, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folders", [[], ["cat", "dog"]])
-def test_a_folder_with_no_pictures(refused: Refused, tmp_path: Path, folders: list[str]) -> None:
+def test_a_folder_with_no_images(refused: Refused, tmp_path: Path, folders: list[str]) -> None:
     (tmp_path / "photos").mkdir()
     for name in folders:
         (tmp_path / "photos" / name).mkdir()
-    assert "found no pictures in photos; expected one folder per class" in refused("train", "photos", *SMALL)
+    assert "found no images in photos; expected one folder per class" in refused("train", "photos", *SMALL)
 
 
-def test_pictures_that_lie_loose_in_the_folder(refused: Refused, tmp_path: Path, tiny: Path) -> None:
+def test_images_that_lie_loose_in_the_folder(refused: Refused, tmp_path: Path, tiny: Path) -> None:
     shutil.copytree(tiny / "red", tmp_path / "photos")
-    assert "found 12 pictures directly in photos; expected one folder per class" in refused("train", "photos", *SMALL)
+    assert "found 12 images directly in photos; expected one folder per class" in refused("train", "photos", *SMALL)
 
 
 def test_one_class(refused: Refused, coloured: Coloured, tmp_path: Path) -> None:
@@ -66,26 +66,26 @@ def test_one_class(refused: Refused, coloured: Coloured, tmp_path: Path) -> None
 def test_an_empty_class_folder(refused: Refused, coloured: Coloured, tmp_path: Path) -> None:
     (coloured(tmp_path / "photos") / "yellow").mkdir()
     assert re.search(
-        r"class folder 'yellow' of photos has no picture .*: add some, or remove it", refused("train", "photos", *SMALL)
+        r"class folder 'yellow' of photos has no image .*: add some, or remove it", refused("train", "photos", *SMALL)
     )
 
 
-def test_a_corrupt_picture_is_skipped_and_listed_and_the_run_succeeds(
+def test_a_corrupt_image_is_skipped_and_listed_and_the_run_succeeds(
     coloured: Coloured, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = coloured(tmp_path / "photos") / "red" / "07.png"
     broken.write_bytes(broken.read_bytes()[:200])
     assert run(["train", str(tmp_path / "photos"), *map(str, SMALL), "--out", str(tmp_path / "run")]) == 0
     assert str(broken) in (tmp_path / "run" / "skipped.csv").read_text()
-    assert "skipped 1 pictures that cannot be read" in capfd.readouterr().err
+    assert "skipped 1 images that cannot be read" in capfd.readouterr().err
 
 
 def test_a_split_that_misses_a_class(refused: Refused, coloured: Coloured, tmp_path: Path) -> None:
     coloured(tmp_path / "photos" / "train")
     coloured(tmp_path / "photos" / "validation", colours=("red", "blue"), seed=1)
     sentence = refused("train", "photos", *SMALL)
-    assert "the validation split of photos has no picture of green" in sentence
-    assert "Add pictures of it, or remove the class" in sentence
+    assert "the validation split of photos has no image of green" in sentence
+    assert "Add images of it, or remove the class" in sentence
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_evaluating_on_classes_the_bundle_does_not_know(
         (("summary", "xception", "--channels", 1), "channels is 1"),
         (("summary", "xception", "--size", 20), "xception takes 71 pixels or more"),
         (("show", "absent.png"), "there is no folder absent.png"),
-        (("show", "digits", "--picture", 1797), "there is no picture 1797: digits has 0 to 1796"),
+        (("show", "digits", "--image", 1797), "there is no image 1797: digits has 0 to 1796"),
         (("show", "digits", "--count", 0), "count is 0"),
         (("serve", "absent"), "absent is not a bundle"),
     ],
@@ -169,9 +169,9 @@ def test_an_impossible_wish(refused: Refused, words: tuple[object, ...], sentenc
     assert sentence in refused(*words)
 
 
-def test_a_picture_to_show_that_is_none(refused: Refused, tmp_path: Path) -> None:
+def test_a_image_to_show_that_is_none(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "note.png").write_text("hello")
-    assert "not a picture" in refused("show", "note.png")
+    assert "not an image" in refused("show", "note.png")
 
 
 def test_resuming_with_another_recipe(refused: Refused, trained: Run, tiny: Path) -> None:

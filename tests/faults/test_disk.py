@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.data.dataset import FilePictures, read_bytes
-from tellapart.data.decoded import pixels_of
+from tellapart.data.dataset import FileImages, read_bytes
+from tellapart.data.decoded import decoded_pixels
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.arrays import array_split
 from tellapart.data.sources.open_source import open_source
 from tellapart.engine import core, write_graph
-from tellapart.errors import DatasetError, PictureError, StorageError
+from tellapart.errors import DatasetError, ImageError, StorageError
 from tellapart.files import atomic_folder, atomic_write
 from tellapart.recipe import Recipe
 
@@ -89,19 +89,19 @@ def test_a_graph_that_does_not_fit_gets_a_sentence(disk: Path) -> None:
     import openvino
     from openvino import opset13 as ops
 
-    pictures = ops.parameter([-1, 1000], np.float32, name="pictures")
+    images = ops.parameter([-1, 1000], np.float32, name="pictures")
     weights = np.random.default_rng(0).normal(size=(1000, 1000)).astype(np.float32)
-    answer = ops.matmul(pictures, weights, transpose_a=False, transpose_b=False)
+    answer = ops.matmul(images, weights, transpose_a=False, transpose_b=False)
     with pytest.raises(StorageError, match=FULL), atomic_folder(disk / "bundle") as partial:
-        write_graph(openvino.Model([answer], [pictures], "large"), partial / "model.xml")
+        write_graph(openvino.Model([answer], [images], "large"), partial / "model.xml")
     assert names(disk) == []
 
 
-def test_decoded_pictures_that_do_not_fit_get_a_sentence(disk: Path) -> None:
+def test_decoded_images_that_do_not_fit_get_a_sentence(disk: Path) -> None:
     # Written through a memory map they would end the process with a bus error.
     split = array_split(np.zeros((100, 8, 8), np.uint8), np.zeros(100, np.int32))
     with pytest.raises(StorageError, match=FULL):
-        pixels_of(split.pictures, Preprocessing(150, 150, 1), cache=disk, label="decoding")
+        decoded_pixels(split.images, Preprocessing(150, 150, 1), cache=disk, label="decoding")
     assert names(disk / "pixels") == []
 
 
@@ -158,7 +158,7 @@ def test_a_folder_closed_to_us_gets_a_sentence(here: Path, write: Callable[[Path
     assert names(here / "closed") == []
 
 
-def pictures(folder: Path) -> Path:
+def images(folder: Path) -> Path:
     from PIL import Image
 
     for name in ("cat", "dog"):
@@ -168,8 +168,8 @@ def pictures(folder: Path) -> Path:
     return folder
 
 
-def test_a_picture_closed_to_us_is_skipped_and_listed(here: Path) -> None:
-    root = pictures(here / "photos")
+def test_a_image_closed_to_us_is_skipped_and_listed(here: Path) -> None:
+    root = images(here / "photos")
     (root / "cat" / "0.png").chmod(0)
     with as_nobody():
         dataset = open_source("photos")
@@ -179,19 +179,19 @@ def test_a_picture_closed_to_us_is_skipped_and_listed(here: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["photos", "photos/cat"])
-def test_a_folder_of_pictures_closed_to_us_gets_a_sentence(here: Path, closed: str) -> None:
-    pictures(here / "photos")
+def test_a_folder_of_images_closed_to_us_gets_a_sentence(here: Path, closed: str) -> None:
+    images(here / "photos")
     (here / closed).chmod(0)
     with as_nobody(), pytest.raises(DatasetError, match=f"folder {closed} cannot be listed: Permission denied"):
         open_source("photos")
     (here / closed).chmod(0o755)
 
 
-def test_a_file_that_vanishes_is_a_picture_error(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="cannot be read: No such file or directory"):
+def test_a_file_that_vanishes_is_a_image_error(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="cannot be read: No such file or directory"):
         read_bytes(str(tmp_path / "gone.jpg"))
-    with pytest.raises(PictureError, match="is a folder, not a file"):
-        FilePictures((str(tmp_path),), ("0",)).read(0)
+    with pytest.raises(ImageError, match="is a folder, not a file"):
+        FileImages((str(tmp_path),), ("0",)).read(0)
 
 
 def test_the_disk_fixture_is_small(disk: Path) -> None:

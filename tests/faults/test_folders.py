@@ -23,7 +23,7 @@ from tellapart.cli.run_command import run
 from .hostile import large_png, png, saved
 from .nobody import as_nobody
 
-EACH = 8  # pictures of a cat, and of a dog
+EACH = 8  # images of a cat, and of a dog
 SMALL = ("--model", "mlp", "--size", 8, "--epochs", 1, "--batch-size", 8, "--no-report")
 Plant = Callable[[Path], object]
 
@@ -95,12 +95,12 @@ def named(ended: Ended) -> str:
     return ended.out + ended.err + (listed.read_text(errors="surrogateescape") if listed.exists() else "")
 
 
-def listed_pictures() -> int:
-    """How many pictures the run could read."""
+def listed_images() -> int:
+    """How many images the run could read."""
     return sum(json.loads(Path("run/environment.json").read_text())["dataset"]["pictures"].values())
 
 
-# Folders that are trained on: what is planted beside cats and dogs, how many pictures more there are, and what is named
+# Folders that are trained on: what is planted beside cats and dogs, how many images more there are, and what is named
 
 
 def hidden(root: Path) -> None:
@@ -115,7 +115,7 @@ def hidden(root: Path) -> None:
         put(root / name, noise(7))
 
 
-def not_pictures(root: Path) -> None:
+def not_images(root: Path) -> None:
     for name in ("README.md", "cat/notes.txt", "dog/song.mp3"):
         put(root / name, b"hello")
 
@@ -123,7 +123,7 @@ def not_pictures(root: Path) -> None:
 def odd_bytes(root: Path) -> None:
     for number, name in enumerate((b"caf\xe9.png", b"\xff\xfe.png", b"a\nb.png", b"a\tb\r.png", b'",=1+1.png')):
         put(root / "cat" / os.fsdecode(name), noise(200 + number))
-    put(root / "cat" / os.fsdecode(b"broken \xe9.png"), b"no picture")
+    put(root / "cat" / os.fsdecode(b"broken \xe9.png"), b"no image")
 
 
 def classes(*names: str) -> Plant:
@@ -145,7 +145,7 @@ def up_and_out(root: Path) -> None:
 def long_names(root: Path) -> None:
     classes("c" * 255, "é" * 127)(root)
     put(root / "cat" / ("n" * 251 + ".png"), noise(400))
-    put(root / "cat" / ("b" * 251 + ".png"), b"no picture")
+    put(root / "cat" / ("b" * 251 + ".png"), b"no image")
 
 
 def symlink_loop(root: Path) -> None:
@@ -189,9 +189,9 @@ def write(name: str, content: Callable[[], bytes]) -> Plant:
 TRAINED: dict[str, tuple[Plant, int, tuple[str, ...]]] = {
     "nested": (write("cat/2021/may/9.png", lambda: noise(9)), 1, ()),
     "extensions in mixed case": (write("cat/9.PnG", lambda: noise(9)), 1, ()),
-    "pictures at the root": (write("loose.png", lambda: noise(9)), 0, ("loose.png",)),
+    "images at the root": (write("loose.png", lambda: noise(9)), 0, ("loose.png",)),
     "hidden and __MACOSX": (hidden, 0, ()),
-    "files that are no pictures": (not_pictures, 0, ("README.md", "notes.txt", "song.mp3")),
+    "files that are no images": (not_images, 0, ("README.md", "notes.txt", "song.mp3")),
     "names that are no UTF-8": (odd_bytes, 5, ("broken \udce9.png",)),
     "classes with spaces and in any script": (classes("a cat ", "猫", "кошка", "قطة", "🐈"), 5 * EACH, ()),
     "a class that is a CSV formula": (classes('=HYPERLINK("x")', "@SUM(1)", "-1+1", "+1", '",,"'), 5 * EACH, ()),
@@ -203,12 +203,12 @@ TRAINED: dict[str, tuple[Plant, int, tuple[str, ...]]] = {
     "symlinks to nothing": (symlinks_to_nothing, 0, ("gone.png", "album")),
     "a FIFO and a socket": (pipes, 0, ("pipe.png", "socket.png")),
     "1000:1": (imbalanced, 2_987, ()),
-    "a truncated last picture": (write("dog/zz.png", lambda: noise(9)[:-60]), 0, ("zz.png",)),
+    "a truncated last image": (write("dog/zz.png", lambda: noise(9)[:-60]), 0, ("zz.png",)),
     "zero bytes": (write("cat/empty.png", bytes), 0, ("empty.png",)),
     "a web page": (write("cat/404.jpg", lambda: b"<!doctype html><title>404 Not Found</title>"), 0, ("404.jpg",)),
     "a wrong extension": (write("cat/9.jpg", lambda: noise(9)), 1, ()),
     "a decompression bomb": (write("cat/bomb.png", lambda: large_png(19_000)), 0, ("bomb.png",)),
-    "one picture under two labels": (two_labels, 2, ()),
+    "one image under two labels": (two_labels, 2, ()),
 }
 
 
@@ -222,7 +222,7 @@ def test_a_folder_that_is_trained_on(command: Commanded, name: str) -> None:
     ended = command("train", "photos", *SMALL, "--out", "run")
     assert ended.status == 0, ended.err
     assert Path("run/bundle").is_dir()
-    assert listed_pictures() == 2 * EACH + more
+    assert listed_images() == 2 * EACH + more
     assert [file for file in left_out if file not in named(ended)] == []
     assert everything(Path("photos")) == before
     assert {path.name for path in Path().iterdir()} <= {"photos", "run", "cache", "elsewhere", "findings.csv"}
@@ -278,12 +278,12 @@ def spoil(folder: Path) -> None:
 
 REFUSED: dict[str, tuple[Plant, tuple[str, ...]]] = {
     "missing": (lambda root: root.rename("moved"), ("there is no", "photos")),
-    "empty": (nothing, ("found no pictures in photos", "expected one folder per class")),
-    "pictures at the root alone": (loose, ("8 pictures directly in photos", "expected one folder per class")),
+    "empty": (nothing, ("found no images in photos", "expected one folder per class")),
+    "images at the root alone": (loose, ("8 images directly in photos", "expected one folder per class")),
     "one class": (only_cats, ("one class", "'cat'", "at least two")),
-    "an empty class": (without_dogs, ("'dog'", "no picture")),
-    "a one-picture class": (one_dog, ("dog",)),
-    "a class of broken pictures": (broken_dogs, ("dog",)),
+    "an empty class": (without_dogs, ("'dog'", "no image")),
+    "a one-image class": (one_dog, ("dog",)),
+    "a class of broken images": (broken_dogs, ("dog",)),
     "classes in two spellings of Unicode": (classes(NFC, NFD), (ascii(NFC), ascii(NFD))),
     "classes in mixed case": (classes("Cat"), ("'cat'", "'Cat'")),
     "a class that is no UTF-8": (classes(os.fsdecode(b"caf\xe9")), (r"'caf\udce9'", "rename")),
@@ -344,7 +344,7 @@ def test_an_unreadable_folder_is_refused(command: Commanded, closed: str) -> Non
 
 def test_no_name_becomes_html(command: Commanded) -> None:
     fill(Path("photos/<img src=x onerror=alert(1)>"), first=1000)
-    put(Path("photos/cat/<b>broken<b>.png"), b"no picture")
+    put(Path("photos/cat/<b>broken<b>.png"), b"no image")
     assert command("check", "photos", "--save", "check.html").status in (0, 1)
     page = Path("check.html").read_text()
     assert "&lt;b&gt;broken" in page
@@ -380,14 +380,14 @@ def test_a_name_that_is_no_text_is_left_out_when_a_person_says_so(command: Comma
     Path("findings.csv").write_bytes(header + b"".join(marked))
     ended = command("train", "photos", "--skip", "findings.csv", *SMALL, "--out", "run")
     assert ended.status == 0, ended.err
-    assert listed_pictures() == 2 * EACH + 5
+    assert listed_images() == 2 * EACH + 5
 
 
-# Splits that share pictures
+# Splits that share images
 
 
 def scene(number: int, side: int = 96) -> Image.Image:
-    """A picture of soft shapes, no two alike: what noise lacks is what a perceptual hash sees."""
+    """An image of soft shapes, no two alike: what noise lacks is what a perceptual hash sees."""
     pixels = np.random.default_rng(number).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
 
@@ -408,7 +408,7 @@ def test_exact_copies_across_splits_are_said_and_may_be_forbidden(command: Comma
     put(divided / "test" / "cat" / "again.png", (divided / "train" / "cat" / "1.png").read_bytes())
     ended = command("train", divided, *SMALL, "--out", "run")
     assert ended.status == 0, ended.err
-    assert "1 picture is in two splits" in ended.err
+    assert "1 image is in two splits" in ended.err
     checked = command("check", divided, "--findings", "findings.csv")
     assert checked.status == 1
     assert findings("leak") == {("divided/test/cat/again.png", "divided/train/cat/1.png")}
@@ -435,7 +435,7 @@ def test_near_copies_across_splits_are_said_and_may_be_forbidden(command: Comman
 
 
 def findings(kind: str) -> set[tuple[str, str]]:
-    """The pairs of pictures that findings of a kind name, each in the order of its names."""
+    """The pairs of images that findings of a kind name, each in the order of its names."""
     with Path("findings.csv").open(newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row["finding"] == kind]
     return {(min(row["path"], row["other"]), max(row["path"], row["other"])) for row in rows}
@@ -445,9 +445,9 @@ def findings(kind: str) -> set[tuple[str, str]]:
 def test_copies_stay_on_one_side_of_splits_that_are_drawn(command: Commanded, here: Path, near: bool) -> None:
     for label, name in enumerate(("cat", "dog")):
         for number in range(12):
-            picture = scene(100 * label + number)
-            put(here / "scenes" / name / f"{number}.png", saved(picture, "PNG"))
-            copy = saved(picture, "JPEG", quality=60) if near else saved(picture, "PNG")
+            image = scene(100 * label + number)
+            put(here / "scenes" / name / f"{number}.png", saved(image, "PNG"))
+            copy = saved(image, "JPEG", quality=60) if near else saved(image, "PNG")
             put(here / "scenes" / name / f"{number} again.png", copy)
     assert command("split", "scenes", "--fractions", "0.5,0.25,0.25", "--save", "split.csv").status == 0
     with Path("split.csv").open(newline="") as stream:
@@ -459,13 +459,13 @@ def test_copies_stay_on_one_side_of_splits_that_are_drawn(command: Commanded, he
     assert command("train", "split.csv", *SMALL, "--out", "run").status == 0
 
 
-def test_a_split_whose_only_picture_of_a_class_is_broken(command: Commanded, divided: Path) -> None:
+def test_a_split_whose_only_image_of_a_class_is_broken(command: Commanded, divided: Path) -> None:
     spoil(divided / "validation" / "dog")
     assert "dog" in command("train", divided, *SMALL, "--out", "run").sentence
     assert not Path("run/checkpoints").exists()
 
 
-# Pictures that change while they are looked at
+# Images that change while they are looked at
 
 
 def changed(file: Path) -> None:
@@ -512,4 +512,4 @@ def test_100_000_files(command: Commanded) -> None:
     ended = command("train", "photos", *SMALL, "--out", "run")
     shutil.rmtree("photos")  # pytest keeps what is left
     assert ended.status == 0, ended.err
-    assert listed_pictures() == 100_000 + 2 * EACH
+    assert listed_images() == 100_000 + 2 * EACH

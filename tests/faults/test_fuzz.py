@@ -1,4 +1,4 @@
-"""Strange bytes: a picture or a PictureError, a model or a WeightsError, a bundle or a BundleError; nothing else, soon.
+"""Strange bytes: an image or an ImageError, a model or a WeightsError, a bundle or a BundleError; nothing else, soon.
 
 By hand, for longer: `make test-long`, or `fuzz_decoder.py` where atheris is installed.
 """
@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from tellapart import Bundle
 from tellapart.bundles.bundle import MANIFEST, write_manifest
 from tellapart.data.image import Limits, decode
-from tellapart.errors import BundleError, PictureError, WeightsError
-from tellapart.models.importing.archive import inspected
+from tellapart.errors import BundleError, ImageError, WeightsError
+from tellapart.models.importing.archive import inspect_archive
 from tellapart.training.run import Run
 
 from .hostile import REFUSED, TAKEN
@@ -33,7 +33,7 @@ Edits = st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 12), Bytes), mi
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 quick = settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
 thorough = settings(max_examples=5_000, deadline=None, suppress_health_check=SLOW)
-PICTURES = [content for make, _ in {**REFUSED, **TAKEN}.values() if len(content := make()) < LARGEST]
+IMAGES = [content for make, _ in {**REFUSED, **TAKEN}.values() if len(content := make()) < LARGEST]
 FILES = [archive(layer()), h5(layer()), *(content for make, _ in MODELS.values() if len(content := make()) < LARGEST)]
 
 
@@ -46,17 +46,17 @@ def edited(content: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     return bytes(changed)
 
 
-def require_picture_or_refusal(content: bytes) -> None:
+def require_image_or_refusal(content: bytes) -> None:
     started = time.perf_counter()
     try:
-        picture = decode(content, limits=Limits(pixels=4_000_000))
-    except PictureError as error:
+        image = decode(content, limits=Limits(pixels=4_000_000))
+    except ImageError as error:
         assert str(error)  # noqa: PT017  both ends are right, and each is looked at
     else:
-        assert picture.dtype == np.uint8
-        assert picture.ndim == 3
-        assert picture.size > 0
-        assert picture.shape[2] in (1, 3)
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+        assert image.size > 0
+        assert image.shape[2] in (1, 3)
     assert time.perf_counter() - started < SOON_S
 
 
@@ -66,7 +66,7 @@ def require_model_or_refusal(content: bytes) -> None:
         file.write_bytes(content)
         started = time.perf_counter()
         try:
-            with inspected(file) as copy:
+            with inspect_archive(file) as copy:
                 assert copy.exists()
         except WeightsError as error:
             assert str(error).isprintable()  # noqa: PT017
@@ -86,14 +86,14 @@ def require_two_decodings_alike(content: bytes) -> None:
     """What is accepted is a fact of the bytes: the same each time."""
     try:
         once = decode(content, limits=Limits(pixels=1_000_000))
-    except PictureError:
+    except ImageError:
         return
     np.testing.assert_array_equal(once, decode(content, limits=Limits(pixels=1_000_000)))
 
 
-def pictures_altered(content: bytes, edits: list[tuple[int, int, bytes]]) -> None:
+def images_altered(content: bytes, edits: list[tuple[int, int, bytes]]) -> None:
     changed = edited(content, edits)
-    require_picture_or_refusal(changed)
+    require_image_or_refusal(changed)
     require_two_decodings_alike(changed)
 
 
@@ -102,13 +102,13 @@ def models_altered(content: bytes, edits: list[tuple[int, int, bytes]]) -> None:
 
 
 FUZZED: list[tuple[Callable[..., None], dict[str, st.SearchStrategy[object]]]] = [
-    (pictures_altered, {"content": st.sampled_from(PICTURES), "edits": Edits}),
+    (images_altered, {"content": st.sampled_from(IMAGES), "edits": Edits}),
     (models_altered, {"content": st.sampled_from(FILES), "edits": Edits}),
 ]
 
 
 @pytest.mark.parametrize("effort", [quick, pytest.param(thorough, marks=pytest.mark.long)], ids=["quick", "thorough"])
-@pytest.mark.parametrize(("check", "drawn"), FUZZED, ids=["pictures", "models"])
+@pytest.mark.parametrize(("check", "drawn"), FUZZED, ids=["images", "models"])
 def test_altered_files_have_a_defined_end(
     check: Callable[..., None], drawn: dict[str, st.SearchStrategy[object]], effort: settings
 ) -> None:

@@ -22,7 +22,7 @@ from tellapart import Bundle, Dataset, Predictor, Recipe, train
 from tellapart.bundles.bundle import MANIFEST, write_manifest
 from tellapart.engine import core, write_graph
 from tellapart.errors import BundleError, WeightsError, require
-from tellapart.models.importing.archive import ARRAYS, CONFIG, METADATA, inspected
+from tellapart.models.importing.archive import ARRAYS, CONFIG, METADATA, inspect_archive
 from tellapart.training.run import Run
 
 h5py = require("h5py", extra="train")  # it has no types
@@ -284,11 +284,11 @@ def test_a_model_that_claims_more_than_it_holds_is_refused_without_taking_the_me
 
     network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
     network.save(tmp_path / f"bomb{ending}")
-    with inspected(tmp_path / f"bomb{ending}") as copy:
+    with inspect_archive(tmp_path / f"bomb{ending}") as copy:
         assert loaded(copy).count_params() == 193 * 3
     before = peak()
     bomb = claiming(tmp_path / f"bomb{ending}", 1_000_000)  # 772 MB
-    with inspected(bomb) as copy, pytest.raises(WeightsError, match="cannot rebuild the model"):
+    with inspect_archive(bomb) as copy, pytest.raises(WeightsError, match="cannot rebuild the model"):
         loaded(copy)
     assert peak() - before < 256_000_000
 
@@ -358,8 +358,8 @@ def test_a_graph_of_another_kind_is_refused(folder: Path, shape: list[int] | Non
     import openvino
     from openvino import opset13 as op
 
-    pictures = op.parameter(openvino.PartialShape.dynamic() if shape is None else shape, np.uint8)
-    write_graph(openvino.Model([op.result(pictures)], [pictures], "odd"), folder / "model.xml")
+    images = op.parameter(openvino.PartialShape.dynamic() if shape is None else shape, np.uint8)
+    write_graph(openvino.Model([op.result(images)], [images], "odd"), folder / "model.xml")
     sealed(folder)
     assert "is no classifier's graph" in refused(folder)
 

@@ -37,20 +37,20 @@ Begin = Callable[..., Training]
 
 
 @pytest.fixture(scope="module")
-def begin(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
+def begin(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
     """Begin a training, as the command line does."""
     with nursery(tmp_path_factory.mktemp("nursery"), "tellapart.cli.train", "tellapart.training.network_run") as run:
 
         def start(out: Path, *, resume: bool = False, killed_at: int = 0, where: str = "") -> Training:
-            words = ["train", str(pictures), *WORDS, "--out", str(out), *(["--resume"] if resume else [])]
+            words = ["train", str(images), *WORDS, "--out", str(out), *(["--resume"] if resume else [])]
             return run(words, killed_at=killed_at, where=where)
 
         yield start
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Enough small pictures for an epoch to take several calls of the compiled steps."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough small images for an epoch to take several calls of the compiled steps."""
     rng = np.random.default_rng(0)
     labels = np.arange(520) % 3
     shade = rng.integers(0, 160, (520, 16, 16)) + 40 * labels[:, None, None]
@@ -152,9 +152,9 @@ def test_ctrl_c_ends_with_one_sentence_and_the_run_goes_on_later(begin: Begin, w
     require_resumed(begin, run, whole)
 
 
-def test_a_process_of_its_own_is_killed_and_resumed_as_well(pictures: Path, whole: Path, tmp_path: Path) -> None:
+def test_a_process_of_its_own_is_killed_and_resumed_as_well(images: Path, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "tellapart", "train", str(pictures), *WORDS, "--out", str(run), "--resume"]
+    command = [sys.executable, "-m", "tellapart", "train", str(images), *WORDS, "--out", str(run), "--resume"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and epochs_done(run) < 2:
             time.sleep(0.002)

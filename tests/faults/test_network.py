@@ -76,9 +76,9 @@ def test_predicting_asks_nothing_and_writes_nothing(shades: Path, home: Path, tm
 
 @pytest.mark.parametrize("verb", ["predict", "show"])
 def test_the_command_line_asks_nothing_and_writes_nothing(verb: str, shades: Path, home: Path, tmp_path: Path) -> None:
-    picture = io.BytesIO()
-    Image.new("L", (9, 9), 250).save(picture, "PNG")
-    (tmp_path / "light.png").write_bytes(picture.getvalue())
+    image = io.BytesIO()
+    Image.new("L", (9, 9), 250).save(image, "PNG")
+    (tmp_path / "light.png").write_bytes(image.getvalue())
     words = {
         "predict": ["predict", str(shades), str(tmp_path / "light.png"), "--json"],
         "show": ["show", str(tmp_path / "light.png")],

@@ -12,7 +12,7 @@ from tellapart.training.run import Run
 
 from .nursery import Training, nursery, some_now
 
-TIMES = 65  # that the 36 pictures are named: 2,340 answers, in three parts
+TIMES = 65  # that the 36 images are named: 2,340 answers, in three parts
 WRITES = range(1, 19)  # list, settings and parts: each is made durable, renamed, its folder made durable; then the file
 
 Begin = Callable[..., Training]

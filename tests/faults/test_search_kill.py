@@ -26,8 +26,8 @@ Begin = Callable[..., Training]
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small pictures in three shades."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small images in three shades."""
     rng = np.random.default_rng(0)
     labels = np.arange(240) % 3
     shade = rng.integers(0, 160, (240, 8, 8)) + 40 * labels[:, None, None]
@@ -37,7 +37,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def begin(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
+def begin(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
     """Begin a search, as the command line does."""
     modules = (
         "optuna",
@@ -48,7 +48,7 @@ def begin(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with nursery(tmp_path_factory.mktemp("nursery"), *modules) as run:
 
         def start(out: Path, *, killed_at: int = 0) -> Training:
-            words = ["search", str(pictures), *WORDS, "--out", str(out)]
+            words = ["search", str(images), *WORDS, "--out", str(out)]
             return run(words, killed_at=killed_at, where="all" if killed_at else "")
 
         yield start
@@ -143,14 +143,14 @@ def test_ctrl_c_ends_with_one_sentence_and_the_same_command_goes_on(begin: Begin
 
 
 @pytest.mark.long
-def test_killed_with_its_workers_it_goes_on_alone(begin: Begin, pictures: Path, whole: Path, tmp_path: Path) -> None:
+def test_killed_with_its_workers_it_goes_on_alone(begin: Begin, images: Path, whole: Path, tmp_path: Path) -> None:
     search = tmp_path / "search"
     command = [
         sys.executable,
         "-m",
         "tellapart",
         "search",
-        str(pictures),
+        str(images),
         *WORDS,
         "--out",
         str(search),

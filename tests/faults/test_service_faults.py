@@ -52,7 +52,7 @@ class Service:
             yield connection
 
     def good(self) -> dict[str, object]:
-        """What it says of the good picture."""
+        """What it says of the good image."""
         answer = httpx.post(f"{self.address}/v1/predict", files={"image": ("good.png", GOOD)}, timeout=20)
         assert answer.status_code == 200
         found: dict[str, object] = answer.json()["answers"][0]
@@ -63,7 +63,7 @@ class Service:
         return sum(one.memory_info().rss for one in [self.process, *self.process.children()])
 
     def queue(self) -> float:
-        """Pictures under way, by its own account."""
+        """Images under way, by its own account."""
         text = httpx.get(f"{self.address}/metrics").text
         found = re.search(r"^tellapart_queue_pictures (\S+)", text, re.MULTILINE)
         assert found is not None
@@ -98,7 +98,7 @@ def service(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def unharmed(service: Service) -> Iterator[Service]:
-    """After the test the good picture is answered as before, and nothing is left."""
+    """After the test the good image is answered as before, and nothing is left."""
     before, held, written = service.good(), service.memory(), service.log.read_text()
     yield service
     assert service.good() == before
@@ -153,7 +153,7 @@ SENT: dict[str, tuple[bytes, int]] = {
     "content type of 60 KB": (request(GOOD, "image/" + "x" * 60_000), 200),
     "JSON with an address": (request(b'{"url": "http://127.0.0.1/"}', "application/json"), 415),
     "10,000 parts": (request(part(b"x", name=b"other") * 10_000 + END, FORM), 400),
-    "10,000 pictures": (request(part(GOOD) * 10_000 + END, FORM), 413),
+    "10,000 images": (request(part(GOOD) * 10_000 + END, FORM), 413),
     "10,000 empty parts": (request(b"--xyz\r\n\r\n\r\n" * 10_000 + END, FORM), 400),
     "8 KB boundary": (request(FORM_BODY, f"multipart/form-data; boundary={'x' * 8000}"), 400),
     "a part's head of 1 MB": (request(part(GOOD, file=b"x" * 1_000_000) + END, FORM), 400),
@@ -167,7 +167,7 @@ SENT: dict[str, tuple[bytes, int]] = {
     "gzip bomb by content encoding": (request(BOMB[:9_000_000], "image/png", "Content-Encoding: gzip"), 415),
     "unknown content encoding": (request(GOOD, "image/png", "Content-Encoding: br, gzip"), 415),
     "gzip bomb by transfer encoding": (request(BOMB, "image/png", "Transfer-Encoding: gzip, chunked"), 400),
-    "gzip bomb as a picture": (request(BOMB[:9_000_000], "image/png"), 415),
+    "gzip bomb as an image": (request(BOMB[:9_000_000], "image/png"), 415),
     "6-byte chunks": (request(chunked(GOOD, 6), "image/png", "Transfer-Encoding: chunked"), 200),
     "6-byte chunks of a form": (request(chunked(FORM_BODY, 6), FORM, "Transfer-Encoding: chunked"), 200),
     "6-byte chunks without end": (
@@ -231,7 +231,7 @@ def test_a_files_name_is_only_text(unharmed: Service, name: str) -> None:
         assert '"path"' in json.dumps(body)
 
 
-def test_a_good_picture_may_come_a_few_bytes_at_a_time(unharmed: Service) -> None:
+def test_a_good_image_may_come_a_few_bytes_at_a_time(unharmed: Service) -> None:
     status, body = answered(unharmed, request(FORM_BODY, FORM), step=6)
     assert status == 200
     assert body["answers"]

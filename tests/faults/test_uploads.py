@@ -17,7 +17,7 @@ import pytest
 from tellapart import Prediction, Predictor
 from tellapart.bundles.predictor import Unreadable
 from tellapart.data.image import decode
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.training.run import Run
 
 from .hostile import REFUSED, TAKEN, plain
@@ -37,8 +37,8 @@ class Service:
     process: psutil.Process
     log: Path
 
-    def asked(self, content: bytes, name: str = "picture.png") -> httpx.Response:
-        """Answer one picture, and within the time."""
+    def asked(self, content: bytes, name: str = "image.png") -> httpx.Response:
+        """Answer one image, and within the time."""
         started = time.perf_counter()
         answer = self.client.post(PREDICT, files={"image": (name, content)})
         assert time.perf_counter() - started < SOON_S
@@ -84,7 +84,7 @@ def service(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def good(service: Service) -> Answer:
-    """What it says of a good picture before anything else comes."""
+    """What it says of a good image before anything else comes."""
     answer = service.asked(GOOD)
     assert answer.status_code == 200
     told: Answer = answer.json()
@@ -98,8 +98,8 @@ def predictor(trained: Run) -> Predictor:
 
 def predicted(predictor: Predictor, content: bytes, folder: Path) -> Prediction | Unreadable:
     """What `tellapart predict` says of a file."""
-    (folder / "picture.png").write_bytes(content)
-    (answer,) = predictor.predict([folder / "picture.png"])
+    (folder / "image.png").write_bytes(content)
+    (answer,) = predictor.predict([folder / "image.png"])
     return answer
 
 
@@ -123,7 +123,7 @@ def test_a_hostile_file_is_refused_with_the_sentence_that_predict_gives(
     answer = service.asked(content, name)
     assert answer.status_code == 415
     assert answer.json()["error"].startswith(alone.error)
-    assert "send another picture" in answer.json()["error"]
+    assert "send another image" in answer.json()["error"]
     require_unharmed(service, good)
 
 
@@ -143,9 +143,9 @@ def test_an_odd_file_is_answered_as_predict_answers_it(
 ) -> None:
     make, (size, corner) = TAKEN[name]
     content = make()
-    picture = decode(content)
-    assert picture.shape == (*size, len(corner))
-    np.testing.assert_allclose(picture[0, 0], corner, atol=3)
+    image = decode(content)
+    assert image.shape == (*size, len(corner))
+    np.testing.assert_allclose(image[0, 0], corner, atol=3)
     alone = predicted(predictor, content, tmp_path)
     assert isinstance(alone, Prediction)
     answer = service.asked(content, name)
@@ -167,9 +167,9 @@ def test_all_of_them_one_after_the_other_take_little_memory(trained: Run, tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "WEBP"])
-def test_a_picture_cut_anywhere_is_refused(kind: str) -> None:
+def test_a_image_cut_anywhere_is_refused(kind: str) -> None:
     content = plain(kind, 200)
     last = len(content) - 16  # what comes behind the pixels of a PNG is not missed
     for length in range(0, last, max(1, last // 40)):
-        with pytest.raises(PictureError):
+        with pytest.raises(ImageError):
             decode(content[:length])

@@ -13,7 +13,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from tellapart.judging.calibration import Bin, reliability, temperature, tempered
+from tellapart.judging.calibration import Bin, apply_temperature, reliability, temperature
 from tellapart.judging.intervals import wilson
 from tellapart.judging.metrics import ece, log_loss
 
@@ -35,29 +35,31 @@ def answers(n: int, k: int, *, sharpened: float, seed: int = 0) -> Case:
 
 
 @pytest.mark.parametrize("k", [2, 10])
-def test_an_over_confident_classifiers_error_is_halved_on_other_pictures(k: int) -> None:
+def test_an_over_confident_classifiers_error_is_halved_on_other_images(k: int) -> None:
     chosen = temperature(*answers(400, k, sharpened=3))
     labels, probs = answers(2_000, k, sharpened=3, seed=1)
-    cooler = tempered(probs, chosen)
+    cooler = apply_temperature(probs, chosen)
     assert chosen == pytest.approx(3, rel=0.2)
     assert ece(labels, cooler) < ece(labels, probs) / 2
     np.testing.assert_array_equal(cooler.argmax(axis=1), probs.argmax(axis=1))
 
 
 @pytest.mark.parametrize(("k", "sharpened"), [(2, 3.0), (2, 0.4), (5, 3.0), (5, 1.0), (5, 0.4)])
-def test_many_pictures_outweigh_the_prior(k: int, sharpened: float) -> None:
+def test_many_images_outweigh_the_prior(k: int, sharpened: float) -> None:
     labels, probs = answers(20_000, k, sharpened=sharpened)
-    least = minimize_scalar(lambda t: log_loss(labels, tempered(probs, t)), bounds=(0.05, 20), options={"xatol": 1e-7})
+    least = minimize_scalar(
+        lambda t: log_loss(labels, apply_temperature(probs, t)), bounds=(0.05, 20), options={"xatol": 1e-7}
+    )
     assert temperature(labels, probs) == pytest.approx(least.x, rel=1e-3)
     assert temperature(labels, probs) == pytest.approx(sharpened, rel=0.05)
 
 
 @pytest.mark.parametrize("n", [1, 7, 60])
-def test_few_pictures_reach_the_least_of_loss_and_prior(n: int) -> None:
+def test_few_images_reach_the_least_of_loss_and_prior(n: int) -> None:
     labels, probs = answers(n, 4, sharpened=2, seed=n)
 
     def penalised(log_t: float) -> float:
-        return n * log_loss(labels, tempered(probs, math.exp(log_t))) + math.exp(-log_t) + log_t
+        return n * log_loss(labels, apply_temperature(probs, math.exp(log_t))) + math.exp(-log_t) + log_t
 
     least = minimize_scalar(penalised, bounds=(-3, 3), options={"xatol": 1e-9})
     assert temperature(labels, probs) == pytest.approx(np.exp(least.x), rel=1e-5)
@@ -78,7 +80,7 @@ def test_the_temperature_is_that_of_scikit_learn() -> None:
 def test_faultless_answers_are_not_made_certainties(n: int, sure: float) -> None:
     probs = np.tile([sure, 1 - sure], (n, 1)).astype(np.float32)
     chosen = temperature(np.zeros(n, dtype=np.int64), probs)
-    sharpened = tempered(probs, chosen).max()
+    sharpened = apply_temperature(probs, chosen).max()
     assert chosen < 1.001
     # Mild, or leaving much of the doubt that Laplace's rule of succession leaves after n of n.
     assert chosen > 0.5 or 1 - sharpened > 1 / (n + 2) / 5
@@ -88,7 +90,7 @@ def test_answers_that_are_sure_and_wrong_stay_within_bounds() -> None:
     probs = np.tile(np.array([1.0, 0.0], dtype=np.float32), (100, 1))
     chosen = temperature(np.ones(100, dtype=np.int64), probs)
     assert chosen == pytest.approx(20)
-    assert np.isfinite(tempered(probs, chosen)).all()
+    assert np.isfinite(apply_temperature(probs, chosen)).all()
 
 
 def test_no_opinion_and_a_single_class_leave_the_temperature_alone() -> None:
@@ -108,7 +110,7 @@ def test_tempering_keeps_the_type_the_sums_and_the_first_greatest(
 ) -> None:
     probs[probs.sum(axis=1) == 0] = 1
     given_probs = (probs / probs.sum(axis=1, keepdims=True)).astype(kind)
-    changed = tempered(given_probs, hot)
+    changed = apply_temperature(given_probs, hot)
     assert changed.dtype == kind
     assert changed.min() >= 0
     np.testing.assert_allclose(changed.sum(axis=1, dtype=np.float64), 1, atol=1e-6)
@@ -118,19 +120,21 @@ def test_tempering_keeps_the_type_the_sums_and_the_first_greatest(
 def test_a_lead_of_the_last_digit_outlives_any_temperature() -> None:
     half = np.float32(0.5)
     probs = np.array([[np.nextafter(half, np.float32(0)), half]], dtype=np.float32)
-    assert tempered(probs, 20).argmax() == 1
+    assert apply_temperature(probs, 20).argmax() == 1
 
 
 def test_nought_is_taken_for_the_least_that_float32_holds() -> None:
     probs = np.array([[0.0, 1.0]])
-    assert tempered(probs, 2)[0, 0] == pytest.approx(math.sqrt(np.finfo(np.float32).tiny), rel=1e-6, abs=0)
-    np.testing.assert_array_equal(tempered(probs.astype(np.float32), 2), tempered(probs, 2).astype(np.float32))
+    assert apply_temperature(probs, 2)[0, 0] == pytest.approx(math.sqrt(np.finfo(np.float32).tiny), rel=1e-6, abs=0)
+    np.testing.assert_array_equal(
+        apply_temperature(probs.astype(np.float32), 2), apply_temperature(probs, 2).astype(np.float32)
+    )
 
 
 def test_tempering_is_softmax_of_logits_over_t() -> None:
     scores = np.random.default_rng(0).normal(size=(50, 6))
-    np.testing.assert_allclose(tempered(softmax(scores), 2.5), softmax(scores / 2.5), rtol=1e-12)
-    np.testing.assert_allclose(tempered(softmax(scores), 1), softmax(scores), rtol=1e-12)
+    np.testing.assert_allclose(apply_temperature(softmax(scores), 2.5), softmax(scores / 2.5), rtol=1e-12)
+    np.testing.assert_allclose(apply_temperature(softmax(scores), 1), softmax(scores), rtol=1e-12)
 
 
 def test_bins_done_by_hand() -> None:
@@ -149,7 +153,7 @@ def test_bins_hold_the_calibration_error() -> None:
     assert sum(gaps) / 500 == pytest.approx(ece(labels, probs), abs=1e-12)
 
 
-def test_every_picture_is_in_a_bin_whatever_the_rounding() -> None:
+def test_every_image_is_in_a_bin_whatever_the_rounding() -> None:
     edges = np.linspace(0, 1, 16).astype(np.float32)[8:]
     probs = np.stack([edges, 1 - edges], axis=1)
     probs[-1, 0] = np.nextafter(np.float32(1), np.float32(2))

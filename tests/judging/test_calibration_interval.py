@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from tellapart.judging.calibration_interval import calibration_error
 from tellapart.judging.intervals import Estimate, wilson
-from tellapart.judging.metrics import bins_of, ece, gaps
+from tellapart.judging.metrics import bins_of, confidence_gaps, ece
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ def probabilities(labels: NDArray[np.int64], sharpness: float, *, rng: np.random
 
 def estimate(labels: NDArray[np.int64], probs: Floats, *, resamples: int = 10_000) -> Estimate:
     rng = np.random.default_rng(0)
-    return calibration_error(gaps(labels, probs), bins_of(probs), labels, rng=rng, resamples=resamples)
+    return calibration_error(confidence_gaps(labels, probs), bins_of(probs), labels, rng=rng, resamples=resamples)
 
 
 @pytest.mark.parametrize("sharpness", [1.4, 2.0])
@@ -57,6 +57,6 @@ def test_certain_and_right_each_time_leaves_room_for_a_mistake() -> None:
     assert estimate(labels, np.eye(2)[labels]) == Estimate(0.0, 0.0, 1 - wilson(40, 40).low)
 
 
-def test_a_single_picture_has_no_width() -> None:
+def test_a_single_image_has_no_width() -> None:
     found = estimate(np.array([0]), np.array([[0.75, 0.25]]))
     assert (found.value, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25), abs=1e-4)

@@ -90,7 +90,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_costs(tmp_path / "nowhere.csv", CLASSES)
 
 
-def test_expected_cost_is_the_mean_over_pictures() -> None:
+def test_expected_cost_is_the_mean_over_images() -> None:
     labels, predicted = np.array([0, 0, 1, 2]), np.array([0, 2, 0, 1])
     estimate = expected_cost(labels, predicted, TABLE)
     assert estimate.value == (0 + 2.5 + 3 + 6) / 4
@@ -139,7 +139,7 @@ def test_deciding_by_cost_saves_where_the_rare_class_is_dear_though_accuracy_fal
     assert found.difference.value == pytest.approx(found.cheapest.value - found.likeliest.value)
     assert found.difference.high < 0
     assert np.mean(cheapest(probs, MISSED) == labels) < np.mean(probs.argmax(axis=1) == labels)
-    # The best threshold on these very pictures can be no worse than the one that theory gives.
+    # The best threshold on these very images can be no worse than the one that theory gives.
     assert threshold(labels, chance, by="cost", costs=MISSED).reached <= found.cheapest.value
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, binomtest
 
 from tellapart.judging import per_class
-from tellapart.judging.confusion import Tally, tally
+from tellapart.judging.confusion import ClassCounts, class_counts
 from tellapart.judging.intervals import (
     Estimate,
     bootstrap_confusion,
@@ -85,7 +85,9 @@ def test_bootstrap_confusion_covers_the_truth_95_times_in_100() -> None:
         "weighted f1": per_class.weighted_f1,
         "matthews": per_class.matthews,
     }
-    truths = {name: float(statistic(tally(totals[:, np.newaxis] * shares))) for name, statistic in statistics.items()}
+    truths = {
+        name: float(statistic(class_counts(totals[:, np.newaxis] * shares))) for name, statistic in statistics.items()
+    }
     covered = dict.fromkeys(statistics, 0)
     for matrix in rng.multinomial(totals, shares, size=(1_000, 3)):
         for name, estimate in bootstrap_confusion(matrix, statistics, rng=rng, resamples=1_000).items():
@@ -104,7 +106,7 @@ def test_drawing_in_portions_is_drawing_all_of_them(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("tellapart.judging.intervals.AT_ONCE", 700)
     seen: list[int] = []
 
-    def statistic(counts: Tally) -> NDArray[np.float64]:
+    def statistic(counts: ClassCounts) -> NDArray[np.float64]:
         if counts.right.ndim == 2:  # and not the matrix itself
             seen.append(len(counts.right))
             assert counts.true.tolist() == [40, 30]
@@ -116,7 +118,7 @@ def test_drawing_in_portions_is_drawing_all_of_them(monkeypatch: pytest.MonkeyPa
     assert max(seen) == 700 // 6
 
 
-def test_more_pictures_make_a_narrower_interval() -> None:
+def test_more_images_make_a_narrower_interval() -> None:
     widths = []
     for times in (1, 10, 100):
         estimate = bootstrap_confusion(times * MATRIX, MACRO_F1, rng=np.random.default_rng(0))["f1"]
@@ -125,9 +127,9 @@ def test_more_pictures_make_a_narrower_interval() -> None:
 
 
 def test_drawn_tallies_have_the_mean_and_spread_of_multinomial_rows() -> None:
-    drawn: list[Tally] = []
+    drawn: list[ClassCounts] = []
 
-    def statistic(counts: Tally) -> NDArray[np.float64]:
+    def statistic(counts: ClassCounts) -> NDArray[np.float64]:
         drawn.append(counts)
         return per_class.mean_f1(counts)
 
@@ -140,7 +142,7 @@ def test_drawn_tallies_have_the_mean_and_spread_of_multinomial_rows() -> None:
     np.testing.assert_allclose(counts.predicted.var(axis=0), spread, rtol=0.05)
 
 
-def test_no_mistake_among_few_pictures_leaves_room_for_some() -> None:
+def test_no_mistake_among_few_images_leaves_room_for_some() -> None:
     widths = []
     for n in (5, 50, 500):
         estimate = bootstrap_confusion(n * np.eye(3, dtype=np.int64), MACRO_F1, rng=np.random.default_rng(0))["f1"]
@@ -150,7 +152,7 @@ def test_no_mistake_among_few_pictures_leaves_room_for_some() -> None:
     assert widths[0] > 5 * widths[1] > 25 * widths[2]
 
 
-def test_no_mistake_of_a_rare_class_is_known_no_better_than_by_its_pictures() -> None:
+def test_no_mistake_of_a_rare_class_is_known_no_better_than_by_its_images() -> None:
     statistics = {"recall": per_class.mean_recall}
     rng = np.random.default_rng(0)
     rare = bootstrap_confusion(np.diag([9_990, 10]), statistics, rng=rng)["recall"]

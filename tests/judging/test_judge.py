@@ -139,7 +139,7 @@ def test_the_most_confused_come_first_and_nothing_right_is_among_them() -> None:
     assert most_confused(judge(labels, np.eye(3)[labels], ("a", "b", "c"))) == ()
 
 
-@pytest.mark.parametrize("kind", ["perfect", "constant", "wrong", "one picture", "single pictures"])
+@pytest.mark.parametrize("kind", ["perfect", "constant", "wrong", "one image", "single images"])
 def test_degenerate_answers_have_values_inside_their_intervals(kind: str) -> None:
     labels = np.arange(40) % 5
     probs = np.eye(5)[labels]
@@ -147,16 +147,16 @@ def test_degenerate_answers_have_values_inside_their_intervals(kind: str) -> Non
         probs = np.tile([0.2], (40, 5))
     elif kind == "wrong":
         probs = np.roll(probs, 1, axis=1)
-    elif kind == "one picture":
+    elif kind == "one image":
         labels, probs = labels[:1], probs[:1]
-    elif kind == "single pictures":
+    elif kind == "single images":
         labels, probs = labels[:5], np.roll(probs, 1, axis=1)[:5]
     evaluation = judge(labels, probs, LETTERS[:5])
     assert evaluation.top_3 is not None
     for name in METRICS:
         estimate = getattr(evaluation, name)
         if estimate is None:
-            assert (kind, name) in {("one picture", absent) for absent in ("roc_auc", "pr_auc", "matthews")}
+            assert (kind, name) in {("one image", absent) for absent in ("roc_auc", "pr_auc", "matthews")}
             continue
         assert LEAST.get(name, 0) <= estimate.low <= estimate.value <= estimate.high <= MOST.get(name, 1)
         assert {type(end) for end in estimate.as_json().values()} == {float}
@@ -170,7 +170,7 @@ def test_the_seed_decides_the_intervals_and_nothing_else() -> None:
     assert first["accuracy"] == other["accuracy"]
 
 
-def test_ten_thousand_pictures_take_seconds() -> None:
+def test_ten_thousand_images_take_seconds() -> None:
     labels, probs = answers(10_000, 10)
     started = time.process_time()
     evaluation = judge(labels, probs.astype(np.float32), LETTERS)
@@ -202,7 +202,7 @@ GOOD = np.array([[0.75, 0.25], [0.5, 0.5]])
         (np.array([0, 1]), np.array([[np.nan, 1], [1, 0]]), "1 probabilities are infinite or not a number"),
         (np.array([0, 1]), np.array([[np.inf, 1], [1, 0]]), "infinite"),
         (np.array([0, 1]), np.array([[1.5, -0.5], [1, 0]]), "least probability is -0.5, expected 0 or more"),
-        (np.array([0, 1]), np.array([[1, 0], [0.9, 0.2]]), "picture 1 add up to 1.1000, expected 1"),
+        (np.array([0, 1]), np.array([[1, 0], [0.9, 0.2]]), "image 1 add up to 1.1000, expected 1"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_a_sentence(

@@ -113,7 +113,7 @@ def test_the_calibration_error_of_a_boaster_and_of_an_honest_one() -> None:
 def test_brier_scores_done_by_hand() -> None:
     assert metrics.brier(np.array([1, 0]), np.array([[0.2, 0.8], [0.5, 0.5]])) == pytest.approx((0.04 + 0.25) / 2)
     assert metrics.brier(np.array([2]), np.array([[0.5, 0.3, 0.2]])) == pytest.approx(0.25 + 0.09 + 0.64)
-    assert metrics.squares(np.array([0]), np.array([[0.0, 0.0, 1.0]], dtype=np.float32)).tolist() == [2.0]
+    assert metrics.brier_scores(np.array([0]), np.array([[0.0, 0.0, 1.0]], dtype=np.float32)).tolist() == [2.0]
 
 
 def test_no_metric_alters_what_it_is_given() -> None:
@@ -123,8 +123,8 @@ def test_no_metric_alters_what_it_is_given() -> None:
     assert probs.tolist() == [[0.7, 0.3], [0.6, 0.4]]
 
 
-def test_macro_f1_leaves_out_a_class_without_pictures() -> None:
-    counts = np.array([[3, 0, 1], [0, 2, 0], [0, 0, 0]])  # one picture is taken for the absent class
+def test_macro_f1_leaves_out_a_class_without_images() -> None:
+    counts = np.array([[3, 0, 1], [0, 2, 0], [0, 0, 0]])  # one image is taken for the absent class
     assert float(metrics.macro_f1(counts)) == pytest.approx((6 / 7 + 1) / 2, rel=1e-15)
 
 
@@ -136,7 +136,7 @@ def test_macro_f1_takes_many_matrices_at_once() -> None:
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
 def test_losses_are_float64_and_finite_at_any_precision(kind: type[np.floating]) -> None:
     probs = np.array([[0.0, 1.0], [1.0, 0.0]], dtype=kind)
-    losses = metrics.losses(np.array([0, 0]), probs)
+    losses = metrics.log_losses(np.array([0, 0]), probs)
     assert losses.dtype == np.float64
     assert [str(loss) for loss in losses] == [str(-math.log(metrics.LEAST)), "0.0"]  # and not -0.0
 

@@ -15,7 +15,7 @@ from tellapart.judging.paired import compare, mcnemar, paired_bootstrap, share_d
 
 
 def rights(only_a: int, only_b: int, both: int = 5) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Who is right on only_a + only_b + both + 3 pictures."""
+    """Who is right on only_a + only_b + both + 3 images."""
     kinds = np.repeat([0, 1, 2, 3], [only_a, only_b, both, 3])
     return np.isin(kinds, [0, 2]), np.isin(kinds, [1, 2])
 
@@ -29,7 +29,7 @@ def test_mcnemar_equals_the_binomial_test_of_scipy(only_a: int, only_b: int) -> 
 
 
 @pytest.mark.parametrize(("only_a", "only_b"), [(50_300, 49_700), (49_000, 51_000), (50_000, 50_000)])
-def test_mcnemar_takes_a_hundred_thousand_pictures(only_a: int, only_b: int) -> None:
+def test_mcnemar_takes_a_hundred_thousand_images(only_a: int, only_b: int) -> None:
     started = time.process_time()
     found = mcnemar(*rights(only_a, only_b))
     assert time.process_time() - started < 2
@@ -79,7 +79,7 @@ def test_paired_bootstrap_covers_the_truth_95_times_in_100() -> None:
     strata = np.repeat([0, 1, 2], [150, 100, 50])
     covered = 0
     for _ in range(1_000):
-        hard = rng.exponential(1.0, size=300)  # the same picture is hard for both: their losses go together
+        hard = rng.exponential(1.0, size=300)  # the same image is hard for both: their losses go together
         losses_a, losses_b = hard * rng.exponential(1.2, size=300), hard * rng.exponential(1.0, size=300)
         estimate = paired_bootstrap(losses_a, losses_b, strata, rng=rng, resamples=600)
         covered += estimate.low <= 0.2 <= estimate.high
@@ -121,7 +121,7 @@ def test_the_seed_decides_the_interval() -> None:
     assert first == again != other
 
 
-def test_other_pictures_are_refused() -> None:
+def test_other_images_are_refused() -> None:
     labels, better, worse = answers(20, 3)
     with pytest.raises(DatasetError, match="20 labels, 20 and 19 answers, expected one of each"):
         compare(labels, better, worse[1:])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sklearn
 
 from tellapart.judging import per_class
-from tellapart.judging.confusion import confusion, tally
+from tellapart.judging.confusion import class_counts, confusion
 from tellapart.judging.intervals import bootstrap_confusion, wilson
 from tellapart.judging.per_class import class_scores, f1_estimate
 
@@ -30,7 +30,7 @@ def cases(draw: st.DrawFn) -> Case:
 @given(cases())
 def test_scores_equal_those_of_scikit_learn(case: Case) -> None:
     labels, predicted, k = case
-    counts = tally(confusion(labels, predicted, k))
+    counts = class_counts(confusion(labels, predicted, k))
     theirs = sklearn.precision_recall_fscore_support(labels, predicted, labels=range(k), zero_division=0)
     for ours, expected in zip((per_class.precision, per_class.recall, per_class.f1), theirs, strict=False):
         np.testing.assert_allclose(ours(counts), expected, atol=1e-12)
@@ -52,7 +52,7 @@ def test_scores_equal_those_of_scikit_learn(case: Case) -> None:
 @given(cases())
 def test_averages_equal_those_of_scikit_learn(case: Case) -> None:
     labels, predicted, k = case
-    counts = tally(confusion(labels, predicted, k))
+    counts = class_counts(confusion(labels, predicted, k))
     present = np.unique(labels)
     theirs = sklearn.precision_recall_fscore_support(
         labels, predicted, labels=present, average="macro", zero_division=0
@@ -65,8 +65,8 @@ def test_averages_equal_those_of_scikit_learn(case: Case) -> None:
     assert float(per_class.weighted_f1(counts)) == pytest.approx(weighted, abs=1e-12)
 
 
-def test_matthews_of_many_pictures_does_not_overflow() -> None:
-    counts = tally(np.array([[4_000_000_000, 1_000_000_000], [1_000_000_000, 4_000_000_000]]))
+def test_matthews_of_many_images_does_not_overflow() -> None:
+    counts = class_counts(np.array([[4_000_000_000, 1_000_000_000], [1_000_000_000, 4_000_000_000]]))
     assert float(per_class.matthews(counts)) == pytest.approx(0.6)
 
 

@@ -44,8 +44,8 @@ def test_areas_equal_those_of_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_influence_is_the_derivative_by_a_pictures_weight(measure: Measure) -> None:
-    # scikit-learn's areas take weights; a thousandth more of one picture must move them as the influence says.
+def test_influence_is_the_derivative_by_a_images_weight(measure: Measure) -> None:
+    # scikit-learn's areas take weights; a thousandth more of one image must move them as the influence says.
     theirs = sklearn.roc_auc_score if measure is roc_auc else sklearn.average_precision_score
     for positive, scores in cases(40):
         area = measure(positive, scores)
@@ -84,7 +84,7 @@ def test_the_macro_mean_is_that_of_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_perfect_order_of_few_pictures_leaves_room(measure: Measure) -> None:
+def test_perfect_order_of_few_images_leaves_room(measure: Measure) -> None:
     lows = []
     for n in (10, 100, 1_000):
         labels = np.repeat([0, 1], n)

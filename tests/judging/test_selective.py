@@ -93,7 +93,7 @@ def test_all_equally_sure_are_accepted_together() -> None:
     assert (found.threshold, found.coverage.value, found.accuracy.value) == (0, 1, 0.75)
 
 
-def test_rounding_of_the_last_digit_moves_no_picture_over_the_threshold() -> None:
+def test_rounding_of_the_last_digit_moves_no_image_over_the_threshold() -> None:
     threshold = threshold_for(LABELS, PROBS, accuracy=0.8).threshold
     for other in (PROBS * (1 + 1e-6), PROBS * (1 - 1e-6), PROBS.astype(np.float32)):
         np.testing.assert_array_equal(accepted(other, threshold), accepted(PROBS, threshold))

@@ -129,9 +129,9 @@ def test_midway_is_still_between_neighbours() -> None:
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        ([0, 0, 0], "of 3 pictures 0 are positive .* 3 negative"),
-        ([1, 1, 1], "of 3 pictures 3 are positive .* 0 negative"),
-        ([0, 1, 2], "of 3 pictures 1 are positive .* 1 negative .* no others"),
+        ([0, 0, 0], "of 3 images 0 are positive .* 3 negative"),
+        ([1, 1, 1], "of 3 images 3 are positive .* 0 negative"),
+        ([0, 1, 2], "of 3 images 1 are positive .* 1 negative .* no others"),
     ],
 )
 def test_one_class_or_three_are_refused(labels: list[int], sentence: str) -> None:

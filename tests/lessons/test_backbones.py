@@ -15,7 +15,7 @@ from tellapart.lessons.lesson import Settings
 
 
 class Means:
-    """A runner that says how bright each picture is."""
+    """A runner that says how bright each image is."""
 
     batch = 4
 
@@ -62,13 +62,13 @@ def test_some_photos_are_drawn_by_the_seed_at_one_size(folder: Path) -> None:
     found = photos(Settings())
     assert found
     one, again, other = (some_photos(found, "train", 6, 16, Settings(seed=seed)) for seed in (1, 1, 2))
-    assert one.pictures.shape == (6, 16, 16, 3)
-    assert np.array_equal(one.pictures, again.pictures)
+    assert one.images.shape == (6, 16, 16, 3)
+    assert np.array_equal(one.images, again.images)
     assert not np.array_equal(one.labels, other.labels)
-    assert (one.pictures[:, :, :, 0].mean(axis=(1, 2)) > 100).tolist() == (one.labels == 0).tolist()
+    assert (one.images[:, :, :, 0].mean(axis=(1, 2)) > 100).tolist() == (one.labels == 0).tolist()
 
 
-def test_pictures_go_through_a_runner_in_its_batches() -> None:
+def test_images_go_through_a_runner_in_its_batches() -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
     means = x.mean(axis=(1, 2))
@@ -78,11 +78,11 @@ def test_pictures_go_through_a_runner_in_its_batches() -> None:
     assert 0 < seconds < 1
 
 
-def test_resized_pictures_keep_their_labels_and_their_brightness() -> None:
+def test_resized_images_keep_their_labels_and_their_brightness() -> None:
     part = Part(np.full((2, 8, 8, 1), 77, np.uint8), np.array([1, 0], np.int32))
     small = resized(part, 4)
-    assert small.pictures.shape == (2, 4, 4, 1)
-    assert np.all(small.pictures == 77)
+    assert small.images.shape == (2, 4, 4, 1)
+    assert np.all(small.images == 77)
     assert small.labels is part.labels
 
 
@@ -93,6 +93,6 @@ def test_a_small_base_has_learned_other_classes(monkeypatch: pytest.MonkeyPatch,
     assert set(case.test.labels.tolist()) == {0, 1, 2, 3, 4}
     learned = case.before.partition(" of ")[2].split(", ")
     assert len(learned) == 5
-    vectors = seen(case.base.engine, case.learned.pictures)
+    vectors = seen(case.base.engine, case.learned.images)
     assert vectors.shape == (40, case.base.width)
-    assert np.array_equal(vectors, seen(case.base.engine, case.learned.pictures))
+    assert np.array_equal(vectors, seen(case.base.engine, case.learned.images))

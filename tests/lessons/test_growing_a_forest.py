@@ -1,16 +1,16 @@
-"""Growth by trees ends where scikit-learn's own scores are, out of bag and on other pictures."""
+"""Growth by trees ends where scikit-learn's own scores are, out of bag and on other images."""
 
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from tellapart.lessons.growing_a_forest import black, gaps, growth
-from tellapart.lessons.images import pictures
+from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Settings
 
 
 def test_growth_ends_at_the_scores_of_the_whole_forest() -> None:
-    data = pictures("digits", Settings())
+    data = images("digits", Settings())
     train, test = data.train.take(slice(300)), data.test.take(slice(200))
     forest = RandomForestClassifier(40, oob_score=True, random_state=0).fit(train.pixels, train.labels)
     spared = np.stack([np.bincount(drawn, minlength=300) == 0 for drawn in forest.estimators_samples_])

@@ -1,4 +1,4 @@
-"""The pictures of lessons: divided, shuffled by the seed, digits where the wanted set is not here."""
+"""The images of lessons: divided, shuffled by the seed, digits where the wanted set is not here."""
 
 from pathlib import Path
 
@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from tellapart.data.sources.builtin_datasets import is_here
-from tellapart.lessons.images import Part, as_dataset, pictures
+from tellapart.lessons.images import Part, as_dataset, images
 from tellapart.lessons.lesson import Settings
 
 
 def test_digits_are_divided_and_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, again, other = (pictures("digits", Settings(seed=seed)) for seed in (1, 1, 2))
+    one, again, other = (images("digits", Settings(seed=seed)) for seed in (1, 1, 2))
     assert (one.name, len(one.classes)) == ("digits", 10)
     assert len(one.train) + len(one.test) == 1797
     assert 0.35 < len(one.test) / 1797 < 0.45
-    assert np.array_equal(one.train.pictures, again.train.pictures)
+    assert np.array_equal(one.train.images, again.train.images)
     assert not np.array_equal(one.train.labels[:50], other.train.labels[:50])
     assert one.train.pixels.shape == (len(one.train), 64)
     assert one.train.pixels.dtype == np.float32
@@ -23,12 +23,12 @@ def test_digits_are_divided_and_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_small_work_and_absent_sets_are_done_on_digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert pictures("mnist", Settings(small=True)).name == "digits"
+    assert images("mnist", Settings(small=True)).name == "digits"
     monkeypatch.setenv("TELLAPART_DATA", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     assert is_here("digits")
     assert not is_here("mnist")
-    assert pictures("mnist", Settings()).name == "digits"
+    assert images("mnist", Settings()).name == "digits"
     (tmp_path / "mnist.npz").touch()
     assert is_here("mnist")
 

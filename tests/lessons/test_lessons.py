@@ -14,7 +14,7 @@ from tellapart.lessons.table import NAMES, all_lessons, lesson_named
 from tellapart.lessons.words import anchor
 
 FOLDER = Path(lesson_named.__code__.co_filename).parent
-FRAME = {"__init__", "bases", "book", "drawing", "glossary", "learn", "lesson", "pictures", "table", "words"}
+FRAME = {"__init__", "bases", "book", "drawing", "glossary", "learn", "lesson", "images", "table", "words"}
 LESSONS = all_lessons()
 MOST_SECONDS, MOST_LINES = 60, 180
 

@@ -28,10 +28,10 @@ def test_some_classes_are_numbered_anew() -> None:
     some = of_classes(part, np.array([7, 0]))
     assert some.labels.tolist() == [1, 0, 0, 1]
     assert some.labels.dtype == np.int32
-    assert some.pictures.ravel().tolist() == [0, 1, 3, 4]
+    assert some.images.ravel().tolist() == [0, 1, 3, 4]
 
 
-def test_few_pictures_are_as_many_of_each_class() -> None:
+def test_few_images_are_as_many_of_each_class() -> None:
     labels = np.random.default_rng(0).integers(0, 5, 200).astype(np.int32)
     some = few(Part(np.zeros((200, 1, 1, 1), np.uint8), labels), 7, np.random.default_rng(1))
     assert np.bincount(labels[some]).tolist() == [7] * 5
@@ -56,20 +56,20 @@ def test_the_factor_for_twice_the_side() -> None:
 def test_each_class_is_marked_in_its_corner_or_another() -> None:
     part = Part(np.zeros((4, 16, 16, 1), np.uint8), np.arange(4, dtype=np.int32))
     right, wrong = marked(part, 0), marked(part, 1)
-    assert [one[AWAY, AWAY, 0] for one in right.pictures] == [LEVEL, 0, 0, 0]
-    assert [one[-1 - AWAY, AWAY, 0] for one in right.pictures] == [0, 0, LEVEL, 0]
-    assert part.pictures.max() == 0
-    heats = [one[:, :, 0].astype(np.float32) for one in right.pictures]
+    assert [one[AWAY, AWAY, 0] for one in right.images] == [LEVEL, 0, 0, 0]
+    assert [one[-1 - AWAY, AWAY, 0] for one in right.images] == [0, 0, LEVEL, 0]
+    assert part.images.max() == 0
+    heats = [one[:, :, 0].astype(np.float32) for one in right.images]
     assert {float(heat.max()) for heat in heats} == {LEVEL}
     assert at_mark(heats, part.labels) == 1
-    assert at_mark([one[:, :, 0].astype(np.float32) for one in wrong.pictures], part.labels) == 0
+    assert at_mark([one[:, :, 0].astype(np.float32) for one in wrong.images], part.labels) == 0
     assert len(CHOSEN) == 4
 
 
-def test_a_map_of_brightness_is_highest_where_the_picture_is() -> None:
-    picture = np.zeros((28, 28, 1), np.uint8)
-    picture[2:5, 22:27] = 200
-    cells = brightness(picture)
+def test_a_map_of_brightness_is_highest_where_the_image_is() -> None:
+    image = np.zeros((28, 28, 1), np.uint8)
+    image[2:5, 22:27] = 200
+    cells = brightness(image)
     assert cells.shape == (4, 4)
     assert cells.argmax() == 3
     assert np.count_nonzero(cells) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tellapart.errors import RecipeError
-from tellapart.models.catalogue import MODELS, base_of, lookup, settled
+from tellapart.models.catalogue import MODELS, backbone_of, lookup, settled
 from tellapart.recipe import Recipe
 
 
@@ -29,7 +29,7 @@ ESTIMATORS = [name for name, model in MODELS.items() if model.estimator]
 def test_settling_leaves_nothing_open_and_settling_again_changes_nothing(name: str) -> None:
     recipe = settled(Recipe(model=name), own_size=None)
     open_fields = {name for name, value in vars(recipe).items() if value is None}
-    # The share of validation depends on the number of pictures; a base is whole, unless it is cut.
+    # The share of validation depends on the number of images; a base is whole, unless it is cut.
     assert open_fields <= {"validation", "features", "cut"}
     assert settled(recipe, own_size=17) == recipe
     assert recipe.weights == ("imagenet" if MODELS[name].pretrained else "none")
@@ -47,7 +47,7 @@ def test_what_the_person_says_wins_even_where_it_is_nothing() -> None:
     ("model", "own_size", "size"),
     [("mlp", 8, 8), ("mlp", 28, 28), ("mlp", None, 28), ("lenet5", 8, 28), ("xception", 400, 299), ("vgg16", 28, 224)],
 )
-def test_only_small_networks_take_the_pictures_own_size_and_only_where_they_can(
+def test_only_small_networks_take_the_images_own_size_and_only_where_they_can(
     model: str, own_size: int | None, size: int
 ) -> None:
     assert settled(Recipe(model=model), own_size=own_size).size == size
@@ -90,13 +90,13 @@ def test_pretrained_weights_for_a_small_network_are_refused() -> None:
         ({"features": "mobilenet", "size": 64, "weights": "x.h5"}, None, ("mobilenet", 64, "x.h5")),
     ],
 )
-def test_an_estimator_stands_on_the_pixels_of_small_pictures_and_else_on_a_base(
+def test_an_estimator_stands_on_the_pixels_of_small_images_and_else_on_a_base(
     name: str, said: dict[str, Any], own_size: int | None, expected: tuple[str, int, str]
 ) -> None:
     recipe = settled(Recipe(model=name, **said), own_size=own_size)
     assert (recipe.features, recipe.size, recipe.weights) == expected
     assert settled(recipe, own_size=17) == recipe
-    assert base_of(recipe) == (None if recipe.features == "pixels" else recipe.features)
+    assert backbone_of(recipe) == (None if recipe.features == "pixels" else recipe.features)
     assert recipe.optimizer is None  # what only networks need is not written down as if it had been used
 
 
@@ -123,9 +123,9 @@ def test_features_for_a_network_are_refused(name: str) -> None:
 
 
 def test_a_networks_base_is_itself_unless_it_starts_from_nothing() -> None:
-    assert base_of(settled(Recipe(model="mobilenet"), own_size=None)) == "mobilenet"
-    assert base_of(settled(Recipe(model="mobilenet", weights="none"), own_size=None)) is None
-    assert base_of(settled(Recipe(model="cnn"), own_size=None)) is None
+    assert backbone_of(settled(Recipe(model="mobilenet"), own_size=None)) == "mobilenet"
+    assert backbone_of(settled(Recipe(model="mobilenet", weights="none"), own_size=None)) is None
+    assert backbone_of(settled(Recipe(model="cnn"), own_size=None)) is None
 
 
 def test_reading_the_table_loads_neither_keras_nor_tensorflow() -> None:

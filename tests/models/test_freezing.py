@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import RecipeError
-from tellapart.models.freezing import blocks, divided, ended, leaves, seams
+from tellapart.models.freezing import blocks, cut_off, leaf_layers, seams, split_frozen
 from tellapart.models.networks import backbone
 
 SIDES = {"xception": 71, "vgg16": 32, "mobilenet": 32, "mobilenet-v3-small": 32, "efficientnet-v2-b0": 32}
@@ -15,14 +15,14 @@ SIDES = {"xception": 71, "vgg16": 32, "mobilenet": 32, "mobilenet-v3-small": 32,
 def residual() -> keras.Model:
     """Two blocks, each with a branch around it."""
     keras.utils.set_random_seed(0)
-    pictures = keras.Input((8, 8, 3))
-    x = keras.layers.Conv2D(4, 3, padding="same", name="stem")(pictures)
+    images = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", name="stem")(images)
     for number in (1, 2):
         y = keras.layers.Conv2D(4, 3, padding="same", name=f"conv{number}")(x)
         y = keras.layers.BatchNormalization(name=f"norm{number}")(y)
         x = keras.layers.Add(name=f"join{number}")([x, y])
     x = keras.layers.Conv2D(5, 1, name="last")(x)
-    return keras.Model(pictures, keras.layers.ReLU(name="end")(x), name="residual")
+    return keras.Model(images, keras.layers.ReLU(name="end")(x), name="residual")
 
 
 def test_a_seam_is_where_no_branch_passes_by(residual: keras.Model) -> None:
@@ -40,16 +40,16 @@ def test_blocks_begin_where_branches_have_joined(residual: keras.Model) -> None:
 def test_only_the_last_layers_are_trained_and_batch_normalisation_never(
     residual: keras.Model, unfreeze: int, seam: str, trained: set[str]
 ) -> None:
-    division = divided(residual, unfreeze)
+    division = split_frozen(residual, unfreeze)
     assert division.frozen is not None
     assert division.trained is not None
     assert division.frozen.layers[-1].name == seam
-    learning = {layer.name for layer in leaves(division.trained) if layer.trainable_weights}
+    learning = {layer.name for layer in leaf_layers(division.trained) if layer.trainable_weights}
     assert learning == trained
 
 
 def test_with_every_layer_unfrozen_nothing_is_frozen(residual: keras.Model) -> None:
-    division = divided(residual, 1000)
+    division = split_frozen(residual, 1000)
     assert division.frozen is None
     assert division.trained is residual
 
@@ -58,21 +58,21 @@ def test_with_every_layer_unfrozen_nothing_is_frozen(residual: keras.Model) -> N
 def test_the_two_parts_of_a_real_network_are_the_whole(name: str) -> None:
     keras.utils.set_random_seed(1)
     network = backbone(name, SIDES[name], "none")
-    pictures = np.random.default_rng(0).normal(size=(2, SIDES[name], SIDES[name], 3)).astype(np.float32)
-    expected = network(pictures, training=False)
+    images = np.random.default_rng(0).normal(size=(2, SIDES[name], SIDES[name], 3)).astype(np.float32)
+    expected = network(images, training=False)
     for count in blocks(network)[:3]:
-        division = divided(network, count)
+        division = split_frozen(network, count)
         assert division.frozen is not None
         assert division.trained is not None
-        maps = division.frozen(pictures, training=False)
+        maps = division.frozen(images, training=False)
         np.testing.assert_allclose(division.trained(maps, training=False), expected, atol=1e-5)
         assert division.trained.trainable_weights
 
 
 def test_a_base_ends_at_a_layer_by_name_or_by_count(residual: keras.Model) -> None:
-    assert ended(residual, None) is residual
-    assert ended(residual, "join1").output_shape == (None, 8, 8, 4)
-    assert [layer.name for layer in ended(residual, "-2").layers][-1] == "join2"
+    assert cut_off(residual, None) is residual
+    assert cut_off(residual, "join1").output_shape == (None, 8, 8, 4)
+    assert [layer.name for layer in cut_off(residual, "-2").layers][-1] == "join2"
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_a_base_ends_at_a_layer_by_name_or_by_count(residual: keras.Model) -> No
 )
 def test_a_cut_that_cannot_be_made_is_refused(residual: keras.Model, cut: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
-        ended(residual, cut)
+        cut_off(residual, cut)
 
 
 def test_unfreezing_layers_without_weights_is_refused(residual: keras.Model) -> None:
     with pytest.raises(RecipeError, match="unfreeze is 1: the last 1 layers of residual have nothing to train"):
-        divided(residual, 1)
+        split_frozen(residual, 1)

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.errors import PictureError, RecipeError, WeightsError
+from tellapart.errors import ImageError, RecipeError, WeightsError
 from tellapart.models import imagenet as module
 from tellapart.models.imagenet import INDEX, Class, ImageNet, class_index, imagenet
 from tellapart.models.weights import kept_by_keras
@@ -50,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[str]:
+def images(tmp_path: Path) -> list[str]:
     rng = np.random.default_rng(0)
     paths = [tmp_path / f"{number}.png" for number in range(10)]
     for path in paths:
@@ -65,16 +65,16 @@ def fails(*_: object, **__: object) -> NoReturn:
 
 def answers(network: ImageNet, paths: Sequence[str]) -> NDArray[np.float32]:
     rows = list(network.probabilities(paths, precision="float32"))
-    return np.stack([row for row in rows if not isinstance(row, PictureError)])
+    return np.stack([row for row in rows if not isinstance(row, ImageError)])
 
 
 def test_the_answers_are_those_of_keras(
-    whole: keras.Model, weights: Path, folder: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch
+    whole: keras.Model, weights: Path, folder: Path, images: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = imagenet("mobilenet-v2", weights, size=SIZE)
-    found = answers(network, pictures)
-    assert [isinstance(one, PictureError) for one in network.probabilities(["gone.png", pictures[0]])] == [True, False]
-    arrays = np.stack([keras.utils.img_to_array(keras.utils.load_img(path)) for path in pictures])
+    found = answers(network, images)
+    assert [isinstance(one, ImageError) for one in network.probabilities(["gone.png", images[0]])] == [True, False]
+    arrays = np.stack([keras.utils.img_to_array(keras.utils.load_img(path)) for path in images])
     expected = whole.predict_on_batch(keras.applications.mobilenet_v2.preprocess_input(arrays))
     assert expected.max() > 0.01
     np.testing.assert_allclose(found, expected, atol=1e-3)
@@ -85,11 +85,11 @@ def test_the_answers_are_those_of_keras(
 
 
 def test_the_second_time_needs_no_keras(
-    weights: Path, folder: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch
+    weights: Path, folder: Path, images: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = answers(imagenet("mobilenet-v2", weights, size=SIZE), pictures[:1])
+    first = answers(imagenet("mobilenet-v2", weights, size=SIZE), images[:1])
     monkeypatch.setattr(module, "load_keras", lambda: pytest.fail("Keras was loaded"))
-    again = answers(imagenet("mobilenet-v2", weights, size=SIZE), pictures[:1])
+    again = answers(imagenet("mobilenet-v2", weights, size=SIZE), images[:1])
     np.testing.assert_array_equal(first, again)
     code = (
         "import sys; from pathlib import Path; from tellapart.models.imagenet import imagenet;"
@@ -101,11 +101,11 @@ def test_the_second_time_needs_no_keras(
 
 
 def test_other_weights_are_another_network(
-    whole: keras.Model, weights: Path, folder: Path, pictures: list[str], tmp_path: Path
+    whole: keras.Model, weights: Path, folder: Path, images: list[str], tmp_path: Path
 ) -> None:
     other = tmp_path / "other.weights.h5"
     keras.applications.MobileNetV2(weights=None, input_shape=(SIZE, SIZE, 3)).save_weights(other)
-    one, two = (answers(imagenet("mobilenet-v2", file, size=SIZE), pictures[:1]) for file in (weights, other))
+    one, two = (answers(imagenet("mobilenet-v2", file, size=SIZE), images[:1]) for file in (weights, other))
     assert not np.allclose(one, two)
 
 

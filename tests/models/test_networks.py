@@ -1,4 +1,4 @@
-"""Networks: pictures in as bytes, scaled inside, logits while training and probabilities at the end."""
+"""Networks: images in as bytes, scaled inside, logits while training and probabilities at the end."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling
-from tellapart.models.networks import base_network, head_network, logit_count, scaled, scratch_network, whole
+from tellapart.models.networks import backbone_network, head_network, logit_count, scaled, scratch_network, whole
 from tellapart.recipe import Recipe
 
 CHANCE = np.random.default_rng(5)
-PICTURES = CHANCE.integers(0, 256, (4, 9, 11, 3), dtype=np.uint8)
+IMAGES = CHANCE.integers(0, 256, (4, 9, 11, 3), dtype=np.uint8)
 APPLICATIONS = keras.applications
 
 
 def as_scaled(scaling: Scaling) -> NDArray[np.float32]:
-    pictures = keras.Input((9, 11, 3), dtype="uint8")
-    numbers: NDArray[np.float32] = keras.Model(pictures, scaled(pictures, scaling)).predict_on_batch(PICTURES)
+    images = keras.Input((9, 11, 3), dtype="uint8")
+    numbers: NDArray[np.float32] = keras.Model(images, scaled(images, scaling)).predict_on_batch(IMAGES)
     return numbers
 
 
@@ -27,22 +27,22 @@ def as_scaled(scaling: Scaling) -> NDArray[np.float32]:
     ("scaling", "module"), [("tf", "xception"), ("torch", "densenet"), ("caffe", "vgg16"), ("inside", "efficientnet")]
 )
 def test_scaling_is_what_keras_preprocess_input_does(scaling: Scaling, module: str) -> None:
-    theirs = getattr(APPLICATIONS, module).preprocess_input(PICTURES.astype(np.float32))
+    theirs = getattr(APPLICATIONS, module).preprocess_input(IMAGES.astype(np.float32))
     ours = as_scaled(scaling)
     assert ours.dtype == np.float32
     np.testing.assert_allclose(ours, theirs, atol=2e-5 * max(1.0, float(np.abs(theirs).max()) / 100))
 
 
 def test_small_networks_see_numbers_from_0_to_1() -> None:
-    np.testing.assert_allclose(as_scaled("unit"), PICTURES / 255, atol=1e-6)
+    np.testing.assert_allclose(as_scaled("unit"), IMAGES / 255, atol=1e-6)
 
 
 def test_a_binary_head_has_one_logit_and_its_probabilities_are_the_sigmoids() -> None:
     recipe = Recipe(model="mlp", size=8, loss="binary")
     network = scratch_network(recipe, 3, 2)
-    pictures = CHANCE.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
-    logits = network.predict_on_batch(pictures)[:, 0].astype(np.float64)
-    probabilities = whole(None, network).predict_on_batch(pictures)
+    images = CHANCE.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+    logits = network.predict_on_batch(images)[:, 0].astype(np.float64)
+    probabilities = whole(None, network).predict_on_batch(images)
     assert probabilities.shape == (6, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(probabilities[:, 1], 1 / (1 + np.exp(-logits)), atol=1e-6)
@@ -69,13 +69,13 @@ def test_a_head_has_the_layers_its_recipe_asks_for(inner: int, dropout: float, n
 
 
 def test_whole_joins_a_base_and_a_head_without_dropout() -> None:
-    base = base_network("mobilenet-v3-small", 32, "none")
+    base = backbone_network("mobilenet-v3-small", 32, "none")
     head = head_network(base.output_shape[-1], Recipe(inner=8, dropout=0.9), 3)
     product = whole(base, head)
-    pictures = CHANCE.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    logits = head.predict_on_batch(base.predict_on_batch(pictures))
+    images = CHANCE.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    logits = head.predict_on_batch(base.predict_on_batch(images))
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-    np.testing.assert_allclose(product.predict_on_batch(pictures), expected, atol=1e-5)
+    np.testing.assert_allclose(product.predict_on_batch(images), expected, atol=1e-5)
 
 
 def test_a_network_of_the_catalogue_can_be_trained_from_scratch_with_learning_batch_normalisation() -> None:
@@ -93,5 +93,5 @@ def test_a_product_is_saved_and_opened_in_safe_mode(tmp_path: Path, loss: str) -
     product = whole(None, scratch_network(recipe, 1, 2))
     product.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
-    pictures = CHANCE.integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)
-    np.testing.assert_allclose(again.predict_on_batch(pictures), product.predict_on_batch(pictures), atol=1e-6)
+    images = CHANCE.integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)
+    np.testing.assert_allclose(again.predict_on_batch(images), product.predict_on_batch(images), atol=1e-6)

@@ -1,4 +1,4 @@
-"""Pictures unlike the training pictures score higher, in NumPy and in the graph alike."""
+"""Images unlike the training images score higher, in NumPy and in the graph alike."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -52,7 +52,7 @@ def small(model: str = "lenet5", classes: int = 3) -> Graph:
     return to_graph(whole(None, scratch_network(Recipe(model=model, size=16), 1, classes)))
 
 
-def pictures(count: int, side: int = 16) -> NDArray[np.uint8]:
+def images(count: int, side: int = 16) -> NDArray[np.uint8]:
     return np.random.default_rng(3).integers(0, 256, (count, side, side, 1), dtype=np.uint8)
 
 
@@ -62,14 +62,14 @@ def answers(graph: Graph, batch: NDArray[np.uint8], precision: str = "float32") 
 
 
 def fitted_to(graph: Graph, method: Method) -> tuple[Outliers, Vectors]:
-    """Fitted to some random pictures' features in the graph, and the features of five of them."""
-    (rows,) = answers(up_to(graph, features_of(graph)), pictures(30))
+    """Fitted to some random images' features in the graph, and the features of five of them."""
+    (rows,) = answers(up_to(graph, features_of(graph)), images(30))
     return fit(rows, np.arange(30, dtype=np.int32) % 3, method), rows[:5]
 
 
 @both_methods
 @pytest.mark.parametrize("width", [64, 2048])
-def test_strangers_score_higher_than_new_pictures_of_the_same_kind(method: Method, width: int) -> None:
+def test_strangers_score_higher_than_new_images_of_the_same_kind(method: Method, width: int) -> None:
     known = fit(*clusters(width), method)
     usual, strange = known.score(clusters(width, seed=1)[0]), known.score(strangers(width))
     assert usual.dtype == np.float32
@@ -110,7 +110,7 @@ def test_where_there_are_more_directions_than_are_told_apart_the_rest_share_one_
     assert threshold(known.score(features)) < known.score(strangers(320)).min()
 
 
-def test_nearest_is_half_the_squared_distance_to_the_nearest_picture() -> None:
+def test_nearest_is_half_the_squared_distance_to_the_nearest_image() -> None:
     features, labels = clusters(30, 5)
     asked = strangers(30, 4)
     one, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (asked, features))
@@ -125,24 +125,24 @@ def test_the_graph_says_what_numpy_says_and_its_first_answer_stays(tmp_path: Pat
     known, some = fitted_to(graph, method)
     write_graph(with_score(graph, known), tmp_path / "model.xml")
     scored = read_graph(tmp_path / "model.xml")
-    probabilities, strangeness = answers(scored, pictures(5))
+    probabilities, strangeness = answers(scored, images(5))
     assert [*scored.output(1).get_names()] == ["strangeness"]
     assert strangeness.dtype == np.float32
     assert strangeness.shape == (5, 1)
     np.testing.assert_allclose(strangeness[:, 0], known.score(some), rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(probabilities, answers(graph, pictures(5))[0], atol=1e-6)
+    np.testing.assert_allclose(probabilities, answers(graph, images(5))[0], atol=1e-6)
 
 
 @both_methods
-def test_in_a_mirrored_graph_the_pictures_themselves_are_scored(method: Method) -> None:
+def test_in_a_mirrored_graph_the_images_themselves_are_scored(method: Method) -> None:
     graph = small()
     known, some = fitted_to(graph, method)
     scored = with_score(mirrored(graph), known)
-    probabilities, strangeness = answers(scored, pictures(5))
+    probabilities, strangeness = answers(scored, images(5))
     np.testing.assert_allclose(strangeness[:, 0], known.score(some), rtol=1e-3, atol=1e-5)
-    (found,) = Engine(scored, batch=8, precision="float32").run([pictures(5)])  # the batch can be settled
+    (found,) = Engine(scored, batch=8, precision="float32").run([images(5)])  # the batch can be settled
     np.testing.assert_allclose(found[:, :3], probabilities, atol=1e-6)
-    np.testing.assert_allclose(probabilities, answers(mirrored(graph), pictures(5))[0], atol=1e-6)
+    np.testing.assert_allclose(probabilities, answers(mirrored(graph), images(5))[0], atol=1e-6)
 
 
 @both_methods
@@ -152,7 +152,7 @@ def test_a_scored_graph_is_scored_anew(method: Method) -> None:
     known, some = fitted_to(graph, method)
     twice = with_score(with_score(graph, known), known)
     assert len(twice.outputs) == 2
-    np.testing.assert_allclose(answers(twice, pictures(5))[1][:, 0], known.score(some), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(answers(twice, images(5))[1][:, 0], known.score(some), rtol=1e-3, atol=1e-5)
 
 
 @both_methods
@@ -160,7 +160,7 @@ def test_bfloat16_moves_scores_by_little_of_their_spread(method: Method) -> None
     graph = small()
     known, _ = fitted_to(graph, method)
     scored = with_score(graph, known)
-    exact, rounded = (answers(scored, pictures(60)[30:], kind)[1] for kind in ("float32", "bfloat16"))
+    exact, rounded = (answers(scored, images(60)[30:], kind)[1] for kind in ("float32", "bfloat16"))
     assert np.abs(exact - rounded).mean() < exact.std() / 10
 
 
@@ -168,10 +168,10 @@ def test_bfloat16_moves_scores_by_little_of_their_spread(method: Method) -> None
 def test_pixels_are_features_too_and_of_very_many_some_count(method: Method) -> None:
     side = 66
     assert side * side > WIDEST
-    rows = pictures(12, side).reshape(12, -1).astype(np.float32)
+    rows = images(12, side).reshape(12, -1).astype(np.float32)
     known = fit(rows, np.arange(12, dtype=np.int32) % 2, method)
     assert len(known.columns) == WIDEST
-    vectors, strangeness = answers(with_score(pixel_graph(side, side, 1), known), pictures(12, side))
+    vectors, strangeness = answers(with_score(pixel_graph(side, side, 1), known), images(12, side))
     np.testing.assert_array_equal(vectors, rows)
     np.testing.assert_allclose(strangeness[:, 0], known.score(rows), rtol=1e-3, atol=1e-5)
     changed = rows.copy()
@@ -189,7 +189,7 @@ def test_features_that_are_all_the_same_divide_nothing_by_zero(method: Method, v
 
 
 @both_methods
-def test_ten_pictures_of_ten_classes_are_enough(method: Method) -> None:
+def test_ten_images_of_ten_classes_are_enough(method: Method) -> None:
     features = strangers(64, 10)
     known = fit(features, np.arange(10, dtype=np.int32), method)
     itself, other = known.score(features), known.score(-features)
@@ -198,7 +198,7 @@ def test_ten_pictures_of_ten_classes_are_enough(method: Method) -> None:
         assert known.distance.rest == pytest.approx(SHRINKAGE * ROUNDING / 64)
 
 
-def test_constants_stay_small_however_many_the_pictures() -> None:
+def test_constants_stay_small_however_many_the_images() -> None:
     rows = strangers(2048, 3500)
     known = fit(rows, np.arange(3500, dtype=np.int32) % 7, "nearest").distance
     assert isinstance(known, Nearest)

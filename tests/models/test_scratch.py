@@ -37,5 +37,5 @@ def test_every_small_model_of_the_catalogue_has_a_body_and_no_other() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_smallest_size_of_a_small_network_can_be_built_and_run(name: str, channels: int) -> None:
     size = MODELS[name].smallest
-    pictures = np.zeros((2, size, size, channels), np.uint8)
-    assert network(name, size, channels, 3)(pictures).shape == (2, 3)
+    images = np.zeros((2, size, size, channels), np.uint8)
+    assert network(name, size, channels, 3)(images).shape == (2, 3)

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tellapart.models.networks import base_network, scratch_network
+from tellapart.models.networks import backbone_network, scratch_network
 from tellapart.models.summary import prediction_rate, summarise
 from tellapart.recipe import Recipe
 
@@ -28,17 +28,17 @@ def test_lenet5_is_counted_as_by_hand() -> None:
 
 
 def test_batch_normalisation_has_parameters_that_are_not_trained() -> None:
-    pictures = keras.Input((8, 8, 7))
-    found = summarise(keras.Model(pictures, keras.layers.BatchNormalization()(pictures)))
+    images = keras.Input((8, 8, 7))
+    found = summarise(keras.Model(images, keras.layers.BatchNormalization()(images)))
     assert (found.parameters, found.trainable) == (4 * 7, 2 * 7)
 
 
 def test_depthwise_and_separable_convolutions_are_counted_as_by_hand() -> None:
-    pictures = keras.Input((8, 8, 4))
-    x = keras.layers.DepthwiseConv2D(3, padding="same", name="depthwise")(pictures)
+    images = keras.Input((8, 8, 4))
+    x = keras.layers.DepthwiseConv2D(3, padding="same", name="depthwise")(images)
     x = keras.layers.SeparableConv2D(5, 3, strides=2, padding="same", name="separable")(x)
     x = keras.layers.Conv2D(10, 3, groups=5, padding="same", name="grouped")(x)
-    depthwise, separable, grouped = summarise(keras.Model(pictures, x)).layers
+    depthwise, separable, grouped = summarise(keras.Model(images, x)).layers
     assert depthwise.multiply_adds == 8 * 8 * 3 * 3 * 4
     assert separable.multiply_adds == 4 * 4 * (3 * 3 * 4 + 4 * 5)
     assert grouped.multiply_adds == 4 * 4 * 3 * 3 * 10  # each of 10 outputs sees one of 5 inputs
@@ -54,7 +54,7 @@ def test_depthwise_and_separable_convolutions_are_counted_as_by_hand() -> None:
 def test_known_networks_have_their_published_multiply_adds_and_parameters(
     name: str, millions: float, parameters: int
 ) -> None:
-    found = summarise(base_network(name, 224, "none"))
+    found = summarise(backbone_network(name, 224, "none"))
     assert found.multiply_adds / 1e6 == pytest.approx(millions, abs=0.1)
     assert found.parameters == parameters
 

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.errors import WeightsError
-from tellapart.models.networks import base_network
+from tellapart.models.networks import backbone_network
 from tellapart.models.weights import located
 
-PICTURES = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+IMAGES = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_folder_of_weights_is_searched_first(tmp_path: Path, monkeypatch: py
 
 
 def test_the_weights_of_a_file_are_the_weights_of_the_base(mobilenet_file: Path) -> None:
-    one, other = (base_network("mobilenet", 32, str(mobilenet_file)) for _ in range(2))
+    one, other = (backbone_network("mobilenet", 32, str(mobilenet_file)) for _ in range(2))
     expected = keras.applications.MobileNet(weights=None, include_top=False, input_shape=(32, 32, 3))
     expected.load_weights(mobilenet_file)
     for array, same, true in zip(one.get_weights(), other.get_weights(), expected.get_weights(), strict=True):
@@ -56,7 +56,7 @@ def test_no_network_and_no_weights_is_a_sentence_with_three_ways_out(monkeypatch
     monkeypatch.delenv("TELLAPART_WEIGHTS", raising=False)
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", fails)
     with pytest.raises(WeightsError) as refusal:
-        base_network("mobilenet", 32, "imagenet")
+        backbone_network("mobilenet", 32, "imagenet")
     for part in ("mobilenet", "Connection refused", "TELLAPART_WEIGHTS", "--weights FILE", "--weights none"):
         assert part in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -73,16 +73,16 @@ def test_weights_that_do_not_fit_are_refused_with_a_sentence(tmp_path: Path, mob
     }
     file.write_bytes(content[wrong])
     with pytest.raises(WeightsError) as refusal:
-        base_network("mobilenet-v2", 32, str(file))
+        backbone_network("mobilenet-v2", 32, str(file))
     assert f"{file} does not fit mobilenet-v2" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 def first_convolution(network: keras.Model) -> NDArray[np.float32]:
-    """What the first convolution of a base makes of the pictures: deeper down, rounding grows beyond comparison."""
+    """What the first convolution of a base makes of the images: deeper down, rounding grows beyond comparison."""
     base = next(layer for layer in network.layers if isinstance(layer, keras.Model))
     layer = next(layer for layer in base.layers if isinstance(layer, keras.layers.Conv2D))
-    outputs: NDArray[np.float32] = keras.Model(base.inputs, layer.output).predict_on_batch(PICTURES.astype(np.float32))
+    outputs: NDArray[np.float32] = keras.Model(base.inputs, layer.output).predict_on_batch(IMAGES.astype(np.float32))
     return outputs
 
 
@@ -104,8 +104,8 @@ def test_imagenet_weights_from_a_file_give_the_features_of_imagenet_weights_from
     made.save_weights(file)
     monkeypatch.delenv("TELLAPART_WEIGHTS", raising=False)
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(file))
-    theirs = base_network(name, 32, "imagenet")
-    ours = base_network(name, 32, str(file))
+    theirs = backbone_network(name, 32, "imagenet")
+    ours = backbone_network(name, 32, str(file))
     expected = first_convolution(theirs)
     assert expected.std() > 0.1
     np.testing.assert_allclose(first_convolution(ours), expected, atol=1e-5)

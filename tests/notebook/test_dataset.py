@@ -1,4 +1,4 @@
-"""A data set in a notebook: ten pictures and a table, however many there are and whatever they are called."""
+"""A data set in a notebook: ten images and a table, however many there are and whatever they are called."""
 
 import re
 import time
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.data.dataset import Dataset, FilePictures, Skipped, Split
-from tellapart.data.image import Picture
+from tellapart.data.dataset import Dataset, FileImages, Skipped, Split
+from tellapart.data.image import ImageArray
 from tellapart.data.sources.arrays import array_split
 from tellapart.files import sha256
 from tellapart.notebook.dataset import CLASSES, EXAMPLES
@@ -38,7 +38,7 @@ def rows(shown: str) -> list[list[str]]:
 def test_it_shows_examples_with_their_labels_and_counts_by_split() -> None:
     shown = html(small())
     assert captions(shown) == ["ant", "bee", "cow", "ant", "bee", "ant", "bee", "ant", "bee", "ant"]
-    assert "10 of the pictures in train" in shown
+    assert "10 of the images in train" in shown
     assert rows(shown) == [
         ["class", "train", "test"], ["ant", "6", "0"], ["bee", "4", "0"], ["cow", "1", "1"], ["all classes", "11", "1"],
     ]  # fmt: skip
@@ -46,8 +46,8 @@ def test_it_shows_examples_with_their_labels_and_counts_by_split() -> None:
 
 def test_names_are_text(tmp_path: Path) -> None:
     bad, broken = "<b>&'\"", tmp_path / "<i>.png"
-    broken.write_bytes(b"no picture")
-    files = Split(FilePictures((str(broken),), ("0" * 64,)), np.zeros(1, np.int32))
+    broken.write_bytes(b"no image")
+    files = Split(FileImages((str(broken),), ("0" * 64,)), np.zeros(1, np.int32))
     skipped = (Skipped("<u>.png", "<s>"),)
     shown = html(Dataset(bad, (bad,), {bad: array_split(ARRAY[:2], LABELS[:2])}, skipped))
     shown += html(Dataset(bad, (bad,), {bad: files}, skipped))
@@ -60,7 +60,7 @@ def test_what_cannot_be_read_is_passed_over_and_said(tiny: Path, tmp_path: Path)
     good = [str(path) for path in sorted((tiny / "blue").iterdir())[:3]]
     (tmp_path / "torn.png").write_bytes(Path(good[0]).read_bytes()[:60])
     paths = (good[0], str(tmp_path / "torn.png"), good[1], str(tmp_path / "gone.png"), good[2])
-    files = FilePictures(paths, tuple(sha256(Path(path)) if Path(path).exists() else "0" * 64 for path in paths))
+    files = FileImages(paths, tuple(sha256(Path(path)) if Path(path).exists() else "0" * 64 for path in paths))
     shown = html(Dataset("set", ("blue",), {"all": Split(files, np.zeros(5, np.int32))}))
     assert captions(shown) == ["blue"] * 3
     assert "2 of 5 examples cannot be read" in shown
@@ -69,9 +69,9 @@ def test_what_cannot_be_read_is_passed_over_and_said(tiny: Path, tmp_path: Path)
 
 
 def test_files_that_were_left_out_are_said_the_first_by_name() -> None:
-    skipped = tuple(Skipped(f"{number}.txt", "not a picture") for number in range(1234))
+    skipped = tuple(Skipped(f"{number}.txt", "not an image") for number in range(1234))
     shown = html(replace(small(), skipped=skipped))
-    assert "1,234 files were left out: 0.txt: not a picture; 1.txt: not a picture; 2.txt: not a picture; …" in shown
+    assert "1,234 files were left out: 0.txt: not an image; 1.txt: not an image; 2.txt: not an image; …" in shown
     assert "3.txt" not in shown
 
 
@@ -88,15 +88,15 @@ def test_without_a_split_there_is_still_a_table() -> None:
     assert rows(html(Dataset("set", ("ant",), {}))) == [["class"], ["ant"], ["all classes"]]
 
 
-def test_however_many_pictures_ten_are_read_and_it_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_however_many_images_ten_are_read_and_it_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def read(self: FilePictures, index: int) -> Picture:
+    def read(self: FileImages, index: int) -> ImageArray:
         asked.append(index)
         return np.zeros((20, 20, 3), np.uint8)
 
-    monkeypatch.setattr(FilePictures, "read", read)
-    files = FilePictures(tuple(f"{number}.jpg" for number in range(100_000)), ("0" * 64,) * 100_000)
+    monkeypatch.setattr(FileImages, "read", read)
+    files = FileImages(tuple(f"{number}.jpg" for number in range(100_000)), ("0" * 64,) * 100_000)
     labels = np.random.default_rng(0).integers(0, 10, 100_000).astype(np.int32)
     dataset = Dataset("set", tuple("abcdefghij"), {"all": Split(files, labels)})
     before = time.process_time()
@@ -104,8 +104,8 @@ def test_however_many_pictures_ten_are_read_and_it_is_quick(monkeypatch: pytest.
     assert time.process_time() - before < 1
     assert len(asked) == 10
     assert captions(shown) == list("abcdefghij")
-    assert plain == "<Dataset set: 100,000 all pictures in 10 classes>"
+    assert plain == "<Dataset set: 100,000 all images in 10 classes>"
 
 
 def test_on_a_plain_console_it_is_a_line() -> None:
-    assert repr(small()) == "<Dataset set: 11 train, 1 test pictures in 3 classes>"
+    assert repr(small()) == "<Dataset set: 11 train, 1 test images in 3 classes>"

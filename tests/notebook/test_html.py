@@ -1,4 +1,4 @@
-"""Fragments of HTML: whatever a name holds is text, and pictures are inside."""
+"""Fragments of HTML: whatever a name holds is text, and images are inside."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.notebook.html import DENSE, LONGEST, SIDE, Html, bars, block, heading, picture, row, sentence, table
+from tellapart.notebook.html import DENSE, LONGEST, SIDE, Html, bars, block, heading, image, row, sentence, table
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -50,7 +50,7 @@ class Read(HTMLParser):
         self.text.append(data)
 
 
-def image(width: int, height: int, mode: str = "RGB") -> Image.Image:
+def pil_image(width: int, height: int, mode: str = "RGB") -> Image.Image:
     shape = (height, width, 3) if mode == "RGB" else (height, width)
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
 
@@ -65,7 +65,7 @@ def test_names_are_text_and_never_markup(name: str) -> None:
     fragment = block(
         heading(name),
         sentence(name),
-        row(picture(image(4, 4), name=name, caption=name)),
+        row(image(pil_image(4, 4), name=name, caption=name)),
         bars([(name, 0.5)]),
         table([name, name], [[name, name]], shades=[[0.5]]),
     )
@@ -77,8 +77,8 @@ def test_names_are_text_and_never_markup(name: str) -> None:
     assert {name for _, attributes in read.tags for name in attributes} <= {"class", "style", "src", "alt", "title"}
     shown = name.replace("\udcff", "?")
     assert [text for text in read.text if text != "50.0%"] == [shown] * 8
-    (picture_tag,) = [attributes for tag, attributes in read.tags if tag == "img"]
-    assert picture_tag["alt"] == picture_tag["title"] == shown
+    (image_tag,) = [attributes for tag, attributes in read.tags if tag == "img"]
+    assert image_tag["alt"] == image_tag["title"] == shown
     json.dumps(fragment).encode("ascii")
     fragment.encode("utf-8")
 
@@ -95,9 +95,9 @@ def test_a_text_without_end_is_cut() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_small_picture_keeps_every_pixel(mode: str) -> None:
-    one = image(8, 6, mode)
-    fragment = picture(one, name="one")
+def test_a_small_image_keeps_every_pixel(mode: str) -> None:
+    one = pil_image(8, 6, mode)
+    fragment = image(one, name="one")
     stored = opened(fragment)
     assert (stored.format, stored.mode) == ("PNG", mode)
     np.testing.assert_array_equal(np.asarray(stored), np.asarray(one))
@@ -106,10 +106,10 @@ def test_a_small_picture_keeps_every_pixel(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_large_picture_is_reduced(mode: str) -> None:
-    one = image(3000, 1500, mode)
+def test_a_large_image_is_reduced(mode: str) -> None:
+    one = pil_image(3000, 1500, mode)
     before = one.copy()
-    fragment = picture(one, name="one")
+    fragment = image(one, name="one")
     assert opened(fragment).size == (DENSE * SIDE, DENSE * SIDE // 2)
     assert len(fragment) < 40_000
     assert "pixelated" not in fragment
@@ -117,8 +117,8 @@ def test_a_large_picture_is_reduced(mode: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (1, 1), (DENSE * SIDE, 1)])
-def test_a_picture_of_any_shape_is_seen(size: tuple[int, int]) -> None:
-    fragment = picture(image(*size), name="one")
+def test_a_image_of_any_shape_is_seen(size: tuple[int, int]) -> None:
+    fragment = image(pil_image(*size), name="one")
     assert opened(fragment).size == tuple(max(1, round(side * min(1, DENSE * SIDE / max(size)))) for side in size)
     assert "0px;" not in re.sub(r"\d\dpx", "", fragment.split("base64,")[1].partition('"')[2])
 
@@ -149,7 +149,7 @@ def test_a_table_has_its_cells_in_order_and_its_shades_behind_them() -> None:
 
 
 def test_colours_are_inherited_so_that_both_backgrounds_do() -> None:
-    fragment = block(heading("a"), bars([("a", 0.5)]), table(["a"], [["a"]]), picture(image(4, 4), name="a"))
+    fragment = block(heading("a"), bars([("a", 0.5)]), table(["a"], [["a"]]), image(pil_image(4, 4), name="a"))
     styles = " ".join(str(attributes.get("style", "")) for _, attributes in Read(fragment).tags)
     assert not re.search(r"(^|[ ;])color:", styles)
     assert not re.search(r"background: *(white|#fff)", styles)

@@ -1,4 +1,4 @@
-"""An answer in a notebook: the picture where it is a file still, and bars."""
+"""An answer in a notebook: the image where it is a file still, and bars."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from tellapart.training.run import Run
 TOP = (Choice("cat", 0.9), Choice("dog", 0.08), Choice("<b>cow</b>", 0.02))
 
 
-def test_a_prediction_shows_the_picture_its_label_and_bars(trained: Run, tiny: Path) -> None:
+def test_a_prediction_shows_the_image_its_label_and_bars(trained: Run, tiny: Path) -> None:
     file = tiny / "blue" / "00.png"
     (answer,) = Predictor(trained.bundle).predict([file])
     assert isinstance(answer, Prediction)
@@ -26,7 +26,7 @@ def test_a_prediction_shows_the_picture_its_label_and_bars(trained: Run, tiny: P
 
 
 @pytest.mark.parametrize("path", ["", "upload.png", ".", "a\0b.png", "x" * 5000, "a/" * 3000, "\udcff.png"])
-def test_a_path_that_is_no_file_has_no_picture(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_is_no_file_has_no_image(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shown = Prediction(path, TOP)._repr_html_()
     assert "<img" not in shown
@@ -34,7 +34,7 @@ def test_a_path_that_is_no_file_has_no_picture(path: str, tmp_path: Path, monkey
     shown.encode("utf-8")
 
 
-def test_a_file_that_is_no_picture_now_has_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_image_now_has_none(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"changed since")
     assert "<img" not in Prediction(str(tmp_path / "a.png"), TOP)._repr_html_()
 
@@ -55,4 +55,4 @@ def test_names_are_text(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_says_why() -> None:
-    assert "a.png: not a picture" in Unreadable("a.png", "not a picture")._repr_html_()
+    assert "a.png: not an image" in Unreadable("a.png", "not an image")._repr_html_()

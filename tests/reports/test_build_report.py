@@ -1,4 +1,4 @@
-"""A run's own report: both splits apart, its pictures where they are found, and a page in any case."""
+"""A run's own report: both splits apart, its images where they are found, and a page in any case."""
 
 import json
 import os
@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import Browser
 
 from tellapart import Dataset, Recipe, evaluate, train
-from tellapart.bundles.stored_predictions import read_answers
+from tellapart.bundles.stored_predictions import read_predictions
 from tellapart.errors import RunError, TellapartError
 from tellapart.reports import build_report, explanation_section
 from tellapart.reports.build_report import gathered, report
 from tellapart.reports.report import Report
-from tellapart.reports.report_images import Found, pictures_of
+from tellapart.reports.report_images import Found, images_of
 from tellapart.training import baselines
 from tellapart.training.run import Run
 
@@ -34,7 +34,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def facts(run: Run, source: Path | None = None) -> Report:
-    return gathered(run, pictures_of(run, None if source is None else str(source)))
+    return gathered(run, images_of(run, None if source is None else str(source)))
 
 
 def section(page: str, anchor: str) -> str:
@@ -59,9 +59,9 @@ def test_a_run_is_reported_in_its_folder_with_both_splits_in_sections_of_their_o
         assert f"{other}-cell-" not in markup
     assert "k nearest neighbours" in text(test)
     assert "k nearest neighbours" not in text(validation)
-    assert "blue" in text(section(page, "pictures"))
+    assert "blue" in text(section(page, "images"))
     assert "Learning curves" in text(section(page, "learning"))
-    assert text(section(page, "looked")).count("test picture") == 2
+    assert text(section(page, "looked")).count("test image") == 2
     assert "MB" in text(section(page, "size"))
     assert "keras" in text(section(page, "environment"))
     assert "Nothing was refused or skipped." in text(section(page, "refused"))
@@ -74,8 +74,8 @@ def test_the_numbers_are_those_of_the_run(run: Run) -> None:
         told = run.metrics[one.split]
         assert one.n == told["n"] == sum(map(sum, one.counts))
         assert one.lines[0].value == f"{told['accuracy']['value']:.1%}"
-        assert len(one.pictures) == told["n"]
-        right = sum(thumb.true == thumb.predicted for thumb in one.pictures)
+        assert len(one.images) == told["n"]
+        right = sum(thumb.true == thumb.predicted for thumb in one.images)
         assert right / one.n == pytest.approx(told["accuracy"]["value"])
     assert found.dataset.counts.keys() == {"train", "validation", "test"}
     assert np.sum(list(found.dataset.counts.values()), axis=0).tolist() == [12, 12, 12]
@@ -108,13 +108,13 @@ def test_baselines_are_judged_on_test_alone_and_once(run: Run, monkeypatch: pyte
     assert facts(run).judged[1].baselines == test.baselines
 
 
-def test_explained_are_pictures_of_test_mistakes_first(run: Run) -> None:
+def test_explained_are_images_of_test_mistakes_first(run: Run) -> None:
     found = facts(run)
-    names = {thumb.name for thumb in found.judged[1].pictures}
+    names = {thumb.name for thumb in found.judged[1].images}
     assert {one.split for one in found.explanations} == {"test"}
-    assert all(one.picture.name in names and one.picture.true in run.bundle.classes for one in found.explanations)
-    wrong = sum(thumb.true != thumb.predicted for thumb in found.judged[1].pictures)
-    assert sum(one.label != one.picture.true for one in found.explanations) == min(wrong, 1)
+    assert all(one.image.name in names and one.image.true in run.bundle.classes for one in found.explanations)
+    wrong = sum(thumb.true != thumb.predicted for thumb in found.judged[1].images)
+    assert sum(one.label != one.image.true for one in found.explanations) == min(wrong, 1)
 
 
 def test_later_looks_at_test_are_told(run: Run, tiny: Path) -> None:
@@ -124,12 +124,12 @@ def test_later_looks_at_test_are_told(run: Run, tiny: Path) -> None:
     assert (found.judged[0].uses, found.judged[1].uses) == (None, 2)
 
 
-def test_without_its_pictures_it_says_so_and_tells_the_numbers(run: Run, tiny: Path, tmp_path: Path) -> None:
+def test_without_its_images_it_says_so_and_tells_the_numbers(run: Run, tiny: Path, tmp_path: Path) -> None:
     environment = json.loads((run.folder / "environment.json").read_text())
     environment["dataset"]["source"] = str(tmp_path / "gone")
     (run.folder / "environment.json").write_text(json.dumps(environment))
     page = report(run).read_text(encoding="utf-8")
-    assert "Pictures and baselines are missing" in text(section(page, "notes"))
+    assert "Images and baselines are missing" in text(section(page, "notes"))
     assert str(tmp_path / "gone") in text(section(page, "notes"))
     assert f"{run.metrics['test']['accuracy']['value']:.1%}" in text(section(page, "test"))
     assert section(page, "looked") == ""
@@ -139,24 +139,24 @@ def test_without_its_pictures_it_says_so_and_tells_the_numbers(run: Run, tiny: P
     assert section(again, "looked")
 
 
-def test_other_pictures_in_the_place_of_the_old_are_not_taken_for_them(
+def test_other_images_in_the_place_of_the_old_are_not_taken_for_them(
     run: Run, coloured: Callable[..., Path], tmp_path: Path
 ) -> None:
     found = facts(run, coloured(tmp_path / "tiny", seed=3))
     assert len(found.notes) == 1
     assert "have changed since the run: name the old ones with --data" in found.notes[0]
-    assert found.judged[1].pictures == ()
+    assert found.judged[1].images == ()
     assert found.dataset.counts == {}
 
 
-def test_a_run_that_does_not_say_where_its_pictures_are_asks_for_them(run: Run) -> None:
+def test_a_run_that_does_not_say_where_its_images_are_asks_for_them(run: Run) -> None:
     environment = json.loads((run.folder / "environment.json").read_text())
     del environment["dataset"]["source"]
     (run.folder / "environment.json").write_text(json.dumps(environment))
     assert "name them with --data" in facts(run).notes[0]
 
 
-def test_pictures_named_from_another_folder_are_found_again(
+def test_images_named_from_another_folder_are_found_again(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny.parent)
@@ -165,15 +165,15 @@ def test_pictures_named_from_another_folder_are_found_again(
     assert facts(run).notes == ()
 
 
-def test_a_picture_that_is_gone_since_is_left_out(run: Run, tiny: Path, tmp_path: Path) -> None:
+def test_a_image_that_is_gone_since_is_left_out(run: Run, tiny: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(tiny, tmp_path / "moved"))
-    dataset = pictures_of(run, str(moved)).dataset
+    dataset = images_of(run, str(moved)).dataset
     assert dataset is not None
-    pictures = dataset.splits["test"].pictures
-    Path(pictures.name(0)).unlink()
+    images = dataset.splits["test"].images
+    Path(images.name(0)).unlink()
     found = gathered(run, Found(dataset))
-    assert found.judged[1].n == len(pictures)
-    assert len(found.judged[1].pictures) == len(pictures) - 1
+    assert found.judged[1].n == len(images)
+    assert len(found.judged[1].images) == len(images) - 1
 
 
 def test_baselines_that_cannot_be_had_are_a_note(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,11 +288,11 @@ def test_names_of_classes_and_files_stay_text_and_nothing_is_fetched(
     context.close()
 
 
-def test_more_pictures_than_fit_are_shown_mistakes_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_images_than_fit_are_shown_mistakes_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from tellapart.reports import report_images
 
-    dataset = pictures_of(run).dataset
-    answers = read_answers(run.folder, "test")
+    dataset = images_of(run).dataset
+    answers = read_predictions(run.folder, "test")
     assert dataset is not None
     assert answers is not None
     place = len(answers.labels) - 1

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tellapart.checking.finding import Finding, Row, Severity
 from tellapart.checking.table import text
-from tellapart.data.dataset import ArrayPictures, Dataset, Split
+from tellapart.data.dataset import ArrayImages, Dataset, Split
 from tellapart.errors import StorageError
 from tellapart.reports.check_page import MOST, Checked, below, check_html, tally, write_check
 from tellapart.reports.page import byte_count
@@ -22,10 +22,10 @@ def checked(dataset: Dataset, *findings: Finding, table: Path | None = Path("fin
 
 def row(dataset: Dataset, index: int, suggested: str = "", other: int | None = None, detail: str = "") -> Row:
     split = dataset.splits["all"]
-    name = split.pictures.name
+    name = split.images.name
     twin = "" if other is None else name(other)
     label = dataset.classes[split.labels[index]]
-    return Row(name(index), split.pictures.digests[index], "all", label, suggested, twin, detail)
+    return Row(name(index), split.images.digests[index], "all", label, suggested, twin, detail)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def everything(dataset: Dataset) -> Checked:
         Finding(
             "label-error", "note", 2, "2 in doubt.", "", tuple(row(dataset, i, "green", detail="9 %") for i in (3, 4))
         ),
-        Finding("blank", "note", 1, f"1 picture is blank: {HOSTILE}", "", (row(dataset, 5),)),
+        Finding("blank", "note", 1, f"1 image is blank: {HOSTILE}", "", (row(dataset, 5),)),
     )
 
 
@@ -57,18 +57,18 @@ def test_the_page_is_whole_without_a_network_and_without_scripts(
     assert page.locator("script").count() == 0
     assert page.locator("b").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    pictures = page.locator("main img")
-    expect(pictures).to_have_count(5)
-    assert pictures.evaluate_all("all => all.every((one) => one.complete && one.naturalWidth === 120)")
+    images = page.locator("main img")
+    expect(images).to_have_count(5)
+    assert images.evaluate_all("all => all.every((one) => one.complete && one.naturalWidth === 120)")
     expect(page.locator("h1")).to_have_text("tiny")
-    expect(page.locator(".headline")).to_have_text("1 problem, 2 warnings and 2 notes in 36 pictures of 3 classes.")
+    expect(page.locator(".headline")).to_have_text("1 problem, 2 warnings and 2 notes in 36 images of 3 classes.")
     expect(page.locator("#blank")).to_contain_text(HOSTILE)
 
 
 def test_every_finding_has_a_section_that_the_contents_lead_to(everything: Checked, page: Page) -> None:
     page.set_content(check_html(everything))
     links = page.locator("nav a").evaluate_all("all => all.map((one) => one.hash)")
-    assert links == ["#pictures", "#unreadable", "#imbalance", "#near-copies", "#label-error", "#blank", "#next"]
+    assert links == ["#images", "#unreadable", "#imbalance", "#near-copies", "#label-error", "#blank", "#next"]
     assert page.locator("section").evaluate_all("all => all.map((one) => '#' + one.id)") == links
     assert page.locator(".found a").evaluate_all("all => all.map((one) => one.hash)") == links[1:-1]
     expect(page.locator("#imbalance")).to_contain_text("Add some.")
@@ -123,16 +123,16 @@ def test_a_page_of_many_findings_stays_within_its_size(dataset: Dataset) -> None
     assert small.count("<img") > 0
 
 
-def test_pictures_in_arrays_are_shown_too(page: Page) -> None:
+def test_images_in_arrays_are_shown_too(page: Page) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
     digests = tuple(f"{i:064}" for i in range(4))
-    dataset = Dataset("a", ("0", "1"), {"all": Split(ArrayPictures(pixels, digests), np.array([0, 0, 1, 1], np.int32))})
+    dataset = Dataset("a", ("0", "1"), {"all": Split(ArrayImages(pixels, digests), np.array([0, 0, 1, 1], np.int32))})
     page.set_content(check_html(checked(dataset, Finding("blank", "note", 1, "One.", "", (row(dataset, 3),)))))
     expect(page.locator("#blank img")).to_have_count(1)
 
 
 def test_nothing_found_is_said(dataset: Dataset) -> None:
-    assert "Nothing was found in 36 pictures of 3 classes." in check_html(checked(dataset, table=None))
+    assert "Nothing was found in 36 images of 3 classes." in check_html(checked(dataset, table=None))
 
 
 @pytest.mark.parametrize(

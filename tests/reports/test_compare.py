@@ -1,4 +1,4 @@
-"""Runs beside each other: which pictures count, which runs are refused, and tests whose numbers are done by hand."""
+"""Runs beside each other: which images count, which runs are refused, and tests whose numbers are done by hand."""
 
 import json
 import shutil
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.bundles.stored_predictions import Answers
+from tellapart.bundles.stored_predictions import StoredPredictions
 from tellapart.errors import BundleError, RunError
 from tellapart.judging.judge import judge
 from tellapart.reports.compare import as_json, compare_runs, holm
-from tellapart.reports.compared_runs import common, read_contenders
+from tellapart.reports.compared_runs import common, read_compared_runs
 from tellapart.training.run import Run
 
 from .rivals import CLASSES, made_up, said
@@ -28,7 +28,10 @@ def make(tmp_path: Path, trained: Run) -> Make:
     """Make a run of that name from its test answers, and validation answers unless None."""
 
     def one(
-        name: str, test: Answers | None, validation: Answers | None = None, classes: tuple[str, ...] = CLASSES
+        name: str,
+        test: StoredPredictions | None,
+        validation: StoredPredictions | None = None,
+        classes: tuple[str, ...] = CLASSES,
     ) -> Path:
         answers = {"test": test, "validation": validation}
         found = {split: answer for split, answer in answers.items() if answer is not None}
@@ -38,14 +41,14 @@ def make(tmp_path: Path, trained: Run) -> Make:
 
 
 def test_mcnemar_of_two_runs_is_as_done_by_hand(make: Make) -> None:
-    # Of 20 pictures both have 5 right, only b 9, only a 1: 2 * (1 + 10) / 2^10, two sides of a coin thrown 10 times.
+    # Of 20 images both have 5 right, only b 9, only a 1: 2 * (1 + 10) / 2^10, two sides of a coin thrown 10 times.
     folders = make("a", said([*range(5), 19])), make("b", said([*range(5), *range(5, 14)]))
     (pair,) = compare_runs(folders).pairs
     assert (pair.run, pair.against) == ("b", "a")
     assert (pair.found.mcnemar.only_a, pair.found.mcnemar.only_b) == (9, 1)
     assert pair.p_value == pair.found.mcnemar.p_value == pytest.approx(22 / 1024)
     assert pair.found.accuracy_difference.value == pytest.approx(8 / 20)
-    # Eight pictures more get 0.9 and no longer 0.05: the mean loss falls by 8 / 20 of the logarithm of their ratio.
+    # Eight images more get 0.9 and no longer 0.05: the mean loss falls by 8 / 20 of the logarithm of their ratio.
     assert pair.found.log_loss_difference.value == pytest.approx(-8 / 20 * np.log(0.9 / 0.05), rel=1e-6)
 
 
@@ -90,21 +93,21 @@ def test_without_validation_the_first_of_many_is_the_reference_and_that_is_said(
     found = compare_runs([make(name, said(range(9))) for name in "edcba"])
     assert found.validation is None
     assert found.reference == "e"
-    assert "No validation picture is common to all" in found.notes[0]
+    assert "No validation image is common to all" in found.notes[0]
     assert "So e, which was named first" in found.notes[1]
 
 
-def test_only_pictures_common_to_all_count_and_the_others_are_told(make: Make) -> None:
+def test_only_images_common_to_all_count_and_the_others_are_told(make: Make) -> None:
     one, other = said(range(20)), said(range(15, 25), n=20, start=10)
     found = compare_runs([make("a", one), make("b", other)])
     assert found.test.n == 10
     assert found.test.left_out == {"a": 10, "b": 10}
     assert found.test.evaluations["a"].accuracy.value == 1
     assert found.test.evaluations["b"].accuracy.value == 0.5
-    assert any("10 pictures" in note and "10 of 20 of a" in note for note in found.notes)
+    assert any("10 images" in note and "10 of 20 of a" in note for note in found.notes)
 
 
-def test_the_order_of_the_pictures_and_of_the_classes_does_not_matter(make: Make) -> None:
+def test_the_order_of_the_images_and_of_the_classes_does_not_matter(make: Make) -> None:
     one, other = said(range(12)), said(range(9))
     turned = other.take([*reversed(range(20))])
     columns = [2, 0, 1]  # red, blue, green
@@ -116,10 +119,10 @@ def test_the_order_of_the_pictures_and_of_the_classes_does_not_matter(make: Make
 
 
 def test_copies_are_matched_one_to_one_and_other_labels_are_left_out(make: Make) -> None:
-    first = said(range(20)).take([0, 0, 0, 1, 2])  # three copies of the picture 0
+    first = said(range(20)).take([0, 0, 0, 1, 2])  # three copies of the image 0
     second = said(range(20)).take([0, 0, 1, 2])
-    strange = replace(second, labels=np.array([0, 0, 1, 0], np.int32))  # the picture 2 is called otherwise
-    contenders = read_contenders([make("a", first), make("b", second)])
+    strange = replace(second, labels=np.array([0, 0, 1, 0], np.int32))  # the image 2 is called otherwise
+    contenders = read_compared_runs([make("a", first), make("b", second)])
     found = common(contenders, "test")
     assert found
     assert (found.n, found.left_out) == (4, {"a": 1, "b": 0})
@@ -140,13 +143,13 @@ def test_the_numbers_of_real_runs_are_those_of_their_metrics(trained: Run, tmp_p
 
 
 def test_folders_of_one_name_are_told_apart_by_what_they_lie_in(make: Make) -> None:
-    found = read_contenders([make("x/run", said(range(3))), make("y/run", said(range(3)))])
+    found = read_compared_runs([make("x/run", said(range(3))), make("y/run", said(range(3)))])
     assert [one.name for one in found] == ["x/run", "y/run"]
 
 
 def test_a_search_is_compared_by_its_final_run(make: Make, trained: Run, tmp_path: Path) -> None:
     made_up(tmp_path / "search" / "final", trained, {"test": said(range(9))})
-    found = read_contenders([tmp_path / "search", make("a", said(range(3)))])
+    found = read_compared_runs([tmp_path / "search", make("a", said(range(3)))])
     assert [one.name for one in found] == ["search", "a"]
     assert found[0].folder == tmp_path / "search" / "final"
 
@@ -185,8 +188,8 @@ def test_runs_that_cannot_be_set_beside_each_other_are_refused(make: Make) -> No
     bare = make("bare", None)
     for other, words in [
         (make("other", said(range(9)), classes=("blue", "green", "teal")), "only one of them knows red, teal"),
-        (make("apart", said(range(50, 60), start=50)), r"no test picture is common .*\(a has 20, apart has 20\)"),
-        (make("chosen", None, said(range(9))), "chosen was not judged on test pictures"),
+        (make("apart", said(range(50, 60), start=50)), r"no test image is common .*\(a has 20, apart has 20\)"),
+        (make("chosen", None, said(range(9))), "chosen was not judged on test images"),
         (bare, "bare has no answers to compare: train it again"),
     ]:
         with pytest.raises(RunError, match=words):

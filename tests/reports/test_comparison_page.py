@@ -77,13 +77,13 @@ def test_validation_and_test_stand_in_sections_of_their_own(runs: Runs) -> None:
 def test_what_is_not_there_has_no_section_and_the_reason_is_a_note(runs: Runs) -> None:
     html = comparison_html(runs("a", "b", validation=False), created="now")
     assert 'id="validation"' not in html
-    assert "No validation picture is common to all" in html
+    assert "No validation image is common to all" in html
 
 
 def test_more_than_four_runs_name_the_one_that_they_are_tested_against(runs: Runs) -> None:
     html = comparison_html(runs(*"abcde"), created="now")
     assert "<h1><bdi>5 runs</bdi></h1>" in html
-    assert re.search(r"tested against <bdi>e</bdi>, the one that is best on the validation pictures", html)
+    assert re.search(r"tested against <bdi>e</bdi>, the one that is best on the validation images", html)
     assert html.count(" against e</bdi>") == 4
     assert "Holm's p" in html.replace("&#39;", "'")
 

@@ -53,7 +53,7 @@ def test_the_better_one_is_named_whichever_comes_first(compared: Compared) -> No
 def test_a_p_value_is_how_often_chance_does_as_much(p_value: float, chance: str, compared: Compared) -> None:
     (sentence,) = says(compared, Pair("b", "a", B_LEADS, p_value))
     assert f"which chance would do {chance}." in sentence
-    assert ("no difference in accuracy that 372 test pictures could show" in sentence) is (p_value >= 0.05)
+    assert ("no difference in accuracy that 372 test images could show" in sentence) is (p_value >= 0.05)
 
 
 def test_of_several_tests_the_corrected_p_value_decides(compared: Compared) -> None:
@@ -70,7 +70,7 @@ def test_equally_many_right_is_said_as_that(compared: Compared) -> None:
     assert sentence.endswith("could show; they get equally many right (-2.0 to 2.0 points).")
 
 
-def test_better_probabilities_are_told_only_where_the_pictures_suffice(compared: Compared) -> None:
+def test_better_probabilities_are_told_only_where_the_images_suffice(compared: Compared) -> None:
     better = replace(B_LEADS, log_loss_difference=Estimate(-0.05, -0.08, -0.02))
     added = " The probabilities of b fit better: log-loss is 0.050 lower than a's (0.020 to 0.080)."
     plain = says(compared, Pair("b", "a", B_LEADS, 0.025))[0]

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from tellapart.recipe import Recipe
 from tellapart.reports.curves import write_curves
 from tellapart.studies.sweep.plan import Trial
-from tellapart.studies.sweep.sweep import Sweep, Turn
+from tellapart.studies.sweep.sweep import Round, Sweep
 from tellapart.training.checkpoints import Epoch
 
 
@@ -28,7 +28,7 @@ def trial(number: int, factor: str, value: float | str, epochs: int = 5) -> Tria
 def swept(tmp_path: Path) -> Sweep:
     rates = tuple(trial(n, "learning_rate", value) for n, value in enumerate([1e-4, 1e-3, 1e-2, 1e-1], start=1))
     names = (rates[1], trial(5, "cut", "<b>block</b>"))
-    turns = (Turn("learning_rate", rates), Turn("cut", names))
+    turns = (Round("learning_rate", rates), Round("cut", names))
     folder = tmp_path / "sweep <of> clothes"
     folder.mkdir()
     return Sweep(folder, turns, ("learning_rate", "cut"), rates[2])

@@ -99,7 +99,7 @@ def test_the_confusion_matrix_writes_its_counts_and_tells_right_from_wrong() -> 
     worst = judged.confusion - np.diag(np.diag(judged.confusion))
     i, j = divmod(int(np.argmax(worst / judged.confusion.sum(axis=1, keepdims=True))), 4)
     assert cells.z[i][j] == -1
-    assert f"<br>taken for class {j}<br>{worst[i, j]} picture" in cells.hovertext[i][j]
+    assert f"<br>taken for class {j}<br>{worst[i, j]} image" in cells.hovertext[i][j]
     share = judged.confusion[0, 0] / judged.confusion[0].sum()
     assert figures.confusion(judged, normalised=True).data[0].text[0][0] == f"{100 * share:.0f}"
 
@@ -158,7 +158,7 @@ def test_the_mean_of_many_curves_has_the_mean_area(name: str) -> None:
     assert len(worst) == 3
 
 
-def test_with_pictures_of_one_class_only_curves_say_that_they_are_undefined() -> None:
+def test_with_images_of_one_class_only_curves_say_that_they_are_undefined() -> None:
     judged = judge(np.zeros(5, dtype=int), np.full((5, 3), 1 / 3), ("a", "b", "c"))
     assert "undefined" in figures.roc(judged).layout.annotations[0].text
     assert "undefined" in figures.precision_recall(judged).layout.annotations[0].text
@@ -166,7 +166,7 @@ def test_with_pictures_of_one_class_only_curves_say_that_they_are_undefined() ->
     assert figures.confusion(judged).data[0].z[0][0] == 1
 
 
-def test_reliability_has_a_point_for_each_bin_with_pictures() -> None:
+def test_reliability_has_a_point_for_each_bin_with_images() -> None:
     judged = evaluation(4)
     bins = [one for one in reliability(judged.labels, judged.probs) if one.n]
     _, line = figures.reliability(judged).data
@@ -188,7 +188,7 @@ def test_coverage_ends_at_the_accuracy_and_marks_a_threshold() -> None:
     assert point.y[0] == np.mean(judged.probs.argmax(axis=1)[sure] == judged.labels[sure])
     nobody = figures.coverage(judged, threshold=1.5)
     assert len(nobody.data) == 1
-    assert nobody.layout.title.text == "No picture is answered at this threshold"
+    assert nobody.layout.title.text == "No image is answered at this threshold"
 
 
 def test_history_marks_the_best_epoch_and_leaves_out_what_is_no_number() -> None:

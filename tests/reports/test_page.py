@@ -1,4 +1,4 @@
-"""The report's page: names are text, nothing is fetched, nothing overflows, pictures open, splits stay apart."""
+"""The report's page: names are text, nothing is fetched, nothing overflows, images open, splits stay apart."""
 
 import re
 from dataclasses import replace
@@ -48,19 +48,19 @@ def drawing(title: str = "A figure", name: str = "a line") -> Drawing:
 
 
 def judged(split: Judging, value: str, classes: tuple[str, ...] = CLASSES, each: int = 2) -> Judged:
-    """Every class is taken for every class `each` times; the probability tells the pictures apart."""
-    pictures = tuple(
+    """Every class is taken for every class `each` times; the probability tells the images apart."""
+    images = tuple(
         Thumb(SRC, f"{split} {i} {true}.jpg", true, predicted, probability=(1 + i) / (2 + each))
         for true, predicted in product(classes, classes)
         for i in range(each)
     )
     return Judged(
         split=split,
-        n=len(pictures),
+        n=len(images),
         lines=(Line("Accuracy", value, f"{value} to {value}", "The share that is right."),),
         classes=classes,
         counts=tuple(tuple(each for _ in classes) for _ in classes),
-        pictures=pictures,
+        images=images,
         per_class=Table(("class", "F1"), tuple((name, value) for name in classes)),
         drawings=(drawing(),),
         baselines=(Baseline("majority", Line("Accuracy", value), Line("Difference", value), value),),
@@ -147,7 +147,7 @@ def test_a_figure_cannot_end_the_element_that_it_stands_in() -> None:
     assert "\\u003c/script>\\u003cscript>alert" in html
 
 
-def test_a_cell_opens_its_pictures_by_mouse_and_by_keyboard(page: Page, file: Path) -> None:
+def test_a_cell_opens_its_images_by_mouse_and_by_keyboard(page: Page, file: Path) -> None:
     drawn(page, file)
     cell = page.locator("#test .matrix a").nth(1)
     album = page.get_by_role("dialog")
@@ -166,7 +166,7 @@ def test_a_cell_opens_its_pictures_by_mouse_and_by_keyboard(page: Page, file: Pa
     expect(page.locator("#validation .matrix a").nth(2)).to_be_focused()
 
 
-def test_with_many_classes_a_click_on_the_figure_opens_the_pictures(page: Page, tmp_path: Path) -> None:
+def test_with_many_classes_a_click_on_the_figure_opens_the_images(page: Page, tmp_path: Path) -> None:
     classes = tuple(f"class {i}" for i in range(26))
     labels, told = np.divmod(np.arange(26 * 26), 26)
     heat = figures.confusion(judge(labels, np.eye(26)[told], classes))
@@ -182,16 +182,16 @@ def test_with_many_classes_a_click_on_the_figure_opens_the_pictures(page: Page, 
     expect(page.locator("#album-name")).to_have_text("class 2 taken for class 4: 1")
 
 
-def test_without_scripts_the_tables_are_there_and_a_cell_leads_to_its_pictures(browser: Browser, file: Path) -> None:
+def test_without_scripts_the_tables_are_there_and_a_cell_leads_to_its_images(browser: Browser, file: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(file.as_uri())
     expect(page.get_by_text("Scripts are off")).to_be_visible()
     expect(page.locator("#test .lines").first).to_be_visible()
-    pictures = page.locator("#test-cell-0-1 img")
-    expect(pictures.first).to_be_hidden()
+    images = page.locator("#test-cell-0-1 img")
+    expect(images.first).to_be_hidden()
     page.locator("#test .matrix a").nth(1).click()
-    expect(pictures.first).to_be_visible()
+    expect(images.first).to_be_visible()
     context.close()
 
 
@@ -215,7 +215,7 @@ def test_validation_and_test_stand_in_sections_of_their_own() -> None:
     html = report_html(report())
     found = sections(html)
     assert list(found) == [
-        "asked", "pictures", "learning", "validation", "calibration", "test",
+        "asked", "images", "learning", "validation", "calibration", "test",
         "looked", "size", "environment", "refused", "notes",
     ]  # fmt: skip
     assert "11.1%" in found["validation"]
@@ -224,7 +224,7 @@ def test_validation_and_test_stand_in_sections_of_their_own() -> None:
     assert "11.1%" not in found["test"]
     for table in re.findall(r"<table.*?</table>", html, re.DOTALL):
         assert not ("11.1%" in table and "22.2%" in table)
-    heads = re.findall(r"<th scope=\"col\">(.*?)</th>", found["pictures"])
+    heads = re.findall(r"<th scope=\"col\">(.*?)</th>", found["images"])
     assert heads == ["class", "train", "test"]
     assert [name for name in re.findall(r'href="#(\w+)"', html) if "cell" not in name] == list(found)
 
@@ -232,10 +232,10 @@ def test_validation_and_test_stand_in_sections_of_their_own() -> None:
 def test_the_headline_is_of_the_test_split_or_says_that_it_flatters() -> None:
     whole = report()
     assert re.search(
-        r"<strong>22.2%</strong> accuracy on 18 test pictures.*No choice was made", report_html(whole), re.DOTALL
+        r"<strong>22.2%</strong> accuracy on 18 test images.*No choice was made", report_html(whole), re.DOTALL
     )
     chosen = report_html(replace(whole, judged=whole.judged[1:]))
-    assert re.search(r"<strong>11.1%</strong> accuracy on 18 validation pictures.*flatters", chosen, re.DOTALL)
+    assert re.search(r"<strong>11.1%</strong> accuracy on 18 validation images.*flatters", chosen, re.DOTALL)
     assert 'class="headline"' not in report_html(replace(whole, judged=()))
 
 
@@ -249,11 +249,11 @@ def test_the_uses_of_the_test_split_are_said(uses: int | None, words: str) -> No
 
 def test_what_is_empty_has_no_section() -> None:
     bare = Report("a", "now", "tellapart train", DatasetFacts("a", "f", ("x",), {"train": (1,)}))
-    assert list(sections(report_html(bare))) == ["asked", "pictures", "refused"]
+    assert list(sections(report_html(bare))) == ["asked", "images", "refused"]
     assert "Nothing was refused or skipped" in report_html(bare)
 
 
-def test_cells_pairs_and_mistakes_come_from_the_counts_and_the_pictures() -> None:
+def test_cells_pairs_and_mistakes_come_from_the_counts_and_the_images() -> None:
     some = replace(judged("test", "1%"), counts=((8, 0, 4), (1, 5, 0), (2, 2, 9)))
     grid = cells(some)
     assert (grid[0][2].count, grid[0][2].of, grid[0][2].shade) == (4, 12, 1.0)
@@ -268,22 +268,22 @@ def test_cells_pairs_and_mistakes_come_from_the_counts_and_the_pictures() -> Non
 
 
 @pytest.mark.parametrize(("kilobytes", "all_there"), [(3, True), (12, False)])
-def test_two_thousand_pictures_stay_within_the_limit_mistakes_first(kilobytes: int, all_there: bool) -> None:
+def test_two_thousand_images_stay_within_the_limit_mistakes_first(kilobytes: int, all_there: bool) -> None:
     src = "data:image/jpeg;base64," + "A" * (kilobytes * 1000 * 4 // 3)
     names = [("dress", "dress")] * 1800 + [("dress", "hat")] * 200
-    pictures = tuple(Thumb(src, f"{i}.jpg", *both, probability=0.9) for i, both in enumerate(names))
-    many = replace(judged("test", "90%"), pictures=pictures, counts=((1800, 200, 0), (0, 0, 0), (0, 0, 0)))
+    images = tuple(Thumb(src, f"{i}.jpg", *both, probability=0.9) for i, both in enumerate(names))
+    many = replace(judged("test", "90%"), images=images, counts=((1800, 200, 0), (0, 0, 0), (0, 0, 0)))
     html = report_html(replace(report(), judged=(many,)))
     assert 0.8 * MOST_BYTES < len(html.encode()) <= MOST_BYTES
-    assert ("pictures are left out" not in html) is all_there
+    assert ("images are left out" not in html) is all_there
     assert html.count(src) >= (2000 if all_there else 200)
     assert "dress</bdi> taken for <bdi>hat</bdi>: 200</summary>" in html
 
 
-def test_no_picture_is_left_when_there_is_no_room() -> None:
+def test_no_image_is_left_when_there_is_no_room() -> None:
     html = report_html(report(), most=1_000_000)  # plotly alone is larger
     assert "<img" not in html
-    assert "38 pictures are left out" in html
+    assert "38 images are left out" in html
 
 
 def test_facts_that_contradict_each_other_are_refused() -> None:
@@ -292,7 +292,7 @@ def test_facts_that_contradict_each_other_are_refused() -> None:
     for bad, words in [
         ((test, test), "at most once"),
         ((replace(test, counts=((1, 2), (3, 4))),), "2 rows of .* expected 3 rows of 3"),
-        ((replace(test, pictures=(Thumb(SRC, "a.jpg", "dress", "coat"),)),), "'coat', which is not among"),
+        ((replace(test, images=(Thumb(SRC, "a.jpg", "dress", "coat"),)),), "'coat', which is not among"),
     ]:
         with pytest.raises(RunError, match=words):
             report_html(replace(whole, judged=bad))
@@ -300,7 +300,7 @@ def test_facts_that_contradict_each_other_are_refused() -> None:
 
 def test_a_file_name_that_is_no_utf_8_is_written_as_it_was(tmp_path: Path) -> None:
     odd = "caf\udce9.jpg"  # how Python holds the byte E9
-    write_report(replace(report(), refused_or_skipped=(Line(odd, "no picture"),)), tmp_path / "report.html")
+    write_report(replace(report(), refused_or_skipped=(Line(odd, "no image"),)), tmp_path / "report.html")
     assert b"<bdi>caf\xe9.jpg</bdi>" in (tmp_path / "report.html").read_bytes()
 
 

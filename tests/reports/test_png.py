@@ -25,9 +25,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Evaluation:
 
 
 def colours(path: Path) -> int:
-    with Image.open(io.BytesIO(path.read_bytes())) as picture:
-        assert picture.format == "PNG"
-        found = picture.convert("RGB").getcolors(maxcolors=2**24)
+    with Image.open(io.BytesIO(path.read_bytes())) as image:
+        assert image.format == "PNG"
+        found = image.convert("RGB").getcolors(maxcolors=2**24)
     assert found is not None
     return len(found)
 
@@ -35,8 +35,8 @@ def colours(path: Path) -> int:
 @needs_chromium
 def test_a_figure_has_the_size_asked_for_and_is_not_blank(judged: Evaluation, tmp_path: Path) -> None:
     path = write_png(figures.confusion(judged), tmp_path / "new" / "confusion.png", width=500, height=300, scale=2)
-    with Image.open(path) as picture:
-        assert picture.size == (1000, 600)
+    with Image.open(path) as image:
+        assert image.size == (1000, 600)
     assert colours(path) > 20
     assert list(path.parent.iterdir()) == [path]
 
@@ -47,8 +47,8 @@ def test_all_figures_of_an_evaluation_are_named_by_its_split(judged: Evaluation,
     names = "confusion confusion-percent per-class reliability coverage roc precision-recall"
     assert [path.name for path in paths] == [f"test-{name}.png" for name in names.split()]
     for path in paths:
-        with Image.open(path) as picture:
-            assert picture.size[0] == 1800
+        with Image.open(path) as image:
+            assert image.size[0] == 1800
         assert colours(path) > 20
 
 

@@ -1,4 +1,4 @@
-"""The facts of a report: pictures made small, numbers put into words."""
+"""The facts of a report: images made small, numbers put into words."""
 
 import base64
 import io
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.judging.intervals import Estimate
 from tellapart.reports.report import Explanation, Line, Thumb, data_uri, line, thumbnail
 
@@ -27,21 +27,21 @@ def opened(jpeg: bytes) -> Image.Image:
     ],
 )
 def test_a_thumbnail_fits_its_square_and_keeps_its_shape(shape: tuple[int, ...], size: tuple[int, int]) -> None:
-    image = opened(thumbnail(np.zeros(shape, np.uint8)))
-    assert (image.format, image.size) == ("JPEG", size)
+    pil_image = opened(thumbnail(np.zeros(shape, np.uint8)))
+    assert (pil_image.format, pil_image.size) == ("JPEG", size)
 
 
-def test_a_thumbnail_shows_the_picture() -> None:
-    picture = np.zeros((200, 200, 3), np.uint8)
-    picture[:, 100:] = (250, 20, 20)
-    pixels = np.asarray(opened(thumbnail(picture, 64))).astype(int)
+def test_a_thumbnail_shows_the_image() -> None:
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[:, 100:] = (250, 20, 20)
+    pixels = np.asarray(opened(thumbnail(image, 64))).astype(int)
     assert pixels.shape == (64, 64, 3)
     assert np.abs(pixels[:, :28]).max() < 30
     assert np.abs(pixels[:, 36:] - (250, 20, 20)).max() < 30
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         np.zeros((8, 8), np.uint8),
         np.zeros((8, 8, 4), np.uint8),
@@ -49,9 +49,9 @@ def test_a_thumbnail_shows_the_picture() -> None:
         np.zeros((8, 8, 3), np.float32),
     ],
 )
-def test_what_is_no_decoded_picture_is_refused(picture: np.ndarray) -> None:
-    with pytest.raises(PictureError, match=r"expected uint8 \(height, width, 1 or 3\)"):
-        thumbnail(picture)
+def test_what_is_no_decoded_image_is_refused(image: np.ndarray) -> None:
+    with pytest.raises(ImageError, match=r"expected uint8 \(height, width, 1 or 3\)"):
+        thumbnail(image)
 
 
 def test_a_data_uri_holds_the_bytes() -> None:

@@ -16,7 +16,7 @@ from tellapart.reports.run_facts import (
     size_and_speed,
     skipped_by,
 )
-from tellapart.training.prepare import divided
+from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
 
 HEADER = "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds"
@@ -69,7 +69,7 @@ def test_a_damaged_history_is_a_sentence(run: Run, content: str) -> None:
 
 def test_size_and_speed_are_measured(run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_facts, "TIMED", 2)
-    dataset = divided(Dataset.open(tiny), run.recipe)[0]
+    dataset = draw_all_splits(Dataset.open(tiny), run.recipe)[0]
     size, speed = size_and_speed(run, dataset)
     stored = sum(path.stat().st_size for path in run.bundle.folder.iterdir())
     assert size.value == f"{stored / 1e6:.1f} MB"

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from tellapart.errors import ClusterError, PictureError
+from tellapart.errors import ClusterError, ImageError
 from tellapart.jobs import Jobs
 from tellapart.scale import cluster as module
 from tellapart.scale.cluster import address_of, notes, on
@@ -103,7 +103,7 @@ def test_what_ray_wrote_is_kept_where_the_cluster_failed(temporary: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("error", "words"), [(KeyboardInterrupt("it"), "stopped"), (PictureError("it"), "why"), (ClusterError("it"), "")]
+    ("error", "words"), [(KeyboardInterrupt("it"), "stopped"), (ImageError("it"), "why"), (ClusterError("it"), "")]
 )
 def test_nothing_is_kept_otherwise(temporary: Path, error: BaseException, words: str) -> None:
     with notes() as folder:

@@ -11,11 +11,10 @@ from typing import TypeVar, cast
 
 import pytest
 
-from tellapart.bundles.batch import predict_to_file
-from tellapart.bundles.batch.predict_to_file import collect
+from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.data.sources.arrays import array_split
-from tellapart.errors import BundleError, ClusterError, PictureError
-from tellapart.jobs import CORES, Here, Jobs, given_cores
+from tellapart.errors import BundleError, ClusterError, ImageError
+from tellapart.jobs import CORES, Jobs, LocalJobs, given_cores
 from tellapart.scale import pool
 from tellapart.training.run import Run
 
@@ -53,11 +52,11 @@ def test_no_more_are_taken_than_there_are_workers(cluster: Jobs) -> None:
 def test_what_a_job_raises_is_raised_here(cluster: Jobs) -> None:
     def begin() -> Callable[[int], int]:
         def work(item: int) -> int:
-            raise PictureError(f"number {item}")
+            raise ImageError(f"number {item}")
 
         return work
 
-    with pytest.raises(PictureError, match="number 5"):
+    with pytest.raises(ImageError, match="number 5"):
         list(cluster.run(begin, [5]))
 
 
@@ -85,18 +84,18 @@ def test_a_job_that_kills_every_worker_ends(cluster: Jobs, monkeypatch: pytest.M
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     cluster: Jobs, trained: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(Here):
+    class Killed(LocalJobs):
         def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
             return cluster.run(killing(begin, tmp_path / "killed", job=3), items)
 
-    monkeypatch.setattr(predict_to_file, "SIZE", 4)
+    monkeypatch.setattr("tellapart.bundles.batch.predict_to_file.SIZE", 4)
     corrupt = tmp_path / "corrupt.png"
     corrupt.write_bytes(b"corrupt")
     files = [*map(str, sorted(tiny.rglob("*.png"))), str(corrupt), "absent.png"]
-    whole = collect(trained.bundle, files, tmp_path / "whole.parquet")
-    found = collect(trained.bundle, files, tmp_path / "found.parquet", jobs=Killed())
+    whole = predict_to_file(trained.bundle, files, tmp_path / "whole.parquet")
+    found = predict_to_file(trained.bundle, files, tmp_path / "found.parquet", jobs=Killed())
     assert (tmp_path / "killed").exists()
-    assert (found.pictures, found.unreadable) == (38, 2)
+    assert (found.images, found.unreadable) == (38, 2)
     assert found.path.read_bytes() == whole.path.read_bytes()
     assert not found.path.with_name("found.parquet.parts").exists()
 
@@ -106,16 +105,16 @@ def test_features_are_those_of_one_process(cluster: Jobs, tmp_path: Path) -> Non
     import numpy as np
 
     from tellapart.data.preprocessing import Preprocessing
-    from tellapart.models.features.frozen_backbone import FrozenBase, stored_features
+    from tellapart.models.features.frozen_backbone import FrozenBackbone, stored_features
 
     keras.utils.set_random_seed(0)
-    pictures = keras.Input((8, 8, 3), dtype="uint8")
-    seen = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(5, 3)(keras.layers.Rescaling(1 / 255)(pictures)))
-    base = FrozenBase("grid", keras.Model(pictures, seen), Preprocessing(8, 8, 3), "float32")
+    images = keras.Input((8, 8, 3), dtype="uint8")
+    seen = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(5, 3)(keras.layers.Rescaling(1 / 255)(images)))
+    base = FrozenBackbone("grid", keras.Model(images, seen), Preprocessing(8, 8, 3), "float32")
     noise = np.random.default_rng(0).integers(0, 256, (40, 9, 9, 3), dtype=np.uint8)
     split = array_split(noise, np.zeros(40, np.int32))
-    here = stored_features(base, split.pictures, cache=tmp_path / "here", label="here")
-    there = stored_features(base, split.pictures, cache=tmp_path / "there", label="there", jobs=cluster)
+    here = stored_features(base, split.images, cache=tmp_path / "here", label="here")
+    there = stored_features(base, split.images, cache=tmp_path / "there", label="there", jobs=cluster)
     np.testing.assert_array_equal(there.rows[:], here.rows[:])
     assert there.kept == here.kept == tuple(range(40))
 

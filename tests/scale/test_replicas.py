@@ -85,7 +85,7 @@ def called(httpd: Server) -> Iterator[httpx.Client]:
 
 
 def asked(client: httpx.Client, content: bytes, **parameters: bool) -> httpx.Response:
-    return client.post("/v1/predict", params=parameters, files={"image": ("a picture", content)})
+    return client.post("/v1/predict", params=parameters, files={"image": ("an image", content)})
 
 
 def test_replicas_answer_as_the_embedded_service_and_the_predictor_do(
@@ -106,17 +106,17 @@ def test_replicas_answer_as_the_embedded_service_and_the_predictor_do(
 def test_what_cannot_be_answered_is_refused_alike(client: httpx.Client, embedded: httpx.Client) -> None:
     stream = io.BytesIO()
     Image.new("L", (2_000, 2_000)).save(stream, "PNG")
-    refusals = {415: (b"no picture", stream.getvalue(), b"\xff\xd8\xff"), 413: (bytes(200_000),), 400: (b"",)}
+    refusals = {415: (b"no image", stream.getvalue(), b"\xff\xd8\xff"), 413: (bytes(200_000),), 400: (b"",)}
     for status, contents in refusals.items():
         for content in contents:
             answer, expected = asked(client, content), asked(embedded, content)
             assert (answer.status_code, answer.json()) == (status, expected.json())
-    both = [("image", ("good", _picture())), ("image", ("bad", b"no picture"))]
+    both = [("image", ("good", _image())), ("image", ("bad", b"no image"))]
     assert client.post("/v1/predict", files=both).json() == embedded.post("/v1/predict", files=both).json()
 
 
 def test_an_explanation_is_drawn_by_a_replica(client: httpx.Client) -> None:
-    explanation = asked(client, _picture(), explain=True).json()["answers"][0]["explanation"]
+    explanation = asked(client, _image(), explain=True).json()["answers"][0]["explanation"]
     assert explanation["overlay"].startswith("data:image/png;base64,")
 
 
@@ -124,16 +124,16 @@ def test_the_token_is_demanded(service: Service) -> None:
     token = "0123456789" * 2
     settings = replace(service.settings, token=token)
     with called(server_of(Service(service.bundle, settings, service.work))) as client:
-        assert asked(client, _picture()).status_code == 401
+        assert asked(client, _image()).status_code == 401
         client.headers["Authorization"] = f"Bearer {token}"
-        assert asked(client, _picture()).status_code == 200
+        assert asked(client, _image()).status_code == 200
         assert client.get("/ready", headers={"Host": "elsewhere.example"}).status_code == 421
 
 
 def test_what_replicas_did_is_counted_once(client: httpx.Client) -> None:
     before = _counted(client)
     for _ in range(6):
-        assert asked(client, _picture()).status_code == 200
+        assert asked(client, _image()).status_code == 200
     assert _counted(client) == before + 6
     assert 'tellapart_stage_seconds_count{stage="infer"}' in client.get("/metrics").text
 
@@ -142,19 +142,19 @@ def test_no_answer_in_time_is_said(service: Service) -> None:
     assert isinstance(service.work, Replicas)
     hasty = Service(service.bundle, service.settings, replace(service.work, deadline_s=1e-6))
     with called(server_of(hasty)) as client:
-        answer = asked(client, _picture())
+        answer = asked(client, _image())
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         assert 'tellapart_rejects_total{reason="late"} 1.0' in client.get("/metrics").text
 
 
 def test_a_killed_replica_is_replaced_and_nothing_is_answered_wrongly(client: httpx.Client) -> None:
-    expected = asked(client, _picture()).json()
+    expected = asked(client, _image()).json()
     first = _pids()
     assert len(first) == 2
     decoders = [child for pid in first for child in psutil.Process(pid).children()]
     assert len(decoders) == 2
     with ThreadPoolExecutor(4) as pool:
-        answers = [pool.submit(asked, client, _picture()) for _ in range(60)]
+        answers = [pool.submit(asked, client, _image()) for _ in range(60)]
         os.kill(min(first), signal.SIGKILL)
         found = [one.result() for one in answers]
     assert {one.status_code for one in found} <= {200, 503}
@@ -162,7 +162,7 @@ def test_a_killed_replica_is_replaced_and_nothing_is_answered_wrongly(client: ht
     assert all(one.headers["Retry-After"] for one in found if one.status_code == 503)
     waited(lambda: len(_pids()) == 2 and _pids() != first)
     assert sum(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in decoders) == 1
-    assert asked(client, _picture()).json() == expected
+    assert asked(client, _image()).json() == expected
 
 
 def test_more_replicas_than_cores_are_refused(cluster: Jobs, trained: Run) -> None:
@@ -195,7 +195,7 @@ def test_the_command_serves_and_ends_with_all_that_it_started(trained: Run, tmp_
     try:
         address = _address(running.stderr)
         started += psutil.Process(running.pid).children(recursive=True)
-        assert httpx.post(f"{address}/predict", files={"image": _picture()}, timeout=30).status_code == 200
+        assert httpx.post(f"{address}/predict", files={"image": _image()}, timeout=30).status_code == 200
         os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C does: to all in the terminal
         assert running.wait(40) == 0
         assert running.stderr.read() == ""
@@ -219,7 +219,7 @@ def _address(said: IO[str]) -> str:
     raise AssertionError(lines)
 
 
-def _picture() -> bytes:
+def _image() -> bytes:
     stream = io.BytesIO()
     Image.new("RGB", (30, 20), (200, 30, 20)).save(stream, "PNG")
     return stream.getvalue()

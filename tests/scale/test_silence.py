@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.scale.silence import aside
 
 CODE = """
@@ -35,7 +35,7 @@ def test_the_terminal_is_the_persons(tmp_path: Path) -> None:
 
 def test_a_stream_put_in_its_place_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with aside(tmp_path / "log"):
-        say("captured")
+        notify("captured")
         os.write(2, b"C++\n")
     assert capsys.readouterr().err == "captured\n"
     assert (tmp_path / "log").read_text() == "C++\n"

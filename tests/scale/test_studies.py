@@ -19,7 +19,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import RecipeError
 from tellapart.jobs import Jobs, Work
 from tellapart.recipe import Recipe
-from tellapart.studies.folds.cross_validate import folds
+from tellapart.studies.folds.cross_validate import cross_validate
 from tellapart.studies.search.search import Search, search
 from tellapart.studies.sweep.sweep import sweep
 
@@ -122,7 +122,7 @@ def test_a_sweep_ends_as_in_one_process(cluster: Jobs, tiny: Path, tmp_path: Pat
 def test_folds_end_as_in_one_process(cluster: Jobs, tiny: Path, tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=3, size=20)
     here, there = (
-        folds(Dataset.open(tiny), recipe, count=3, out=tmp_path / name, jobs=jobs)
+        cross_validate(Dataset.open(tiny), recipe, count=3, out=tmp_path / name, jobs=jobs)
         for name, jobs in (("here", None), ("there", cluster))
     )
     assert table(there.folder / "folds.csv") == table(here.folder / "folds.csv")
@@ -134,4 +134,4 @@ def test_folds_end_as_in_one_process(cluster: Jobs, tiny: Path, tmp_path: Path) 
 def test_what_a_worker_refuses_reaches_the_person_as_it_is(cluster: Jobs, tiny: Path, tmp_path: Path) -> None:
     knn = Recipe(model="knn", features="pixels", size=20, neighbours=50)
     with pytest.raises(RecipeError, match="neighbours is 50"):
-        folds(Dataset.open(tiny), knn, count=3, out=tmp_path, jobs=cluster)
+        cross_validate(Dataset.open(tiny), knn, count=3, out=tmp_path, jobs=cluster)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.bundles.batch.predict_to_file import collect
+from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.training.run import Run
 
 from .nodes import Nodes, two_nodes
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-TIMES = 300  # that the 36 pictures are named: 43 jobs
+TIMES = 300  # that the 36 images are named: 43 jobs
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def words(nodes: Nodes, trained: Run, tiny: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RAY_AUTH_TOKEN", nodes.token)
-    pictures = [str(tiny)] * TIMES
-    return ["predict", str(trained.bundle.folder), *pictures, "--out", str(tmp_path / "found.jsonl")]
+    images = [str(tiny)] * TIMES
+    return ["predict", str(trained.bundle.folder), *images, "--out", str(tmp_path / "found.jsonl")]
 
 
 def test_whoever_has_not_the_token_is_refused_in_one_sentence(nodes: Nodes, words: list[str], command: Command) -> None:
@@ -54,7 +54,7 @@ def test_the_port_of_ray_client_is_refused(nodes: Nodes, words: list[str], comma
 def test_a_node_killed_in_the_middle_loses_nothing_and_doubles_nothing(
     nodes: Nodes, words: list[str], trained: Run, tiny: Path, tmp_path: Path
 ) -> None:
-    whole = collect(trained.bundle, sorted(tiny.rglob("*.png")) * TIMES, tmp_path / "whole.jsonl")
+    whole = predict_to_file(trained.bundle, sorted(tiny.rglob("*.png")) * TIMES, tmp_path / "whole.jsonl")
     out = tmp_path / "found.jsonl"
     command = [sys.executable, "-m", "tellapart", *words, "--on", "ray"]
     joined = {**os.environ, "RAY_ADDRESS": nodes.address}
@@ -70,7 +70,7 @@ def test_a_node_killed_in_the_middle_loses_nothing_and_doubles_nothing(
         finally:
             predicting.kill()
     assert predicting.returncode == 0, progress
-    assert said == f"{out}: {whole.pictures:,} pictures, {whole.unknown:,} unknown, 0 unreadable\n"
+    assert said == f"{out}: {whole.images:,} images, {whole.unknown:,} unknown, 0 unreadable\n"
     lines = [line for line in progress.splitlines() if not line.startswith("predicting: ")]
     assert lines == [f"joining the Ray cluster at {nodes.address}"]
     assert out.read_bytes() == whole.path.read_bytes()

@@ -73,7 +73,7 @@ class FakeRunner:
 
 @dataclass
 class FakePredictor:
-    """Answers with the colours; pictures are decoded as for a real one."""
+    """Answers with the colours; images are decoded as for a real one."""
 
     bundle: Any = field(
         default_factory=lambda: SimpleNamespace(
@@ -191,7 +191,7 @@ def complaints() -> Iterator[list[logging.LogRecord]]:
         log.removeHandler(kept)
 
 
-def picture(colour: str | tuple[int, int, int], *, size: tuple[int, int] = (320, 240)) -> bytes:
+def image(colour: str | tuple[int, int, int], *, size: tuple[int, int] = (320, 240)) -> bytes:
     stream = io.BytesIO()
     Image.new("RGB", size, colour).save(stream, "PNG")
     return stream.getvalue()
@@ -199,12 +199,12 @@ def picture(colour: str | tuple[int, int, int], *, size: tuple[int, int] = (320,
 
 @pytest.fixture(scope="session")
 def reddish() -> bytes:
-    return picture((200, 60, 40))
+    return image((200, 60, 40))
 
 
 @pytest.fixture(scope="session")
 def greenish() -> bytes:
-    return picture((30, 150, 60))
+    return image((30, 150, 60))
 
 
 @pytest.fixture

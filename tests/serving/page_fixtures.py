@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 import tellapart.serving
 from tellapart.data.image import decode
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.serving.headers import SecurityHeaders
 
 PAGE = Path(tellapart.serving.__file__).parent / "page"
@@ -80,8 +80,8 @@ class StandIn:
             content = await upload.read()
         try:
             answer = self._answer(content, upload.filename)
-        except PictureError as error:
-            return JSONResponse({"error": f"{error}; send another picture"}, 415)
+        except ImageError as error:
+            return JSONResponse({"error": f"{error}; send another image"}, 415)
         if "explain=true" in request.url.query:
             answer["explanation"] = {"overlay": _overlay(), "method": "cam", **self.measured}
         return JSONResponse({"answers": [answer]})

@@ -34,11 +34,11 @@ def file(content: bytes, name: str = "photo.png") -> File:
 
 
 def choose(page: Page, *files: File) -> None:
-    page.get_by_label("Choose pictures").set_input_files(list(files))
+    page.get_by_label("Choose images").set_input_files(list(files))
 
 
 def grey(size: tuple[int, int] = (320, 240)) -> bytes:
-    """Make a picture of which no category is likely."""
+    """Make an image of which no category is likely."""
     stream = io.BytesIO()
     Image.new("L", size, 120).save(stream, "PNG")
     return stream.getvalue()

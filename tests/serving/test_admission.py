@@ -36,7 +36,7 @@ def test_beyond_the_places_a_request_is_refused_with_when_to_come_again(admissio
         assert refused.value.headers == {"Retry-After": str(RETRY_AFTER_S)}
         with admission.entered(1):
             assert admission.full
-            with pytest.raises(BusyError, match="3 pictures are under way"):
+            with pytest.raises(BusyError, match="3 images are under way"):
                 admission.check()
     assert (admission.taken, admission.full) == (0, False)
     assert metrics.registry.get_sample_value("tellapart_rejects_total", {"reason": "busy"}) == 2
@@ -76,7 +76,7 @@ class Clock:
 
 
 def let_out(admission: Admission, clock: Clock, *, count: int, each_s: float) -> None:
-    """Answer pictures one after the other while many are under way."""
+    """Answer images one after the other while many are under way."""
     admission.taken += STEADY
     for _ in range(count):
         with admission.entered(1):

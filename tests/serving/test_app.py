@@ -17,7 +17,7 @@ import pytest
 from tellapart.serving.app import build_app
 from tellapart.serving.interfaces import Answering
 from tellapart.serving.schemas import Answer, Answers, Model
-from tellapart.serving.upload import MAX_BODY_BYTES, MAX_PARTS, MAX_PICTURES
+from tellapart.serving.upload import MAX_BODY_BYTES, MAX_IMAGES, MAX_PARTS
 
 from .conftest import FakePredictor, running
 
@@ -43,7 +43,7 @@ def sentence(response: httpx.Response, status: int) -> str:
     return str(body["error"])
 
 
-def test_a_picture_is_answered_as_predict_json_does(client: httpx.Client, reddish: bytes) -> None:
+def test_a_image_is_answered_as_predict_json_does(client: httpx.Client, reddish: bytes) -> None:
     answer = client.post("/predict", files={"image": ("cat.png", reddish)})
     assert answer.status_code == 200
     body = answer.json()
@@ -94,7 +94,7 @@ def test_other_parts_of_a_form_do_not_matter(client: httpx.Client, reddish: byte
         ),
     ],
 )
-def test_a_form_without_one_picture_is_refused(
+def test_a_form_without_one_image_is_refused(
     client: httpx.Client, complaints: list[logging.LogRecord], body: bytes, said: str
 ) -> None:
     error = sentence(client.post("/predict", content=body, headers=FORM), 400)
@@ -111,7 +111,7 @@ def test_a_form_with_an_endless_boundary_is_refused(client: httpx.Client) -> Non
 @pytest.mark.parametrize("kind", ["", "text/html", "application/json", "application/x-www-form-urlencoded"])
 def test_a_body_of_another_kind_is_refused(client: httpx.Client, reddish: bytes, kind: str) -> None:
     answer = client.post("/v1/predict", content=reddish, headers={"content-type": kind})
-    assert sentence(answer, 415).startswith(f"the content type is {kind!r}, not a form or a picture")
+    assert sentence(answer, 415).startswith(f"the content type is {kind!r}, not a form or an image")
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
@@ -121,13 +121,13 @@ def test_a_form_without_a_boundary_is_refused(client: httpx.Client, reddish: byt
 
 
 @pytest.mark.parametrize("kind", ["image/png", "image/x-anything", "application/octet-stream"])
-def test_the_bytes_of_a_picture_may_be_the_body(client: httpx.Client, reddish: bytes, kind: str) -> None:
+def test_the_bytes_of_a_image_may_be_the_body(client: httpx.Client, reddish: bytes, kind: str) -> None:
     (answer,) = client.post("/v1/predict", content=reddish, headers={"content-type": kind}).json()["answers"]
-    assert (answer["path"], answer["label"]) == ("picture", "red")
+    assert (answer["path"], answer["label"]) == ("image", "red")
     assert "is empty" in sentence(client.post("/v1/predict", content=b"", headers={"content-type": kind}), 400)
 
 
-def test_several_pictures_are_answered_in_order(client: httpx.Client, reddish: bytes, greenish: bytes) -> None:
+def test_several_images_are_answered_in_order(client: httpx.Client, reddish: bytes, greenish: bytes) -> None:
     files = [("image", (f"{number}.png", reddish if number % 2 else greenish)) for number in range(9)]
     answers = client.post("/v1/predict", files=files).json()["answers"]
     assert [answer["path"] for answer in answers] == [f"{number}.png" for number in range(9)]
@@ -140,21 +140,21 @@ def test_one_that_cannot_be_read_does_not_spoil_the_others(client: httpx.Client,
     assert answer.status_code == 200
     first, second = answer.json()["answers"]
     assert list(first) == ["path", "error"]
-    assert "not a picture" in first["error"]
+    assert "not an image" in first["error"]
     assert second["label"] == "red"
     Answers.model_validate(answer.json(), strict=True)
-    assert "not a picture" in sentence(client.post("/v1/predict", files=[files[0], files[0]]), 415)
+    assert "not an image" in sentence(client.post("/v1/predict", files=[files[0], files[0]]), 415)
 
 
-def test_more_pictures_than_are_taken_at_once_are_refused(client: httpx.Client) -> None:
-    files = [("image", ("a.png", b"x"))] * (MAX_PICTURES + 1)
-    assert f"more than {MAX_PICTURES} pictures" in sentence(client.post("/v1/predict", files=files), 413)
+def test_more_images_than_are_taken_at_once_are_refused(client: httpx.Client) -> None:
+    files = [("image", ("a.png", b"x"))] * (MAX_IMAGES + 1)
+    assert f"more than {MAX_IMAGES} images" in sentence(client.post("/v1/predict", files=files), 413)
 
 
-def test_what_is_no_picture_is_refused(client: httpx.Client, reddish: bytes) -> None:
+def test_what_is_no_image_is_refused(client: httpx.Client, reddish: bytes) -> None:
     for content in (b"hello", b"\x00", b"<svg xmlns='http://www.w3.org/2000/svg'/>", reddish[:200]):
         error = sentence(client.post("/predict", files={"image": ("a.jpg", content)}), 415)
-        assert "send another picture" in error
+        assert "send another image" in error
 
 
 def test_a_body_at_the_limit_is_taken_and_one_byte_more_is_refused(client: httpx.Client) -> None:
@@ -296,7 +296,7 @@ def test_openapi_describes_the_upload_and_the_refusals(client: httpx.Client) -> 
     assert set(paths) == {"/v1/predict", "/predict", "/v1/model", "/health", "/ready", "/metrics"}
 
 
-def test_pictures_do_not_hold_up_other_requests(reddish: bytes) -> None:
+def test_images_do_not_hold_up_other_requests(reddish: bytes) -> None:
     with running() as service, httpx.Client(base_url=service.address) as client, ThreadPoolExecutor() as pool:
         runner = service.predictor.runner
         runner.go_on = threading.Event()

@@ -31,7 +31,7 @@ def test_a_name_of_a_strangers_choice_is_refused(client: httpx.Client, host: str
 
 
 def test_a_name_may_be_allowed() -> None:
-    with running(settings=Settings(workers=1, hosts=("Pictures.example",))) as service:
-        for host in ("pictures.example", "PICTURES.example:80"):
+    with running(settings=Settings(workers=1, hosts=("Images.example",))) as service:
+        for host in ("images.example", "IMAGES.example:80"):
             assert httpx.get(f"{service.address}/health", headers={"host": host}).status_code == 200
         assert httpx.get(f"{service.address}/health", headers={"host": "other.example"}).status_code == 421

@@ -30,7 +30,7 @@ def with_inference(work: Work, runner: FakeRunner) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 8])
-def test_each_caller_gets_the_row_of_its_picture(batch: int) -> None:
+def test_each_caller_gets_the_row_of_its_image(batch: int) -> None:
     async def work(inference: Inference) -> None:
         rows = await asyncio.gather(*(inference(colour(red)) for red in range(100)))
         np.testing.assert_allclose([row.vector[0] for row in rows], np.arange(100) / 255, atol=1e-6)

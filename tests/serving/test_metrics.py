@@ -6,14 +6,14 @@ import httpx
 
 from tellapart.serving.metrics import ELSEWHERE
 
-from .conftest import picture, running
+from .conftest import image, running
 
 
 def test_requests_answers_and_stages_are_counted(reddish: bytes) -> None:
-    grey = picture((90, 90, 90))
+    grey = image((90, 90, 90))
     with running() as service, httpx.Client(base_url=service.address) as client:
         client.post("/v1/predict", files=[("image", ("a", reddish)), ("image", ("b", reddish)), ("image", ("c", grey))])
-        client.post("/v1/predict", files={"image": ("a", b"no picture")})
+        client.post("/v1/predict", files={"image": ("a", b"no image")})
         for path in ("/nothing", "/x?y", "/page/none.js"):
             client.get(path)
         answer = client.get("/metrics")

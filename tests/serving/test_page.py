@@ -10,7 +10,7 @@ from .page_fixtures import PAGE, StandIn
 from .page_steps import bring, choose, file, grey, opened
 
 
-def test_a_chosen_picture_is_shown_with_its_category_and_bars(page: Page, reddish: bytes) -> None:
+def test_a_chosen_image_is_shown_with_its_category_and_bars(page: Page, reddish: bytes) -> None:
     choose(page, file(reddish))
     card = page.locator(".card")
     expect(card.get_by_role("heading")).to_have_text("red")
@@ -18,9 +18,9 @@ def test_a_chosen_picture_is_shown_with_its_category_and_bars(page: Page, reddis
     expect(card.locator(".name")).to_have_text(["red", "<b>green</b>", "blue"])
     widths = [box["width"] for fill in card.locator(".fill").all() if (box := fill.bounding_box())]
     assert widths[1] / widths[0] == pytest.approx(0.3, abs=0.02)
-    picture = card.get_by_role("img", name="The picture photo.png")
-    expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.naturalWidth") == 320
+    image = card.get_by_role("img", name="The image photo.png")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.naturalWidth") == 320
 
 
 def test_what_the_classifier_does_not_know_is_said_with_its_best_guess(page: Page, reddish: bytes) -> None:
@@ -49,24 +49,24 @@ def test_names_are_text_and_never_markup(page: Page, greenish: bytes) -> None:
 
 
 @pytest.mark.parametrize(("event", "carrier"), [("drop", "dataTransfer"), ("paste", "clipboardData")])
-def test_a_picture_can_be_dropped_and_pasted(page: Page, reddish: bytes, event: str, carrier: str) -> None:
+def test_a_image_can_be_dropped_and_pasted(page: Page, reddish: bytes, event: str, carrier: str) -> None:
     bring(page, event, reddish, carrier)
     expect(page.locator(".card").get_by_role("heading")).to_have_text("red")
     expect(page.locator(".file")).to_have_text("brought.png")
 
 
 @pytest.mark.parametrize(("event", "carrier"), [("drop", "dataTransfer"), ("paste", "clipboardData")])
-def test_what_holds_no_picture_gets_a_sentence(page: Page, event: str, carrier: str) -> None:
+def test_what_holds_no_image_gets_a_sentence(page: Page, event: str, carrier: str) -> None:
     bring(page, event, None, carrier)
-    expect(page.get_by_role("status")).to_have_text("There was no picture in that. Choose a picture file.")
+    expect(page.get_by_role("status")).to_have_text("There was no image in that. Choose an image file.")
 
 
 @pytest.mark.parametrize(
     ("content", "title", "sentence"),
     [
-        (b"these are notes", "This picture cannot be read", r"send another picture.*\.$"),
-        (b"x" * 12_300_000, "This picture is too large", r"It has 12\.3 MB, and at most 10 MB are taken\."),
-        (b"", "This file is empty", r"It has 0 bytes\. Choose a picture file\."),
+        (b"these are notes", "This image cannot be read", r"send another image.*\.$"),
+        (b"x" * 12_300_000, "This image is too large", r"It has 12\.3 MB, and at most 10 MB are taken\."),
+        (b"", "This file is empty", r"It has 0 bytes\. Choose an image file\."),
     ],
 )
 def test_a_wrong_file_gets_a_plain_sentence(page: Page, content: bytes, title: str, sentence: str) -> None:
@@ -78,19 +78,19 @@ def test_a_wrong_file_gets_a_plain_sentence(page: Page, content: bytes, title: s
     expect(card.get_by_role("button")).to_have_count(0)  # trying the same file again would not help
 
 
-def test_a_picture_of_too_many_pixels_is_not_sent(stand_in: StandIn, page: Page) -> None:
+def test_a_image_of_too_many_pixels_is_not_sent(stand_in: StandIn, page: Page) -> None:
     choose(page, file(grey((2000, 1000))))
-    expect(page.locator(".card").get_by_role("heading")).to_have_text("This picture is too large")
+    expect(page.locator(".card").get_by_role("heading")).to_have_text("This image is too large")
     expect(page.locator(".sentence")).to_have_text(
-        "It has 2 million pixels, and at most 1 million pixels are taken. Choose a smaller picture."
+        "It has 2 million pixels, and at most 1 million pixels are taken. Choose a smaller image."
     )
     assert not stand_in.asked
 
 
-def test_several_pictures_give_several_cards_and_can_be_cleared(page: Page, reddish: bytes, greenish: bytes) -> None:
+def test_several_images_give_several_cards_and_can_be_cleared(page: Page, reddish: bytes, greenish: bytes) -> None:
     choose(page, file(reddish, "1.png"), file(b"no", "2.png"), file(greenish, "3.png"))
     headings = page.locator(".card").get_by_role("heading")
-    expect(headings).to_have_text(["red", "This picture cannot be read", "<b>green</b>"])
+    expect(headings).to_have_text(["red", "This image cannot be read", "<b>green</b>"])
     choose(page, file(reddish, "4.png"))
     expect(page.locator(".file")).to_have_text(["4.png", "1.png", "2.png", "3.png"])
     page.get_by_role("button", name="Clear all").click()
@@ -101,7 +101,7 @@ def test_several_pictures_give_several_cards_and_can_be_cleared(page: Page, redd
 def test_the_keyboard_and_a_screen_reader_suffice(page: Page, reddish: bytes) -> None:
     page.on("filechooser", lambda _: None)  # told early, for Playwright tells Chromium without waiting for it
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Choose pictures")).to_be_focused()
+    expect(page.get_by_label("Choose images")).to_be_focused()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files([file(reddish)])
@@ -109,15 +109,15 @@ def test_the_keyboard_and_a_screen_reader_suffice(page: Page, reddish: bytes) ->
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Clear all")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_label("Choose pictures")).to_be_focused()
+    expect(page.get_by_label("Choose images")).to_be_focused()
 
 
 def test_the_facts_about_the_classifier_are_told(page: Page) -> None:
-    expect(page.locator("#lead")).to_have_text("Show a picture, and see which of 3 categories of colours it is.")
+    expect(page.locator("#lead")).to_have_text("Show an image, and see which of 3 categories of colours it is.")
     page.get_by_text("About this classifier").click()
     expect(page.locator("#size")).to_have_text("32 × 24 pixels, in colour")
     expect(page.locator("#accuracy")).to_have_text(
-        "81.2% on 372 pictures that it had not seen (95% interval 76.9% to 84.8%)"
+        "81.2% on 372 images that it had not seen (95% interval 76.9% to 84.8%)"
     )
 
 

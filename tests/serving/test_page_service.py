@@ -18,7 +18,7 @@ from .page_steps import bring, choose, file, grey, opened
     ("status", "title", "again"),
     [
         (400, "No answer", False),
-        (413, "This picture is too large", False),
+        (413, "This image is too large", False),
         (500, "No answer", True),
         (503, "The service is busy", True),
     ],
@@ -55,7 +55,7 @@ def test_a_busy_service_is_waited_for(stand_in: StandIn, page: Page, reddish: by
     assert len(stand_in.asked) == 3
 
 
-def test_pictures_that_wait_for_a_busy_service_can_be_cleared(
+def test_images_that_wait_for_a_busy_service_can_be_cleared(
     stand_in: StandIn, page: Page, reddish: bytes, greenish: bytes
 ) -> None:
     stand_in.refusals = [(503, {"Retry-After": "30"})]
@@ -84,7 +84,7 @@ def test_a_service_that_is_gone_is_explained_and_can_be_tried_again(browser: Bro
             expect(card.get_by_role("button", name="Try again")).to_have_count(0)
 
 
-def test_where_it_looked_is_laid_over_the_picture_and_asked_for_once(
+def test_where_it_looked_is_laid_over_the_image_and_asked_for_once(
     stand_in: StandIn, page: Page, reddish: bytes
 ) -> None:
     stand_in.measured = {"meaning": "This map can be believed."}
@@ -102,7 +102,7 @@ def test_where_it_looked_is_laid_over_the_picture_and_asked_for_once(
     expect(overlay).to_be_visible()
     expect(card.locator(".scale")).to_be_visible()
     expect(card.locator(".edges")).to_be_hidden()
-    assert overlay.bounding_box() == card.get_by_role("img", name="The picture photo.png").bounding_box()
+    assert overlay.bounding_box() == card.get_by_role("img", name="The image photo.png").bounding_box()
     expect(page.get_by_role("log").locator("p").last).to_have_text("photo.png: This map can be believed.")
     for shown in (False, True):
         button.click()
@@ -181,7 +181,7 @@ def test_a_late_refusal_of_the_old_token_does_not_ask_again(browser: Browser, re
         expect(page.get_by_label("Token")).to_be_hidden()
 
 
-def test_a_token_can_be_pasted_without_a_word_about_pictures(browser: Browser) -> None:
+def test_a_token_can_be_pasted_without_a_word_about_images(browser: Browser) -> None:
     with standing_in(StandIn(guarded=True)) as service, opened(browser, service.address, guarded=True) as page:
         expect(page.get_by_label("Token")).to_be_focused()
         bring(page, "paste", None, "clipboardData", to="#token")
@@ -195,7 +195,7 @@ def test_the_real_service_answers_the_page(browser: Browser, reddish: bytes) -> 
         expect(page.get_by_text("About this classifier")).to_be_visible()
         choose(page, file(reddish, "1.png"), file(grey(), "2.png"), file(b"no", "3.png"))
         headings = page.locator(".card").get_by_role("heading")
-        expect(headings).to_have_text(["red", "I don’t know", "This picture cannot be read"])
+        expect(headings).to_have_text(["red", "I don’t know", "This image cannot be read"])
 
 
 def test_the_real_service_is_waited_for_while_it_is_busy(browser: Browser, reddish: bytes) -> None:

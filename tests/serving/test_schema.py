@@ -14,7 +14,7 @@ from .conftest import running
 TOKEN = "0123456789" * 2
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
-# No schema can say that bytes are a picture, so those that are none may be refused.
+# No schema can say that bytes are an image, so those that are none may be refused.
 CONFIGURATION = """
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", 400, 413, 415]

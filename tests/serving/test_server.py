@@ -21,7 +21,7 @@ import pytest
 from tellapart.errors import TellapartError
 from tellapart.serving.server import serve
 
-from .conftest import picture, waited
+from .conftest import image, waited
 
 
 def test_serve_says_where_and_ends_with_ctrl_c(
@@ -79,7 +79,7 @@ def process(bundle: Path, *words: str, **environment: str) -> Iterator[SimpleNam
 
 
 def test_sigterm_answers_what_was_accepted_and_ends_well(shades: Path) -> None:
-    light = picture((250, 250, 250), size=(2000, 2000))
+    light = image((250, 250, 250), size=(2000, 2000))
     with process(shades) as service, ThreadPoolExecutor(8) as pool, httpx.Client(base_url=service.address) as client:
         assert client.get("/ready").status_code == 200
         asking = partial(httpx.post, f"{service.address}/predict", files={"image": ("a", light)}, timeout=30)

@@ -20,7 +20,7 @@ from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
 
-from .conftest import FEW, FakeOverlays, FakePredictor, attended, picture, running, waited
+from .conftest import FEW, FakeOverlays, FakePredictor, attended, image, running, waited
 
 
 def asked(service: SimpleNamespace, content: bytes, query: str = "") -> httpx.Response:
@@ -46,7 +46,7 @@ def test_beyond_the_queue_requests_are_refused_at_once_and_the_others_answered(r
         assert asked(service, reddish).status_code == 200
 
 
-def test_a_request_takes_a_place_for_each_picture(reddish: bytes) -> None:
+def test_a_request_takes_a_place_for_each_image(reddish: bytes) -> None:
     with running(settings=Settings(workers=1, queue=3, deadline_s=20)) as service, ThreadPoolExecutor(1) as pool:
         runner = service.predictor.runner
         runner.go_on = threading.Event()
@@ -108,7 +108,7 @@ def test_a_classifier_that_cannot_explain_answers_without(reddish: bytes) -> Non
 
 def test_a_real_bundle_answers_as_predict_does_and_explains(shades: Path) -> None:
     predictor = Predictor(shades)
-    photo = picture((230, 230, 230), size=(80, 40))
+    photo = image((230, 230, 230), size=(80, 40))
     with running(predictor) as service:
         (answer,) = asked(service, photo, "?explain=true").json()["answers"]
     expected: dict[str, Any] = predictor.predict_one(photo, path="a.png").as_json()
@@ -118,10 +118,10 @@ def test_a_real_bundle_answers_as_predict_does_and_explains(shades: Path) -> Non
     assert explanation["overlay"].startswith("data:image/png;base64,")
 
 
-def test_the_overlay_is_a_picture_of_the_whole_photo(shades: Path) -> None:
+def test_the_overlay_is_a_image_of_the_whole_photo(shades: Path) -> None:
     import base64
 
-    photo = picture((230, 230, 230), size=(80, 40))
+    photo = image((230, 230, 230), size=(80, 40))
     with running(Predictor(shades)) as service:
         (answer,) = asked(service, photo, "?explain=true").json()["answers"]
     drawn = decode(base64.b64decode(answer["explanation"]["overlay"].partition(",")[2]))
@@ -130,7 +130,7 @@ def test_the_overlay_is_a_picture_of_the_whole_photo(shades: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
-def test_pictures_of_every_mode_are_explained(shades: Path, tmp_path: Path, mode: str) -> None:
+def test_images_of_every_mode_are_explained(shades: Path, tmp_path: Path, mode: str) -> None:
     Image.new(mode, (30, 20)).save(tmp_path / "a.png")
     with running(Predictor(shades)) as service:
         answer = asked(service, (tmp_path / "a.png").read_bytes(), "?explain=true")
@@ -147,7 +147,7 @@ class Lossy:
         self._lost = 0
 
     async def __call__(self, upload: Upload, *, top: int, explain: bool) -> Done:
-        """Answer, from the second picture on."""
+        """Answer, from the second image on."""
         assert (top, explain) == (1, False)
         self._lost += 1
         if self._lost == 1:

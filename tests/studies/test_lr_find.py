@@ -10,7 +10,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.sources.arrays import array_split
 from tellapart.errors import DatasetError, RecipeError
 from tellapart.recipe import Recipe
-from tellapart.studies.lr_find import HIGHEST, LOWEST, SMOOTHING, RateTest, find_rate
+from tellapart.studies.lr_find import HIGHEST, LOWEST, SMOOTHING, RateTest, lr_find
 from tellapart.training.loop import Loop
 from tellapart.training.run import train
 
@@ -54,7 +54,7 @@ def test_a_loss_that_never_falls_suggests_nothing(loss: np.ndarray) -> None:
 
 def test_the_rate_found_trains_better_than_rates_far_from_it(tiny: Path, tmp_path: Path) -> None:
     recipe = replace(MLP, optimizer="sgd", epochs=3, monitor="val_loss")
-    found = find_rate(Dataset.open(tiny), recipe)
+    found = lr_find(Dataset.open(tiny), recipe)
     assert found.learned
     losses = {}
     for factor in (1e-3, 1.0, 1e3):
@@ -65,8 +65,8 @@ def test_the_rate_found_trains_better_than_rates_far_from_it(tiny: Path, tmp_pat
 
 
 def test_a_test_repeats_and_neither_the_recipes_rate_nor_its_schedule_matters(tiny: Path) -> None:
-    one = find_rate(Dataset.open(tiny), MLP, steps=30)
-    other = find_rate(Dataset.open(tiny), replace(MLP, learning_rate=5.0, schedule="cosine", epochs=9), steps=30)
+    one = lr_find(Dataset.open(tiny), MLP, steps=30)
+    other = lr_find(Dataset.open(tiny), replace(MLP, learning_rate=5.0, schedule="cosine", epochs=9), steps=30)
     np.testing.assert_array_equal(one.losses, other.losses)
     np.testing.assert_allclose(one.rates, np.geomspace(LOWEST, HIGHEST, 30)[: len(one.rates)])
 
@@ -79,19 +79,19 @@ def test_it_ends_where_the_loss_is_out_of_hand_also_where_it_is_no_number(
 
     monkeypatch.setattr(Loop, "steps_at", losses)
     scripted = [2.0] * 10 + [1.0] * 10 + [100.0] * 10
-    assert len(find_rate(Dataset.open(tiny), MLP, steps=30).losses) == 21
+    assert len(lr_find(Dataset.open(tiny), MLP, steps=30).losses) == 21
     scripted = [2.0] * 10 + [float("nan")] * 20
-    assert find_rate(Dataset.open(tiny), MLP, steps=30).losses.tolist() == [2.0] * 10
+    assert lr_find(Dataset.open(tiny), MLP, steps=30).losses.tolist() == [2.0] * 10
     scripted = [float("nan")] * 30
     with pytest.raises(DatasetError, match="no number from the first step on"):
-        find_rate(Dataset.open(tiny), MLP, steps=30)
+        lr_find(Dataset.open(tiny), MLP, steps=30)
 
 
-def test_it_learns_from_training_pictures_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_learns_from_training_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     shades = np.arange(1, 31, dtype=np.uint8)
-    pictures = np.broadcast_to(shades[:, None, None, None], (30, 8, 8, 1)).copy()
+    images = np.broadcast_to(shades[:, None, None, None], (30, 8, 8, 1)).copy()
     splits = {"train": slice(0, 10), "validation": slice(10, 20), "test": slice(20, 30)}
-    parts = {name: array_split(pictures[rows], np.arange(10) % 2) for name, rows in splits.items()}
+    parts = {name: array_split(images[rows], np.arange(10) % 2) for name, rows in splits.items()}
     seen: set[int] = set()
     real = Loop._learned
 
@@ -100,7 +100,7 @@ def test_it_learns_from_training_pictures_alone(monkeypatch: pytest.MonkeyPatch)
         return real(self, ready, by_step)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Loop, "_learned", learned)
-    find_rate(Dataset("shades", ("a", "b"), parts), replace(MLP, size=8, batch_size=4), steps=20)
+    lr_find(Dataset("shades", ("a", "b"), parts), replace(MLP, size=8, batch_size=4), steps=20)
     assert seen == set(range(1, 11))
 
 
@@ -116,4 +116,4 @@ def test_it_learns_from_training_pictures_alone(monkeypatch: pytest.MonkeyPatch)
 )
 def test_what_has_no_rate_is_refused(changes: dict[str, object], steps: int, phrase: str, tiny: Path) -> None:
     with pytest.raises(RecipeError, match=phrase):
-        find_rate(Dataset.open(tiny), Recipe.of({**MLP.as_dict(), **changes}), steps=steps)
+        lr_find(Dataset.open(tiny), Recipe.of({**MLP.as_dict(), **changes}), steps=steps)

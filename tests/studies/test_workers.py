@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.dataset import Dataset, Pictures
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.dataset import Dataset, Images
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.engine import chosen_precision
 from tellapart.files import cache_folder
 from tellapart.models.catalogue import settled
@@ -14,7 +14,7 @@ from tellapart.models.features import frozen_backbone
 from tellapart.models.features.feature_job import Shard
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.learners import learner_of
-from tellapart.studies.workers import alike, filling, run_base
+from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 
 from .crowd import Crowd
 
@@ -25,7 +25,7 @@ KNN = Recipe(model="knn", features="mobilenet", size=32, precision="float32")
 @pytest.fixture
 def dataset(tiny: Path) -> Dataset:
     """Three classes, with all three splits."""
-    return complete(Dataset.open(tiny), validation=0.2, test=0.2, seed=0)
+    return draw_splits(Dataset.open(tiny), validation=0.2, test=0.2, seed=0)
 
 
 @pytest.mark.usefixtures("random_weights")
@@ -43,46 +43,44 @@ def test_whoever_learns_finds_all_features_there(
 ) -> None:
     monkeypatch.setattr(frozen_backbone, "JOB", 8)
     recipe, crowd = settled(recipe, own_size=None), Crowd()
-    run_base(dataset, recipe, crowd)
+    compute_features(dataset, recipe, crowd)
     assert crowd.done >= 4
     monkeypatch.setattr(frozen_backbone, "_fill", None)
     learner_of(dataset, recipe)
     again = Crowd()
-    run_base(dataset, recipe, again)
+    compute_features(dataset, recipe, again)
     assert again.begun == 0
 
 
 @pytest.mark.parametrize("recipe", [Recipe(model="mlp", size=20), Recipe(model="knn", features="pixels", size=20)])
 def test_without_a_base_nobody_is_asked(recipe: Recipe, dataset: Dataset) -> None:
     crowd = Crowd()
-    run_base(dataset, settled(recipe, own_size=None), crowd)
+    compute_features(dataset, settled(recipe, own_size=None), crowd)
     assert crowd.begun == 0
 
 
-def test_the_test_pictures_stay_shut(dataset: Dataset, monkeypatch: pytest.MonkeyPatch, random_weights: None) -> None:
+def test_the_test_images_stay_shut(dataset: Dataset, monkeypatch: pytest.MonkeyPatch, random_weights: None) -> None:
     seen: set[str] = set()
     real = Crowd.run
 
-    def noting(
-        self: Crowd, begin: Callable[[], Callable[[Pictures], Shard]], items: Iterable[Pictures]
-    ) -> Iterator[Shard]:
+    def noting(self: Crowd, begin: Callable[[], Callable[[Images], Shard]], items: Iterable[Images]) -> Iterator[Shard]:
         every = list(items)
         seen.update(digest for one in every for digest in one.digests)
         return real(self, begin, every)
 
     monkeypatch.setattr(Crowd, "run", noting)
-    run_base(dataset, settled(BASE, own_size=None), Crowd())
+    compute_features(dataset, settled(BASE, own_size=None), Crowd())
     assert seen
-    assert not seen & set(dataset.splits["test"].pictures.digests)
+    assert not seen & set(dataset.splits["test"].images.digests)
 
 
 def test_the_precision_is_settled_and_nothing_else() -> None:
     recipe = Recipe(model="mlp", units=7)
-    assert alike(recipe).precision == chosen_precision("auto")
-    assert alike(Recipe(precision="float32")).precision == "float32"
-    assert alike(recipe).units == 7
+    assert with_fixed_precision(recipe).precision == chosen_precision("auto")
+    assert with_fixed_precision(Recipe(precision="float32")).precision == "float32"
+    assert with_fixed_precision(recipe).units == 7
 
 
-def test_the_lock_is_that_of_the_pictures(dataset: Dataset) -> None:
-    with filling(dataset):
+def test_the_lock_is_that_of_the_images(dataset: Dataset) -> None:
+    with cache_warmup_lock(dataset):
         assert [path.name for path in (cache_folder() / "locks").iterdir()] == [dataset.fingerprint]

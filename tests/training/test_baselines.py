@@ -1,4 +1,4 @@
-"""What a run must beat: judged on the same pictures, fitted on its training pictures alone, kept for the next time."""
+"""What a run must beat: judged on the same images, fitted on its training images alone, kept for the next time."""
 
 import json
 import shutil
@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from tellapart import Dataset, Recipe, train
-from tellapart.bundles.stored_predictions import read_answers
+from tellapart.bundles.stored_predictions import read_predictions
 from tellapart.errors import RunError
 from tellapart.judging.paired import compare
 from tellapart.models.catalogue import settled
 from tellapart.training import baselines as module
 from tellapart.training.baselines import FILE, Baseline, baselines
-from tellapart.training.prepare import divided
+from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
 
 
@@ -32,11 +32,11 @@ def run(trained: Run, tmp_path: Path) -> Run:
 
 
 def dataset_of(run: Run, folder: Path) -> Dataset:
-    return divided(Dataset.open(folder), run.recipe)[0]
+    return draw_all_splits(Dataset.open(folder), run.recipe)[0]
 
 
 def uneven(folder: Path, coloured: Callable[..., Path]) -> Path:
-    """Three times as many blue pictures as red ones, in the owner's own splits."""
+    """Three times as many blue images as red ones, in the owner's own splits."""
     for seed, (split, each) in enumerate((("train", 12), ("test", 8))):
         coloured(folder / split, each=each, colours=("blue", "red"), seed=seed)
         for path in sorted((folder / split / "red").iterdir())[each // 4 :]:
@@ -44,12 +44,12 @@ def uneven(folder: Path, coloured: Callable[..., Path]) -> Path:
     return folder
 
 
-def test_they_are_the_majority_and_simple_classifiers_on_the_same_pictures(run: Run, tiny: Path) -> None:
+def test_they_are_the_majority_and_simple_classifiers_on_the_same_images(run: Run, tiny: Path) -> None:
     dataset = dataset_of(run, tiny)
     found = baselines(run, dataset)
     assert [one.name for one in found] == ["majority class", *module.KINDS.values()]
     assert {one.split for one in found} == {"test"}
-    assert {one.pictures for one in found} == {len(dataset.splits["train"])}
+    assert {one.images for one in found} == {len(dataset.splits["train"])}
     assert [one.stands_on for one in found] == ["nothing", *["pixels"] * 3]
     own = run.metrics["test"]["accuracy"]["value"]
     for one in found:
@@ -59,15 +59,15 @@ def test_they_are_the_majority_and_simple_classifiers_on_the_same_pictures(run: 
     assert found[1].accuracy.value > 0.5  # colours are easily told
 
 
-def test_the_majority_is_that_of_the_training_pictures(coloured: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_majority_is_that_of_the_training_images(coloured: Callable[..., Path], tmp_path: Path) -> None:
     folder = uneven(tmp_path / "data", coloured)
     recipe = Recipe(model="logistic", features="pixels", size=20, validation=0.0)
     run = train(Dataset.open(folder), recipe, out=tmp_path / "run")
     majority, *others = baselines(run, dataset_of(run, folder))
     assert majority.accuracy.value == pytest.approx(8 / 10)
-    assert majority.pictures == 15
+    assert majority.images == 15
     assert "logistic regression" not in [one.name for one in others]
-    answers = read_answers(run.folder, "test")
+    answers = read_predictions(run.folder, "test")
     assert answers is not None
     always = np.tile(np.array([0.8, 0.2], np.float32), (10, 1))
     assert majority.p_value == compare(answers.labels, answers.probs, always).mcnemar.p_value
@@ -108,12 +108,12 @@ def test_a_file_of_another_shape_is_refused_too(run: Run, tiny: Path) -> None:
         baselines(run, dataset_of(run, tiny))
 
 
-def test_of_very_many_training_pictures_some_are_taken(run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_training_images_some_are_taken(run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST", 10)
     dataset = dataset_of(run, tiny)
     majority, *others = baselines(run, dataset)
-    assert majority.pictures == len(dataset.splits["train"]) > 10
-    assert {one.pictures for one in others} == {10}
+    assert majority.images == len(dataset.splits["train"]) > 10
+    assert {one.images for one in others} == {10}
 
 
 def test_a_run_that_kept_no_answers_is_refused(run: Run, tiny: Path) -> None:
@@ -122,14 +122,14 @@ def test_a_run_that_kept_no_answers_is_refused(run: Run, tiny: Path) -> None:
         baselines(run, dataset_of(run, tiny))
 
 
-def test_pictures_that_cannot_be_read_any_more_are_a_sentence(
+def test_images_that_cannot_be_read_any_more_are_a_sentence(
     run: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved = Path(shutil.copytree(tiny, tmp_path / "moved"))
     dataset = dataset_of(run, moved)
-    Path(dataset.splits["test"].pictures.name(0)).unlink()
+    Path(dataset.splits["test"].images.name(0)).unlink()
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(RunError, match="1 of the pictures that the run was judged on cannot be read any more"):
+    with pytest.raises(RunError, match="1 of the images that the run was judged on cannot be read any more"):
         baselines(run, dataset)
 
 

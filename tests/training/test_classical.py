@@ -1,4 +1,4 @@
-"""Runs of knn, forest and logistic: from pictures to a bundle that says what scikit-learn said."""
+"""Runs of knn, forest and logistic: from images to a bundle that says what scikit-learn said."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tellapart import Bundle, Dataset, Prediction, Predictor, Recipe, evaluate, train
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import RecipeError
-from tellapart.judging.calibration import tempered
+from tellapart.judging.calibration import apply_temperature
 from tellapart.models.classical.fit import STRENGTH
 from tellapart.serving.app import build_app
 from tellapart.training import classical
 from tellapart.training.classical import source_of
-from tellapart.training.prepare import divided
+from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
 
 MODELS = ("knn", "forest", "logistic")
@@ -54,7 +54,7 @@ def _one_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory, awaken: Callable[[keras.Model], None]) -> str:
-    """A base's weights: random, but such that its features tell pictures apart."""
+    """A base's weights: random, but such that its features tell images apart."""
     keras.utils.set_random_seed(0)
     network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3))
     awaken(network)
@@ -87,7 +87,7 @@ def run(request: pytest.FixtureRequest, runs: Runs) -> Run:
 
 @pytest.fixture(scope="module")
 def new(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> list[Path]:
-    """Pictures that no run has seen: enough for full batches and a rest."""
+    """Images that no run has seen: enough for full batches and a rest."""
     return sorted(coloured(tmp_path_factory.mktemp("new") / "new", each=25, seed=5).rglob("*.png"))
 
 
@@ -105,10 +105,12 @@ class Bounded(StandardScaler):  # type: ignore[misc]
 def by_scikit_learn(run: Run, tiny: Path, new: list[Path]) -> Probabilities:
     """Fit scikit-learn's own estimator on what the run stood on, and ask it."""
     recipe = run.recipe
-    dataset = complete(Dataset.open(tiny), validation=recipe.validation or 0, test=recipe.test, seed=recipe.split_seed)
+    dataset = draw_splits(
+        Dataset.open(tiny), validation=recipe.validation or 0, test=recipe.test, seed=recipe.split_seed
+    )
     source, split = source_of(dataset, recipe), dataset.splits["train"]
-    vectors = source.vectors(split.pictures, "train").values
-    asked = source.vectors(Dataset.open(new[0].parents[1]).splits["all"].pictures, "new").values
+    vectors = source.vectors(split.images, "train").values
+    asked = source.vectors(Dataset.open(new[0].parents[1]).splits["all"].images, "new").values
     model = {
         "knn": KNeighborsClassifier(recipe.neighbours, weights="distance"),
         "forest": RandomForestClassifier(recipe.trees, random_state=recipe.seed),
@@ -146,7 +148,7 @@ def test_a_bundle_says_what_scikit_learn_says_by_python_and_by_http(run: Run, ti
     bundle = Bundle.open(run.bundle.folder)
     assert (bundle.facts.calibration is not None) == (run.recipe.model == "logistic")
     if bundle.facts.calibration:
-        expected = tempered(expected, bundle.facts.calibration["temperature"])
+        expected = apply_temperature(expected, bundle.facts.calibration["temperature"])
     assert expected.std(axis=0).max() > 0.1  # else agreement would say nothing
     # A forest compares numbers with thresholds: where one falls on the other side by rounding, a tree says otherwise.
     within = 0.1 if run.recipe.model == "forest" and run.recipe.features != "pixels" else 5e-3
@@ -160,7 +162,7 @@ def test_evaluating_the_bundle_repeats_what_the_run_measured(run: Run, tiny: Pat
         again = evaluate(run.bundle, Dataset.open(tiny), split=split)
         for metric, estimate in again.as_json().items():
             # The temperature of logistic is applied outside the graph in training: the last digits differ, and where
-            # a picture is on the edge of a bin of the calibration error a little more.
+            # an image is on the edge of a bin of the calibration error a little more.
             within = 1e-2 if metric == "ece" else 1e-5
             assert estimate == pytest.approx(run.metrics[split][metric], rel=1e-3, abs=within), metric
 
@@ -208,13 +210,13 @@ def test_a_killed_run_is_done_again_with_the_same_result(
 
 def test_too_many_neighbours_are_refused_and_the_folder_is_free_again(tiny: Path, tmp_path: Path) -> None:
     recipe = Recipe(model="knn", features="pixels", size=20, neighbours=36)
-    pictures = len(divided(Dataset.open(tiny), recipe)[0].splits["train"])
-    with pytest.raises(RecipeError, match=f"neighbours is 36, but there are {pictures} training pictures"):
+    images = len(draw_all_splits(Dataset.open(tiny), recipe)[0].splits["train"])
+    with pytest.raises(RecipeError, match=f"neighbours is 36, but there are {images} training images"):
         train(Dataset.open(tiny), recipe, out=tmp_path / "run")
-    assert train(Dataset.open(tiny), replace(recipe, neighbours=pictures), out=tmp_path / "run").metrics
+    assert train(Dataset.open(tiny), replace(recipe, neighbours=images), out=tmp_path / "run").metrics
 
 
-def test_unreadable_pictures_are_listed_and_never_fatal(tmp_path: Path, coloured: Callable[..., Path]) -> None:
+def test_unreadable_images_are_listed_and_never_fatal(tmp_path: Path, coloured: Callable[..., Path]) -> None:
     folder = coloured(tmp_path / "photos")
     for number in range(3):
         (folder / "blue" / f"{number:02}.png").write_bytes(b"corrupt " + bytes([number]))
@@ -227,8 +229,8 @@ def test_unreadable_pictures_are_listed_and_never_fatal(tmp_path: Path, coloured
 def test_grey_arrays_are_told_apart_by_their_own_pixels(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
-    pictures = (rng.integers(0, 100, (60, 8, 8)) + 120 * labels[:, None, None]).astype(np.uint8)
-    np.savez(tmp_path / "bright.npz", x=pictures, y=labels, classes=["dark", "bright"])
+    images = (rng.integers(0, 100, (60, 8, 8)) + 120 * labels[:, None, None]).astype(np.uint8)
+    np.savez(tmp_path / "bright.npz", x=images, y=labels, classes=["dark", "bright"])
     run = train(Dataset.open(tmp_path / "bright.npz"), Recipe(model="logistic"), out=tmp_path / "run")
     assert (run.recipe.features, run.bundle.preprocessing.height, run.bundle.preprocessing.channels) == ("pixels", 8, 1)
     assert run.metrics["test"]["accuracy"]["value"] == 1

@@ -13,7 +13,7 @@ from tellapart.models.networks import scratch_network
 from tellapart.recipe import Recipe
 from tellapart.training.devices import One, devices_for
 
-# Batches of 32 and one of 1, which leaves a device without a picture.
+# Batches of 32 and one of 1, which leaves a device without an image.
 SCRIPT = """
 import json, sys
 from dataclasses import replace
@@ -31,8 +31,8 @@ from tellapart.training.loop import Loop, repeatable
 from tellapart.data.dataset import Dataset
 
 digits = Dataset.open("digits").splits["all"]
-pictures = np.stack([digits.pictures.read(index) for index in range(321)])
-examples = Examples(pictures, digits.labels[:321])
+images = np.stack([digits.images.read(index) for index in range(321)])
+examples = Examples(images, digits.labels[:321])
 recipe = Recipe(model="mlp", size=8, units=32, inner=0, dropout=0.0, batch_size=32, **json.loads(sys.argv[1]))
 found = {}
 for kind in ("GPU", "CPU"):

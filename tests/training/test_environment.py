@@ -10,11 +10,11 @@ import pytest
 
 from tellapart import __version__
 from tellapart.data.dataset import Dataset
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 from tellapart.training.environment import environment, reading_of
 
 
-def test_it_says_versions_and_pictures_and_is_json(tiny: Path) -> None:
+def test_it_says_versions_and_images_and_is_json(tiny: Path) -> None:
     dataset = Dataset.open(tiny)
     found = json.loads(json.dumps(environment(dataset)))
     assert found["tellapart"] == __version__
@@ -36,7 +36,7 @@ def test_it_says_versions_and_pictures_and_is_json(tiny: Path) -> None:
     }
 
 
-def test_where_the_pictures_are_is_said_for_any_folder_one_may_ask_in(
+def test_where_the_images_are_is_said_for_any_folder_one_may_ask_in(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.savez(tmp_path / "set.npz", x=np.zeros((4, 8, 8), np.uint8), y=np.arange(4) % 2)
@@ -56,13 +56,13 @@ def test_where_the_pictures_are_is_said_for_any_folder_one_may_ask_in(
 @pytest.mark.parametrize(
     "reading",
     [
-        Reading(),
-        Reading("image", "label", "part", "person", ("Not sure", "Skip,Other"), Path("findings.csv")),
-        Reading(skip=Path("/elsewhere/f\udcffindings.csv")),
+        ReadOptions(),
+        ReadOptions("image", "label", "part", "person", ("Not sure", "Skip,Other"), Path("findings.csv")),
+        ReadOptions(skip=Path("/elsewhere/f\udcffindings.csv")),
     ],
 )
-def test_how_pictures_were_read_comes_back_from_json(
-    reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_how_images_were_read_comes_back_from_json(
+    reading: ReadOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     dataset = replace(Dataset.open("digits"), reading=reading)
@@ -73,4 +73,4 @@ def test_how_pictures_were_read_comes_back_from_json(
 
 
 def test_a_run_of_an_earlier_version_was_read_plainly() -> None:
-    assert reading_of({"name": "digits", "source": "digits"}) == Reading()
+    assert reading_of({"name": "digits", "source": "digits"}) == ReadOptions()

@@ -10,15 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart import Dataset, Prediction, Predictor, Recipe, train
-from tellapart.bundles.stored_predictions import read_answers
-from tellapart.data.dataset import ArrayPictures, Pictures, Readable, Skipped, Split
+from tellapart.bundles.stored_predictions import read_predictions
+from tellapart.data.dataset import ArrayImages, Images, ReadableValues, Skipped, Split
 from tellapart.data.sources.arrays import array_split
 from tellapart.errors import DatasetError
 from tellapart.files import atomic_write
-from tellapart.judging.calibration import tempered
+from tellapart.judging.calibration import apply_temperature
 from tellapart.judging.judge import judge
 from tellapart.judging.metrics import accuracy, ece
-from tellapart.training.final_evaluation import verdict
+from tellapart.training.final_evaluation import evaluate_finally
 from tellapart.training.run import Run
 
 CLASSES = ("dark", "middle", "bright")
@@ -29,14 +29,14 @@ def confused(count: int, seed: int) -> Split:
     """Grainy shades, one in four of them labelled wrong: nobody can be right about more than 3 in 4."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, count)
-    pictures = np.clip(rng.normal(128 + 30 * (labels[:, None, None, None] - 1), 40, (count, 8, 8, 1)), 0, 255)
+    images = np.clip(rng.normal(128 + 30 * (labels[:, None, None, None] - 1), 40, (count, 8, 8, 1)), 0, 255)
     said = np.where(rng.random(count) < 0.25, (labels + rng.integers(1, 3, count)) % 3, labels)
-    return array_split(pictures.astype(np.uint8), said)
+    return array_split(images.astype(np.uint8), said)
 
 
 @pytest.fixture(scope="module")
 def sure(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A network that has learned its few training pictures by heart, and is far too sure of itself."""
+    """A network that has learned its few training images by heart, and is far too sure of itself."""
     splits = {name: confused(count, seed) for seed, (name, count) in enumerate(COUNTS.items())}
     recipe = Recipe(
         model="mlp",
@@ -54,8 +54,8 @@ def sure(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def held_out() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     split = confused(COUNTS["test"], 2)
-    assert isinstance(split.pictures, ArrayPictures)
-    return split.pictures.array, split.labels
+    assert isinstance(split.images, ArrayImages)
+    return split.images.array, split.labels
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def raw(sure: Run, held_out: tuple[NDArray[np.uint8], NDArray[np.int32]]) -> NDA
     return found
 
 
-def test_the_temperature_halves_the_calibration_error_on_pictures_held_out_and_changes_no_answer(
+def test_the_temperature_halves_the_calibration_error_on_images_held_out_and_changes_no_answer(
     sure: Run, held_out: tuple[NDArray[np.uint8], NDArray[np.int32]], raw: NDArray[np.float32]
 ) -> None:
     labels, told = held_out[1], sure.metrics["test"]
@@ -84,32 +84,32 @@ def test_the_temperature_halves_the_calibration_error_on_pictures_held_out_and_c
 def test_the_temperature_is_in_the_graph(
     sure: Run, held_out: tuple[NDArray[np.uint8], NDArray[np.int32]], raw: NDArray[np.float32]
 ) -> None:
-    from tellapart.bundles.compile import compiled
+    from tellapart.bundles.compile import compile_bundle
 
     facts = sure.bundle.facts.calibration
     assert facts is not None
-    (found,) = compiled(sure.bundle, batch=len(raw)).run([held_out[0]])
-    np.testing.assert_allclose(found, tempered(raw, facts["temperature"]), atol=1e-5)
+    (found,) = compile_bundle(sure.bundle, batch=len(raw)).run([held_out[0]])
+    np.testing.assert_allclose(found, apply_temperature(raw, facts["temperature"]), atol=1e-5)
     np.testing.assert_array_equal(found.argmax(axis=1), raw.argmax(axis=1))
 
 
 def test_the_answers_that_are_kept_are_those_of_the_bundle_and_the_metrics_are_theirs(sure: Run) -> None:
     for split, seed in (("validation", 1), ("test", 2)):
-        kept = read_answers(sure.folder, split)
+        kept = read_predictions(sure.folder, split)
         assert kept is not None
-        pictures = confused(COUNTS[split], seed).pictures
-        assert (kept.digests, len(kept.names)) == (pictures.digests, COUNTS[split])
+        images = confused(COUNTS[split], seed).images
+        assert (kept.digests, len(kept.names)) == (images.digests, COUNTS[split])
         assert judge(kept.labels, kept.probs, CLASSES).as_json() == sure.metrics[split] == sure.bundle.metrics[split]
 
 
 def test_predicting_says_what_was_kept(sure: Run, tmp_path: Path) -> None:
     from PIL import Image
 
-    kept = read_answers(sure.folder, "test")
+    kept = read_predictions(sure.folder, "test")
     assert kept is not None
     split = confused(COUNTS["test"], 2)
     for number in range(20):
-        Image.fromarray(split.pictures.read(number)[:, :, 0]).save(tmp_path / f"{number:02}.png")
+        Image.fromarray(split.images.read(number)[:, :, 0]).save(tmp_path / f"{number:02}.png")
     for row, answer in enumerate(Predictor(sure.bundle).predict(sorted(tmp_path.iterdir()))):
         assert isinstance(answer, Prediction)
         assert answer.label == CLASSES[kept.predicted[row]]
@@ -121,22 +121,22 @@ def dataset(*splits: str) -> Dataset:
     return Dataset("some", CLASSES, {name: confused(60, 10 + place) for place, name in enumerate(splits)})
 
 
-def saying(*, unreadable: int = 0) -> Callable[[Pictures, str], Readable]:
-    """A classifier that is too sure: right or wrong by chance, and without an answer for the first pictures."""
+def saying(*, unreadable: int = 0) -> Callable[[Images, str], ReadableValues]:
+    """A classifier that is too sure: right or wrong by chance, and without an answer for the first images."""
 
-    def ask(pictures: Pictures, label: str) -> Readable:
-        kept = tuple(range(unreadable, len(pictures)))
+    def ask(images: Images, label: str) -> ReadableValues:
+        kept = tuple(range(unreadable, len(images)))
         rng = np.random.default_rng(len(label))
         likeliest = rng.integers(0, 3, len(kept))
         values = np.where(np.arange(3) == likeliest[:, None], 0.98, 0.01).astype(np.float32)
-        skipped = tuple(Skipped(pictures.name(index), "broken") for index in range(unreadable))
-        return Readable(values, kept, skipped)
+        skipped = tuple(Skipped(images.name(index), "broken") for index in range(unreadable))
+        return ReadableValues(values, kept, skipped)
 
     return ask
 
 
 def test_test_is_judged_at_the_temperature_of_validation() -> None:
-    found = verdict(dataset("train", "validation", "test"), {}, saying())
+    found = evaluate_finally(dataset("train", "validation", "test"), {}, saying())
     assert found.temperature > 2
     assert list(found.metrics) == list(found.answers) == ["validation", "test"]
     for name, answers in found.answers.items():
@@ -145,7 +145,7 @@ def test_test_is_judged_at_the_temperature_of_validation() -> None:
 
 
 def test_test_alone_settles_no_temperature() -> None:
-    found = verdict(dataset("train", "test"), {}, saying())
+    found = evaluate_finally(dataset("train", "test"), {}, saying())
     assert (found.calibration, found.temperature) == (None, 1)
     assert found.answers["test"].probs.max() == np.float32(0.98)
 
@@ -154,46 +154,46 @@ def test_test_alone_settles_no_temperature() -> None:
 def test_only_the_splits_that_are_asked_for_are_opened(asked: tuple[str, ...]) -> None:
     opened: list[str] = []
 
-    def ask(pictures: Pictures, label: str) -> Readable:
+    def ask(images: Images, label: str) -> ReadableValues:
         opened.append(label)
-        return saying()(pictures, label)
+        return saying()(images, label)
 
-    assert list(verdict(dataset("train", "validation", "test"), {}, ask, asked).metrics) == [*asked]
+    assert list(evaluate_finally(dataset("train", "validation", "test"), {}, ask, asked).metrics) == [*asked]
     assert opened == [f"judging on {name}" for name in asked]
 
 
 def test_an_estimator_that_votes_has_no_temperature() -> None:
-    found = verdict(dataset("train", "validation", "test"), {}, saying(), calibrates=False)
+    found = evaluate_finally(dataset("train", "validation", "test"), {}, saying(), calibrates=False)
     assert found.calibration is None
     assert found.answers["validation"].probs.max() == np.float32(0.98)
 
 
 def test_what_cannot_be_read_is_listed_and_not_judged() -> None:
-    found = verdict(dataset("train", "validation", "test"), {}, saying(unreadable=7))
+    found = evaluate_finally(dataset("train", "validation", "test"), {}, saying(unreadable=7))
     assert len(found.unread) == 14
     whole = dataset("train", "validation", "test").splits["test"]
     assert found.metrics["test"]["n"] == 53
-    assert found.answers["test"].digests == whole.pictures.digests[7:]
+    assert found.answers["test"].digests == whole.images.digests[7:]
     np.testing.assert_array_equal(found.answers["test"].labels, whole.labels[7:])
 
 
 @pytest.mark.parametrize("name", ["validation", "test"])
 def test_a_split_of_which_nothing_can_be_read_is_refused(name: str) -> None:
-    with pytest.raises(DatasetError, match=f"none of the 60 pictures of {name} can be read"):
-        verdict(dataset("train", name), {}, saying(unreadable=60))
+    with pytest.raises(DatasetError, match=f"none of the 60 images of {name} can be read"):
+        evaluate_finally(dataset("train", name), {}, saying(unreadable=60))
 
 
-def test_test_pictures_that_training_saw_are_neither_judged_nor_kept() -> None:
+def test_test_images_that_training_saw_are_neither_judged_nor_kept() -> None:
     some = dataset("train", "test")
-    leaked = some.splits["test"].pictures.digests[:5]
-    found = verdict(some, {digest[:16]: "train" for digest in leaked}, saying())
-    assert found.answers["test"].digests == some.splits["test"].pictures.digests[5:]
+    leaked = some.splits["test"].images.digests[:5]
+    found = evaluate_finally(some, {digest[:16]: "train" for digest in leaked}, saying())
+    assert found.answers["test"].digests == some.splits["test"].images.digests[5:]
 
 
 def test_what_was_said_is_kept_in_the_run(tmp_path: Path) -> None:
-    found = verdict(dataset("train", "validation"), {}, saying())
+    found = evaluate_finally(dataset("train", "validation"), {}, saying())
     atomic_write(tmp_path / "answers" / "test.npz", b"of a run before")
-    replace(found).write_answers(tmp_path)
-    kept = read_answers(tmp_path, "validation")
+    replace(found).write_predictions(tmp_path)
+    kept = read_predictions(tmp_path, "validation")
     assert kept is not None
     np.testing.assert_array_equal(kept.probs, found.answers["validation"].probs)

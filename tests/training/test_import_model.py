@@ -16,10 +16,9 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph
 from tellapart.errors import BundleError, DatasetError, RecipeError, StorageError, WeightsError
-from tellapart.judging.calibration import tempered
+from tellapart.judging.calibration import apply_temperature
 from tellapart.models.graphs.from_keras import to_graph
-from tellapart.training import import_model
-from tellapart.training.import_model import adopt, checked_precision, class_names, made_up, scaling_of
+from tellapart.training.import_model import checked_precision, class_names, import_model, made_up, scaling_of
 from tellapart.training.run import Run
 
 layers = keras.layers
@@ -43,16 +42,16 @@ def names(tmp_path: Path) -> Path:
 
 
 def test_the_bundle_predicts_and_is_judged_like_any_other(file: Path, names: Path, tiny: Path, tmp_path: Path) -> None:
-    bundle = adopt(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
+    bundle = import_model(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
     bundle.verify()
     assert (bundle.name, bundle.classes) == ("colours", ("red", "green", "blue"))
     assert (dict(bundle.metrics), dict(bundle.seen)) == ({}, {})
     assert bundle.preprocessing == Preprocessing(20, 20, 3, "crop")
-    picture = tiny / "green" / "00.png"
-    (prediction,) = Predictor(bundle).predict([picture])
+    image = tiny / "green" / "00.png"
+    (prediction,) = Predictor(bundle).predict([image])
     assert isinstance(prediction, Prediction)
     assert prediction.label == "green"
-    pixels = np.asarray(Image.open(picture))[np.newaxis]
+    pixels = np.asarray(Image.open(image))[np.newaxis]
     kept = keras.saving.load_model(bundle.folder / "model.keras")
     assert kept(pixels).numpy()[0].max() == pytest.approx(prediction.probability, abs=0.02)
     assert evaluate(bundle, Dataset.open(tiny), precision="float32").accuracy.value == 1.0
@@ -62,11 +61,11 @@ def test_a_model_trained_here_predicts_the_same_once_adopted(trained: Run, tiny:
     own = trained.bundle
     (tmp_path / "names.txt").write_text("\n".join(own.classes))
     file = own.folder / "model.keras"
-    again = adopt(file, classes=tmp_path / "names.txt", preprocess="none", out=tmp_path / "again")
-    pictures = sorted(tiny.rglob("*.png"))
+    again = import_model(file, classes=tmp_path / "names.txt", preprocess="none", out=tmp_path / "again")
+    images = sorted(tiny.rglob("*.png"))
     pairs = zip(
-        Predictor(own, precision="float32").predict(pictures),
-        Predictor(again, precision="float32").predict(pictures),
+        Predictor(own, precision="float32").predict(images),
+        Predictor(again, precision="float32").predict(images),
         strict=True,
     )
     for mine, theirs in pairs:
@@ -77,7 +76,7 @@ def test_a_model_trained_here_predicts_the_same_once_adopted(trained: Run, tiny:
         found, expected = ({one.label: one.probability for one in answer.top} for answer in (theirs, mine))
         uncalibrated = np.array([[found[name] for name in own.classes]])
         assert own.facts.calibration
-        calibrated = tempered(uncalibrated, own.facts.calibration["temperature"])
+        calibrated = apply_temperature(uncalibrated, own.facts.calibration["temperature"])
         np.testing.assert_allclose(calibrated[0], [expected[name] for name in own.classes], atol=1e-5)
 
 
@@ -89,12 +88,12 @@ def test_a_layer_that_the_engine_lacks_is_a_sentence(
 
     monkeypatch.setattr("tellapart.models.graphs.from_keras.to_graph", fails)
     with pytest.raises(WeightsError, match=r"colours\.keras is not adopted: OpenVINO.*: No conversion rule$"):
-        adopt(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
+        import_model(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
 
 
 def test_names_in_another_order_show_in_the_judgement(file: Path, names: Path, tiny: Path, tmp_path: Path) -> None:
     names.write_text("green\nred\nblue")
-    bundle = adopt(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
+    bundle = import_model(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
     assert evaluate(bundle, Dataset.open(tiny)).accuracy.value < 0.5
 
 
@@ -102,7 +101,9 @@ def test_what_may_be_chosen_is_kept(names: Path, tmp_path: Path) -> None:
     network = keras.Sequential([keras.Input((None, None, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3)])
     network.save(tmp_path / "any.h5")
     out = tmp_path / "deep" / "theirs"
-    bundle = adopt(tmp_path / "any.h5", classes=names, preprocess="vgg16", out=out, size=12, fit="pad", name="mine")
+    bundle = import_model(
+        tmp_path / "any.h5", classes=names, preprocess="vgg16", out=out, size=12, fit="pad", name="mine"
+    )
     assert (bundle.name, bundle.preprocessing) == ("mine", Preprocessing(12, 12, 3, "pad"))
     assert bundle.facts.recipe["preprocess"] == "vgg16"
     assert bundle.facts.recipe["adopted"] == "any.h5"
@@ -151,16 +152,16 @@ def test_preprocess_is_a_name_of_the_catalogue_or_of_a_scaling() -> None:
 def test_a_folder_in_use_is_refused_before_anything_is_loaded(
     file: Path, names: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_model, "inspected", lambda _: pytest.fail("the file was opened"))
+    monkeypatch.setattr("tellapart.training.import_model.inspected", lambda _: pytest.fail("the file was opened"))
     for used in (names, names.parent):
         with pytest.raises(StorageError, match="is there already"):
-            adopt(file, classes=names, preprocess="unit", out=used)
+            import_model(file, classes=names, preprocess="unit", out=used)
 
 
 def test_nothing_is_left_where_the_model_is_refused(file: Path, names: Path, tmp_path: Path) -> None:
     names.write_text("a\nb\n")
     with pytest.raises(RecipeError, match="2 class names and 3 outputs"):
-        adopt(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
+        import_model(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["names.txt"]
 
 
@@ -202,22 +203,24 @@ def test_numbers_that_are_no_probabilities_are_refused(made: Made) -> None:
 def test_fast_arithmetic_that_changes_answers_is_given_up(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     network, graph = made(layers.Dense(3, activation="softmax"))
     assert checked_precision(network, graph, SQUARE) == "auto"
-    monkeypatch.setattr(import_model, "chosen_precision", lambda _: "bfloat16")
-    monkeypatch.setattr(import_model, "_difference", lambda _, precision, *__: 0.1 if precision == "bfloat16" else 0.0)
+    monkeypatch.setattr("tellapart.training.import_model.chosen_precision", lambda _: "bfloat16")
+    monkeypatch.setattr(
+        "tellapart.training.import_model._difference", lambda _, precision, *__: 0.1 if precision == "bfloat16" else 0.0
+    )
     assert checked_precision(network, graph, SQUARE) == "float32"
 
 
-def test_the_pictures_it_is_checked_on_differ_and_repeat() -> None:
+def test_the_images_it_is_checked_on_differ_and_repeat() -> None:
     for channels in (1, 3):
-        pictures = made_up(Preprocessing(6, 9, channels))
-        assert pictures.shape == (16, 6, 9, channels)
-        assert pictures.dtype == np.uint8
-        assert pictures.mean(axis=(1, 2, 3)).std() > 3
-        np.testing.assert_array_equal(pictures, made_up(Preprocessing(6, 9, channels)))
+        images = made_up(Preprocessing(6, 9, channels))
+        assert images.shape == (16, 6, 9, channels)
+        assert images.dtype == np.uint8
+        assert images.mean(axis=(1, 2, 3)).std() > 3
+        np.testing.assert_array_equal(images, made_up(Preprocessing(6, 9, channels)))
 
 
 def test_what_was_adopted_is_written_down(file: Path, names: Path, tmp_path: Path) -> None:
-    out = adopt(file, classes=names, preprocess="unit", out=tmp_path / "theirs").folder
+    out = import_model(file, classes=names, preprocess="unit", out=tmp_path / "theirs").folder
     stored = json.loads((out / "bundle.json").read_text())
     assert (stored["fingerprint"], stored["licence"], stored["metrics"]) == ("", None, {})
     assert json.loads((out / "splits.json").read_text()) == {"train": [], "validation": []}

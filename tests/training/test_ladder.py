@@ -73,9 +73,9 @@ def test_the_winner_trained_by_itself_is_the_same_classifier(
     assert recipe.stages()[-1].mirror  # its score is that of the bundle, which answers with the mean of both
     assert run.metrics["validation"]["accuracy"]["value"] == pytest.approx(float(rows(run)[-1]["accuracy"]), abs=1e-6)
     again = train(Dataset.open(tiny), recipe, out=tmp_path / "again")
-    pictures = sorted(map(str, tiny.glob("*/0*.png")))
+    images = sorted(map(str, tiny.glob("*/0*.png")))
     answers = [
-        [one.probability for one in Predictor(each.bundle).predict(pictures) if isinstance(one, Prediction)]
+        [one.probability for one in Predictor(each.bundle).predict(images) if isinstance(one, Prediction)]
         for each in (run, again)
     ]
     np.testing.assert_array_equal(answers[0], answers[1])

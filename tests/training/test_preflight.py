@@ -10,14 +10,14 @@ from PIL import Image
 
 from tellapart import Dataset, Recipe, train
 from tellapart.errors import DatasetError
-from tellapart.training.preflight import look
+from tellapart.training.preflight import preflight
 
 RECIPE = Recipe(model="mlp", size=20, epochs=1, batch_size=8, precision="float32")
 
 
 @pytest.fixture
 def leaky(coloured: Callable[..., Path], tmp_path: Path) -> Path:
-    """Splits of their owner's: one picture of train is also in test."""
+    """Splits of their owner's: one image of train is also in test."""
     coloured(tmp_path / "photos" / "train", each=20, colours=("blue", "red"))
     coloured(tmp_path / "photos" / "test", each=10, colours=("blue", "red"), seed=1)
     shutil.copy(tmp_path / "photos" / "test" / "red" / "00.png", tmp_path / "photos" / "train" / "red" / "copy.png")
@@ -26,7 +26,7 @@ def leaky(coloured: Callable[..., Path], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nearly_leaky(tmp_path: Path) -> Path:
-    """Splits of their owner's: a picture of test is in train at another size."""
+    """Splits of their owner's: an image of test is in train at another size."""
     rng = np.random.default_rng(0)
     for split in ("train", "test"):
         for label in "ab":
@@ -42,9 +42,9 @@ def nearly_leaky(tmp_path: Path) -> Path:
 
 
 def test_each_finding_is_said_in_a_line(leaky: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    look(Dataset.open(leaky))
+    preflight(Dataset.open(leaky))
     lines = capsys.readouterr().err.splitlines()
-    assert any(line.startswith("problem: 1 picture is in two splits: 1 of train also in test") for line in lines)
+    assert any(line.startswith("problem: 1 image is in two splits: 1 of train also in test") for line in lines)
 
 
 def test_what_is_not_forbidden_trains(leaky: Path, tmp_path: Path) -> None:
@@ -62,18 +62,18 @@ def test_what_is_forbidden_is_refused_and_nothing_is_written(
 
 
 def test_what_only_decoding_finds_is_looked_for_where_it_is_forbidden(nearly_leaky: Path) -> None:
-    look(Dataset.open(nearly_leaky), strict=True)  # cheap, and finds nothing to refuse
+    preflight(Dataset.open(nearly_leaky), strict=True)  # cheap, and finds nothing to refuse
     with pytest.raises(DatasetError, match="forbidden: near-leak"):
-        look(Dataset.open(nearly_leaky), forbid=["near-leak"])
+        preflight(Dataset.open(nearly_leaky), forbid=["near-leak"])
 
 
 def test_notes_do_not_stop_a_strict_training(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(tiny, tmp_path / "photos")
     (tmp_path / "photos" / "red" / "notes.txt").write_text("hello")
-    look(Dataset.open(tmp_path / "photos"), strict=True)
-    assert "note: 1 file is not a picture" in capsys.readouterr().err
+    preflight(Dataset.open(tmp_path / "photos"), strict=True)
+    assert "note: 1 file is not an image" in capsys.readouterr().err
     with pytest.raises(DatasetError, match="forbidden: other-files"):
-        look(Dataset.open(tmp_path / "photos"), forbid=["other-files"])
+        preflight(Dataset.open(tmp_path / "photos"), forbid=["other-files"])
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_notes_do_not_stop_a_strict_training(tiny: Path, tmp_path: Path, capsys:
 )
 def test_what_cannot_be_forbidden_is_told_before_anything_is_looked_at(kind: str, phrase: str, tiny: Path) -> None:
     with pytest.raises(DatasetError, match=phrase):
-        look(Dataset.open(tiny), forbid=[kind])
+        preflight(Dataset.open(tiny), forbid=[kind])

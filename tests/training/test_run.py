@@ -105,8 +105,8 @@ def test_resuming_with_another_recipe_is_refused_with_the_difference(trained: Ru
         train(Dataset.open(tiny), replace(trained.recipe, dropout=0.5), out=trained.folder, resume=True)
 
 
-def test_resuming_with_other_pictures_is_refused(trained: Run, tmp_path: Path, coloured: Callable[..., Path]) -> None:
-    with pytest.raises(RunError, match=r"the pictures of tiny have changed"):
+def test_resuming_with_other_images_is_refused(trained: Run, tmp_path: Path, coloured: Callable[..., Path]) -> None:
+    with pytest.raises(RunError, match=r"the images of tiny have changed"):
         train(Dataset.open(coloured(tmp_path / "tiny", seed=3)), trained.recipe, out=trained.folder, resume=True)
 
 
@@ -139,7 +139,7 @@ def test_a_run_refused_for_its_weights_can_be_begun_again_in_the_same_folder(tin
     assert train(Dataset.open(tiny), RECIPE, out=tmp_path / "run").metrics
 
 
-def test_unreadable_pictures_are_listed_and_never_fatal(tmp_path: Path, coloured: Callable[..., Path]) -> None:
+def test_unreadable_images_are_listed_and_never_fatal(tmp_path: Path, coloured: Callable[..., Path]) -> None:
     folder = coloured(tmp_path / "photos")
     for number in range(3):
         (folder / "blue" / f"{number:02}.png").write_bytes(b"corrupt " + bytes([number]))
@@ -181,12 +181,12 @@ def test_a_binary_loss_ends_in_two_probabilities_that_sum_to_1(tmp_path: Path, c
 def test_a_split_that_misses_a_class_is_refused(tmp_path: Path, coloured: Callable[..., Path]) -> None:
     coloured(tmp_path / "data" / "train")
     coloured(tmp_path / "data" / "test", each=3, colours=("red", "green"), seed=1)
-    with pytest.raises(DatasetError, match="the test split of data has no picture of blue"):
+    with pytest.raises(DatasetError, match="the test split of data has no image of blue"):
         train(Dataset.open(tmp_path / "data"), RECIPE, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_owners_splits_stay_and_the_test_pictures_are_not_trained_on(
+def test_the_owners_splits_stay_and_the_test_images_are_not_trained_on(
     tmp_path: Path, coloured: Callable[..., Path]
 ) -> None:
     coloured(tmp_path / "data" / "train")
@@ -197,10 +197,10 @@ def test_the_owners_splits_stay_and_the_test_pictures_are_not_trained_on(
     seen = {
         digest for hashes in json.loads((run.bundle.folder / "splits.json").read_text()).values() for digest in hashes
     }
-    assert seen == {digest[:16] for digest in dataset.splits["train"].pictures.digests}
+    assert seen == {digest[:16] for digest in dataset.splits["train"].images.digests}
 
 
-def test_a_picture_in_train_and_test_is_warned_of_and_not_judged(
+def test_a_image_in_train_and_test_is_warned_of_and_not_judged(
     tmp_path: Path, coloured: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     coloured(tmp_path / "data" / "train")
@@ -208,15 +208,15 @@ def test_a_picture_in_train_and_test_is_warned_of_and_not_judged(
     leaked = tmp_path / "data" / "test" / "red" / "leaked.png"
     leaked.write_bytes((tmp_path / "data" / "train" / "red" / "00.png").read_bytes())
     run = train(Dataset.open(tmp_path / "data"), RECIPE, out=tmp_path / "run")
-    assert re.search(r"1 picture is in two splits: 1 of (train|validation) also in test", capsys.readouterr().err)
+    assert re.search(r"1 image is in two splits: 1 of (train|validation) also in test", capsys.readouterr().err)
     assert run.metrics["test"]["n"] == 9
 
 
 def test_grey_arrays_are_trained_at_their_own_size(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
-    pictures = (rng.integers(0, 100, (60, 8, 8)) + 120 * labels[:, None, None]).astype(np.uint8)
-    np.savez(tmp_path / "bright.npz", x=pictures, y=labels, classes=["dark", "bright"])
+    images = (rng.integers(0, 100, (60, 8, 8)) + 120 * labels[:, None, None]).astype(np.uint8)
+    np.savez(tmp_path / "bright.npz", x=images, y=labels, classes=["dark", "bright"])
     run = train(
         Dataset.open(tmp_path / "bright.npz"),
         Recipe(model="mlp", epochs=10, batch_size=8, learning_rate=0.01),

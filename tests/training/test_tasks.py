@@ -1,4 +1,4 @@
-"""What there is to train, for pictures of each kind."""
+"""What there is to train, for images of each kind."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.arrays import array_split
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.engine import Engine
 from tellapart.models.catalogue import settled
 from tellapart.models.networks import whole
@@ -23,15 +23,15 @@ from tellapart.training.tasks import Task, make_task
 
 def arrays(channels: int, side: int = 8) -> Dataset:
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (30, side, side, channels), dtype=np.uint8)
-    return Dataset("noise", ("a", "b"), {"all": array_split(pictures, np.arange(30) % 2)})
+    images = rng.integers(0, 256, (30, side, side, channels), dtype=np.uint8)
+    return Dataset("noise", ("a", "b"), {"all": array_split(images, np.arange(30) % 2)})
 
 
 @pytest.mark.parametrize(
     ("model", "weights", "channels", "expected"),
     [("mlp", "none", 1, 1), ("mlp", "none", 3, 3), ("mobilenet", "none", 1, 1), ("mobilenet", "imagenet", 1, 3)],
 )
-def test_grey_pictures_stay_grey_only_where_the_network_starts_from_scratch(
+def test_grey_images_stay_grey_only_where_the_network_starts_from_scratch(
     model: str, weights: str, channels: int, expected: int
 ) -> None:
     recipe = settled(Recipe(model=model, weights=weights, size=32), own_size=None)
@@ -39,25 +39,25 @@ def test_grey_pictures_stay_grey_only_where_the_network_starts_from_scratch(
 
 
 @pytest.mark.parametrize("model", ["mlp", "mobilenet"])
-def test_a_network_from_scratch_can_be_made_for_grey_pictures(model: str, tmp_path: Path) -> None:
-    dataset = complete(arrays(1, 32), validation=0.2, test=0.2, seed=0)
+def test_a_network_from_scratch_can_be_made_for_grey_images(model: str, tmp_path: Path) -> None:
+    dataset = draw_splits(arrays(1, 32), validation=0.2, test=0.2, seed=0)
     recipe = settled(Recipe(model=model, weights="none", size=32), own_size=None)
     task = make_task(dataset, recipe, preprocessing_for(dataset, recipe), cache=tmp_path)
     assert task.product().output_shape == (None, 2)
 
 
-def test_pictures_in_files_are_trained_in_colour(tiny: Path) -> None:
+def test_images_in_files_are_trained_in_colour(tiny: Path) -> None:
     recipe = settled(Recipe(model="mlp", size=20), own_size=None)
     assert preprocessing_for(Dataset.open(tiny), recipe).channels == 3
 
 
-def test_unreadable_pictures_leave_the_split_together_with_their_labels(
+def test_unreadable_images_leave_the_split_together_with_their_labels(
     tmp_path: Path, coloured: Callable[..., Path]
 ) -> None:
     folder = coloured(tmp_path / "photos")
     for colour in ("blue", "red"):
         (folder / colour / "05.png").write_bytes(colour.encode())
-    dataset = complete(Dataset.open(folder), validation=0, test=0, seed=0)
+    dataset = draw_splits(Dataset.open(folder), validation=0, test=0, seed=0)
     recipe = settled(Recipe(model="mlp", size=20), own_size=None)
     task = make_task(dataset, recipe, preprocessing_for(dataset, recipe), cache=tmp_path / "cache")
     assert sorted(Path(one.path).parent.name for one in task.dataset.skipped) == ["blue", "red"]
@@ -68,15 +68,15 @@ def test_unreadable_pictures_leave_the_split_together_with_their_labels(
 
 
 def made(tiny: Path, cache: Path, **changes: object) -> Task:
-    dataset = complete(Dataset.open(tiny), validation=0.2, test=0.2, seed=0)
+    dataset = draw_splits(Dataset.open(tiny), validation=0.2, test=0.2, seed=0)
     asked = Recipe.of({"model": "mobilenet", "size": 32, "precision": "float32", **changes})
     recipe = settled(asked, own_size=None)
     return make_task(dataset, recipe, preprocessing_for(dataset, recipe), cache=cache)
 
 
 def pixels(task: Task) -> NDArray[np.uint8]:
-    pictures = task.dataset.splits["train"].pictures
-    return np.stack([task.preprocessing(pictures.read(i)) for i in range(len(pictures))])
+    images = task.dataset.splits["train"].images
+    return np.stack([task.preprocessing(images.read(i)) for i in range(len(images))])
 
 
 @pytest.mark.usefixtures("random_weights")
@@ -109,7 +109,7 @@ def test_the_last_layers_are_trained_from_what_comes_before_them(
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_with_all_layers_unfrozen_a_network_is_trained_from_pictures(tiny: Path, tmp_path: Path) -> None:
+def test_with_all_layers_unfrozen_a_network_is_trained_from_images(tiny: Path, tmp_path: Path) -> None:
     task = made(tiny, tmp_path, unfreeze=10_000)
     assert task.base is None
     assert task.train.inputs[np.arange(2)].dtype == np.uint8
@@ -137,20 +137,20 @@ def test_a_stage_goes_on_from_what_the_one_before_it_left(tiny: Path, tmp_path: 
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_a_mirrored_classifier_says_the_same_of_a_picture_and_of_its_mirror_image(tiny: Path, tmp_path: Path) -> None:
+def test_a_mirrored_classifier_says_the_same_of_a_image_and_of_its_mirror_image(tiny: Path, tmp_path: Path) -> None:
     task = made(tiny, tmp_path, mirror=True)
-    pictures = pixels(task)
-    answers = task.product().predict_on_batch(pictures)
-    np.testing.assert_allclose(answers, task.product().predict_on_batch(pictures[:, :, ::-1]), atol=1e-5)
+    images = pixels(task)
+    answers = task.product().predict_on_batch(images)
+    np.testing.assert_allclose(answers, task.product().predict_on_batch(images[:, :, ::-1]), atol=1e-5)
     plain = whole(task.base.network if task.base else None, task.network)
-    expected = (plain.predict_on_batch(pictures) + plain.predict_on_batch(pictures[:, :, ::-1])) / 2
+    expected = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])) / 2
     np.testing.assert_allclose(answers, expected, atol=1e-5)
-    (from_graph,) = Engine(task.graph, batch=len(pictures), precision="float32").run([pictures])
+    (from_graph,) = Engine(task.graph, batch=len(images), precision="float32").run([images])
     np.testing.assert_allclose(from_graph, expected, atol=1e-4)
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_views_of_training_pictures_go_through_the_base_once_and_keep_their_labels(tiny: Path, tmp_path: Path) -> None:
+def test_views_of_training_images_go_through_the_base_once_and_keep_their_labels(tiny: Path, tmp_path: Path) -> None:
     plain = made(tiny, tmp_path)
     task = made(tiny, tmp_path, mirror=True, augment="rotate=20,mixup=0.2", views=3)
     count = len(plain.train)

@@ -16,7 +16,7 @@ SMALL = ("--model", "mlp", "--size", "20", "--epochs", "2", "--batch-size", "8",
 
 @pytest.fixture
 def photos(coloured: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Pictures as people have them: a copy in train and test, one of two labels, a blank one, a broken one."""
+    """Images as people have them: a copy in train and test, one of two labels, a blank one, a broken one."""
     monkeypatch.chdir(tmp_path)
     photos = Path("photos")
     coloured(photos / "train", each=40)
@@ -24,7 +24,7 @@ def photos(coloured: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.Mo
     shutil.copy(photos / "test" / "red" / "00.png", photos / "train" / "red" / "leaked.png")
     shutil.copy(photos / "train" / "red" / "01.png", photos / "train" / "blue" / "is it red.png")
     Image.new("RGB", (20, 20), "white").save(photos / "train" / "green" / "blank.png")
-    (photos / "train" / "green" / "=broken.png").write_bytes(b"no picture")
+    (photos / "train" / "green" / "=broken.png").write_bytes(b"no image")
     (photos / "notes.txt").write_text("bought in Wales")
     return photos
 
@@ -80,7 +80,7 @@ def test_a_person_checks_marks_and_trains_without_what_was_marked(photos: Path, 
     assert (facts["n"], facts["accuracy"]) == (kept["n"], kept["accuracy"])
 
 
-def test_pictures_are_split_by_hand_looked_at_and_trained_from_the_table(
+def test_images_are_split_by_hand_looked_at_and_trained_from_the_table(
     tiny: Path, tmp_path: Path, command: Command
 ) -> None:
     table = tmp_path / "split.csv"

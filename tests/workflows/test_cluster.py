@@ -1,4 +1,4 @@
-"""A person whose pictures are more than one process should see to: on Ray, stopped, and gone on with."""
+"""A person whose images are more than one process should see to: on Ray, stopped, and gone on with."""
 
 import importlib.util
 import os
@@ -13,14 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tellapart.bundles.batch.predict_to_file import collect
+from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.training.run import Run
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is absent: install tellapart[ray]", allow_module_level=True)
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-TIMES = 300  # that the 36 pictures are named
+TIMES = 300  # that the 36 images are named
 ON_RAY = ("--on", "ray", "--workers", "2")
 AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")  # try for a minute to tell a killed head why they go
 STARTING = "starting Ray on this machine\n"
@@ -35,7 +35,7 @@ def _a_home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def in_the_middle(words: list[str], out: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A command that has answered some pictures more than were answered before, not yet all, and stands still."""
+    """A command that has answered some images more than were answered before, not yet all, and stands still."""
     folder, pipe = out.with_name(f"{out.name}.parts"), subprocess.PIPE
     before = len(list(folder.glob("part-*")))
     command = [sys.executable, "-m", "tellapart", *words]
@@ -58,7 +58,7 @@ def require_gone(family: list[psutil.Process], but: tuple[str, ...] = ()) -> Non
 def test_a_prediction_on_ray_is_killed_stopped_and_ended_alone(
     trained: Run, tiny: Path, tmp_path: Path, command: Command
 ) -> None:
-    whole = collect(trained.bundle, sorted(tiny.rglob("*.png")) * TIMES, tmp_path / "whole.parquet")
+    whole = predict_to_file(trained.bundle, sorted(tiny.rglob("*.png")) * TIMES, tmp_path / "whole.parquet")
     out = tmp_path / "found.parquet"
     words = ["predict", str(trained.bundle.folder), *[str(tiny)] * TIMES, "--out", str(out)]
 
@@ -77,7 +77,7 @@ def test_a_prediction_on_ray_is_killed_stopped_and_ended_alone(
         assert (predicting.returncode, said) == (130, "")
     going_on, starting, *_, last = progress.splitlines(keepends=True)
     assert starting == STARTING
-    assert going_on.endswith("pictures are answered already: going on\n")
+    assert going_on.endswith("images are answered already: going on\n")
     assert last == f"stopped. What was answered is kept in {out}.parts: the same command goes on\n"
     assert "Traceback" not in progress
     require_gone(family)
@@ -94,8 +94,8 @@ def test_features_are_computed_on_ray_and_trained_on_without_the_base(
     weights = {"TELLAPART_WEIGHTS": str(xception_weights.parent)}
     seen = command("features", tiny, "--model", "xception", *ON_RAY, **weights)
     assert seen.returncode == 0, seen.stderr
-    assert seen.stdout.startswith("36 pictures as xception sees them, 0 unreadable")
-    assert "36 pictures to run once through the frozen xception" in seen.stderr
+    assert seen.stdout.startswith("36 images as xception sees them, 0 unreadable")
+    assert "36 images to run once through the frozen xception" in seen.stderr
     short = ("--epochs", 1, "--no-report", "--out", tmp_path / "run")
     trained = command("train", tiny, "--model", "xception", *short, **weights)
     assert trained.returncode == 0, trained.stderr

@@ -58,7 +58,7 @@ def test_the_report_tells_of_both_splits_and_of_simpler_classifiers(run: Path) -
     assert "k nearest neighbours" in section(page, "test")
     assert "digits" in section(page, "asked")
     assert section(page, "calibration")
-    assert section(page, "looked").count("test picture") >= 2
+    assert section(page, "looked").count("test image") >= 2
     markup = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r'(?:src|href)="(?!data:|#)', markup)
     assert len(page.encode()) < 15_000_000
@@ -75,9 +75,9 @@ def test_noise_is_not_answered_and_most_digits_are(
     assert sum(bool(line["unknown"]) for line in noise) >= 18
     assert not any(line["unknown"] for line in answers(command("predict", run / "bundle", tmp_path, "--json")))
     (tmp_path / "digits").mkdir()
-    pictures = Dataset.open("digits").splits["all"].pictures
+    images = Dataset.open("digits").splits["all"].images
     for number in range(10):
-        Image.fromarray(pictures.read(number)[:, :, 0]).save(tmp_path / "digits" / f"{number}.png")
+        Image.fromarray(images.read(number)[:, :, 0]).save(tmp_path / "digits" / f"{number}.png")
     known = answers(command("predict", calibrated, tmp_path / "digits", "--json"))
     assert sum(not line["unknown"] for line in known) >= 7
 
@@ -87,7 +87,7 @@ def test_each_further_look_at_test_is_counted_and_in_the_report(run: Path, calib
     second = command("evaluate", calibrated, "digits")
     assert "have now been judged 2 times" in first.stderr
     assert "have now been judged 3 times" in second.stderr
-    assert first.stdout == second.stdout  # a classifier that may decline is judged on all pictures
+    assert first.stdout == second.stdout  # a classifier that may decline is judged on all images
     assert command("evaluate", run / "bundle", "digits", "--split", "validation").stderr.count("judged") == 0
     done = command("report", run)
     assert done.returncode == 0, done.stderr

@@ -77,7 +77,7 @@ def test_every_cell_ran_and_none_warned(executed: Notebook) -> None:
 def test_the_data_set_shows_a_digit_of_each_kind_and_counts(executed: Notebook) -> None:
     (shown,) = html(executed, "open")
     assert shown.count("data:image/png;base64,") == 10
-    assert "digits: 1,797 pictures in 10 classes" in shown
+    assert "digits: 1,797 images in 10 classes" in shown
     (output,) = code(executed)["open"]["outputs"]
     assert len("".join(output["data"]["text/plain"])) < 200
 
@@ -94,18 +94,18 @@ def test_the_run_shows_validation_and_test_in_tables_of_their_own(executed: Note
 
 def test_the_evaluation_shows_metrics_and_the_table_of_classes(executed: Notebook) -> None:
     (shown,) = html(executed, "judge")
-    (judged,) = re.findall(r"Judged on (\d+) pictures", shown)
+    (judged,) = re.findall(r"Judged on (\d+) images", shown)
     for part in ("95 % interval", "True class (row) and predicted class (column)"):
         assert part in shown
     (told,) = code(executed)["numbers"]["outputs"]
-    assert f"of {judged} test pictures, between" in "".join(told["data"]["text/plain"])
+    assert f"of {judged} test images, between" in "".join(told["data"]["text/plain"])
 
 
-def test_predictions_show_picture_and_bars_and_what_is_no_picture(executed: Notebook) -> None:
+def test_predictions_show_image_and_bars_and_what_is_no_image(executed: Notebook) -> None:
     three, eight, neither = html(executed, "predict")
     for shown, name in ((three, "digit-3.png"), (eight, "digit-8.png")):
         assert "data:image/png;base64," in shown
         assert name in shown
         assert shown.count("rgb(0, 114, 178)") == 3
-    assert "notes.png: not a picture" in neither
+    assert "notes.png: not an image" in neither
     assert "<img" not in neither

@@ -35,7 +35,7 @@ def digits_bundle(home: Path, command: Command) -> Path:
         f"bundle: {home / 'run' / 'bundle'}",
         f"report: {home / 'run' / 'report.html'}",
     ]
-    assert f"tellapart predict {home / 'run' / 'bundle'} PICTURE" in done.stderr
+    assert f"tellapart predict {home / 'run' / 'bundle'} IMAGE" in done.stderr
     return home / "run" / "bundle"
 
 
@@ -50,7 +50,7 @@ def test_digits_are_trained_judged_shown_and_told_apart(digits_bundle: Path, hom
     for metric, estimate in metrics["test"].items():  # the temperature is applied outside the graph in training
         assert facts[metric] == pytest.approx(estimate, rel=1e-2, abs=1e-2 if metric == "ece" else 1e-4), metric
 
-    shown = command("show", "digits", "--picture", 3, "--save", home / "three.png")
+    shown = command("show", "digits", "--image", 3, "--save", home / "three.png")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith("label: 3\narray (8, 8, 1): height, width, channels (grey); uint8")
     assert size_of(home / "three.png") == (8, 8)
@@ -60,7 +60,7 @@ def test_digits_are_trained_judged_shown_and_told_apart(digits_bundle: Path, hom
     assert json.loads(told.stdout)["label"] == "3"
 
 
-def test_a_grid_of_first_pictures_is_saved_with_their_labels(home: Path, command: Command) -> None:
+def test_a_grid_of_first_images_is_saved_with_their_labels(home: Path, command: Command) -> None:
     shown = command("show", "digits", "--count", 7, "--save", home / "grid.png")
     assert shown.returncode == 0
     assert [line.split(":")[0] for line in shown.stdout.splitlines()] == [*map(str, range(7)), "saved"]
@@ -68,7 +68,7 @@ def test_a_grid_of_first_pictures_is_saved_with_their_labels(home: Path, command
 
 
 def test_a_bundle_is_served_until_ctrl_c(digits_bundle: Path, home: Path, command: Command) -> None:
-    command("show", "digits", "--picture", 4, "--save", home / "four.png")
+    command("show", "digits", "--image", 4, "--save", home / "four.png")
     words = [sys.executable, "-m", "tellapart", "serve", str(digits_bundle), "--port", "0"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -135,6 +135,6 @@ def test_a_summary_shows_layers_parameters_and_what_it_costs_here(capsys: pytest
     assert run(["summary", "mlp"]) == 0
     shown = capsys.readouterr().out
     assert "101,770 parameters" in shown
-    assert "pictures a second" in shown
+    assert "images a second" in shown
     assert run(["summary"]) == 0
     assert "efficientnet-v2-l" in capsys.readouterr().out

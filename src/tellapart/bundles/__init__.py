@@ -1,4 +1,4 @@
-"""The classifier that leaves: written, read, verified, and asked about pictures.
+"""The classifier that leaves: written, read, verified, and asked about images.
 
 May import `judging`, `data` and below; never Keras or TensorFlow.
 """

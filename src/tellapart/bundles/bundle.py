@@ -1,9 +1,9 @@
 """Bundle: one folder that is the classifier. Data only; hashed; checked before anything in it is used.
 
 bundle.json     what it is: classes, preprocessing, recipe, metrics, and the SHA-256 of every other file
-model.xml/.bin  OpenVINO graph: uint8 pictures (n, height, width, channels) to probabilities (n, classes)
+model.xml/.bin  OpenVINO graph: uint8 images (n, height, width, channels) to probabilities (n, classes)
 model.keras     the same network for Keras, without the temperature: further training, other exports
-splits.json     the hashes of the pictures it was trained and chosen on, so that they never judge it
+splits.json     the hashes of the images it was trained and chosen on, so that they never judge it
 
 Where an estimator is what was trained, `model.xml` ends in its features, float32 (n, width); there is no model.keras,
 but one of these two, which take the features to probabilities in float32:
@@ -34,21 +34,21 @@ GRAPH, WEIGHTS, KERAS, SEEN = "model.xml", "model.bin", "model.keras", "splits.j
 FILES = (GRAPH, WEIGHTS, KERAS, SEEN)  # of a network
 HEAD_FILES = (GRAPH, WEIGHTS, HEAD, HEAD_WEIGHTS, SEEN)
 FOREST_FILES = (GRAPH, WEIGHTS, FOREST, SEEN)
-HASH_DIGITS = 16  # of a picture's SHA-256 in splits.json: 64 bits tell a billion pictures apart
+HASH_DIGITS = 16  # of an image's SHA-256 in splits.json: 64 bits tell a billion images apart
 
 
 @dataclass(frozen=True)
 class Reject:
     """When the answer is "I don't know": at a probability below `probability`, or a strangeness above `strangeness`.
 
-    A strangeness of None asks nothing of it, and then the graph need not say how strange a picture is.
+    A strangeness of None asks nothing of it, and then the graph need not say how strange an image is.
     """
 
     probability: float
     strangeness: float | None
 
     def refuses(self, probability: float, strangeness: float | None) -> bool:
-        """Whether a picture is not to be answered, by its likeliest class's probability and how strange it is."""
+        """Whether an image is not to be answered, by its likeliest class's probability and how strange it is."""
         strange = self.strangeness is not None and strangeness is not None and strangeness > self.strangeness
         return probability < self.probability or strange
 
@@ -122,7 +122,7 @@ class Bundle:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """The geometry that pictures go through before the graph."""
+        """The geometry that images go through before the graph."""
         return self.facts.preprocessing
 
     @property
@@ -166,7 +166,7 @@ class Bundle:
             taken = str(self.graph.input(0).partial_shape[1:])
         except (RuntimeError, IndexError) as error:  # no input, no output, or one of an unknown shape
             raise BundleError(
-                f"{self.folder / GRAPH} is no classifier's graph, from pictures to (n, classes): copy the bundle again"
+                f"{self.folder / GRAPH} is no classifier's graph, from images to (n, classes): copy the bundle again"
             ) from error
         if self.estimator is not None:
             if outputs != self.estimator.width:
@@ -180,7 +180,7 @@ class Bundle:
         given = self.facts.preprocessing
         if taken != f"[{given.height},{given.width},{given.channels}]":
             raise BundleError(
-                f"{self.folder} makes pictures of {given.height} x {given.width} x {given.channels}, its graph takes "
+                f"{self.folder} makes images of {given.height} x {given.width} x {given.channels}, its graph takes "
                 f"{taken}: copy the bundle again, as a whole"
             )
         graphs = [self.graph, getattr(self.estimator, "graph", None)]
@@ -202,7 +202,7 @@ class Bundle:
 
     @cached_property
     def seen(self) -> Mapping[str, str]:
-        """For each picture that training or choosing saw: the start of its hash, and `train` or `validation`."""
+        """For each image that training or choosing saw: the start of its hash, and `train` or `validation`."""
         return homes(json.loads((self.folder / SEEN).read_text()))
 
 
@@ -216,7 +216,7 @@ def _preprocessing(fields: Mapping[str, Any]) -> Preprocessing:
     found = Preprocessing(**fields)
     sides = (found.height, found.width, found.channels)
     if not all(type(side) is int and side > 0 for side in sides) or found.fit not in get_args(Fit):
-        raise ValueError("the geometry of its pictures")
+        raise ValueError("the geometry of its images")
     return found
 
 

@@ -1,4 +1,4 @@
-"""A bundle taught to say "I don't know": a threshold for its probabilities, and one for how strange a picture is."""
+"""A bundle taught to say "I don't know": a threshold for its probabilities, and one for how strange an image is."""
 
 import math
 import shutil
@@ -13,32 +13,32 @@ from tellapart.bundles.compile import TwoStage
 from tellapart.bundles.evaluate import probabilities, relabelled, unseen
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.pipeline import BATCH, Runner
-from tellapart.data.splits.draw_splits import HELD_OUT, complete
+from tellapart.data.splits.draw_splits import HELD_OUT, draw_splits
 from tellapart.engine import Engine, Graph, write_graph
 from tellapart.errors import BundleError, DatasetError
 from tellapart.files import atomic_folder, require_unused
-from tellapart.judging.calibration import temperature, tempered
+from tellapart.judging.calibration import apply_temperature, temperature
 from tellapart.judging.intervals import Estimate, wilson
 from tellapart.judging.judge import judge, require_judgeable
 from tellapart.judging.metrics import ece
 from tellapart.judging.selective import threshold_for
 from tellapart.models.classical.estimators import HEAD, HEAD_WEIGHTS, Formula
-from tellapart.models.graphs.graph_heads import first_output, with_temperature
+from tellapart.models.graphs.graph_heads import add_temperature, first_output
 from tellapart.models.graphs.graph_surgery import features, up_to
 from tellapart.models.outliers import Outliers, evenly, fit, threshold, with_score
-from tellapart.progress import say
+from tellapart.progress import notify
 
-SHARE = 0.99  # of the validation pictures that are not too strange
+SHARE = 0.99  # of the validation images that are not too strange
 SETTLED = 0.01  # of the logarithm of a temperature: what is nearer to 1 leaves the classifier as it is
 VOTING = ("knn", "forest")  # shares of votes, often 0: no temperature makes probabilities of them
-LEARNED_FROM = 10_000  # training pictures: more hardly move what is usual
+LEARNED_FROM = 10_000  # training images: more hardly move what is usual
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What a reject option does on the validation pictures that it was chosen on, and the temperature that was added.
+    """What a reject option does on the validation images that it was chosen on, and the temperature that was added.
 
-    `coverage` is the share of pictures that are answered, `accuracy` the share of these that are right.
+    `coverage` is the share of images that are answered, `accuracy` the share of these that are right.
     """
 
     reject: Reject
@@ -50,7 +50,7 @@ class Calibrated:
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """What was said of labelled pictures: labels int (n,), probs float32 (n, classes), strangeness float32 (n, 1).
+    """What was said of labelled images: labels int (n,), probs float32 (n, classes), strangeness float32 (n, 1).
 
     Where the graph knows no strangeness it is (n, 0).
     """
@@ -70,9 +70,9 @@ def calibrate(
 ) -> Calibrated:
     """Write a copy of a bundle that says "I don't know" below a threshold for this accuracy or this coverage.
 
-    Both are shares of the validation pictures, on which the temperature is settled too where the bundle has none that
-    fits. Pictures stranger than 99 % of them are not answered either; what is usual is learned from the training
-    pictures. `out` must be new. Raises BundleError, DatasetError, RecipeError, StorageError.
+    Both are shares of the validation images, on which the temperature is settled too where the bundle has none that
+    fits. Images stranger than 99 % of them are not answered either; what is usual is learned from the training
+    images. `out` must be new. Raises BundleError, DatasetError, RecipeError, StorageError.
     """
     bundle = Bundle.of(bundle)
     bundle.verify()
@@ -82,7 +82,7 @@ def calibrate(
     validation, train = _parts(bundle, dataset)
     before = _asked(bundle, last_graph(bundle), validation, "judging on validation")
     degrees = 1.0 if bundle.facts.recipe.get("model") in VOTING else _temperature(bundle, before)
-    graph = with_temperature(last_graph(bundle), degrees)
+    graph = add_temperature(last_graph(bundle), degrees)
     usual = _usual(bundle, train)
     if usual:
         graph = with_score(graph, usual)
@@ -101,10 +101,10 @@ def last_graph(bundle: Bundle) -> Graph:
 
 
 def _parts(bundle: Bundle, dataset: Dataset) -> tuple[Split, Split]:
-    """The validation and training pictures: as the bundle's training divided them, else drawn here."""
+    """The validation and training images: as the bundle's training divided them, else drawn here."""
     dataset = relabelled(dataset, bundle.classes)
     if not bundle.seen:
-        dataset = complete(dataset, validation=HELD_OUT, test=0, seed=0)
+        dataset = draw_splits(dataset, validation=HELD_OUT, test=0, seed=0)
     validation, train = (unseen(dataset, name, bundle.seen) for name in ("validation", "train"))
     if len(train) > LEARNED_FROM:
         train = train.take(evenly(train.labels, LEARNED_FROM, np.random.default_rng(0)).tolist())
@@ -114,9 +114,9 @@ def _parts(bundle: Bundle, dataset: Dataset) -> tuple[Split, Split]:
 def _asked(bundle: Bundle, graph: Graph, split: Split, label: str) -> Said:
     """What the bundle says of a split when it ends in this graph."""
     classes = len(bundle.classes)
-    answers = probabilities(_runner(bundle, graph), bundle.preprocessing, split.pictures, label=label)
+    answers = probabilities(_runner(bundle, graph), bundle.preprocessing, split.images, label=label)
     if not answers.kept:
-        raise DatasetError(f"none of the {len(split)} validation pictures can be read: check the files")
+        raise DatasetError(f"none of the {len(split)} validation images can be read: check the files")
     labels = split.labels[list(answers.kept)]
     said = Said(labels, answers.values[:, :classes], answers.values[:, classes:])
     require_judgeable(said.labels, said.probs, bundle.classes)
@@ -131,20 +131,20 @@ def _runner(bundle: Bundle, graph: Graph) -> Runner:
 
 
 def _temperature(bundle: Bundle, said: Said) -> float:
-    """By what to multiply the temperature that the bundle has: found anew without it, or few pictures would add up."""
+    """By what to multiply the temperature that the bundle has: found anew without it, or few images would add up."""
     own = bundle.facts.calibration["temperature"] if bundle.facts.calibration else 1.0
-    degrees = temperature(said.labels, tempered(said.probs.astype(np.float64), 1 / own)) / own
+    degrees = temperature(said.labels, apply_temperature(said.probs.astype(np.float64), 1 / own)) / own
     return float(np.float32(degrees)) if abs(math.log(degrees)) > SETTLED else 1.0
 
 
 def _usual(bundle: Bundle, train: Split) -> Outliers | None:
-    """What is usual among the training pictures; a forest has no graph that could say how strange one is."""
+    """What is usual among the training images; a forest has no graph that could say how strange one is."""
     if bundle.estimator is not None and not isinstance(bundle.estimator, Formula):
-        say("a forest cannot say how strange a picture is: only its probabilities are looked at")
+        notify("a forest cannot say how strange an image is: only its probabilities are looked at")
         return None
     graph = last_graph(bundle)
     runner = _runner(bundle, up_to(graph, features(graph)))
-    found = probabilities(runner, bundle.preprocessing, train.pictures, label="learning what is usual")
+    found = probabilities(runner, bundle.preprocessing, train.images, label="learning what is usual")
     return fit(found.values, train.labels[list(found.kept)])
 
 
@@ -155,7 +155,7 @@ def _measured(reject: Reject, said: Said, wanted: str, degrees: float) -> Calibr
     right = said.probs.argmax(axis=1) == said.labels
     answered = int(np.count_nonzero(kept))
     if not answered:
-        raise DatasetError(f"with {wanted} not one validation picture would be answered: ask for more coverage")
+        raise DatasetError(f"with {wanted} not one validation image would be answered: ask for more coverage")
     return Calibrated(
         reject=reject,
         wanted=wanted,

@@ -1,4 +1,4 @@
-"""A bundle ready to answer batches of pictures, whatever it consists of."""
+"""A bundle ready to answer batches of images, whatever it consists of."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from tellapart.engine import Engine, Precision
 from tellapart.models.classical.estimators import Formula
 from tellapart.models.graphs.graph_heads import first_output
 
-MANY = 64  # pictures at once for an estimator on pixels: its work is the same for 1 and for many
+MANY = 64  # images at once for an estimator on pixels: its work is the same for 1 and for many
 
 
 @dataclass(frozen=True)
 class TwoStage:
-    """Pictures to features by one runner, features to probabilities by another, which takes batches as large."""
+    """Images to features by one runner, features to probabilities by another, which takes batches as large."""
 
     base: Engine
     head: Runner
 
     @property
     def batch(self) -> int:
-        """Pictures at once."""
+        """Images at once."""
         return self.base.batch
 
     @property
@@ -34,11 +34,11 @@ class TwoStage:
         return self.base.precision
 
     def run(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
-        """For each batch of pictures yield its probabilities, float32 (len(batch), classes)."""
+        """For each batch of images yield its probabilities, float32 (len(batch), classes)."""
         return self.head.run(self.base.run(batches))
 
 
-def compiled(
+def compile_bundle(
     bundle: Bundle,
     *,
     batch: int,
@@ -46,10 +46,10 @@ def compiled(
     strangeness: bool = False,
     callers: bool = False,
 ) -> Runner:
-    """Make a bundle ready for pictures in batches of `batch`; 1 is for a lone caller, whom waiting would cost most.
+    """Make a bundle ready for images in batches of `batch`; 1 is for a lone caller, whom waiting would cost most.
 
     With `callers` there are several of them, and together they get more answers while each waits a little longer.
-    Its rows are the probabilities, with `strangeness` followed by how strange the picture is, where the bundle knows.
+    Its rows are the probabilities, with `strangeness` followed by how strange the image is, where the bundle knows.
     `precision` is the bundle's own unless stated. Raises BundleError.
     """
     if (batch > 1 or callers) and bundle.facts.recipe.get("features") == "pixels":

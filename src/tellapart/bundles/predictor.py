@@ -1,4 +1,4 @@
-"""From a picture's bytes to a Prediction. Imports neither TensorFlow nor Keras, and scikit-learn for a forest only."""
+"""From an image's bytes to a Prediction. Imports neither TensorFlow nor Keras, and scikit-learn for a forest only."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.compile import compiled
+from tellapart.bundles.compile import compile_bundle
 from tellapart.data.dataset import read_bytes
-from tellapart.data.image import Picture, decode
-from tellapart.data.pipeline import BATCH, Runner, ahead, through
+from tellapart.data.image import ImageArray, decode
+from tellapart.data.pipeline import BATCH, Runner, prefetch_map, run_engine
 from tellapart.engine import Precision
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 
 Row = NDArray[np.float32]
 
@@ -31,7 +31,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of one picture: its likeliest classes, best first."""
+    """What a classifier says of one image: its likeliest classes, best first."""
 
     path: str
     top: tuple[Choice, ...]
@@ -55,7 +55,7 @@ class Prediction:
         return {**answer, "unknown": self.unknown, "top": top}
 
     def _repr_html_(self) -> str:
-        """The picture, where its file is still there, and a bar for each class, for a notebook."""
+        """The image, where its file is still there, and a bar for each class, for a notebook."""
         from tellapart.notebook.prediction import prediction_html  # it stands on this module
 
         return prediction_html(self)
@@ -63,7 +63,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A picture that cannot be read, and why."""
+    """An image that cannot be read, and why."""
 
     path: str
     error: str
@@ -80,7 +80,7 @@ class Unreadable:
 
 
 class Predictor:
-    """A verified bundle, compiled and ready. Lives as long as pictures come; safe to call from several threads."""
+    """A verified bundle, compiled and ready. Lives as long as images come; safe to call from several threads."""
 
     def __init__(self, bundle: Bundle | str | Path, *, precision: Precision | None = None) -> None:
         """Verify and compile. `precision` is the bundle's own unless stated. Raises BundleError."""
@@ -90,36 +90,36 @@ class Predictor:
         self._compiling = threading.Lock()
         self._engines: dict[int, Runner] = {}
 
-    def predict(self, pictures: Iterable[str | Path], *, top: int = 3) -> Iterator[Prediction | Unreadable]:
+    def predict(self, images: Iterable[str | Path], *, top: int = 3) -> Iterator[Prediction | Unreadable]:
         """Answer for each file with its `top` classes, at least one, in order; however many, in fixed memory."""
-        paths, again = tee(map(str, pictures))
+        paths, again = tee(map(str, images))
         first = list(islice(paths, BATCH))
         engine = self._engine(BATCH if len(first) == BATCH else 1)
-        answers = through(engine, ahead(self._fitted, chain(first, paths), depth=4 * BATCH))
+        answers = run_engine(engine, prefetch_map(self._fitted, chain(first, paths), depth=4 * BATCH))
         for path, answer in zip(again, answers, strict=True):
-            if isinstance(answer, PictureError):
+            if isinstance(answer, ImageError):
                 yield Unreadable(path, str(answer))
             else:
                 yield self.told(path, answer, top)
 
     def predict_one(self, content: bytes, *, path: str, top: int = 3) -> Prediction:
-        """Answer for the bytes of one picture file. Raises PictureError."""
-        picture = self.bundle.preprocessing(decode(content))
-        (rows,) = self._engine(1).run([picture[np.newaxis]])
+        """Answer for the bytes of one image file. Raises ImageError."""
+        image = self.bundle.preprocessing(decode(content))
+        (rows,) = self._engine(1).run([image[np.newaxis]])
         return self.told(path, rows[0], top)
 
     def runner_for_many(self) -> Runner:
-        """The bundle compiled for many callers at once, each with a picture; its rows are for `told`."""
+        """The bundle compiled for many callers at once, each with an image; its rows are for `told`."""
         return self._compiled(1, callers=True)
 
-    def _fitted(self, path: str) -> Picture | PictureError:
+    def _fitted(self, path: str) -> ImageArray | ImageError:
         try:
             return self.bundle.preprocessing(decode(read_bytes(path)))
-        except PictureError as error:
+        except ImageError as error:
             return error
 
     def told(self, path: str, answer: Row, top: int) -> Prediction:
-        """What a row says: probabilities, and after them how strange the picture is where the bundle knows."""
+        """What a row says: probabilities, and after them how strange the image is where the bundle knows."""
         classes = self.bundle.classes
         probabilities, strangeness = answer[: len(classes)], next(iter(answer[len(classes) :].tolist()), None)
         best = np.argsort(-probabilities, kind="stable")[: max(top, 1)]
@@ -129,7 +129,7 @@ class Predictor:
         return Prediction(path, choices, unknown)
 
     def _engine(self, batch: int) -> Runner:
-        """The bundle compiled for this many pictures at once, when first needed; alone, a picture must not wait."""
+        """The bundle compiled for this many images at once, when first needed; alone, an image must not wait."""
         with self._compiling:
             if batch not in self._engines:
                 self._engines[batch] = self._compiled(batch)
@@ -137,4 +137,4 @@ class Predictor:
 
     def _compiled(self, batch: int, *, callers: bool = False) -> Runner:
         asks = self.bundle.reject is not None and self.bundle.reject.strangeness is not None
-        return compiled(self.bundle, batch=batch, precision=self._precision, strangeness=asks, callers=callers)
+        return compile_bundle(self.bundle, batch=batch, precision=self._precision, strangeness=asks, callers=callers)

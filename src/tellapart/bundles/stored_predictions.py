@@ -1,4 +1,4 @@
-"""What a run's classifier said of each picture of a split: kept in the run, for reports and comparisons."""
+"""What a run's classifier said of each image of a split: kept in the run, for reports and comparisons."""
 
 import io
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Pictures
+from tellapart.data.dataset import Images
 from tellapart.errors import RunError
 from tellapart.files import UNREADABLE, atomic_write
 
@@ -17,8 +17,8 @@ FOLDER = "answers"
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """For each picture that could be read: its name, the SHA-256 of its content, its label, what was said of it.
+class StoredPredictions:
+    """For each image that could be read: its name, the SHA-256 of its content, its label, what was said of it.
 
     `labels` int32 (n,), `probs` float32 (n, classes), as the bundle gives them.
     """
@@ -30,24 +30,24 @@ class Answers:
 
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
-        """The likeliest class of each picture, int (n,)."""
+        """The likeliest class of each image, int (n,)."""
         likeliest: NDArray[np.intp] = self.probs.argmax(axis=1)
         return likeliest
 
-    def take(self, indices: Sequence[int]) -> "Answers":
-        """Those about some of the pictures, in the order asked for."""
+    def take(self, indices: Sequence[int]) -> "StoredPredictions":
+        """Those about some of the images, in the order asked for."""
         rows = np.asarray(indices, dtype=np.intp)
         names, digests = (tuple(column[i] for i in indices) for column in (self.names, self.digests))
-        return Answers(names, digests, self.labels[rows], self.probs[rows])
+        return StoredPredictions(names, digests, self.labels[rows], self.probs[rows])
 
 
-def answers_about(pictures: Pictures, labels: NDArray[np.int32], probs: NDArray[np.float32]) -> Answers:
-    """Put together what is known of each picture."""
-    names = tuple(pictures.name(index) for index in range(len(pictures)))
-    return Answers(names, pictures.digests, labels, probs)
+def predict_split(images: Images, labels: NDArray[np.int32], probs: NDArray[np.float32]) -> StoredPredictions:
+    """Put together what is known of each image."""
+    names = tuple(images.name(index) for index in range(len(images)))
+    return StoredPredictions(names, images.digests, labels, probs)
 
 
-def write_answers(run: Path, split: str, answers: Answers) -> None:
+def write_predictions(run: Path, split: str, answers: StoredPredictions) -> None:
     """Keep them in a run's folder. Raises StorageError."""
     stream = io.BytesIO()
     names = np.array([name.encode(errors="surrogateescape") for name in answers.names])
@@ -56,7 +56,7 @@ def write_answers(run: Path, split: str, answers: Answers) -> None:
     atomic_write(_path(run, split), stream.getvalue())
 
 
-def read_answers(run: Path, split: str) -> Answers | None:
+def read_predictions(run: Path, split: str) -> StoredPredictions | None:
     """Read them from a run's folder; None where the split was not judged. Raises RunError."""
     path = _path(run, split)
     if not path.exists():
@@ -64,7 +64,7 @@ def read_answers(run: Path, split: str) -> Answers | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             names, digests = archive["names"].tolist(), archive["digests"].tolist()
-            return Answers(
+            return StoredPredictions(
                 tuple(name.decode(errors="surrogateescape") for name in names),
                 tuple(digest.decode() for digest in digests),
                 archive["labels"],

@@ -4,17 +4,17 @@ import json
 from pathlib import Path
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.stored_predictions import read_answers
-from tellapart.data.dataset import Pictures
+from tellapart.bundles.stored_predictions import read_predictions
+from tellapart.data.dataset import Images
 from tellapart.errors import RunError
 from tellapart.files import atomic_write
-from tellapart.progress import say
+from tellapart.progress import notify
 
 FILE = "test-uses.json"
 RUN_FILES = ("recipe.toml", "metrics.json")  # what tells the folder of a run
 
 
-def test_uses(run: Path) -> int:
+def test_set_uses(run: Path) -> int:
     """How often the test split of a run was judged: once by the run itself. Raises RunError."""
     path = run / FILE
     if not path.exists():
@@ -25,15 +25,15 @@ def test_uses(run: Path) -> int:
         raise RunError(f"{path} cannot be read ({error}): remove it to count from one again") from error
 
 
-def count_use(bundle: Bundle, judged: Pictures) -> None:
-    """Count one more judging of a run's own test pictures in its folder, and say how many there were.
+def count_test_set_use(bundle: Bundle, judged: Images) -> None:
+    """Count one more judging of a run's own test images in its folder, and say how many there were.
 
-    Nothing is counted for other pictures, or for a bundle that no longer lies in its run. Raises RunError.
+    Nothing is counted for other images, or for a bundle that no longer lies in its run. Raises RunError.
     """
     run = bundle.folder.resolve().parent
-    answers = read_answers(run, "test") if all((run / name).is_file() for name in RUN_FILES) else None
+    answers = read_predictions(run, "test") if all((run / name).is_file() for name in RUN_FILES) else None
     if answers is None or not {*answers.digests} & {*judged.digests}:
         return
-    uses = test_uses(run) + 1
+    uses = test_set_uses(run) + 1
     atomic_write(run / FILE, json.dumps({"evaluations": uses - 1}) + "\n")
-    say(f"the test pictures of {run.name} have now been judged {uses} times: choose nothing by them, or they flatter")
+    notify(f"the test images of {run.name} have now been judged {uses} times: choose nothing by them, or they flatter")

@@ -1,11 +1,11 @@
-"""Check a data set: quickly, from names, counts and hashes; or fully, with every picture decoded."""
+"""Check a data set: quickly, from names, counts and hashes; or fully, with every image decoded."""
 
 from tellapart.checking.finding import Finding, Row, ordered
 from tellapart.checking.findings.classes import classes
-from tellapart.checking.findings.exact_duplicates import copies
+from tellapart.checking.findings.exact_duplicates import exact_duplicates
 from tellapart.checking.findings.group_leaks import group_leaks
 from tellapart.checking.findings.odd_formats import odd_files
-from tellapart.checking.findings.odd_images import odd_pictures
+from tellapart.checking.findings.odd_images import odd_images
 from tellapart.checking.findings.unreadable_files import others, readable, reasons, unreadable
 from tellapart.checking.locations import places
 from tellapart.data.dataset import Dataset
@@ -17,13 +17,13 @@ def check_cheap(dataset: Dataset) -> tuple[Finding, ...]:
 
 
 def check(dataset: Dataset, base: str | None = None) -> tuple[Finding, ...]:
-    """Find all that is known to go wrong: each distinct picture is decoded once, or taken from the cache.
+    """Find all that is known to go wrong: each distinct image is decoded once, or taken from the cache.
 
     With a frozen base from the catalogue its features confirm near-copies, and likely wrong labels and strangers are
     found too. Problems first, then warnings, then notes. Raises RecipeError for an unknown base.
     """
     from tellapart.checking.examine_images import examined
-    from tellapart.checking.findings.near_duplicate_findings import near_copies
+    from tellapart.checking.findings.near_duplicate_findings import near_duplicate_findings
     from tellapart.checking.near_duplicates import pairs
     from tellapart.models.catalogue import lookup
 
@@ -39,15 +39,15 @@ def check(dataset: Dataset, base: str | None = None) -> tuple[Finding, ...]:
 
         findings += findings_from_features(dataset, base)
         features = features_by_digest(dataset, base)
-    findings += near_copies(dataset, where, pairs(good, features))
-    findings += odd_files(dataset, seen) + odd_pictures(dataset, seen, size)
+    findings += near_duplicate_findings(dataset, where, pairs(good, features))
+    findings += odd_files(dataset, seen) + odd_images(dataset, seen, size)
     return ordered([*_cheap(dataset, unread), *findings])
 
 
 def _cheap(dataset: Dataset, unread: tuple[Row, ...] = ()) -> list[Finding]:
     where = places(dataset)
     return [
-        *copies(dataset, where),
+        *exact_duplicates(dataset, where),
         *group_leaks(dataset),
         *classes(dataset, where),
         *unreadable(dataset, unread),

@@ -1,4 +1,4 @@
-"""What a frozen base sees in the pictures of a data set: read from the cache without Keras, computed where it lacks."""
+"""What a frozen base sees in the images of a data set: read from the cache without Keras, computed where it lacks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ import numpy as np
 
 from tellapart.backend import load_keras
 from tellapart.checking.locations import Place, rank
-from tellapart.data.dataset import Dataset, Pictures, Split
-from tellapart.data.images import PicturesInARow
+from tellapart.data.dataset import Dataset, Images, Split
+from tellapart.data.images import ConcatImages
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import RecipeError, require
 from tellapart.files import cache_folder
 from tellapart.jobs import Jobs
 from tellapart.models.catalogue import lookup
-from tellapart.models.features.backbone_registry import known_bases, note
+from tellapart.models.features.backbone_registry import known_backbones, register_backbone
 from tellapart.models.features.feature_cache import FeatureCache, StoredRows, Values
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """All pictures of a data set that a base could see, in a row: where they stand, and their features.
+    """All images of a data set that a base could see, in a row: where they stand, and their features.
 
-    `split` holds the pictures of all splits, `places` says where each stands, `rows` are float32 (n, width).
+    `split` holds the images of all splits, `places` says where each stands, `rows` are float32 (n, width).
     """
 
     places: tuple[Place, ...]
@@ -51,7 +51,7 @@ class ByDigest(Mapping[str, Values]):
 
 @dataclass(frozen=True, eq=False)
 class _InARow:
-    """The pictures of all splits as one split: train before validation before test."""
+    """The images of all splits as one split: train before validation before test."""
 
     dataset: Dataset
 
@@ -70,45 +70,45 @@ class _InARow:
         groups = [name for part in parts for name in (part.groups or [""] * len(part))]
         labels = np.concatenate([part.labels for part in parts])
         grouped = any(part.groups is not None for part in parts)
-        return Split(PicturesInARow(tuple(part.pictures for part in parts)), labels, tuple(groups) if grouped else None)
+        return Split(ConcatImages(tuple(part.images for part in parts)), labels, tuple(groups) if grouped else None)
 
 
 def features_by_digest(dataset: Dataset, base: str) -> Mapping[str, Values]:
-    """The features of a data set's pictures, float32 (width,) each, by content hash; raises as `features_of` does."""
+    """The features of a data set's images, float32 (width,) each, by content hash; raises as `features_of` does."""
     seen = features_of(dataset, base)
-    return ByDigest(seen.split.pictures.digests, seen.rows)
+    return ByDigest(seen.split.images.digests, seen.rows)
 
 
 def features_of(dataset: Dataset, base: str, jobs: Jobs | None = None) -> Seen:
-    """What a base of the catalogue, with its published weights, sees in all pictures of a data set.
+    """What a base of the catalogue, with its published weights, sees in all images of a data set.
 
-    Features that are cached for all of them are taken, of the largest pictures first; else the base is run over
-    pictures of its own size, with progress, by `jobs` where they are given. Pictures that cannot be read are left
+    Features that are cached for all of them are taken, of the largest images first; else the base is run over
+    images of its own size, with progress, by `jobs` where they are given. Images that cannot be read are left
     out. Raises RecipeError, WeightsError.
     """
     if not lookup(base).pretrained:
-        raise RecipeError(f"{base} never trained on other pictures, so it sees nothing: take --features xception")
+        raise RecipeError(f"{base} never trained on other images, so it sees nothing: take --features xception")
     row = _InARow(dataset)
     split = row.split
-    rows, kept = _cached(base, split.pictures.digests) or _computed(base, split.pictures, jobs)
+    rows, kept = _cached(base, split.images.digests) or _computed(base, split.images, jobs)
     places = row.places
     return Seen(tuple(places[i] for i in kept), split.take(kept), rows)
 
 
 def _cached(base: str, digests: Sequence[str]) -> tuple[StoredRows, Sequence[int]] | None:
-    for known in known_bases(base):
+    for known in known_backbones(base):
         store = FeatureCache(cache_folder() / "features" / known.key)
         if store.knows(digests):
             return store.take(list(digests), (known.width,)), range(len(digests))
     return None
 
 
-def _computed(base: str, pictures: Pictures, jobs: Jobs | None) -> tuple[StoredRows, Sequence[int]]:
+def _computed(base: str, images: Images, jobs: Jobs | None) -> tuple[StoredRows, Sequence[int]]:
     load_keras()
-    # By name: what checks pictures knows no Keras, and an import would say otherwise.
+    # By name: what checks images knows no Keras, and an import would say otherwise.
     networks, features = (require(f"tellapart.models.{name}", extra="train") for name in ("networks", "features"))
     size = lookup(base).size
     frozen = features.FrozenBase(base, networks.base_network(base, size, "imagenet"), Preprocessing(size, size, 3))
-    found = features.stored_features(frozen, pictures, cache=cache_folder(), label="features", jobs=jobs)
-    note(frozen)
+    found = features.stored_features(frozen, images, cache=cache_folder(), label="features", jobs=jobs)
+    register_backbone(frozen)
     return found.rows, found.kept

@@ -24,7 +24,7 @@ KEY = f"{VERSION}-{DECODER}-{len(FORMATS)}"  # formats too: a file is not decode
 
 
 def kept(folder: Path, wanted: Collection[str]) -> dict[str, Facts | str]:
-    """What earlier runs found of some pictures: their facts, or why they cannot be decoded."""
+    """What earlier runs found of some images: their facts, or why they cannot be decoded."""
     found: dict[str, Facts | str] = {}
     for shard in sorted((folder / KEY).glob("*.npz")):
         with suppress(*UNREADABLE):

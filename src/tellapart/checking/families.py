@@ -10,7 +10,7 @@ from tellapart.checking.near_duplicates import Pair, pairs
 from tellapart.data.dataset import Dataset, Skipped
 
 
-def with_families(dataset: Dataset) -> Dataset:
+def with_duplicate_families(dataset: Dataset) -> Dataset:
     """Look for near-duplicates in all splits together, and note the families they make in `dataset.families`.
 
     What cannot be decoded is left out and noted too: drawn first, it could be all that a split has of a class.

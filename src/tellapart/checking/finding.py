@@ -1,4 +1,4 @@
-"""Finding: something about a data set that a person should know before training, and the pictures concerned."""
+"""Finding: something about a data set that a person should know before training, and the images concerned."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One picture that a finding concerns. What does not apply is empty.
+    """One image that a finding concerns. What does not apply is empty.
 
-    `path` is what `pictures.name(i)` gives, `digest` the hash of its content, `split` where it stands and `label` the
+    `path` is what `images.name(i)` gives, `digest` the hash of its content, `split` where it stands and `label` the
     name of its class. `suggested` is the class that it may rather be, `other` the path of what it resembles. `detail`
-    says in a few words what is particular to this picture.
+    says in a few words what is particular to this image.
     """
 
     path: str
@@ -45,8 +45,8 @@ class Finding:
 
     Both are whole sentences, which begin with a capital or a number and end with a full stop.
 
-    `count` is how many pictures (files, classes) are concerned; `rows` are the pictures, the clearest or worst first.
-    They may be fewer than `count`, since a class without pictures has no row.
+    `count` is how many images (files, classes) are concerned; `rows` are the images, the clearest or worst first.
+    They may be fewer than `count`, since a class without images has no row.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Keep a table of findings without losing one in which a person has marked pictures."""
+"""Keep a table of findings without losing one in which a person has marked images."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -11,7 +11,7 @@ from tellapart.files import atomic_write
 
 
 def keep(findings: Sequence[Finding], path: Path) -> Path | None:
-    """Write the table of findings, and give its path; None where no finding concerns a picture.
+    """Write the table of findings, and give its path; None where no finding concerns an image.
 
     What is at `path` already stays: where it says the same it is the table, else the table becomes the first of
     `findings-2.csv`, `findings-3.csv` and so on that is free or says the same. Raises StorageError.

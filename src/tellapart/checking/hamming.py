@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.pipeline import ahead
+from tellapart.data.pipeline import prefetch_map
 
 Indices = NDArray[np.intp]
 CELLS = 1 << 19  # pairs in a block: 4 MB of hashes, which stays in a core's cache
@@ -16,9 +16,9 @@ def close(ones: NDArray[np.uint64], others: NDArray[np.uint64], bits: int) -> It
     """Find the pairs i < j in which ones[i] and others[j] differ in at most `bits` bits.
 
     Yields the rows of each block in order, and the i and j of its pairs, sorted. All pairs of n are looked at, in
-    threads: 5 billion of 100,000 pictures.
+    threads: 5 billion of 100,000 images.
     """
-    yield from ahead(partial(_block, ones, others, bits), _blocks(len(ones)), depth=8)
+    yield from prefetch_map(partial(_block, ones, others, bits), _blocks(len(ones)), depth=8)
 
 
 def _blocks(count: int) -> Iterator[range]:

@@ -1,4 +1,4 @@
-"""Near-duplicates: a picture resized, re-encoded, mirrored, a little brighter or cropped, beside what it came from.
+"""Near-duplicates: an image resized, re-encoded, mirrored, a little brighter or cropped, beside what it came from.
 
 Pairs whose perceptual hashes differ in few bits are candidates; their thumbnails, laid over each other, decide.
 Shapes are compared in grey, and colours on the whole. The figures below were chosen on photos of clothing with
@@ -18,13 +18,13 @@ from tellapart.checking.registration import CHUNK, finely, rough, roughly
 from tellapart.progress import progress
 
 Features = Mapping[str, NDArray[np.floating[Any]]]
-BITS = 14  # of 64, in which the hashes of a picture and of its copy cropped by 3 % at each side may differ
+BITS = 14  # of 64, in which the hashes of an image and of its copy cropped by 3 % at each side may differ
 ROUGH = 0.025  # unexplained at most, in 8 x 8 blocks
 FINE = 0.007  # unexplained at most, in 32 x 32 pixels
 TINT = 12.0  # grey levels at most, in which the mean colours may differ beside their brightness
 COSINE = 0.8  # of features at least; of Xception, for copies cropped, mirrored and scaled at once, 0.84 to 1
 FLAT = 3.0  # grey levels of standard deviation; below, a thumbnail is blank and all such are alike
-MOST = 10  # pairs of one picture, beside those that tie a family together
+MOST = 10  # pairs of one image, beside those that tie a family together
 
 
 How = Literal["alike", "mirrored"]
@@ -32,7 +32,7 @@ How = Literal["alike", "mirrored"]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures, by the hashes of their content, that are one in all but the file."""
+    """Two images, by the hashes of their content, that are one in all but the file."""
 
     one: str
     other: str
@@ -40,10 +40,10 @@ class Pair:
 
 
 def pairs(facts: Mapping[str, Facts | str], features: Features | None = None) -> list[Pair]:
-    """Near-duplicates among pictures, given by content hash; those too small or blank, or without facts, are left out.
+    """Near-duplicates among images, given by content hash; those too small or blank, or without facts, are left out.
 
-    The pairs tie every family of near-duplicates together, but of a picture that has many only some are given.
-    `features`, vectors of any length, must agree as well where they are there for both. Takes 4 KB a picture.
+    The pairs tie every family of near-duplicates together, but of an image that has many only some are given.
+    `features`, vectors of any length, must agree as well where they are there for both. Takes 4 KB an image.
     """
     search = _Search({digest: seen for digest, seen in facts.items() if isinstance(seen, Facts)}, features or {})
     return sorted(search.run(), key=lambda pair: (pair.one, pair.other))
@@ -54,7 +54,7 @@ def _telling(facts: Facts) -> bool:
 
 
 def _tints(seen: Sequence[Facts]) -> NDArray[np.float32]:
-    """How the mean colours lean from grey, (n, 3); NaN of a grey picture, since it may be a copy of a coloured one."""
+    """How the mean colours lean from grey, (n, 3); NaN of a grey image, since it may be a copy of a coloured one."""
     colours = np.array([one.colour for one in seen], np.float32).reshape(-1, 3)
     leaning = colours - colours.mean(axis=1, keepdims=True)
     return np.where(np.ptp(colours, axis=1, keepdims=True) == 0, np.float32(np.nan), leaning)
@@ -77,8 +77,8 @@ class _Search:
         self._found: dict[tuple[int, int], How] = {}
 
     def run(self) -> list[Pair]:
-        """Look at every two pictures, upright and then one of them mirrored."""
-        with progress("Comparing", 2 * len(self._digests), "pictures") as advance:
+        """Look at every two images, upright and then one of them mirrored."""
+        with progress("Comparing", 2 * len(self._digests), "images") as advance:
             for rows, one, other in close(self._hashes, self._hashes, BITS):
                 self._look(one, other, "alike")
                 advance(len(rows))

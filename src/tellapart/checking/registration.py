@@ -1,6 +1,6 @@
 """How far one thumbnail is the other, moved and scaled a little: what tells a cropped copy from a likeness.
 
-A picture that is moved by d changes by its gradient times d, in first order. So the difference of two thumbnails
+An image that is moved by d changes by its gradient times d, in first order. So the difference of two thumbnails
 is explained by least squares from their gradients, times the place for a change of scale; what is left unexplained
 of a copy is next to nothing. Source: Lucas and Kanade, An iterative image registration technique, IJCAI 1981.
 """
@@ -70,7 +70,7 @@ def _fitted(one: Values, other: Values) -> tuple[Values, Values]:
     moves = np.stack([_flat(values[inside]) for values in fields], axis=-1)
     a, b = _flat(a[inside]), _flat(b[inside])
     normal = moves.transpose(0, 2, 1) @ moves
-    ridge = 1e-3 * np.trace(normal, axis1=1, axis2=2) + TINY  # a picture of stripes cannot tell one move
+    ridge = 1e-3 * np.trace(normal, axis1=1, axis2=2) + TINY  # an image of stripes cannot tell one move
     normal += ridge[:, np.newaxis, np.newaxis] * np.eye(4, dtype=np.float32)
     difference = (b - a)[:, :, np.newaxis]
     move = np.linalg.solve(normal, moves.transpose(0, 2, 1) @ difference)

@@ -1,4 +1,4 @@
-"""findings.csv: a line for each picture that a finding concerns. A person marks in it what to leave out.
+"""findings.csv: a line for each image that a finding concerns. A person marks in it what to leave out.
 
 `tellapart.data.findings_csv` reads it back.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tellapart.checking.finding import Finding, Row
-from tellapart.data.csv_injection import guarded
+from tellapart.data.csv_injection import escape_formula
 from tellapart.data.findings_csv import COLUMNS
 from tellapart.files import atomic_write
 
@@ -31,7 +31,7 @@ def text(findings: Iterable[Finding]) -> str:
 
 def _cells(finding: Finding, row: Row) -> Sequence[str]:
     told = (finding.kind, finding.severity, row.path, row.digest, row.split, row.label)
-    return ("", *map(guarded, (*told, row.suggested, row.other, row.detail)))
+    return ("", *map(escape_formula, (*told, row.suggested, row.other, row.detail)))
 
 
 def _quoted(cell: str) -> str:

@@ -12,7 +12,7 @@ Rows = StoredRows | NDArray[np.float32]
 """Features float32 (n, width), in memory or on disk."""
 
 AXES = 256  # with 512 as many wrong labels are found, in twice the time
-LOOKED_AT = 10_000  # pictures at most: more hardly move the axes
+LOOKED_AT = 10_000  # images at most: more hardly move the axes
 AT_ONCE = 4096  # rows in memory: 32 MB of Xception's
 ROUNDS = 2  # of subspace iteration
 SHORTEST = 1e-12  # a length to divide by, where all features are 0
@@ -34,7 +34,7 @@ def unit(values: Values) -> Values:
 def along_axes(rows: Rows, *, seed: int = 0) -> Values:
     """Their coordinates along the axes in which directions spread most: float32 (n, at most 256).
 
-    Labels have no part in it, so a head may be judged on the pictures that the axes were found with. Source: Halko,
+    Labels have no part in it, so a head may be judged on the images that the axes were found with. Source: Halko,
     Martinsson and Tropp, Finding structure with randomness (2011).
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:LOOKED_AT])

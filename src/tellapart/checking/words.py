@@ -24,5 +24,5 @@ def listed(names: Sequence[str], most: int = NAMED) -> str:
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 picture` or `1,200 pictures`; `many` where it is not `one` with an s."""
+    """`1 image` or `1,200 images`; `many` where it is not `one` with an s."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

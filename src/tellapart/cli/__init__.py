@@ -10,29 +10,29 @@ from collections.abc import Mapping
 from tellapart.version import __version__
 
 COMMANDS: Mapping[str, str] = {
-    "check": "Look at labelled pictures before training: copies, leaks, odd files, wrong labels, uneven classes.",
-    "split": "Divide labelled pictures into train, validation and test, as a table to train from.",
+    "check": "Look at labelled images before training: copies, leaks, odd files, wrong labels, uneven classes.",
+    "split": "Divide labelled images into train, validation and test, as a table to train from.",
     "train": "Train a classifier from a folder of class folders, an .npz file or a named data set.",
     "sweep": "Try values of a recipe's fields, one after the other, and leave the winner's bundle.",
     "search": "Find the best values of a recipe by Hyperband, and leave the winner's bundle.",
-    "folds": "Judge a recipe by cross-validation: the mean over folds, its spread, and every picture's probabilities.",
+    "folds": "Judge a recipe by cross-validation: the mean over folds, its spread, and every image's probabilities.",
     "find-rate": "Find a learning rate: the loss while the rate grows from step to step.",
-    "evaluate": "Judge a bundle on labelled pictures it has not seen.",
+    "evaluate": "Judge a bundle on labelled images it has not seen.",
     "compare": "Set runs side by side: metrics, paired tests, curves over each other.",
     "report": "Write a run's report: one HTML file that opens without a network.",
     "calibrate": 'Let a bundle say "I don\'t know": below a threshold for an accuracy or a coverage.',
-    "predict": "Name the category of pictures: files, folders, globs, or a list on standard input.",
-    "features": "Run a pre-trained network once over pictures and keep what it sees, for whatever trains on it.",
-    "explain": "Show where in a picture a bundle looks, and check that it matters.",
-    "serve": "Answer over HTTP, with a page to drop pictures on.",
+    "predict": "Name the category of images: files, folders, globs, or a list on standard input.",
+    "features": "Run a pre-trained network once over images and keep what it sees, for whatever trains on it.",
+    "explain": "Show where in an image a bundle looks, and check that it matters.",
+    "serve": "Answer over HTTP, with a page to drop images on.",
     "package": "Make a folder that serves a bundle: to build a container of, or to push as a Hugging Face Space.",
     "summary": "A model's layers, parameters, multiply-adds and what it will cost on this machine.",
-    "show": "Show a picture as the array it is, or the first pictures of a data set with their labels.",
-    "augment": "Show what an augmentation makes of a data set's pictures, before anything is trained.",
+    "show": "Show an image as the array it is, or the first images of a data set with their labels.",
+    "augment": "Show what an augmentation makes of a data set's images, before anything is trained.",
     "adopt": "Make a bundle of a Keras model trained elsewhere; nothing in it that could run code is loaded.",
     "export": "Write a bundle as ONNX, LiteRT, SavedModel, .keras, .h5 or OpenVINO, and compare the two at once.",
-    "imagenet": "Name what pictures show among ImageNet's 1,000 classes.",
-    "lessons": "List the lessons: questions about telling pictures apart, in the order to read them.",
+    "imagenet": "Name what images show among ImageNet's 1,000 classes.",
+    "lessons": "List the lessons: questions about telling images apart, in the order to read them.",
     "lesson": "Answer a question by an experiment that checks its own claims; or write the book of all.",
     "doctor": "Say what this machine has, what tellapart uses of it, and what to install.",
 }
@@ -63,13 +63,13 @@ def _overview() -> str:
     lines = [f"  {name:<10} {sentence}" for name, sentence in COMMANDS.items()]
     return "\n".join(
         [
-            "tellapart learns to tell pictures apart.",
+            "tellapart learns to tell images apart.",
             "",
             "Usage: tellapart COMMAND ...        (tellapart COMMAND --help says more)",
             "",
             *lines,
             "",
-            "Begin with:  tellapart train PHOTOS     where PHOTOS holds one folder of pictures per class",
+            "Begin with:  tellapart train PHOTOS     where PHOTOS holds one folder of images per class",
             "",
         ]
     )

@@ -11,16 +11,16 @@ from tellapart.judging.selective import wanted
 def calibrate(
     bundle: Path, source: str, /, *, reading: ReadAs = AS_IT_IS, reject_for: str, out: Path | None = None
 ) -> None:
-    """Write a copy of a bundle that says "I don't know" when it is not sure enough, or a picture is too strange.
+    """Write a copy of a bundle that says "I don't know" when it is not sure enough, or an image is too strange.
 
     Parameters
     ----------
     bundle
         The bundle's folder. It stays as it is.
     source
-        Labelled pictures, as for train: thresholds are chosen on their validation part, never on test.
+        Labelled images, as for train: thresholds are chosen on their validation part, never on test.
     reject_for
-        What is wanted of the answers that are given: accuracy=0.97, or coverage=0.9 to answer that share of pictures.
+        What is wanted of the answers that are given: accuracy=0.97, or coverage=0.9 to answer that share of images.
     out
         The new bundle's folder; the old one's name with -calibrated when left out.
     """
@@ -29,7 +29,7 @@ def calibrate(
     reject, coverage, accuracy = found.reject, found.coverage, found.accuracy
     print(f'answers below {reject.probability:.1%} become "I don\'t know": for {found.wanted} by this rule alone')
     if reject.strangeness is not None:
-        print(f"so do pictures stranger than 99 % of the validation pictures (above {reject.strangeness:.4g})")
+        print(f"so do images stranger than 99 % of the validation images (above {reject.strangeness:.4g})")
     print(f"answered by both:  {coverage.value:.1%} ({coverage.low:.1%} to {coverage.high:.1%}) of validation")
     print(f"right among these: {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})")
     if found.temperature != 1:

@@ -14,7 +14,7 @@ from tellapart.cli.messages import command, described
 from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.run_command import INTERRUPTED
 from tellapart.data.dataset import Dataset
-from tellapart.progress import say
+from tellapart.progress import notify
 
 PROBLEMS = 1  # the exit status where there is any
 COLOURS = {"problem": "bold red", "warning": "yellow", "note": "dim"}
@@ -30,30 +30,30 @@ def check(
     findings: Path = Path("findings.csv"),
     json: bool = False,
 ) -> int:
-    """Look at labelled pictures before anything is trained on them, and say what may be wrong.
+    """Look at labelled images before anything is trained on them, and say what may be wrong.
 
-    Nothing is deleted or moved: the pictures concerned are listed in a table, in which you mark those that `train
+    Nothing is deleted or moved: the images concerned are listed in a table, in which you mark those that `train
     --skip` is to leave out. The exit status is 1 where there is a problem.
 
     Parameters
     ----------
     source
-        Labelled pictures, as for train.
+        Labelled images, as for train.
     features
-        Also look for wrong labels and for strangers, by what this base (such as xception) sees in the pictures. Where
-        its features are not cached yet, it has to see every picture once.
+        Also look for wrong labels and for strangers, by what this base (such as xception) sees in the images. Where
+        its features are not cached yet, it has to see every image once.
     save
-        Write a page with the pictures: one HTML file that opens without a network.
+        Write a page with the images: one HTML file that opens without a network.
     findings
         The table. One that is there already and says something else stays as it is: a number is added to the name.
     json
-        One JSON object: the counts, the findings with all their pictures, and where the table and the page are.
+        One JSON object: the counts, the findings with all their images, and where the table and the page are.
     """
     try:
         dataset = Dataset.open(source, reading)
         found = find(dataset, features)
     except KeyboardInterrupt:
-        say("\nstopped. What was looked at is remembered: the same command goes on with the rest")
+        notify("\nstopped. What was looked at is remembered: the same command goes on with the rest")
         return INTERRUPTED
     table = keep(found, findings)
     follow = command("train", source, reading, skip=table)
@@ -65,7 +65,7 @@ def check(
         _show(dataset, found)
         _say_next(table, save, follow, command("check", source, reading))
         if table and reading.skip:
-            say(f"what is marked in {reading.skip} is not in {table}: copy those rows into it")
+            notify(f"what is marked in {reading.skip} is not in {table}: copy those rows into it")
     return PROBLEMS if any(finding.severity == "problem" for finding in found) else 0
 
 
@@ -109,13 +109,13 @@ def _show(dataset: Dataset, found: tuple[Finding, ...]) -> None:
 
 def _say_next(table: Path | None, page: Path | None, follow: str, again: str) -> None:
     if page:
-        say(f"page: {page}")
+        notify(f"page: {page}")
     if table is None:
-        say(f"try: {follow}")
+        notify(f"try: {follow}")
         return
-    say(f"table: {table}. Mark with an x in its column skip what is to be left out, then: {follow}")
+    notify(f"table: {table}. Mark with an x in its column skip what is to be left out, then: {follow}")
     if page is None:
-        say(f"to see the pictures: {again} --save check.html")
+        notify(f"to see the images: {again} --save check.html")
 
 
 def _text(path: Path | None) -> str | None:

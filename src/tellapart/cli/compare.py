@@ -4,7 +4,7 @@ import json as jsonlib
 from pathlib import Path
 
 from tellapart.cli.tables import aligned
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.reports.compare import Compared, Side, as_json, compare_runs
 from tellapart.reports.comparison_page import write_comparison
 from tellapart.reports.comparison_words import pairs_table, runs_table, sentences, settings_table
@@ -12,7 +12,7 @@ from tellapart.reports.report import Table
 
 
 def compare(*runs: Path, save: Path | None = None, json: bool = False) -> None:
-    """Set runs side by side, and test on the test pictures they share whether one is better.
+    """Set runs side by side, and test on the test images they share whether one is better.
 
     Parameters
     ----------
@@ -30,20 +30,20 @@ def compare(*runs: Path, save: Path | None = None, json: bool = False) -> None:
         _print(compared)
     if save is not None:
         write_comparison(compared, save)
-        say(f"saved: {save}")
+        notify(f"saved: {save}")
 
 
 def _print(compared: Compared) -> None:
-    _side("test: pictures that no run was trained or chosen on", compared, compared.test)
+    _side("test: images that no run was trained or chosen on", compared, compared.test)
     if compared.validation:
-        _side("validation: choices were made with these pictures", compared, compared.validation)
+        _side("validation: choices were made with these images", compared, compared.validation)
     print(f"what differs\n{_text(settings_table(compared.contenders))}\n")
-    print(f"paired tests on the {compared.test.n:,} test pictures: the first run less the second\n")
+    print(f"paired tests on the {compared.test.n:,} test images: the first run less the second\n")
     print(f"{_text(pairs_table(compared))}\n")
     for sentence in sentences(compared):
         print(sentence)
     for note in compared.notes:
-        say(f"note: {note}")
+        notify(f"note: {note}")
 
 
 def _side(title: str, compared: Compared, side: Side) -> None:

@@ -11,31 +11,31 @@ from tellapart.cli.run_command import INTERRUPTED
 from tellapart.cli.tables import aligned
 from tellapart.data.dataset import Dataset
 from tellapart.judging.intervals import Estimate
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
-from tellapart.studies.folds.cross_validate import folds as make_folds
+from tellapart.studies.folds.cross_validate import cross_validate as make_folds
 from tellapart.studies.folds.results import Folds
 
 
-def folds(
+def cross_validate(
     source: str,
     /,
     *,
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
     reading: ReadAs = AS_IT_IS,
-    folds: int = 5,
+    cross_validate: int = 5,
     on: str | None = None,
     workers: int | None = None,
     out: Path | None = None,
 ) -> int:
-    """Judge a recipe on every picture but those for test, each time by a classifier trained without it.
+    """Judge a recipe on every image but those for test, each time by a classifier trained without it.
 
     The same command goes on with folds that were stopped or killed, be it with --on or without.
 
     Parameters
     ----------
     source
-        Labelled pictures, as for train.
+        Labelled images, as for train.
     folds
         How many parts: each is judged once, after training on the others.
     on
@@ -49,18 +49,18 @@ def folds(
     folder = out or Path("folds") / f"{dataset.name}-{recipe.model}"
     try:
         with jobs_on(on, workers) as jobs:
-            found = make_folds(dataset, recipe, count=folds, out=folder, jobs=jobs)
+            found = make_folds(dataset, recipe, count=cross_validate, out=folder, jobs=jobs)
     except KeyboardInterrupt:
-        say("\nstopped. What was finished is kept: the same command goes on with it")
+        notify("\nstopped. What was finished is kept: the same command goes on with it")
         return INTERRUPTED
     print(_table(found))
     print(f"\nmean accuracy           {_interval(found.accuracy)}")
-    print(f"all pictures as one     {_interval(found.pooled.accuracy)} of {found.pooled.n:,}")
-    say(
-        "intervals: 95 %. Of the mean, Student's over folds, wider because folds share training pictures (Nadeau & "
-        "Bengio 2003); of all pictures as one, Wilson's\n"
-        f"every picture's probabilities: {folder / 'out_of_fold.npz'}; the rows: {folder / 'folds.csv'}\n"
-        "folds are for choosing: what the choice is worth, `tellapart train` says on the test pictures"
+    print(f"all images as one     {_interval(found.pooled.accuracy)} of {found.pooled.n:,}")
+    notify(
+        "intervals: 95 %. Of the mean, Student's over folds, wider because folds share training images (Nadeau & "
+        "Bengio 2003); of all images as one, Wilson's\n"
+        f"every image's probabilities: {folder / 'out_of_fold.npz'}; the rows: {folder / 'folds.csv'}\n"
+        "folds are for choosing: what the choice is worth, `tellapart train` says on the test images"
     )
     return 0
 

@@ -19,9 +19,9 @@ def doctor(*, json: bool = False) -> None:
         Print one JSON object: the machine's facts, the findings with their marks, the advice.
     """
     from tellapart.doctor.diagnosis import advice, findings
-    from tellapart.doctor.probe import examine
+    from tellapart.doctor.probe import probe
 
-    machine = examine()
+    machine = probe()
     found, sentences = findings(machine), advice(machine)
     if json:
         facts = [asdict(finding) for finding in found]

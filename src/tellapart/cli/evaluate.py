@@ -11,7 +11,7 @@ from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.tables import confusion_table, cost_table, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.judging.costs import decide, read_costs
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.reports.png import write_figures
 
 
@@ -33,9 +33,9 @@ def evaluate(
     bundle
         The bundle's folder.
     source
-        Labelled pictures, as for train.
+        Labelled images, as for train.
     split
-        Which part. Test never holds a picture that training saw.
+        Which part. Test never holds an image that training saw.
     cost
         A CSV table of what each mistake costs: a row for each true class, a column for each predicted one.
     figures
@@ -59,4 +59,4 @@ def evaluate(
     if figures:
         threshold = opened.reject.probability if opened.reject else None
         for path in write_figures(found, figures, split=split, threshold=threshold):
-            say(f"figure: {path}")
+            notify(f"figure: {path}")

@@ -10,9 +10,9 @@ from tellapart.cli.drawing import save_or_draw
 from tellapart.cli.predict import Word
 from tellapart.data.dataset import read_bytes
 from tellapart.data.grid import grid
-from tellapart.data.image import Picture, decode
+from tellapart.data.image import ImageArray, decode
 from tellapart.data.preprocessing import to_image
-from tellapart.errors import DatasetError, PictureError
+from tellapart.errors import DatasetError, ImageError
 from tellapart.explaining.explanation import Explainer, Explanation
 from tellapart.explaining.methods import explainer
 from tellapart.explaining.overlay import overlay_on_photo, shrunk
@@ -24,24 +24,24 @@ ROW = 320  # pixels that a photo is high where there are several
 def explain(
     bundle: Path,
     /,
-    *pictures: Word,
+    *images: Word,
     method: Literal["cam", "gradcam", "occlusion", "layers", "filters"] | None = None,
     label: str | None = None,
     save: Path | None = None,
 ) -> int:
-    """Show where in a picture a bundle looks, and check that it matters.
+    """Show where in an image a bundle looks, and check that it matters.
 
     Parameters
     ----------
     bundle
         The bundle's folder.
-    pictures
-        Picture files.
+    images
+        Image files.
     method
         cam: what each cell of the last feature map speaks for (the default where there is one). occlusion: what
         hiding a place costs (works on any bundle; the default for others). gradcam: the same by gradients (needs
-        tellapart[train]). layers: a picture's feature maps, layer by layer. filters: what the first layer looks
-        for; needs no picture.
+        tellapart[train]). layers: an image's feature maps, layer by layer. filters: what the first layer looks
+        for; needs no image.
     label
         Explain what speaks for this class; the likeliest unless stated.
     save
@@ -49,21 +49,21 @@ def explain(
     """
     opened = Bundle.open(bundle)
     if method == "filters":
-        return _filters(opened, pictures, save)
-    if not pictures:
-        raise DatasetError("no picture was named; expected one file or more. Only --method filters needs none")
+        return _filters(opened, images, save)
+    if not images:
+        raise DatasetError("no image was named; expected one file or more. Only --method filters needs none")
     if method == "layers":
-        return _layers(opened, pictures, save)
-    return _maps(explainer(opened, method), pictures, label, save)
+        return _layers(opened, images, save)
+    return _maps(explainer(opened, method), images, label, save)
 
 
 def _maps(ready: Explainer, files: tuple[str, ...], label: str | None, save: Path | None) -> int:
-    pairs: list[tuple[Picture, Picture]] = []
+    pairs: list[tuple[ImageArray, ImageArray]] = []
     for file in files:
         try:
             photo = decode(read_bytes(file))
             found = ready.explain(photo, label=label)
-        except PictureError as error:
+        except ImageError as error:
             print(f"{file}: error: {error}")
             continue
         print(_said(file, found), flush=True)
@@ -87,7 +87,7 @@ def _said(file: str, found: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _sheet(pairs: list[tuple[Picture, Picture]]) -> Image.Image:
+def _sheet(pairs: list[tuple[ImageArray, ImageArray]]) -> Image.Image:
     """Each photo with its overlay beside it; of several the pairs below each other, at one height."""
     height = pairs[0][0].shape[0] if len(pairs) == 1 else ROW
     rows = [_row(pair, height) for pair in pairs]
@@ -97,7 +97,7 @@ def _sheet(pairs: list[tuple[Picture, Picture]]) -> Image.Image:
     return sheet
 
 
-def _row(pair: tuple[Picture, Picture], height: int) -> Image.Image:
+def _row(pair: tuple[ImageArray, ImageArray], height: int) -> Image.Image:
     width = max(1, round(pair[0].shape[1] * height / pair[0].shape[0]))
     row = Image.new("RGB", (2 * width, height))
     for number, one in enumerate(pair):
@@ -109,7 +109,7 @@ def _filters(bundle: Bundle, files: tuple[str, ...], save: Path | None) -> int:
     from tellapart.explaining.layers import first_filters
 
     if files:
-        raise DatasetError(f"{len(files)} pictures were named, but filters are of the bundle alone: leave them out")
+        raise DatasetError(f"{len(files)} images were named, but filters are of the bundle alone: leave them out")
     bundle.verify()
     found = first_filters(bundle)
     height, width, channels = found[0].shape
@@ -122,21 +122,21 @@ def _layers(bundle: Bundle, files: tuple[str, ...], save: Path | None) -> int:
     from tellapart.explaining.layers import feature_maps
 
     if len(files) > 1:
-        raise DatasetError(f"{len(files)} pictures were named, but layers are shown of one: name one")
+        raise DatasetError(f"{len(files)} images were named, but layers are shown of one: name one")
     bundle.verify()
     try:
-        picture = bundle.preprocessing(decode(read_bytes(files[0])))
-    except PictureError as error:
-        raise PictureError(f"{files[0]}: {error}") from error
-    found = feature_maps(bundle, picture)
-    columns = max(len(layer.pictures) for layer in found)
-    cells: list[Picture] = []
+        image = bundle.preprocessing(decode(read_bytes(files[0])))
+    except ImageError as error:
+        raise ImageError(f"{files[0]}: {error}") from error
+    found = feature_maps(bundle, image)
+    columns = max(len(layer.images) for layer in found)
+    cells: list[ImageArray] = []
     captions: list[str] = []
     for layer in found:
         height, width, count = layer.shape
         print(f"{layer.name}: {layer.kind}, {count} maps of {height} x {width}")
-        blank = columns - len(layer.pictures)
-        cells += [*layer.pictures, *[layer.pictures[0] * 0 + 255] * blank]
+        blank = columns - len(layer.images)
+        cells += [*layer.images, *[layer.images[0] * 0 + 255] * blank]
         captions += [f"{channel} {layer.name}" for channel in layer.channels] + [""] * blank
     save_or_draw(grid(cells, captions, columns=columns), save)
     return 0

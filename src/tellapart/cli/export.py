@@ -9,7 +9,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.exporting.export import Exported
 from tellapart.exporting.export import export as export_bundle
 from tellapart.exporting.int8 import export_int8
-from tellapart.progress import say
+from tellapart.progress import notify
 
 Int8 = Annotated[bool, Parameter(name="--int8")]  # which would else be --int-8
 
@@ -23,9 +23,9 @@ def export(
     out: Path,
     int8: Int8 = False,
 ) -> None:
-    """Write a bundle in another format, and compare the two on real pictures right away.
+    """Write a bundle in another format, and compare the two on real images right away.
 
-    What is written takes uint8 pictures and gives calibrated probabilities. Beside it are labels.txt, and export.json
+    What is written takes uint8 images and gives calibrated probabilities. Beside it are labels.txt, and export.json
     with the preprocessing. An export that disagrees is removed.
 
     Parameters
@@ -35,7 +35,7 @@ def export(
     to
         The format. Estimators such as knn and logistic can be openvino and onnx.
     check
-        Labelled pictures, as for train: the export is run on 200 of those that training did not see.
+        Labelled images, as for train: the export is run on 200 of those that training did not see.
     out
         A new folder for the export.
     int8
@@ -51,10 +51,10 @@ def export(
 
 
 def _print(exported: Exported) -> None:
-    found = exported.agreement
-    kind = "unseen pictures" if found.unseen else "pictures, of which training saw some"
-    print(f"agreement: run in {found.runtime}, the same class as the bundle on {found.same} of {found.pictures} {kind}")
+    found = exported.parity
+    kind = "unseen images" if found.unseen else "images, of which training saw some"
+    print(f"agreement: run in {found.runtime}, the same class as the bundle on {found.same} of {found.images} {kind}")
     print(f"           probabilities differ by at most {found.largest_difference:.2g}")
     print(f"size:      {exported.bytes / 1e6:.1f} MB")
     print(f"{exported.format}: {exported.folder}")
-    say("labels.txt names the classes in the order of the output; export.json says how a picture is made to fit")
+    notify("labels.txt names the classes in the order of the output; export.json says how an image is made to fit")

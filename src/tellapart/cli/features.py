@@ -6,7 +6,7 @@ from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.run_command import INTERRUPTED
 from tellapart.data.dataset import Dataset
 from tellapart.files import cache_folder
-from tellapart.progress import say
+from tellapart.progress import notify
 
 PARTLY = 1
 
@@ -20,16 +20,16 @@ def features(
     on: str | None = None,
     workers: int | None = None,
 ) -> int:
-    """Run a pre-trained network once over pictures and keep what it sees, for whatever trains on it.
+    """Run a pre-trained network once over images and keep what it sees, for whatever trains on it.
 
     Stopped, the same command goes on with the rest.
 
     Parameters
     ----------
     source
-        Labelled pictures, as for train.
+        Labelled images, as for train.
     model
-        The network, such as xception, with its published weights and pictures of its own size.
+        The network, such as xception, with its published weights and images of its own size.
     on
         Who computes: ray, or a Ray cluster's ray://HOST:PORT. The features are the same.
     workers
@@ -40,8 +40,8 @@ def features(
         with jobs_on(on, workers) as jobs:
             seen = features_of(dataset, model, jobs)
     except KeyboardInterrupt:
-        say("\nstopped. What was computed is kept: the same command goes on with the rest")
+        notify("\nstopped. What was computed is kept: the same command goes on with the rest")
         return INTERRUPTED
     count, missed = len(seen.places), sum(map(len, dataset.splits.values())) - len(seen.places)
-    print(f"{count:,} pictures as {model} sees them, {missed:,} unreadable: kept in {cache_folder()}")
+    print(f"{count:,} images as {model} sees them, {missed:,} unreadable: kept in {cache_folder()}")
     return PARTLY if missed else 0

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.cli.predict import PARTLY, Word
-from tellapart.data.sources.listing import listed
-from tellapart.errors import PictureError
+from tellapart.data.sources.listing import list_images
+from tellapart.errors import ImageError
 from tellapart.models.imagenet import Class
 from tellapart.models.imagenet import imagenet as opened
 
@@ -18,30 +18,30 @@ Choices = list[tuple[Class, float]]
 
 
 def imagenet(
-    *pictures: Word, model: str = "xception", weights: Path | None = None, top: int = 5, json: bool = False
+    *images: Word, model: str = "xception", weights: Path | None = None, top: int = 5, json: bool = False
 ) -> int:
-    """Name what pictures show among ImageNet's 1,000 classes, in the order given.
+    """Name what images show among ImageNet's 1,000 classes, in the order given.
 
     Parameters
     ----------
-    pictures
-        Files, folders (all pictures below them), globs in quotes, or - for one path per line on standard input.
+    images
+        Files, folders (all images below them), globs in quotes, or - for one path per line on standard input.
     model
         A network that was trained on ImageNet: tellapart summary lists them.
     weights
         A file with the whole network's weights, its top included; else TELLAPART_WEIGHTS and Keras are asked.
     top
-        How many classes to name for each picture.
+        How many classes to name for each image.
     json
         One JSON object per line.
     """
-    paths = listed(pictures, sys.stdin)
-    first = list(islice(paths, 1))  # refuses here what names no picture, before the network is opened
+    paths = list_images(images, sys.stdin)
+    first = list(islice(paths, 1))  # refuses here what names no image, before the network is opened
     network = opened(model, weights)
     paths, again = tee(chain(first, paths))
     unread = 0
     for path, answer in zip(again, network.probabilities(paths), strict=True):
-        if isinstance(answer, PictureError):
+        if isinstance(answer, ImageError):
             unread += 1
             print(jsonlib.dumps({"path": path, "error": str(answer)}) if json else f"{path}: error: {answer}")
         else:

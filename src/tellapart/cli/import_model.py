@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from tellapart.data.preprocessing import Fit
-from tellapart.progress import say
-from tellapart.training.import_model import adopt as adopt_model
+from tellapart.progress import notify
+from tellapart.training.import_model import import_model as adopt_model
 
 
-def adopt(
+def import_model(
     model: Path,
     /,
     *,
@@ -36,11 +36,13 @@ def adopt(
     size
         Height and width in pixels, for a model that takes any.
     fit
-        How a picture of another shape is made to fit.
+        How an image of another shape is made to fit.
     name
         What the bundle is called; the file's name when left out.
     """
     bundle = adopt_model(model, classes=classes, preprocess=preprocess, out=out, size=size, fit=fit, name=name)
     print(f"bundle: {bundle.folder}")
-    say("nothing is known yet of how good it is, nor whether the class names are in the model's order: judge it with")
-    say(f"tellapart evaluate {bundle.folder} PHOTOS   or try   tellapart predict {bundle.folder} PICTURE")
+    notify(
+        "nothing is known yet of how good it is, nor whether the class names are in the model's order: judge it with"
+    )
+    notify(f"tellapart evaluate {bundle.folder} PHOTOS   or try   tellapart predict {bundle.folder} IMAGE")

@@ -11,7 +11,7 @@ from tellapart.lessons.learn import learn
 from tellapart.lessons.lesson import Learned, Settings
 from tellapart.lessons.table import all_lessons, lesson_named
 from tellapart.lessons.words import plain
-from tellapart.progress import progress, say
+from tellapart.progress import notify, progress
 
 FAILED = 1
 WIDTH = 100
@@ -53,7 +53,7 @@ def lesson(
         return 0
     page = save or Path("lessons") / f"{name}.html"
     require_writable(page)
-    say(f"{chosen.question} It takes {'a few seconds' if small else f'about {chosen.seconds} s'}")
+    notify(f"{chosen.question} It takes {'a few seconds' if small else f'about {chosen.seconds} s'}")
     learned = learn(chosen, Settings(small=small))
     print(_told(learned))
     write_page(learned, page)
@@ -70,7 +70,7 @@ def _book(folder: Path, settings: Settings) -> int:
             advance(1, one.name)
             for sentence, holds in learned[-1].claims:
                 if not holds:
-                    say(f"{one.name}: does not hold: {sentence}")
+                    notify(f"{one.name}: does not hold: {sentence}")
     write_book(learned, folder)
     held = sum(one.holds for one in learned)
     print(f"{held} of {len(learned)} lessons hold\nbook: {folder / 'index.html'}")

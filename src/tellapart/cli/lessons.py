@@ -4,11 +4,11 @@ import json as jsonlib
 
 from tellapart.cli.tables import aligned
 from tellapart.lessons.table import all_lessons
-from tellapart.progress import say
+from tellapart.progress import notify
 
 
 def lessons(*, json: bool = False) -> None:
-    """List the lessons: questions about telling pictures apart, in the order to read them.
+    """List the lessons: questions about telling images apart, in the order to read them.
 
     Parameters
     ----------
@@ -25,4 +25,4 @@ def lessons(*, json: bool = False) -> None:
     rows = [[f"{one.name}  ", f"about {one.seconds} s", f"  {one.question}"] for one in every]
     widest = max(len(row[2]) for row in rows)
     print(aligned([[*row[:2], row[2].ljust(widest)] for row in rows]))
-    say(f"try: tellapart lesson {every[0].name}")
+    notify(f"try: tellapart lesson {every[0].name}")

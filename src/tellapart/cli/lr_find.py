@@ -9,13 +9,13 @@ from tellapart.cli import rate_chart
 from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.data.dataset import Dataset
 from tellapart.files import atomic_write, csv_text
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.lr_find import STEPS, RateTest
-from tellapart.studies.lr_find import find_rate as test_rates
+from tellapart.studies.lr_find import lr_find as test_rates
 
 
-def find_rate(
+def lr_find(
     source: str,
     /,
     *,
@@ -33,7 +33,7 @@ def find_rate(
     Parameters
     ----------
     source
-        Labelled pictures, as for train.
+        Labelled images, as for train.
     steps
         How many steps from the lowest rate, 1e-7, to the highest, 10.
     out
@@ -47,10 +47,10 @@ def find_rate(
     print(rate_chart.text(found))
     if out:
         atomic_write(out / "find-rate.csv", _csv(found))
-        say(f"saved: {out / 'find-rate.csv'}")
+        notify(f"saved: {out / 'find-rate.csv'}")
     if save:
         rate_chart.save(found, save)
-        say(f"saved: {save}")
+        notify(f"saved: {save}")
     if not found.learned:
         print("\nthe loss hardly fell at any rate: none can be recommended. Try more --steps, or look at the labels")
         return 1
@@ -60,7 +60,7 @@ def find_rate(
     print(f"it falls the fastest at   {found.steepest:.1e}")
     print(f"recommended               {found.recommended:.1e}, the lower of the two:")
     print("                          too low costs epochs, too high costs accuracy")
-    say(f"try: tellapart train {source} --model {recipe.model} --learning-rate {found.recommended:g}")
+    notify(f"try: tellapart train {source} --model {recipe.model} --learning-rate {found.recommended:g}")
     return 0
 
 

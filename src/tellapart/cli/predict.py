@@ -10,14 +10,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.bundles.batch.predict_to_file import collect
+from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
 from tellapart.cli.job_options import jobs_on
 from tellapart.cli.run_command import INTERRUPTED
-from tellapart.data.sources.listing import listed
+from tellapart.data.sources.listing import list_images
 from tellapart.errors import RunError
 from tellapart.jobs import Jobs
-from tellapart.progress import say
+from tellapart.progress import notify
 
 PARTLY = 1
 TABLE = "predictions.parquet"
@@ -34,7 +34,7 @@ Word = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)
 def predict(
     bundle: Path,
     /,
-    *pictures: Word,
+    *images: Word,
     top: int = 3,
     json: bool = False,
     csv: bool = False,
@@ -43,22 +43,22 @@ def predict(
     on: str | None = None,
     workers: int | None = None,
 ) -> int:
-    """Name the category of pictures, in the order given.
+    """Name the category of images, in the order given.
 
     Parameters
     ----------
     bundle
         The bundle's folder.
-    pictures
-        Files, folders (all pictures below them), globs in quotes, or - for one path per line on standard input.
+    images
+        Files, folders (all images below them), globs in quotes, or - for one path per line on standard input.
     top
-        How many classes to name for each picture.
+        How many classes to name for each image.
     json
         One JSON object per line.
     csv
-        A table with one row per picture.
+        A table with one row per image.
     out
-        A file to write instead: .parquet, .csv or .jsonl, a row for each picture, for any number of them. A folder
+        A file to write instead: .parquet, .csv or .jsonl, a row for each image, for any number of them. A folder
         gets predictions.parquet. Killed, the same command goes on where it was.
     fresh
         Forget what an earlier command left of --out, and replace it if it is finished.
@@ -72,12 +72,12 @@ def predict(
             raise RunError(
                 f"--out says by its ending how it is written, here {out.suffix!r}: leave --json and --csv out"
             )
-        return _write_file(bundle, pictures, _file(out), top=top, fresh=fresh, by=jobs_on(on, workers))
+        return _write_file(bundle, images, _file(out), top=top, fresh=fresh, by=jobs_on(on, workers))
     if on:
-        raise RunError("--on is for so many pictures that their answers need a file: name one with --out")
+        raise RunError("--on is for so many images that their answers need a file: name one with --out")
     if fresh:
         raise RunError("--fresh is about an earlier --out, which is not named: name it, or leave --fresh out")
-    answers = Predictor(bundle).predict(listed(pictures, sys.stdin), top=top)
+    answers = Predictor(bundle).predict(list_images(images, sys.stdin), top=top)
     write = _write_json if json else _write_csv if csv else _write_text
     return PARTLY if write(answers) else 0
 
@@ -88,7 +88,7 @@ def _file(out: Path) -> Path:
 
 def _write_file(
     bundle: Path,
-    pictures: tuple[str, ...],
+    images: tuple[str, ...],
     out: Path,
     *,
     top: int,
@@ -97,13 +97,13 @@ def _write_file(
 ) -> int:
     try:
         with by as jobs:
-            done = collect(bundle, listed(pictures, sys.stdin), out, top=top, fresh=fresh, jobs=jobs)
+            done = predict_to_file(bundle, list_images(images, sys.stdin), out, top=top, fresh=fresh, jobs=jobs)
     except KeyboardInterrupt:
-        say(
+        notify(
             f"\nstopped. What was answered is kept in {out}.parts: the same command goes on{' without --fresh' * fresh}"
         )
         return INTERRUPTED
-    print(f"{out}: {done.pictures:,} pictures, {done.unknown:,} unknown, {done.unreadable:,} unreadable")
+    print(f"{out}: {done.images:,} images, {done.unknown:,} unknown, {done.unreadable:,} unreadable")
     return PARTLY if done.unreadable else 0
 
 

@@ -70,7 +70,7 @@ def _png(found: RateTest) -> bytes:
 
 
 def _placed(found: RateTest) -> Callable[[float, float], Point]:
-    """Where a rate and a loss are in the picture."""
+    """Where a rate and a loss are in the image."""
     first, last = math.log10(found.rates[0]), math.log10(found.rates[-1])
     ceiling = _ceiling(found)
 

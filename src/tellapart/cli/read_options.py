@@ -1,10 +1,10 @@
-"""The options of how labelled pictures are read, the same for every command that reads some."""
+"""The options of how labelled images are read, the same for every command that reads some."""
 
 from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 
-ReadAs = Annotated[Reading, Parameter(name="*", group=Group("Reading labelled pictures", sort_key=1))]
-AS_IT_IS = Reading()
+ReadAs = Annotated[ReadOptions, Parameter(name="*", group=Group("Reading labelled images", sort_key=1))]
+AS_IT_IS = ReadOptions()

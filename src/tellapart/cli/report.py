@@ -14,6 +14,6 @@ def report(run: Path, /, *, data: str | None = None) -> None:
     run
         The run's folder.
     data
-        Where its pictures are, if they are no longer where they were.
+        Where its images are, if they are no longer where they were.
     """
     print(f"report: {report_on(Run(run), source=data)}")

@@ -10,7 +10,7 @@ from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.run_command import INTERRUPTED
 from tellapart.cli.tables import aligned, metrics_table
 from tellapart.data.dataset import Dataset
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.search.search import Search
 from tellapart.studies.search.search import search as search_recipes
@@ -40,7 +40,7 @@ def search(
     Parameters
     ----------
     source
-        Labelled pictures, as for train.
+        Labelled images, as for train.
     space
         What varies: units=256:512:32 (steps), learning_rate=1e-4:1e-1:log, dropout=0:0.8 or optimizer=adam,sgd;
         between values that hold commas a semicolon. Once for each field.
@@ -58,7 +58,7 @@ def search(
     fresh
         Begin again, and remove what an earlier search left in that folder.
     """
-    parse_space(space, recipe)  # before any picture is read
+    parse_space(space, recipe)  # before any image is read
     dataset = Dataset.open(source, reading)
     folder = out or Path("searches") / f"{dataset.name}-{recipe.model}"
     try:
@@ -76,12 +76,12 @@ def search(
                 jobs=jobs,
             )
     except KeyboardInterrupt:
-        say("\nstopped. What was finished is kept: the same command goes on with it")
+        notify("\nstopped. What was finished is kept: the same command goes on with it")
         return INTERRUPTED
     print(_best_trials(found))
     print(f"\n{metrics_table(found.run.metrics)}")
     print(f"bundle: {found.run.bundle.folder}")
-    say(f"every epoch of every trial: {folder / 'trials.csv'}; the best recipe: {folder / 'best.toml'}")
+    notify(f"every epoch of every trial: {folder / 'trials.csv'}; the best recipe: {folder / 'best.toml'}")
     return 0
 
 

@@ -48,16 +48,16 @@ def serve(
     allow_host
         A name by which the service may be called, besides localhost and addresses in numbers.
     workers
-        Processes that decode pictures; one for each core, up to 4, unless stated. The engine, which uses all cores, is
+        Processes that decode images; one for each core, up to 4, unless stated. The engine, which uses all cores, is
         in one process.
     queue
-        Pictures that may be under way at once; beyond, a request is answered 503 and may come again.
+        Images that may be under way at once; beyond, a request is answered 503 and may come again.
     deadline
         How long an answer may take, such as 5s.
     max_body
         The largest request, such as 10MB.
     max_pixels
-        The largest picture, such as 50e6.
+        The largest image, such as 50e6.
     on
         Who answers: ray, or a Ray cluster's ray://HOST:PORT; this process when left out. The address and the page are
         this machine's all the same. --workers and --queue are then for each replica.

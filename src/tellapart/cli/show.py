@@ -6,7 +6,7 @@ from tellapart.cli.drawing import facts, save_or_draw
 from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.data.dataset import Dataset, read_bytes
 from tellapart.data.grid import grid
-from tellapart.data.image import Picture, decode
+from tellapart.data.image import ImageArray, decode
 from tellapart.data.preprocessing import to_image
 from tellapart.data.sources.open_source import is_one_file
 from tellapart.errors import DatasetError
@@ -18,19 +18,19 @@ def show(
     *,
     reading: ReadAs = AS_IT_IS,
     count: int = 10,
-    picture: int | None = None,
+    image: int | None = None,
     save: Path | None = None,
 ) -> None:
-    """Show a picture as the array it is, or the first pictures of a data set with their labels.
+    """Show an image as the array it is, or the first images of a data set with their labels.
 
     Parameters
     ----------
     source
-        A picture file, or a data set as for train.
+        An image file, or a data set as for train.
     count
-        How many pictures of a data set.
-    picture
-        One picture of a data set, by its number from 0.
+        How many images of a data set.
+    image
+        One image of a data set, by its number from 0.
     save
         Write a PNG file.
     """
@@ -39,21 +39,21 @@ def show(
         return
     dataset = Dataset.open(source, reading)
     split = next(iter(dataset.splits.values()))
-    if picture is not None:
-        if not 0 <= picture < len(split):
-            raise DatasetError(f"there is no picture {picture}: {dataset.name} has 0 to {len(split) - 1}")
-        print(f"label: {dataset.classes[split.labels[picture]]}")
-        _show_one(split.pictures.read(picture), save)
+    if image is not None:
+        if not 0 <= image < len(split):
+            raise DatasetError(f"there is no image {image}: {dataset.name} has 0 to {len(split) - 1}")
+        print(f"label: {dataset.classes[split.labels[image]]}")
+        _show_one(split.images.read(image), save)
         return
     if count < 1:
         raise DatasetError(f"count is {count}; expected 1 or more")
     some = range(min(count, len(split)))
     labels = [dataset.classes[split.labels[i]] for i in some]
     for i, label in zip(some, labels, strict=True):
-        print(f"{i}: {label}  {split.pictures.name(i)}")
-    save_or_draw(grid([split.pictures.read(i) for i in some], labels), save)
+        print(f"{i}: {label}  {split.images.name(i)}")
+    save_or_draw(grid([split.images.read(i) for i in some], labels), save)
 
 
-def _show_one(array: Picture, save: Path | None) -> None:
+def _show_one(array: ImageArray, save: Path | None) -> None:
     print(facts(array))
     save_or_draw(to_image(array), save)

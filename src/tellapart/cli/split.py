@@ -4,17 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from tellapart.checking.check import check_cheap
-from tellapart.checking.families import with_families
+from tellapart.checking.families import with_duplicate_families
 from tellapart.checking.words import shown
 from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.tables import aligned
 from tellapart.data.dataset import Dataset
-from tellapart.data.sources.read_options import Reading
-from tellapart.data.splits.draw_splits import NAMES, complete
+from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.splits.draw_splits import NAMES, draw_splits
 from tellapart.data.splits.folder_groups import by_folder
 from tellapart.data.splits.split_csv import require_files, save_split
 from tellapart.errors import DatasetError
-from tellapart.progress import say
+from tellapart.progress import notify
 
 
 def split(
@@ -27,16 +27,16 @@ def split(
     group_by: str | None = None,
     seed: int = 0,
 ) -> None:
-    """Divide labelled pictures into train, validation and test, and write who is where as a table to train from.
+    """Divide labelled images into train, validation and test, and write who is where as a table to train from.
 
-    Copies and near-copies of a picture, and the pictures of a group, come to stand in one part. The content of a
-    picture and the seed decide: pictures that are added later move none of the old ones. Splits that the source has
+    Copies and near-copies of an image, and the images of a group, come to stand in one part. The content of an
+    image and the seed decide: images that are added later move none of the old ones. Splits that the source has
     stay as they are.
 
     Parameters
     ----------
     source
-        Labelled pictures in files, as for train.
+        Labelled images in files, as for train.
     fractions
         The shares of train, validation and test, such as 0.7,0.15,0.15.
     save
@@ -50,12 +50,12 @@ def split(
     validation, test = _shares(fractions)
     dataset = _grouped(source, reading, group_by)
     require_files(dataset)
-    dataset = complete(with_families(dataset), validation=validation, test=test, seed=seed)
+    dataset = draw_splits(with_duplicate_families(dataset), validation=validation, test=test, seed=seed)
     save_split(dataset, save)
     print(_table(dataset))
     for finding in check_cheap(dataset):
-        say(f"{finding.severity}: {shown(finding.sentence)}")
-    say(f"split: {save}\ntry: tellapart train {save}")
+        notify(f"{finding.severity}: {shown(finding.sentence)}")
+    notify(f"split: {save}\ntry: tellapart train {save}")
 
 
 def _shares(words: str) -> tuple[float, float]:
@@ -72,7 +72,7 @@ def _shares(words: str) -> tuple[float, float]:
     )
 
 
-def _grouped(source: str, reading: Reading, group_by: str | None) -> Dataset:
+def _grouped(source: str, reading: ReadOptions, group_by: str | None) -> Dataset:
     """Open the source with its groups, if any are asked for. Raises DatasetError."""
     if group_by is None:
         return Dataset.open(source, reading)

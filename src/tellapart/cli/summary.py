@@ -17,9 +17,9 @@ def summary(
     model
         A name from the catalogue; without one, the catalogue is listed.
     size
-        Height and width of a picture in pixels.
+        Height and width of an image in pixels.
     channels
-        1 for grey pictures, 3 for colour; small networks only.
+        1 for grey images, 3 for colour; small networks only.
     classes
         How many classes it tells apart.
     """
@@ -51,14 +51,14 @@ def summary(
     print(
         f"\n{model} at {recipe.size} px: {found.parameters:,} parameters ({found.weight_bytes / 1e6:,.1f} MB), "
         f"{found.multiply_adds / 1e6:,.1f} million multiply-adds and {found.activation_bytes / 1e6:,.1f} MB of layer "
-        f"outputs per picture"
+        f"outputs per image"
     )
-    print(f"on this machine: {rate:,.0f} pictures a second ({precision})")
+    print(f"on this machine: {rate:,.0f} images a second ({precision})")
     if pretrained:
-        print(f"training runs each picture through the frozen base once: 1,000 pictures in {1000 / rate:,.1f} s")
+        print(f"training runs each image through the frozen base once: 1,000 images in {1000 / rate:,.1f} s")
     else:
         seconds = 1000 * training_seconds(network, recipe)
-        print(f"training takes about {seconds:.2g} s an epoch for every 1,000 pictures")
+        print(f"training takes about {seconds:.2g} s an epoch for every 1,000 images")
 
 
 def _catalogue() -> str:

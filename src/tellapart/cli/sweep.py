@@ -12,7 +12,7 @@ from tellapart.cli.run_command import INTERRUPTED
 from tellapart.cli.tables import aligned, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.errors import require
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Monitor, Recipe
 from tellapart.reports.curves import write_curves
 from tellapart.studies.sweep.plan import Trial, parse_vary
@@ -48,7 +48,7 @@ def sweep(
     Parameters
     ----------
     source
-        Labelled pictures, as for train.
+        Labelled images, as for train.
     vary
         A field and its values: learning_rate=1e-4,1e-3 or inner=none,100; between values that hold commas a
         semicolon. Once for each field, in the order in which they are chosen, the others staying at the best so far.
@@ -64,7 +64,7 @@ def sweep(
         The sweep's folder; sweeps/<dataset>-<model> when left out.
     """
     plain = Recipe(**asdict(recipe))
-    parse_vary(vary, plain)  # before any picture is read
+    parse_vary(vary, plain)  # before any image is read
     require("plotly", extra="train")  # before any trial is trained
     dataset = Dataset.open(source, reading)
     folder = out or Path("sweeps") / f"{dataset.name}-{recipe.model}"
@@ -72,13 +72,13 @@ def sweep(
         with jobs_on(on, workers) as jobs:
             found = sweep_recipe(dataset, plain, vary, out=folder, grid=grid, jobs=jobs)
     except KeyboardInterrupt:
-        say("\nstopped. The trials that were finished are kept: the same command goes on with them")
+        notify("\nstopped. The trials that were finished are kept: the same command goes on with them")
         return INTERRUPTED
     page = write_curves(found)
     print(_trials(found))
     print(f"\n{metrics_table(found.metrics)}")
     print(f"bundle: {found.bundle.folder}")
-    say(f"curves: {page}; every epoch: {folder / 'trials.csv'}; the best recipe: {folder / 'winner.toml'}")
+    notify(f"curves: {page}; every epoch: {folder / 'trials.csv'}; the best recipe: {folder / 'winner.toml'}")
     return 0
 
 

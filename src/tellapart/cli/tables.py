@@ -21,14 +21,14 @@ def metrics_table(metrics: Mapping[str, Any], *, every: bool = False) -> str:
 
 
 def cost_table(costs: Costs) -> str:
-    """What a picture costs on average by each way of deciding, with 95 % intervals."""
+    """What an image costs on average by each way of deciding, with 95 % intervals."""
     named = {
         "likeliest class": costs.likeliest,
         "least expected cost": costs.cheapest,
         "the second less the first": costs.difference,
     }
     rows = [[name, f"{one.value:.4g} ({one.low:.4g} to {one.high:.4g})"] for name, one in named.items()]
-    return aligned([["a picture costs, deciding by", ""], *rows])
+    return aligned([["an image costs, deciding by", ""], *rows])
 
 
 def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:

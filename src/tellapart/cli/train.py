@@ -11,10 +11,10 @@ from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.tables import metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.reports.build_report import report as report_on
-from tellapart.training.budget import Effort, free, seconds_of
+from tellapart.training.budget import Budget, free, seconds_of
 from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
 
@@ -26,7 +26,7 @@ def train(
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
     reading: ReadAs = AS_IT_IS,
     time: str | None = None,
-    effort: Effort | None = None,
+    effort: Budget | None = None,
     start: Annotated[Path | None, Parameter(name="--from")] = None,  # noqa: ARG001  `recipes.expanded` has read it
     out: Path | None = None,
     resume: bool = False,
@@ -40,7 +40,7 @@ def train(
     ----------
     source
         A folder of class folders (with or without train/validation/test on top), a CSV or Parquet table with the paths
-        and labels of pictures, an .npz file, a folder of IDX files, or digits, mnist, fashion-mnist, cifar10.
+        and labels of images, an .npz file, a folder of IDX files, or digits, mnist, fashion-mnist, cifar10.
     time
         As good as this time on this machine can make it, such as 10m: the ladder of recipes is climbed until then.
     effort
@@ -61,7 +61,7 @@ def train(
         Stop before the first epoch for any problem or warning that is cheap to find. Notes stop nothing.
     """
     dataset = Dataset.open(source, reading)
-    say(described(dataset))
+    notify(described(dataset))
     folder = out or Path("runs") / f"{dataset.name}-{recipe.model}-{datetime.now():%Y%m%d-%H%M%S}"
     seconds = None if time is None else seconds_of(time)
     if effort is None and seconds is None and free(recipe):
@@ -80,7 +80,7 @@ def train(
     print(f"bundle: {run.bundle.folder}")
     if report:
         _report(run, dataset)
-    say(f"try: tellapart predict {run.bundle.folder} PICTURE   or   tellapart serve {run.bundle.folder}")
+    notify(f"try: tellapart predict {run.bundle.folder} IMAGE   or   tellapart serve {run.bundle.folder}")
 
 
 def _report(run: Run, dataset: Dataset) -> None:
@@ -88,4 +88,4 @@ def _report(run: Run, dataset: Dataset) -> None:
     try:
         print(f"report: {report_on(run, dataset=dataset)}")
     except TellapartError as error:
-        say(f"no report: {error}")
+        notify(f"no report: {error}")

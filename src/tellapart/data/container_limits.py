@@ -1,4 +1,4 @@
-"""The parts of a picture file, looked at before Pillow sees it: it goes through them in Python, or once for each scan.
+"""The parts of an image file, looked at before Pillow sees it: it goes through them in Python, or once for each scan.
 
 A file of some megabytes can have a million parts, or a thousand scans, and would keep one core busy for minutes.
 """
@@ -7,40 +7,40 @@ import re
 import zlib
 from collections.abc import Iterator
 
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 
 MOST_PARTS = 1_000  # of a header; a camera's has 10, and metadata of 50 MB in JPEG's parts of 64 KB would have 800
 MOST_DATA_PARTS = 20_000  # a PNG of 50 MB in the usual chunks of 8 KB has 6,000; a GIF's XMP has as many small blocks
 MOST_SCANS = 50  # a progressive JPEG has 10, in CMYK 18
 MOST_EXIF_PARTS = 100  # Pillow copies all that came before at each
-MOST_ITEMS = 100  # in an AVIF file: the picture, its transparency, a thumbnail, EXIF, XMP
+MOST_ITEMS = 100  # in an AVIF file: the image, its transparency, a thumbnail, EXIF, XMP
 
 JPEG, PNG, GIF = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)  # neither a filler, nor a byte of pixels, nor a restart
 START, END, SCAN, APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 PNG_DATA = (b"IDAT", b"fdAT", b"fcTL")
 AVIF = b"ftyp"  # at its fourth byte
-DERIVED = (b"grid", b"iovl", b"iden")  # pictures made of other pictures
+DERIVED = (b"grid", b"iovl", b"iden")  # images made of other images
 
 
-def require_orderly(content: bytes) -> None:
-    """Refuse a picture file of more parts than is sane, or with a wrong sum below its pixels. Raises PictureError.
+def require_sane_structure(content: bytes) -> None:
+    """Refuse an image file of more parts than is sane, or with a wrong sum below its pixels. Raises ImageError.
 
-    Whether it is whole otherwise, and a picture at all, is the decoder's to tell.
+    Whether it is whole otherwise, and an image at all, is the decoder's to tell.
     """
     if content.startswith(JPEG):
         _jpeg(content)
     elif content.startswith(PNG):
         _png(content)
     elif content.startswith(GIF):
-        _at_most(MOST_DATA_PARTS, "blocks before its picture", sum(1 for _ in _gif_blocks(content)))
+        _at_most(MOST_DATA_PARTS, "blocks before its image", sum(1 for _ in _gif_blocks(content)))
     elif content[4:8] == AVIF:
         _avif(content)
 
 
 def _at_most(most: int, what: str, found: int) -> None:
     if found > most:
-        raise PictureError(f"the file has more than {most:,} {what}: no camera or program writes so many")
+        raise ImageError(f"the file has more than {most:,} {what}: no camera or program writes so many")
 
 
 def _jpeg(content: bytes) -> None:
@@ -69,14 +69,14 @@ def _png(content: bytes) -> None:
         end = at + 8 + int.from_bytes(content[at : at + 4])
         given = content[end : end + 4]
         if kind == b"IDAT" and len(given) == 4 and zlib.crc32(view[at + 4 : end]) != int.from_bytes(given):
-            raise PictureError("cannot be decoded: broken data stream, the sum below its pixels is wrong")
+            raise ImageError("cannot be decoded: broken data stream, the sum below its pixels is wrong")
         at = end + 4
         _at_most(MOST_PARTS, "parts", parts)
         _at_most(MOST_DATA_PARTS, "parts of pixels", data)
 
 
 def _gif_blocks(content: bytes) -> Iterator[int]:
-    """Give the place of each block before the first picture, until there are too many. Source: GIF89a, 12 to 26."""
+    """Give the place of each block before the first image, until there are too many. Source: GIF89a, 12 to 26."""
     colours = content[10:11]
     at = 13 + (3 << ((colours[0] & 7) + 1) if colours and colours[0] & 0x80 else 0)
     count = 0
@@ -102,7 +102,7 @@ def _avif(content: bytes) -> None:
                 kinds.append(content[(kind := item.start + 4 + numbered + 2) : kind + 4])
                 _at_most(MOST_ITEMS, "items", len(kinds))
     if {*kinds} & {*DERIVED}:  # each of hundreds of tiles may be larger than it claims, and only decoding tells
-        raise PictureError("an AVIF put together from tiles is not decoded, only one that is a single picture")
+        raise ImageError("an AVIF put together from tiles is not decoded, only one that is a single image")
 
 
 def _boxes(content: bytes, at: int, end: int, wanted: bytes) -> Iterator[range]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tellapart.data.csv_injection import unguarded
+from tellapart.data.csv_injection import unescape_formula
 from tellapart.errors import DatasetError
 
 COLUMNS = ("skip", "finding", "severity", "path", "digest", "split", "label", "suggested", "other", "detail")
@@ -38,7 +38,7 @@ def marked(table: Path) -> tuple[Mark, ...]:
     for line, cells in _lines(table):
         word = cells["skip"].strip().lower()
         if word in YES:
-            texts = {name: unguarded(cells[name]) for name in NEEDED if name != "skip"}
+            texts = {name: unescape_formula(cells[name]) for name in NEEDED if name != "skip"}
             marks.append(Mark(line, **texts))
         elif word not in NO:
             wrong.append((line, cells["skip"]))
@@ -46,7 +46,7 @@ def marked(table: Path) -> tuple[Mark, ...]:
         line, word = wrong[0]
         raise DatasetError(
             f"line {line} of {table} has {word[:40]!r} in the column skip{and_more(wrong)}; expected x to leave the "
-            f"picture out, or nothing to keep it"
+            f"image out, or nothing to keep it"
         )
     return tuple(marks)
 

@@ -1,8 +1,8 @@
-"""THE decoder: bytes of a picture file to an array. Training, prediction and HTTP all call it.
+"""THE decoder: bytes of an image file to an array. Training, prediction and HTTP all call it.
 
 The result does not depend on the caller: orientation from EXIF is applied, transparent parts lie on white,
 CMYK becomes RGB, 16 bits become 8, and of an animation the first frame counts. Limits are checked on the
-header, before any pixel is decoded. Beside Pillow's own copy of a large picture only the result is held.
+header, before any pixel is decoded. Beside Pillow's own copy of a large image only the result is held.
 """
 
 import io
@@ -15,25 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError, features
 
-from tellapart.data.container_limits import require_orderly
-from tellapart.errors import PictureError
+from tellapart.data.container_limits import require_sane_structure
+from tellapart.errors import ImageError
 
-Picture = NDArray[np.uint8]
+ImageArray = NDArray[np.uint8]
 """uint8 (height, width, channels), 1 channel for grey or 3 for RGB."""
 
-# A JPEG with further pictures behind it (MPO) is opened by JPEG's name.
+# A JPEG with further images behind it (MPO) is opened by JPEG's name.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP") + (("AVIF",) if features.check("avif") else ())
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
 
 MOST_RUN_LENGTH = 2_000_000  # bytes, and pixels, of a run-length BMP: Pillow decodes these in Python
 STRIP = 1_000_000  # pixels that are brought to 8 bits at once
 
-ImageFile.LOAD_TRUNCATED_IMAGES = False  # half a picture is an error, never a grey lower half
+ImageFile.LOAD_TRUNCATED_IMAGES = False  # half an image is an error, never a grey lower half
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a picture may be at most, so that a hostile file costs little."""
+    """What an image may be at most, so that a hostile file costs little."""
 
     bytes: int = 50_000_000
     pixels: int = 50_000_000
@@ -42,26 +42,26 @@ class Limits:
 LIMITS = Limits()
 
 
-def decode(content: bytes, *, limits: Limits = LIMITS) -> Picture:
+def decode(content: bytes, *, limits: Limits = LIMITS) -> ImageArray:
     """Decode a JPEG, PNG, WebP, GIF, BMP or AVIF file.
 
-    Returns uint8 (height, width, 3), or (height, width, 1) for a grey picture. Raises PictureError.
+    Returns uint8 (height, width, 3), or (height, width, 1) for a grey image. Raises ImageError.
     """
     if len(content) > limits.bytes:
-        raise PictureError(f"the file has {len(content):,} bytes, at most {limits.bytes:,} are read")
+        raise ImageError(f"the file has {len(content):,} bytes, at most {limits.bytes:,} are read")
     if not content:
-        raise PictureError("the file is empty: it has 0 bytes")
+        raise ImageError("the file is empty: it has 0 bytes")
     try:
         turned, array = _decoded(content, limits)
         return np.ascontiguousarray(turned(array))
-    except PictureError:
+    except ImageError:
         raise
     except UnidentifiedImageError as error:
-        raise PictureError(f"not a picture: not one of {', '.join(FORMATS)}") from error
+        raise ImageError(f"not an image: not one of {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
-        raise PictureError(f"too many pixels: at most {limits.pixels:,} in all are decoded") from error
+        raise ImageError(f"too many pixels: at most {limits.pixels:,} in all are decoded") from error
     except Exception as error:  # a decoder that is fed strange bytes may raise anything
-        raise PictureError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+        raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def header(content: bytes) -> Header:
     """Look at a file that `decode` takes, without decoding it again."""
     _hush()
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        kind = (image.format or "").replace("MPO", "JPEG")  # its further pictures are no animation
+        kind = (image.format or "").replace("MPO", "JPEG")  # its further images are no animation
         return Header(kind, _turn(image) is not _as_it_lies, 1 if kind == "JPEG" else _frames(image, len(content)))
 
 
@@ -96,10 +96,10 @@ def _frames(image: Image.Image, size: int) -> int:
         return 1
 
 
-def _decoded(content: bytes, limits: Limits) -> tuple[Callable[[Picture], Picture], Picture]:
-    """Give how to turn the picture upright, and the picture as it lies; Pillow's own copy is gone by then."""
+def _decoded(content: bytes, limits: Limits) -> tuple[Callable[[ImageArray], ImageArray], ImageArray]:
+    """Give how to turn the image upright, and the image as it lies; Pillow's own copy is gone by then."""
     _hush()
-    require_orderly(content)
+    require_sane_structure(content)
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         _require_small(image, len(content), limits)
         image.load()
@@ -109,10 +109,10 @@ def _decoded(content: bytes, limits: Limits) -> tuple[Callable[[Picture], Pictur
 def _require_small(image: Image.Image, size: int, limits: Limits) -> None:
     width, height = image.size
     if width * height > limits.pixels:
-        raise PictureError(f"{width:,} x {height:,} pixels, at most {limits.pixels:,} in all are decoded")
+        raise ImageError(f"{width:,} x {height:,} pixels, at most {limits.pixels:,} in all are decoded")
     tiles = getattr(image, "tile", ())
     if tiles and tiles[0].codec_name == "bmp_rle" and max(width * height, size) > MOST_RUN_LENGTH:
-        raise PictureError(
+        raise ImageError(
             f"a run-length BMP of {width:,} x {height:,} pixels in {size:,} bytes, at most {MOST_RUN_LENGTH:,} of "
             f"either are decoded"
         )
@@ -130,7 +130,7 @@ def _hush() -> None:
 
 # EXIF tag 0x0112 says how the camera was held; 1 is upright. Source: Exif 2.32, 4.6.4 A.
 ORIENTATION_TAG = 0x0112
-TURNS: dict[int, Callable[[Picture], Picture]] = {
+TURNS: dict[int, Callable[[ImageArray], ImageArray]] = {
     2: lambda array: array[:, ::-1],
     3: lambda array: array[::-1, ::-1],
     4: lambda array: array[::-1],
@@ -141,19 +141,19 @@ TURNS: dict[int, Callable[[Picture], Picture]] = {
 }
 
 
-def _as_it_lies(array: Picture) -> Picture:
+def _as_it_lies(array: ImageArray) -> ImageArray:
     return array
 
 
-def _turn(image: Image.Image) -> Callable[[Picture], Picture]:
+def _turn(image: Image.Image) -> Callable[[ImageArray], ImageArray]:
     try:
         return TURNS.get(image.getexif().get(ORIENTATION_TAG, 1), _as_it_lies)
     except Exception:  # unreadable EXIF: the pixels are still good, so they are taken as they lie
         return _as_it_lies
 
 
-def _array(image: Image.Image) -> Picture:
-    """Bring a picture to 8 bits, strip by strip: a whole one in between would take its memory once more."""
+def _array(image: Image.Image) -> ImageArray:
+    """Bring an image to 8 bits, strip by strip: a whole one in between would take its memory once more."""
     width, height = image.size
     rows = max(1, STRIP // width)
     if rows >= height:
@@ -165,14 +165,14 @@ def _array(image: Image.Image) -> Picture:
     return array
 
 
-def _deep(image: Image.Image) -> Picture:
+def _deep(image: Image.Image) -> ImageArray:
     """As uint8 (height, width, 1 or 3)."""
     array = np.asarray(_plain(image))
     return array[:, :, np.newaxis] if array.ndim == 2 else array
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Bring a picture to 8 bits, in mode L or RGB."""
+    """Bring an image to 8 bits, in mode L or RGB."""
     if image.mode.startswith("I"):
         return _narrowed(image)
     if image.has_transparency_data:

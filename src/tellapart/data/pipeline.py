@@ -1,4 +1,4 @@
-"""Many pictures: decoded ahead in threads, and run through an engine; in order, in bounded memory."""
+"""Many images: decoded ahead in threads, and run through an engine; in order, in bounded memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,15 +8,15 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Pictures
-from tellapart.data.image import Picture
+from tellapart.data.dataset import Images
+from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.jobs import cores
 
-BATCH = 8  # pictures the engine takes at once; measured: more are no faster on 2 cores, and take more memory
+BATCH = 8  # images the engine takes at once; measured: more are no faster on 2 cores, and take more memory
 Vector = NDArray[np.float32]
-ERRORS_HELD = 8  # for each picture of a batch; beyond, the batch is run though it is not full
+ERRORS_HELD = 8  # for each image of a batch; beyond, the batch is run though it is not full
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -32,7 +32,7 @@ class Runner(Protocol):
         """For each batch yield float32 (len(batch), width)."""
 
 
-def ahead(work: Callable[[In], Out], items: Iterable[In], *, depth: int) -> Iterator[Out]:
+def prefetch_map(work: Callable[[In], Out], items: Iterable[In], *, depth: int) -> Iterator[Out]:
     """Like `map`, in order, with up to `depth` items being worked on in threads before they are asked for."""
     with ThreadPoolExecutor(decoding_threads()) as pool:
         waiting: deque[Future[Out]] = deque()
@@ -48,27 +48,29 @@ def ahead(work: Callable[[In], Out], items: Iterable[In], *, depth: int) -> Iter
                 future.cancel()
 
 
-def fitted(pictures: Pictures, preprocessing: Preprocessing, order: Sequence[int]) -> Iterator[Picture | PictureError]:
-    """Each picture at the classifier's size, uint8 (height, width, channels), or why it cannot be had."""
+def preprocessed(
+    images: Images, preprocessing: Preprocessing, order: Sequence[int]
+) -> Iterator[ImageArray | ImageError]:
+    """Each image at the classifier's size, uint8 (height, width, channels), or why it cannot be had."""
 
-    def one(index: int) -> Picture | PictureError:
+    def one(index: int) -> ImageArray | ImageError:
         try:
-            return preprocessing(pictures.read(index))
-        except PictureError as error:
+            return preprocessing(images.read(index))
+        except ImageError as error:
             return error
 
-    return ahead(one, order, depth=4 * BATCH)
+    return prefetch_map(one, order, depth=4 * BATCH)
 
 
-def through(engine: Runner, pictures: Iterable[Picture | PictureError]) -> Iterator[Vector | PictureError]:
-    """Run pictures of one size through an engine: for each its float32 (width,), or the error in its place."""
-    waiting: deque[list[PictureError | None]] = deque()
+def run_engine(engine: Runner, images: Iterable[ImageArray | ImageError]) -> Iterator[Vector | ImageError]:
+    """Run images of one size through an engine: for each its float32 (width,), or the error in its place."""
+    waiting: deque[list[ImageError | None]] = deque()
 
-    def batches() -> Iterator[Picture]:
-        for group in _groups(pictures, engine.batch):
-            readable = [one for one in group if not isinstance(one, PictureError)]
+    def batches() -> Iterator[ImageArray]:
+        for group in _groups(images, engine.batch):
+            readable = [one for one in group if not isinstance(one, ImageError)]
             # Made anew: an error that was raised keeps its file's bytes alive for as long as it waits.
-            waiting.append([PictureError(*one.args) if isinstance(one, PictureError) else None for one in group])
+            waiting.append([ImageError(*one.args) if isinstance(one, ImageError) else None for one in group])
             yield np.stack(readable) if readable else np.empty(0, np.uint8)
 
     for vectors in engine.run(batches()):
@@ -77,13 +79,13 @@ def through(engine: Runner, pictures: Iterable[Picture | PictureError]) -> Itera
             yield next(rows) if error is None else error
 
 
-def _groups(pictures: Iterable[Picture | PictureError], size: int) -> Iterator[list[Picture | PictureError]]:
-    """Give up to `size` pictures at a time with the errors between them, or fewer so that no error waits for long."""
-    held: list[Picture | PictureError] = []
+def _groups(images: Iterable[ImageArray | ImageError], size: int) -> Iterator[list[ImageArray | ImageError]]:
+    """Give up to `size` images at a time with the errors between them, or fewer so that no error waits for long."""
+    held: list[ImageArray | ImageError] = []
     readable = 0
-    for picture in pictures:
-        held.append(picture)
-        readable += not isinstance(picture, PictureError)
+    for image in images:
+        held.append(image)
+        readable += not isinstance(image, ImageError)
         if readable == size or len(held) == ERRORS_HELD * size:
             yield held
             held, readable = [], 0

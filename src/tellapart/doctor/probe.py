@@ -91,7 +91,7 @@ class Machine:
     """The values of VARIABLES, None where unset."""
 
 
-def examine() -> Machine:
+def probe() -> Machine:
     """Examine this machine; takes some seconds where TensorFlow is installed, which is started once."""
     cpuinfo = _text(Path("/proc/cpuinfo"))
     packages = {name: installed(name) for name in (*PACKAGES, *CUDA_PACKAGES)}

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.engine import Engine, Graph
 from tellapart.errors import BundleError
-from tellapart.explaining.centred_logits import SMALLEST, Heat, centred, evidence, smallest
+from tellapart.explaining.centred_logits import SMALLEST, Heat, centred, centred_logits, smallest
 from tellapart.models.classical.estimators import Estimator, Formula
 from tellapart.models.graphs.graph_surgery import POOLINGS, beyond, feature_map, rows_each, spatial_axes, up_to
 
@@ -23,7 +23,7 @@ Evidence = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Layout:
-    """A feature map's cells: how many, on which axes, and how many maps a picture has (2 where it is mirrored)."""
+    """A feature map's cells: how many, on which axes, and how many maps an image has (2 where it is mirrored)."""
 
     rows: int
     columns: int
@@ -41,9 +41,9 @@ def layout_of(graph: Graph) -> Layout | None:
 
 
 class Cam:
-    """Maps of a bundle whose network ends in pooling. Lives as long as pictures come; safe for several threads.
+    """Maps of a bundle whose network ends in pooling. Lives as long as images come; safe for several threads.
 
-    What lies beyond the pooling is asked about each cell's vector as if the whole picture were like that cell. For a
+    What lies beyond the pooling is asked about each cell's vector as if the whole image were like that cell. For a
     linear head that is the last feature map times the class's weights, less the mean class's: a class activation map.
     With inner layers, neighbours or trees it is the same question, and no longer a sum over the cells.
     Source: Zhou et al., Learning deep features for discriminative localization (2016), section 2.
@@ -61,10 +61,10 @@ class Cam:
         self._maps = Engine(_flat_maps(bundle.graph), batch=1, precision=bundle.precision, streams=False)
         self._shape, self._evidence = _head(bundle, layout)
 
-    def __call__(self, picture: Picture, index: int) -> Heat:
+    def __call__(self, image: ImageArray, index: int) -> Heat:
         """How much each cell speaks for a class, by its index: float32 (rows, columns), of any range."""
         layout = self._layout
-        (flat,) = self._maps.run([picture[np.newaxis]])
+        (flat,) = self._maps.run([image[np.newaxis]])
         maps = flat.reshape(layout.each, layout.rows * layout.columns, -1)
         scores = np.stack([self._scores(cells, index) for cells in maps])
         if layout.each == 2:
@@ -73,13 +73,13 @@ class Cam:
         return heat
 
     def _scores(self, cells: NDArray[np.float32], index: int) -> Heat:
-        both = np.concatenate([cells] * self._layout.each)  # as picture and as mirror image alike
+        both = np.concatenate([cells] * self._layout.each)  # as image and as mirror image alike
         column = self._evidence(both.reshape(-1, *self._shape))[: len(cells), index]
         return column.reshape(self._layout.rows, self._layout.columns).astype(np.float32)
 
 
 def _flat_maps(graph: Graph) -> Graph:
-    """Pictures to their feature maps, a cell after the other: float32 (1, each * rows * columns * channels)."""
+    """Images to their feature maps, a cell after the other: float32 (1, each * rows * columns * channels)."""
     import openvino
     from openvino import opset13 as op
 
@@ -92,7 +92,7 @@ def _flat_maps(graph: Graph) -> Graph:
 
 
 def _head(bundle: Bundle, layout: Layout) -> tuple[tuple[int, ...], Evidence]:
-    """The shape of what is pooled of one picture, and the evidence for as many of these as there are cells."""
+    """The shape of what is pooled of one image, and the evidence for as many of these as there are cells."""
     pooled = _pooled(feature_map(bundle.graph))
     shape = tuple(int(side.get_length()) for side in list(pooled.partial_shape)[1:])
     count, graph, estimator = layout.each * layout.rows * layout.columns, beyond(bundle.graph, pooled), bundle.estimator
@@ -106,7 +106,7 @@ def _estimated(estimator: Estimator, count: int, model: object) -> Evidence:
     if isinstance(estimator, Formula):
         return _asked(estimator.graph, count, least=smallest(model))
     trees = estimator.runner(count)
-    return lambda rows: evidence(next(iter(trees.run([rows]))), least=smallest(model))
+    return lambda rows: centred_logits(next(iter(trees.run([rows]))), least=smallest(model))
 
 
 def _asked(graph: Graph, count: int, *, least: float = SMALLEST) -> Evidence:
@@ -114,18 +114,18 @@ def _asked(graph: Graph, count: int, *, least: float = SMALLEST) -> Evidence:
     logits = _logits(graph)
     if logits is None:
         engine = _engine(graph, count)
-        return lambda rows: evidence(next(engine.run([rows])), least=least)
+        return lambda rows: centred_logits(next(engine.run([rows])), least=least)
     engine = _engine(up_to(graph, logits), count)
     return lambda rows: centred(next(engine.run([rows])))
 
 
 def _engine(graph: Graph, count: int) -> Engine:
-    # float32, which costs nothing here: cells differ more than pictures do, and are told apart by less
+    # float32, which costs nothing here: cells differ more than images do, and are told apart by less
     return Engine(graph, batch=count, precision="float32", streams=False)
 
 
 def _logits(graph: Graph) -> Node | None:
-    """What the softmax at a graph's end takes, were it that of pictures and mirror images before their mean."""
+    """What the softmax at a graph's end takes, were it that of images and mirror images before their mean."""
     node = graph.get_results()[0].input_value(0).get_node()
     while node.get_type_name() in ("Multiply", "Add", "Split"):
         node = node.input_value(0).get_node()

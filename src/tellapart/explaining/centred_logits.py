@@ -1,4 +1,4 @@
-"""What speaks for a class, in a unit that adds up, and numbers brought to the range of a picture."""
+"""What speaks for a class, in a unit that adds up, and numbers brought to the range of an image."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def smallest(model: object) -> float:
     return SMALLEST_SHARE if model in ("knn", "forest") else SMALLEST
 
 
-def evidence(probabilities: NDArray[Any], *, least: float = SMALLEST) -> NDArray[np.float64]:
+def centred_logits(probabilities: NDArray[Any], *, least: float = SMALLEST) -> NDArray[np.float64]:
     """Logarithms of probabilities (n, classes) against their mean over the classes: float64 (n, classes).
 
     After a softmax these are its logits less their mean: what a class has over the average class.

@@ -1,4 +1,4 @@
-"""Where in a picture a classifier looks, with the scores that say whether to believe it. No Keras here."""
+"""Where in an image a classifier looks, with the scores that say whether to believe it. No Keras here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from functools import cached_property
 import numpy as np
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.compile import compiled
-from tellapart.data.image import Picture, decode
+from tellapart.bundles.compile import compile_bundle
+from tellapart.data.image import ImageArray, decode
 from tellapart.data.pipeline import BATCH, Runner
-from tellapart.errors import DatasetError, nearest
+from tellapart.errors import DatasetError, did_you_mean
 from tellapart.explaining.cam import Cam, layout_of
 from tellapart.explaining.centred_logits import Heat, in_range
 from tellapart.explaining.faithfulness import Faithfulness, enlarged, faithfulness
 from tellapart.explaining.occlusion import Occlusion
 
-See = Callable[[Picture, int], Heat]
-"""A method: picture and class index to cells of any range, float32 (rows, columns)."""
+See = Callable[[ImageArray, int], Heat]
+"""A method: image and class index to cells of any range, float32 (rows, columns)."""
 Make = Callable[[Bundle, Callable[[], Runner]], See]
 """Makes a method ready for a bundle; the second argument gives the bundle compiled for batches."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a picture is taken for a label: heat float32 (height, width) in [0, 1] over the picture as the model saw it.
+    """Why an image is taken for a label: heat float32 (height, width) in [0, 1] over the image as the model saw it.
 
     `probability` is the label's. `faithfulness` is None where it was not asked for.
     """
@@ -32,34 +32,34 @@ class Explanation:
     label: str
     probability: float
     method: str
-    picture: Picture
+    image: ImageArray
     heat: Heat
     faithfulness: Faithfulness | None
 
 
 class Explainer:
-    """A bundle made ready to be explained by one method. Lives as long as pictures come; safe for several threads."""
+    """A bundle made ready to be explained by one method. Lives as long as images come; safe for several threads."""
 
     def __init__(self, bundle: Bundle, method: str, make: Make) -> None:
         """Verify and compile. Raises BundleError, and what `make` raises."""
         bundle.verify()
         self.bundle = bundle
         self.method = method
-        self._one = compiled(bundle, batch=1)
+        self._one = compile_bundle(bundle, batch=1)
         self._see = make(bundle, lambda: self._many)
 
     @cached_property
     def _many(self) -> Runner:
         """For batches: needed to score a map, and to hide one place after the other."""
-        return compiled(self.bundle, batch=BATCH)
+        return compile_bundle(self.bundle, batch=BATCH)
 
-    def explain(self, picture: bytes | Picture, *, label: str | None = None, check: bool = True) -> Explanation:
-        """Explain the answer for a picture, as a file's bytes or decoded, or what speaks for another label.
+    def explain(self, image: bytes | ImageArray, *, label: str | None = None, check: bool = True) -> Explanation:
+        """Explain the answer for an image, as a file's bytes or decoded, or what speaks for another label.
 
-        `check` scores the map, which asks the classifier about 182 changed pictures. Raises PictureError,
+        `check` scores the map, which asks the classifier about 182 changed images. Raises ImageError,
         DatasetError for a label that the bundle does not know.
         """
-        seen = self.bundle.preprocessing(picture if isinstance(picture, np.ndarray) else decode(picture))
+        seen = self.bundle.preprocessing(image if isinstance(image, np.ndarray) else decode(image))
         (answers,) = self._one.run([seen[np.newaxis]])
         index = int(answers[0].argmax()) if label is None else self._index(label)
         cells = self._see(seen, index)
@@ -68,14 +68,14 @@ class Explainer:
             label=self.bundle.classes[index],
             probability=float(answers[0, index]),
             method=self.method,
-            picture=seen,
+            image=seen,
             heat=heat,
             faithfulness=faithfulness(self._many, seen, heat, index, cells=cells.shape) if check else None,
         )
 
     def _index(self, label: str) -> int:
         if label not in self.bundle.classes:
-            raise DatasetError(f"the bundle knows no {label!r}: {nearest(label, self.bundle.classes)}")
+            raise DatasetError(f"the bundle knows no {label!r}: {did_you_mean(label, self.bundle.classes)}")
         return self.bundle.classes.index(label)
 
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.pipeline import Runner
 from tellapart.data.preprocessing import to_image
 from tellapart.explaining.centred_logits import Heat, in_range
 
-STEPS = 10  # of the pixels, the most important first: with the random maps, 180 pictures to ask about
+STEPS = 10  # of the pixels, the most important first: with the random maps, 180 images to ask about
 RANDOM_MAPS = 9
 GRID = (7, 7)  # cells of a random map, where nothing else is said
 BLUR = 0.1  # of the longer side: only the rough colours stay
@@ -24,7 +24,7 @@ class Faithfulness:
     """A map's two scores in [0, 1], and the means of the same scores of random maps as smooth as it.
 
     `deletion`: the mean probability of the class while the marked pixels are blurred away; the lower, the better.
-    `insertion`: the same while they come back into a blurred picture; the higher, the better.
+    `insertion`: the same while they come back into a blurred image; the higher, the better.
     `beaten`: of how many of the `random_maps` insertion less deletion is larger.
     """
 
@@ -62,7 +62,7 @@ class Faithfulness:
 
 def faithfulness(
     runner: Runner,
-    picture: Picture,
+    image: ImageArray,
     heat: Heat,
     index: int,
     *,
@@ -70,17 +70,17 @@ def faithfulness(
     steps: int = STEPS,
     seed: int = 0,
 ) -> Faithfulness:
-    """Score a map of a picture, both at its size, for a class by its index; and `RANDOM_MAPS` maps of that many cells.
+    """Score a map of an image, both at its size, for a class by its index; and `RANDOM_MAPS` maps of that many cells.
 
     Asks `runner` 20 * (`steps` - 1) + 2 times. The scores are areas under the class's probability over the share of
     pixels. Source: Petsiuk et al., RISE (2018), section 4.1. Deleted pixels are blurred rather than grey: patches of
-    one colour, with sharp edges, are unlike any picture that the classifier was made for.
+    one colour, with sharp edges, are unlike any image that the classifier was made for.
     """
     rng = np.random.default_rng(seed)
     heats = [heat, *(random_heat(cells, heat.shape, rng) for _ in range(RANDOM_MAPS))]
     ranks = [ranked(one, rng) for one in heats]
-    pictures = _between(picture, _blurred(picture), ranks, steps)
-    answers = np.concatenate([rows[:, index] for rows in runner.run(_batched(pictures, runner.batch))])
+    images = _between(image, _blurred(image), ranks, steps)
+    answers = np.concatenate([rows[:, index] for rows in runner.run(_batched(images, runner.batch))])
     whole, nothing = (float(one) for one in answers[:2])
     curves = answers[2:].reshape(len(heats), 2, steps - 1).astype(np.float64)
     deletions = _areas(whole, curves[:, 0], nothing)
@@ -102,9 +102,9 @@ def random_heat(cells: tuple[int, int], shape: tuple[int, ...], rng: np.random.G
 
 
 def enlarged(heat: Heat, height: int, width: int) -> Heat:
-    """Cells spread over the picture they lie on, bilinearly: float32 (height, width) in the same range."""
-    image = Image.fromarray(heat.astype(np.float32))
-    spread: Heat = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    """Cells spread over the image they lie on, bilinearly: float32 (height, width) in the same range."""
+    pil_image = Image.fromarray(heat.astype(np.float32))
+    spread: Heat = np.asarray(pil_image.resize((width, height), Image.Resampling.BILINEAR))
     return np.clip(spread, heat.min(), heat.max())
 
 
@@ -116,20 +116,22 @@ def ranked(heat: Heat, rng: np.random.Generator) -> NDArray[np.int64]:
     return places.reshape(heat.shape)
 
 
-def _between(picture: Picture, blurred: Picture, ranks: Iterable[NDArray[np.int64]], steps: int) -> Iterator[Picture]:
-    """The two ends, then for each ranking the pictures of deletion and those of insertion, in between."""
-    yield picture
+def _between(
+    image: ImageArray, blurred: ImageArray, ranks: Iterable[NDArray[np.int64]], steps: int
+) -> Iterator[ImageArray]:
+    """The two ends, then for each ranking the images of deletion and those of insertion, in between."""
+    yield image
     yield blurred
     for rank in ranks:
         first = [rank[:, :, np.newaxis] < round(step / steps * rank.size) for step in range(1, steps)]
         for mask in first:
-            yield np.where(mask, blurred, picture)
+            yield np.where(mask, blurred, image)
         for mask in first:
-            yield np.where(mask, picture, blurred)
+            yield np.where(mask, image, blurred)
 
 
-def _batched(pictures: Iterator[Picture], size: int) -> Iterator[Picture]:
-    while some := list(islice(pictures, size)):
+def _batched(images: Iterator[ImageArray], size: int) -> Iterator[ImageArray]:
+    while some := list(islice(images, size)):
         yield np.stack(some)
 
 
@@ -140,7 +142,7 @@ def _areas(first: float, between: NDArray[np.float64], last: float) -> NDArray[n
     return areas
 
 
-def _blurred(picture: Picture) -> Picture:
-    radius = BLUR * max(picture.shape)
-    array = np.asarray(to_image(picture).filter(ImageFilter.GaussianBlur(radius)))
-    return array.reshape(picture.shape)
+def _blurred(image: ImageArray) -> ImageArray:
+    radius = BLUR * max(image.shape)
+    array = np.asarray(to_image(image).filter(ImageFilter.GaussianBlur(radius)))
+    return array.reshape(image.shape)

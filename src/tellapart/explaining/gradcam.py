@@ -7,10 +7,10 @@ import numpy as np
 
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import KERAS, Bundle
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.errors import BundleError, require
 from tellapart.explaining.centred_logits import SMALLEST, Heat
-from tellapart.models.importing.archive import inspected
+from tellapart.models.importing.archive import inspect_archive
 
 if TYPE_CHECKING:
     import keras
@@ -31,12 +31,12 @@ def network_of(bundle: Bundle) -> "keras.Model":
     load_keras()
     from tellapart.models.importing.keras_import import loaded
 
-    with inspected(bundle.folder / KERAS) as copy:
+    with inspect_archive(bundle.folder / KERAS) as copy:
         return loaded(copy)
 
 
 class GradCam:
-    """Maps of a network by its gradients. Lives as long as pictures come; several threads wait for each other.
+    """Maps of a network by its gradients. Lives as long as images come; several threads wait for each other.
 
     The last feature map's channels, each weighted by how the class's evidence grows with it, summed, and only what
     speaks for the class kept. Source: Selvaraju et al., Grad-CAM (2017), section 3.
@@ -48,20 +48,20 @@ class GradCam:
         self._layer = _last_map(self._network, bundle)
         self._one_at_a_time = threading.Lock()
 
-    def __call__(self, picture: Picture, index: int) -> Heat:
+    def __call__(self, image: ImageArray, index: int) -> Heat:
         """How much each cell speaks for a class, by its index: float32 (rows, columns), 0 or more."""
         with self._one_at_a_time:
-            maps, slopes = self._gradients(picture, index)
+            maps, slopes = self._gradients(image, index)
         heats = [_weighted(one, slope) for one, slope in zip(maps, slopes, strict=True)]
         if len(heats) == 2:  # a mirrored classifier calls its network again, on the mirror image
             heats[1] = heats[1][:, ::-1]
         heat: Heat = np.maximum(np.mean(heats, axis=0), 0).astype(np.float32)
         return heat
 
-    def _gradients(self, picture: Picture, index: int) -> tuple[list[Heat], list[Heat]]:
+    def _gradients(self, image: ImageArray, index: int) -> tuple[list[Heat], list[Heat]]:
         """The last feature map, once for each time its layer is called, and the evidence's gradient by it."""
         tf = require("tensorflow", extra="train")
-        from tellapart.explaining.layer_hooks import noted
+        from tellapart.explaining.layer_hooks import record_layers
 
         maps: list[Tensor] = []
 
@@ -70,8 +70,8 @@ class GradCam:
                 tape.watch(output)
                 maps.append(output)
 
-        with tf.GradientTape(watch_accessed_variables=False) as tape, noted(self._network, note):
-            logs = tf.math.log(tf.maximum(self._network(picture[np.newaxis], training=False), SMALLEST))
+        with tf.GradientTape(watch_accessed_variables=False) as tape, record_layers(self._network, note):
+            logs = tf.math.log(tf.maximum(self._network(image[np.newaxis], training=False), SMALLEST))
             score = logs[0, index] - tf.reduce_mean(logs[0])
         slopes = tape.gradient(score, maps, unconnected_gradients="zero")
         return [one.numpy()[0] for one in maps], [one.numpy()[0] for one in slopes]

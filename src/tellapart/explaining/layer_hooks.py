@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from tellapart.models.freezing import leaves
+from tellapart.models.freezing import leaf_layers
 
 Tensor = Any
 """A tensor of Keras's backend: Keras has no types."""
@@ -16,12 +16,12 @@ Note = Callable[[Layer, Tensor], None]
 
 
 @contextmanager
-def noted(network: keras.Model, note: Note) -> Iterator[None]:
+def record_layers(network: keras.Model, note: Note) -> Iterator[None]:
     """While open, `note` is told each layer and what it gave, in the order in which they are called.
 
     Models inside the network are opened up; a layer that is called twice is told twice. Not for several threads.
     """
-    layers = list({id(layer): layer for layer in leaves(network)}.values())
+    layers = list({id(layer): layer for layer in leaf_layers(network)}.values())
     for layer in layers:
         layer.call = _telling(layer, layer.call, note)
     try:
@@ -31,7 +31,7 @@ def noted(network: keras.Model, note: Note) -> Iterator[None]:
             del layer.call
 
 
-def map_shapes(network: keras.Model, pictures: Tensor) -> list[tuple[Layer, tuple[int, ...]]]:
+def map_shapes(network: keras.Model, images: Tensor) -> list[tuple[Layer, tuple[int, ...]]]:
     """The layers that give feature maps of more than one cell, as they are called, each with its shape."""
     found: list[tuple[Layer, tuple[int, ...]]] = []
 
@@ -40,8 +40,8 @@ def map_shapes(network: keras.Model, pictures: Tensor) -> list[tuple[Layer, tupl
         if len(shape) == 4 and shape[1] * shape[2] > 1:
             found.append((layer, tuple(int(side) for side in shape[1:])))
 
-    with noted(network, note):
-        network(pictures, training=False)
+    with record_layers(network, note):
+        network(images, training=False)
     return found
 
 

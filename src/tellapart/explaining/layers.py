@@ -1,4 +1,4 @@
-"""What a network has learnt to look for, and what it makes of a picture, layer by layer. Needs tellapart[train]."""
+"""What a network has learnt to look for, and what it makes of an image, layer by layer. Needs tellapart[train]."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.errors import BundleError
 from tellapart.explaining.gradcam import network_of
 
@@ -26,7 +26,7 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class LayerMaps:
-    """Some of a layer's feature maps: of `channels`, those that vary most, as pictures uint8 (h, w, 1).
+    """Some of a layer's feature maps: of `channels`, those that vary most, as images uint8 (h, w, 1).
 
     Each is drawn from its own least (black) to its own most (white).
     """
@@ -35,11 +35,11 @@ class LayerMaps:
     kind: str
     shape: tuple[int, int, int]
     channels: tuple[int, ...]
-    pictures: tuple[Picture, ...]
+    images: tuple[ImageArray, ...]
 
 
-def first_filters(bundle: Bundle) -> tuple[Picture, ...]:
-    """A network's first layer: each filter as a picture, uint8 (height, width, 1 or 3), grey where it is 0.
+def first_filters(bundle: Bundle) -> tuple[ImageArray, ...]:
+    """A network's first layer: each filter as an image, uint8 (height, width, 1 or 3), grey where it is 0.
 
     Of a network without convolutions each unit's weights for the pixels. Raises BundleError, as `network_of` does.
     """
@@ -50,45 +50,45 @@ def first_filters(bundle: Bundle) -> tuple[Picture, ...]:
 
 
 def feature_maps(
-    bundle: Bundle, picture: Picture, *, layers: int = MOST_LAYERS, channels: int = CHANNELS
+    bundle: Bundle, image: ImageArray, *, layers: int = MOST_LAYERS, channels: int = CHANNELS
 ) -> tuple[LayerMaps, ...]:
-    """What the layers make of a picture, uint8 as the bundle's preprocessing gives it, from the first to the last.
+    """What the layers make of an image, uint8 as the bundle's preprocessing gives it, from the first to the last.
 
     Of more than `layers` that have weights some are left out, evenly. Raises BundleError, as `network_of` does.
     """
-    network, pictures = network_of(bundle), picture[np.newaxis]
-    from tellapart.explaining.layer_hooks import map_shapes, noted
+    network, images = network_of(bundle), image[np.newaxis]
+    from tellapart.explaining.layer_hooks import map_shapes, record_layers
 
-    chosen = _spread([layer for layer, _ in map_shapes(network, pictures) if layer.weights and _turns(layer)], layers)
+    chosen = _spread([layer for layer, _ in map_shapes(network, images) if layer.weights and _turns(layer)], layers)
     if not chosen:
         raise BundleError(
-            f"{bundle.folder} has no feature maps to show: its network has no convolutions. Its weights are pictures "
+            f"{bundle.folder} has no feature maps to show: its network has no convolutions. Its weights are images "
             f"too: use the method filters"
         )
     found: dict[int, LayerMaps] = {}
 
     def note(layer: Layer, output: Tensor) -> None:
-        if layer in chosen:  # a mirrored classifier calls it twice: the picture comes first
+        if layer in chosen:  # a mirrored classifier calls it twice: the image comes first
             found.setdefault(id(layer), _drawn(layer, np.asarray(output)[0], channels))
 
-    with noted(network, note):
-        network(pictures, training=False)
+    with record_layers(network, note):
+        network(images, training=False)
     return tuple(found[id(layer)] for layer in chosen)
 
 
 def _first_kernel(network: "keras.Model", bundle: Bundle) -> NDArray[np.float32]:
     """The weights of the first layer that has a kernel, float32 (height, width, 1 or 3, filters)."""
-    from tellapart.models.freezing import leaves
+    from tellapart.models.freezing import leaf_layers
 
     shape = bundle.preprocessing
     pixels = (shape.height, shape.width, shape.channels)
-    kernels = (np.asarray(layer.kernel) for layer in leaves(network) if getattr(layer, "kernel", None) is not None)
+    kernels = (np.asarray(layer.kernel) for layer in leaf_layers(network) if getattr(layer, "kernel", None) is not None)
     kernel = next(kernels, np.empty(0, np.float32))
     if kernel.ndim == 2 and len(kernel) == np.prod(pixels):
         kernel = kernel.reshape(*pixels, -1)
     if kernel.ndim != 4 or kernel.shape[2] not in (1, 3):
         raise BundleError(
-            f"the first layer of {bundle.folder} has weights of shape {kernel.shape}, which make no pictures: expected "
+            f"the first layer of {bundle.folder} has weights of shape {kernel.shape}, which make no images: expected "
             f"a convolution over grey or colour, or a dense layer over all pixels"
         )
     return kernel
@@ -113,5 +113,5 @@ def _drawn(layer: Layer, maps: NDArray[Any], count: int) -> LayerMaps:
     low, high = some.min(axis=(0, 1)), some.max(axis=(0, 1))
     grey = np.round(255 * (some - low) / np.where(high > low, high - low, 1)).astype(np.uint8)
     height, width, channels = maps.shape
-    pictures = tuple(grey[:, :, [place]] for place in range(len(best)))
-    return LayerMaps(layer.name, type(layer).__name__, (height, width, channels), tuple(best), pictures)
+    images = tuple(grey[:, :, [place]] for place in range(len(best)))
+    return LayerMaps(layer.name, type(layer).__name__, (height, width, channels), tuple(best), images)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.pipeline import Runner
 from tellapart.explaining.explanation import Explainer, Explanation, Make, See, cam, default_explainer, occlusion
 
@@ -33,11 +33,11 @@ def explainer(bundle: Bundle | str | Path, method: Method | None = None) -> Expl
 
 def explain(
     bundle: Bundle | str | Path,
-    picture: bytes | Picture,
+    image: bytes | ImageArray,
     method: Method | None = None,
     *,
     label: str | None = None,
     check: bool = True,
 ) -> Explanation:
-    """Explain one picture; for several, `explainer` once and its `explain` for each is quicker."""
-    return explainer(bundle, method).explain(picture, label=label, check=check)
+    """Explain one image; for several, `explainer` once and its `explain` for each is quicker."""
+    return explainer(bundle, method).explain(image, label=label, check=check)

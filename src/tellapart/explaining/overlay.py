@@ -1,4 +1,4 @@
-"""A map laid over its picture: as the classifier saw it, or over the whole photo."""
+"""A map laid over its image: as the classifier saw it, or over the whole photo."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import Preprocessing, to_image
 from tellapart.explaining.centred_logits import Heat
 
@@ -21,12 +21,12 @@ LARGEST = 1024  # pixels along the longer side of what is drawn
 UNSEEN = 0.35  # brightness of what the classifier never saw
 
 
-def overlay(picture: Picture, heat: Heat) -> Picture:
-    """A picture, uint8 (height, width, 1 or 3), in grey under its map, float32 (height, width) in [0, 1], in colour.
+def overlay(image: ImageArray, heat: Heat) -> ImageArray:
+    """An image, uint8 (height, width, 1 or 3), in grey under its map, float32 (height, width) in [0, 1], in colour.
 
     Returns uint8 (height, width, 3).
     """
-    grey = np.asarray(to_image(picture).convert("L"), np.float32)[:, :, np.newaxis]
+    grey = np.asarray(to_image(image).convert("L"), np.float32)[:, :, np.newaxis]
     cover = (FAINTEST + (STRONGEST - FAINTEST) * heat)[:, :, np.newaxis]
     return np.round(grey * (1 - cover) + coloured(heat) * cover).astype(np.uint8)
 
@@ -38,10 +38,10 @@ def coloured(heat: Heat) -> NDArray[np.float32]:
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
-def overlay_on_photo(photo: Picture, heat: Heat, preprocessing: Preprocessing) -> Picture:
+def overlay_on_photo(photo: ImageArray, heat: Heat, preprocessing: Preprocessing) -> ImageArray:
     """The whole photo under its map, at most `LARGEST` pixels a side; what the classifier never saw is darkened.
 
-    `heat` is of the picture that `preprocessing` made of it. Returns uint8 (h, w, 3).
+    `heat` is of the image that `preprocessing` made of it. Returns uint8 (h, w, 3).
     """
     small = shrunk(photo)
     left, top, right, bottom = seen_part(photo.shape, preprocessing, small.shape)
@@ -51,13 +51,13 @@ def overlay_on_photo(photo: Picture, heat: Heat, preprocessing: Preprocessing) -
     return whole
 
 
-def shrunk(photo: Picture) -> Picture:
+def shrunk(photo: ImageArray) -> ImageArray:
     """The same photo at `LARGEST` pixels a side at most."""
     scale = LARGEST / max(photo.shape)
     if scale >= 1:
         return photo
-    image = to_image(photo)
-    small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    pil_image = to_image(photo)
+    small = pil_image.resize((max(1, round(pil_image.width * scale)), max(1, round(pil_image.height * scale))))
     return np.asarray(small).reshape(small.height, small.width, photo.shape[2])
 
 
@@ -80,6 +80,6 @@ def _unpadded(heat: Heat, photo: Sequence[int], preprocessing: Preprocessing, dr
         scale = min(width / photo[1], height / photo[0])
         left, top = (width - photo[1] * scale) / 2, (height - photo[0] * scale) / 2
     box = (left, top, width - left, height - top)
-    image = Image.fromarray(heat).resize((drawn[1], drawn[0]), Image.Resampling.BILINEAR, box=box)
-    inner: Heat = np.clip(np.asarray(image), 0, 1)
+    pil_image = Image.fromarray(heat).resize((drawn[1], drawn[0]), Image.Resampling.BILINEAR, box=box)
+    inner: Heat = np.clip(np.asarray(pil_image), 0, 1)
     return inner

@@ -18,7 +18,7 @@ SHOWN_CLASSES = 100
 
 
 def about(bundle: Bundle) -> str:
-    """Paragraphs and a table: classes, size, when it does not know, metrics on test pictures, licence."""
+    """Paragraphs and a table: classes, size, when it does not know, metrics on test images, licence."""
     return "\n\n".join([_classes(bundle), *_unknown(bundle), _metrics(bundle.metrics.get("test")), _licence(bundle)])
 
 
@@ -37,15 +37,15 @@ def _classes(bundle: Bundle) -> str:
 
 def _unknown(bundle: Bundle) -> Iterator[str]:
     if (reject := bundle.reject) is not None:
-        strange = " or where a picture is unlike all that it was trained on" * (reject.strangeness is not None)
+        strange = " or where an image is unlike all that it was trained on" * (reject.strangeness is not None)
         yield f'It answers "I don\'t know" below a probability of {reject.probability:.3f}{strange}.'
 
 
 def _metrics(test: Mapping[str, Any] | None) -> str:
     if not test:
-        return "It has not been judged on test pictures: `tellapart evaluate` does."
+        return "It has not been judged on test images: `tellapart evaluate` does."
     rows = [f"| {said} | {_estimate(test[name])} |" for name, said in METRICS.items() if test.get(name)]
-    title = f"On {test['n']:,} test pictures, which neither training nor any choice saw (in brackets 95 % intervals):"
+    title = f"On {test['n']:,} test images, which neither training nor any choice saw (in brackets 95 % intervals):"
     return "\n".join([title, "", "| metric | value |", "|---|---|", *rows])
 
 
@@ -57,6 +57,6 @@ def _licence(bundle: Bundle) -> str:
     base = bundle.facts.licence
     weights = f"The pre-trained weights that it stands on are under {escaped(base)}. " if base else ""
     return (
-        f"{weights}The licence of the pictures that it was trained on is not known to tellapart, which is under "
+        f"{weights}The licence of the images that it was trained on is not known to tellapart, which is under "
         f"Apache-2.0 itself: add it here before you pass the classifier on."
     )

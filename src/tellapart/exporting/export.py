@@ -1,4 +1,4 @@
-"""A bundle written in another format, run at once on real pictures, and kept only where it agrees."""
+"""A bundle written in another format, run at once on real images, and kept only where it agrees."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,9 +10,9 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import BundleError, TellapartError, first_line
 from tellapart.exporting.formats import Format, format_for
 from tellapart.exporting.networks import temperature_of
-from tellapart.exporting.parity import Agreement, Sample, agreement, require_agreement, said_by_bundle, sample_of
+from tellapart.exporting.parity import Parity, Sample, bundle_probabilities, check_parity, require_parity, sample_of
 from tellapart.exporting.quiet import quiet
-from tellapart.files import atomic_folder, explained, require_unused, sha256
+from tellapart.files import atomic_folder, require_unused, sha256, storage_errors
 from tellapart.version import __version__
 
 LABELS, FACTS = "labels.txt", "export.json"
@@ -25,15 +25,15 @@ class Exported:
     folder: Path
     format: str
     bytes: int
-    agreement: Agreement
+    parity: Parity
 
 
 def export(bundle: Bundle | str | Path, dataset: Dataset, *, to: str, out: Path) -> Exported:
-    """Write a bundle into the new folder `out` in a format of FORMATS, and compare the two on real pictures.
+    """Write a bundle into the new folder `out` in a format of FORMATS, and compare the two on real images.
 
-    What is written takes uint8 pictures (n, height, width, channels) and gives calibrated probabilities; beside it are
+    What is written takes uint8 images (n, height, width, channels) and gives calibrated probabilities; beside it are
     `labels.txt`, a class on each line, and `export.json`. Nothing is kept where the two name another class for more
-    than 1 picture in 200. Raises BundleError, DatasetError, RecipeError, StorageError, MissingPackageError.
+    than 1 image in 200. Raises BundleError, DatasetError, RecipeError, StorageError, MissingPackageError.
     """
     bundle = Bundle.of(bundle)
     bundle.verify()
@@ -47,26 +47,26 @@ def export(bundle: Bundle | str | Path, dataset: Dataset, *, to: str, out: Path)
     return Exported(out, to, size, found)
 
 
-def _written(bundle: Bundle, chosen: Format, path: Path, sample: Sample) -> Agreement:
+def _written(bundle: Bundle, chosen: Format, path: Path, sample: Sample) -> Parity:
     """Write the file, run it, and refuse it where it disagrees. Raises BundleError, StorageError."""
     try:
-        with quiet(), explained(path.parent):
+        with quiet(), storage_errors(path.parent):
             chosen.write(bundle, path)
-            found = agreement(chosen.opened(path), sample, said_by_bundle(bundle, sample.pixels))
+            found = check_parity(chosen.opened(path), sample, bundle_probabilities(bundle, sample.pixels))
     except TellapartError:
         raise
     except Exception as error:  # whatever a converter or a runtime says of a network
         raise BundleError(
             f"{bundle.folder} cannot be written as {path.name}: {first_line(error)}. Export it to another format"
         ) from error
-    require_agreement(found)
+    require_parity(found)
     return found
 
 
 def write_beside(bundle: Bundle, folder: Path, own: dict[str, Any]) -> None:
     """Write the class names, and what whoever runs the export must know: how to make its input, what it was made of.
 
-    How strange a picture is, is in no export: of a reject option its threshold of probability is all that is left.
+    How strange an image is, is in no export: of a reject option its threshold of probability is all that is left.
     """
     shape = bundle.preprocessing
     facts = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.errors import BundleError, RecipeError, nearest, require
+from tellapart.errors import BundleError, RecipeError, did_you_mean, require
 from tellapart.exporting import graphs, networks, runtimes
 from tellapart.models.classical.estimators import FOREST, HEAD
 
@@ -48,7 +48,7 @@ FORMATS: Mapping[str, Format] = {
 def format_for(bundle: Bundle, name: str) -> Format:
     """The format of that name. Raises RecipeError, BundleError where the bundle does not fit, MissingPackageError."""
     if name not in FORMATS:
-        raise RecipeError(f"there is no format {name!r}: {nearest(name, FORMATS)}")
+        raise RecipeError(f"there is no format {name!r}: {did_you_mean(name, FORMATS)}")
     chosen, kind = FORMATS[name], kind_of(bundle)
     if kind not in chosen.kinds:
         raise BundleError(_no_way(bundle, kind, name))

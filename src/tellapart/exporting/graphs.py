@@ -1,4 +1,4 @@
-"""A bundle as one graph from pictures to calibrated probabilities, for OpenVINO and ONNX. Estimators need no Keras."""
+"""A bundle as one graph from images to calibrated probabilities, for OpenVINO and ONNX. Estimators need no Keras."""
 
 from pathlib import Path
 
@@ -7,17 +7,17 @@ from tellapart.engine import Graph, write_graph
 from tellapart.errors import require
 from tellapart.exporting import networks
 from tellapart.models.classical.estimators import Formula
-from tellapart.models.graphs.graph_heads import first_output, joined
+from tellapart.models.graphs.graph_heads import first_output, join_head
 
 
 def whole_graph(bundle: Bundle) -> Graph:
-    """The bundle's graph, and its estimator's behind it; without how strange a picture is.
+    """The bundle's graph, and its estimator's behind it; without how strange an image is.
 
     uint8 (n, height, width, channels) to float32 (n, classes).
     """
     graph = first_output(bundle.graph).clone()
     if isinstance(bundle.estimator, Formula):
-        graph = joined(graph, first_output(bundle.estimator.graph))
+        graph = join_head(graph, first_output(bundle.estimator.graph))
     graph.input(0).get_tensor().set_names({"pictures"})
     graph.output(0).get_tensor().set_names({"probabilities"})
     return graph

@@ -21,7 +21,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Worth:
-    """What 8 bits change: accuracies on `n` validation pictures, int8's less float32's, pictures a second, bytes."""
+    """What 8 bits change: accuracies on `n` validation images, int8's less float32's, images a second, bytes."""
 
     int8_accuracy: float
     float_accuracy: float
@@ -51,9 +51,9 @@ class Worth:
         lost = self.comparison.accuracy_difference
         return (
             f"accuracy {self.int8_accuracy:.1%} against {self.float_accuracy:.1%} on {self.comparison.n:,} validation "
-            f"pictures (difference {100 * lost.value:+.1f} points, {100 * lost.low:+.1f} to {100 * lost.high:+.1f}); "
+            f"images (difference {100 * lost.value:+.1f} points, {100 * lost.low:+.1f} to {100 * lost.high:+.1f}); "
             f"{self.int8_bytes / 1e6:.3g} MB against {self.float_bytes / 1e6:.3g} MB; {self.rates['int8']:,.0f} "
-            f"pictures a second against {self.rates[self.best]:,.0f} in {self.best}, {self.speedup:.2f} times as fast"
+            f"images a second against {self.rates[self.best]:,.0f} in {self.best}, {self.speedup:.2f} times as fast"
         )
 
     def as_json(self) -> dict[str, object]:
@@ -62,12 +62,12 @@ class Worth:
 
 
 def worth(bundle: Bundle, path: Path, validation: Split) -> Worth:
-    """Judge an int8 graph's file beside the bundle's own graph on the same pictures, and time them in turns.
+    """Judge an int8 graph's file beside the bundle's own graph on the same images, and time them in turns.
 
-    Raises BundleError where OpenVINO cannot run it, DatasetError where no picture can be read.
+    Raises BundleError where OpenVINO cannot run it, DatasetError where no image can be read.
     """
     engines = _engines(bundle, path)
-    ask = partial(probabilities, preprocessing=bundle.preprocessing, pictures=validation.pictures)
+    ask = partial(probabilities, preprocessing=bundle.preprocessing, images=validation.images)
     quick, exact = ask(engines["int8"], label="judging int8"), ask(engines["float32"], label="judging float32")
     ours, theirs = (judged(answers, validation, bundle.classes, label="validation") for answers in (quick, exact))
     return Worth(
@@ -97,6 +97,6 @@ def _engines(bundle: Bundle, path: Path) -> dict[str, Engine]:
 
 
 def _rates(engines: Mapping[str, Engine]) -> dict[str, float]:
-    """Pictures a second of each, the median of some rounds in turns: others may be at work on the machine too."""
+    """Images a second of each, the median of some rounds in turns: others may be at work on the machine too."""
     rounds = [{name: engine.rate() for name, engine in engines.items()} for _ in range(ROUNDS)]
     return {name: statistics.median(one[name] for one in rounds) for name in engines}

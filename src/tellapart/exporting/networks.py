@@ -43,12 +43,12 @@ def write_h5(bundle: Bundle, path: Path) -> None:
 
 
 def write_saved_model(bundle: Bundle, path: Path) -> None:
-    """Write a folder of TensorFlow's, with one signature: pictures to probabilities."""
+    """Write a folder of TensorFlow's, with one signature: images to probabilities."""
     network = network_of(bundle)
     import keras
 
     archive = keras.export.ExportArchive()
-    archive.add_endpoint("serve", _answering(network, temperature_of(bundle)), input_signature=[_pictures(bundle)])
+    archive.add_endpoint("serve", _answering(network, temperature_of(bundle)), input_signature=[_images(bundle)])
     archive.write_out(str(path), verbose=False)
 
 
@@ -62,10 +62,10 @@ def write_litert(bundle: Bundle, path: Path) -> None:
 
 def write_onnx(bundle: Bundle, path: Path) -> None:
     """Write an ONNX model in float32."""
-    network, pictures = network_of(bundle), _pictures(bundle)
+    network, images = network_of(bundle), _images(bundle)
     tf, convert = (require(name, extra="onnx") for name in ("tensorflow", "tf2onnx.convert"))
-    function = tf.function(_answering(network, temperature_of(bundle)), input_signature=[pictures])
-    model, _ = convert.from_function(function, input_signature=[pictures], opset=ONNX_OPSET)
+    function = tf.function(_answering(network, temperature_of(bundle)), input_signature=[images])
+    model, _ = convert.from_function(function, input_signature=[images], opset=ONNX_OPSET)
     path.write_bytes(model.SerializeToString())
 
 
@@ -80,8 +80,8 @@ def _answering(network: "keras.Model", temperature: float) -> Callable[[Tensor],
     """The function that is exported; the temperature as in `models.endings`."""
     from keras import ops
 
-    def answer(pictures: Tensor) -> dict[str, Tensor]:
-        probabilities = ops.cast(network(pictures, training=False), "float32")
+    def answer(images: Tensor) -> dict[str, Tensor]:
+        probabilities = ops.cast(network(images, training=False), "float32")
         if temperature != 1:
             probabilities = ops.softmax(ops.log(ops.maximum(probabilities, TINY)) / temperature)
         return {"probabilities": probabilities}
@@ -89,6 +89,6 @@ def _answering(network: "keras.Model", temperature: float) -> Callable[[Tensor],
     return answer
 
 
-def _pictures(bundle: Bundle) -> Specification:
+def _images(bundle: Bundle) -> Specification:
     tf, shape = require("tensorflow", extra="train"), bundle.preprocessing
     return tf.TensorSpec((None, shape.height, shape.width, shape.channels), tf.uint8, name="pictures")

@@ -41,7 +41,7 @@ class _Nodes:
 
 
 def to_onnx(graph: Graph) -> Model:
-    """The same graph for ONNX, in float32: one input `pictures`, one output `probabilities`. Raises BundleError."""
+    """The same graph for ONNX, in float32: one input `images`, one output `probabilities`. Raises BundleError."""
     onnx, made = require("onnx", extra="onnx"), _Nodes()
     names: dict[tuple[str, int], str] = {}
     for one in graph.get_ordered_ops():
@@ -55,9 +55,9 @@ def to_onnx(graph: Graph) -> Model:
     made.nodes.append(
         onnx.helper.make_node("Identity", [names[answer.get_node().get_name(), answer.get_index()]], ["probabilities"])
     )
-    pictures = _value("pictures", onnx.TensorProto.UINT8, graph.input(0))
+    images = _value("pictures", onnx.TensorProto.UINT8, graph.input(0))
     answers = _value("probabilities", onnx.TensorProto.FLOAT, graph.output(0))
-    whole = onnx.helper.make_graph(made.nodes, "classifier", [pictures], [answers], made.constants)
+    whole = onnx.helper.make_graph(made.nodes, "classifier", [images], [answers], made.constants)
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     model = onnx.helper.make_model(whole, opset_imports=opsets, ir_version=IR_VERSION, producer_name="tellapart")
     onnx.checker.check_model(model)

@@ -34,7 +34,7 @@ def package(
     bundle = Bundle.of(bundle)
     bundle.verify()
     if odd := [name for name in hosts if not HOST_NAME.fullmatch(name)]:
-        raise TellapartError(f"{odd[0]!r} is no host's name; expected one such as pictures.example.org, without a port")
+        raise TellapartError(f"{odd[0]!r} is no host's name; expected one such as images.example.org, without a port")
     with atomic_folder(Path(out)) as folder:
         _copy(bundle, folder / "bundle")
         wheel = write_wheel(folder)

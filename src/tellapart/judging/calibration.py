@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Bin:
-    """The `n` pictures whose greatest probability is in (low, high]: its mean, and how often they are right.
+    """The `n` images whose greatest probability is in (low, high]: its mean, and how often they are right.
 
     Both are None where n is 0; the first bin takes in its low end too.
     """
@@ -36,8 +36,8 @@ class Bin:
 def temperature(labels: Labels, probs: NDArray[np.floating]) -> float:
     """Find the T, in [0.05, 20], whose `tempered` probabilities, from float (n, k), have the least log-loss.
 
-    Above 1 the classifier is too sure of itself, below 1 not enough. A prior keeps few or faultless pictures from
-    driving T to a bound: a gamma distribution on 1/T with its mode at 1, which weighs as much as one picture or two
+    Above 1 the classifier is too sure of itself, below 1 not enough. A prior keeps few or faultless images from
+    driving T to a bound: a gamma distribution on 1/T with its mode at 1, which weighs as much as one image or two
     and vanishes among hundreds. With it the loss stays convex in 1/T, so there is one least, where the slope is 0.
     Source: Guo et al., On Calibration of Modern Neural Networks (2017), 4.2.
     """
@@ -51,7 +51,7 @@ def temperature(labels: Labels, probs: NDArray[np.floating]) -> float:
     return math.exp((low + high) / 2)
 
 
-def tempered(probs: NDArray[Real], temperature: float) -> NDArray[Real]:
+def apply_temperature(probs: NDArray[Real], temperature: float) -> NDArray[Real]:
     """Compute softmax(log(probs) / T): like probs, float (n, k), rows add up to 1 and the first greatest stays so."""
     weights = np.exp(_scores(probs) / temperature)
     changed: NDArray[Real] = (weights / weights.sum(axis=1, keepdims=True)).astype(probs.dtype)

@@ -15,8 +15,8 @@ Numbers = NDArray[np.number[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
-    """Pictures of each class, (..., k): rightly predicted, truly of it, predicted as it; of one matrix or of many.
+class ClassCounts:
+    """Images of each class, (..., k): rightly predicted, truly of it, predicted as it; of one matrix or of many.
 
     It is all of a confusion matrix that precision, recall, F1 and Matthews' coefficient look at, and k times smaller.
     """
@@ -28,7 +28,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Confused:
-    """`count` pictures of class `true` were taken for `predicted`: `share`, in (0, 1], of all pictures of `true`."""
+    """`count` images of class `true` were taken for `predicted`: `share`, in (0, 1], of all images of `true`."""
 
     true: str
     predicted: str
@@ -37,7 +37,7 @@ class Confused:
 
 
 def confusion(labels: NDArray[np.integer], predicted: NDArray[np.integer], classes: int) -> NDArray[np.int64]:
-    """Count pictures by true class (row) and predicted class (column): int64 (classes, classes).
+    """Count images by true class (row) and predicted class (column): int64 (classes, classes).
 
     `labels` and `predicted` are int (n,) in [0, classes).
     """
@@ -45,10 +45,10 @@ def confusion(labels: NDArray[np.integer], predicted: NDArray[np.integer], class
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
-def tally(confusion: Numbers) -> Tally:
+def class_counts(confusion: Numbers) -> ClassCounts:
     """Count what each class has in confusion matrices, (..., k, k), rows true."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    return Tally(right, confusion.sum(axis=-1), confusion.sum(axis=-2))
+    return ClassCounts(right, confusion.sum(axis=-1), confusion.sum(axis=-2))
 
 
 def most_confused(evaluation: Evaluation, most: int = 10) -> tuple[Confused, ...]:

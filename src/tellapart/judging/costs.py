@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.errors import DatasetError, nearest
+from tellapart.errors import DatasetError, did_you_mean
 from tellapart.judging.intervals import Estimate, bootstrap_mean, bootstrap_means, wilson
 
 SEPARATORS = ",;\t"
@@ -26,7 +26,7 @@ Rows = list[tuple[int, list[str]]]
 
 @dataclass(frozen=True)
 class Costs:
-    """Mean cost of a picture when the likeliest class is taken and when the cheapest is, and the second less the first.
+    """Mean cost of an image when the likeliest class is taken and when the cheapest is, and the second less the first.
 
     A difference below 0 is what deciding by cost saves.
     """
@@ -60,16 +60,16 @@ def read_costs(path: Path, classes: tuple[str, ...]) -> Floats:
 
 
 def expected_cost(labels: Indices, predicted: Indices, costs: Floats, *, seed: int = 0) -> Estimate:
-    """Estimate the mean cost of a picture for decisions, int (n,), with a bootstrap stratified by labels, int (n,).
+    """Estimate the mean cost of an image for decisions, int (n,), with a bootstrap stratified by labels, int (n,).
 
-    Where no decision is wrong, the high end takes as many pictures as Wilson's does for wrong in the dearest way.
+    Where no decision is wrong, the high end takes as many images as Wilson's does for wrong in the dearest way.
     """
     found = bootstrap_mean(costs[labels, predicted], labels, rng=np.random.default_rng(seed))
     return _with_unseen(found, labels, predicted, costs)
 
 
 def cheapest(probs: NDArray[np.floating], costs: Floats) -> NDArray[np.intp]:
-    """Choose for each picture, from float (n, k), the class with the least expected cost: int (n,).
+    """Choose for each image, from float (n, k), the class with the least expected cost: int (n,).
 
     Among equals the likeliest, so that costs of 0 and 1 choose the most probable class. It pays with calibrated
     probabilities only. Source: Elkan, The Foundations of Cost-Sensitive Learning (2001), 1.
@@ -82,7 +82,7 @@ def cheapest(probs: NDArray[np.floating], costs: Floats) -> NDArray[np.intp]:
 
 
 def decide(labels: Indices, probs: NDArray[np.floating], costs: Floats, *, seed: int = 0) -> Costs:
-    """Judge what deciding by cost saves, picture by picture, against taking the likeliest class."""
+    """Judge what deciding by cost saves, image by image, against taking the likeliest class."""
     likeliest, best = probs.argmax(axis=1), cheapest(probs, costs)
     before, after = costs[labels, likeliest], costs[labels, best]
     found = bootstrap_means([before, after, after - before], labels, rng=np.random.default_rng(seed))
@@ -140,7 +140,7 @@ def _places(names: list[str], classes: tuple[str, ...], where: str) -> list[int]
     """The index of each name among the classes, each of which is there once."""
     for name in names:
         if name not in classes:
-            raise DatasetError(f"{where}, {name!r} is not a class of this classifier: {nearest(name, classes)}")
+            raise DatasetError(f"{where}, {name!r} is not a class of this classifier: {did_you_mean(name, classes)}")
         if names.count(name) > 1:
             raise DatasetError(
                 f"{where}, {name!r} is there {names.count(name)} times, expected once: remove the others"

@@ -1,4 +1,4 @@
-"""The mean over folds, with an interval that knows that folds share their training pictures."""
+"""The mean over folds, with an interval that knows that folds share their training images."""
 
 import math
 from statistics import stdev
@@ -9,8 +9,8 @@ from tellapart.judging.intervals import LEVEL, Estimate
 def mean_over_folds(values: list[float], *, held_out: float) -> Estimate:
     """Estimate the mean of a proportion, in [0, 1], over two or more folds; at 95 %, within [0, 1].
 
-    `held_out` is the pictures judged in a fold over those it is trained on: 1 / (k - 1) for k folds. Student's
-    interval takes the folds for independent; as their training pictures overlap, the variance of the mean is taken
+    `held_out` is the images judged in a fold over those it is trained on: 1 / (k - 1) for k folds. Student's
+    interval takes the folds for independent; as their training images overlap, the variance of the mean is taken
     as (1/k + held_out) times that of the values, in place of 1/k. Source: Nadeau & Bengio, Inference for the
     Generalization Error (2003), their corrected resampled t-test; for k-fold a rule of thumb.
     """

@@ -1,9 +1,9 @@
 """Estimates: a number with its 95 % confidence interval.
 
 Proportions take Wilson's interval; what a variance is known of, Wilson's with as many trials as that variance
-stands for; everything else a bootstrap stratified by true class. Stratified means that the number of pictures of
-each class stays what it is: the interval speaks about other pictures of these classes, in these numbers. A
-bootstrap knows only the mistakes it has seen, and a class with a single picture adds nothing to its width.
+stands for; everything else a bootstrap stratified by true class. Stratified means that the number of images of
+each class stays what it is: the interval speaks about other images of these classes, in these numbers. A
+bootstrap knows only the mistakes it has seen, and a class with a single image adds nothing to its width.
 """
 
 import math
@@ -14,17 +14,17 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.judging.confusion import Tally, tally
+from tellapart.judging.confusion import ClassCounts, class_counts
 
 LEVEL = 0.95
 ENDS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 Z = NormalDist().inv_cdf(ENDS[1])
 RESAMPLES = 10_000
-AT_ONCE = 2**20  # numbers drawn at a time: 8 MB, however many pictures there are
+AT_ONCE = 2**20  # numbers drawn at a time: 8 MB, however many images there are
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
-Statistic = Callable[[Tally], Floats]
+Statistic = Callable[[ClassCounts], Floats]
 """From what m confusion matrices count, arrays (m, k), to one number each, float64 (m,)."""
 
 
@@ -63,9 +63,9 @@ def with_variance(value: float, variance: float, *, most: float) -> Estimate:
 
 
 def stratified_variance(influence: Floats, strata: NDArray[np.integer]) -> float:
-    """Compute the variance of the sum of `influence`, float64 (n,), over pictures drawn within strata, int (n,).
+    """Compute the variance of the sum of `influence`, float64 (n,), over images drawn within strata, int (n,).
 
-    A stratum of one picture adds nothing.
+    A stratum of one image adds nothing.
     """
     sizes = np.bincount(strata)
     means = np.bincount(strata, influence) / np.maximum(sizes, 1)
@@ -85,7 +85,7 @@ def bootstrap_mean(
 def bootstrap_means(
     columns: Sequence[Floats], strata: NDArray[np.integer], *, rng: np.random.Generator, resamples: int = RESAMPLES
 ) -> list[Estimate]:
-    """Estimate the means of several values of the same pictures, each float64 (n,), from the same resamples.
+    """Estimate the means of several values of the same images, each float64 (n,), from the same resamples.
 
     Source: as `bootstrap_mean`.
     """
@@ -105,7 +105,7 @@ def bootstrap_confusion(
 ) -> dict[str, Estimate]:
     """Estimate statistics of a confusion matrix, int64 (k, k), rows true, resampled within true classes.
 
-    Drawing the pictures of one class anew is drawing its row from a multinomial distribution, so no picture
+    Drawing the images of one class anew is drawing its row from a multinomial distribution, so no image
     is touched. Where no mistake can be drawn since none was made, the lower end is what `_worst` gives.
     Source: as `bootstrap_mean`.
     """
@@ -116,7 +116,7 @@ def bootstrap_confusion(
             drawn[name].append(statistic(counts))
     if np.trace(confusion) == confusion.sum():
         drawn = {name: [statistic(_worst(confusion))] for name, statistic in statistics.items()}
-    values = {name: float(statistic(tally(confusion))) for name, statistic in statistics.items()}
+    values = {name: float(statistic(class_counts(confusion))) for name, statistic in statistics.items()}
     return {name: _percentile(values[name], np.concatenate(drawn[name])) for name in statistics}
 
 
@@ -127,17 +127,17 @@ def _wilson(share: float, n: float) -> Estimate:
 
 
 def _resampled_sums(among: Floats, *, rng: np.random.Generator, resamples: int) -> Floats:
-    """Sums over resamples of the n pictures of a stratum: float64 (values, resamples), of float64 (values, n)."""
+    """Sums over resamples of the n images of a stratum: float64 (values, resamples), of float64 (values, n)."""
     n = among.shape[1]
     drawn = []
     for count in _portions(resamples, n):
-        pictures = rng.integers(n, size=(count, n))
-        drawn.append(np.stack([values[pictures].sum(axis=1) for values in among]))
+        images = rng.integers(n, size=(count, n))
+        drawn.append(np.stack([values[images].sum(axis=1) for values in among]))
     return np.concatenate(drawn, axis=1)
 
 
-def _drawn(confusion: Counts, count: int, *, rng: np.random.Generator) -> Tally:
-    """Tallies of `count` confusion matrices drawn anew, int64 (count, k); cells without a picture stay so."""
+def _drawn(confusion: Counts, count: int, *, rng: np.random.Generator) -> ClassCounts:
+    """Tallies of `count` confusion matrices drawn anew, int64 (count, k); cells without an image stay so."""
     true = confusion.sum(axis=1)
     right, predicted = np.zeros((2, count, len(true)), dtype=np.int64)
     for row in np.flatnonzero(true):
@@ -145,25 +145,25 @@ def _drawn(confusion: Counts, count: int, *, rng: np.random.Generator) -> Tally:
         drawn = rng.multinomial(true[row], confusion[row, cells] / true[row], size=count)
         predicted[:, cells] += drawn
         right[:, row] = drawn[:, cells == row].sum(axis=1)
-    return Tally(right, true, predicted)
+    return ClassCounts(right, true, predicted)
 
 
-def _worst(confusion: Counts) -> Tally:
+def _worst(confusion: Counts) -> ClassCounts:
     """The worst that a matrix without a mistake leaves credible: (1, k) each.
 
     Every class has the share right that is the lower end of Wilson's interval, its mistakes spread over the other
-    classes. The trials are those of the mean of the classes' shares: of classes of one size, all the pictures.
+    classes. The trials are those of the mean of the classes' shares: of classes of one size, all the images.
     """
     true = confusion.sum(axis=1).astype(np.float64)
     sizes = true[true > 0]
     share = _wilson(1.0, len(sizes) ** 2 / float((1 / sizes).sum())).low
     matrix = np.tile((1 - share) / max(len(true) - 1, 1) * true[:, np.newaxis], len(true))
     np.fill_diagonal(matrix, share * true)
-    return tally(matrix[np.newaxis])
+    return class_counts(matrix[np.newaxis])
 
 
 def unbiased(sizes: NDArray[np.integer]) -> Floats:
-    """What turns the mean square of a stratum of that size into its variance, n / (n - 1); 0 for one picture."""
+    """What turns the mean square of a stratum of that size into its variance, n / (n - 1); 0 for one image."""
     factors: Floats = np.where(sizes > 1, sizes / np.maximum(sizes - 1, 1), 0.0)
     return factors
 

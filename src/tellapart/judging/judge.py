@@ -10,7 +10,7 @@ from tellapart.judging import per_class
 from tellapart.judging.calibration_interval import calibration_error
 from tellapart.judging.confusion import confusion
 from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion, bootstrap_means, wilson
-from tellapart.judging.metrics import bins_of, gaps, hits, losses, squares
+from tellapart.judging.metrics import bins_of, brier_scores, confidence_gaps, in_top_k, log_losses
 from tellapart.judging.per_class import ClassScores, class_scores
 from tellapart.judging.ranking import Areas, areas, average_precision, roc_auc
 
@@ -44,12 +44,12 @@ COUNTED: dict[str, Statistic] = {
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a classifier is worth on `n` labelled pictures. None is what is not defined.
+    """What a classifier is worth on `n` labelled images. None is what is not defined.
 
-    Macro means, and those of the areas under the curves, are over the classes that have pictures, so that
+    Macro means, and those of the areas under the curves, are over the classes that have images, so that
     `macro_recall` is `balanced_accuracy`; weighted recall would be `accuracy`. For two classes `roc_auc` and `pr_auc`
     are those of the second, the positive one. `top_3` is there for more than 3 classes, areas and `matthews` where two
-    classes have pictures.
+    classes have images.
     `confusion` is int64 (k, k), rows true, columns predicted; `labels` int64 (n,), `probs` float64 (n, k).
     """
 
@@ -75,10 +75,8 @@ class Evaluation:
     probs: NDArray[np.float64]
 
     def __repr__(self) -> str:
-        # A notebook stores it beside the HTML, and the whole would be a number for each picture and class.
-        return (
-            f"<Evaluation of {self.n:,} pictures in {len(self.classes):,} classes: accuracy {self.accuracy.value:.1%}>"
-        )
+        # A notebook stores it beside the HTML, and the whole would be a number for each image and class.
+        return f"<Evaluation of {self.n:,} images in {len(self.classes):,} classes: accuracy {self.accuracy.value:.1%}>"
 
     def as_json(self, *, detailed: bool = False) -> dict[str, object]:
         """`{"n", "accuracy": {"value", "low", "high"}, ...}`, without what is not defined.
@@ -126,7 +124,7 @@ def _judge(labels: NDArray[np.int64], probs: NDArray[np.float64], classes: tuple
     counts = confusion(labels, probs.argmax(axis=1), len(classes))
     counted = bootstrap_confusion(counts, COUNTED, rng=np.random.default_rng(seed))
     log_loss, brier = bootstrap_means(
-        [losses(labels, probs), squares(labels, probs)], labels, rng=np.random.default_rng(seed)
+        [log_losses(labels, probs), brier_scores(labels, probs)], labels, rng=np.random.default_rng(seed)
     )
     roc, pr = areas(labels, probs, roc_auc), areas(labels, probs, average_precision)
     return Evaluation(
@@ -144,7 +142,7 @@ def _judge(labels: NDArray[np.int64], probs: NDArray[np.float64], classes: tuple
         roc_auc=_overall(roc),
         pr_auc=_overall(pr),
         matthews=counted["matthews"] if np.count_nonzero(counts.sum(axis=1)) > 1 else None,
-        ece=calibration_error(gaps(labels, probs), bins_of(probs), labels, rng=np.random.default_rng(seed)),
+        ece=calibration_error(confidence_gaps(labels, probs), bins_of(probs), labels, rng=np.random.default_rng(seed)),
         per_class=class_scores(counts, classes, roc.each, pr.each),
         confusion=counts,
         classes=classes,
@@ -161,17 +159,17 @@ def _overall(areas: Areas) -> Estimate | None:
 def _top_3(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> Estimate | None:
     if probs.shape[1] <= 3:
         return None
-    return wilson(int(np.count_nonzero(hits(labels, probs, 3))), len(labels))
+    return wilson(int(np.count_nonzero(in_top_k(labels, probs, 3))), len(labels))
 
 
 def _check_labels(labels: NDArray[np.integer], classes: int) -> None:
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DatasetError(
             f"labels have shape {labels.shape} and type {labels.dtype}, expected (n,) whole numbers: "
-            "give each picture the index of its class"
+            "give each image the index of its class"
         )
     if not len(labels):
-        raise DatasetError("there are 0 labels, at least 1 is needed: nothing can be judged without a picture")
+        raise DatasetError("there are 0 labels, at least 1 is needed: nothing can be judged without an image")
     if labels.min() < 0 or labels.max() >= classes:
         raise DatasetError(
             f"labels go from {labels.min()} to {labels.max()}, expected 0 to {classes - 1} for {classes} "
@@ -199,6 +197,6 @@ def _check_sums(sums: NDArray[np.float64]) -> None:
     worst = int(np.abs(sums - 1).argmax())
     if abs(sums[worst] - 1) > SUM_TOLERANCE:
         raise DatasetError(
-            f"the probabilities of picture {worst} add up to {sums[worst]:.4f}, expected 1 within "
+            f"the probabilities of image {worst} add up to {sums[worst]:.4f}, expected 1 within "
             f"{SUM_TOLERANCE}: apply softmax to logits"
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.judging.confusion import Numbers, Tally, tally
+from tellapart.judging.confusion import ClassCounts, Numbers, class_counts
 from tellapart.judging.intervals import Estimate, wilson
 
 Floats = NDArray[np.float64]
@@ -14,10 +14,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClassScores:
-    """What the answers are worth on one class, of `n` pictures. None is what is not defined.
+    """What the answers are worth on one class, of `n` images. None is what is not defined.
 
-    A class without a picture has only a precision, and that only if something was taken for it; a class that
-    nothing was taken for has no precision; a class that all pictures belong to has no area under a curve.
+    A class without an image has only a precision, and that only if something was taken for it; a class that
+    nothing was taken for has no precision; a class that all images belong to has no area under a curve.
     """
 
     name: str
@@ -46,10 +46,10 @@ def class_scores(
 ) -> tuple[ClassScores, ...]:
     """Judge each class by a confusion matrix, int64 (k, k), rows true; the areas under the curves are passed through.
 
-    Wilson's intervals for recall and for precision; the latter's is for pictures of which nothing is given, not even
+    Wilson's intervals for recall and for precision; the latter's is for images of which nothing is given, not even
     how many are of each class, and so a little wider than one within classes.
     """
-    counts = tally(confusion)
+    counts = class_counts(confusion)
     columns = zip(classes, counts.right.tolist(), counts.true.tolist(), counts.predicted.tolist(), strict=True)
     return tuple(
         ClassScores(
@@ -66,9 +66,9 @@ def class_scores(
 
 
 def f1_estimate(right: int, true: int, predicted: int) -> Estimate:
-    """Estimate F1 of a class of `true` >= 1 pictures, `right` of the `predicted` ones being among them.
+    """Estimate F1 of a class of `true` >= 1 images, `right` of the `predicted` ones being among them.
 
-    F1 is 2 J / (1 + J), where J is the share of right ones among the pictures that are of the class or are taken
+    F1 is 2 J / (1 + J), where J is the share of right ones among the images that are of the class or are taken
     for it: Wilson's interval of J, taken through. It is wider than a bootstrap's by some hundredths, but is one too
     where no mistake was made.
     """
@@ -76,45 +76,45 @@ def f1_estimate(right: int, true: int, predicted: int) -> Estimate:
     return Estimate(*(2 * end / (1 + end) for end in (share.value, share.low, share.high)))
 
 
-def recall(counts: Tally) -> Floats:
+def recall(counts: ClassCounts) -> Floats:
     """Compute the share of each class that was recognised: float64 (..., k), in [0, 1]; 0 for an absent class."""
     return _ratio(counts.right, counts.true)
 
 
-def precision(counts: Tally) -> Floats:
+def precision(counts: ClassCounts) -> Floats:
     """Compute the share that is right of what was taken for each class: float64 (..., k), in [0, 1]; 0 of nothing."""
     return _ratio(counts.right, counts.predicted)
 
 
-def f1(counts: Tally) -> Floats:
+def f1(counts: ClassCounts) -> Floats:
     """Compute the harmonic mean of precision and recall: float64 (..., k), in [0, 1]; 0 where nothing is right."""
     return _ratio(2 * counts.right, counts.true + counts.predicted)
 
 
-def mean_recall(counts: Tally) -> Floats:
-    """Average recall over the classes that have pictures: float64 (...), in [0, 1]. It is balanced accuracy."""
+def mean_recall(counts: ClassCounts) -> Floats:
+    """Average recall over the classes that have images: float64 (...), in [0, 1]. It is balanced accuracy."""
     return _mean(recall(counts), counts)
 
 
-def mean_precision(counts: Tally) -> Floats:
-    """Average precision over the classes that have pictures: float64 (...), in [0, 1].
+def mean_precision(counts: ClassCounts) -> Floats:
+    """Average precision over the classes that have images: float64 (...), in [0, 1].
 
     A class that nothing was taken for counts as 0, as by default in scikit-learn.
     """
     return _mean(precision(counts), counts)
 
 
-def mean_f1(counts: Tally) -> Floats:
-    """Average F1 over the classes that have pictures: float64 (...), in [0, 1].
+def mean_f1(counts: ClassCounts) -> Floats:
+    """Average F1 over the classes that have images: float64 (...), in [0, 1].
 
-    A class without a picture is left out of the mean, as scikit-learn does with `labels=` the classes present;
-    a picture taken for it still counts as missed.
+    A class without an image is left out of the mean, as scikit-learn does with `labels=` the classes present;
+    an image taken for it still counts as missed.
     """
     return _mean(f1(counts), counts)
 
 
-def weighted_precision(counts: Tally) -> Floats:
-    """Average precision, each class by its number of pictures: float64 (...), in [0, 1].
+def weighted_precision(counts: ClassCounts) -> Floats:
+    """Average precision, each class by its number of images: float64 (...), in [0, 1].
 
     Recall so averaged is accuracy.
     """
@@ -122,16 +122,16 @@ def weighted_precision(counts: Tally) -> Floats:
     return mean
 
 
-def weighted_f1(counts: Tally) -> Floats:
-    """Average F1, each class by its number of pictures: float64 (...), in [0, 1]."""
+def weighted_f1(counts: ClassCounts) -> Floats:
+    """Average F1, each class by its number of images: float64 (...), in [0, 1]."""
     mean: Floats = (f1(counts) * counts.true).sum(axis=-1) / counts.true.sum(axis=-1)
     return mean
 
 
-def matthews(counts: Tally) -> Floats:
+def matthews(counts: ClassCounts) -> Floats:
     """Compute Matthews' correlation of true and predicted classes: float64 (...), in [-1, 1]; 0 is chance.
 
-    It is 0 where all answers, or all pictures, are of one class. Source: Gorodkin, Comparing two K-category
+    It is 0 where all answers, or all images, are of one class. Source: Gorodkin, Comparing two K-category
     assignments by a K-category correlation coefficient (2004), the R_K that scikit-learn computes.
     """
     right, true, predicted = (c.astype(np.float64) for c in (counts.right, counts.true, counts.predicted))
@@ -148,7 +148,7 @@ def _ratio(parts: Numbers, wholes: Numbers) -> Floats:
     return ratio
 
 
-def _mean(scores: Floats, counts: Tally) -> Floats:
+def _mean(scores: Floats, counts: ClassCounts) -> Floats:
     present = counts.true > 0
     mean: Floats = (scores * present).sum(axis=-1) / np.count_nonzero(present, axis=-1)
     return mean

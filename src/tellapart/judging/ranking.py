@@ -1,4 +1,4 @@
-"""How well the probability of a class puts its pictures before the others: areas under ROC and precision-recall."""
+"""How well the probability of a class puts its images before the others: areas under ROC and precision-recall."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Flags = NDArray[np.bool_]
 class Area:
     """An area under a curve, in [0, 1], and what its interval is made of.
 
-    `influence`, float64 (n,), is how far each picture moves the value: its derivative by the picture's weight, of
+    `influence`, float64 (n,), is how far each image moves the value: its derivative by the image's weight, of
     mean 0. `trials`: no interval is narrower than that of a proportion of so many trials.
     """
 
@@ -35,7 +35,7 @@ class Areas:
 
 @dataclass(frozen=True, eq=False)
 class _Steps:
-    """The different scores in rising order: positives and negatives at each, float64, and the step of each picture."""
+    """The different scores in rising order: positives and negatives at each, float64, and the step of each image."""
 
     positives: Floats
     negatives: Floats
@@ -45,7 +45,7 @@ class _Steps:
 def roc_auc(positive: Flags, scores: NDArray[np.floating]) -> Area | None:
     """Measure how often a positive has a higher score than a negative, equal scores counting half; None without both.
 
-    `positive` is bool (n,), `scores` float (n,). The influence of a picture is its placement among the pictures
+    `positive` is bool (n,), `scores` float (n,). The influence of an image is its placement among the images
     of the other side. Source: DeLong et al., Comparing the Areas under Two or More Correlated ROC Curves (1988);
     the trials are twice what Newcombe's method 5 comes to for an area of 1, Confidence intervals for an effect
     size measure based on the Mann-Whitney statistic (2006): his has more than the width it needs below 1.
@@ -66,7 +66,7 @@ def average_precision(positive: Flags, scores: NDArray[np.floating]) -> Area | N
     """Measure the area under precision over recall, a step for each different score; None without both sides.
 
     `positive` is bool (n,), `scores` float (n,). The value is scikit-learn's: the mean over positives of the
-    precision among the pictures with at least their score; chance gives the share of positives. The influence is
+    precision among the images with at least their score; chance gives the share of positives. The influence is
     its derivative; trials are twice the positives, Boyd et al. having once: Area Under the Precision-Recall Curve:
     Point Estimates and Confidence Intervals (2013). With 100 positives among 1,000 its interval holds the truth 94
     to 95 times in 100, with 40 among 400 it does 93 to 94 times.
@@ -78,7 +78,7 @@ def average_precision(positive: Flags, scores: NDArray[np.floating]) -> Area | N
     taken = _from_here(steps.positives + steps.negatives)
     precision = _from_here(steps.positives) / taken
     value = float(steps.positives @ precision / first)
-    # A picture is among those taken at every positive of at most its score: each such precision moves.
+    # An image is among those taken at every positive of at most its score: each such precision moves.
     gain, loss = np.cumsum(steps.positives / taken), np.cumsum(steps.positives * precision / taken)
     own = np.where(positive, precision[steps.of] - value + gain[steps.of], 0.0)
     return Area(value, (own - loss[steps.of]) / first, 2 * first)
@@ -89,7 +89,7 @@ def areas(
     probs: NDArray[np.floating],
     measure: Callable[[Flags, NDArray[np.floating]], Area | None],
 ) -> Areas:
-    """Estimate the area of every class, its pictures against all others, and the mean, with 95 % intervals.
+    """Estimate the area of every class, its images against all others, and the mean, with 95 % intervals.
 
     `labels` is int (n,), `probs` float (n, k). The variance is that of the summed influences, within the true
     classes, which keep their sizes (the infinitesimal jackknife); see `intervals.with_variance`.

@@ -1,7 +1,7 @@
 """'I don't know': below which probability a classifier should not answer, and what that costs.
 
-A picture is accepted when the probability of its likeliest class reaches the threshold. Choosing a threshold and
-measuring it on the same pictures is a little too hopeful; other pictures tell what it is worth.
+An image is accepted when the probability of its likeliest class reaches the threshold. Choosing a threshold and
+measuring it on the same images is a little too hopeful; other images tell what it is worth.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.errors import DatasetError, RecipeError, nearest
+from tellapart.errors import DatasetError, RecipeError, did_you_mean
 from tellapart.judging.intervals import Estimate, wilson
 from tellapart.judging.thresholds import Counts, Floats, between, steps
 
@@ -18,9 +18,9 @@ GOALS = ("accuracy", "coverage")
 
 @dataclass(frozen=True, eq=False)
 class CoverageCurve:
-    """What accepting more brings: float64 (m,) each, from the surest pictures alone to all of them.
+    """What accepting more brings: float64 (m,) each, from the surest images alone to all of them.
 
-    At `threshold`, the share `coverage` of the pictures is accepted, and of these the share `accuracy` is right.
+    At `threshold`, the share `coverage` of the images is accepted, and of these the share `accuracy` is right.
     """
 
     threshold: Floats
@@ -30,9 +30,9 @@ class CoverageCurve:
 
 @dataclass(frozen=True)
 class Reject:
-    """Answer "I don't know" below `threshold`, in [0, 1]; 0 accepts all. Shares are of the pictures it was chosen on.
+    """Answer "I don't know" below `threshold`, in [0, 1]; 0 accepts all. Shares are of the images it was chosen on.
 
-    `coverage` is how many pictures are accepted and `accuracy` how many of these are right, each with its interval;
+    `coverage` is how many images are accepted and `accuracy` how many of these are right, each with its interval;
     `wanted` is the goal, such as "accuracy=0.97".
     """
 
@@ -57,7 +57,7 @@ def threshold_for(
 ) -> Reject:
     """Find the threshold that accepts most with the wanted accuracy, or least with the wanted coverage; one of the two.
 
-    Pictures that are equally sure are accepted together. The accuracy is reached on these pictures, not by the low end
+    Images that are equally sure are accepted together. The accuracy is reached on these images, not by the low end
     of its interval: look at it. Raises DatasetError when no threshold reaches the accuracy, RecipeError for a goal
     outside (0, 1].
     """
@@ -77,7 +77,7 @@ def threshold_for(
 
 
 def accepted(probs: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
-    """Tell which pictures are sure enough to be answered: bool (n,)."""
+    """Tell which images are sure enough to be answered: bool (n,)."""
     # In float64: NumPy would otherwise round the threshold to the type of the probabilities.
     sure: NDArray[np.bool_] = probs.max(axis=1).astype(np.float64) >= threshold
     return sure
@@ -89,7 +89,7 @@ def wanted(text: str) -> dict[str, float]:
     if not equals:
         raise RecipeError(f"the goal is {text!r}, expected a name and a share, such as accuracy=0.97 or coverage=0.9")
     if name not in GOALS:
-        raise RecipeError(f"nothing can be rejected for {name!r}: {nearest(name, GOALS)}")
+        raise RecipeError(f"nothing can be rejected for {name!r}: {did_you_mean(name, GOALS)}")
     try:
         share = float(value)
     except ValueError as error:
@@ -104,7 +104,7 @@ def _goal(accuracy: float | None, coverage: float | None) -> tuple[str, float]:
         return "coverage", _checked("coverage", coverage)
     raise RecipeError(
         f"the wanted accuracy is {accuracy} and the wanted coverage {coverage}, expected one of the two: "
-        "the other then follows from the pictures"
+        "the other then follows from the images"
     )
 
 
@@ -122,6 +122,6 @@ def _steps(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> tuple[Fl
 def _out_of_reach(share: float, found: Floats, coverage: Floats) -> str:
     best = len(found) - 1 - int(found[::-1].argmax())  # of equals the one that accepts most
     return (
-        f"no threshold makes {share:.4g} of the accepted pictures right: the best is {found[best]:.4f}, "
-        f"for the surest {coverage[best]:.1%} of the pictures. Ask for less, or train a better classifier"
+        f"no threshold makes {share:.4g} of the accepted images right: the best is {found[best]:.4f}, "
+        f"for the surest {coverage[best]:.1%} of the images. Ask for less, or train a better classifier"
     )

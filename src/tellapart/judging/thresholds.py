@@ -1,4 +1,4 @@
-"""Two classes: from which score on a picture counts as the positive one, and what every choice would give.
+"""Two classes: from which score on an image counts as the positive one, and what every choice would give.
 
 `labels` are int or bool (n,), 1 for positive; `scores` are float (n,) in [0, 1], the positive class's probability.
 For one class of many against the rest: `labels == c` and `probs[:, c]`.
@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.errors import DatasetError, RecipeError, nearest
+from tellapart.errors import DatasetError, RecipeError, did_you_mean
 from tellapart.judging.intervals import Estimate, wilson
 
 NEVER = 2.0  # a threshold that no probability reaches
@@ -23,10 +23,10 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Threshold:
-    """The score from which on a picture counts as positive, and what that gave on the pictures it was chosen on.
+    """The score from which on an image counts as positive, and what that gave on the images it was chosen on.
 
-    `value` is in [0, 1], or 2 where no picture should count as positive. `reached` is the F1, Youden's J (recall +
-    specificity - 1) or the mean cost of a picture that it was chosen for. `precision` is None where none is positive.
+    `value` is in [0, 1], or 2 where no image should count as positive. `reached` is the F1, Youden's J (recall +
+    specificity - 1) or the mean cost of an image that it was chosen for. `precision` is None where none is positive.
     """
 
     value: float
@@ -58,8 +58,8 @@ class PrecisionRecallPoints:
 def threshold(labels: Labels, scores: NDArray[np.floating], *, by: By = "f1", costs: Floats | None = None) -> Threshold:
     """Choose the threshold with the greatest F1 or Youden's J, or the least cost under costs, float64 (2, 2).
 
-    Of equals the highest is taken. Chosen and measured on the same pictures, the numbers are a little too good: choose
-    on validation pictures and judge on others. Raises DatasetError when the labels are not of two classes, RecipeError
+    Of equals the highest is taken. Chosen and measured on the same images, the numbers are a little too good: choose
+    on validation images and judge on others. Raises DatasetError when the labels are not of two classes, RecipeError
     for an unknown choice. Source of J: Youden, Index for rating diagnostic tests (1950).
     """
     positives, negatives = _sizes(labels)
@@ -92,7 +92,7 @@ def roc_points(labels: Labels, scores: NDArray[np.floating]) -> RocPoints | None
 
 
 def precision_recall_points(labels: Labels, scores: NDArray[np.floating]) -> PrecisionRecallPoints | None:
-    """Give the points of the precision-recall curve, as scikit-learn's; None where no picture is positive."""
+    """Give the points of the precision-recall curve, as scikit-learn's; None where no image is positive."""
     values, taken, hit = steps(scores, labels == 1)
     positives = int(np.count_nonzero(labels == 1))
     if not positives:
@@ -116,7 +116,7 @@ def steps(scores: NDArray[np.floating], marks: NDArray[np.bool_]) -> tuple[Float
 
 
 def between(values: Floats, step: int) -> float:
-    """Put a threshold midway below the step's score, so that no rounding moves a picture over it; 0 below the last."""
+    """Put a threshold midway below the step's score, so that no rounding moves an image over it; 0 below the last."""
     if step + 1 == len(values):
         return 0.0
     middle = float((values[step] + values[step + 1]) / 2)
@@ -124,11 +124,11 @@ def between(values: Floats, step: int) -> float:
 
 
 def _sizes(labels: Labels) -> tuple[int, int]:
-    """How many pictures are positive and how many negative, at least one of each."""
+    """How many images are positive and how many negative, at least one of each."""
     positives, negatives = int(np.count_nonzero(labels == 1)), int(np.count_nonzero(labels == 0))
     if not positives or not negatives or positives + negatives < len(labels):
         raise DatasetError(
-            f"of {len(labels):,} pictures {positives:,} are positive (1) and {negatives:,} negative (0), expected some "
+            f"of {len(labels):,} images {positives:,} are positive (1) and {negatives:,} negative (0), expected some "
             "of each and no others: a threshold is chosen between two classes, or for one class against the rest"
         )
     return positives, negatives
@@ -143,7 +143,7 @@ def _worth(by: str, true: Counts, false: Counts, sizes: tuple[int, int], costs: 
     if by == "youden":
         return true * negatives - false * positives
     if by != "cost":
-        raise RecipeError(f"no threshold can be chosen by {by!r}: {nearest(by, get_args(By))}")
+        raise RecipeError(f"no threshold can be chosen by {by!r}: {did_you_mean(by, get_args(By))}")
     if costs is None or costs.shape != (2, 2):
         found = "there are none" if costs is None else f"they have shape {costs.shape}"
         raise RecipeError(f"a threshold by cost needs costs of shape (2, 2), true by predicted, but {found}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tellapart.data.dataset import Dataset
 from tellapart.data.pipeline import Runner
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.lessons.images import Part, of_classes, pictures
+from tellapart.lessons.images import Part, images, of_classes
 from tellapart.lessons.lesson import Settings
 from tellapart.models.catalogue import settled
 from tellapart.models.weights import kept_by_keras, kept_here
@@ -22,7 +22,7 @@ from tellapart.training.examples import Examples
 if TYPE_CHECKING:
     import keras
 
-    from tellapart.models.features.frozen_backbone import FrozenBase
+    from tellapart.models.features.frozen_backbone import FrozenBackbone
     from tellapart.training.loop import Loop
 
 PHOTOS = "clothing"
@@ -33,10 +33,10 @@ BASE = ("conv1", "conv2", "dense1")
 
 @dataclass(frozen=True)
 class Case:
-    """A frozen base, what it has learned before, and pictures of other classes to learn and to judge by."""
+    """A frozen base, what it has learned before, and images of other classes to learn and to judge by."""
 
     data: str
-    base: "FrozenBase"
+    base: "FrozenBackbone"
     before: str
     learned: Part
     test: Part
@@ -57,15 +57,15 @@ class Halves:
 def case_of(settings: Settings, *, side: int, photos_each: int, few: int) -> Case:
     """Xception, seeing as many clothing photos to learn as to judge by at that size, where both are on this machine.
 
-    Else a small network that has learned half of the classes of another data set, and `few` pictures of the others.
+    Else a small network that has learned half of the classes of another data set, and `few` images of the others.
     """
-    from tellapart.models.features.frozen_backbone import FrozenBase
-    from tellapart.models.networks import base_network
+    from tellapart.models.features.frozen_backbone import FrozenBackbone
+    from tellapart.models.networks import backbone_network
 
     dataset = photos(settings)
     if dataset is None:
         return _own(settings, few)
-    base = FrozenBase("Xception", base_network("xception", side, "imagenet"), Preprocessing(side, side, 3))
+    base = FrozenBackbone("Xception", backbone_network("xception", side, "imagenet"), Preprocessing(side, side, 3))
     parts = (some_photos(dataset, split, photos_each, side, settings) for split in ("train", "test"))
     return Case("clothing photos", base, "a million photos of a thousand kinds of things", *parts)
 
@@ -82,15 +82,15 @@ def photos(settings: Settings) -> Dataset | None:
 
 def some_photos(dataset: Dataset, split: str, count: int, side: int, settings: Settings) -> Part:
     """So many photos of a split, drawn by the seed, in colour at one size: uint8 (count, side, side, 3)."""
-    photos, labels = dataset.splits[split].pictures, dataset.splits[split].labels
+    photos, labels = dataset.splits[split].images, dataset.splits[split].labels
     order = np.random.default_rng(settings.seed).permutation(len(labels))[:count]
     fit = Preprocessing(side, side, 3)
     return Part(np.stack([fit(photos.read(one)) for one in order.tolist()]), labels[order])
 
 
 def halves(settings: Settings) -> Halves:
-    """Divide the classes of Fashion-MNIST, or of the digits, by lot; pictures of half their size, at random places."""
-    data = pictures("fashion-mnist", settings)
+    """Divide the classes of Fashion-MNIST, or of the digits, by lot; images of half their size, at random places."""
+    data = images("fashion-mnist", settings)
     rng = np.random.default_rng(settings.seed)
     drawn = rng.permutation(len(data.classes))
     old, new = drawn[:HALF], drawn[HALF:]
@@ -102,17 +102,17 @@ def halves(settings: Settings) -> Halves:
 
 
 def scattered(part: Part, rng: np.random.Generator) -> Part:
-    """The same pictures, 14 pixels a side at most, each at a random place of a black square of twice their side."""
-    side = min(14, part.pictures.shape[1])
+    """The same images, 14 pixels a side at most, each at a random place of a black square of twice their side."""
+    side = min(14, part.images.shape[1])
     canvas = np.zeros((len(part), 2 * side, 2 * side, 1), np.uint8)
     places = rng.integers(0, side + 1, (len(part), 2))
-    for one, picture, (top, left) in zip(canvas, resized(part, side).pictures, places, strict=True):
-        one[top : top + side, left : left + side] = picture
+    for one, image, (top, left) in zip(canvas, resized(part, side).images, places, strict=True):
+        one[top : top + side, left : left + side] = image
     return Part(canvas, part.labels)
 
 
 def loop_of(network: "keras.Model", settings: Settings, *, rate: float = 1e-3) -> "Loop":
-    """A network of uint8 pictures to logits, made ready to be trained."""
+    """A network of uint8 images to logits, made ready to be trained."""
     from tellapart.training.loop import Loop
 
     recipe = Recipe(model="lenet5", schedule="constant", learning_rate=rate, seed=settings.seed)
@@ -129,25 +129,25 @@ def small_network(side: int, settings: Settings) -> "keras.Model":
 
 
 def learn(loop: "Loop", part: Part, count: int) -> None:
-    """Train a network on so many pictures; where there are fewer, on each several times."""
+    """Train a network on so many images; where there are fewer, on each several times."""
     again = part.take(np.resize(np.arange(len(part)), count))
-    loop.epoch(Examples(again.pictures, again.labels), 0, lambda _: None)
+    loop.epoch(Examples(again.images, again.labels), 0, lambda _: None)
 
 
 def seen(runner: Runner, x: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What a base or a classifier makes of pictures: float32 (n, width)."""
+    """What a base or a classifier makes of images: float32 (n, width)."""
     size = runner.batch
     return np.concatenate(list(runner.run(x[start : start + size] for start in range(0, len(x), size))))
 
 
 def resized(part: Part, side: int) -> Part:
-    """The same pictures at another size in pixels."""
-    fit = Preprocessing(side, side, part.pictures.shape[3])
-    return Part(np.stack([fit(one) for one in part.pictures]), part.labels)
+    """The same images at another size in pixels."""
+    fit = Preprocessing(side, side, part.images.shape[3])
+    return Part(np.stack([fit(one) for one in part.images]), part.labels)
 
 
 def timed(runner: Runner, x: NDArray[np.uint8], *, turns: int) -> tuple[NDArray[np.float32], float]:
-    """What comes out for pictures, and the seconds that each takes: of several turns the quickest, least disturbed."""
+    """What comes out for images, and the seconds that each takes: of several turns the quickest, least disturbed."""
     seen(runner, x[: runner.batch])  # the first batch makes ready
     taken = []
     for _ in range(turns):
@@ -165,12 +165,12 @@ def named(classes: tuple[str, ...], some: NDArray[np.integer]) -> str:
 def _own(settings: Settings, few: int) -> Case:
     import keras
 
-    from tellapart.models.features.frozen_backbone import FrozenBase
+    from tellapart.models.features.frozen_backbone import FrozenBackbone
 
     half = halves(settings)
-    side = half.known.pictures.shape[1]
+    side = half.known.images.shape[1]
     loop = loop_of(small_network(side, settings), settings)
     learn(loop, half.known, settings.of(40_000, small=16_000))
     body = keras.Model(loop.network.input, loop.network.get_layer(BASE[-1]).output)
-    base = FrozenBase("a small network", body, Preprocessing(side, side, 1))
-    return Case(half.name, base, f"pictures of {half.old}", half.new.take(slice(few)), half.test)
+    base = FrozenBackbone("a small network", body, Preprocessing(side, side, 1))
+    return Case(half.name, base, f"images of {half.old}", half.new.take(slice(few)), half.test)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
 from tellapart.lessons.drawing import drawing, lines
-from tellapart.lessons.images import Part, pictures
+from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 DEPTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15)
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 def run(settings: Settings) -> Findings:
     """Grow trees of each depth on bootstrap samples, and split their squared error into its three parts, exactly."""
-    data = pictures("digits", settings)
+    data = images("digits", settings)
     rng = np.random.default_rng(settings.seed)
     classes, rounds = len(data.classes), settings.of(100, small=25)
     truth = chances(data.test.labels, classes)  # what the best possible model would say
@@ -93,7 +93,7 @@ LESSON = Lesson(
     run=run,
     method="""
         We make noise of a known size: {flipped:.0%} of the labels of {data} are drawn by lot. For each depth we grow
-        {rounds} [decision trees|decision tree], each on another [bootstrap] sample of {n:,} pictures. On new pictures
+        {rounds} [decision trees|decision tree], each on another [bootstrap] sample of {n:,} images. On new images
         we compare the probabilities they give with the true ones, which we know, by the sum of squared differences.
 
         [Bias|bias] is how far the mean of all trees is from the truth, and counts squared. [Variance|variance] is how
@@ -118,7 +118,7 @@ LESSON = Lesson(
     ),
     conclusion="""
         A model that is too simple is wrong in the same way each time; one that is too free is wrong in another way
-        each time. The first gains from more freedom, the second from more pictures, or from asking many and taking
+        each time. The first gains from more freedom, the second from more images, or from asking many and taking
         their mean, which is what a [random forest] does. Against noise nothing helps but better labels.""",
     try_next="""
         Let the mean of ten trees answer in place of one tree (average `answers` over ten samples). Which of the three

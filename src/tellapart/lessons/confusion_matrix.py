@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from tellapart import Evaluation, judge
-from tellapart.judging.calibration import temperature, tempered
+from tellapart.judging.calibration import apply_temperature, temperature
 from tellapart.judging.confusion import confusion, most_confused
-from tellapart.lessons.drawing import drawing, picture_rows
-from tellapart.lessons.images import pictures
+from tellapart.lessons.drawing import drawing, image_rows
+from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.figures.certainty import reliability
 from tellapart.reports.figures.heatmap import confusion as matrix
@@ -23,7 +23,7 @@ SHOWN = 10
 
 def run(settings: Settings) -> Findings:
     """Judge a regression as it learned and with a temperature: the same answers, other probabilities."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     n = min(settings.of(4_000, small=250), len(data.train) // 2)
     held_out = settings.of(2_000, small=500)
     train, held = data.train.take(slice(n)), data.train.take(slice(n, n + held_out))
@@ -32,11 +32,11 @@ def run(settings: Settings) -> Findings:
     # With so large a C nothing keeps the weights from growing, and the answers from getting surer.
     model = LogisticRegression(C=1e4, max_iter=5_000).fit(train.pixels, train.labels)
     said = model.predict_proba(test.pixels)
-    degrees = temperature(held.labels, model.predict_proba(held.pixels))  # settled on other pictures than are judged
+    degrees = temperature(held.labels, model.predict_proba(held.pixels))  # settled on other images than are judged
     first = judge(test.labels, said, data.classes, seed=settings.seed)
-    second = judge(test.labels, tempered(said, degrees), data.classes, seed=settings.seed)
+    second = judge(test.labels, apply_temperature(said, degrees), data.classes, seed=settings.seed)
 
-    # Do the same classes go on being confused? Pairs found on one half of the pictures are counted on the other.
+    # Do the same classes go on being confused? Pairs found on one half of the images are counted on the other.
     half = len(test) // 2
     seen, other = (mistakes(test.labels[some], said[some]) for some in (slice(half), slice(half, None)))
     worst = np.argsort(-seen, axis=None, kind="stable")[:PAIRS]
@@ -70,7 +70,7 @@ def run(settings: Settings) -> Findings:
         "first_sure_wrong": sure_and_wrong(first),
         "second_sure_wrong": sure_and_wrong(second),
     }
-    worst_pictures = test.pictures[surest, :, :, 0]
+    worst_images = test.images[surest, :, :, 0]
     shown = f"{data.classes[test.labels[surest[0]]]} taken for {data.classes[said[surest[0]].argmax()]}"
     figures = (
         drawing(
@@ -89,7 +89,7 @@ def run(settings: Settings) -> Findings:
             "The surest mistakes",
             "The mistakes that the first model was surest of, the surest on the upper left. In the matrix each counts "
             "as one, like a mistake that was a toss-up.",
-            picture_rows(f"the first: {shown}", {"first five": worst_pictures[:5], "next five": worst_pictures[5:]}),
+            image_rows(f"the first: {shown}", {"first five": worst_images[:5], "next five": worst_images[5:]}),
         ),
     )
     return Findings(facts, figures)
@@ -115,14 +115,14 @@ LESSON = Lesson(
     seconds=3,
     run=run,
     method="""
-        A [logistic regression] whose weights may grow as they like learns {n:,} pictures of {data} and is judged on
+        A [logistic regression] whose weights may grow as they like learns {n:,} images of {data} and is judged on
         {test:,} new ones. A second model is made of it: its probabilities are drawn together by a [temperature],
-        settled on {held:,} further pictures so that the [log-loss] is least there. We look at the [confusion matrix]
+        settled on {held:,} further images so that the [log-loss] is least there. We look at the [confusion matrix]
         of both, and at their [calibration].""",
     outcome="""
         What it shows: of {wrong:,} mistakes the most frequent is {true} taken for {predicted}, {count} times, which is
         {of_class:.1%} of all {true}. Mistakes are not spread evenly: the {few} cells of {cells} that held most on one
-        half of the pictures hold {in_few:.0%} on the other half, where chance would put {by_chance:.0%}.
+        half of the images hold {in_few:.0%} on the other half, where chance would put {by_chance:.0%}.
 
         What it hides: the temperature, {degrees:.2f}, changes {cells_changed} cells. Both models are right on
         {accuracy:.1%}. But the first says that it is {first_mean:.1%} sure on average, the second {second_mean:.1%};
@@ -136,15 +136,15 @@ LESSON = Lesson(
         Claim("Fewer mistakes are called sure: {first_sure_wrong:,} become {second_sure_wrong:,}.",
               lambda facts: facts["second_sure_wrong"] < 0.7 * facts["first_sure_wrong"]),
         Claim("The same classes go on being confused: {in_few:.0%} of mistakes are in {few} cells that were found on "
-              "other pictures, where chance would put {by_chance:.0%}.",
+              "other images, where chance would put {by_chance:.0%}.",
               lambda facts: facts["in_few"] > 1.5 * facts["by_chance"]),
     ),
     conclusion="""
-        Read a confusion matrix for where mistakes are made: it says which classes need more pictures, or a second
+        Read a confusion matrix for where mistakes are made: it says which classes need more images, or a second
         look. It counts answers and knows nothing of probabilities. Whoever acts on these, by a [threshold] or by
         costs, looks at the calibration as well. `tellapart report` draws both, and `tellapart calibrate` settles the
         temperature.""",
     try_next="""
-        Let the model learn other pictures, `train = data.train.take(slice(-n, None))`. How like is its matrix, and
-        are the same pictures wrong?""",
+        Let the model learn other images, `train = data.train.take(slice(-n, None))`. How like is its matrix, and
+        are the same images wrong?""",
 )  # fmt: skip

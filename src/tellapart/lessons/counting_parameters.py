@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tellapart import Recipe, train
 from tellapart.backend import load_keras
 from tellapart.lessons.drawing import PERCENT, bars, drawing
-from tellapart.lessons.images import as_dataset, pictures
+from tellapart.lessons.images import as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.models.catalogue import settled
 from tellapart.reports.report import Table
@@ -26,8 +26,8 @@ FLOAT_BYTES = 4
 
 def run(settings: Settings) -> Findings:
     """Count two networks by hand and by the library, then train one for an epoch and see what lies on the disk."""
-    data = pictures("mnist", settings)
-    side, classes = data.train.pictures.shape[1], len(data.classes)
+    data = images("mnist", settings)
+    side, classes = data.train.images.shape[1], len(data.classes)
     paper = on_paper(side, classes)
     dense, conv = (layers(model, side, classes) for model in paper)
     wide_dense, wide_conv = (layers(model, 2 * side, classes) for model in paper)
@@ -74,7 +74,7 @@ def run(settings: Settings) -> Findings:
     figures = (
         drawing(
             "Where a convolutional network has its numbers, and where its work",
-            "Each layer's share of all that is learned, and of all multiplications that one picture takes: a filter is "
+            "Each layer's share of all that is learned, and of all multiplications that one image takes: a filter is "
             "used at every place, so that few numbers make much work.",
             bars(f"convolutions: {facts['held']:.0%} of the numbers, {facts['done']:.0%} of the work",
                  "share", list(conv), shares, form=".1%", range=[0, 1], **PERCENT),
@@ -116,7 +116,7 @@ def learned(looks: int, outputs: int) -> int:
 
 
 def layers(model: str, side: int, classes: int) -> "dict[str, Layer]":
-    """What the library says of each layer that learns, in a network of tellapart's for grey pictures."""
+    """What the library says of each layer that learns, in a network of tellapart's for grey images."""
     load_keras()
     from tellapart.models.networks import scratch_network
     from tellapart.models.summary import summarise
@@ -137,9 +137,9 @@ LESSON = Lesson(
     seconds=3,
     run=run,
     method="""
-        We count the [parameters|parameter] of two networks for pictures of {data}, {side} x {side} [pixels|pixel] on
+        We count the [parameters|parameter] of two networks for images of {data}, {side} x {side} [pixels|pixel] on
         paper, and ask the library to count too: one has a [dense layer] of {units} units, the other three
-        [convolutions|convolution]. We ask again for pictures twice as high and wide. Then we train the second for one
+        [convolutions|convolution]. We ask again for images twice as high and wide. Then we train the second for one
         [epoch] with the [optimizer] Adam, and look at what lies on the disk.""",
     outcome="""
         On paper, each of the {units} units has a weight for each of the {pixels} pixels and one number to add:
@@ -147,10 +147,10 @@ LESSON = Lesson(
         [filter] looks at one small square at a time and needs weights for that alone: {filters} of them have {first}.
         The convolutional network has {total:,} in all. The library counts otherwise in {unlike} of {layers} layers.
 
-        For pictures twice as high and wide, the dense layer needs {growth:.2f} times as many; of the convolutions,
+        For images twice as high and wide, the dense layer needs {growth:.2f} times as many; of the convolutions,
         {changed} need more. They are cheap to keep, not to use: with {held:.0%} of the network's numbers they do
         {done:.0%} of its multiplications, since a filter works at every place. All in all a number is used
-        {uses:.0f} times for one picture.
+        {uses:.0f} times for one image.
 
         The state of the training has {times} numbers for each parameter: itself and two of Adam's, running means of
         its slope and of the slope's square. Another {beside} numbers, such as the count of steps, are kept once. All
@@ -171,7 +171,7 @@ LESSON = Lesson(
     conclusion="""
         What a network takes follows from its layers, and is known before it is trained: `tellapart summary` counts,
         measures and forecasts. To predict, the parameters are enough: a bundle holds no state of a training. To train
-        takes room for three times as many, and for what every layer makes of a batch of pictures.""",
+        takes room for three times as many, and for what every layer makes of a batch of images.""",
     try_next="""
         Train with `optimizer="rmsprop"`, and with `optimizer="sgd"`. How many numbers does each keep for a parameter,
         and how does the loss get on with them?""",

@@ -15,7 +15,7 @@ Numbers = Sequence[float] | NDArray[Any]
 PERCENT: Mapping[str, Any] = {"tickformat": ".0%"}
 """For an axis of shares."""
 ROW, AROUND = 30, 110  # pixels: of a bar, and of what is above and below all
-PICTURES_WIDTH = 330  # pixels, of a row of pictures
+IMAGES_WIDTH = 330  # pixels, of a row of images
 
 
 def drawing(title: str, caption: str, drawn: Figure) -> Drawing:
@@ -61,7 +61,7 @@ def bars(fact: str, x: str, names: Sequence[str], of: Mapping[str, Numbers], *, 
 
 
 def square(fact: str, values: NDArray[Any], *, written: bool = False, height: int = 360) -> Figure:
-    """Draw a picture, (height, width), as the numbers it is: white is the largest; `written` writes them into it."""
+    """Draw an image, (height, width), as the numbers it is: white is the largest; `written` writes them into it."""
     cells: Part = {
         "type": "heatmap",
         "z": np.round(values, 3).tolist(),
@@ -92,13 +92,13 @@ def marked(drawn: Figure, places: Mapping[str, float]) -> Figure:
     return drawn
 
 
-def picture_rows(fact: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
-    """Draw rows of pictures of one size, a name before each row; where some are fewer, room is left.
+def image_rows(fact: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
+    """Draw rows of images of one size, a name before each row; where some are fewer, room is left.
 
     A row is (n, height, width) in grey, white its greatest number, or uint8 (n, height, width, 1 or 3).
     """
     most = max(map(len, rows.values()))
-    strips = [_strip(_in_colour(pictures), most) for pictures in rows.values()]
+    strips = [_strip(_in_colour(images), most) for images in rows.values()]
     tall = len(strips[0])
     middles = [number * tall + (tall - 1) / 2 for number in range(len(strips))]
     bare: Part = {"showgrid": False, "ticks": "", "constrain": "domain"}
@@ -108,31 +108,31 @@ def picture_rows(fact: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
         title=plain(fact),
         x=axis("", showticklabels=False, **bare),
         y=axis("", scaleanchor="x", constraintoward="top", **names, **bare),
-        height=AROUND // 2 + len(strips) * PICTURES_WIDTH // most,
+        height=AROUND // 2 + len(strips) * IMAGES_WIDTH // most,
     )
 
 
-def _in_colour(pictures: NDArray[Any]) -> NDArray[np.uint8]:
-    if pictures.ndim == 3:
-        greatest = max(float(pictures.max(initial=0)), 1e-9)
-        pictures = np.round(pictures * (255 / greatest)).astype(np.uint8)[..., None]
-    return np.broadcast_to(pictures, (*pictures.shape[:3], 3))
+def _in_colour(images: NDArray[Any]) -> NDArray[np.uint8]:
+    if images.ndim == 3:
+        greatest = max(float(images.max(initial=0)), 1e-9)
+        images = np.round(images * (255 / greatest)).astype(np.uint8)[..., None]
+    return np.broadcast_to(images, (*images.shape[:3], 3))
 
 
-def _strip(pictures: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
-    """Pictures side by side in grey frames; as wide as `most` of them."""
-    edge = max(1, pictures.shape[1] // 14)
-    framed = np.pad(pictures, ((0, most - len(pictures)), (edge, edge), (edge, edge), (0, 0)), constant_values=128)
+def _strip(images: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """Images side by side in grey frames; as wide as `most` of them."""
+    edge = max(1, images.shape[1] // 14)
+    framed = np.pad(images, ((0, most - len(images)), (edge, edge), (edge, edge), (0, 0)), constant_values=128)
     return np.hstack(list(framed))
 
 
-def tiles(pictures: NDArray[Any], columns: int) -> NDArray[Any]:
-    """Put pictures, (n, height, width), side by side in rows of `columns`, framed by their greatest number.
+def tiles(images: NDArray[Any], columns: int) -> NDArray[Any]:
+    """Put images, (n, height, width), side by side in rows of `columns`, framed by their greatest number.
 
-    As one picture for `square`; places that are left over have that number too.
+    As one image for `square`; places that are left over have that number too.
     """
-    framed = np.pad(pictures, ((0, -len(pictures) % columns), (1, 1), (1, 1)), constant_values=pictures.max())
-    framed[len(pictures) :] = pictures.max()
+    framed = np.pad(images, ((0, -len(images) % columns), (1, 1), (1, 1)), constant_values=images.max())
+    framed[len(images) :] = images.max()
     rows = [np.hstack(list(framed[start : start + columns])) for start in range(0, len(framed), columns)]
     return np.vstack(rows)
 

@@ -1,4 +1,4 @@
-"""When does dropout help? Where a large network could learn its few pictures by heart; elsewhere it is a burden.
+"""When does dropout help? Where a large network could learn its few images by heart; elsewhere it is a burden.
 
 Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout: a simple way to prevent neural networks
 from overfitting (2014).
@@ -12,7 +12,7 @@ import numpy as np
 
 from tellapart import Recipe, sweep
 from tellapart.lessons.drawing import bars, drawing, lines
-from tellapart.lessons.images import Part, Pictures, as_dataset, pictures
+from tellapart.lessons.images import Images, Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.report import Table
 from tellapart.training.checkpoints import Epoch, History
@@ -26,18 +26,18 @@ Pair = tuple[History, History]
 
 
 def run(settings: Settings) -> Findings:
-    """Train a small and a large network on few pictures, and a large one on many, without dropout and with it."""
-    data = pictures("fashion-mnist", settings)
+    """Train a small and a large network on few images, and a large one on many, without dropout and with it."""
+    data = images("fashion-mnist", settings)
     few, many, epochs = settings.of(500, small=100), settings.of(5_000, small=900), settings.of(40, small=40)
-    rate = 3e-3 if settings.small else 1e-3  # so few pictures are too few steps for a lower one
+    rate = 3e-3 if settings.small else 1e-3  # so few images are too few steps for a lower one
     recipe = Recipe(model="mlp", units=LARGE, epochs=epochs, patience=epochs, schedule="constant", learning_rate=rate,
                     batch_size=32, seed=settings.seed)  # fmt: skip
     tight, at_risk = pairs(data, few, recipe, [f"units={SMALL},{LARGE}"])
     (easy,) = pairs(data, many, replace(recipe, epochs=settings.of(20, small=15), learning_rate=1e-3), [])
     tried = {
-        f"{few} pictures, {LARGE} units": at_risk,
-        f"{few} pictures, {SMALL} units": tight,
-        f"{many:,} pictures, {LARGE} units": easy,
+        f"{few} images, {LARGE} units": at_risk,
+        f"{few} images, {SMALL} units": tight,
+        f"{many:,} images, {LARGE} units": easy,
     }
 
     plain, dropped = at_risk
@@ -65,8 +65,8 @@ def run(settings: Settings) -> Findings:
     }
     figures = (
         drawing(
-            f"The loss of {LARGE} units that learn {few} pictures",
-            "The lower the better. Without dropout the two lines part: the network learns its pictures by heart. With "
+            f"The loss of {LARGE} units that learn {few} images",
+            "The lower the better. Without dropout the two lines part: the network learns its images by heart. With "
             "dropout both fall more slowly and stay closer; its training line is of a network with half of its units "
             "missing, as each step sees it.",
             lines(f"in the end {facts['plain_end']:.2f} without, {facts['dropped_end']:.2f} with",
@@ -86,8 +86,8 @@ def run(settings: Settings) -> Findings:
     return Findings(facts, figures, {"At the best epoch of each": Table(HEADER, tuple(rows_of(tried)))})
 
 
-def pairs(data: Pictures, n: int, recipe: Recipe, vary: list[str]) -> list[Pair]:
-    """What tellapart notes of each epoch, for each value of what varies, learning from so many pictures."""
+def pairs(data: Images, n: int, recipe: Recipe, vary: list[str]) -> list[Pair]:
+    """What tellapart notes of each epoch, for each value of what varies, learning from so many images."""
     dataset = as_dataset(data.name, data.classes, train=mislabelled(data.train.take(slice(n)), recipe.seed),
                          validation=data.test.take(slice(400)), test=data.test.take(slice(400, None)))  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
@@ -97,14 +97,14 @@ def pairs(data: Pictures, n: int, recipe: Recipe, vary: list[str]) -> list[Pair]
 
 
 def mislabelled(part: Part, seed: int) -> Part:
-    """The same pictures with some of their labels drawn by lot."""
+    """The same images with some of their labels drawn by lot."""
     rng = np.random.default_rng(seed)
     lots = rng.permutation(part.labels)
-    return Part(part.pictures, np.where(rng.random(len(part)) < WRONG, lots, part.labels))
+    return Part(part.images, np.where(rng.random(len(part)) < WRONG, lots, part.labels))
 
 
 def val_loss(row: Epoch) -> float:
-    """The loss on validation pictures after an epoch, in nats."""
+    """The loss on validation images after an epoch, in nats."""
     return float(row.val_loss or 0)
 
 
@@ -131,23 +131,23 @@ LESSON = Lesson(
     run=run,
     method="""
         While a network trains, [dropout] leaves out each unit of a layer with a chance of {share:.0%}, drawn anew for
-        every picture, so that no unit can rely upon certain others; when the network answers, all are there. As in
+        every image, so that no unit can rely upon certain others; when the network answers, all are there. As in
         many collections some labels are wrong: we draw {wrong:.0%} of those to learn from by lot. A large network, of
-        {large} units in its hidden layer, and a small one, of {small}, learn {few} pictures of {data} for {epochs}
-        [epochs|epoch], without dropout and with it, and the large one learns {many:,} pictures as well. The [loss] on
+        {large} units in its hidden layer, and a small one, of {small}, learn {few} images of {data} for {epochs}
+        [epochs|epoch], without dropout and with it, and the large one learns {many:,} images as well. The [loss] on
         a [validation set] with right labels is watched.""",
     outcome="""
-        Many units and few pictures: without dropout validation loss is least after epoch {plain_epoch}, at
+        Many units and few images: without dropout validation loss is least after epoch {plain_epoch}, at
         {plain_best:.3f}, and {plain_end:.3f} in the end, {plain_gap:.3f} above the training loss: the network is
         [over-fitting]. With dropout it is least after epoch {dropped_epoch}, at {dropped_best:.3f}, and
         {dropped_end:.3f} in the end, {dropped_gap:.3f} above the training loss.
 
-        Many units and many pictures: {easy_plain:.3f} without and {easy_dropped:.3f} with dropout in the end. Few
-        units and few pictures: at the best epoch {tight_plain:.3f} without and {tight_dropped:.3f} with dropout. A
+        Many units and many images: {easy_plain:.3f} without and {easy_dropped:.3f} with dropout in the end. Few
+        units and few images: at the best epoch {tight_plain:.3f} without and {tight_dropped:.3f} with dropout. A
         network that has no unit to spare cannot do without half of them.""",
     claims=(
         Claim(
-            "With {few} pictures and {large} units dropout holds over-fitting back: in the end validation loss is "
+            "With {few} images and {large} units dropout holds over-fitting back: in the end validation loss is "
             "{dropped_end:.3f} with it, {plain_end:.3f} without.",
             lambda facts: facts["dropped_end"] < facts["plain_end"],
         ),

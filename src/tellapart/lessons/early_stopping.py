@@ -1,4 +1,4 @@
-"""When should training end? When pictures it does not learn from say so; and what these say is a little too good.
+"""When should training end? When images it does not learn from say so; and what these say is a little too good.
 
 Source: Prechelt, Early stopping - but when? (1998); its criterion UP is what is called patience here.
 """
@@ -7,22 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
-from tellapart.judging.metrics import losses
+from tellapart.judging.metrics import log_losses
 from tellapart.lessons.drawing import PERCENT, drawing, lines, marked
-from tellapart.lessons.images import Part, pictures
+from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 PATIENCE = 5  # epochs without improvement, as tellapart has it
-VALIDATION = 100  # pictures that say when to stop
+VALIDATION = 100  # images that say when to stop
 
 Floats = NDArray[np.float64]
 
 
 def run(settings: Settings) -> Findings:
-    """Train for far too long, note how each epoch does on many pictures, and let a hundred of them say when to stop."""
-    data = pictures("fashion-mnist", settings)
+    """Train for far too long, note how each epoch does on many images, and let a hundred of them say when to stop."""
+    data = images("fashion-mnist", settings)
     few, epochs, trainings, turns = settings.of(500, small=60), 60, settings.of(6, small=4), 50
-    rate = 1e-2 if settings.small else 1e-3  # so few pictures are too few steps for a lower one
+    rate = 1e-2 if settings.small else 1e-3  # so few images are too few steps for a lower one
     judges, rng = data.test.take(slice(2_000)), np.random.default_rng(settings.seed)
 
     told, curves, looks = [], [], []
@@ -64,38 +64,38 @@ def run(settings: Settings) -> Findings:
     along = ("epoch", range(1, epochs + 1))
     figures = (
         drawing(
-            "One training, watched by validation pictures and by others",
-            f"The loss on the {VALIDATION} pictures that choose, and on {facts['test']:,} that do not. Training ends "
+            "One training, watched by validation images and by others",
+            f"The loss on the {VALIDATION} images that choose, and on {facts['test']:,} that do not. Training ends "
             f"where the first has not been lower for {PATIENCE} epochs, and the epoch at which it was least is kept.",
             marked(lines(f"stopped after {stop} of {epochs} epochs", along, "loss (nats)",
-                         {"on the pictures that choose": first_seen, "on other pictures": first_true}),
+                         {"on the images that choose": first_seen, "on other images": first_true}),
                    {"kept": best, "ended": stop}),
         ),
         drawing(
             "What the best validation accuracy promises and what is kept",
             f"The mean over {len(told)} times. The more epochs one may choose from, the further the best score on the "
-            "pictures that choose is from what that epoch does on others.",
+            "images that choose is from what that epoch does on others.",
             lines(f"promised too much: {facts['gap']:.1%}", ("epochs to choose from", along[1]), "accuracy",
-                  {"on the pictures that choose": promised, "on other pictures": kept}, **PERCENT),
+                  {"on the images that choose": promised, "on other images": kept}, **PERCENT),
         ),
     )  # fmt: skip
     return Findings(facts, figures)
 
 
 def trained(part: Part, judges: Part, epochs: int, rate: float, seed: int) -> tuple[Floats, Floats]:
-    """The loss of each picture after each epoch, and whether it is told right: float64 (epochs, n) each."""
+    """The loss of each image after each epoch, and whether it is told right: float64 (epochs, n) each."""
     model = MLPClassifier(256, learning_rate_init=rate, batch_size=32, random_state=seed)
     loss, right = [], []
     for _ in range(epochs):
         model.partial_fit(part.pixels, part.labels, classes=np.arange(10))
         probs = model.predict_proba(judges.pixels)
-        loss.append(losses(judges.labels, probs))
+        loss.append(log_losses(judges.labels, probs))
         right.append((probs.argmax(axis=1) == judges.labels).astype(np.float64))
     return np.array(loss), np.array(right)
 
 
 def ending(seen: Floats, true: Floats, true_right: Floats) -> dict[str, float]:
-    """What each way to end a training is worth on other pictures."""
+    """What each way to end a training is worth on other images."""
     best, ended = early(seen)
     every = int(seen.argmin())
     return {
@@ -133,8 +133,8 @@ LESSON = Lesson(
     seconds=10,
     run=run,
     method="""
-        A network with one hidden layer of 256 units learns {few} pictures of {data} for {epochs} [epochs|epoch], far
-        too long, {trainings} times with other pictures. After each epoch we note what it says of many new pictures.
+        A network with one hidden layer of 256 units learns {few} images of {data} for {epochs} [epochs|epoch], far
+        too long, {trainings} times with other images. After each epoch we note what it says of many new images.
         Of these we draw {validation} by lot, the [validation set], and let them say when to stop; the other {test:,}
         are a [test set], and say what that was worth. We draw {turns} times in all.
 
@@ -169,11 +169,11 @@ LESSON = Lesson(
         ),
     ),
     conclusion="""
-        Let validation pictures say when to stop: it saves time, and the probabilities of a network that went on are
+        Let validation images say when to stop: it saves time, and the probabilities of a network that went on are
         too sure of themselves. tellapart does it unless told otherwise: `--patience {patience}` ends a training, and
-        `--keep best` takes the epoch with the least validation loss. But these pictures have been used to choose, so
+        `--keep best` takes the epoch with the least validation loss. But these images have been used to choose, so
         their score is no longer honest: the number to tell others is that of the test split, opened once.""",
     try_next="""
-        Let 1,000 pictures say when to stop (`VALIDATION`). How much is promised too much then, and is a better epoch
+        Let 1,000 images say when to stop (`VALIDATION`). How much is promised too much then, and is a better epoch
         found?""",
 )

@@ -16,7 +16,7 @@ from tellapart import Recipe, train
 from tellapart.explaining.gradcam import network_of
 from tellapart.explaining.layers import feature_maps, first_filters
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines, square, tiles
-from tellapart.lessons.images import as_dataset, pictures
+from tellapart.lessons.images import as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Grey = NDArray[np.uint8]
 
 def run(settings: Settings) -> Findings:
     """Train LeNet-5, work out its first maps by hand, show its filters edges, and silence them one by one."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     learned, test = data.train.take(slice(settings.of(5_000, small=800))), data.test.take(slice(2_000))
     held = len(learned) // 6
     dataset = as_dataset(data.name, data.classes, train=learned.take(slice(held, None)),
@@ -41,8 +41,8 @@ def run(settings: Settings) -> Findings:
     with tempfile.TemporaryDirectory() as folder:
         bundle = train(dataset, recipe, out=Path(folder) / "run").bundle
         network, filters = network_of(bundle), first_filters(bundle)
-        new = np.stack([bundle.preprocessing(one) for one in test.pictures])
-        maps = feature_maps(bundle, new[0], layers=1)[0].pictures
+        new = np.stack([bundle.preprocessing(one) for one in test.images])
+        maps = feature_maps(bundle, new[0], layers=1)[0].images
     kernel, added = network.get_layer("conv1").get_weights()  # (5, 5, 1, filters) and (filters,)
     count, side = len(filters), new.shape[1]
 
@@ -77,9 +77,9 @@ def run(settings: Settings) -> Findings:
     pairs = np.concatenate([np.pad(large, ((0, 0), room, room, (0, 0)), constant_values=255), np.stack(maps)])
     figures = (
         drawing(
-            "The filters of the first layer, and below each what it makes of one picture",
+            "The filters of the first layer, and below each what it makes of one image",
             "Grey is a weight of 0, white is more and black less. A map is white where the filter answers most.",
-            square(f"{count} filters, {count} views of a picture", tiles(pairs[..., 0], count), height=200),
+            square(f"{count} filters, {count} views of an image", tiles(pairs[..., 0], count), height=200),
         ),
         drawing(
             "How strongly each filter answers to an edge, by its direction",
@@ -98,35 +98,35 @@ def run(settings: Settings) -> Findings:
     return Findings(facts, figures)
 
 
-def by_hand(pictures: Grey, kernel: Floats, added: Floats) -> Floats:
+def by_hand(images: Grey, kernel: Floats, added: Floats) -> Floats:
     """At each place the sum of products of filter and pixels, one number added, and nothing below 0."""
     around = (len(kernel) // 2,) * 2
-    padded = np.pad(pictures[..., 0] / np.float32(255), ((0, 0), around, around))
+    padded = np.pad(images[..., 0] / np.float32(255), ((0, 0), around, around))
     patches = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[:2], axis=(1, 2))
     maps: Floats = np.maximum(np.einsum("nhwij,ijf->nhwf", patches, kernel[:, :, 0]) + added, 0)
     return maps
 
 
-def first_maps(network: "keras.Model", pictures: Grey) -> Floats:
-    """What the first layer of filters makes of pictures, float32 (n, height, width, filters)."""
+def first_maps(network: "keras.Model", images: Grey) -> Floats:
+    """What the first layer of filters makes of images, float32 (n, height, width, filters)."""
     import keras
 
-    return np.asarray(keras.Model(network.input, network.get_layer("conv1").output)(pictures, training=False))
+    return np.asarray(keras.Model(network.input, network.get_layer("conv1").output)(images, training=False))
 
 
 def to_edges(network: "keras.Model", side: int) -> Floats:
-    """How strongly each filter answers to edges through the middle of a picture: float32 (directions, filters)."""
+    """How strongly each filter answers to edges through the middle of an image: float32 (directions, filters)."""
     turns = 2 * np.pi * np.arange(len(ARROWS)) / len(ARROWS)
     down, across = np.indices((side, side)) - (side - 1) / 2
     light = [across * np.cos(turn) - down * np.sin(turn) > 0 for turn in turns]
     maps = first_maps(network, 255 * np.stack(light).astype(np.uint8)[..., np.newaxis])
-    middle = slice(side // 2 - 3, side // 2 + 3)  # where the edge is, and not the picture's rim
+    middle = slice(side // 2 - 3, side // 2 + 3)  # where the edge is, and not the image's rim
     strongest: Floats = maps[:, middle, middle].max(axis=(1, 2))
     return strongest
 
 
 def accuracy(network: "keras.Model", new: Grey, labels: NDArray[np.integer], silent: list[int]) -> float:
-    """How many pictures are told right while some filters of the first layer answer nothing."""
+    """How many images are told right while some filters of the first layer answer nothing."""
     layer = network.get_layer("conv1")
     kernel, added = weights = layer.get_weights()
     keep = ~np.isin(np.arange(len(added)), silent)
@@ -143,11 +143,11 @@ LESSON = Lesson(
     seconds=6,
     run=run,
     method="""
-        LeNet-5, a small network whose first [convolution] has {filters} [filters|filter], learns {n:,} pictures of
+        LeNet-5, a small network whose first [convolution] has {filters} [filters|filter], learns {n:,} images of
         {data}. We work out its first [feature maps|feature map] by hand: at each place filter and [pixels|pixel] are
         multiplied and added up, one more number is added, and what is below 0 becomes 0. Then we show the filters
         edges of all directions, and do so with a copy of the network whose weights were drawn by lot. Last, we
-        silence one filter after another, its weights set to 0, and judge the network on {test:,} new pictures.""",
+        silence one filter after another, its weights set to 0, and judge the network on {test:,} new images.""",
     outcome="""
         By hand we get the network's maps, within {off:.1g}. A mathematician would turn each filter by half a circle
         first: then they are off by {turned:.2f}. What networks call convolution lays filters on as they are.
@@ -157,7 +157,7 @@ LESSON = Lesson(
         drawn by lot, before any training, like {lot_liked} directions best, and give the worst {lot_weakest:.0%}.
         What training makes of them is filters that the layers above can use.
 
-        Of all new pictures {right:.1%} are told right. Without the dearest filter {dearest:.1%} are, without the
+        Of all new images {right:.1%} are told right. Without the dearest filter {dearest:.1%} are, without the
         cheapest {cheapest:.1%}. Without any, {none:.1%} are left, which is guessing.""",
     claims=(
         Claim("The first maps, worked out by hand, are the network's within {off:.1g}; with filters turned round they "
@@ -173,7 +173,7 @@ LESSON = Lesson(
     conclusion="""
         A filter is a small pattern that is looked for everywhere, and its map says where it was found. Some are needed
         and some can be spared, which is why trained networks can be made smaller. `tellapart explain` draws a bundle's
-        filters with the method `filters`, and what each layer makes of a picture with `layers`.""",
+        filters with the method `filters`, and what each layer makes of an image with `layers`.""",
     try_next="""
         Put a filter's mean answer in its place instead of 0. Does losing it cost less, and what does that say of what
         the later layers expect?""",

@@ -1,4 +1,4 @@
-"""How often must a frozen base see a picture? Once: what it says of a picture never changes, to the last bit."""
+"""How often must a frozen base see an image? Once: what it says of an image never changes, to the last bit."""
 
 import time
 from typing import Any
@@ -21,9 +21,9 @@ def run(settings: Settings) -> Findings:
     """Train one head on features that are computed anew in each epoch, and one on features computed once."""
     load_keras()
     case = case_of(settings, side=SIDE, photos_each=500, few=200)
-    x, labels, classes = case.learned.pictures, case.learned.labels, np.unique(case.learned.labels)
+    x, labels, classes = case.learned.images, case.learned.labels, np.unique(case.learned.labels)
     engine = case.base.engine  # the base, made ready for this machine
-    held = seen(engine, case.test.pictures)
+    held = seen(engine, case.test.images)
 
     started = time.process_time()
     known = seen(engine, x)
@@ -77,7 +77,7 @@ def run(settings: Settings) -> Findings:
     figures = (
         drawing(
             "The time that training takes",
-            "The line that runs the base in every epoch climbs by one pass over all pictures each time; the other "
+            "The line that runs the base in every epoch climbs by one pass over all images each time; the other "
             "begins with one such pass and then hardly climbs.",
             lines(f"{facts['ratio']:.1f} times as long", ("epoch", range(EPOCHS + 1)), "seconds of computing",
                   {"base run in every epoch": anew_seconds, "base run once": once_seconds},
@@ -85,7 +85,7 @@ def run(settings: Settings) -> Findings:
         ),
         drawing(
             "What a linear head reaches",
-            "The longer a bar, the more of the new pictures are told right. The same kind of head stands on the pixels "
+            "The longer a bar, the more of the new images are told right. The same kind of head stands on the pixels "
             "themselves and on what the base makes of them.",
             bars(f"{facts['late']:.1%} on the features", "accuracy",
                  ["on pixels", f"features, {EPOCHS} epochs", f"features, {EPOCHS + FURTHER} epochs"],
@@ -97,7 +97,7 @@ def run(settings: Settings) -> Findings:
 
 
 def head(settings: Settings) -> SGDClassifier:
-    """A linear model that learns picture by picture, and answers by the mean of its weights so far."""
+    """A linear model that learns image by image, and answers by the mean of its weights so far."""
     return SGDClassifier(loss="log_loss", learning_rate="constant", eta0=1.0, average=True, random_state=settings.seed)
 
 
@@ -109,8 +109,8 @@ def differing(some: NDArray[Any], others: NDArray[Any]) -> int:
 
 def on_pixels(case: Case, settings: Settings) -> float:
     """The accuracy of a head of the same kind on the pixels, of which large photos give a part."""
-    step = -(-case.learned.pictures.shape[1] // 30)
-    x, held = (Part(part.pictures[:, ::step, ::step], part.labels).pixels for part in (case.learned, case.test))
+    step = -(-case.learned.images.shape[1] // 30)
+    x, held = (Part(part.images[:, ::step, ::step], part.labels).pixels for part in (case.learned, case.test))
     unit, model, classes = np.linalg.norm(x, axis=1).mean(), head(settings), np.unique(case.learned.labels)
     for _ in range(EPOCHS + FURTHER):
         model.partial_fit(x / unit, case.learned.labels, classes)
@@ -119,27 +119,27 @@ def on_pixels(case: Case, settings: Settings) -> float:
 
 LESSON = Lesson(
     name="frozen-features",
-    question="How often must a frozen base see a picture?",
+    question="How often must a frozen base see an image?",
     needs="clothing",
     seconds=33,
     run=run,
     method="""
         The base is {base}, which has learned {before}, and does not change any more: it is [frozen|frozen base]. It
-        turns a picture into {width:,} numbers, its [features|feature]. On these stands a linear [head], a [logistic
-        regression], which learns {n:,} pictures of {data} in {epochs} [epochs|epoch], each in another order. One head
+        turns an image into {width:,} numbers, its [features|feature]. On these stands a linear [head], a [logistic
+        regression], which learns {n:,} images of {data} in {epochs} [epochs|epoch], each in another order. One head
         is given features that the base computes anew in every epoch. The other is given features that it computed
         once, before training began. We compare the features, the weights of the two heads, and the time.""",
     outcome="""
         Of {numbers:,} features that were computed anew, {different} differ in any bit from those computed once,
-        though each picture had other neighbours in each epoch. So the two heads have the same weights: {apart} of
+        though each image had other neighbours in each epoch. So the two heads have the same weights: {apart} of
         {weights:,} differ. Running the base in every epoch took {anew_seconds:.2f} s of computing, running
         it once {once_seconds:.2f} s.
 
-        After {epochs} epochs the head tells {early:.1%} of {test:,} new pictures right. Another {further} epochs on
+        After {epochs} epochs the head tells {early:.1%} of {test:,} new images right. Another {further} epochs on
         the kept features take {further_seconds:.2f} s, and it tells {late:.1%}; on pixels the same kind of head gets
         {on_pixels:.1%}, and always naming the commonest class {chance:.1%}.
 
-        Another picture has other features: of {n:,} mirror images, {turned_same} have those of their picture.""",
+        Another image has other features: of {n:,} mirror images, {turned_same} have those of their image.""",
     claims=(
         Claim("The features are the same in every epoch, to the last bit: {different} of {numbers:,} differ.",
               lambda facts: facts["different"] == 0),
@@ -149,16 +149,16 @@ LESSON = Lesson(
               lambda facts: facts["ratio"] > 1.5),
         Claim("A linear head tells more from the features than from the pixels: {late:.1%} against {on_pixels:.1%}.",
               lambda facts: facts["late"] > facts["on_pixels"]),
-        Claim("What changes the picture changes the features: {turned_same} of {n:,} mirror images kept theirs.",
+        Claim("What changes the image changes the features: {turned_same} of {n:,} mirror images kept theirs.",
               lambda facts: facts["turned_same"] < 0.05 * facts["n"]),
     ),
     conclusion="""
-        A frozen base is a function of the picture, so one run over each picture is enough for any number of epochs,
-        heads, folds and searches. tellapart does so by itself: it keeps the features by the content of the picture,
-        and `tellapart features PHOTOS --model xception` computes them beforehand. It ends where pictures change:
-        with augmentation each changed picture has to be run, so tellapart draws a few for each and keeps those; and
+        A frozen base is a function of the image, so one run over each image is enough for any number of epochs,
+        heads, folds and searches. tellapart does so by itself: it keeps the features by the content of the image,
+        and `tellapart features PHOTOS --model xception` computes them beforehand. It ends where images change:
+        with augmentation each changed image has to be run, so tellapart draws a few for each and keeps those; and
         it ends where the base is trained on.""",
     try_next="""
         Let the base answer in batch normalisation's other way, as if it were training (`network(x, training=True)` in
-        Keras). Does a picture then still have the same features whatever its neighbours are?""",
+        Keras). Does an image then still have the same features whatever its neighbours are?""",
 )  # fmt: skip

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from tellapart.lessons.drawing import PERCENT, drawing, lines, square
-from tellapart.lessons.images import Part, Pixels, pictures
+from tellapart.lessons.images import Part, Pixels, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 MISSING = (0.0, 0.2, 0.4, 0.6, 0.8)  # shares of pixels
@@ -20,13 +20,13 @@ DRAWS = 5
 
 def run(settings: Settings) -> Findings:
     """Grow a forest tree by tree, ask it which pixels matter, and take pixels away."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     trees = settings.of(200, small=60)
     train = data.train.take(slice(settings.of(3_000, small=700)))
     test = data.test.take(slice(settings.of(3_000, small=700)))
     rng = np.random.default_rng(settings.seed)
     forest = grown(train.pixels, train, trees, settings)
-    # Which training pictures each tree did not draw: bool (trees, n).
+    # Which training images each tree did not draw: bool (trees, n).
     spared = np.stack([np.bincount(drawn, minlength=len(train)) == 0 for drawn in forest.estimators_samples_])
     by_trees = growth(forest, test, np.ones((trees, len(test)), bool))
     out_of_bag = growth(forest, train, spared)
@@ -70,23 +70,23 @@ def run(settings: Settings) -> Findings:
     figures = (
         drawing(
             "Tree by tree",
-            "The share told right by the mean of so many trees. The line out of bag asks of each training picture only "
-            "the trees that did not learn it, and needs no other pictures.",
+            "The share told right by the mean of so many trees. The line out of bag asks of each training image only "
+            "the trees that did not learn it, and needs no other images.",
             lines(f"{by_trees[0]:.1%} with one tree, {by_trees[-1]:.1%} with {trees}",
-                  ("trees", range(1, trees + 1)), "accuracy", {"new pictures": by_trees, "out of bag": out_of_bag},
+                  ("trees", range(1, trees + 1)), "accuracy", {"new images": by_trees, "out of bag": out_of_bag},
                   across={"type": "log", "tickvals": [1, 2, 5, 10, 20, 50, 100, 200]}, **PERCENT),
         ),
         drawing(
             "Which pixels the forest asks about",
-            "The importance of each pixel, at its place in the picture: the lighter, the more its questions helped to "
+            "The importance of each pixel, at its place in the image: the lighter, the more its questions helped to "
             "part the classes. Black ones are hardly ever asked about.",
             square(f"{len(used)} of {len(weights)} pixels are asked about",
-                   (weights / weights.max()).reshape(test.pictures.shape[1:3]), height=300),
+                   (weights / weights.max()).reshape(test.images.shape[1:3]), height=300),
         ),
         drawing(
             "With pixels missing",
-            f"The share told right when so many pixels of each new picture are missing at random. One forest learned "
-            f"from pictures of which {LEARNED:.0%} were missing, the other from whole ones.",
+            f"The share told right when so many pixels of each new image are missing at random. One forest learned "
+            f"from images of which {LEARNED:.0%} were missing, the other from whole ones.",
             lines(f"{asked[0]:.1%} and {asked[1]:.1%} with {ASKED:.0%} missing", ("share missing", MISSING), "accuracy",
                   curves, across=dict(PERCENT), **PERCENT),
         ),
@@ -100,7 +100,7 @@ def grown(x: Pixels, train: Part, trees: int, settings: Settings) -> RandomFores
 
 
 def growth(forest: RandomForestClassifier, part: Part, asked: NDArray[np.bool_]) -> list[float]:
-    """The accuracy of the first tree, of the first two and so on, where a picture asks some of the trees only."""
+    """The accuracy of the first tree, of the first two and so on, where an image asks some of the trees only."""
     x, said = part.pixels, np.zeros((len(part), len(forest.classes_)))
     scores, votes = [], np.zeros(len(part), int)
     for tree, asks in zip(forest.estimators_, asked, strict=True):
@@ -112,12 +112,12 @@ def growth(forest: RandomForestClassifier, part: Part, asked: NDArray[np.bool_])
 
 
 def black(x: Pixels, which: NDArray[np.integer]) -> Pixels:
-    """The same pictures with some pixels black in all of them."""
+    """The same images with some pixels black in all of them."""
     return np.where(np.isin(np.arange(x.shape[1]), which), np.float32(0), x)
 
 
 def gaps(x: Pixels, share: float, rng: np.random.Generator) -> Pixels:
-    """The same pictures with so many pixels missing, others in each: not a number."""
+    """The same images with so many pixels missing, others in each: not a number."""
     return np.where(rng.random(x.shape) < share, np.float32(np.nan), x)
 
 
@@ -133,30 +133,30 @@ LESSON = Lesson(
     seconds=6,
     run=run,
     method="""
-        A [random forest] of {trees} [decision trees|decision tree] learns {n:,} pictures of {data}. Each tree learns
-        from a [bootstrap] sample, as many pictures drawn again and again from the same, which leaves some out. We let
-        the first tree answer {test:,} new pictures, the first two, and so on; and let the trees answer each training
-        picture that they did not draw, [out of bag|out-of-bag score].
+        A [random forest] of {trees} [decision trees|decision tree] learns {n:,} images of {data}. Each tree learns
+        from a [bootstrap] sample, as many images drawn again and again from the same, which leaves some out. We let
+        the first tree answer {test:,} new images, the first two, and so on; and let the trees answer each training
+        image that they did not draw, [out of bag|out-of-bag score].
 
         Then we ask which pixels matter, paint the most important tenth black, and see what is lost. At last we let
-        pixels be missing at random, in new pictures and, for a second forest, in {learned_missing:.0%} of what it
+        pixels be missing at random, in new images and, for a second forest, in {learned_missing:.0%} of what it
         learns.""",
     outcome="""
         One tree tells {one:.1%} right, ten {ten:.1%}, and all {trees} {all:.1%}: the first bring most. A tree left out
-        {left_out:.1%} of the pictures on average, so each picture is answered by about as many of the trees; their
-        out-of-bag score, {bag:.1%}, says nearly what new pictures say.
+        {left_out:.1%} of the images on average, so each image is answered by about as many of the trees; their
+        out-of-bag score, {bag:.1%}, says nearly what new images say.
 
         The forest asks about {used} of {pixels} pixels. With the {tenth} of the highest [importance] painted black it
         is right on {without_top:.1%}, with {tenth} by lot on {without_lots:.1%} (mean of {draws} draws).
 
         With {asked:.0%} of the pixels missing, the forest that learned with gaps is right on {gaps_learned:.1%}, the
         other on {gaps_new:.1%}, or on {gaps_means:.1%} when each gap is filled with its pixel's mean. On whole
-        pictures the first is right on {whole:.1%}, the other on {all:.1%}.""",
+        images the first is right on {whole:.1%}, the other on {all:.1%}.""",
     claims=(
         Claim("Many trees are better than one, {all:.1%} against {one:.1%}, and too many are not worse: the best was "
               "{best:.1%}, within a point.",
               lambda facts: facts["all"] > max(facts["one"] + 0.1, facts["best"] - 0.01)),
-        Claim("The out-of-bag score agrees with new pictures within 3 points: {bag:.1%} and {all:.1%}.",
+        Claim("The out-of-bag score agrees with new images within 3 points: {bag:.1%} and {all:.1%}.",
               lambda facts: abs(facts["bag"] - facts["all"]) < 0.03),
         Claim("Important pixels matter: without them {without_top:.1%}, without as many by lot {without_lots:.1%}.",
               lambda facts: facts["without_top"] < facts["without_lots"]),
@@ -169,9 +169,9 @@ LESSON = Lesson(
     conclusion="""
         Take as many trees as you have time for: they bring less and less, and do not over-fit by their number. The
         out-of-bag score judges a forest without a [validation set]. Importances say what this forest asks about, not
-        what a picture is of. If much will be missing later, let it be missing while learning. In files of pictures
+        what an image is of. If much will be missing later, let it be missing while learning. In files of images
         nothing is: `tellapart train PHOTOS --model forest` grows a forest on what a network sees in them.""",
     try_next="""
-        Put `max_samples=0.1` into the forest, so that each tree draws a tenth of the pictures. What becomes of one
+        Put `max_samples=0.1` into the forest, so that each tree draws a tenth of the images. What becomes of one
         tree, of all of them, and of the out-of-bag score?""",
 )  # fmt: skip

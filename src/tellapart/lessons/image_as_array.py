@@ -1,27 +1,27 @@
-"""What is a picture to a computer? An array of numbers, with which one can calculate."""
+"""What is an image to a computer? An array of numbers, with which one can calculate."""
 
 from io import BytesIO
 
 import numpy as np
 from PIL import Image
 
-from tellapart.data.image import Picture, decode
+from tellapart.data.image import ImageArray, decode
 from tellapart.lessons.drawing import drawing, square
-from tellapart.lessons.images import pictures
+from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 SHOWN = 8  # rows and columns whose numbers are written
 
 
 def run(settings: Settings) -> Findings:
-    """Look at one picture, send it through two file formats, and average the pictures of each class."""
-    data = pictures("mnist", settings)
-    one = data.train.pictures[0]
+    """Look at one image, send it through two file formats, and average the images of each class."""
+    data = images("mnist", settings)
+    one = data.train.images[0]
     png, jpeg = (decode(as_file(one, form)) for form in ("PNG", "JPEG"))
 
-    # Numbers can be averaged: the mean picture of each class...
+    # Numbers can be averaged: the mean image of each class...
     means = np.stack([data.train.pixels[data.train.labels == label].mean(axis=0) for label in range(len(data.classes))])
-    # ...and subtracted: a picture is of the class whose mean is the least far away.
+    # ...and subtracted: an image is of the class whose mean is the least far away.
     test = data.test.take(slice(1_000))
     distances = ((test.pixels[:, np.newaxis] - means) ** 2).sum(axis=2)
 
@@ -45,7 +45,7 @@ def run(settings: Settings) -> Findings:
     }
     figures = (
         drawing(
-            "One picture as its numbers",
+            "One image as its numbers",
             "Each square is one number of the array: 0 is black and 255 is white.",
             square(f"{height} x {width} numbers", one[:, :, 0]),
         ),
@@ -55,40 +55,40 @@ def run(settings: Settings) -> Findings:
             square(f"{SHOWN**2} of {one.size} numbers", middle(one), written=True),
         ),
         drawing(
-            "The mean picture of each class",
-            "Each number is the mean of the numbers at the same place in all pictures of the class: what is white was "
+            "The mean image of each class",
+            "Each number is the mean of the numbers at the same place in all images of the class: what is white was "
             "drawn on by nearly all writers, what is grey by some.",
-            square(f"{len(data.train):,} pictures in {len(means)} means", np.vstack(rows), height=240),
+            square(f"{len(data.train):,} images in {len(means)} means", np.vstack(rows), height=240),
         ),
     )
     return Findings(facts, figures)
 
 
-def middle(picture: Picture) -> Picture:
-    """The numbers in the middle of a grey picture."""
-    top, left = ((side - SHOWN) // 2 for side in picture.shape[:2])
-    return picture[top : top + SHOWN, left : left + SHOWN, 0]
+def middle(image: ImageArray) -> ImageArray:
+    """The numbers in the middle of a grey image."""
+    top, left = ((side - SHOWN) // 2 for side in image.shape[:2])
+    return image[top : top + SHOWN, left : left + SHOWN, 0]
 
 
-def as_file(picture: Picture, form: str) -> bytes:
-    """The bytes of a file with the picture in it."""
+def as_file(image: ImageArray, form: str) -> bytes:
+    """The bytes of a file with the image in it."""
     content = BytesIO()
-    Image.fromarray(picture[:, :, 0]).save(content, form)
+    Image.fromarray(image[:, :, 0]).save(content, form)
     return content.getvalue()
 
 
 LESSON = Lesson(
-    name="picture-as-array",
-    question="What is a picture to a computer?",
+    name="image-as-array",
+    question="What is an image to a computer?",
     needs="mnist",
     seconds=2,
     run=run,
     method="""
-        We take the first picture of {data} and look at it as an [array]. We save it as a PNG file and as a JPEG file
-        and read both again. Then we calculate with pictures: we average all of a class, and take each of {test:,} new
-        pictures for the class whose mean picture is the least far away.""",
+        We take the first image of {data} and look at it as an [array]. We save it as a PNG file and as a JPEG file
+        and read both again. Then we calculate with images: we average all of a class, and take each of {test:,} new
+        images for the class whose mean image is the least far away.""",
     outcome="""
-        The picture has the [shape] ({height}, {width}, 1): {height} rows of {width} [pixels|pixel] with 1 [channel],
+        The image has the [shape] ({height}, {width}, 1): {height} rows of {width} [pixels|pixel] with 1 [channel],
         that is {numbers} whole numbers, here from {least} to {largest}; {black:.0%} of them are 0, black. A photo in
         colour would have 3 channels, for red, green and blue. Nothing in the array says which digit it shows: that it
         is {label} is its [label], which is kept beside it.
@@ -96,7 +96,7 @@ LESSON = Lesson(
         PNG gave back the same numbers. JPEG, which saves room by leaving out what an eye hardly sees, changed some by
         up to {jpeg} of 255 levels.
 
-        Only by averages and differences, {right:.1%} of the new pictures are told right; always naming the commonest
+        Only by averages and differences, {right:.1%} of the new images are told right; always naming the commonest
         class would get {chance:.1%}.""",
     claims=(
         Claim("PNG changes no number: the largest change is {png}.", lambda facts: facts["png"] == 0),
@@ -108,9 +108,9 @@ LESSON = Lesson(
         ),
     ),
     conclusion="""
-        To a computer a picture is numbers at places. Whatever learns from pictures, from averages to deep networks,
+        To a computer an image is numbers at places. Whatever learns from images, from averages to deep networks,
         calculates with these numbers and knows nothing else.""",
     try_next="""
-        Shift every new picture by two pixels to the right (`np.roll`). How much of the accuracy is left, and why does
+        Shift every new image by two pixels to the right (`np.roll`). How much of the accuracy is left, and why does
         a person not mind?""",
 )

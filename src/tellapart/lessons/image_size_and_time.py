@@ -1,4 +1,4 @@
-"""How large must a picture be? Arithmetic grows with the square of its side; what there is to see does not."""
+"""How large must an image be? Arithmetic grows with the square of its side; what there is to see does not."""
 
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from tellapart.data.pipeline import BATCH
 from tellapart.engine import Engine, Graph
 from tellapart.lessons.backbones import learn, loop_of, photos, resized, seen, some_photos, timed
 from tellapart.lessons.drawing import PERCENT, drawing, lines
-from tellapart.lessons.images import Part, pictures
+from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.report import Table
 
@@ -24,7 +24,7 @@ PHOTO_SIDES = (75, 106, 150, 212)  # each time twice the area
 
 @dataclass(frozen=True)
 class Size:
-    """What became of pictures of one size: multiply-adds and seconds for each, and the share told right."""
+    """What became of images of one size: multiply-adds and seconds for each, and the share told right."""
 
     side: int
     multiply_adds: int
@@ -33,21 +33,21 @@ class Size:
 
 
 def run(settings: Settings) -> Findings:
-    """Let the same kind of network see the same pictures at several sizes."""
+    """Let the same kind of network see the same images at several sizes."""
     load_keras()
     from tellapart.models.graphs.from_keras import to_graph
-    from tellapart.models.networks import base_network
+    from tellapart.models.networks import backbone_network
 
     found = photos(settings)
     if found:
         own = PHOTO_SIDES[-1]
         learned, test = (some_photos(found, split, 300, own, settings) for split in ("train", "test"))
         data, kind, sides = "clothing photos", "Xception, frozen, below a linear head", PHOTO_SIDES
-        graph = to_graph(base_network("xception", own, "imagenet"))
+        graph = to_graph(backbone_network("xception", own, "imagenet"))
         sizes = [by_xception(graph, resized(learned, side), resized(test, side)) for side in sides]
     else:
-        small = pictures("fashion-mnist", settings)
-        own = small.train.pictures.shape[1]
+        small = images("fashion-mnist", settings)
+        own = small.train.images.shape[1]
         learned, test = small.train.take(slice(3_000)), small.test.take(slice(3_000))
         data, kind, sides = small.name, "two convolutions and a dense layer", (own // 4, own // 2, own, 2 * own)
         sizes = [from_scratch(resized(learned, side), resized(test, side), settings) for side in sides]
@@ -75,57 +75,57 @@ def run(settings: Settings) -> Findings:
     across = {"type": "log", "tickvals": sides}
     figures = (
         drawing(
-            "Accuracy against the size of the pictures",
-            "To the right the same pictures have more pixels: where the line no longer climbs, these say no more.",
+            "Accuracy against the size of the images",
+            "To the right the same images have more pixels: where the line no longer climbs, these say no more.",
             lines(f"{facts['worst']:.1%} at {sides[0]} pixels, {facts['final']:.1%} at {sides[-1]}",
-                  ("side of a picture in pixels", sides), "accuracy", {"accuracy": accuracy}, across=across, **PERCENT),
+                  ("side of an image in pixels", sides), "accuracy", {"accuracy": accuracy}, across=across, **PERCENT),
         ),
         drawing(
-            "What a picture costs, against one of the smallest size",
-            "Both axes grow by factors: the steeper a line, the faster a cost grows with the side of the picture.",
+            "What an image costs, against one of the smallest size",
+            "Both axes grow by factors: the steeper a line, the faster a cost grows with the side of the image.",
             lines(f"twice the side: {facts['arithmetic']:.1f} times the arithmetic, {facts['time']:.1f} times the time",
-                  ("side of a picture in pixels", sides), "times the smallest",
+                  ("side of an image in pixels", sides), "times the smallest",
                   {"arithmetic": arithmetic / arithmetic[0], "time": seconds / seconds[0],
                    "square of the side": (side / side[0]) ** 2}, across=across, type="log", tickvals=2 ** np.arange(7)),
         ),
     )  # fmt: skip
-    header = ("pixels a side", "million multiply-adds", "ms for a picture", "accuracy")
+    header = ("pixels a side", "million multiply-adds", "ms for an image", "accuracy")
     rows = ((one.side, one.multiply_adds / 1e6, 1000 * one.seconds, 100 * one.accuracy) for one in sizes)
     told = tuple((f"{a}", f"{b:,.2f}", f"{c:.3f}", f"{d:.1f} %") for a, b, c, d in rows)
     return Findings(facts, figures, {"Each size": Table(header, told)})
 
 
 def by_xception(graph: Graph, learned: Part, test: Part) -> Size:
-    """A linear head on what Xception makes of pictures of this size."""
-    from tellapart.models.networks import base_network
+    """A linear head on what Xception makes of images of this size."""
+    from tellapart.models.networks import backbone_network
     from tellapart.models.summary import summarise
 
-    side = learned.pictures.shape[1]
+    side = learned.images.shape[1]
     sized = graph.clone()
     sized.reshape([-1, side, side, 3])
     engine = Engine(sized, batch=BATCH)
-    head = LogisticRegression(C=0.1, max_iter=2_000).fit(seen(engine, learned.pictures), learned.labels)
-    held, seconds = timed(engine, test.pictures, turns=1)
-    counted = summarise(base_network("xception", side, "none")).multiply_adds
+    head = LogisticRegression(C=0.1, max_iter=2_000).fit(seen(engine, learned.images), learned.labels)
+    held, seconds = timed(engine, test.images, turns=1)
+    counted = summarise(backbone_network("xception", side, "none")).multiply_adds
     return Size(side, counted, seconds, head.score(held, test.labels))
 
 
 def from_scratch(learned: Part, test: Part, settings: Settings) -> Size:
-    """A small network that learns pictures of this size."""
+    """A small network that learns images of this size."""
     from tellapart.models.graphs.from_keras import to_graph
     from tellapart.models.summary import summarise
     from tellapart.training.loop import repeatable
 
     repeatable(settings.seed)
-    network = network_of(learned.pictures.shape[1], len(np.unique(learned.labels)))
+    network = network_of(learned.images.shape[1], len(np.unique(learned.labels)))
     learn(loop_of(network, settings, rate=3e-3), learned, settings.of(20_000, small=5_000))
-    logits, seconds = timed(Engine(to_graph(network), batch=64), test.pictures, turns=5)
+    logits, seconds = timed(Engine(to_graph(network), batch=64), test.images, turns=5)
     right = float(np.mean(logits.argmax(axis=1) == test.labels))
-    return Size(learned.pictures.shape[1], summarise(network).multiply_adds, seconds, right)
+    return Size(learned.images.shape[1], summarise(network).multiply_adds, seconds, right)
 
 
 def network_of(side: int, classes: int) -> "keras.Model":
-    """Grey pictures, uint8 (n, side, side, 1), to logits."""
+    """Grey images, uint8 (n, side, side, 1), to logits."""
     from keras import Input, Model, layers
 
     inputs = Input((side, side, 1), dtype="uint8")
@@ -141,15 +141,15 @@ def for_twice_the_side(side: NDArray[np.floating], cost: NDArray[np.floating]) -
 
 
 LESSON = Lesson(
-    name="picture-size-and-time",
-    question="How large must a picture be?",
+    name="image-size-and-time",
+    question="How large must an image be?",
     needs="clothing",
     seconds=29,
     run=run,
     method="""
-        The same pictures of {data} are brought to several sizes, {sizes} pixels a side, of which {own} is their own
+        The same images of {data} are brought to several sizes, {sizes} pixels a side, of which {own} is their own
         or the largest that we take. At each size the same kind of network, {kind}, learns {n:,} of them and is judged
-        on {test:,} others. We count its [multiply-adds|multiply-add] for one picture and measure its time on this
+        on {test:,} others. We count its [multiply-adds|multiply-add] for one image and measure its time on this
         machine.""",
     outcome="""
         Twice the side takes {arithmetic:.1f} times the arithmetic, about four, since there are twice as many rows and
@@ -170,11 +170,11 @@ LESSON = Lesson(
               lambda facts: facts["last_gain"] < facts["first_gain"]),
     ),
     conclusion="""
-        Choose the smallest size at which pictures still show what tells them apart, and look for it from below, where
-        tries are cheap. What was never photographed cannot be added: beyond their own size pictures only cost more.
+        Choose the smallest size at which images still show what tells them apart, and look for it from below, where
+        tries are cheap. What was never photographed cannot be added: beyond their own size images only cost more.
         `tellapart summary xception --size 150` says beforehand what a size costs on this machine, and `tellapart train
         PHOTOS --size 150` tries it.""",
     try_next="""
-        Train a head at one size and judge it on pictures of another. Does a network that never saw large pictures
+        Train a head at one size and judge it on images of another. Does a network that never saw large images
         tell them better than small ones?""",
 )  # fmt: skip

@@ -1,28 +1,28 @@
-"""The pictures of lessons: some of a data set's, divided, as arrays that scikit-learn takes."""
+"""The images of lessons: some of a data set's, divided, as arrays that scikit-learn takes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import ArrayPictures, Dataset, Labels, Split
+from tellapart.data.dataset import ArrayImages, Dataset, Labels, Split
 from tellapart.data.sources.arrays import array_split
 from tellapart.data.sources.builtin_datasets import is_here
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import DatasetError
 from tellapart.lessons.lesson import Settings
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 """How a text writes the name of a data set, where it writes it otherwise."""
 Pixels = NDArray[np.float32]
-"""float32 (n, height * width), in [0, 1]: each picture a row of numbers."""
+"""float32 (n, height * width), in [0, 1]: each image a row of numbers."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Grey pictures, uint8 (n, height, width, 1), and the index of each one's class."""
+    """Grey images, uint8 (n, height, width, 1), and the index of each one's class."""
 
-    pictures: NDArray[np.uint8]
+    images: NDArray[np.uint8]
     labels: Labels
 
     def __len__(self) -> int:
@@ -30,18 +30,18 @@ class Part:
 
     @property
     def pixels(self) -> Pixels:
-        """Each picture as a row of numbers."""
-        rows: Pixels = self.pictures.reshape(len(self), -1).astype(np.float32) / np.float32(255)
+        """Each image as a row of numbers."""
+        rows: Pixels = self.images.reshape(len(self), -1).astype(np.float32) / np.float32(255)
         return rows
 
     def take(self, which: NDArray[np.integer] | slice) -> "Part":
         """Some of them."""
-        return Part(self.pictures[which], self.labels[which])
+        return Part(self.images[which], self.labels[which])
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """A data set's pictures to learn from, and others to be judged on."""
+class Images:
+    """A data set's images to learn from, and others to be judged on."""
 
     name: str
     classes: tuple[str, ...]
@@ -49,31 +49,31 @@ class Pictures:
     test: Part
 
 
-def pictures(name: str, settings: Settings, *, test: float = 0.4) -> Pictures:
+def images(name: str, settings: Settings, *, test: float = 0.4) -> Images:
     """Open a named data set; the digits of scikit-learn where it is not on this machine, or the work is to be small.
 
     In the order that the seed draws. `test` is the share for judging where the data set has no test split.
     """
     dataset = Dataset.open(name if is_here(name) and not settings.small else "digits")
-    dataset = complete(dataset, validation=0, test=test, seed=settings.seed)
+    dataset = draw_splits(dataset, validation=0, test=test, seed=settings.seed)
     rng = np.random.default_rng(settings.seed)
     parts = (_shuffled(dataset.splits[split], rng) for split in ("train", "test"))
-    return Pictures(TITLES.get(dataset.name, dataset.name), dataset.classes, *parts)
+    return Images(TITLES.get(dataset.name, dataset.name), dataset.classes, *parts)
 
 
 def as_dataset(name: str, classes: tuple[str, ...], **splits: Part) -> Dataset:
     """Parts as a data set that tellapart trains on."""
-    return Dataset(name, classes, {split: array_split(part.pictures, part.labels) for split, part in splits.items()})
+    return Dataset(name, classes, {split: array_split(part.images, part.labels) for split, part in splits.items()})
 
 
 def _shuffled(split: Split, rng: np.random.Generator) -> Part:
-    if not isinstance(split.pictures, ArrayPictures):
-        raise DatasetError("a lesson needs pictures in arrays, such as digits, mnist or fashion-mnist")
+    if not isinstance(split.images, ArrayImages):
+        raise DatasetError("a lesson needs images in arrays, such as digits, mnist or fashion-mnist")
     order = rng.permutation(len(split))
-    return Part(split.pictures.array[order], split.labels[order])
+    return Part(split.images.array[order], split.labels[order])
 
 
 def of_classes(part: Part, some: NDArray[np.integer]) -> Part:
-    """The pictures of some classes, which are numbered anew in that order."""
+    """The images of some classes, which are numbered anew in that order."""
     kept = part.take(np.flatnonzero(np.isin(part.labels, some)))
-    return Part(kept.pictures, (kept.labels[:, np.newaxis] == some).argmax(axis=1).astype(np.int32))
+    return Part(kept.images, (kept.labels[:, np.newaxis] == some).argmax(axis=1).astype(np.int32))

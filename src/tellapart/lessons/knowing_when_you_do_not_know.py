@@ -1,4 +1,4 @@
-"""Can a classifier know when it does not know? It can doubt its answer, and it can find the picture strange.
+"""Can a classifier know when it does not know? It can doubt its answer, and it can find the image strange.
 
 Sources: Hendrycks and Gimpel, A baseline for detecting misclassified and out-of-distribution examples (2017), for the
 probability; Lee et al., A simple unified framework (2018), for the distance; Hein et al., Why ReLU networks yield
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from tellapart.judging.selective import accepted, threshold_for
-from tellapart.lessons.drawing import PERCENT, bars, drawing, lines, picture_rows
-from tellapart.lessons.images import Part, pictures
+from tellapart.lessons.drawing import PERCENT, bars, drawing, image_rows, lines
+from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.models.outliers import fit, threshold
 
 KNOWN = 8  # the digits 0 to 7; 8 and 9 are never learned
-KEPT = 0.9  # of the validation pictures that each way goes on answering
+KEPT = 0.9  # of the validation images that each way goes on answering
 COVERAGES = np.linspace(0.5, 1, 51)
 SHOWN = 6
 
 
 def run(settings: Settings) -> Findings:
-    """Refuse pictures by probability and by strangeness, at the same price, and see which of them each finds."""
-    data = pictures("mnist", settings)
+    """Refuse images by probability and by strangeness, at the same price, and see which of them each finds."""
+    data = images("mnist", settings)
     rng = np.random.default_rng(settings.seed)
     learnable = known(data.train)
     n = min(settings.of(4_000, small=300), len(learnable) // 2)
@@ -38,7 +38,7 @@ def run(settings: Settings) -> Findings:
 
     said = model.predict_proba(test.pixels)
     right = said.argmax(axis=1) == test.labels
-    height, width = test.pictures.shape[1:3]
+    height, width = test.images.shape[1:3]
     groups = {
         "right": test.pixels[right],
         "mistakes": test.pixels[~right],
@@ -80,21 +80,21 @@ def run(settings: Settings) -> Findings:
     }  # fmt: skip
     figures = (
         drawing(
-            "Pictures to answer, and pictures to refuse",
+            "Images to answer, and images to refuse",
             "Some of each group. To the model each is an array like any other, and it has a digit for all.",
-            picture_rows("all are answered with a digit",
+            image_rows("all are answered with a digit",
                          {name: pixels[:SHOWN].reshape(-1, height, width) for name, pixels in groups.items()}),
         ),
         drawing(
             "Accuracy over coverage",
-            "Read from right to left: the fewer pictures are answered, the more of the answers should be right. That "
+            "Read from right to left: the fewer images are answered, the more of the answers should be right. That "
             "is so when the doubtful ones are refused first; refusing the strange ones first does less.",
             lines(f"{facts['all']:.1%} right of all, {facts['answered']:.1%} of {facts['coverage']:.0%}",
                   ("share answered", COVERAGES), "share right", curves, across=dict(PERCENT), **PERCENT),
         ),
         drawing(
             "What is refused",
-            "The share of each group that is refused, when each way alone refuses about as many ordinary pictures. "
+            "The share of each group that is refused, when each way alone refuses about as many ordinary images. "
             "The uppermost bars are the price, the others the gain.",
             bars(f"{facts['negatives_unsure']:.0%} and {facts['negatives_odd']:.0%} of the negatives", "share refused",
                  list(groups), caught, form=".0%", range=[0, 1], **PERCENT),
@@ -104,12 +104,12 @@ def run(settings: Settings) -> Findings:
 
 
 def known(part: Part) -> Part:
-    """The pictures of the classes that are learned."""
+    """The images of the classes that are learned."""
     return part.take(np.flatnonzero(part.labels < KNOWN))
 
 
 def accuracy_of_first(order: NDArray[np.integer], right: NDArray[np.bool_]) -> list[float]:
-    """The share that is right of the first pictures in this order, for each coverage."""
+    """The share that is right of the first images in this order, for each coverage."""
     return [float(right[order[: round(coverage * len(order))]].mean()) for coverage in COVERAGES]
 
 
@@ -120,18 +120,18 @@ LESSON = Lesson(
     seconds=2,
     run=run,
     method="""
-        A [logistic regression] learns {n:,} pictures of {data}, but only of the digits 0 to {last}. It may refuse to
+        A [logistic regression] learns {n:,} images of {data}, but only of the digits 0 to {last}. It may refuse to
         answer in two ways: when the probability of its answer is below a [threshold], or when the [strangeness] of
-        the picture's pixels is above one. Both thresholds are set on other pictures so that each refuses
-        {refused:.0%} of them. Then we show it {test:,} new pictures of these digits, and foreign ones: the digits
-        {unknown}, negatives of the new pictures, and noise.""",
+        the image's pixels is above one. Both thresholds are set on other images so that each refuses
+        {refused:.0%} of them. Then we show it {test:,} new images of these digits, and foreign ones: the digits
+        {unknown}, negatives of the new images, and noise.""",
     outcome="""
         Answering all, the model is right on {all:.1%}. Refusing below a probability of {threshold:.2f} leaves a
         [coverage] of {coverage:.1%}, of which {answered:.1%} are right: {mistakes_unsure:.0%} of the mistakes are
         refused, and {right_unsure:.1%} of the right answers with them. Strangeness refuses {mistakes_odd:.0%} of the
         mistakes and leaves {usual:.1%} right.
 
-        With foreign pictures it is otherwise. Probability refuses {negatives_unsure:.0%} of the negatives, for which
+        With foreign images it is otherwise. Probability refuses {negatives_unsure:.0%} of the negatives, for which
         the model is {sure_of_negatives:.0%} sure on average, and {noise_unsure:.0%} of the noise; strangeness refuses
         {negatives_odd:.0%} and {noise_odd:.0%}. Of the unknown digits, which are drawn like the others, probability
         refuses {foreign_unsure:.0%}, strangeness {foreign_odd:.0%}, and one or the other {foreign_either:.0%}.""",
@@ -151,9 +151,9 @@ LESSON = Lesson(
     ),
     conclusion="""
         A probability compares the known classes with each other and cannot say "none of these": far from all it
-        knows, a model may be sure all the same. How strange a picture is says nothing of which class it is. So both
+        knows, a model may be sure all the same. How strange an image is says nothing of which class it is. So both
         are needed, and neither is sure to find a class that is made like the known ones: for that the model needs
-        pictures of others to learn from. `tellapart calibrate BUNDLE PHOTOS --reject-for accuracy=0.97` settles both,
+        images of others to learn from. `tellapart calibrate BUNDLE PHOTOS --reject-for accuracy=0.97` settles both,
         and the bundle says "I don't know" from then on.""",
     try_next="""
         Teach the model a further class of noise and negatives. Does it then refuse photos of clothes, which it has

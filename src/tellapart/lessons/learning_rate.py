@@ -8,9 +8,9 @@ import math
 import tempfile
 from pathlib import Path
 
-from tellapart import Dataset, Recipe, find_rate, sweep
+from tellapart import Dataset, Recipe, lr_find, sweep
 from tellapart.lessons.drawing import drawing, lines, marked
-from tellapart.lessons.images import as_dataset, pictures
+from tellapart.lessons.images import as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.report import Table
 from tellapart.training.checkpoints import History
@@ -21,7 +21,7 @@ POWERS = {"type": "log", "exponentformat": "power", "dtick": 1}
 
 def run(settings: Settings) -> Findings:
     """Find a rate by the range test, then train the same network at that rate and at six others."""
-    data = pictures("fashion-mnist", settings)
+    data = images("fashion-mnist", settings)
     dataset = as_dataset(
         data.name, data.classes,
         train=data.train.take(slice(settings.of(5_000, small=600))),
@@ -30,7 +30,7 @@ def run(settings: Settings) -> Findings:
     epochs = settings.of(10, small=20)
     recipe = Recipe(model="mlp", dropout=0.0, epochs=epochs, patience=epochs, schedule="constant", batch_size=32,
                     seed=settings.seed)  # fmt: skip
-    tested = find_rate(dataset, recipe)
+    tested = lr_find(dataset, recipe)
     *tried, with_found = histories(dataset, recipe, (*RATES, tested.recommended))
 
     ends = [history[-1].loss for history in tried]
@@ -108,10 +108,10 @@ LESSON = Lesson(
     seconds=8,
     run=run,
     method="""
-        After each batch of pictures training takes a step that makes the [loss] smaller; the [learning rate] says how
-        large a step. The same network, with one hidden layer, learns {n:,} pictures of {data} for {epochs}
+        After each batch of images training takes a step that makes the [loss] smaller; the [learning rate] says how
+        large a step. The same network, with one hidden layer, learns {n:,} images of {data} for {epochs}
         [epochs|epoch] at {rates} rates, each ten times the one before, from {small:g} to {large:g}. All begin with
-        the same weights and see the pictures in the same order.
+        the same weights and see the images in the same order.
 
         Before that `tellapart find-rate` makes a [range test]: {steps} steps in all, each at a higher rate than the
         one before, while the loss is watched. The network also learns at the rate that this recommends.""",
@@ -145,7 +145,7 @@ LESSON = Lesson(
         Look at the learning rate first: where it is wrong, nothing else can be judged. When in doubt take the smaller
         of two rates, for a rate too small still learns and one too large does not. `tellapart find-rate` takes
         seconds and says where to begin; `tellapart sweep --vary learning_rate=1e-4,1e-3,1e-2` tries the neighbours.
-        The best rate belongs to its network, its pictures and its batch size: with another of these, look again.""",
+        The best rate belongs to its network, its images and its batch size: with another of these, look again.""",
     try_next="""
         Give the smallest rate ten times as many epochs, and the largest as well. Which of the two is mended by
         that?""",

@@ -5,17 +5,17 @@ from pathlib import Path
 
 from tellapart import Recipe, train
 from tellapart.lessons.drawing import PERCENT, drawing, lines
-from tellapart.lessons.images import Part, Pictures, as_dataset, pictures
+from tellapart.lessons.images import Images, Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.training.checkpoints import History, read_history
 
 
 def run(settings: Settings) -> Findings:
-    """Train the same network on few pictures and on many, for far too long, and keep its history."""
-    data = pictures("fashion-mnist", settings)
+    """Train the same network on few images and on many, for far too long, and keep its history."""
+    data = images("fashion-mnist", settings)
     few, many = settings.of(500, small=60), settings.of(10_000, small=900)
     epochs = 60
-    rate = 1e-2 if settings.small else 1e-3  # so few pictures are too few steps for a lower one
+    rate = 1e-2 if settings.small else 1e-3  # so few images are too few steps for a lower one
     short, long = (history(data, data.train.take(slice(n)), epochs, rate, settings.seed) for n in (few, many))
 
     losses = [float(row.val_loss or 0) for row in short]
@@ -38,25 +38,25 @@ def run(settings: Settings) -> Findings:
     along = ("epoch", range(1, epochs + 1))
     figures = (
         drawing(
-            f"The loss, learning from {few} pictures",
+            f"The loss, learning from {few} images",
             "The lower the better. The training line falls to the end; the validation line turns where the network "
-            "begins to learn its pictures by heart.",
+            "begins to learn its images by heart.",
             lines(f"best after epoch {best + 1} of {epochs}", along, "loss (nats)",
                   {"training": [row.loss for row in short], "validation": losses}, rangemode="tozero"),
         ),
         drawing(
-            "The gap, learning from few and from many pictures",
-            "Accuracy on training pictures less accuracy on validation pictures: how much of what was learned was "
+            "The gap, learning from few and from many images",
+            "Accuracy on training images less accuracy on validation images: how much of what was learned was "
             "learned by heart. It begins below 0, since an epoch's training accuracy counts its first steps too.",
             lines(f"in the end {gaps[0]:.1%} and {gaps[1]:.1%}", along, "gap",
-                  {f"{n:,} pictures": [row.accuracy - float(row.val_accuracy or 0) for row in rows]
+                  {f"{n:,} images": [row.accuracy - float(row.val_accuracy or 0) for row in rows]
                    for n, rows in ((few, short), (many, long))}, **PERCENT),
         ),
     )  # fmt: skip
     return Findings(facts, figures)
 
 
-def history(data: Pictures, part: Part, epochs: int, rate: float, seed: int) -> History:
+def history(data: Images, part: Part, epochs: int, rate: float, seed: int) -> History:
     """What tellapart notes of each epoch of a network that trains with nothing against over-fitting."""
     validation, test = data.test.take(slice(400)), data.test.take(slice(400, None))
     dataset = as_dataset(data.name, data.classes, train=part, validation=validation, test=test)
@@ -73,15 +73,15 @@ LESSON = Lesson(
     seconds=19,
     run=run,
     method="""
-        A network with one hidden layer of 256 units learns {few} pictures of {data}, for {epochs} [epochs|epoch],
-        with nothing to hold it back. After each epoch we note its [loss] on these pictures and on others, the
-        [validation set]. The same network then learns {many:,} pictures.""",
+        A network with one hidden layer of 256 units learns {few} images of {data}, for {epochs} [epochs|epoch],
+        with nothing to hold it back. After each epoch we note its [loss] on these images and on others, the
+        [validation set]. The same network then learns {many:,} images.""",
     outcome="""
-        On the pictures that it learns the loss falls to the end, from {best_training_loss:.3f} after epoch {best} to
-        {last_training_loss:.3f}, where it tells {learned:.1%} of them right. On the validation pictures it is least
+        On the images that it learns the loss falls to the end, from {best_training_loss:.3f} after epoch {best} to
+        {last_training_loss:.3f}, where it tells {learned:.1%} of them right. On the validation images it is least
         after epoch {best}, at {best_loss:.3f}, and then rises to {last_loss:.3f}: the network is [over-fitting].
 
-        In the end it is {few_gap:.1%} better on what it has learned than on other pictures. With {many:,} pictures
+        In the end it is {few_gap:.1%} better on what it has learned than on other images. With {many:,} images
         this gap is {many_gap:.1%}.""",
     claims=(
         Claim(
@@ -93,13 +93,13 @@ LESSON = Lesson(
             lambda facts: facts["last_training_loss"] < facts["best_training_loss"],
         ),
         Claim(
-            "More pictures narrow the gap: {few_gap:.1%} with {few}, {many_gap:.1%} with {many:,}.",
+            "More images narrow the gap: {few_gap:.1%} with {few}, {many_gap:.1%} with {many:,}.",
             lambda facts: facts["many_gap"] < facts["few_gap"],
         ),
     ),
     conclusion="""
         The training curve cannot tell when to stop; the validation curve can. [Early stopping|early stopping] keeps
-        the epoch at which validation loss is least, which is what tellapart does unless told otherwise. More pictures
+        the epoch at which validation loss is least, which is what tellapart does unless told otherwise. More images
         are the best remedy; augmentation and [dropout] are the next.""",
     try_next="""
         Set `dropout=0.5` in the recipe. Does validation loss still turn, and how low does it get?""",

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from tellapart import Recipe, train
 from tellapart.lessons.drawing import PERCENT, bars, drawing, square
-from tellapart.lessons.images import Part, Pictures, as_dataset, pictures
+from tellapart.lessons.images import Images, Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 NAMES = {"knn": "k-NN", "forest": "random forest", "mlp": "dense network", "cnn": "convolutional network"}
 
 
 def run(settings: Settings) -> Findings:
-    """Train four models on pictures, and again on the same pictures with all pixels in another, fixed order."""
-    data = pictures("fashion-mnist", settings, test=0.5)
+    """Train four models on images, and again on the same images with all pixels in another, fixed order."""
+    data = images("fashion-mnist", settings, test=0.5)
     learned, test = data.train.take(slice(settings.of(3_000, small=300))), data.test.take(slice(2_000))
     order = np.random.default_rng(settings.seed).permutation(learned.pixels.shape[1])
     mixed, mixed_test = shuffled(learned, order), shuffled(test, order)
@@ -33,11 +33,11 @@ def run(settings: Settings) -> Findings:
         **{f"{model}_after": value for model, value in zip(NAMES, after, strict=True)},
         **{f"{model}_lost": float(value) for model, value in zip(NAMES, lost, strict=True)},
     }
-    pair = np.hstack([learned.pictures[0, :, :, 0], mixed.pictures[0, :, :, 0]])
+    pair = np.hstack([learned.images[0, :, :, 0], mixed.images[0, :, :, 0]])
     figures = (
         drawing(
-            "A picture, and the same picture with its pixels in another order",
-            "The order is the same for all pictures. To a person, nothing is left to see on the right.",
+            "An image, and the same image with its pixels in another order",
+            "The order is the same for all images. To a person, nothing is left to see on the right.",
             square("the same numbers, other places", pair, height=240),
         ),
         drawing(
@@ -51,13 +51,13 @@ def run(settings: Settings) -> Findings:
 
 
 def shuffled(part: Part, order: NDArray[np.integer]) -> Part:
-    """The same pictures, each with its pixels in that order."""
-    rows = part.pictures.reshape(len(part), -1)[:, order]
-    return Part(rows.reshape(part.pictures.shape), part.labels)
+    """The same images, each with its pixels in that order."""
+    rows = part.images.reshape(len(part), -1)[:, order]
+    return Part(rows.reshape(part.images.shape), part.labels)
 
 
-def accuracy(model: str, data: Pictures, learned: Part, test: Part, settings: Settings) -> float:
-    """Train by the model's usual recipe, and judge on the test pictures."""
+def accuracy(model: str, data: Images, learned: Part, test: Part, settings: Settings) -> float:
+    """Train by the model's usual recipe, and judge on the test images."""
     held = len(learned) // 6
     dataset = as_dataset(
         data.name, data.classes, train=learned.take(slice(held, None)), validation=learned.take(slice(held)), test=test
@@ -77,10 +77,10 @@ LESSON = Lesson(
     seconds=26,
     run=run,
     method="""
-        We draw one order of the {pixels} pixels by lot and put the pixels of every picture of {data} into it, for
-        training and for judging alike. Four models learn {n:,} pictures as they are, and once more in the other
+        We draw one order of the {pixels} pixels by lot and put the pixels of every image of {data} into it, for
+        training and for judging alike. Four models learn {n:,} images as they are, and once more in the other
         order: [k nearest neighbours], a [random forest], a [dense network|dense layer] and a [convolutional
-        network|convolution]. All are judged on the same {test:,} pictures.""",
+        network|convolution]. All are judged on the same {test:,} images.""",
     outcome="""
         The neighbours answer as before, {knn_before:.1%} and {knn_after:.1%}: a distance is a sum over pixels, and
         sums have no order. The forest goes from {forest_before:.1%} to {forest_after:.1%}, the dense network from
@@ -89,7 +89,7 @@ LESSON = Lesson(
     claims=(
         Claim(
             "Neighbours do not mind at all: {knn_before:.1%} and {knn_after:.1%}.",
-            lambda facts: abs(facts["knn_lost"]) < 0.003,  # equally near pictures may be taken in another order
+            lambda facts: abs(facts["knn_lost"]) < 0.003,  # equally near images may be taken in another order
         ),
         Claim(
             "Forest and dense network hardly mind: they lose {forest_lost:.1%} and {mlp_lost:.1%}.",
@@ -102,9 +102,9 @@ LESSON = Lesson(
     ),
     conclusion="""
         A [convolution] looks for the same small pattern everywhere and takes for granted that neighbouring pixels
-        belong together. Where that is true, as in pictures, it learns more from as many examples; where it is not, it
+        belong together. Where that is true, as in images, it learns more from as many examples; where it is not, it
         has nothing to find. The other models must learn from examples what they are not told.""",
     try_next="""
-        Move all pixels of each picture by two columns (`np.roll`) in the test pictures alone. Which models mind that,
+        Move all pixels of each image by two columns (`np.roll`) in the test images alone. Which models mind that,
         and which mind it least?""",
 )

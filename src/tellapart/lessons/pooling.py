@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 
 from tellapart.backend import load_keras
 from tellapart.lessons.drawing import PERCENT, drawing, lines, square, tiles
-from tellapart.lessons.images import Part, pictures
+from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
-FRAMED = {8: 16, 28: 32}  # the side of a picture in pixels, and with the black around it that lets all windows fit
+FRAMED = {8: 16, 28: 32}  # the side of an image in pixels, and with the black around it that lets all windows fit
 CHOSEN = 4  # the window that the text speaks of
 KINDS = ("max", "average")
 
@@ -25,9 +25,9 @@ Maps = NDArray[np.float32]
 
 def run(settings: Settings) -> Findings:
     """Pool edge maps by hand and by the layer, then see what windows of all sizes keep, forgive and lose."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     train, test = data.train.take(slice(settings.of(2_000, small=500))), data.test.take(slice(1_000))
-    side, aside = FRAMED[test.pictures.shape[1]], test.pictures.shape[1] // 8
+    side, aside = FRAMED[test.images.shape[1]], test.images.shape[1] // 8
     windows = [2**power for power in range(side.bit_length())]
     learned, plain, by_one, shifted = edges(train), edges(test), edges(test, 1), edges(test, aside)
 
@@ -70,19 +70,19 @@ def run(settings: Settings) -> Findings:
     across = {"tickvals": np.log2(windows).tolist(), "ticktext": [str(window) for window in windows]}
     figures = (
         drawing(
-            "A picture, the same with each window turned round, and what max pooling makes of both",
+            "An image, the same with each window turned round, and what max pooling makes of both",
             "On the right is what is left of either: the greatest number of each window. Where it was is lost.",
             square("pooled to the same", tiles(np.concatenate([whole[:1], turned[:1], large])[..., 0], 3), height=200),
         ),
         drawing(
-            "How far the numbers move when the picture moves by one pixel",
-            "In relation to how large they are. A window of one pixel is no pooling; the largest is all of a picture.",
+            "How far the numbers move when the image moves by one pixel",
+            "In relation to how large they are. A window of one pixel is no pooling; the largest is all of an image.",
             lines(f"{moved['max'][0]:.2f} without pooling, {moved['max'][place]:.2f} with {CHOSEN} x {CHOSEN}", sizes,
                   "change", moved, across=across, rangemode="tozero"),
         ),
         drawing(
             "What is told right after pooling",
-            "New pictures as they are, and shifted. Larger windows forgive a shift, until they forget too much.",
+            "New images as they are, and shifted. Larger windows forgive a shift, until they forget too much.",
             lines(f"shifted by {aside} of {side} pixels, and not", sizes, "accuracy", right, across=across,
                   range=[0, 1], **PERCENT),
         ),
@@ -91,14 +91,14 @@ def run(settings: Settings) -> Findings:
 
 
 def framed(part: Part) -> Maps:
-    """The pictures, in [0, 1], with black around them."""
-    around = (FRAMED[part.pictures.shape[1]] - part.pictures.shape[1]) // 2
-    whole: Maps = np.pad(part.pictures / np.float32(255), ((0, 0), (around, around), (around, around), (0, 0)))
+    """The images, in [0, 1], with black around them."""
+    around = (FRAMED[part.images.shape[1]] - part.images.shape[1]) // 2
+    whole: Maps = np.pad(part.images / np.float32(255), ((0, 0), (around, around), (around, around), (0, 0)))
     return whole
 
 
 def edges(part: Part, shift: int = 0) -> Maps:
-    """Four maps of each picture, shifted to the right: where it gets lighter or darker, across and down."""
+    """Four maps of each image, shifted to the right: where it gets lighter or darker, across and down."""
     whole = np.roll(framed(part), shift, axis=2)
     across, down = (np.roll(whole, -1, axis=axis) - whole for axis in (2, 1))
     maps: Maps = np.maximum(np.concatenate([across, -across, down, -down], axis=3), 0)
@@ -138,23 +138,23 @@ LESSON = Lesson(
     seconds=5,
     run=run,
     method="""
-        Four [feature maps|feature map] of each picture of {data} say where it gets lighter or darker, across and
+        Four [feature maps|feature map] of each image of {data} say where it gets lighter or darker, across and
         down. [Pooling|pooling] puts one number in the place of each window of such a map: the greatest, or the mean.
-        We do it by hand and by the library's layer, and shift the picture by one [pixel]. Then a [logistic regression]
-        learns {n:,} pictures after pooling with windows of every size, and is judged on {test:,} new ones, as they are
+        We do it by hand and by the library's layer, and shift the image by one [pixel]. Then a [logistic regression]
+        learns {n:,} images after pooling with windows of every size, and is judged on {test:,} new ones, as they are
         and shifted by {aside} of {side} pixels.""",
     outcome="""
         By hand we get what the layer gives, within {max_unlike:.1g} for maxima and {average_unlike:.1g} for means.
         Nothing is learned for it, and a window of {window} x {window} leaves one number of {left}, which makes all
-        that follows so much cheaper. What is lost is the place: with each window of a picture turned round,
+        that follows so much cheaper. What is lost is the place: with each window of an image turned round,
         {mixed:.0%} of the numbers that are not black differ, and the maxima by {mixed_max:.0f}.
 
         After a shift by one pixel, maxima change by {max_moved:.2f} of their size and means by {average_moved:.2f};
         without pooling, the numbers change by {moved:.2f}.
 
-        Without pooling {plain:.1%} are told right, and {plain_shifted:.1%} of shifted pictures. With windows of
+        Without pooling {plain:.1%} are told right, and {plain_shifted:.1%} of shifted images. With windows of
         {window} x {window} it is {max_right:.1%} and {max_shifted:.1%} by maxima, {average_right:.1%} and
-        {average_shifted:.1%} by means. With the whole picture as one window, it is {max_all:.1%} and
+        {average_shifted:.1%} by means. With the whole image as one window, it is {max_all:.1%} and
         {average_all:.1%} of both alike: whatever is anywhere is known, and no longer where.""",
     claims=(
         Claim("By hand and by the layer, maxima agree within {max_unlike:.1g} and means within {average_unlike:.1g}.",
@@ -164,7 +164,7 @@ LESSON = Lesson(
         Claim("A shift by one pixel changes pooled numbers less than half as much, but it does: {max_moved:.2f} and "
               "{average_moved:.2f} against {moved:.2f}.",
               lambda facts: 0 < max(facts["max_moved"], facts["average_moved"]) < 0.5 * facts["moved"]),
-        Claim("More shifted pictures are told right with pooling: {max_shifted:.1%} and {average_shifted:.1%} against "
+        Claim("More shifted images are told right with pooling: {max_shifted:.1%} and {average_shifted:.1%} against "
               "{plain_shifted:.1%}.",
               lambda facts: min(facts["max_shifted"], facts["average_shifted"]) > facts["plain_shifted"] + 0.02),
         Claim("Too much of it costs: one window for all leaves {max_all:.1%} and {average_all:.1%} of {plain:.1%}.",
@@ -175,6 +175,6 @@ LESSON = Lesson(
         cnn takes maxima after each of three [convolutions|convolution], and so forgets place bit by bit; a pre-trained
         base ends in the mean of each map.""",
     try_next="""
-        Shift the training pictures too, each by another number of pixels (`np.roll`). How much of what pooling forgave
+        Shift the training images too, each by another number of pixels (`np.roll`). How much of what pooling forgave
         is now learned, and is the best window still the same?""",
 )  # fmt: skip

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, recall_score, roc_auc_score
 
 from tellapart.lessons.drawing import bars, drawing, lines
-from tellapart.lessons.images import Part, Pixels, pictures
+from tellapart.lessons.images import Part, Pixels, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 WANTED = 8
@@ -25,14 +25,14 @@ Scores = NDArray[np.float64]
 
 def run(settings: Settings) -> Findings:
     """Look for eights that are as rare as fraud, in three ways, and judge the answers by three metrics."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     n, rng = 20_000, np.random.default_rng(settings.seed)
     rarities = RARITIES if len(data.train) > n else RARITIES[:5]  # digits have too few for more
     each = rarities[-1]
     train = data.train.take(chosen(data.train.labels[:n], each, rng))
     rest = joined(data.train.take(slice(n, None)), data.test)
 
-    # Two ways to learn: from all pictures as they come, and from the eights and only as many others.
+    # Two ways to learn: from all images as they come, and from the eights and only as many others.
     even = train.take(chosen(train.labels, 1, rng))
     new = rest.pixels
     scores = [np.zeros(len(rest)), learned(train, new), learned(even, new)]
@@ -77,7 +77,7 @@ def run(settings: Settings) -> Findings:
         ),
         drawing(
             "The same answers, while eights get rarer",
-            "From left to right there are more other pictures to each 8; the model and its answers stay the same.",
+            "From left to right there are more other images to each 8; the model and its answers stay the same.",
             lines(f"PR-AUC {along[0][2]:.2f} becomes {plain[2]:.2f}", ("others to each 8", rarities), "score",
                   {metric: [one[place] for one in along] for place, metric in enumerate(METRICS)},
                   across={"type": "log", "tickvals": rarities}),
@@ -87,7 +87,7 @@ def run(settings: Settings) -> Findings:
 
 
 def chosen(labels: NDArray[np.integer], each: int, rng: np.random.Generator) -> NDArray[np.integer]:
-    """Which pictures to take so that so many others come to each 8, as many of both as there are."""
+    """Which images to take so that so many others come to each 8, as many of both as there are."""
     order = rng.permutation(len(labels))
     wanted, others = order[labels[order] == WANTED], order[labels[order] != WANTED]
     count = min(len(wanted), len(others) // each)
@@ -96,11 +96,11 @@ def chosen(labels: NDArray[np.integer], each: int, rng: np.random.Generator) -> 
 
 def joined(first: Part, second: Part) -> Part:
     """Both together."""
-    return Part(np.concatenate([first.pictures, second.pictures]), np.concatenate([first.labels, second.labels]))
+    return Part(np.concatenate([first.images, second.images]), np.concatenate([first.labels, second.labels]))
 
 
 def learned(part: Part, new: Pixels) -> Scores:
-    """How probably each new picture is an 8, to a regression that learned these."""
+    """How probably each new image is an 8, to a regression that learned these."""
     model = LogisticRegression(C=1.0, max_iter=2_000).fit(part.pixels, part.labels == WANTED)
     score: Scores = model.predict_proba(new)[:, 1].astype(np.float64)
     return score
@@ -113,7 +113,7 @@ def metrics(found: NDArray[np.bool_], score: Scores) -> tuple[float, float, floa
 
 
 def looked(found: NDArray[np.bool_], score: Scores) -> int:
-    """How many pictures, the likeliest first, somebody must look at until the wanted share of eights is found."""
+    """How many images, the likeliest first, somebody must look at until the wanted share of eights is found."""
     hits = found[np.argsort(-score, kind="stable")].cumsum()
     return int(np.searchsorted(hits, np.ceil(SHARE * hits[-1]))) + 1
 
@@ -125,10 +125,10 @@ LESSON = Lesson(
     seconds=2,
     run=run,
     method="""
-        Fraud is rare: one payment among hundreds. We make such a case of pictures of {data}: {each} others to each 8.
+        Fraud is rare: one payment among hundreds. We make such a case of images of {data}: {each} others to each 8.
         A [logistic regression] learns {eights} eights and {others:,} others as they come; another learns the same
         eights and only as many others, drawn by lot, so that both are equally common; a third way is never to say 8.
-        We judge them on {new:,} new pictures with {new_eights} eights, by [accuracy], [ROC-AUC] and [PR-AUC].
+        We judge them on {new:,} new images with {new_eights} eights, by [accuracy], [ROC-AUC] and [PR-AUC].
 
         Then we judge the first regression's answers again, among fewer others to each 8.""",
     outcome="""
@@ -138,7 +138,7 @@ LESSON = Lesson(
 
         ROC-AUC says {plain_roc:.3f} and {even_roc:.3f}, which sounds nearly perfect for both. PR-AUC says
         {plain_pr:.3f} and {even_pr:.3f}. What this means to somebody who wants {share:.0%} of the eights, which are
-        {asked}: going by the probabilities, the first has them after {plain_looked:,} pictures, the second after
+        {asked}: going by the probabilities, the first has them after {plain_looked:,} images, the second after
         {even_looked:,}.
 
         Where eights are as common as others, the first regression's answers have an accuracy of {common_right:.1%}, a
@@ -158,12 +158,12 @@ LESSON = Lesson(
               lambda facts: facts["roc_moved"] < 0.5 * facts["pr_moved"]),
     ),
     conclusion="""
-        ROC-AUC compares one 8 with one other picture, and does not know how many others there are. PR-AUC does: its
+        ROC-AUC compares one 8 with one other image, and does not know how many others there are. PR-AUC does: its
         [precision] is the share of finds that are real, so it is the one to look at when a class is rare, and to
-        compare only where it is equally rare. Evening out the training pictures made the model say 8 more readily,
+        compare only where it is equally rare. Evening out the training images made the model say 8 more readily,
         but its list of suspects no better; to find more, lower the [threshold]. `tellapart evaluate BUNDLE
         PHOTOS` shows all three, and with `--cost costs.csv` decides by what a mistake costs.""",
     try_next="""
-        Keep all pictures and give the eights more weight: `class_weight="balanced"` in the regression. Which of the
+        Keep all images and give the eights more weight: `class_weight="balanced"` in the regression. Which of the
         three metrics changes, and which hardly does?""",
 )  # fmt: skip

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines
-from tellapart.lessons.images import Part, Pixels, pictures
+from tellapart.lessons.images import Part, Pixels, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 GRID = 4
@@ -19,7 +19,7 @@ RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 def run(settings: Settings) -> Findings:
     """Score neighbours on few numbers of different units and on pixels, and watch a network learn from both ranges."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     train, test = data.train.take(slice(settings.of(4_000, small=600))), data.test.take(slice(1_000))
     epochs = settings.of(10, small=8)
 
@@ -56,7 +56,7 @@ def run(settings: Settings) -> Findings:
         ),
         drawing(
             "A network on small and on large inputs",
-            "The share of new pictures that a network with one hidden layer tells right after each epoch, at the best "
+            "The share of new images that a network with one hidden layer tells right after each epoch, at the best "
             f"of {len(RATES)} learning rates for each range.",
             lines(f"after one epoch {small[0]:.1%} and {large[0]:.1%}", ("epoch", range(1, epochs + 1)), "accuracy",
                   {"inputs 0 to 1": small, "inputs 0 to 255": large}, **PERCENT),
@@ -66,9 +66,9 @@ def run(settings: Settings) -> Findings:
 
 
 def measured(part: Part) -> Pixels:
-    """How much ink a picture has, in grey levels, and which share of it is in each square of a 4 x 4 grid."""
-    side = part.pictures.shape[1] // GRID
-    ink = part.pictures.reshape(len(part), GRID, side, GRID, side).sum(axis=(2, 4), dtype=np.float32)
+    """How much ink an image has, in grey levels, and which share of it is in each square of a 4 x 4 grid."""
+    side = part.images.shape[1] // GRID
+    ink = part.images.reshape(len(part), GRID, side, GRID, side).sum(axis=(2, 4), dtype=np.float32)
     squares = ink.reshape(len(part), -1)
     total = squares.sum(axis=1, keepdims=True)
     return np.hstack([total, squares / total])
@@ -107,15 +107,15 @@ LESSON = Lesson(
     seconds=4,
     run=run,
     method="""
-        Three experiments on {n:,} pictures of {data}, all judged on the same new pictures. First we describe each
-        picture by {measures} numbers of different units: how much ink it has, in thousands of grey levels, and which
+        Three experiments on {n:,} images of {data}, all judged on the same new images. First we describe each
+        image by {measures} numbers of different units: how much ink it has, in thousands of grey levels, and which
         share of that ink is in each square of a grid, between 0 and 1. [k nearest neighbours] classify by these, as
         they are and [standardised|standardising]. Second, neighbours by all pixels, in three ranges. Third, a small
         network learns from pixels between 0 and 1 and from the same pixels between 0 and 255; since each range may
         want its own [learning rate], each gets the best of {rates}.""",
     outcome="""
         With numbers of different units, scaling lifts the neighbours from {raw:.1%} to {standard:.1%}: unscaled, the
-        distance between two pictures is their difference in ink, and where the ink is does not count.
+        distance between two images is their difference in ink, and where the ink is does not count.
 
         On pixels nothing is gained: {wide:.1%} between 0 and 255, {narrow:.1%} between 0 and 1, since all distances
         shrink alike and the nearest stays the nearest. Standardising each pixel gives {each:.1%}: it makes a pixel at

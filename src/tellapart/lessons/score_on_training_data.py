@@ -1,4 +1,4 @@
-"""What is a score on the training pictures worth? Nothing: who learns by heart is always right."""
+"""What is a score on the training images worth? Nothing: who learns by heart is always right."""
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -8,13 +8,13 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tellapart.judging.intervals import wilson
 from tellapart.lessons.drawing import PERCENT, bars, drawing
-from tellapart.lessons.images import pictures
+from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 
 def run(settings: Settings) -> Findings:
-    """Score four models on the pictures they learned and on new ones, with right labels and with labels by lot."""
-    data = pictures("mnist", settings)
+    """Score four models on the images they learned and on new ones, with right labels and with labels by lot."""
+    data = images("mnist", settings)
     train, test = data.train.take(slice(settings.of(2_000, small=500))), data.test.take(slice(2_000))
     lots = np.random.default_rng(settings.seed).permutation(train.labels)  # as many of each class, but by chance
     models = {
@@ -50,15 +50,15 @@ def run(settings: Settings) -> Findings:
     figures = (
         drawing(
             "With the right labels",
-            "Each model on the pictures it learned from and on new ones: the upper bars say little of the lower.",
+            "Each model on the images it learned from and on new ones: the upper bars say little of the lower.",
             bars(f"the nearest neighbour: {learned[0]:.1%} becomes {new[0]:.1%}",
                  "accuracy", list(models), {"learned": learned, "new": new}, form=".1%",
                  range=[0, 1], **PERCENT),
         ),
         drawing(
             "With labels by lot",
-            "The labels of the training pictures were shuffled, so that there is nothing to learn. Some models learn "
-            "them by heart all the same; on new pictures, with their right labels, all guess.",
+            "The labels of the training images were shuffled, so that there is nothing to learn. Some models learn "
+            "them by heart all the same; on new images, with their right labels, all guess.",
             bars(f"the nearest neighbour: {drilled[0]:.1%} becomes {guessed[0]:.1%}",
                  "accuracy", list(models), {"learned": drilled, "new": guessed}, form=".1%",
                  range=[0, 1], **PERCENT),
@@ -69,39 +69,39 @@ def run(settings: Settings) -> Findings:
 
 LESSON = Lesson(
     name="score-on-training-data",
-    question="Why not judge a model on the pictures it learned from?",
+    question="Why not judge a model on the images it learned from?",
     needs="mnist",
     seconds=6,
     run=run,
     method="""
-        Four models learn {n:,} pictures of {data}. Each is scored on those same pictures, the [training set], and on
-        {test:,} new ones. Then the labels of the training pictures are shuffled, so that they say nothing of the
-        pictures any more, and all is done again.""",
+        Four models learn {n:,} images of {data}. Each is scored on those same images, the [training set], and on
+        {test:,} new ones. Then the labels of the training images are shuffled, so that they say nothing of the
+        images any more, and all is done again.""",
     outcome="""
-        The nearest neighbour is right on {neighbour_learned:.1%} of the pictures it learned: the picture nearest to
-        each is that picture itself. On new ones it is right on {neighbour_new:.1%}. A [decision tree] of 4 questions,
+        The nearest neighbour is right on {neighbour_learned:.1%} of the images it learned: the image nearest to
+        each is that image itself. On new ones it is right on {neighbour_new:.1%}. A [decision tree] of 4 questions,
         which has no room to learn by heart, scores {tree_learned:.1%} and {tree_new:.1%}.
 
         With labels by lot the nearest neighbour still scores {drilled:.1%} on what it learned, and {guessed:.1%} on
-        new pictures ({low:.1%} to {high:.1%}, a 95 % [confidence interval]): it guesses among ten classes.""",
+        new images ({low:.1%} to {high:.1%}, a 95 % [confidence interval]): it guesses among ten classes.""",
     claims=(
         Claim(
             "Who learns by heart looks perfect: {drilled:.1%} of labels by lot are told as they were learned.",
             lambda facts: facts["drilled"] > 0.99,
         ),
         Claim(
-            "There was nothing to learn: the models tell {mean_guessed:.1%} of new pictures right on average, a guess.",
+            "There was nothing to learn: the models tell {mean_guessed:.1%} of new images right on average, a guess.",
             lambda facts: facts["mean_guessed"] < 0.16,
         ),
         Claim(
-            "On learned pictures it promises too much: {neighbour_learned:.1%} is {neighbour_new:.1%} on new ones.",
+            "On learned images it promises too much: {neighbour_learned:.1%} is {neighbour_new:.1%} on new ones.",
             lambda facts: facts["neighbour_learned"] - facts["neighbour_new"] > 0.01,
         ),
     ),
     conclusion="""
-        A score on training pictures says how much a model remembers, not how much it understood. What counts is
-        [generalisation]: how it does on pictures it has never seen.""",
+        A score on training images says how much a model remembers, not how much it understood. What counts is
+        [generalisation]: how it does on images it has never seen.""",
     try_next="""
-        Raise the neighbours that vote from 1 to 5 and to 20. What becomes of the score on learned pictures with
+        Raise the neighbours that vote from 1 to 5 and to 20. What becomes of the score on learned images with
         labels by lot, and why?""",
 )

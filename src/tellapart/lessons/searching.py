@@ -12,9 +12,9 @@ from sklearn.neural_network import MLPClassifier
 
 from tellapart import Recipe
 from tellapart.judging.intervals import Z
-from tellapart.judging.metrics import losses
+from tellapart.judging.metrics import log_losses
 from tellapart.lessons.drawing import PERCENT, drawing, lines, marked
-from tellapart.lessons.images import Part, pictures
+from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.report import Table
 from tellapart.studies.search.hyperband import Bracket, best_first, brackets, trial_count, trial_epochs
@@ -30,7 +30,7 @@ Visit = tuple[int, int]
 
 def run(settings: Settings) -> Findings:
     """Train many trials to the end, then let both ways search among them, again and again, by what is in the table."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     train = data.train.take(slice(settings.of(500, small=200)))
     chooses, judges = data.test.take(slice(300)), data.test.take(slice(300, 1_300))
     epochs, trials, replays = settings.of(27, small=9), settings.of(60, small=24), settings.of(400, small=100)
@@ -78,7 +78,7 @@ def run(settings: Settings) -> Findings:
         {"first bracket ends": first},
     )  # fmt: skip
     caption = (
-        f"How good the best trial found so far is on test pictures, against what was spent: the mean of {replays} "
+        f"How good the best trial found so far is on test images, against what was spent: the mean of {replays} "
         "searches, and the line that the unluckiest tenth stays below."
     )
     shares = [", then ".join(f"{rung.trials} to epoch {rung.epochs}" for rung in bracket) for bracket in plan]
@@ -95,7 +95,7 @@ def table(train: Part, chooses: Part, judges: Part, epochs: int, trials: int, se
                               batch_size=values["batch_size"], random_state=number)  # fmt: skip
         for epoch in range(epochs):
             model.partial_fit(train.pixels, train.labels, classes=np.arange(10))
-            loss[number, epoch] = losses(chooses.labels, model.predict_proba(chooses.pixels)).mean()
+            loss[number, epoch] = log_losses(chooses.labels, model.predict_proba(chooses.pixels)).mean()
             right[number, epoch] = model.score(judges.pixels, judges.labels)
     return loss, right
 
@@ -135,15 +135,15 @@ LESSON = Lesson(
     seconds=19,
     run=run,
     method="""
-        How many units, which [learning rate], how many pictures in a batch? These [hyperparameters|hyperparameter]
+        How many units, which [learning rate], how many images in a batch? These [hyperparameters|hyperparameter]
         are chosen before training. [Random search|random search] draws them by lot and trains each trial to its end,
         here {most} [epochs|epoch]. [Hyperband] begins many trials, gives each few epochs, and lets only the best
         third of them go on, again and again; since some begin slowly and end well, it does so in several brackets,
         of which the later ones are more patient.
 
-        We train {trials} trials on {n} pictures of {data} to their end and write down every epoch. Then {replays}
+        We train {trials} trials on {n} images of {data} to their end and write down every epoch. Then {replays}
         times both ways search among them, in an order drawn by lot, for {cost} epochs each: that is {begun} trials
-        begun by Hyperband, {whole} trained to the end by random search. {chooses} pictures choose the best trial;
+        begun by Hyperband, {whole} trained to the end by random search. {chooses} images choose the best trial;
         how good it is, {test:,} others say.""",
     outcome="""
         Trained to the end, half of the trials are worse than {middle:.1%}. After {first} epochs, when Hyperband's

@@ -1,20 +1,20 @@
-"""Why a separate test set? Because the best of many looks better than it is on the pictures that chose it."""
+"""Why a separate test set? Because the best of many looks better than it is on the images that chose it."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.lessons.drawing import drawing, lines
-from tellapart.lessons.images import Pixels, pictures
+from tellapart.lessons.images import Pixels, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 COUNTS = (1, 2, 5, 10, 20, 50, 100)
 PIXELS = 0.3  # the share of pixels that a candidate looks at
-VALIDATION = 100  # pictures that choose
+VALIDATION = 100  # images that choose
 
 
 def run(settings: Settings) -> Findings:
-    """Choose among more and more candidates on a few pictures, and judge the chosen one on others; many times over."""
-    data = pictures("digits", settings)
+    """Choose among more and more candidates on a few images, and judge the chosen one on others; many times over."""
+    data = images("digits", settings)
     rounds = settings.of(200, small=60)
     rng = np.random.default_rng(settings.seed)
     every, labels = data.test.pixels, data.test.labels
@@ -52,12 +52,12 @@ def run(settings: Settings) -> Findings:
     }
     figure = lines(
         f"promised too much: {facts['many_gap']:.1%}", ("candidates tried", COUNTS), "accuracy",
-        {"on the pictures that chose": promised, "on pictures that did not": kept},
+        {"on the images that chose": promised, "on images that did not": kept},
         across={"type": "log", "tickvals": COUNTS}, tickformat=".0%",
     )  # fmt: skip
     caption = (
-        "The more candidates are tried on the same pictures, the better the best of them looks there, and the further "
-        "this is from what it does on other pictures: the distance between the lines is what choosing adds by luck."
+        "The more candidates are tried on the same images, the better the best of them looks there, and the further "
+        "this is from what it does on other images: the distance between the lines is what choosing adds by luck."
     )
     return Findings(facts, (drawing("What is promised and what is kept", caption, figure),))
 
@@ -65,7 +65,7 @@ def run(settings: Settings) -> Findings:
 def candidate_right(
     x: Pixels, labels: NDArray[np.integer], new: Pixels, truth: NDArray[np.integer], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Whether a candidate that looks at some pixels only tells each of the new pictures right."""
+    """Whether a candidate that looks at some pixels only tells each of the new images right."""
     some = rng.random(x.shape[1]) < PIXELS
     means = np.stack([x[labels == label][:, some].mean(axis=0) for label in np.unique(labels)])
     distances = ((new[:, np.newaxis, some] - means) ** 2).sum(axis=2)
@@ -80,13 +80,13 @@ LESSON = Lesson(
     seconds=1,
     run=run,
     method="""
-        We make {many} candidates: each compares pictures of {data} with the mean picture of each class, but looks
-        only at some pixels, drawn at random. We choose the one that is best on {validation} pictures, the [validation
+        We make {many} candidates: each compares images of {data} with the mean image of each class, but looks
+        only at some pixels, drawn at random. We choose the one that is best on {validation} images, the [validation
         set], and ask how good it is on {test} others, a [test set]. We do so {rounds} times, each time with other
-        pictures that choose, among 1 candidate, 2, 5 and so on.""",
+        images that choose, among 1 candidate, 2, 5 and so on.""",
     outcome="""
         With one candidate there is no choice, and the two scores agree: they differ by {one_gap:+.2%} on average. The
-        best of {many} promises {promised:.1%} on the pictures that chose it and keeps {kept:.1%}: {many_gap:.1%}
+        best of {many} promises {promised:.1%} on the images that chose it and keeps {kept:.1%}: {many_gap:.1%}
         less. It promised too much in {fooled:.0%} of {rounds} times.""",
     claims=(
         Claim(
@@ -105,10 +105,10 @@ LESSON = Lesson(
     ),
     conclusion="""
         A score that was used to choose is too good: among many candidates some are lucky, and choosing prefers luck.
-        So a model is chosen on validation pictures and judged once on test pictures that had no part in any choice.
+        So a model is chosen on validation images and judged once on test images that had no part in any choice.
         Whoever looks at the test score and then changes something has made it a validation score. tellapart opens the
         test split once, at the end, and counts every further look.""",
     try_next="""
-        Choose on 400 pictures in place of {validation} (`VALIDATION`). How much is then promised too much by the best
+        Choose on 400 images in place of {validation} (`VALIDATION`). How much is then promised too much by the best
         of {many}?""",
 )

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.special import expit as sigmoid
 
 from tellapart import Recipe, train
-from tellapart.bundles.compile import compiled
+from tellapart.bundles.compile import compile_bundle
 from tellapart.explaining.gradcam import network_of
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines, marked
-from tellapart.lessons.images import Part, as_dataset, pictures
+from tellapart.lessons.images import Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.report import Table
 
@@ -28,7 +28,7 @@ Floats = NDArray[np.floating]
 
 def run(settings: Settings) -> Findings:
     """Follow the logits of a trained network to its bundle's probabilities, and change them in several ways."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     learned, test = data.train.take(slice(settings.of(4_000, small=700))), data.test.take(slice(2_000))
     logits, said, temperature = answers(learned, test, data.classes, settings)
     wide, probs = logits.astype(np.float64), softmax(logits.astype(np.float64))
@@ -45,9 +45,9 @@ def run(settings: Settings) -> Findings:
 
     pair = only(test)
     one, pair_said, pair_temperature = answers(only(learned), pair, ("4", "9"), settings)
-    two = wide[np.isin(test.labels, PAIR)][:, PAIR]  # the ten-class network's logits of the same pictures
+    two = wide[np.isin(test.labels, PAIR)][:, PAIR]  # the ten-class network's logits of the same images
 
-    shown = int(np.abs(probs.max(axis=1) - 0.6).argmin())  # a picture the network is in two minds about
+    shown = int(np.abs(probs.max(axis=1) - 0.6).argmin())  # an image the network is in two minds about
     facts = {
         "data": data.name,
         "n": len(learned),
@@ -74,26 +74,26 @@ def run(settings: Settings) -> Findings:
     few = np.argsort(-probs[shown])[:4]
     three = {f"temperature {name}": softmax(wide[shown] / TEMPERATURES[name])[few] for name in ("1/4", "1", "4")}
     places = np.log2(list(TEMPERATURES.values()))
-    curves = lines(f"{right[0]:.1%} right at every temperature", ("temperature", places), "share of pictures",
+    curves = lines(f"{right[0]:.1%} right at every temperature", ("temperature", places), "share of images",
                    {"told right": right, "mean probability of the answer": sure},
                    across={"tickvals": places.tolist(), "ticktext": list(TEMPERATURES)}, **PERCENT)  # fmt: skip
     figures = (
         drawing(
-            "One picture at three temperatures",
+            "One image at three temperatures",
             "Its four likeliest classes. The likeliest stays the likeliest, but not as likely.",
             bars(f"always {facts['top']}, more or less surely", "probability", [data.classes[label] for label in few],
                  three, form=".0%", range=[0, 1], **PERCENT),
         ),
         drawing(
-            "All pictures at seven temperatures",
-            "Where they cross, the network is as sure as it is right. The dashed line was found on other pictures.",
+            "All images at seven temperatures",
+            "Where they cross, the network is as sure as it is right. The dashed line was found on other images.",
             marked(curves, {"found": float(np.log2(temperature))}),
         ),
     )  # fmt: skip
     by_hand = tuple((name, f"{logit:.2f}", f"{np.exp(logit):,.3f}", f"{share:.1%}")
                     for name, logit, share in zip(data.classes, wide[shown], probs[shown], strict=True))  # fmt: skip
     table = Table(("class", "logit", "exp(logit)", "share of the sum"), by_hand)
-    return Findings(facts, figures, {"One picture, by hand": table})
+    return Findings(facts, figures, {"One image, by hand": table})
 
 
 def softmax(logits: Floats) -> Floats:
@@ -109,9 +109,9 @@ def greatest(differences: Floats) -> float:
 
 
 def only(part: Part) -> Part:
-    """The pictures of two digits, as classes 0 and 1."""
+    """The images of two digits, as classes 0 and 1."""
     some = part.take(np.flatnonzero(np.isin(part.labels, PAIR)))
-    return Part(some.pictures, (some.labels == PAIR[1]).astype(np.int32))
+    return Part(some.images, (some.labels == PAIR[1]).astype(np.int32))
 
 
 def answers(learned: Part, test: Part, classes: tuple[str, ...], settings: Settings) -> tuple[Floats, Floats, float]:
@@ -123,10 +123,10 @@ def answers(learned: Part, test: Part, classes: tuple[str, ...], settings: Setti
     with tempfile.TemporaryDirectory() as folder:
         bundle = train(dataset, recipe, out=Path(folder) / "run").bundle
         network = network_of(bundle)
-        (probs,) = compiled(bundle, batch=len(test)).run([test.pictures])
+        (probs,) = compile_bundle(bundle, batch=len(test)).run([test.images])
     import keras  # brought in by the training
 
-    logits = keras.Model(network.input, network.get_layer("logits").output)(test.pictures, training=False)
+    logits = keras.Model(network.input, network.get_layer("logits").output)(test.images, training=False)
     return np.asarray(logits), probs, (bundle.facts.calibration or {"temperature": 1.0})["temperature"]
 
 
@@ -137,20 +137,20 @@ LESSON = Lesson(
     seconds=3,
     run=run,
     method="""
-        A [dense network|dense layer] learns {n:,} pictures of {data}. For each of {test:,} new ones it gives a score
+        A [dense network|dense layer] learns {n:,} images of {data}. For each of {test:,} new ones it gives a score
         for each class, its [logit]. [Softmax|softmax] makes them probabilities: the exponential of each, as a share
         of the sum of all. We do that by hand, then add {constant:,.0f} to all logits, multiply them by {sharp:.0f},
         and divide them by [temperatures|temperature] from an eighth to eight. Last, a network that tells 4 from 9
         with a single logit, which a [sigmoid] makes a probability.""",
     outcome="""
-        The table has one picture, which is most likely {top}. With the temperature that tellapart found on
-        [validation|validation set] pictures, {temperature:.2f}, what we calculate by hand is what the bundle says,
+        The table has one image, which is most likely {top}. With the temperature that tellapart found on
+        [validation|validation set] images, {temperature:.2f}, what we calculate by hand is what the bundle says,
         within {off:.1g}.
 
         {constant:,.0f} more for every logit changes the probabilities by {moved:.1g}: only differences count. But who
-        takes the exponentials as the formula has them gets a number for {naive} of {test:,} pictures: they are more
+        takes the exponentials as the formula has them gets a number for {naive} of {test:,} images: they are more
         than the numbers of a network can hold. To subtract the greatest logit first changes no result, and nothing
-        overflows. With logits {sharp:.0f} times as large, the true class of {zeros} pictures gets a probability of
+        overflows. With logits {sharp:.0f} times as large, the true class of {zeros} images gets a probability of
         exactly 0, which has no logarithm; from the logits, the [log-loss] is {loss:.1f}.
 
         However hot or cold, {changed} answers change. How sure they sound does: the mean probability of the answer is
@@ -161,7 +161,7 @@ LESSON = Lesson(
         is the sigmoid of their difference, within {two_off:.1g}.""",
     claims=(
         Claim("By hand and by the bundle, probabilities agree within {off:.1g}.", lambda facts: facts["off"] < 1e-4),
-        Claim("A constant changes {moved:.1g}; by the formula as it stands {naive} of {test:,} pictures have a number.",
+        Claim("A constant changes {moved:.1g}; by the formula as it stands {naive} of {test:,} images have a number.",
               lambda facts: facts["moved"] < 1e-9 and facts["naive"] == 0),
         Claim("Where {zeros} probabilities become exactly 0, the loss from logits is still a number, {loss:.1f}.",
               lambda facts: facts["zeros"] > 0 and facts["loss"] < 1e6),
@@ -172,9 +172,9 @@ LESSON = Lesson(
     ),
     conclusion="""
         What a network says is how far its logits are apart. tellapart trains on logits, where the loss is safe, and
-        joins softmax on at the end, with the temperature that makes the probabilities of validation pictures mean
-        what they say: [calibration] that costs no accuracy. `tellapart calibrate` finds it on other pictures.""",
+        joins softmax on at the end, with the temperature that makes the probabilities of validation images mean
+        what they say: [calibration] that costs no accuracy. `tellapart calibrate` finds it on other images.""",
     try_next="""
-        Divide the logits of every second picture by 4. Does any answer change? And does the order of the pictures, by
+        Divide the logits of every second image by 4. Does any answer change? And does the order of the images, by
         how sure their answers are?""",
 )  # fmt: skip

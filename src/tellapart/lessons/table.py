@@ -2,11 +2,11 @@
 
 import importlib
 
-from tellapart.errors import RecipeError, nearest, require
+from tellapart.errors import RecipeError, did_you_mean, require
 from tellapart.lessons.lesson import Lesson
 
 NAMES = (
-    "picture-as-array",
+    "image-as-array",
     "scaling-inputs",
     "separate-test-set",
     "score-on-training-data",
@@ -30,7 +30,7 @@ NAMES = (
     "searching",
     "transfer-against-scratch",
     "frozen-features",
-    "picture-size-and-time",
+    "image-size-and-time",
     "knowing-when-you-do-not-know",
     "explanations-that-lie",
 )
@@ -39,7 +39,7 @@ NAMES = (
 def lesson_named(name: str) -> Lesson:
     """The lesson of that name. Raises RecipeError that suggests others, and MissingPackageError."""
     if name not in NAMES:
-        raise RecipeError(f"there is no lesson {name!r}: {nearest(name, NAMES)}")
+        raise RecipeError(f"there is no lesson {name!r}: {did_you_mean(name, NAMES)}")
     require("sklearn", extra="train")
     lesson: Lesson = importlib.import_module(f"tellapart.lessons.{name.replace('-', '_')}").LESSON
     return lesson

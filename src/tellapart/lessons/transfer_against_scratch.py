@@ -1,4 +1,4 @@
-"""Is a network that has learned other classes worth more than a fresh one? It depends on how many pictures there are.
+"""Is a network that has learned other classes worth more than a fresh one? It depends on how many images there are.
 
 Made after Yosinski et al., How transferable are features in deep neural networks? (2014), at a small scale: half of
 the classes are learned first, and what the convolutions have become is carried over to the other half.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 State = list[NDArray[Any]]
 """A network's weights, and what its optimizer remembers."""
 ROUNDS = 3
-LEAST, TIMES = 3_000, 15  # pictures that a training goes over: so many, or each so many times
+LEAST, TIMES = 3_000, 15  # images that a training goes over: so many, or each so many times
 WAYS = {
     "frozen": "carried over, frozen",
     "tuned": "carried over, trained on",
@@ -33,11 +33,11 @@ WAYS = {
 
 
 def run(settings: Settings) -> Findings:
-    """Learn five classes, then the other five in four ways, from few pictures and from many."""
+    """Learn five classes, then the other five in four ways, from few images and from many."""
     load_keras()
     half = halves(settings)
     # One network, whose weights are put back to what they were before each training.
-    loop = loop_of(small_network(half.known.pictures.shape[1], settings), settings)
+    loop = loop_of(small_network(half.known.images.shape[1], settings), settings)
     fresh, learned = loop.state(), settings.of(40_000, small=20_000)
     learn(loop, half.known, learned)
     carried = with_base(loop, fresh)
@@ -47,7 +47,7 @@ def run(settings: Settings) -> Findings:
     rng = np.random.default_rng(settings.seed)
     mean = {way: np.zeros(len(counts)) for way in WAYS}
     for place, count in enumerate(counts):
-        rounds = ROUNDS if count < 30 else 1  # of few pictures, which they are matters more
+        rounds = ROUNDS if count < 30 else 1  # of few images, which they are matters more
         for some in (few(half.new, count, rng) for _ in range(rounds)):
             for way, (x, held) in seen.items():
                 head = LogisticRegression(C=0.3, max_iter=2_000).fit(x[some], half.new.labels[some])
@@ -55,7 +55,7 @@ def run(settings: Settings) -> Findings:
             for way, start in (("tuned", carried), ("scratch", fresh)):
                 loop.restore(start)
                 learn(loop, half.new.take(some), max(LEAST, TIMES * len(some)))
-                right = loop.score(Examples(half.test.pictures, half.test.labels)).accuracy
+                right = loop.score(Examples(half.test.images, half.test.labels)).accuracy
                 mean[way][place] += right / rounds
 
     lead = mean["frozen"] - mean["scratch"]
@@ -63,8 +63,8 @@ def run(settings: Settings) -> Findings:
         "data": half.name,
         "known": half.old,
         "new": half.others,
-        "pictures": len(half.known),
-        "side": half.known.pictures.shape[1],
+        "images": len(half.known),
+        "side": half.known.images.shape[1],
         "test": len(half.test),
         "few": counts[0],
         "many": counts[-1],
@@ -76,19 +76,19 @@ def run(settings: Settings) -> Findings:
         **{f"{way}_many": float(mean[way][-1]) for way in WAYS},
     }
     figure = lines(
-        f"the lines meet at {facts['meet']}", ("pictures of each class", counts), "accuracy",
+        f"the lines meet at {facts['meet']}", ("images of each class", counts), "accuracy",
         {title: mean[way] for way, title in WAYS.items()},
         across={"type": "log", "tickvals": counts}, **PERCENT,
     )  # fmt: skip
     caption = (
         "Each line is one way to learn five new classes. On the left there is little to learn from, and who has "
-        "learned other classes before is ahead; on the right the pictures themselves say enough."
+        "learned other classes before is ahead; on the right the images themselves say enough."
     )
-    return Findings(facts, (drawing("Accuracy against the number of pictures", caption, figure),))
+    return Findings(facts, (drawing("Accuracy against the number of images", caption, figure),))
 
 
 def few(part: Part, count: int, rng: np.random.Generator) -> NDArray[np.integer]:
-    """Which pictures: that many of each class, drawn by lot."""
+    """Which images: that many of each class, drawn by lot."""
     order = rng.permutation(len(part))
     return np.concatenate([order[part.labels[order] == label][:count] for label in range(HALF)])
 
@@ -101,17 +101,17 @@ def with_base(loop: "Loop", fresh: State) -> State:
 
 
 def features(loop: "Loop", start: State, *parts: Part) -> list[NDArray[np.float32]]:
-    """What the layers that are carried over make of pictures: float32 (n, width), of deviation 1 in the first part."""
+    """What the layers that are carried over make of images: float32 (n, width), of deviation 1 in the first part."""
     import keras
 
     loop.restore(start)
     base = keras.Model(loop.network.input, loop.network.get_layer(BASE[-1]).output)
-    vectors = [np.asarray(base(part.pictures)) for part in parts]
+    vectors = [np.asarray(base(part.images)) for part in parts]
     return [each / vectors[0].std() for each in vectors]
 
 
 def meeting(counts: tuple[int, ...], lead: NDArray[np.floating]) -> str:
-    """The number of pictures from which on the lead is gone, in words."""
+    """The number of images from which on the lead is gone, in words."""
     ahead = np.flatnonzero(lead > 0)
     last = int(ahead[-1]) if len(ahead) else -1
     if last == len(counts) - 1:
@@ -126,24 +126,24 @@ LESSON = Lesson(
     seconds=21,
     run=run,
     method="""
-        Pictures of {data} are put at random places of a black square of {side} pixels, so that a network has to learn
-        that places do not matter. A small [convolutional network|convolution] learns five classes from {pictures:,}
-        such pictures: {known}. Then the five others are to be learned, {new}, from few pictures of each or from many.
+        Images of {data} are put at random places of a black square of {side} pixels, so that a network has to learn
+        that places do not matter. A small [convolutional network|convolution] learns five classes from {images:,}
+        such images: {known}. Then the five others are to be learned, {new}, from few images of each or from many.
 
         We do so in four ways. [Transfer|transfer learning], twice: all but the last two layers are carried over, and
         either stay as they are, a [frozen base] below a [logistic regression], or are trained on. From scratch: the
         same network begins with random weights. And as a control the logistic regression stands on layers that have
-        learned nothing. All are judged on {test:,} new pictures.""",
+        learned nothing. All are judged on {test:,} new images.""",
     outcome="""
-        With {few} pictures of each class the frozen base reaches {frozen_few:.1%}, a network from scratch
+        With {few} images of each class the frozen base reaches {frozen_few:.1%}, a network from scratch
         {scratch_few:.1%}: a lead of {lead_few:+.1%}. With {many} they reach {frozen_many:.1%} and {scratch_many:.1%}:
-        {lead_many:+.1%}. The two lines meet at {meet} pictures of each class. Layers that have learned nothing reach
+        {lead_many:+.1%}. The two lines meet at {meet} images of each class. Layers that have learned nothing reach
         {random_few:.1%} and {random_many:.1%} when they are frozen.
 
         Carried over and trained on, the network reaches {tuned_few:.1%} and {tuned_many:.1%}: on average over all
-        numbers of pictures {tuned_gain:+.1%} against scratch.""",
+        numbers of images {tuned_gain:+.1%} against scratch.""",
     claims=(
-        Claim("With few pictures, what was learned elsewhere is ahead of scratch: {frozen_few:.1%} against "
+        Claim("With few images, what was learned elsewhere is ahead of scratch: {frozen_few:.1%} against "
               "{scratch_few:.1%}.",
               lambda facts: facts["lead_few"] > 0),
         Claim("It is what was learned that helps: the same network, frozen before it learned anything, reaches "
@@ -155,12 +155,12 @@ LESSON = Lesson(
               lambda facts: facts["tuned_gain"] > 0),
     ),
     conclusion="""
-        What a network has learned about some pictures is of use for others, the more so the fewer there are. Frozen
-        it cannot be spoilt by chance, and it cannot get better either: with enough pictures training on, or from
+        What a network has learned about some images is of use for others, the more so the fewer there are. Frozen
+        it cannot be spoilt by chance, and it cannot get better either: with enough images training on, or from
         scratch, overtakes it. Photos of daily things are much like those that the networks of tellapart were
         pre-trained on, and seldom come in thousands: `tellapart train PHOTOS --model xception` freezes such a network,
         `--unfreeze 20` trains its last layers on, and `--weights none` begins from scratch.""",
     try_next="""
-        Leave the pictures where they are: let `scattered` put each into the middle. What is there still to carry over,
+        Leave the images where they are: let `scattered` put each into the middle. What is there still to carry over,
         and where do the lines meet?""",
 )  # fmt: skip

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from tellapart.judging.costs import cheapest, decide
 from tellapart.lessons.drawing import drawing, lines, marked
-from tellapart.lessons.images import pictures
+from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 MISSED, ALARM = 20.0, 1.0  # what it costs to miss a 9, and to take another digit for one
@@ -15,7 +15,7 @@ COSTS = np.array([[0.0, ALARM], [MISSED, 0.0]])  # rows the truth, columns the a
 
 def run(settings: Settings) -> Findings:
     """Find nines where missing one costs twenty times as much as a false alarm, at every threshold."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     train, test = (
         data.train.take(slice(settings.of(4_000, small=1_000))),
         data.test.take(slice(settings.of(8_000, small=700))),
@@ -52,19 +52,19 @@ def run(settings: Settings) -> Findings:
         "new_alarms": alarms(truth, by_cost),
     }
     figure = marked(
-        lines(f"{facts['saving']:.0%} saved", ("threshold", thresholds), "mean cost of a picture", {"cost": costs},
+        lines(f"{facts['saving']:.0%} saved", ("threshold", thresholds), "mean cost of an image", {"cost": costs},
               rangemode="tozero"),
         {"by the costs": theory, "usual": 0.5},
     )  # fmt: skip
     caption = (
-        "What a picture costs on average when a 9 is named above this probability: on the right nines are missed, on "
+        "What an image costs on average when a 9 is named above this probability: on the right nines are missed, on "
         "the very left everything is called a 9. One dashed line is where the costs say the threshold should be."
     )
     return Findings(facts, (drawing("Cost at every threshold", caption, figure),))
 
 
 def mean_cost(truth: NDArray[np.integer], answers: NDArray[np.bool_]) -> float:
-    """What a picture costs on average."""
+    """What an image costs on average."""
     return float(COSTS[truth, answers.astype(int)].mean())
 
 
@@ -85,24 +85,24 @@ LESSON = Lesson(
     seconds=2,
     run=run,
     method="""
-        We look for nines, {nines} among {test:,} new pictures of {data}, with a [logistic regression] that learned
+        We look for nines, {nines} among {test:,} new images of {data}, with a [logistic regression] that learned
         {n:,}. A missed 9 costs {missed_cost:.0f}, a false alarm {alarm_cost:.0f}: the [cost matrix]. A 9 should then
         be named as soon as missing it costs more than a false alarm would, on average, which is above a probability
         of {alarm_cost:.0f} / ({alarm_cost:.0f} + {missed_cost:.0f}) = {theory:.3f} in place of 0.5. We try that
         [threshold], and all others.""",
     outcome="""
         Taking the likelier class misses {usual_missed} nines, raises {usual_alarms} false alarms, and costs
-        {usual_cost:.3f} a picture. Deciding by cost misses {new_missed}, raises {new_alarms}, and costs
+        {usual_cost:.3f} an image. Deciding by cost misses {new_missed}, raises {new_alarms}, and costs
         {new_cost:.3f}: {saving:.0%} less. Its accuracy is {new_right:.1%} in place of {usual_right:.1%}.
 
-        Of all thresholds, {best:.3f} would have been cheapest on these pictures, with {least_cost:.3f}. The one that
+        Of all thresholds, {best:.3f} would have been cheapest on these images, with {least_cost:.3f}. The one that
         follows from the costs needed no look at them.""",
     claims=(
-        Claim("Deciding by cost saves: {change:+.3f} a picture, and below 0 with 95 % confidence.",
+        Claim("Deciding by cost saves: {change:+.3f} an image, and below 0 with 95 % confidence.",
               lambda facts: facts["change_high"] < 0),
         Claim("It does so with a lower accuracy: {new_right:.1%} against {usual_right:.1%}.",
               lambda facts: facts["new_right"] < facts["usual_right"]),
-        Claim("The threshold from the costs brings three quarters or more of what the best one would: a picture costs "
+        Claim("The threshold from the costs brings three quarters or more of what the best one would: an image costs "
               "{new_cost:.3f}, where {least_cost:.3f} was possible.",
               lambda facts: facts["saving"] > 0.75 * (1 - facts["least_cost"] / facts["usual_cost"])),
     ),

@@ -8,7 +8,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tellapart import Evaluation, judge
 from tellapart.judging.intervals import Estimate
 from tellapart.lessons.drawing import bars, drawing
-from tellapart.lessons.images import pictures
+from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.report import Table
 
@@ -26,7 +26,7 @@ SHARPER = 6.0  # by how much the last model overstates its logits
 
 def run(settings: Settings) -> Findings:
     """Judge four ways to answer "is it an 8?" by seven metrics."""
-    data = pictures("mnist", settings)
+    data = images("mnist", settings)
     train, test = (
         data.train.take(slice(settings.of(4_000, small=600))),
         data.test.take(slice(settings.of(4_000, small=700))),
@@ -112,7 +112,7 @@ LESSON = Lesson(
     seconds=2,
     run=run,
     method="""
-        The question is "is it an 8?", and {eights} of {test:,} new pictures of {data} are. Four ways to answer:
+        The question is "is it an 8?", and {eights} of {test:,} new images of {data} are. Four ways to answer:
         never; a [decision tree] of three questions that was told to take both classes equally seriously; a [logistic
         regression]; and the same regression with its probabilities pushed towards 0 and 1. Each is judged by seven
         metrics.""",
@@ -142,6 +142,6 @@ LESSON = Lesson(
         accuracy; where somebody relies on probabilities, at log-loss. No metric says all: `tellapart evaluate` shows
         them side by side, each with its interval.""",
     try_next="""
-        Which of the seven metrics would you show to somebody who must look at every picture that is called an 8? And
+        Which of the seven metrics would you show to somebody who must look at every image that is called an 8? And
         to somebody who must not miss one?""",
 )  # fmt: skip

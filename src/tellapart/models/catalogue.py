@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from tellapart.errors import RecipeError, nearest
+from tellapart.errors import RecipeError, did_you_mean
 from tellapart.recipe import Optimizer, Recipe, Schedule
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ BSD = "BSD-3-Clause"
 CC_BY = "CC-BY-4.0"
 MIT = "MIT"
 
-VIEWS = 4  # of each picture, where a frozen base is to see augmented ones
+VIEWS = 4  # of each image, where a frozen base is to see augmented ones
 PIXELS = "pixels"
 
 
@@ -105,21 +105,21 @@ MODELS: Mapping[str, Model] = {
 def lookup(name: str) -> Model:
     """The model of that name. Raises RecipeError that suggests the nearest names."""
     if name not in MODELS:
-        raise RecipeError(f"there is no model {name!r}: {nearest(name, MODELS)}")
+        raise RecipeError(f"there is no model {name!r}: {did_you_mean(name, MODELS)}")
     return MODELS[name]
 
 
 def settled(recipe: Recipe, *, own_size: int | None) -> Recipe:
     """Fill in what the recipe leaves to the model, and refuse what the model cannot do. Raises RecipeError.
 
-    `own_size` is the pictures' own size in pixels where all share one: small networks take it as it is.
+    `own_size` is the images' own size in pixels where all share one: small networks take it as it is.
     """
     model = lookup(recipe.model)
     if model.estimator:
         return _settled_estimator(recipe, own_size)
     if recipe.features is not None:
         raise RecipeError(
-            f"features is {recipe.features}, but {recipe.model} is a network, which stands on pictures: leave "
+            f"features is {recipe.features}, but {recipe.model} is a network, which stands on images: leave "
             f"--features out, or train knn, forest or logistic"
         )
     size = recipe.size or _natural_size(model, own_size)
@@ -157,7 +157,7 @@ def _require_no_base(recipe: Recipe) -> None:
         )
 
 
-def base_of(recipe: Recipe) -> str | None:
+def backbone_of(recipe: Recipe) -> str | None:
     """The pre-trained base that a settled recipe's classifier stands on; None where there is none."""
     if lookup(recipe.model).estimator:
         return recipe.features if recipe.features != PIXELS else None
@@ -169,7 +169,7 @@ def _settled_estimator(recipe: Recipe, own_size: int | None) -> Recipe:
     features = recipe.features or ("xception" if own_size is None else PIXELS)
     known = [PIXELS, *(name for name, model in MODELS.items() if model.pretrained)]
     if features not in known:
-        raise RecipeError(f"{recipe.model} cannot stand on features of {features!r}: {nearest(features, known)}")
+        raise RecipeError(f"{recipe.model} cannot stand on features of {features!r}: {did_you_mean(features, known)}")
     base = lookup(recipe.model if features == PIXELS else features)
     size = recipe.size or _natural_size(base, own_size)
     if size < base.smallest:

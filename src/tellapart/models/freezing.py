@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 import keras
 
-from tellapart.errors import RecipeError, nearest
+from tellapart.errors import RecipeError, did_you_mean
 
 BATCH_NORMALIZATION = keras.layers.BatchNormalization
 
 
 @dataclass(frozen=True)
-class Division:
+class SplitBackbone:
     """A base in two: the frozen part, None when all is trained, and the part above it, None when nothing is."""
 
     frozen: keras.Model | None
     trained: keras.Model | None
 
 
-def ended(network: keras.Model, cut: str | None) -> keras.Model:
+def cut_off(network: keras.Model, cut: str | None) -> keras.Model:
     """The network up to a layer: named, or counted from the end (-6 leaves out the last six). Raises RecipeError."""
     if cut is None:
         return network
@@ -33,24 +33,24 @@ def ended(network: keras.Model, cut: str | None) -> keras.Model:
     if count is not None and not -len(names) < count < 0:
         raise RecipeError(f"cut is {cut}; expected -1 to {1 - len(names)}, or a layer's name: {names[-1]}")
     if count is None and cut not in names:
-        raise RecipeError(f"there is no layer {cut!r} to cut at: {nearest(cut, names)}")
+        raise RecipeError(f"there is no layer {cut!r} to cut at: {did_you_mean(cut, names)}")
     last = network.layers[count - 1] if count is not None else network.get_layer(cut)
     if isinstance(last, keras.Model) or len(last.output.shape) != 4:
         raise RecipeError(f"layer {last.name} gives no feature maps to go on from: cut at another layer")
     return keras.Model(network.input, last.output, name=network.name)
 
 
-def divided(network: keras.Model, unfreeze: int) -> Division:
+def split_frozen(network: keras.Model, unfreeze: int) -> SplitBackbone:
     """Divide a network so that its last `unfreeze` layers are trained and everything that can be is frozen.
 
     What lies between the seam and the lowest trained layer stays frozen too. Batch normalisation keeps its
-    statistics and scale everywhere: a few pictures would spoil them. Source: Keras's guide to transfer learning.
+    statistics and scale everywhere: a few images would spoil them. Source: Keras's guide to transfer learning.
     """
     if not unfreeze:
-        return Division(network, None)
+        return SplitBackbone(network, None)
     first = max(len(network.layers) - unfreeze, 0)
     trained = {layer.name for layer in network.layers[first:]}
-    for layer in leaves(network):
+    for layer in leaf_layers(network):
         layer.trainable = not isinstance(layer, BATCH_NORMALIZATION)
     for layer in network.layers[:first]:
         layer.trainable = False
@@ -59,9 +59,9 @@ def divided(network: keras.Model, unfreeze: int) -> Division:
     lowest = next((place for place, step in enumerate(network.operations) if step.name in trained), 0)
     seam = max((place for place in seams(network) if place < lowest), default=None)
     if seam is None:
-        return Division(None, network)
+        return SplitBackbone(None, network)
     maps = network.operations[seam].output
-    return Division(keras.Model(network.input, maps), keras.Model(maps, network.output, name="unfrozen"))
+    return SplitBackbone(keras.Model(network.input, maps), keras.Model(maps, network.output, name="unfrozen"))
 
 
 def seams(network: keras.Model) -> list[int]:
@@ -85,7 +85,7 @@ def seams(network: keras.Model) -> list[int]:
 def blocks(network: keras.Model) -> list[int]:
     """How many last layers to unfreeze for the last block, the last two, and so on.
 
-    A block begins after a seam where branches join or pictures are pooled; a network without such
+    A block begins after a seam where branches join or images are pooled; a network without such
     seams has one at each activation.
     """
     steps, parents = network.operations, _parents(network)
@@ -97,11 +97,11 @@ def blocks(network: keras.Model) -> list[int]:
     return [count for count in counts if any(_learns(layer) for layer in network.layers[-count:])]
 
 
-def leaves(network: keras.Model) -> Iterator[keras.layers.Layer]:
+def leaf_layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
     """All layers of a network, those of models inside it too, without these models."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
-            yield from leaves(layer)
+            yield from leaf_layers(layer)
         else:
             yield layer
 

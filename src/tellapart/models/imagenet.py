@@ -1,4 +1,4 @@
-"""Pre-trained networks as they were published: pictures in, one of ImageNet's 1,000 classes out.
+"""Pre-trained networks as they were published: images in, one of ImageNet's 1,000 classes out.
 
 The network with its top is converted once and then read from the cache, without Keras or TensorFlow.
 """
@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from tellapart.backend import load_keras
 from tellapart.data.dataset import read_bytes
-from tellapart.data.image import Picture, decode
-from tellapart.data.pipeline import BATCH, ahead, through
+from tellapart.data.image import ImageArray, decode
+from tellapart.data.pipeline import BATCH, prefetch_map, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, Graph, Precision, read_graph, write_graph
-from tellapart.errors import PictureError, RecipeError, WeightsError, first_line
+from tellapart.errors import ImageError, RecipeError, WeightsError, first_line
 from tellapart.files import cache_folder, cached_folder, sha256
 from tellapart.models.catalogue import MODELS, lookup
 from tellapart.models.weights import ENDINGS, kept_by_keras, kept_here, keras_folder
-from tellapart.progress import say
+from tellapart.progress import notify
 
 if TYPE_CHECKING:
     import keras
@@ -56,15 +56,15 @@ class ImageNet:
 
     def probabilities(
         self, paths: Iterable[str], *, precision: Precision = "auto"
-    ) -> Iterator[NDArray[np.float32] | PictureError]:
+    ) -> Iterator[NDArray[np.float32] | ImageError]:
         """For each file its probabilities, float32 (1000,), or why it cannot be read; in order."""
         engine = Engine(self.graph, batch=BATCH, precision=precision)
-        return through(engine, ahead(self._fitted, paths, depth=4 * BATCH))
+        return run_engine(engine, prefetch_map(self._fitted, paths, depth=4 * BATCH))
 
-    def _fitted(self, path: str) -> Picture | PictureError:
+    def _fitted(self, path: str) -> ImageArray | ImageError:
         try:
             return self.preprocessing(decode(read_bytes(path)))
-        except PictureError as error:
+        except ImageError as error:
             return error
 
 
@@ -97,7 +97,7 @@ def class_index() -> tuple[Class, ...]:
 
 
 def _downloaded_index() -> Path:
-    say("the names of ImageNet's classes are not on this machine: Keras downloads them")
+    notify("the names of ImageNet's classes are not on this machine: Keras downloads them")
     load_keras()
     import keras
 
@@ -145,7 +145,7 @@ def _folder(name: str, size: int, file: Path) -> Path:
 def _converted(name: str, size: int, file: Path | None, *, own: Path | None) -> Graph:
     """Build the network with Keras, convert it, and keep the graph where the file that it came from is known."""
     if file is None:
-        say(f"the ImageNet weights of {name} with its top are not on this machine: Keras downloads them")
+        notify(f"the ImageNet weights of {name} with its top are not on this machine: Keras downloads them")
     load_keras()
     from tellapart.models.graphs.from_keras import to_graph
 
@@ -161,7 +161,7 @@ def _converted(name: str, size: int, file: Path | None, *, own: Path | None) -> 
 
 
 def _network(name: str, size: int, source: str) -> "keras.Model":
-    """The published network: uint8 pictures to the probabilities of ImageNet's classes."""
+    """The published network: uint8 images to the probabilities of ImageNet's classes."""
     import keras
 
     from tellapart.models.networks import scale_as_for_imagenet, scaled
@@ -174,8 +174,8 @@ def _network(name: str, size: int, source: str) -> "keras.Model":
         raise _refused(name, source, error) from error
     if source != "imagenet" and name.startswith("efficientnet-b"):
         scale_as_for_imagenet(network)
-    pictures = keras.Input((size, size, 3), dtype="uint8", name="pictures")
-    return keras.Model(pictures, network(scaled(pictures, lookup(name).scaling), training=False))
+    images = keras.Input((size, size, 3), dtype="uint8", name="pictures")
+    return keras.Model(images, network(scaled(images, lookup(name).scaling), training=False))
 
 
 @contextmanager

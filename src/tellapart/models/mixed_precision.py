@@ -2,17 +2,17 @@
 
 import keras
 
-from tellapart.models.freezing import leaves
+from tellapart.models.freezing import leaf_layers
 
 EXACT = ("logits", "scaling", "to_float")
 """Layers that always compute in float32: the loss wants exact logits, and 255 grey levels need more than 8 bits."""
 
 
-def compute_mixed(network: keras.Model, *, mixed: bool) -> None:
+def set_mixed_precision(network: keras.Model, *, mixed: bool) -> None:
     """Let the layers of a network compute in bfloat16, or again in float32. Weights are not touched.
 
     Source: Micikevicius et al. 2018; bfloat16 has float32's range, so no loss is scaled.
     """
-    for layer in leaves(network):
+    for layer in leaf_layers(network):
         if layer.name not in EXACT:
             layer.dtype_policy = "mixed_bfloat16" if mixed else "float32"

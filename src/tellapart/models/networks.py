@@ -1,6 +1,6 @@
 """Networks as Keras models: a base or a small body, a head of logits, and the whole that ends in probabilities.
 
-All take uint8 pictures: scaling to the numbers a network wants is its first layer, so nobody can forget it.
+All take uint8 images: scaling to the numbers a network wants is its first layer, so nobody can forget it.
 """
 
 import warnings
@@ -10,34 +10,34 @@ import numpy as np
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling, lookup
-from tellapart.models.freezing import ended
+from tellapart.models.freezing import cut_off
 from tellapart.models.scratch import BODIES, Tensor
 from tellapart.models.weights import located, refused
 from tellapart.recipe import Recipe
 
-# Mean and deviation of ImageNet's pictures, in [0, 1], RGB; and the mean in 0..255, BGR.
+# Mean and deviation of ImageNet's images, in [0, 1], RGB; and the mean in 0..255, BGR.
 # Source: keras.applications.imagenet_utils.preprocess_input, modes "torch" and "caffe".
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MEAN_BGR = (103.939, 116.779, 123.68)
 
 
-def base_network(name: str, size: int, weights: str, cut: str | None = None) -> keras.Model:
+def backbone_network(name: str, size: int, weights: str, cut: str | None = None) -> keras.Model:
     """The named network without its top: uint8 (n, size, size, 3) to average-pooled features (n, width).
 
     `weights` is imagenet, none or a file. Batch normalisation uses its stored statistics. Raises WeightsError.
     """
-    return frozen_network(ended(backbone(name, size, weights), cut), name, pooled=True)
+    return frozen_network(cut_off(backbone(name, size, weights), cut), name, pooled=True)
 
 
 def frozen_network(network: keras.Model, name: str, *, pooled: bool) -> keras.Model:
-    """The named network, or its first part, from uint8 pictures on: to feature maps, or their means (n, width)."""
-    pictures = keras.Input(network.input_shape[1:], dtype="uint8", name="pictures")
-    maps = network(scaled(pictures, lookup(name).scaling), training=False)
-    return keras.Model(pictures, keras.layers.GlobalAveragePooling2D(name="features")(maps) if pooled else maps)
+    """The named network, or its first part, from uint8 images on: to feature maps, or their means (n, width)."""
+    images = keras.Input(network.input_shape[1:], dtype="uint8", name="pictures")
+    maps = network(scaled(images, lookup(name).scaling), training=False)
+    return keras.Model(images, keras.layers.GlobalAveragePooling2D(name="features")(maps) if pooled else maps)
 
 
 def backbone(name: str, size: int, weights: str) -> keras.Model:
-    """The named network of keras.applications, without its top: scaled float32 pictures to feature maps."""
+    """The named network of keras.applications, without its top: scaled float32 images to feature maps."""
     source = located(name, weights)
     build = getattr(keras.applications, str(lookup(name).keras_class))
     try:
@@ -68,14 +68,14 @@ def scale_as_for_imagenet(network: keras.Model) -> None:
 def scratch_network(recipe: Recipe, channels: int, classes: int) -> keras.Model:
     """A network whose every layer is trained: uint8 (n, size, size, channels) to logits."""
     model, size = lookup(recipe.model), int(recipe.size or 0)
-    pictures = keras.Input((size, size, channels), dtype="uint8", name="pictures")
-    numbers = scaled(pictures, model.scaling)
+    images = keras.Input((size, size, channels), dtype="uint8", name="pictures")
+    numbers = scaled(images, model.scaling)
     if model.pretrained:
         maps = backbone(recipe.model, size, "none")(numbers)
         features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
     else:
         features = BODIES[recipe.model](numbers, recipe.units)
-    return keras.Model(pictures, head(features, recipe, classes))
+    return keras.Model(images, head(features, recipe, classes))
 
 
 def head_network(width: int, recipe: Recipe, classes: int) -> keras.Model:
@@ -84,15 +84,15 @@ def head_network(width: int, recipe: Recipe, classes: int) -> keras.Model:
     return keras.Model(features, head(features, recipe, classes), name="head")
 
 
-def unfrozen_network(trained: keras.Model, recipe: Recipe, classes: int, *, from_pictures: bool) -> keras.Model:
+def unfrozen_network(trained: keras.Model, recipe: Recipe, classes: int, *, from_images: bool) -> keras.Model:
     """What is trained when a base's last layers are: a copy of them, pooling and a head, to logits.
 
-    It takes the feature maps below them, float32, or where nothing is frozen uint8 pictures.
+    It takes the feature maps below them, float32, or where nothing is frozen uint8 images.
     """
     part = keras.models.clone_model(trained)
     part.set_weights(trained.get_weights())
-    inputs = keras.Input(part.input_shape[1:], dtype="uint8" if from_pictures else "float32", name="inputs")
-    maps = part(scaled(inputs, lookup(recipe.model).scaling) if from_pictures else inputs)
+    inputs = keras.Input(part.input_shape[1:], dtype="uint8" if from_images else "float32", name="inputs")
+    maps = part(scaled(inputs, lookup(recipe.model).scaling) if from_images else inputs)
     features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
     return keras.Model(inputs, head(features, recipe, classes))
 
@@ -117,33 +117,33 @@ def logit_count(recipe: Recipe, classes: int) -> int:
 
 
 def whole(base: keras.Model | None, trained: keras.Model, *, mirror: bool = False) -> keras.Model:
-    """The product: uint8 pictures to probabilities float32 (n, classes); `mirror` as in the recipe."""
-    pictures = base.input if base is not None else trained.input
+    """The product: uint8 images to probabilities float32 (n, classes); `mirror` as in the recipe."""
+    images = base.input if base is not None else trained.input
     logits = trained(base.output, training=False) if base is not None else trained.output
     if logits.shape[-1] == 1:  # softmax over (0, z) is (1 - sigmoid(z), sigmoid(z))
         logits = keras.layers.Concatenate(name="both_logits")([keras.ops.zeros_like(logits), logits])
-    answer = keras.Model(pictures, keras.layers.Softmax(name="probabilities")(logits), name="classifier")
+    answer = keras.Model(images, keras.layers.Softmax(name="probabilities")(logits), name="classifier")
     return mirrored(answer) if mirror else answer
 
 
 def mirrored(classifier: keras.Model) -> keras.Model:
-    """The mean of what a classifier says of a picture and of its mirror image."""
-    pictures = keras.Input(classifier.input_shape[1:], dtype="uint8", name="pictures")
-    both = [classifier(pictures), classifier(keras.ops.flip(pictures, axis=2))]
-    return keras.Model(pictures, keras.layers.Average(name="probabilities")(both), name="mirrored")
+    """The mean of what a classifier says of an image and of its mirror image."""
+    images = keras.Input(classifier.input_shape[1:], dtype="uint8", name="pictures")
+    both = [classifier(images), classifier(keras.ops.flip(images, axis=2))]
+    return keras.Model(images, keras.layers.Average(name="probabilities")(both), name="mirrored")
 
 
-def scaled(pictures: Tensor, scaling: Scaling) -> Tensor:
-    """Turn uint8 pictures into the numbers a network wants, float32 of the same shape."""
+def scaled(images: Tensor, scaling: Scaling) -> Tensor:
+    """Turn uint8 images into the numbers a network wants, float32 of the same shape."""
     if scaling == "unit":
-        return keras.layers.Rescaling(1 / 255, name="scaling")(pictures)
+        return keras.layers.Rescaling(1 / 255, name="scaling")(images)
     if scaling == "tf":
-        return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(pictures)
+        return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(images)
     if scaling == "torch":
         slopes = [1 / (255 * deviation) for deviation in DEVIATION]
         offsets = [-mean / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True)]
-        return keras.layers.Rescaling(slopes, offset=offsets, name="scaling")(pictures)
+        return keras.layers.Rescaling(slopes, offset=offsets, name="scaling")(images)
     if scaling == "caffe":
-        bgr = keras.ops.take(keras.layers.Rescaling(1.0, name="to_float")(pictures), [2, 1, 0], axis=-1)
+        bgr = keras.ops.take(keras.layers.Rescaling(1.0, name="to_float")(images), [2, 1, 0], axis=-1)
         return keras.layers.Rescaling(1.0, offset=[-mean for mean in MEAN_BGR], name="scaling")(bgr)
-    return keras.layers.Rescaling(1.0, name="to_float")(pictures)
+    return keras.layers.Rescaling(1.0, name="to_float")(images)

@@ -1,4 +1,4 @@
-"""How strange a picture is to a classifier: how far its features lie from those of the training pictures.
+"""How strange an image is to a classifier: how far its features lie from those of the training images.
 
 Features are scaled to length 1 first. Their length says little of what is seen, and noise, whose features are all
 small, would else lie among the photos; it is also what lets the distance survive a base in bfloat16.
@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Labels
-from tellapart.data.splits.round_robin import in_turn
+from tellapart.data.splits.round_robin import round_robin
 from tellapart.engine import Graph, core
 from tellapart.models.graphs.graph_surgery import features as features_of
 from tellapart.models.graphs.graph_surgery import rows_each
 
 Method = Literal["mahalanobis", "nearest"]
 NAME = "strangeness"  # of the graph's second output
-WIDEST = 4096  # numbers of a picture that are looked at: pixels can be more, and are much alike
-LOOKED_AT = 10_000  # training pictures at most, evenly by class: more of them hardly move means and spreads
+WIDEST = 4096  # numbers of an image that are looked at: pixels can be more, and are much alike
+LOOKED_AT = 10_000  # training images at most, evenly by class: more of them hardly move means and spreads
 NUMBERS = 20_000_000  # features in all that are looked at: 80 MB, several times over while fitting
 AXES = 256  # directions whose spread is told apart; with 128 or all 2,048 of Xception's the answers are the same
 LARGEST = 24_000_000  # bytes of training vectors kept in the graph
@@ -36,7 +36,7 @@ Node = Any
 
 
 class Distance(Protocol):
-    """How far vectors of length 1 lie from the training pictures'."""
+    """How far vectors of length 1 lie from the training images'."""
 
     def score(self, vectors: Vectors) -> Vectors:
         """The distances of float32 (n, width): float32 (n,), larger is stranger."""
@@ -47,14 +47,14 @@ class Distance(Protocol):
 
 @dataclass(frozen=True)
 class Outliers:
-    """What tells strange pictures: which of a picture's `width` features count, and a distance between them."""
+    """What tells strange images: which of an image's `width` features count, and a distance between them."""
 
     width: int
     columns: NDArray[np.int32]
     distance: Distance
 
     def score(self, features: Vectors) -> Vectors:
-        """How strange pictures are by their features, float32 (n, width): float32 (n,), larger is stranger."""
+        """How strange images are by their features, float32 (n, width): float32 (n,), larger is stranger."""
         if features.ndim != 2 or features.shape[1] != self.width:
             raise ValueError(f"features are {features.shape}, expected (n, {self.width}): take them from the same base")
         return self.distance.score(_unit(features[:, self.columns]))
@@ -69,7 +69,7 @@ class Outliers:
 
 @dataclass(frozen=True)
 class Mahalanobis:
-    """The squared distance to the nearest class's mean, where a direction counts less the more pictures spread in it.
+    """The squared distance to the nearest class's mean, where a direction counts less the more images spread in it.
 
     Along `axes`, float32 (width, axes), the variance is `spreads`, float32 (axes,), and in all other directions
     `rest`; it is the same in all classes. What depends on the class is linear: `slopes`, float32 (width, classes),
@@ -108,11 +108,11 @@ class Mahalanobis:
 
 @dataclass(frozen=True)
 class Nearest:
-    """Half the squared distance to the nearest of some training pictures.
+    """Half the squared distance to the nearest of some training images.
 
-    They are `known`, float32 (pictures, width), from the `centre` of all, where bfloat16 still tells them apart;
-    `halves` of their squared lengths, float32 (pictures,). Source: Sun et al., Out-of-distribution detection with deep
-    nearest neighbors (2022). Of the k-th nearest the first told best here, whether 1,000 or 3,000 pictures were kept.
+    They are `known`, float32 (images, width), from the `centre` of all, where bfloat16 still tells them apart;
+    `halves` of their squared lengths, float32 (images,). Source: Sun et al., Out-of-distribution detection with deep
+    nearest neighbors (2022). Of the k-th nearest the first told best here, whether 1,000 or 3,000 images were kept.
     """
 
     centre: Vectors
@@ -136,11 +136,11 @@ class Nearest:
 
 
 def fit(features: Vectors, labels: Labels, method: Method = "mahalanobis", *, seed: int = 0) -> Outliers:
-    """Learn what is usual from training pictures: features float32 (n, width) and their classes int32 (n,).
+    """Learn what is usual from training images: features float32 (n, width) and their classes int32 (n,).
 
     Both methods tell photos from digits and noise (benchmarks/outliers.py); the default takes a tenth of the room, and
-    no training picture's features leave with it. Of many pictures, and of very many features, `seed` chooses some.
-    Raises ValueError for no pictures and for numbers that are not finite.
+    no training image's features leave with it. Of many images, and of very many features, `seed` chooses some.
+    Raises ValueError for no images and for numbers that are not finite.
     """
     if method not in get_args(Method):
         raise ValueError(f"method is {method!r}, expected one of {', '.join(get_args(Method))}")
@@ -152,23 +152,23 @@ def fit(features: Vectors, labels: Labels, method: Method = "mahalanobis", *, se
     kept = evenly(labels, most, rng)
     chosen = features[np.ix_(kept, columns)]
     if not np.isfinite(chosen).all():
-        raise ValueError("features hold numbers that are not finite: look for the picture that they are of")
+        raise ValueError("features hold numbers that are not finite: look for the image that they are of")
     vectors = _unit(chosen)
     fitted = _mahalanobis(vectors, labels[kept], rng) if method == "mahalanobis" else _nearest(vectors)
     return Outliers(width, columns, fitted)
 
 
 def evenly(labels: Labels, at_most: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Which of some pictures to take, at most so many, at random but as many of each class as can be; in order."""
+    """Which of some images to take, at most so many, at random but as many of each class as can be; in order."""
     mixed = rng.permutation(len(labels))
-    chosen: NDArray[np.intp] = np.sort(mixed[in_turn(labels[mixed])[:at_most]])
+    chosen: NDArray[np.intp] = np.sort(mixed[round_robin(labels[mixed])[:at_most]])
     return chosen
 
 
 def threshold(scores: Vectors, share: float = 0.99) -> float:
-    """The least score that at least this share of pictures, float32 (n,), do not exceed; stranger ones are refused.
+    """The least score that at least this share of images, float32 (n,), do not exceed; stranger ones are refused.
 
-    Give it pictures that were not trained on. Raises ValueError for a share outside (0, 1] and for no or unfit scores.
+    Give it images that were not trained on. Raises ValueError for a share outside (0, 1] and for no or unfit scores.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}, expected more than 0 and at most 1")
@@ -178,7 +178,7 @@ def threshold(scores: Vectors, share: float = 0.99) -> float:
 
 
 def with_score(graph: Graph, outliers: Outliers) -> Graph:
-    """The same graph with a second output, `strangeness`, float32 (n, 1): of the pictures, not of mirror images.
+    """The same graph with a second output, `strangeness`, float32 (n, 1): of the images, not of mirror images.
 
     Raises ValueError where the graph has other features than were fitted.
     """

@@ -16,7 +16,7 @@ FLOAT32_BYTES = 4
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: output shape without the batch, parameters, and multiply-adds for one picture."""
+    """One layer: output shape without the batch, parameters, and multiply-adds for one image."""
 
     name: str
     kind: str
@@ -27,7 +27,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Summary:
-    """A network's layers and their sums. Memory in bytes: of the weights, and of one picture's layer outputs."""
+    """A network's layers and their sums. Memory in bytes: of the weights, and of one image's layer outputs."""
 
     layers: tuple[Layer, ...]
     parameters: int
@@ -51,7 +51,7 @@ def summarise(network: keras.Model) -> Summary:
 
 
 def prediction_rate(network: keras.Model) -> tuple[float, str]:
-    """Pictures a second through the engine on this machine just now, and the precision that it takes here."""
+    """Images a second through the engine on this machine just now, and the precision that it takes here."""
     return Engine(to_graph(network), batch=BATCH).rate(), chosen_precision("auto")
 
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from tellapart.errors import WeightsError, first_line
-from tellapart.progress import say
+from tellapart.progress import notify
 
 ENDINGS = (".weights.h5", ".h5")
 
@@ -24,7 +24,7 @@ def located(name: str, weights: str) -> str | None:
     if path := kept_here(name):
         return str(path)
     if not kept_by_keras(name, top=False):
-        say(f"ImageNet weights of {name} are not on this machine: Keras downloads them")
+        notify(f"ImageNet weights of {name} are not on this machine: Keras downloads them")
     return "imagenet"
 
 

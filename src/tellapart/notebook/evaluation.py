@@ -26,20 +26,20 @@ TITLES = {
     "matthews": "Matthews correlation",
     "ece": "calibration error",
 }
-NUMBERS = ("log_loss", "brier", "roc_auc", "pr_auc", "matthews")  # the others are shares of pictures: in percent
+NUMBERS = ("log_loss", "brier", "roc_auc", "pr_auc", "matthews")  # the others are shares of images: in percent
 CLASSES = 20  # a confusion matrix of more is not shown: it cannot be read
 
 
 def evaluation_html(evaluation: Evaluation) -> Html:
     """Its metrics, the confusion matrix of up to `CLASSES` classes, and the most confused pairs."""
     classes, confusion = evaluation.classes, evaluation.confusion
-    parts = [heading(f"Judged on {evaluation.n:,} pictures in {len(classes):,} classes")]
+    parts = [heading(f"Judged on {evaluation.n:,} images in {len(classes):,} classes")]
     parts.append(metrics_html(evaluation.as_json()))
     if len(classes) <= CLASSES:
         parts += [heading("True class (row) and predicted class (column)"), _confusion(confusion, classes)]
     if pairs := most_confused(evaluation):
         rows = [[pair.true, pair.predicted, f"{pair.count:,}", f"{pair.share:.1%}"] for pair in pairs]
-        parts += [heading("Most confused"), table(["true", "taken for", "pictures", "share of the true class"], rows)]
+        parts += [heading("Most confused"), table(["true", "taken for", "images", "share of the true class"], rows)]
     return block(*parts)
 
 

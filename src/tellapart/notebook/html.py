@@ -1,4 +1,4 @@
-"""Fragments of HTML with which things show themselves in a notebook: pictures, bars and tables.
+"""Fragments of HTML with which things show themselves in a notebook: images, bars and tables.
 
 Text is escaped wherever it enters, and every fragment inherits its colours, so that it reads on light and on dark.
 """
@@ -14,7 +14,7 @@ from PIL import Image
 Html = NewType("Html", str)
 """Markup that is safe to show: made by the functions here and by nothing else."""
 
-SIDE = 80  # CSS pixels of a picture's longer side
+SIDE = 80  # CSS pixels of an image's longer side
 DENSE = 2  # screens have up to this many pixels for one of CSS
 LONGEST = 1000  # characters of one text: a longer one is cut
 FILL = "0, 114, 178"  # a blue seen on white and on black, by people with any colour vision. Source: Okabe & Ito 2008
@@ -42,17 +42,17 @@ def sentence(text: str) -> Html:
     return Html(f'<div style="opacity: 0.8; margin: 4px 0; max-width: 60em">{_text(text)}</div>')
 
 
-def picture(image: Image.Image, *, name: str, caption: str = "") -> Html:
-    """A picture of mode L or RGB, any size, inside the fragment; `name` is for those who cannot see it.
+def image(pil_image: Image.Image, *, name: str, caption: str = "") -> Html:
+    """An image of mode L or RGB, any size, inside the fragment; `name` is for those who cannot see it.
 
     A small one is enlarged with its pixels visible, a large one reduced.
     """
-    width, height = _scaled(image.size, SIDE)
-    smooth = "auto" if max(image.size) > SIDE else "pixelated"
+    width, height = _scaled(pil_image.size, SIDE)
+    smooth = "auto" if max(pil_image.size) > SIDE else "pixelated"
     style = f"width: {width}px; height: {height}px; max-width: none; margin: 0; image-rendering: {smooth}"
     return Html(
         f'<figure style="margin: 0; width: {SIDE}px; text-align: center; overflow-wrap: anywhere">'
-        f'<img src="{_data(image)}" alt="{_text(name)}" title="{_text(name)}" style="{style}">'
+        f'<img src="{_data(pil_image)}" alt="{_text(name)}" title="{_text(name)}" style="{style}">'
         f"<figcaption>{_text(caption)}</figcaption></figure>"
     )
 
@@ -98,14 +98,14 @@ def _bar(name: str, share: float) -> str:
     )
 
 
-def _data(image: Image.Image) -> str:
-    """A picture as an address that holds it: exact pixels as PNG where it is small, else reduced, as JPEG."""
+def _data(pil_image: Image.Image) -> str:
+    """An image as an address that holds it: exact pixels as PNG where it is small, else reduced, as JPEG."""
     stream, kind = io.BytesIO(), "png"
-    if max(image.size) <= DENSE * SIDE:
-        image.save(stream, "PNG")
+    if max(pil_image.size) <= DENSE * SIDE:
+        pil_image.save(stream, "PNG")
     else:
         kind = "jpeg"
-        image.resize(_scaled(image.size, DENSE * SIDE), reducing_gap=2.0).save(stream, "JPEG", quality=85)
+        pil_image.resize(_scaled(pil_image.size, DENSE * SIDE), reducing_gap=2.0).save(stream, "JPEG", quality=85)
     return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 

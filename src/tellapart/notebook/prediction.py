@@ -1,23 +1,23 @@
-"""How an answer shows itself in a notebook: the picture, and a bar for each class."""
+"""How an answer shows itself in a notebook: the image, and a bar for each class."""
 
 from pathlib import Path
 
 from tellapart.bundles.predictor import Prediction, Unreadable
 from tellapart.data.dataset import read_bytes
-from tellapart.data.image import Picture, decode
+from tellapart.data.image import ImageArray, decode
 from tellapart.data.preprocessing import to_image
-from tellapart.errors import PictureError
-from tellapart.notebook.html import Html, bars, block, heading, picture, row, sentence
+from tellapart.errors import ImageError
+from tellapart.notebook.html import Html, bars, block, heading, image, row, sentence
 
 
 def prediction_html(prediction: Prediction) -> Html:
-    """The picture, where its path is that of a file that can be read; its label, and a bar for each class."""
+    """The image, where its path is that of a file that can be read; its label, and a bar for each class."""
     shares = [(choice.label, choice.probability) for choice in prediction.top]
     answer = block(
         heading("I don't know" if prediction.unknown else prediction.label), bars(shares), sentence(prediction.path)
     )
     found = _found(prediction.path)
-    return answer if found is None else block(row(picture(to_image(found), name=prediction.path), answer, gap=16))
+    return answer if found is None else block(row(image(to_image(found), name=prediction.path), answer, gap=16))
 
 
 def unreadable_html(unreadable: Unreadable) -> Html:
@@ -25,10 +25,10 @@ def unreadable_html(unreadable: Unreadable) -> Html:
     return block(heading("cannot be read"), sentence(f"{unreadable.path}: {unreadable.error}"))
 
 
-def _found(path: str) -> Picture | None:
-    """The picture that was asked about, uint8 (h, w, 1 or 3); None where the path is but a name, or a file no more."""
+def _found(path: str) -> ImageArray | None:
+    """The image that was asked about, uint8 (h, w, 1 or 3); None where the path is but a name, or a file no more."""
     try:
         # A pipe would have to be waited for, so plain files only.
         return decode(read_bytes(path)) if Path(path).is_file() else None
-    except (PictureError, OSError, ValueError):
+    except (ImageError, OSError, ValueError):
         return None

@@ -11,8 +11,8 @@ from tellapart.recipe import Recipe
 from tellapart.training.run import Run
 
 ROLES = {
-    "validation": "choices were made on these pictures, so these numbers flatter a little",
-    "test": "kept apart until every choice was made: expect this of new pictures like these",
+    "validation": "choices were made on these images, so these numbers flatter a little",
+    "test": "kept apart until every choice was made: expect this of new images like these",
 }
 
 

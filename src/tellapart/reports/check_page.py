@@ -10,13 +10,13 @@ from typing import Literal
 from tellapart.checking.finding import SEVERITIES, Finding, Row
 from tellapart.data.dataset import Dataset
 from tellapart.files import atomic_write
-from tellapart.reports.check_images import small_pictures
+from tellapart.reports.check_images import small_images
 from tellapart.reports.page import byte_count, counts_table, still_html
 from tellapart.reports.report import DatasetFacts, Table, Thumb
 
 MOST_BYTES = 4_800_000
-Form = Literal["pairs", "labels", "pictures"]
-MOST: dict[Form, int] = {"pairs": 40, "labels": 240, "pictures": 40}  # rows of a finding that are shown
+Form = Literal["pairs", "labels", "images"]
+MOST: dict[Form, int] = {"pairs": 40, "labels": 240, "images": 40}  # rows of a finding that are shown
 MOST_CLASSES = 1_000  # whose counts are shown: a longer table is not read
 
 TITLES = {
@@ -24,7 +24,7 @@ TITLES = {
     "leak": "Copies across splits",
     "near-leak": "Near-copies across splits",
     "group-leak": "Groups across splits",
-    "two-labels": "One picture, two labels",
+    "two-labels": "One image, two labels",
     "copies": "Copies",
     "near-copies": "Near-copies",
     "empty-class": "Empty classes",
@@ -32,8 +32,8 @@ TITLES = {
     "tiny-class": "Tiny classes",
     "imbalance": "Uneven classes",
     "label-error": "Likely wrong labels",
-    "outlier": "Pictures of no class",
-    "blank": "Blank pictures",
+    "outlier": "Images of no class",
+    "blank": "Blank images",
     "odd-size": "Odd sizes",
     "odd-shape": "Odd shapes",
     "animated": "Animations",
@@ -63,13 +63,13 @@ class Entry:
     number: int
     place: str
     other_place: str
-    picture: Thumb | None
+    image: Thumb | None
     other: Thumb | None
 
 
 @dataclass(frozen=True)
 class Section:
-    """A finding as the page shows it: its first rows, as pairs, as labels in doubt, or as single pictures."""
+    """A finding as the page shows it: its first rows, as pairs, as labels in doubt, or as single images."""
 
     finding: Finding
     title: str
@@ -88,14 +88,14 @@ def write_check(checked: Checked, path: Path) -> None:
 
 
 def check_html(checked: Checked, *, most: int = MOST_BYTES) -> str:
-    """Render the page, with as many pictures as fit into `most` bytes."""
+    """Render the page, with as many images as fit into `most` bytes."""
     room = most - byte_count(_rendered(checked, {}))
     names = (name for section in _sections(checked, {}) for entry in section.entries for name in _names(entry.row))
-    return _rendered(checked, small_pictures(checked.dataset, names, room))
+    return _rendered(checked, small_images(checked.dataset, names, room))
 
 
-def _rendered(checked: Checked, pictures: dict[str, Thumb]) -> str:
-    sections = tuple(_sections(checked, pictures))
+def _rendered(checked: Checked, images: dict[str, Thumb]) -> str:
+    sections = tuple(_sections(checked, images))
     return still_html(
         "check.html.jinja",
         checked=checked,
@@ -104,7 +104,7 @@ def _rendered(checked: Checked, pictures: dict[str, Thumb]) -> str:
         counts=_counts(checked.dataset),
         shown=sections,
         sections=[
-            ("pictures", "The pictures", True),
+            ("images", "The images", True),
             *((section.finding.kind, section.title, True) for section in sections),
             ("next", "What to do", True),
         ],
@@ -118,12 +118,12 @@ def tally(findings: Sequence[Finding]) -> str:
     return " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
 
 
-def _sections(checked: Checked, pictures: dict[str, Thumb]) -> Iterator[Section]:
+def _sections(checked: Checked, images: dict[str, Thumb]) -> Iterator[Section]:
     number = 2  # the first row of a table is its header
     for finding in checked.findings:
         form = _form(finding)
         rows = islice(enumerate(finding.rows, start=number), MOST[form])
-        entries = tuple(_entry(row, number, checked.dataset.source, pictures) for number, row in rows)
+        entries = tuple(_entry(row, number, checked.dataset.source, images) for number, row in rows)
         yield Section(finding, TITLES.get(finding.kind, finding.kind), form, entries)
         number += len(finding.rows)
 
@@ -131,17 +131,17 @@ def _sections(checked: Checked, pictures: dict[str, Thumb]) -> Iterator[Section]
 def _form(finding: Finding) -> Form:
     if any(row.other for row in finding.rows):
         return "pairs"
-    return "labels" if any(row.suggested for row in finding.rows) else "pictures"
+    return "labels" if any(row.suggested for row in finding.rows) else "images"
 
 
-def _entry(row: Row, number: int, source: str | None, pictures: dict[str, Thumb]) -> Entry:
+def _entry(row: Row, number: int, source: str | None, images: dict[str, Thumb]) -> Entry:
     return Entry(
         row,
         number,
         below(row.path, source),
         below(row.other, source),
-        pictures.get(row.path),
-        pictures.get(row.other),
+        images.get(row.path),
+        images.get(row.other),
     )
 
 
@@ -157,7 +157,7 @@ def below(path: str, source: str | None) -> str:
 
 
 def _counts(dataset: Dataset) -> Table:
-    """How many pictures of each class there are; of very many classes the first."""
+    """How many images of each class there are; of very many classes the first."""
     counts = {name: tuple(dataset.counts(name).tolist()) for name in dataset.splits}
     whole = counts_table(DatasetFacts(dataset.name, "", dataset.classes, counts))
     if len(dataset.classes) <= MOST_CLASSES:

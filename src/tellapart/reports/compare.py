@@ -1,4 +1,4 @@
-"""Runs side by side on the pictures that all were judged on, and paired tests of whether one is better."""
+"""Runs side by side on the images that all were judged on, and paired tests of whether one is better."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from tellapart.errors import RunError
 from tellapart.judging import paired
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.judging.paired import Comparison
-from tellapart.reports.compared_runs import Common, Contender, common, read_contenders
+from tellapart.reports.compared_runs import Common, ComparedRun, common, read_compared_runs
 from tellapart.reports.report import Judging
 
 MOST_PAIRED = 4  # runs of which every two are tested; more are tested against one
@@ -17,7 +17,7 @@ MOST_PAIRED = 4  # runs of which every two are tested; more are tested against o
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """What each run is worth on the `n` pictures of one split that all have, and how many others each has."""
+    """What each run is worth on the `n` images of one split that all have, and how many others each has."""
 
     split: Judging
     n: int
@@ -27,7 +27,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Pair:
-    """How `run` differs from `against` on the test pictures; differences are the first's minus the second's.
+    """How `run` differs from `against` on the test images; differences are the first's minus the second's.
 
     `p_value` is McNemar's with Holm's correction for all the pairs.
     """
@@ -42,7 +42,7 @@ class Pair:
 class Compared:
     """Runs beside each other. `reference` is the one all others are tested against; None where every two are."""
 
-    contenders: tuple[Contender, ...]
+    contenders: tuple[ComparedRun, ...]
     test: Side
     validation: Side | None
     pairs: tuple[Pair, ...]
@@ -51,12 +51,12 @@ class Compared:
 
 
 def compare_runs(folders: Sequence[str | Path]) -> Compared:
-    """Compare finished runs on the pictures that all were judged on.
+    """Compare finished runs on the images that all were judged on.
 
     Every two are tested, or of more than four each against the one with the highest accuracy on validation. Raises
-    RunError where a folder is no finished run, the classes differ or no test picture is common to all.
+    RunError where a folder is no finished run, the classes differ or no test image is common to all.
     """
-    contenders = read_contenders(folders)
+    contenders = read_compared_runs(folders)
     test, validation = common(contenders, "test"), common(contenders, "validation")
     if test is None:
         raise RunError(_nothing_common(contenders))
@@ -100,14 +100,14 @@ def as_json(compared: Compared) -> dict[str, object]:
     }
 
 
-def _side(contenders: Sequence[Contender], split: Judging, found: Common) -> Side:
+def _side(contenders: Sequence[ComparedRun], split: Judging, found: Common) -> Side:
     classes = contenders[0].classes
     evaluations = {name: judge(said.labels, said.probs, classes) for name, said in found.answers.items()}
     return Side(split, found.n, evaluations, found.left_out)
 
 
-def _reference(contenders: Sequence[Contender], validation: Side | None) -> str:
-    """The best on validation pictures: chosen by test pictures, it would be flattered by the tests it stands in."""
+def _reference(contenders: Sequence[ComparedRun], validation: Side | None) -> str:
+    """The best on validation images: chosen by test images, it would be flattered by the tests it stands in."""
     if validation is None:
         return contenders[0].name
     ranked = validation.evaluations.items()
@@ -126,26 +126,26 @@ def _pairs(test: Common, reference: str | None) -> tuple[Pair, ...]:
     return tuple(Pair(*names, one, p_value) for names, one, p_value in zip(tested, found, corrected, strict=True))
 
 
-def _notes(contenders: Sequence[Contender], test: Common, validation: Common | None) -> Iterator[str]:
+def _notes(contenders: Sequence[ComparedRun], test: Common, validation: Common | None) -> Iterator[str]:
     if validation is None:
-        yield "No validation picture is common to all, so their validation numbers cannot be compared."
+        yield "No validation image is common to all, so their validation numbers cannot be compared."
         if len(contenders) > MOST_PAIRED:
             yield f"So {contenders[0].name}, which was named first, is what the others are tested against."
     for split, found in (("test", test), ("validation", validation)):
         left_out = {name: count for name, count in found.left_out.items() if count} if found else {}
         if found and left_out:
             each = ", ".join(f"{count:,} of {count + found.n:,} of {name}" for name, count in left_out.items())
-            yield f"On {split} the {found.n:,} pictures that all have under the same label count; left out: {each}."
+            yield f"On {split} the {found.n:,} images that all have under the same label count; left out: {each}."
     if len({one.bundle.facts.fingerprint for one in contenders}) > 1:
-        yield "They were made from different pictures, labels or splits, which may explain a difference."
+        yield "They were made from different images, labels or splits, which may explain a difference."
 
 
-def _nothing_common(contenders: Sequence[Contender]) -> str:
+def _nothing_common(contenders: Sequence[ComparedRun]) -> str:
     without = [str(one.folder) for one in contenders if "test" not in one.answers]
     if without:
-        return f"{without[0]} was not judged on test pictures, which runs are compared on: train it with a test split"
+        return f"{without[0]} was not judged on test images, which runs are compared on: train it with a test split"
     each = ", ".join(f"{one.name} has {len(one.answers['test'].labels):,}" for one in contenders)
-    return f"no test picture is common to all with the same label ({each}): compare runs of one data set and split"
+    return f"no test image is common to all with the same label ({each}): compare runs of one data set and split"
 
 
 def _side_json(side: Side) -> dict[str, object]:

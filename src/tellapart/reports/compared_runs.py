@@ -1,4 +1,4 @@
-"""Runs that are to be compared: read from their folders, and brought to the same pictures and order of classes."""
+"""Runs that are to be compared: read from their folders, and brought to the same images and order of classes."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.bundles.bundle import MANIFEST, Bundle
-from tellapart.bundles.stored_predictions import Answers, read_answers
+from tellapart.bundles.stored_predictions import StoredPredictions, read_predictions
 from tellapart.errors import RunError
 from tellapart.reports.report import Judging
 from tellapart.studies.search.folder import FINAL
@@ -19,7 +19,7 @@ NAMED = 5  # classes in a sentence
 
 
 @dataclass(frozen=True, eq=False)
-class Contender:
+class ComparedRun:
     """A finished run, sweep or search: its name among the others, its classifier, and its answers by split.
 
     `classes` are in the order of the first run's, and so are the labels and probabilities of `answers`.
@@ -29,23 +29,23 @@ class Contender:
     folder: Path
     bundle: Bundle
     classes: tuple[str, ...]
-    answers: Mapping[Judging, Answers]
+    answers: Mapping[Judging, StoredPredictions]
 
 
 @dataclass(frozen=True, eq=False)
 class Common:
-    """By name, what each said of the pictures that all have in a split, in one order, and how many others it has."""
+    """By name, what each said of the images that all have in a split, in one order, and how many others it has."""
 
-    answers: Mapping[str, Answers]
+    answers: Mapping[str, StoredPredictions]
     left_out: Mapping[str, int]
 
     @property
     def n(self) -> int:
-        """How many pictures all have."""
+        """How many images all have."""
         return len(next(iter(self.answers.values())).labels)
 
 
-def read_contenders(folders: Sequence[str | Path]) -> tuple[Contender, ...]:
+def read_compared_runs(folders: Sequence[str | Path]) -> tuple[ComparedRun, ...]:
     """Read two finished runs or more, in the order given. Raises RunError and BundleError."""
     if len(folders) < 2:
         raise RunError(f"too few runs to compare: {len(folders)}, expected two or more. Name those to set side by side")
@@ -56,24 +56,24 @@ def read_contenders(folders: Sequence[str | Path]) -> tuple[Contender, ...]:
     for place, bundle in zip(places, bundles, strict=True):
         _require_same_classes(places[0], classes, place, bundle.classes)
     return tuple(
-        Contender(name, place, bundle, classes, dict(_answers(place, bundle.classes, classes)))
+        ComparedRun(name, place, bundle, classes, dict(_answers(place, bundle.classes, classes)))
         for name, place, bundle in zip(_names([Path(folder) for folder in folders]), places, bundles, strict=True)
     )
 
 
-def common(contenders: Sequence[Contender], split: Judging) -> Common | None:
-    """Find the pictures, by content and label, that all were judged on in a split; None where there is no such one.
+def common(contenders: Sequence[ComparedRun], split: Judging) -> Common | None:
+    """Find the images, by content and label, that all were judged on in a split; None where there is no such one.
 
     Of copies in a split as many count as the run with the fewest has.
     """
     judged = {one.name: one.answers[split] for one in contenders if split in one.answers}
     rows = {name: _rows(answers) for name, answers in judged.items()}
     first = rows.get(contenders[0].name, {})
-    shared = [picture for picture in first if all(picture in others for others in rows.values())]
+    shared = [image for image in first if all(image in others for others in rows.values())]
     if len(judged) < len(contenders) or not shared:
         return None
     return Common(
-        {name: answers.take([rows[name][picture] for picture in shared]) for name, answers in judged.items()},
+        {name: answers.take([rows[name][image] for image in shared]) for name, answers in judged.items()},
         {name: len(answers.labels) - len(shared) for name, answers in judged.items()},
     )
 
@@ -112,10 +112,12 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return next(found for found in names if len({*found}) == len(found))
 
 
-def _answers(place: Path, own: tuple[str, ...], classes: tuple[str, ...]) -> Iterator[tuple[Judging, Answers]]:
+def _answers(
+    place: Path, own: tuple[str, ...], classes: tuple[str, ...]
+) -> Iterator[tuple[Judging, StoredPredictions]]:
     splits: tuple[Judging, ...] = ("validation", "test")
     for split in splits:
-        found = read_answers(place, split)
+        found = read_predictions(place, split)
         if found is not None:
             _require_fit(place, split, found, len(own))
             yield split, _reordered(found, own, classes)
@@ -123,27 +125,27 @@ def _answers(place: Path, own: tuple[str, ...], classes: tuple[str, ...]) -> Ite
         raise RunError(f"{place} has no answers to compare: train it again, with this tellapart")
 
 
-def _require_fit(place: Path, split: str, found: Answers, classes: int) -> None:
+def _require_fit(place: Path, split: str, found: StoredPredictions, classes: int) -> None:
     n = len(found.digests)
     if found.labels.shape != (n,) or found.probs.shape != (n, classes) or np.any(found.labels // classes):
         raise RunError(
             f"the {split} answers of {place} have labels {found.labels.shape} and probabilities {found.probs.shape} "
-            f"for {n:,} pictures and {classes} classes: they are not its bundle's, train it again"
+            f"for {n:,} images and {classes} classes: they are not its bundle's, train it again"
         )
 
 
-def _reordered(answers: Answers, own: tuple[str, ...], classes: tuple[str, ...]) -> Answers:
+def _reordered(answers: StoredPredictions, own: tuple[str, ...], classes: tuple[str, ...]) -> StoredPredictions:
     """The same answers with other numbers for the classes."""
     columns = [own.index(name) for name in classes]
     numbers = np.array([classes.index(name) for name in own], dtype=np.int32)
     return replace(answers, labels=numbers[answers.labels], probs=answers.probs[:, columns])
 
 
-def _rows(answers: Answers) -> dict[tuple[str, int, int], int]:
-    """Where each picture is: by its content, its label and which of its copies it is."""
+def _rows(answers: StoredPredictions) -> dict[tuple[str, int, int], int]:
+    """Where each image is: by its content, its label and which of its copies it is."""
     copies: Counter[tuple[str, int]] = Counter()
     rows = {}
-    for row, picture in enumerate(zip(answers.digests, answers.labels.tolist(), strict=True)):
-        rows[(*picture, copies[picture])] = row
-        copies[picture] += 1
+    for row, image in enumerate(zip(answers.digests, answers.labels.tolist(), strict=True)):
+        rows[(*image, copies[image])] = row
+        copies[image] += 1
     return rows

@@ -5,17 +5,17 @@ from typing import Any
 
 from tellapart.judging.intervals import Estimate
 from tellapart.reports.compare import Compared, Pair, Side
-from tellapart.reports.compared_runs import Contender
+from tellapart.reports.compared_runs import ComparedRun
 from tellapart.reports.report import Table
 
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1", "log_loss": "log-loss", "ece": "calibration error"}
 DECIDED = 0.05
-FEWEST = 30  # pictures: a bootstrap of fewer has seen too few mistakes to be spoken of
+FEWEST = 30  # images: a bootstrap of fewer has seen too few mistakes to be spoken of
 ONCE_IN_MOST = 1_000_000
 
 
-def runs_table(contenders: Sequence[Contender], side: Side) -> Table:
-    """A row for each run: its model, the size of its pictures, and what it is worth on one split."""
+def runs_table(contenders: Sequence[ComparedRun], side: Side) -> Table:
+    """A row for each run: its model, the size of its images, and what it is worth on one split."""
     rows = [_run_row(one, side) for one in contenders]
     return Table(("run", "model", "size", *METRICS.values()), tuple(rows))
 
@@ -28,7 +28,7 @@ def pairs_table(compared: Compared) -> Table:
     return Table((*header, *(("Holm's p",) if several else ())), tuple(rows))
 
 
-def settings_table(contenders: Sequence[Contender]) -> Table:
+def settings_table(contenders: Sequence[ComparedRun]) -> Table:
     """What the runs' recipes differ in, and how large their bundles are: a column for each run."""
     recipes = [one.bundle.facts.recipe for one in contenders]
     names = dict.fromkeys(name for recipe in recipes for name in recipe)
@@ -44,7 +44,7 @@ def sentences(compared: Compared) -> Iterator[str]:
         yield _accuracy_sentence(pair, len(compared.pairs)) + _log_loss_sentence(pair)
 
 
-def _run_row(one: Contender, side: Side) -> tuple[str, ...]:
+def _run_row(one: ComparedRun, side: Side) -> tuple[str, ...]:
     shape = one.bundle.preprocessing
     size = f"{shape.height} px" if shape.height == shape.width else f"{shape.height} x {shape.width} px"
     found = side.evaluations[one.name]
@@ -84,7 +84,7 @@ def _setting(recipe: Mapping[str, Any], name: str) -> str:
     return "-" if value in (None, "") else str(value)
 
 
-def _megabytes(one: Contender) -> float:
+def _megabytes(one: ComparedRun) -> float:
     return sum(path.stat().st_size for path in one.bundle.folder.iterdir()) / 1e6
 
 
@@ -94,7 +94,7 @@ def _accuracy_sentence(pair: Pair, tests: int) -> str:
     lead = f"{better} gets {difference.value:.1f} points more right than {worse} ({interval})"
     if pair.p_value < DECIDED:
         return f"{lead}, which chance would do {_once(pair.p_value, tests)}."
-    unsettled = f"{pair.run} and {pair.against}: no difference in accuracy that {_pictures(pair)} could show"
+    unsettled = f"{pair.run} and {pair.against}: no difference in accuracy that {_images(pair)} could show"
     if difference.value == 0:
         return f"{unsettled}; they get equally many right ({interval} points)."
     return f"{unsettled}; {lead}, which chance would do {_once(pair.p_value, tests)}."
@@ -130,5 +130,5 @@ def _once(p_value: float, tests: int) -> str:
     return f"once in {float(f'{1 / p_value:.2g}'):,.0f} {rounds}"
 
 
-def _pictures(pair: Pair) -> str:
-    return f"{pair.found.n:,} test picture{'' if pair.found.n == 1 else 's'}"
+def _images(pair: Pair) -> str:
+    return f"{pair.found.n:,} test image{'' if pair.found.n == 1 else 's'}"

@@ -11,7 +11,7 @@ from tellapart.errors import require
 from tellapart.files import atomic_write
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep.plan import GRID, Trial, gap
-from tellapart.studies.sweep.sweep import Sweep, Turn
+from tellapart.studies.sweep.sweep import Round, Sweep
 from tellapart.studies.sweep.table import cells, header, short
 from tellapart.training.checkpoints import Epoch
 
@@ -40,7 +40,7 @@ def write_curves(sweep: Sweep) -> Path:
     return path
 
 
-def figures(turn: Turn, columns: Sequence[str]) -> Iterator[tuple[str, Figure]]:
+def figures(turn: Round, columns: Sequence[str]) -> Iterator[tuple[str, Figure]]:
     """The title of each figure of a turn, and the figure: a line for each trial, dotted where it is of training."""
     accuracy: Lines = {"validation": lambda row: row.val_accuracy, "training": lambda row: row.accuracy}
     loss: Lines = {"validation": lambda row: row.val_loss, "training": lambda row: row.loss}
@@ -50,7 +50,7 @@ def figures(turn: Turn, columns: Sequence[str]) -> Iterator[tuple[str, Figure]]:
     yield "Gap: training less validation accuracy", _figure(turn, columns, percent, {"gap": gap})
 
 
-def _figure(turn: Turn, columns: Sequence[str], axis: Figure, lines: Lines) -> Figure:
+def _figure(turn: Round, columns: Sequence[str], axis: Figure, lines: Lines) -> Figure:
     data = [
         _line(trial, label(trial.recipe, turn, columns), name, read, COLOURS[i % len(COLOURS)])
         for i, trial in enumerate(turn.trials)
@@ -87,14 +87,14 @@ def _line(trial: Trial, name: str, part: str, read: Read, colour: str) -> Figure
     }
 
 
-def label(recipe: Recipe, turn: Turn, columns: Sequence[str]) -> str:
+def label(recipe: Recipe, turn: Round, columns: Sequence[str]) -> str:
     """What a trial is called among those of its turn."""
     if turn.factor != GRID:
         return short(getattr(recipe, turn.factor)) or "none"
     return ", ".join(f"{name} {short(getattr(recipe, name))}" for name in columns)
 
 
-def _section(sweep: Sweep, turn: Turn, number: int) -> str:
+def _section(sweep: Sweep, turn: Round, number: int) -> str:
     title = "All combinations" if turn.factor == GRID else f"{number + 1}. {turn.factor}"
     parts = [f"<section><h2>{escape(title)}</h2>", _table(sweep, turn), '<div class="figures">']
     for place, (name, figure) in enumerate(figures(turn, sweep.columns)):
@@ -107,7 +107,7 @@ def _section(sweep: Sweep, turn: Turn, number: int) -> str:
     return "\n".join([*parts, "</div></section>"])
 
 
-def _table(sweep: Sweep, turn: Turn) -> str:
+def _table(sweep: Sweep, turn: Round) -> str:
     rows = []
     for trial in turn.trials:
         row = cells(trial.number, trial.recipe, sweep.columns, trial.history, trial.best)
@@ -122,7 +122,7 @@ def _lead(sweep: Sweep) -> str:
     best = sweep.winner.best
     return (
         f"{len(sweep.trials)} trials. Trial {sweep.winner.number} is best ({values}): after epoch {best.epoch} it "
-        f"knows {best.val_accuracy:.1%} of the validation pictures, with a loss of {best.val_loss:.3f}."
+        f"knows {best.val_accuracy:.1%} of the validation images, with a loss of {best.val_loss:.3f}."
     )
 
 

@@ -11,7 +11,7 @@ from tellapart.training.run import Run
 
 
 @dataclass(frozen=True)
-class Climbed:
+class LadderHistory:
     """A step of the ladder: how long it took, its accuracy on validation, whether it was better than all before."""
 
     folder: Path
@@ -21,7 +21,7 @@ class Climbed:
     kept: bool
 
 
-def steps_of(folder: Path) -> tuple[Climbed, ...]:
+def steps_of(folder: Path) -> tuple[LadderHistory, ...]:
     """The steps that a run climbed, none where it did not. Raises RunError."""
     path = folder / "ladder.csv"
     if not path.exists():
@@ -33,9 +33,9 @@ def steps_of(folder: Path) -> tuple[Climbed, ...]:
         raise RunError(f"{path} cannot be read ({error!r}): train again") from error
 
 
-def _step(folder: Path, number: int, row: dict[str, str]) -> Climbed:
+def _step(folder: Path, number: int, row: dict[str, str]) -> LadderHistory:
     place = next((folder / "steps").glob(f"{number}-*"), folder)
-    return Climbed(place, row["name"], float(row["took_s"]), float(row["accuracy"]), row["kept"] == "True")
+    return LadderHistory(place, row["name"], float(row["took_s"]), float(row["accuracy"]), row["kept"] == "True")
 
 
 def curve_of(folder: Path) -> History:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from tellapart.bundles.stored_predictions import Answers
-from tellapart.judging.calibration import tempered
+from tellapart.bundles.stored_predictions import StoredPredictions
+from tellapart.judging.calibration import apply_temperature
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.judging.per_class import ClassScores
@@ -12,15 +12,15 @@ from tellapart.reports.report import Drawing, Judged, Judging, Line, Table, Thum
 from tellapart.training.baselines import Baseline
 
 MEANINGS = {
-    "accuracy": ("accuracy", ".1%", "how many of the pictures it gets right"),
+    "accuracy": ("accuracy", ".1%", "how many of the images it gets right"),
     "balanced_accuracy": ("balanced accuracy", ".1%", "the same when every class counts alike, rare or not"),
     "macro_precision": ("macro precision", ".1%", "of what it takes for a class, how much is right; mean over classes"),
-    "weighted_precision": ("weighted precision", ".1%", "the same, each class counting by its number of pictures"),
-    "macro_recall": ("macro recall", ".1%", "of the pictures of a class, how many are found; mean over classes"),
+    "weighted_precision": ("weighted precision", ".1%", "the same, each class counting by its number of images"),
+    "macro_recall": ("macro recall", ".1%", "of the images of a class, how many are found; mean over classes"),
     "macro_f1": ("macro F1", ".1%", "precision and recall in one number; mean over classes"),
-    "weighted_f1": ("weighted F1", ".1%", "the same, each class counting by its number of pictures"),
+    "weighted_f1": ("weighted F1", ".1%", "the same, each class counting by its number of images"),
     "top_3": ("top-3 accuracy", ".1%", "how often the true class is among its three likeliest"),
-    "roc_auc": ("ROC-AUC", ".3f", "how well it ranks pictures of a class before others: 1 is perfect, 0.5 is chance"),
+    "roc_auc": ("ROC-AUC", ".3f", "how well it ranks images of a class before others: 1 is perfect, 0.5 is chance"),
     "pr_auc": ("PR-AUC", ".3f", "the same for rare classes: precision averaged over recall"),
     "matthews": ("Matthews correlation", ".3f", "agreement of answers and labels: 1 is perfect, 0 is chance"),
     "log_loss": ("log-loss", ".3f", "how surprised it is by the true labels, in nats: less is better"),
@@ -34,7 +34,7 @@ def judged(
     split: Judging,
     found: Evaluation,
     *,
-    pictures: Sequence[Thumb] = (),
+    images: Sequence[Thumb] = (),
     baselines: Sequence[Baseline] = (),
     uses: int | None = None,
 ) -> Judged:
@@ -45,7 +45,7 @@ def judged(
         lines=tuple(metric_lines(found)),
         classes=found.classes,
         counts=tuple(tuple(row) for row in found.confusion.tolist()),
-        pictures=tuple(pictures),
+        images=tuple(images),
         per_class=_per_class(found),
         confusion=_drawing("confusion", "Confusion matrix", figures.confusion(found)),
         drawings=tuple(_drawings(found, baselines)),
@@ -61,9 +61,9 @@ def metric_lines(found: Evaluation) -> Iterator[Line]:
             yield line(name, getattr(found, field), meaning, form=form)
 
 
-def calibration(temperature: float, answers: Answers, after: Evaluation) -> report.Calibration:
-    """How sure a classifier at this temperature may be, from what it says of the validation pictures."""
-    before = judge(answers.labels, tempered(answers.probs, 1 / temperature), after.classes)
+def calibration(temperature: float, answers: StoredPredictions, after: Evaluation) -> report.Calibration:
+    """How sure a classifier at this temperature may be, from what it says of the validation images."""
+    before = judge(answers.labels, apply_temperature(answers.probs, 1 / temperature), after.classes)
     meaning = "the gap between how sure it is and how often it is right"
     return report.Calibration(
         temperature=temperature,
@@ -94,7 +94,7 @@ def _drawing(name: str, title: str, figure: report.Figure) -> Drawing:
 
 def _per_class(found: Evaluation) -> Table:
     rows = [(one.name, f"{one.n:,}", *(_share(_score(one, name)) for name in SCORES)) for one in found.per_class]
-    return Table(("class", "pictures", "precision", "recall", "F1"), tuple(rows))
+    return Table(("class", "images", "precision", "recall", "F1"), tuple(rows))
 
 
 def _score(scores: ClassScores, name: str) -> Estimate | None:
@@ -108,7 +108,7 @@ def _share(estimate: Estimate | None) -> str:
 
 def _baseline(one: Baseline) -> report.Baseline:
     on = f"{one.name}, on {one.stands_on}" if one.stands_on != "nothing" else one.name
-    meaning = f"fitted on {one.pictures:,} training pictures"
+    meaning = f"fitted on {one.images:,} training images"
     return report.Baseline(
         name=on,
         accuracy=line("accuracy", one.accuracy, meaning),

@@ -14,16 +14,16 @@ from tellapart.reports.report import DatasetFacts, Drawing, Judged, Report, Tabl
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_BYTES = 15_000_000
-PAIRS, PAIR_PICTURES, MISTAKES = 6, 6, 12  # how many are shown
+PAIRS, PAIR_IMAGES, MISTAKES = 6, 6, 12  # how many are shown
 MATRIX_CLASSES = 25  # a matrix of more is no longer read, so the figure takes its place
-MARKUP_BYTES = 500  # about what stands around a picture, names aside
+MARKUP_BYTES = 500  # about what stands around an image, names aside
 Facts = Mapping[str, object]
 """What a template is given, by name."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the confusion matrix: `count` of the `of` pictures of a class, and the pictures that are shown.
+    """A cell of the confusion matrix: `count` of the `of` images of a class, and the images that are shown.
 
     `shade`, in [0, 1], is its share of the class; of a mistake in relation to the worst of them.
     """
@@ -34,11 +34,11 @@ class Cell:
     count: int
     of: int
     shade: float
-    pictures: tuple[Thumb, ...]
+    images: tuple[Thumb, ...]
 
     @property
     def right(self) -> bool:
-        """Whether its pictures are told right."""
+        """Whether its images are told right."""
         return self.true == self.predicted
 
 
@@ -48,16 +48,16 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def report_html(report: Report, *, most: int = MOST_BYTES) -> str:
-    """Render a report in at most `most` bytes: pictures are left out, the least useful first, and counted.
+    """Render a report in at most `most` bytes: images are left out, the least useful first, and counted.
 
     Raises RunError where the facts contradict each other.
     """
     _check(report)
-    room = most - byte_count(_rendered(_with_pictures(report, set()), report))
+    room = most - byte_count(_rendered(_with_images(report, set()), report))
     while True:
-        page = _rendered(_with_pictures(report, _kept(report, room)), report)
+        page = _rendered(_with_images(report, _kept(report, room)), report)
         excess = byte_count(page) - most
-        if excess <= 0 or room <= 0:  # without any picture it is as small as it gets
+        if excess <= 0 or room <= 0:  # without any image it is as small as it gets
             return page
         room -= excess
 
@@ -83,7 +83,7 @@ def site_html(template: str, *, more: Path, **facts: object) -> str:
 
 
 def counts_table(dataset: DatasetFacts) -> Table:
-    """How many pictures of each class there are, a column for each split."""
+    """How many images of each class there are, a column for each split."""
     names, columns = tuple(dataset.counts), tuple(dataset.counts.values())
     rows = [(name, *(f"{one:,}" for one in row)) for name, *row in zip(dataset.classes, *columns, strict=True)]
     sums = ("in all", *(f"{sum(column):,}" for column in columns))
@@ -91,9 +91,9 @@ def counts_table(dataset: DatasetFacts) -> Table:
 
 
 def cells(judged: Judged) -> list[list[Cell]]:
-    """The confusion matrix with its pictures, rows true; in each cell the surest first."""
+    """The confusion matrix with its images, rows true; in each cell the surest first."""
     found: dict[tuple[str, str], list[Thumb]] = {}
-    for thumb in sorted(judged.pictures, key=_sureness, reverse=True):
+    for thumb in sorted(judged.images, key=_sureness, reverse=True):
         found.setdefault((thumb.true, thumb.predicted), []).append(thumb)
     shares = [[count / max(sum(row), 1) for count in row] for row in judged.counts]
     worst = max((share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j), default=0) or 1
@@ -106,7 +106,7 @@ def cells(judged: Judged) -> list[list[Cell]]:
                 count=judged.counts[i][j],
                 of=sum(judged.counts[i]),
                 shade=shares[i][j] / (1 if i == j else worst),
-                pictures=tuple(found.get((true, predicted), ())),
+                images=tuple(found.get((true, predicted), ())),
             )
             for j, predicted in enumerate(judged.classes)
         ]
@@ -121,8 +121,8 @@ def pairs(judged: Judged) -> list[Cell]:
 
 
 def mistakes(judged: Judged) -> list[Thumb]:
-    """The pictures that are told wrong with the greatest probability."""
-    return sorted((thumb for thumb in judged.pictures if _wrong(thumb)), key=_sureness, reverse=True)[:MISTAKES]
+    """The images that are told wrong with the greatest probability."""
+    return sorted((thumb for thumb in judged.images if _wrong(thumb)), key=_sureness, reverse=True)[:MISTAKES]
 
 
 def _sureness(thumb: Thumb) -> float:
@@ -156,31 +156,31 @@ def _check_counts(judged: Judged) -> None:
 
 
 def _check_names(judged: Judged) -> None:
-    strange = {thumb.true for thumb in judged.pictures} | {thumb.predicted for thumb in judged.pictures}
+    strange = {thumb.true for thumb in judged.images} | {thumb.predicted for thumb in judged.images}
     strange -= set(judged.classes)
     if strange:
         raise RunError(
-            f"pictures of {judged.split} are said to be {sorted(strange)[0]!r}, which is not among the "
+            f"images of {judged.split} are said to be {sorted(strange)[0]!r}, which is not among the "
             f"{len(judged.classes)} classes: name them as the classes are named"
         )
 
 
-def _all_pictures(report: Report) -> Iterator[Thumb]:
-    """Every picture that may be left out, the most useful first; an explanation's overlay goes with its picture."""
-    yield from (one.picture for one in report.explanations)
+def _all_images(report: Report) -> Iterator[Thumb]:
+    """Every image that may be left out, the most useful first; an explanation's overlay goes with its image."""
+    yield from (one.image for one in report.explanations)
     yield from report.dataset.examples
     judged = sorted(report.judged, key=_test_first)
-    wrong = [thumb for one in judged for thumb in one.pictures if _wrong(thumb)]
+    wrong = [thumb for one in judged for thumb in one.images if _wrong(thumb)]
     yield from sorted(wrong, key=_sureness, reverse=True)
-    right = [thumb for one in judged for thumb in one.pictures if not _wrong(thumb)]
+    right = [thumb for one in judged for thumb in one.images if not _wrong(thumb)]
     yield from sorted(right, key=_sureness)  # one that was nearly told wrong says more than one that is clear
 
 
 def _kept(report: Report, room: int) -> set[int]:
-    """Which pictures, by identity, fit into `room` bytes."""
-    overlays = {id(one.picture): len(one.overlay.src) for one in report.explanations}
+    """Which images, by identity, fit into `room` bytes."""
+    overlays = {id(one.image): len(one.overlay.src) for one in report.explanations}
     kept: set[int] = set()
-    for thumb in _all_pictures(report):
+    for thumb in _all_images(report):
         names = byte_count(f"{thumb.name}{thumb.true}{thumb.predicted}{thumb.caption}")
         room -= len(thumb.src) + overlays.get(id(thumb), 0) + MARKUP_BYTES + 2 * names
         if room < 0:
@@ -189,32 +189,32 @@ def _kept(report: Report, room: int) -> set[int]:
     return kept
 
 
-def _with_pictures(report: Report, kept: set[int]) -> Report:
+def _with_images(report: Report, kept: set[int]) -> Report:
     def some(thumbs: Sequence[Thumb]) -> tuple[Thumb, ...]:
         return tuple(thumb for thumb in thumbs if id(thumb) in kept)
 
     return replace(
         report,
         dataset=replace(report.dataset, examples=some(report.dataset.examples)),
-        judged=tuple(replace(one, pictures=some(one.pictures)) for one in report.judged),
-        explanations=tuple(one for one in report.explanations if id(one.picture) in kept),
+        judged=tuple(replace(one, images=some(one.images)) for one in report.judged),
+        explanations=tuple(one for one in report.explanations if id(one.image) in kept),
     )
 
 
 def _rendered(report: Report, whole: Report) -> str:
-    """Render a report whose pictures are those of `whole`, or fewer."""
+    """Render a report whose images are those of `whole`, or fewer."""
     return page_html(
         "report.html.jinja",
         report=report,
         headline=min((one for one in report.judged if one.lines), key=_test_first, default=None),
         sections=_sections(report),
         counts=counts_table(report.dataset),
-        left_out=_picture_count(whole) - _picture_count(report),
+        left_out=_image_count(whole) - _image_count(report),
         cells=cells,
         pairs=pairs,
         mistakes=mistakes,
         matrix_classes=MATRIX_CLASSES,
-        pair_pictures=PAIR_PICTURES,
+        pair_images=PAIR_IMAGES,
     )
 
 
@@ -223,7 +223,7 @@ def _sections(report: Report) -> list[tuple[str, str, bool]]:
     splits = {judged.split for judged in report.judged}
     return [
         ("asked", "What was asked", True),
-        ("pictures", "The pictures", True),
+        ("images", "The images", True),
         ("learning", "How it learned", report.history is not None),
         ("validation", "Validation", "validation" in splits),
         ("calibration", "How sure it may be", report.calibration is not None),
@@ -268,8 +268,8 @@ def _plot(drawing: Drawing) -> dict[str, str]:
     return {"json": json.dumps(figure).replace("<", "\\u003c"), "fact": html.unescape(title)}
 
 
-def _picture_count(report: Report) -> int:
-    return sum(1 for _ in _all_pictures(report))
+def _image_count(report: Report) -> int:
+    return sum(1 for _ in _all_images(report))
 
 
 def _hash(script: str) -> str:

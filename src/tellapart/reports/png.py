@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tellapart.errors import MissingPackageError, TellapartError, require
-from tellapart.files import atomic_write, explained
+from tellapart.files import atomic_write, storage_errors
 from tellapart.judging.judge import Evaluation
 from tellapart.reports import figures
 from tellapart.reports.figures.theme import HEIGHT, Figure
@@ -73,7 +73,7 @@ def write_figures(
 
 
 def _figures(evaluation: Evaluation, threshold: float | None) -> Mapping[str, Figure]:
-    """Those that apply: with pictures of one class only there is no other to tell it from."""
+    """Those that apply: with images of one class only there is no other to tell it from."""
     always = {
         "confusion": figures.confusion(evaluation),
         "confusion-percent": figures.confusion(evaluation, normalised=True),
@@ -97,7 +97,7 @@ def _drawn(made: Sequence[Figure], *, width: int, height: int | None, scale: flo
     ]
     with tempfile.TemporaryDirectory(prefix="tellapart-", ignore_cleanup_errors=True) as folder:
         page = Path(folder) / "figures.html"
-        with explained(page):
+        with storage_errors(page):
             page.write_text(_page(jobs), encoding="utf-8")
         answer = _answer(chromium, page, seconds=START_SECONDS + FIGURE_SECONDS * len(made))
     return [base64.b64decode(url.partition(",")[2]) for url in answer.split()]
@@ -113,7 +113,7 @@ def _page(jobs: Sequence[str]) -> str:
 
 
 def _answer(chromium: str, page: Path, *, seconds: float) -> str:
-    """What the page made of itself. Raises TellapartError when that is no picture."""
+    """What the page made of itself. Raises TellapartError when that is no image."""
     # A user's browser has its sandbox; root has none, and Chromium refuses to start without being told so.
     free = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     command = [chromium, *FLAGS, *free, f"--user-data-dir={page.parent / 'profile'}", page.as_uri()]

@@ -1,4 +1,4 @@
-"""What a report says about a run: facts that were read, counted and put into words before, and small pictures."""
+"""What a report says about a run: facts that were read, counted and put into words before, and small images."""
 
 import base64
 import io
@@ -8,9 +8,9 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import to_image
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.judging.intervals import Estimate
 
 SIDE, QUALITY = 96, 80  # pixels; of JPEG: about 2.3 kB for a photo
@@ -27,7 +27,7 @@ class Figure(Protocol):
 
 @dataclass(frozen=True)
 class Thumb:
-    """A small picture: `src` is a data URI, `probability` in [0, 1] is that of the predicted class."""
+    """A small image: `src` is a data URI, `probability` in [0, 1] is that of the predicted class."""
 
     src: str
     name: str
@@ -66,7 +66,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """The pictures: for each split how many of each class, int (k,), and a few of them."""
+    """The images: for each split how many of each class, int (k,), and a few of them."""
 
     name: str
     fingerprint: str
@@ -77,7 +77,7 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simpler classifier on the same pictures, and by how much this one is better."""
+    """A simpler classifier on the same images, and by how much this one is better."""
 
     name: str
     accuracy: Line
@@ -89,8 +89,8 @@ class Baseline:
 class Judged:
     """What the classifier is worth on one split, and on that split alone.
 
-    The first of `lines` is its headline. `counts`, int (k, k), is the confusion matrix, rows true. `pictures` carry
-    `true` and `predicted` names out of `classes`; pairs, mistakes and the pictures of a cell are taken from them.
+    The first of `lines` is its headline. `counts`, int (k, k), is the confusion matrix, rows true. `images` carry
+    `true` and `predicted` names out of `classes`; pairs, mistakes and the images of a cell are taken from them.
     `declined` is what the reject option does on this split; `uses` is how often the split has been judged.
     """
 
@@ -99,7 +99,7 @@ class Judged:
     lines: tuple[Line, ...]
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
-    pictures: tuple[Thumb, ...] = ()
+    images: tuple[Thumb, ...] = ()
     per_class: Table | None = None
     confusion: Drawing | None = None
     drawings: tuple[Drawing, ...] = ()
@@ -110,7 +110,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How sure the classifier may say it is; settled on the validation pictures alone, as is the threshold."""
+    """How sure the classifier may say it is; settled on the validation images alone, as is the threshold."""
 
     temperature: float
     before: Line
@@ -122,9 +122,9 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where the classifier looked in a picture, and whether it mattered: four areas in [0, 1] (Petsiuk et al. 2018)."""
+    """Where the classifier looked in an image, and whether it mattered: four areas in [0, 1] (Petsiuk et al. 2018)."""
 
-    picture: Thumb
+    image: Thumb
     overlay: Thumb
     label: str
     probability: float
@@ -167,19 +167,19 @@ def line(name: str, estimate: Estimate | None, meaning: str = "", *, form: str =
     return Line(name, f"{estimate.value:{form}}", interval, meaning)
 
 
-def thumbnail(picture: Picture, side: int = SIDE) -> bytes:
-    """Make a JPEG of a picture, uint8 (h, w, 1 or 3), that fits a square of `side` pixels. Raises PictureError.
+def thumbnail(image: ImageArray, side: int = SIDE) -> bytes:
+    """Make a JPEG of an image, uint8 (h, w, 1 or 3), that fits a square of `side` pixels. Raises ImageError.
 
-    A picture of at most half that is enlarged a whole number of times, its pixels left visible.
+    An image of at most half that is enlarged a whole number of times, its pixels left visible.
     """
-    if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.dtype != "uint8" or not picture.size:
-        raise PictureError(
-            f"a picture has shape {picture.shape} and type {picture.dtype}, expected uint8 (height, width, 1 or 3): "
+    if image.ndim != 3 or image.shape[2] not in (1, 3) or image.dtype != "uint8" or not image.size:
+        raise ImageError(
+            f"an image has shape {image.shape} and type {image.dtype}, expected uint8 (height, width, 1 or 3): "
             "decode it first"
         )
-    image = _fitted(to_image(picture), side)
+    pil_image = _fitted(to_image(image), side)
     stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=QUALITY)
+    pil_image.save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()
 
 
@@ -188,9 +188,9 @@ def data_uri(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
-def _fitted(image: Image.Image, side: int) -> Image.Image:
-    times = side // max(image.size)
+def _fitted(pil_image: Image.Image, side: int) -> Image.Image:
+    times = side // max(pil_image.size)
     if times > 1:
-        return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
-    image.thumbnail((side, side))
-    return image
+        return pil_image.resize((pil_image.width * times, pil_image.height * times), Image.Resampling.NEAREST)
+    pil_image.thumbnail((side, side))
+    return pil_image

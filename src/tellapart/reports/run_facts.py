@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tellapart.bundles.predictor import Predictor
 from tellapart.data.dataset import Dataset
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.reports import figures
 from tellapart.reports.ladder_history import best_try, steps_of
@@ -37,22 +37,20 @@ def history_of(run: Run) -> Drawing | None:
 
 
 def size_and_speed(run: Run, dataset: Dataset | None) -> Iterator[Line]:
-    """What has to be copied to predict, and how long a picture waits for its answer."""
+    """What has to be copied to predict, and how long an image waits for its answer."""
     size = sum(path.stat().st_size for path in run.bundle.folder.iterdir())
     yield Line("bundle", f"{size / 1e6:,.1f} MB", meaning="what has to be copied to predict")
     if dataset is None:
         return
-    digests = dataset.splits["train"].pictures.digests[:TIMED]
-    files = [_jpeg(picture) for picture in read_some(dataset, "train", digests).values()]
+    digests = dataset.splits["train"].images.digests[:TIMED]
+    files = [_jpeg(image) for image in read_some(dataset, "train", digests).values()]
     if files:
         middle = 1000 * statistics.median(_seconds_each(run, files))
-        yield Line(
-            "one picture", f"{middle:,.1f} ms", meaning="median, one at a time on this machine, decoding included"
-        )
+        yield Line("one image", f"{middle:,.1f} ms", meaning="median, one at a time on this machine, decoding included")
 
 
 def _seconds_each(run: Run, files: list[bytes]) -> list[float]:
-    """How long a lone picture waits for its answer; the first answer warms up and does not count."""
+    """How long a lone image waits for its answer; the first answer warms up and does not count."""
     predictor, seconds = Predictor(run.bundle), []
     for content in [files[0], *files]:
         started = time.perf_counter()
@@ -61,9 +59,9 @@ def _seconds_each(run: Run, files: list[bytes]) -> list[float]:
     return seconds[1:]
 
 
-def _jpeg(picture: Picture) -> bytes:
+def _jpeg(image: ImageArray) -> bytes:
     stream = io.BytesIO()
-    to_image(picture).save(stream, "JPEG", quality=90)
+    to_image(image).save(stream, "JPEG", quality=90)
     return stream.getvalue()
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from tellapart.errors import ClusterError, first_line, require
 from tellapart.jobs import Jobs
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.scale.pool import Pool
 from tellapart.scale.preflight import MODE, TOKEN, known_token, require_ours
 from tellapart.scale.silence import aside
@@ -49,7 +49,7 @@ def on(place: str, workers: int | None = None) -> Iterator[Jobs]:
         require_ours(str(address))
     ray = require("ray", extra="ray")
     with notes() as folder, aside(folder / "driver.log"):
-        say(f"joining the Ray cluster at {address}" if address else "starting Ray on this machine")
+        notify(f"joining the Ray cluster at {address}" if address else "starting Ray on this machine")
         try:
             if address:
                 _join(ray, address)
@@ -144,5 +144,5 @@ def _count(ray: ModuleType, workers: int | None) -> int:
     if there < 1:
         raise ClusterError("the Ray cluster has no core to work on: start its nodes with --num-cpus 1 or more")
     if workers and workers > there:
-        say(f"the Ray cluster has {there} cores: {there} workers instead of {workers}")
+        notify(f"the Ray cluster has {there} cores: {there} workers instead of {workers}")
     return min(workers or there, there)

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from tellapart.errors import ClusterError, TellapartError, first_line, require
-from tellapart.jobs import CORES, Origin, Work
-from tellapart.progress import say
+from tellapart.jobs import CORES, CommandContext, Work
+from tellapart.progress import notify
 from tellapart.scale.preflight import silence
 
 In = TypeVar("In")
@@ -51,7 +51,7 @@ class Pool:
     def _begun(self, begin: Callable[[], Callable[[In], Out]]) -> Iterator["_Team"]:
         kind = self.ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=REPEATS)(Worker)
         sent = self.ray.put(begin)  # once, however many workers share it
-        workers = [kind.remote(sent, Origin.here()) for _ in range(self.count)]
+        workers = [kind.remote(sent, CommandContext.here()) for _ in range(self.count)]
         try:
             placed = [worker.placed.remote() for worker in workers]
             yield _Team(require("ray.util", extra="ray").ActorPool(workers), [*workers], placed)
@@ -138,14 +138,14 @@ class _Team:
     def tell(self, sentence: str) -> None:
         """Say it, once."""
         if sentence not in self.told:
-            say(sentence)
+            notify(sentence)
         self.told.add(sentence)
 
 
 class Worker:
     """A process with a core of its own, somewhere. Lives until it is killed or there are no more jobs."""
 
-    def __init__(self, begin: Callable[[], Callable[[Any], Any]], origin: Origin) -> None:
+    def __init__(self, begin: Callable[[], Callable[[Any], Any]], origin: CommandContext) -> None:
         """What the jobs need is loaded with the first of them."""
         os.environ[CORES] = "1"
         origin.settle()

@@ -11,11 +11,11 @@ from types import ModuleType
 from typing import Any
 
 from tellapart.errors import ClusterError, require
-from tellapart.progress import progress, say
+from tellapart.progress import notify, progress
 from tellapart.scale.replica import Beginning, Handle, Replica
 
-AT_ONCE = 8  # pictures in one replica: enough for its core to have no pause; the rest wait for whichever is free
-BUSY = 2  # pictures under way for each replica, beyond which there should be more replicas
+AT_ONCE = 8  # images in one replica: enough for its core to have no pause; the rest wait for whichever is free
+BUSY = 2  # images under way for each replica, beyond which there should be more replicas
 MORE_AFTER_S = 10.0  # of that
 FEWER_AFTER_S = 300.0  # of the contrary: starting one again takes seconds
 LOOK_S = 2.0  # between two looks at a replica; a killed one is noticed as soon
@@ -41,7 +41,7 @@ class Between:
 
 
 @contextmanager
-def app(name: str, beginning: Beginning, count: Between, *, lasts: bool) -> Iterator[Handle]:
+def ray_serve_app(name: str, beginning: Beginning, count: Between, *, lasts: bool) -> Iterator[Handle]:
     """Give what asks the replicas, when the fewest are ready; with the block they end, or with a cluster not to last.
 
     An app of the same name is replaced. Raises ClusterError.
@@ -111,7 +111,7 @@ def _wait(serve: ModuleType, name: str, wanted: int) -> None:
             ready = max(ready, now)
             if time.monotonic() - told > WAIT_S:
                 told = time.monotonic()
-                say(f"{ready} of {wanted} replicas are ready; the others wait for a core, or are slow to start")
+                notify(f"{ready} of {wanted} replicas are ready; the others wait for a core, or are slow to start")
 
 
 def _why(message: str) -> str:
@@ -135,4 +135,6 @@ def _end(serve: ModuleType, name: str) -> None:
     thread.start()
     thread.join(ENDING_S)
     if not ended.is_set():
-        say("the replicas may be left on the Ray cluster: the same command replaces them, `serve shutdown` ends them")
+        notify(
+            "the replicas may be left on the Ray cluster: the same command replaces them, `serve shutdown` ends them"
+        )

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from tellapart.bundles.batch.chunks import Answering
-from tellapart.errors import PictureError
+from tellapart.bundles.batch.chunks import ChunkPrediction
+from tellapart.errors import ImageError
 from tellapart.jobs import CORES
-from tellapart.serving.backend import EXPLAIN_S, Done, Here, LateError, LostError
+from tellapart.serving.backend import EXPLAIN_S, Done, LateError, LocalBackend, LostError
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
 
@@ -21,7 +21,7 @@ Handle = Any
 class Beginning:
     """What a replica begins with: a bundle, which it reads where it finds it, and the limits."""
 
-    answering: Answering
+    answering: ChunkPrediction
     settings: Settings
 
 
@@ -34,13 +34,13 @@ class Replica:
     def __init__(self, beginning: Beginning) -> None:
         """Load the bundle. Raises BundleError, for which Ray Serve gives up."""
         os.environ[CORES] = "1"
-        self._work = Here(beginning.answering.predictor(), beginning.settings)
+        self._work = LocalBackend(beginning.answering.predictor(), beginning.settings)
 
-    async def __call__(self, upload: Upload, top: int, explain: bool) -> Done | PictureError | LateError:
-        """Answer for a picture; why there is no answer is one too."""
+    async def __call__(self, upload: Upload, top: int, explain: bool) -> Done | ImageError | LateError:
+        """Answer for an image; why there is no answer is one too."""
         try:
             return await self._work(upload, top=top, explain=explain)
-        except (PictureError, LateError) as error:
+        except (ImageError, LateError) as error:
             return error
 
     async def check_health(self) -> None:
@@ -49,7 +49,7 @@ class Replica:
 
 @dataclass(frozen=True)
 class Replicas:
-    """All replicas of an app, whichever Ray Serve chooses for a picture. Lives as long as the app."""
+    """All replicas of an app, whichever Ray Serve chooses for an image. Lives as long as the app."""
 
     ray: ModuleType
     handle: Handle
@@ -57,12 +57,12 @@ class Replicas:
     explains: bool = True
 
     async def __call__(self, upload: Upload, *, top: int, explain: bool) -> Done:
-        """See Work. Raises LostError for a picture whose replica was killed."""
+        """See Work. Raises LostError for an image whose replica was killed."""
         limit = self.deadline_s + EXPLAIN_S * explain  # the way there counts too, and waiting for a replica
         asked = self.handle.remote(upload, top, explain)
         try:
             async with asyncio.timeout(limit):
-                found: Done | PictureError | LateError = await asked
+                found: Done | ImageError | LateError = await asked
         except asyncio.CancelledError:  # the caller has gone
             asked.cancel()
             raise
@@ -72,8 +72,8 @@ class Replicas:
         except self.ray.exceptions.RayTaskError:  # the replica failed: a mistake of ours, and answered as one
             raise
         except (self.ray.exceptions.RayError, self.ray.serve.exceptions.RayServeException) as error:
-            raise LostError("the replica that was at work on this picture is no more") from error
-        if isinstance(found, PictureError | LateError):
+            raise LostError("the replica that was at work on this image is no more") from error
+        if isinstance(found, ImageError | LateError):
             raise found
         return found
 

@@ -1,7 +1,7 @@
 """A bundle behind HTTP, answered for by replicas on a Ray cluster.
 
 The service itself is this process, as it is without Ray: the page, the token, limits, refusals, draining and metrics
-are the same code. Ray Serve starts the replicas, chooses one for each picture, replaces and scales them. Its own HTTP
+are the same code. Ray Serve starts the replicas, chooses one for each image, replaces and scales them. Its own HTTP
 proxy is off: that one takes in a body of any size before anyone may refuse it.
 """
 
@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from tellapart.bundles.batch.chunks import Answering
+from tellapart.bundles.batch.chunks import ChunkPrediction
 from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.errors import ClusterError, require
 from tellapart.files import sha256
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.scale.cluster import address_of, on
-from tellapart.scale.ray_serve import BUSY, Between, app
+from tellapart.scale.ray_serve import BUSY, Between, ray_serve_app
 from tellapart.scale.replica import Beginning, Replicas
 from tellapart.serving.admission import SHORTEST_QUEUE
 from tellapart.serving.server import attend, listening
@@ -48,21 +48,21 @@ def replicated(
     """Give a service whose work is done by replicas of a Ray Serve app, which ends with the block.
 
     Needs a cluster that is joined; one that does not last ends the app with itself. An app of the same name is
-    replaced: its owner was killed. Limits on pictures under way are for each replica. Raises ClusterError.
+    replaced: its owner was killed. Limits on images under way are for each replica. Raises ClusterError.
     """
     ray = require("ray", extra="ray")
     count = _settled(ray, count)
-    say(
+    notify(
         f"starting {count.fewest} replicas of {bundle.name}"
         if count.fewest > 1
         else f"starting a replica of {bundle.name}"
     )
-    answering = Answering.by(bundle, sha256(bundle.folder / MANIFEST), top=1)
+    answering = ChunkPrediction.by(bundle, sha256(bundle.folder / MANIFEST), top=1)
     beginning = Beginning(answering, replace(settings, token=None))  # which is the front's alone
     limits = replace(settings, queue=settings.queue * count.most)
-    with app(name, beginning, count, lasts=lasts) as handle:
+    with ray_serve_app(name, beginning, count, lasts=lasts) as handle:
         work = Replicas(ray, handle, settings.deadline_s)
-        # Where each picture takes long, too few would be let in for more replicas ever to seem needed.
+        # Where each image takes long, too few would be let in for more replicas ever to seem needed.
         yield Service(bundle, limits, work, shortest=max(SHORTEST_QUEUE, (BUSY + 1) * count.most))
 
 
@@ -76,5 +76,5 @@ def _settled(ray: ModuleType, count: Between | None) -> Between:
             f"fewer, or add nodes"
         )
     if count.most > cores:
-        say(f"the Ray cluster has {cores} cores: there will be {cores} replicas at most until it has more")
+        notify(f"the Ray cluster has {cores} cores: there will be {cores} replicas at most until it has more")
     return count

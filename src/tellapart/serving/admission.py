@@ -1,4 +1,4 @@
-"""Who is let in: a bounded number of pictures and of bytes under way; everyone else is refused at once.
+"""Who is let in: a bounded number of images and of bytes under way; everyone else is refused at once.
 
 Nobody holds a place while the body is on its way, so that slow senders take none from others.
 """
@@ -13,7 +13,7 @@ from tellapart.serving.metrics import Metrics
 RETRY_AFTER_S = 1
 LONGEST_WAIT_S = 0.7  # a longer queue has nobody answered sooner, and everybody later
 SHORTEST_QUEUE = 8  # whatever the pace: enough to keep all cores busy, and to learn a new pace from
-STEADY = 4  # pictures under way from which on the time between two answers is the machine's pace, not the callers'
+STEADY = 4  # images under way from which on the time between two answers is the machine's pace, not the callers'
 MEMORY = 0.1  # weight of the latest of these times in their running mean
 BODIES_BYTES = 64_000_000  # of bodies held at once; a single one may be larger where the settings allow it
 RETRY = {"Retry-After": str(RETRY_AFTER_S)}
@@ -27,7 +27,7 @@ class BusyError(RequestError):
 
 
 class Admission:
-    """Counts pictures and bytes under way. Lives as long as the service; for the event loop's thread alone.
+    """Counts images and bytes under way. Lives as long as the service; for the event loop's thread alone.
 
     There are `places`, or as many as are answered within `LONGEST_WAIT_S` at the pace of late, where those are fewer,
     but always `shortest`.
@@ -67,21 +67,21 @@ class Admission:
         """Refuse a request before its body is read. Raises BusyError."""
         if self.full:
             self.refused("busy")
-            raise BusyError(f"{self.taken} pictures are under way, and one more is too many")
+            raise BusyError(f"{self.taken} images are under way, and one more is too many")
 
     @contextmanager
-    def entered(self, pictures: int) -> Iterator[None]:
-        """Hold a place for each picture of a request. Raises BusyError."""
-        if self.full or self.taken + pictures > self.places:
+    def entered(self, images: int) -> Iterator[None]:
+        """Hold a place for each image of a request. Raises BusyError."""
+        if self.full or self.taken + images > self.places:
             self.refused("busy")
-            raise BusyError(f"{self.taken} pictures are under way, and {pictures} more are too many")
-        self.taken += pictures
+            raise BusyError(f"{self.taken} images are under way, and {images} more are too many")
+        self.taken += images
         answered = 0
         try:
             yield
-            answered = pictures
+            answered = images
         finally:
-            self.taken -= pictures
+            self.taken -= images
             self._learn(answered)
 
     def _learn(self, answered: int) -> None:
@@ -101,7 +101,7 @@ class Admission:
             nonlocal held
             if self._bytes + size > self._most_bytes:
                 self.refused("memory")
-                raise BusyError("too many bytes of pictures are under way")
+                raise BusyError("too many bytes of images are under way")
             held += size
             self._bytes += size
 

@@ -13,19 +13,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.requests import ClientDisconnect
 
 from tellapart.serving.admission import RETRY
-from tellapart.serving.backend import Answer, Here
+from tellapart.serving.backend import Answer, LocalBackend
 from tellapart.serving.errors import RequestError, handlers
 from tellapart.serving.headers import SecurityHeaders
-from tellapart.serving.hosts import Hosts
+from tellapart.serving.hosts import HostMiddleware
 from tellapart.serving.interfaces import Answering
 from tellapart.serving.metrics import CONTENT_TYPE, Counted
-from tellapart.serving.openapi import DRAINING, GUARDS, ONE_PICTURE, PICTURES, PROBLEMS, require_token_in
+from tellapart.serving.openapi import DRAINING, GUARDS, IMAGES, ONE_IMAGE, PROBLEMS, require_token_in
 from tellapart.serving.overlays import Overlays
 from tellapart.serving.schemas import Answer as AnswerShape
 from tellapart.serving.schemas import Answers, Model, Status
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
-from tellapart.serving.tokens import Guarded
+from tellapart.serving.tokens import TokenMiddleware
 from tellapart.serving.upload import ADVICE, uploaded
 from tellapart.version import __version__
 
@@ -45,7 +45,7 @@ def service_here(
 ) -> Service:
     """Make the service of one predictor, which works in this process."""
     settings = settings or Settings()
-    return Service(predictor.bundle, settings, Here(predictor, settings, overlays))
+    return Service(predictor.bundle, settings, LocalBackend(predictor, settings, overlays))
 
 
 def app_of(service: Service) -> FastAPI:
@@ -80,8 +80,8 @@ def app_of(service: Service) -> FastAPI:
 def _add_guards(app: FastAPI, service: Service) -> None:
     """From the inside out: what is added last sees a request first."""
     if service.settings.token is not None:
-        app.add_middleware(Guarded, token=service.settings.token)
-    app.add_middleware(Hosts, allowed=service.settings.hosts)
+        app.add_middleware(TokenMiddleware, token=service.settings.token)
+    app.add_middleware(HostMiddleware, allowed=service.settings.hosts)
     app.add_middleware(Counted, metrics=service.metrics)
     app.add_middleware(SecurityHeaders)
 
@@ -97,17 +97,17 @@ def _add_answers(app: FastAPI, service: Service) -> None:
             wanted = min(max(top, 1), len(service.bundle.classes))
             return await _unless_gone(request, service.answers(uploads, top=wanted, explain=explain))
 
-    @app.post("/v1/predict", response_model=Answers, responses=PROBLEMS, openapi_extra=PICTURES)
+    @app.post("/v1/predict", response_model=Answers, responses=PROBLEMS, openapi_extra=IMAGES)
     async def predict(request: Request, top: Top = 3, explain: Explain = False) -> Response:
-        """Classify the pictures in the form's field `image`, or the one whose bytes are the body.
+        """Classify the images in the form's field `image`, or the one whose bytes are the body.
 
-        A picture that cannot be read has an `error` in place of an answer; a request without any that can is refused.
+        An image that cannot be read has an `error` in place of an answer; a request without any that can is refused.
         """
         return JSONResponse({"answers": await told(request, top, explain=explain)})
 
-    @app.post("/predict", response_model=AnswerShape, responses=PROBLEMS, openapi_extra=ONE_PICTURE)
+    @app.post("/predict", response_model=AnswerShape, responses=PROBLEMS, openapi_extra=ONE_IMAGE)
     async def predict_one(request: Request, top: Top = 3) -> Response:
-        """Classify one picture; the answer is what `tellapart predict --json` prints."""
+        """Classify one image; the answer is what `tellapart predict --json` prints."""
         return JSONResponse((await told(request, top, most=1))[0])
 
 

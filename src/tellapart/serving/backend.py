@@ -1,4 +1,4 @@
-"""What is done for one picture of a request: decoding, inference, the answer, where the classifier looked.
+"""What is done for one image of a request: decoding, inference, the answer, where the classifier looked.
 
 It is done in this process, or wherever another `Work` has it done. Knows nothing of HTTP.
 """
@@ -21,7 +21,7 @@ Answer = dict[str, Any]
 
 
 class LateError(Exception):
-    """There is no answer in time, which is not the picture's fault. `reason` is what it is counted as."""
+    """There is no answer in time, which is not the image's fault. `reason` is what it is counted as."""
 
     reason = "late"
 
@@ -34,27 +34,27 @@ class LostError(LateError):
 
 @dataclass(frozen=True)
 class Done:
-    """A picture's answer, in the shape of `predict --json`, and the seconds that it spent in each stage."""
+    """An image's answer, in the shape of `predict --json`, and the seconds that it spent in each stage."""
 
     answer: Answer
     seconds: dict[str, float]
 
 
-class Work(Protocol):
-    """Answers pictures, several at once. Lives as long as the service."""
+class Backend(Protocol):
+    """Answers images, several at once. Lives as long as the service."""
 
     @property
     def explains(self) -> bool:
         """Whether it can draw where the classifier looked."""
 
     async def __call__(self, upload: Upload, *, top: int, explain: bool) -> Done:
-        """Answer for a picture with its `top` classes. Raises PictureError, LateError."""
+        """Answer for an image with its `top` classes. Raises ImageError, LateError."""
 
     def close(self) -> None:
-        """End all that is at work; called when no picture is under way."""
+        """End all that is at work; called when no image is under way."""
 
 
-class Here:
+class LocalBackend:
     """This process, and those that it has for decoding."""
 
     def __init__(self, predictor: Answering, settings: Settings, overlays: Overlays | None = None) -> None:

@@ -4,7 +4,7 @@
 - Where an answer was given before the body had come, the rest is read and dropped, so that the answer is seen and no
   connection is reset; for `REST_S`.
 - A body may not come in very many very small pieces, each of which costs as much as a large one.
-- While there is no place for another picture, a request to predict is answered 503 before it is even parsed: turning
+- While there is no place for another image, a request to predict is answered 503 before it is even parsed: turning
   callers away must cost next to nothing, or it is what the service is busy with.
 """
 
@@ -39,7 +39,7 @@ def _canned(status: str, sentence: str, **more: str) -> bytes:
 
 TURNED_AWAY = _canned(
     "503 Service Unavailable",
-    f"as many pictures are under way as may be: send it again in {RETRY_AFTER_S} s or later",
+    f"as many images are under way as may be: send it again in {RETRY_AFTER_S} s or later",
     Retry_After=str(RETRY_AFTER_S),
 )
 NO_HTTP = _canned("400 Bad Request", "this is no HTTP that can be read, or in too many pieces: send it another way")

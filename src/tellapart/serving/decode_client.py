@@ -14,8 +14,8 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from tellapart.data.image import Picture
-from tellapart.errors import PictureError
+from tellapart.data.image import ImageArray
+from tellapart.errors import ImageError
 from tellapart.serving.decode_worker import ANSWER, GREETING, REQUEST
 
 COMPUTE_S = 1.5  # of one core; a photo of 50 million pixels takes less than one second
@@ -26,10 +26,10 @@ _COMPUTED_TOO_LONG = getattr(signal, "SIGPROF", signal.SIGTERM)  # where there i
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as the classifier takes it, the whole photo at a smaller size where asked for, and seconds it took."""
+    """An image as the classifier takes it, the whole photo at a smaller size where asked for, and seconds it took."""
 
-    fitted: Picture
-    photo: Picture
+    fitted: ImageArray
+    photo: ImageArray
     seconds: float
 
 
@@ -61,22 +61,22 @@ class Decoder:
         return not self._killed and self._process.poll() is None
 
     def ask(self, content: bytes, photo: bool) -> Decoded:
-        """Send a file and wait for its pixels. Raises PictureError; RuntimeError when no decoder can be had."""
+        """Send a file and wait for its pixels. Raises ImageError; RuntimeError when no decoder can be had."""
         self.greeting.result()
         started = time.perf_counter()
         try:
             self._requests.write(REQUEST.pack(len(content), photo) + content)
             self._requests.flush()
-            pictures = self._answer()
+            images = self._answer()
         except (OSError, EOFError, ValueError) as error:  # the process is gone, or its pipes
             raise self._why() from error
-        return Decoded(pictures[0], pictures[-1], time.perf_counter() - started)
+        return Decoded(images[0], images[-1], time.perf_counter() - started)
 
-    def _answer(self) -> list[Picture]:
+    def _answer(self) -> list[ImageArray]:
         (size,) = ANSWER.unpack(self._read(ANSWER.size))
         facts = json.loads(self._read(size))
         if "error" in facts:
-            raise PictureError(facts["error"])
+            raise ImageError(facts["error"])
         return [np.frombuffer(self._read(int(np.prod(shape))), np.uint8).reshape(shape) for shape in facts["shapes"]]
 
     def _read(self, size: int) -> bytes:
@@ -88,11 +88,11 @@ class Decoder:
     def _why(self) -> Exception:
         status = self._process.wait()  # it has ended, or is about to: its pipe is closed
         if self._killed:
-            return PictureError(f"cannot be decoded within {DECODE_S} s")
+            return ImageError(f"cannot be decoded within {DECODE_S} s")
         if status == -_COMPUTED_TOO_LONG:
-            return PictureError(f"cannot be decoded within {COMPUTE_S} s of computing")
+            return ImageError(f"cannot be decoded within {COMPUTE_S} s of computing")
         if status < 0:
-            return PictureError(f"cannot be decoded: it brought the decoder down (signal {-status})")
+            return ImageError(f"cannot be decoded: it brought the decoder down (signal {-status})")
         return RuntimeError(f"a decoder ended with status {status}; its own words stand above this")
 
     def kill(self) -> None:

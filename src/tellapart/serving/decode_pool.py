@@ -1,4 +1,4 @@
-"""Decoding, off the event loop: in a few processes that are killed when a picture takes too long or too much.
+"""Decoding, off the event loop: in a few processes that are killed when an image takes too long or too much.
 
 A hostile file can make a decoder hang, or crash it, and no thread survives that. Decoding in threads instead would
 save about half a millisecond of the three that a photo takes.
@@ -19,8 +19,8 @@ from tellapart.serving.decode_client import Decoded, Decoder
 from tellapart.serving.settings import Settings, usual_workers
 
 START_S = 10.0  # for a process to start
-BYTES_EACH = 20  # of memory for each pixel: a picture with transparency is held several times over while it turns RGB
-BASE_BYTES = 256_000_000  # of the process itself, and small pictures
+BYTES_EACH = 20  # of memory for each pixel: an image with transparency is held several times over while it turns RGB
+BASE_BYTES = 256_000_000  # of the process itself, and small images
 
 
 class Decoders:
@@ -43,7 +43,7 @@ class Decoders:
         self.close = weakref.finalize(self, _end, self._workers, self._threads)
 
     async def __call__(self, content: bytes, *, photo: bool = False) -> Decoded:
-        """Decode the bytes of one file when its turn comes. Raises PictureError."""
+        """Decode the bytes of one file when its turn comes. Raises ImageError."""
         await self._turns.acquire()
         worker = self._idle.popleft()
         loop = asyncio.get_running_loop()
@@ -64,7 +64,7 @@ class Decoders:
         try:
             fresh = Decoder(self._setup)
         except OSError:
-            return worker  # no process is to be had just now: the next picture asks again
+            return worker  # no process is to be had just now: the next image asks again
         worker.end()
         self._workers.discard(worker)
         self._workers.add(fresh)
@@ -72,7 +72,7 @@ class Decoders:
 
 
 class _Patience:
-    """Ends a process that takes too long: to start, if it has not yet, and then to decode. Lives for one picture."""
+    """Ends a process that takes too long: to start, if it has not yet, and then to decode. Lives for one image."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, worker: Decoder) -> None:
         self._loop, self._worker, self._over = loop, worker, False

@@ -19,9 +19,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tellapart.data.image import Limits, Picture, decode
+from tellapart.data.image import ImageArray, Limits, decode
 from tellapart.data.preprocessing import Preprocessing, to_image
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 
 REQUEST = struct.Struct("<Q?")  # bytes of the file; whether the whole photo is wanted too
 ANSWER = struct.Struct("<Q")  # bytes of JSON
@@ -47,31 +47,31 @@ def main() -> None:
         _write(answers, answer)
 
 
-def _answer(content: bytes, limits: Limits, preprocessing: Preprocessing, *, photo: bool) -> list[Picture] | str:
+def _answer(content: bytes, limits: Limits, preprocessing: Preprocessing, *, photo: bool) -> list[ImageArray] | str:
     try:
-        picture = decode(content, limits=limits)
-        fitted = preprocessing(picture)
-        return [fitted, _small(picture)] if photo else [fitted]
-    except PictureError as error:
+        image = decode(content, limits=limits)
+        fitted = preprocessing(image)
+        return [fitted, _small(image)] if photo else [fitted]
+    except ImageError as error:
         return str(error)
     except MemoryError:
         return "cannot be decoded: it takes too much memory"
 
 
-def _small(picture: Picture) -> Picture:
+def _small(image: ImageArray) -> ImageArray:
     """The photo at `LARGEST_PHOTO` at most, for an explanation to be drawn on."""
-    image = to_image(picture)
-    image.thumbnail((LARGEST_PHOTO, LARGEST_PHOTO))
-    return np.asarray(image).reshape(image.height, image.width, picture.shape[2])
+    pil_image = to_image(image)
+    pil_image.thumbnail((LARGEST_PHOTO, LARGEST_PHOTO))
+    return np.asarray(pil_image).reshape(pil_image.height, pil_image.width, image.shape[2])
 
 
-def _write(stream: BinaryIO, answer: list[Picture] | str) -> None:
-    pictures = [] if isinstance(answer, str) else [np.ascontiguousarray(picture) for picture in answer]
-    facts: dict[str, Any] = {"shapes": [picture.shape for picture in pictures]}
+def _write(stream: BinaryIO, answer: list[ImageArray] | str) -> None:
+    images = [] if isinstance(answer, str) else [np.ascontiguousarray(image) for image in answer]
+    facts: dict[str, Any] = {"shapes": [image.shape for image in images]}
     text = json.dumps({"error": answer} if isinstance(answer, str) else facts).encode()
     stream.write(ANSWER.pack(len(text)) + text)
-    for picture in pictures:
-        stream.write(picture.data)
+    for image in images:
+        stream.write(image.data)
     stream.flush()
 
 
@@ -79,7 +79,7 @@ def _write(stream: BinaryIO, answer: list[Picture] | str) -> None:
 def _at_most(seconds: float) -> Iterator[None]:
     """End this process by SIGPROF once the block has computed for so long, where the system can do that.
 
-    Waiting for a busy machine does not count: it is no picture's fault.
+    Waiting for a busy machine does not count: it is no image's fault.
     """
     if os.name != "posix":
         yield

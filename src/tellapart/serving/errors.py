@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.serving.headers import SECURITY_HEADERS
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
@@ -28,7 +28,7 @@ def handlers() -> dict[int | type[Exception], Handler]:
     """Who answers which error. The last one is for our own mistakes."""
     return {
         RequestError: _refused,
-        PictureError: _undecodable,
+        ImageError: _undecodable,
         RequestValidationError: _invalid,
         HTTPException: _unroutable,
         ClientDisconnect: _gone,
@@ -44,8 +44,8 @@ async def _refused(_: Request, error: RequestError) -> Response:
     return _problem(error.status, str(error), error.headers)
 
 
-async def _undecodable(_: Request, error: PictureError) -> Response:
-    return _problem(415, f"{error}; send another picture, or save this one anew as a JPEG or PNG")
+async def _undecodable(_: Request, error: ImageError) -> Response:
+    return _problem(415, f"{error}; send another image, or save this one anew as a JPEG or PNG")
 
 
 async def _invalid(_: Request, error: RequestValidationError) -> Response:
@@ -56,7 +56,7 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
 
 
 async def _unroutable(request: Request, error: HTTPException) -> Response:
-    path, help_ = request.url.path[:SHOWN], "POST a picture to /v1/predict, or open / in a browser"
+    path, help_ = request.url.path[:SHOWN], "POST an image to /v1/predict, or open / in a browser"
     if error.status_code == 405:
         takes = (error.headers or {}).get("Allow", "another method")
         return _problem(405, f"{path} takes {takes}, not {request.method}: {help_}", error.headers)

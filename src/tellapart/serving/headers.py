@@ -4,7 +4,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
-    "default-src 'self'; img-src 'self' blob: data:; "  # the chosen picture before it is sent; its explanation
+    "default-src 'self'; img-src 'self' blob: data:; "  # the chosen image before it is sent; its explanation
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 SECURITY_HEADERS = {

@@ -16,7 +16,7 @@ LOCAL = "localhost"
 MISDIRECTED = 421
 
 
-class Hosts:
+class HostMiddleware:
     """ASGI middleware that refuses requests for another host."""
 
     def __init__(self, app: ASGIApp, allowed: tuple[str, ...]) -> None:

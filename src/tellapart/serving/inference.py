@@ -1,8 +1,8 @@
 """Inference: the one place where the service's engine is run.
 
-As many pictures are under way as there are cores, each in a request of the engine's own, first come first served.
+As many images are under way as there are cores, each in a request of the engine's own, first come first served.
 Measured with Xception on 2 cores, batches of 8 answered a sixth more a second, when there were always 8, and made each
-picture wait for seven others. Where a batch costs no more than a picture (an estimator on pixels), what is waiting goes
+image wait for seven others. Where a batch costs no more than an image (an estimator on pixels), what is waiting goes
 together.
 """
 
@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.pipeline import Runner, decoding_threads
 
 
 @dataclass(frozen=True)
 class Row:
-    """One picture's vector, float32 (width,), and when the engine began and ended with it (perf_counter)."""
+    """One image's vector, float32 (width,), and when the engine began and ended with it (perf_counter)."""
 
     vector: NDArray[np.float32]
     began: float
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    picture: Picture
+    image: ImageArray
     answer: "Future[Row]" = field(default_factory=Future)
 
 
@@ -42,12 +42,12 @@ class Inference:
         self._waiting: deque[_Job] = deque()
         self._threads = ThreadPoolExecutor(decoding_threads(), "inference")
 
-    async def __call__(self, picture: Picture) -> Row:
-        """Give the vector of a picture, uint8 (height, width, channels) as the classifier takes it."""
-        job = _Job(picture)
+    async def __call__(self, image: ImageArray) -> Row:
+        """Give the vector of an image, uint8 (height, width, channels) as the classifier takes it."""
+        job = _Job(image)
         self._waiting.append(job)
         self._threads.submit(self._run_some)
-        return await asyncio.wrap_future(job.answer)  # who gives up waiting takes the picture out of the queue
+        return await asyncio.wrap_future(job.answer)  # who gives up waiting takes the image out of the queue
 
     def close(self) -> None:
         """End the threads when they have done what they are at."""
@@ -60,7 +60,7 @@ class Inference:
             return
         began = time.perf_counter()
         try:
-            (rows,) = self._runner.run([np.stack([job.picture for job in jobs])])
+            (rows,) = self._runner.run([np.stack([job.image for job in jobs])])
         except BaseException as error:
             for job in jobs:
                 job.answer.set_exception(error)

@@ -23,7 +23,7 @@ class Facts(Protocol):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """The size and the channels of the pictures that it takes."""
+        """The size and the channels of the images that it takes."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -35,14 +35,14 @@ class Facts(Protocol):
 
 
 class Told(Protocol):
-    """One picture's answer."""
+    """One image's answer."""
 
     def as_json(self) -> dict[str, Any]:
         """Give `{"path", "label", "probability", "unknown", "top": [{"label", "probability"}...]}`."""
 
 
 class Answering(Protocol):
-    """Answers pictures: an engine for rows, and what a row says."""
+    """Answers images: an engine for rows, and what a row says."""
 
     @property
     def bundle(self) -> Facts:
@@ -52,4 +52,4 @@ class Answering(Protocol):
         """The classifier compiled for many callers at once. Safe to run from several threads."""
 
     def told(self, path: str, answer: NDArray[np.float32], top: int) -> Told:
-        """What a row of the runner says of the picture of that name, with its `top` classes, at least one."""
+        """What a row of the runner says of the image of that name, with its `top` classes, at least one."""

@@ -22,12 +22,12 @@ class Metrics:
         self.requests = Counter("tellapart_requests", "Requests answered", ["route", "status"], registry=self.registry)
         self.stages = Histogram(
             "tellapart_stage_seconds",
-            "Seconds a picture spends in a stage: body, queue, decode, infer, explain",
+            "Seconds an image spends in a stage: body, queue, decode, infer, explain",
             ["stage"],
             buckets=STEPS,
             registry=self.registry,
         )
-        self.queue = Gauge("tellapart_queue_pictures", "Pictures under way, waiting or at work", registry=self.registry)
+        self.queue = Gauge("tellapart_queue_pictures", "Images under way, waiting or at work", registry=self.registry)
         self.rejects = Counter(
             "tellapart_rejects",
             "Requests not answered: busy, memory, late, lost",

@@ -13,10 +13,10 @@ GUARDS: dict[int | str, dict[str, Any]] = {
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     **GUARDS,
-    400: {"model": Problem, "description": "No picture in the request"},
+    400: {"model": Problem, "description": "No image in the request"},
     408: {"model": Problem, "description": "The body came too slowly"},
-    413: {"model": Problem, "description": "The body is too large, or has too many pictures"},
-    415: {"model": Problem, "description": "Not a picture that can be decoded, or another content type"},
+    413: {"model": Problem, "description": "The body is too large, or has too many images"},
+    415: {"model": Problem, "description": "Not an image that can be decoded, or another content type"},
     422: {"model": Problem, "description": "A parameter has another type"},
     503: {"model": Problem, "description": "Too much to do: send it again later", **LATER},
 }
@@ -28,15 +28,15 @@ DRAINING: dict[int | str, dict[str, Any]] = {
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
-def _upload(pictures: dict[str, Any]) -> dict[str, Any]:
-    form = {"type": "object", "required": ["image"], "properties": {"image": pictures}}
+def _upload(images: dict[str, Any]) -> dict[str, Any]:
+    form = {"type": "object", "required": ["image"], "properties": {"image": images}}
     content = {"multipart/form-data": {"schema": form}, "application/octet-stream": BINARY, "image/jpeg": BINARY}
     return {"requestBody": {"required": True, "content": content}}
 
 
 # Stated by hand, since bodies are parsed by hand: FastAPI's own parsing would write uploads to the disk.
-ONE_PICTURE = _upload({"type": "string", "format": "binary"})
-PICTURES = _upload({"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}})
+ONE_IMAGE = _upload({"type": "string", "format": "binary"})
+IMAGES = _upload({"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}})
 
 
 def require_token_in(description: dict[str, Any]) -> None:

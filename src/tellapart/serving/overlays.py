@@ -1,4 +1,4 @@
-"""Why a picture is taken for a label, drawn over it for the page."""
+"""Why an image is taken for a label, drawn over it for the page."""
 
 import asyncio
 import base64
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.explaining.explanation import Explainer, default_explainer
 from tellapart.explaining.overlay import overlay_on_photo
@@ -26,10 +26,10 @@ class Overlays:
         self._explainer: Explainer | None = None
         self._thread = ThreadPoolExecutor(1, "explaining")
 
-    async def __call__(self, fitted: Picture, photo: Picture, label: str) -> dict[str, str]:
+    async def __call__(self, fitted: ImageArray, photo: ImageArray, label: str) -> dict[str, str]:
         """Give `{"overlay", "method"}`: a PNG as a data: address, and by which method it was made.
 
-        `fitted` is the picture as the classifier takes it, `photo` the whole of it.
+        `fitted` is the image as the classifier takes it, `photo` the whole of it.
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._drawn, fitted, photo, label)
@@ -38,7 +38,7 @@ class Overlays:
         """End the thread when it has done what it is at."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _drawn(self, fitted: Picture, photo: Picture, label: str) -> dict[str, str]:
+    def _drawn(self, fitted: ImageArray, photo: ImageArray, label: str) -> dict[str, str]:
         if self._explainer is None:
             self._explainer = self._make()
         found = self._explainer.explain(fitted, label=label, check=False)
@@ -51,7 +51,7 @@ def overlays_of(bundle: object) -> Overlays | None:
     return Overlays(lambda: default_explainer(bundle)) if isinstance(bundle, Bundle) else None
 
 
-def _address(picture: Picture) -> str:
+def _address(image: ImageArray) -> str:
     stream = io.BytesIO()
-    to_image(picture).save(stream, "PNG", compress_level=QUICK)
+    to_image(image).save(stream, "PNG", compress_level=QUICK)
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -29,7 +29,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class Answer(BaseModel):
-    """One picture's answer; `path` is the name of the uploaded file, `unknown` that the classifier does not know."""
+    """One image's answer; `path` is the name of the uploaded file, `unknown` that the classifier does not know."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -42,14 +42,14 @@ class Answer(BaseModel):
 
 
 class Unreadable(BaseModel):
-    """Why one picture of several has no answer."""
+    """Why one image of several has no answer."""
 
     path: str
     error: str
 
 
 class Answers(BaseModel):
-    """An answer for each picture of the request, in order."""
+    """An answer for each image of the request, in order."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"answers": [EXAMPLE]}]})
 

@@ -14,7 +14,7 @@ from types import FrameType
 import uvicorn
 
 from tellapart.errors import TellapartError
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.serving.admission import Admission
 from tellapart.serving.app import app_of, service_here
 from tellapart.serving.connections import connections_of
@@ -65,7 +65,7 @@ def attend(service: Service, listener: socket.socket) -> None:
 
 def _attend(service: Service, listener: socket.socket) -> None:
     ready = server_of(service)
-    say(f"{service.bundle.name} is served at {_address(listener)}; press Ctrl-C to stop")
+    notify(f"{service.bundle.name} is served at {_address(listener)}; press Ctrl-C to stop")
     with suppress(KeyboardInterrupt):
         ready.run(sockets=[listener])
 

@@ -19,7 +19,7 @@ class Settings:
     """Limits and guards of the service. Raises TellapartError for one that makes no sense."""
 
     queue: int = 64
-    """Pictures that may be under way at once, waiting ones included; a request beyond is refused at once."""
+    """Images that may be under way at once, waiting ones included; a request beyond is refused at once."""
     deadline_s: float = 5.0
     """How long a request may wait for its answer, and how long its body may keep us waiting."""
     max_body_bytes: int = 10_000_000
@@ -33,7 +33,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         wrong = {
-            "queue": (self.queue, self.queue >= 1, "1 picture or more"),
+            "queue": (self.queue, self.queue >= 1, "1 image or more"),
             "deadline": (self.deadline_s, 0 < self.deadline_s <= 3600, "seconds, above 0 and up to 3600"),
             "max-body": (self.max_body_bytes, 1 <= self.max_body_bytes <= 2**31, "1 byte to 2 GB"),
             "max-pixels": (self.max_pixels, 1 <= self.max_pixels <= 2**31, "1 to 2e9 pixels"),

@@ -60,7 +60,7 @@ def is_local(host: str) -> bool:
         return False
 
 
-class Guarded:
+class TokenMiddleware:
     """ASGI middleware that asks for the token, before anything else of a request is looked at."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:

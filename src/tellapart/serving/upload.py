@@ -1,4 +1,4 @@
-"""The pictures in a request: counted and parsed as they arrive, held in memory only."""
+"""The images in a request: counted and parsed as they arrive, held in memory only."""
 
 import asyncio
 import math
@@ -15,12 +15,12 @@ from tellapart.serving.errors import SHOWN, RequestError
 from tellapart.serving.settings import Settings
 
 MAX_BODY_BYTES = Settings.max_body_bytes
-MAX_PARTS = 64  # a form with more is no picture's
-MAX_PICTURES = 32  # in one request; more would only hold up others
+MAX_PARTS = 64  # a form with more is no image's
+MAX_IMAGES = 32  # in one request; more would only hold up others
 SLOWEST = 100_000  # bytes a second on average, once the deadline is over: a phone on a poor line has twice that
 FIELD = "image"
-RAW = "picture"  # what a picture is called that comes without a name
-ADVICE = f"send multipart/form-data with picture files in the field '{FIELD}', or the bytes of one as image/jpeg"
+RAW = "image"  # what an image is called that comes without a name
+ADVICE = f"send multipart/form-data with image files in the field '{FIELD}', or the bytes of one as image/jpeg"
 IN_MEMORY = {"MAX_MEMORY_FILE_SIZE": math.inf}  # uploads never reach the disk; the body's limit bounds them
 
 
@@ -33,11 +33,11 @@ class Upload:
 
 
 async def uploaded(request: Request, settings: Settings, count: Callable[[int], None]) -> list[Upload]:
-    """Read the pictures of a request, at least one. `count` is told the bytes as they arrive, and may raise.
+    """Read the images of a request, at least one. `count` is told the bytes as they arrive, and may raise.
 
     Raises RequestError (400, 408, 413 or 415).
     """
-    body = _body(request, min(MAX_PICTURES, settings.queue))
+    body = _body(request, min(MAX_IMAGES, settings.queue))
     _check_size(int(request.headers.get("content-length", 0)), settings)
     size, begun = 0, asyncio.get_running_loop().time()
     try:
@@ -51,13 +51,13 @@ async def uploaded(request: Request, settings: Settings, count: Callable[[int], 
     except TimeoutError as error:
         sentence = f"after {settings.deadline_s:g} s only {size:,} bytes had come: send it again over a faster line"
         raise RequestError(408, sentence, {"Connection": "close"}) from error
-    return body.pictures()
+    return body.images()
 
 
 def _check_size(size: int, settings: Settings) -> None:
     if size > settings.max_body_bytes:
         limit = f"{settings.max_body_bytes / 1e6:.4g} MB"
-        raise RequestError(413, f"the request is larger than {limit}, which is the most: send a smaller picture")
+        raise RequestError(413, f"the request is larger than {limit}, which is the most: send a smaller image")
 
 
 def _body(request: Request, most: int) -> "_Form | _Raw":
@@ -70,11 +70,11 @@ def _body(request: Request, most: int) -> "_Form | _Raw":
         return _Form(options.get(b"boundary", b""), most)
     if kind.startswith(b"image/") or kind == b"application/octet-stream":
         return _Raw()
-    raise RequestError(415, f"the content type is {content_type[:SHOWN]!r}, not a form or a picture: {ADVICE}")
+    raise RequestError(415, f"the content type is {content_type[:SHOWN]!r}, not a form or an image: {ADVICE}")
 
 
 class _Raw:
-    """A body that is a picture while it arrives."""
+    """A body that is an image while it arrives."""
 
     def __init__(self) -> None:
         self._content = BytesIO()
@@ -83,8 +83,8 @@ class _Raw:
         """Keep the next bytes."""
         self._content.write(chunk)
 
-    def pictures(self) -> list[Upload]:
-        """Give the picture. Raises RequestError (400)."""
+    def images(self) -> list[Upload]:
+        """Give the image. Raises RequestError (400)."""
         content = self._content.getvalue()
         if not content:
             raise RequestError(400, f"the body is empty: {ADVICE}")
@@ -107,7 +107,7 @@ class _Form:
             raise RequestError(400, f"the form's content type names no boundary: {ADVICE}")
         self._parts = 0
         self._most = most
-        self._pictures: list[File] = []
+        self._images: list[File] = []
         with _readable():
             self._parser = FormParser(
                 "multipart/form-data", self._count, self._keep, boundary=boundary, config=IN_MEMORY
@@ -118,11 +118,11 @@ class _Form:
         with _readable():
             self._parser.write(chunk)
 
-    def pictures(self) -> list[Upload]:
-        """Give the pictures, in their order. Raises RequestError (400)."""
-        if not self._pictures:
+    def images(self) -> list[Upload]:
+        """Give the images, in their order. Raises RequestError (400)."""
+        if not self._images:
             raise RequestError(400, f"the form has no files in the field '{FIELD}', one was expected: {ADVICE}")
-        return [self._upload(file) for file in self._pictures]
+        return [self._upload(file) for file in self._images]
 
     def _upload(self, file: File) -> Upload:
         assert isinstance(file.file_object, BytesIO)  # noqa: S101
@@ -139,6 +139,6 @@ class _Form:
     def _keep(self, file: File) -> None:
         self._count(file)
         if file.field_name == FIELD.encode():
-            self._pictures.append(file)
-            if len(self._pictures) > self._most:
-                raise RequestError(413, f"the form has more than {self._most} pictures, which is the most: send fewer")
+            self._images.append(file)
+            if len(self._images) > self._most:
+                raise RequestError(413, f"the form has more than {self._most} images, which is the most: send fewer")

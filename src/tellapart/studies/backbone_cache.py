@@ -1,4 +1,4 @@
-"""What the trials of a study share: the pictures as their networks see them, the frozen base, the compiled steps."""
+"""What the trials of a study share: the images as their networks see them, the frozen base, the compiled steps."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ READ_ANEW = (
 DEFAULTS = Recipe()
 
 
-class Standings:
+class BackboneCache:
     """What networks stand on, made once for all recipes that share it. Lives for one study."""
 
     def __init__(self, dataset: Dataset) -> None:

@@ -17,9 +17,9 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import DatasetError, RecipeError
 from tellapart.files import cache_folder
 from tellapart.models.catalogue import lookup, settled
-from tellapart.progress import progress, say
+from tellapart.progress import notify, progress
 from tellapart.recipe import Recipe
-from tellapart.training.prepare import divided, preprocessing_for
+from tellapart.training.prepare import draw_all_splits, preprocessing_for
 
 LOWEST, HIGHEST = 1e-7, 10.0
 STEPS, FEWEST, MOST = 150, 20, 10_000
@@ -72,10 +72,10 @@ class RateTest:
         return float(f"{min(self.tenth, self.steepest):.1e}")
 
 
-def find_rate(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest:
+def lr_find(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest:
     """Train a recipe's network for a moment, from step to step at a higher rate, until its loss is out of hand.
 
-    It learns from the training pictures alone, and is then thrown away. Raises RecipeError, DatasetError.
+    It learns from the training images alone, and is then thrown away. Raises RecipeError, DatasetError.
     """
     if not FEWEST <= steps <= MOST:
         raise RecipeError(f"steps is {steps}; expected {FEWEST} to {MOST:,}: {STEPS} do")
@@ -83,13 +83,13 @@ def find_rate(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTe
         raise RecipeError(f"{recipe.model} has no learning rate: take a network, such as --model xception")
     if recipe.then:
         raise RecipeError("then is given, but a rate is found for one stage: leave it out, and give what it changes")
-    dataset, recipe = divided(dataset, recipe)
+    dataset, recipe = draw_all_splits(dataset, recipe)
     recipe = settled(recipe, own_size=dataset.own_size)
     load_keras()
     rates = np.geomspace(LOWEST, HIGHEST, steps)
     losses = np.array(list(_losses(dataset, recipe, rates)))
     if len(losses) < 2:
-        raise DatasetError("the loss is no number from the first step on: look at the pictures, and at --weights")
+        raise DatasetError("the loss is no number from the first step on: look at the images, and at --weights")
     return RateTest(rates[: len(losses)], losses)
 
 
@@ -102,7 +102,7 @@ def _losses(dataset: Dataset, recipe: Recipe, rates: NDArray[np.float64]) -> Ite
     only_train = replace(dataset, splits={"train": dataset.splits["train"]})
     task = make_task(only_train, recipe, preprocessing_for(dataset, recipe), cache=cache_folder())
     loop = Loop(task.network, recipe)
-    say(f"{len(rates)} steps of {loop.batch} examples at most, from a learning rate of {LOWEST:g} to {HIGHEST:g}")
+    notify(f"{len(rates)} steps of {loop.batch} examples at most, from a learning rate of {LOWEST:g} to {HIGHEST:g}")
     done: list[float] = []
     least = math.inf
     with progress("trying rates", len(rates), "steps") as advance:

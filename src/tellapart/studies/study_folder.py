@@ -15,9 +15,9 @@ Settings = Mapping[str, Any]
 
 
 def settings_of(dataset: Dataset, recipe: Recipe, **more: object) -> dict[str, Any]:
-    """The recipe, the pictures and what else decides, as JSON gives it back."""
-    pictures = {"name": dataset.name, "fingerprint": dataset.fingerprint}
-    settings = {"recipe": asdict(recipe), **more, "pictures": pictures}
+    """The recipe, the images and what else decides, as JSON gives it back."""
+    images = {"name": dataset.name, "fingerprint": dataset.fingerprint}
+    settings = {"recipe": asdict(recipe), **more, "pictures": images}
     same: dict[str, Any] = json.loads(json.dumps(settings))
     return same
 
@@ -42,7 +42,7 @@ def recipe_changes(before: Settings, now: Settings) -> Iterator[str]:
             yield f"{name} was {before['recipe'].get(name)}, now {value}"
 
 
-def picture_changes(before: Settings, now: Settings) -> Iterator[str]:
-    """That the pictures were others, if they were."""
+def image_changes(before: Settings, now: Settings) -> Iterator[str]:
+    """That the images were others, if they were."""
     if before["pictures"].get("fingerprint") != now["pictures"]["fingerprint"]:
-        yield f"it had other pictures, of {before['pictures'].get('name')}, than {now['pictures']['name']} has now"
+        yield f"it had other images, of {before['pictures'].get('name')}, than {now['pictures']['name']} has now"

@@ -1,4 +1,4 @@
-"""Simpler classifiers on the same pictures: what a run must beat, and by how much it does."""
+"""Simpler classifiers on the same images: what a run must beat, and by how much it does."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.evaluate import unseen
-from tellapart.bundles.stored_predictions import Answers, read_answers
-from tellapart.data.dataset import Dataset, Labels, Pictures, Readable, Split
+from tellapart.bundles.stored_predictions import StoredPredictions, read_predictions
+from tellapart.data.dataset import Dataset, Images, Labels, ReadableValues, Split
 from tellapart.errors import RunError
 from tellapart.files import atomic_write, cache_folder
 from tellapart.judging.intervals import Estimate, wilson
 from tellapart.judging.paired import compare
-from tellapart.models.catalogue import base_of, settled
+from tellapart.models.catalogue import backbone_of, settled
 from tellapart.models.classical.estimators import Estimator, Vectors
 from tellapart.models.classical.fit import (
     estimator_probabilities,
@@ -24,7 +24,7 @@ from tellapart.models.classical.fit import (
     random_forest,
 )
 from tellapart.models.features.feature_cache import FeatureCache
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.training.classical import source_of
 from tellapart.training.prepare import FEATURES
@@ -32,24 +32,24 @@ from tellapart.training.run import Run
 
 FILE = "baselines.json"
 KINDS = {"knn": "k nearest neighbours", "logistic": "logistic regression", "forest": "forest"}
-MOST = 5_000  # training pictures: more would take longer than a report is worth
+MOST = 5_000  # training images: more would take longer than a report is worth
 TREES, PASSES = 50, 25  # of a forest and of logistic regression: more hardly changes what they are worth here
-See = Callable[[Pictures, str], Readable]
-"""From pictures, and what to call the work, to their vectors, float32 (n, width)."""
+See = Callable[[Images, str], ReadableValues]
+"""From images, and what to call the work, to their vectors, float32 (n, width)."""
 
 
 @dataclass(frozen=True)
 class Baseline:
     """A simple classifier judged on one split, and this run's paired difference to it.
 
-    `stands_on` is what it sees, `pictures` how many it was fitted on. `difference` is the run's accuracy less its own;
+    `stands_on` is what it sees, `images` how many it was fitted on. `difference` is the run's accuracy less its own;
     `p_value` is McNemar's.
     """
 
     name: str
     split: str
     stands_on: str
-    pictures: int
+    images: int
     accuracy: Estimate
     difference: Estimate
     p_value: float
@@ -69,19 +69,19 @@ def baselines(run: Run, dataset: Dataset) -> tuple[Baseline, ...]:
 
 def _judged(run: Run, dataset: Dataset) -> Iterator[Baseline]:
     split = "test" if "test" in dataset.splits else "validation"
-    answers = read_answers(run.folder, split)
+    answers = read_predictions(run.folder, split)
     if answers is None:
         raise RunError(f"{run.folder} has no answers on {split}: train it again, with this tellapart")
     yield _majority(dataset, split, answers)
     kinds = [kind for kind in KINDS if kind != run.recipe.model]
     recipe = _standing_as(run.recipe, dataset, kinds[0])
-    train, asked = _some(dataset.splits["train"], recipe.seed), unseen(dataset, split, run.bundle.seen).pictures
-    see = _stored_vectors(run, (train.pictures, asked)) or source_of(dataset, recipe).vectors
-    known, said = see(train.pictures, "features of train"), see(asked, f"features of {split}")
+    train, asked = _some(dataset.splits["train"], recipe.seed), unseen(dataset, split, run.bundle.seen).images
+    see = _stored_vectors(run, (train.images, asked)) or source_of(dataset, recipe).vectors
+    known, said = see(train.images, "features of train"), see(asked, f"features of {split}")
     labels = train.labels[list(known.kept)]
     digests = [asked.digests[i] for i in said.kept]
     for kind in kinds:
-        say(f"baseline: {KINDS[kind]}")
+        notify(f"baseline: {KINDS[kind]}")
         estimator = _fitted(kind, recipe, known.values, labels, len(dataset.classes))
         probs = _in_order(estimator_probabilities(estimator, said.values), digests, answers)
         yield _beside(KINDS[kind], split, str(recipe.features), len(labels), answers, probs)
@@ -95,7 +95,7 @@ def _fitted(kind: str, recipe: Recipe, vectors: Vectors, labels: Labels, classes
     return random_forest(vectors, labels, classes, trees=TREES, seed=recipe.seed)
 
 
-def _stored_vectors(run: Run, needed: Sequence[Pictures]) -> See | None:
+def _stored_vectors(run: Run, needed: Sequence[Images]) -> See | None:
     """Read vectors from the cache by the key that the run noted, without Keras; None where one of them is not there."""
     noted = next(
         (path for path in (run.folder / FEATURES, *sorted(run.folder.glob(f"steps/*/{FEATURES}"))) if path.exists()),
@@ -105,19 +105,19 @@ def _stored_vectors(run: Run, needed: Sequence[Pictures]) -> See | None:
         return None
     facts = json.loads(noted.read_text())
     store = FeatureCache(cache_folder() / "features" / facts["key"])
-    if not store.knows(digest for pictures in needed for digest in pictures.digests):
+    if not store.knows(digest for images in needed for digest in images.digests):
         return None
 
-    def see(pictures: Pictures, _: str) -> Readable:
-        rows = store.take(list(pictures.digests), (int(facts["width"]),))
-        return Readable(rows[:], tuple(range(len(pictures))), ())
+    def see(images: Images, _: str) -> ReadableValues:
+        rows = store.take(list(images.digests), (int(facts["width"]),))
+        return ReadableValues(rows[:], tuple(range(len(images))), ())
 
     return see
 
 
 def _standing_as(recipe: Recipe, dataset: Dataset, kind: str) -> Recipe:
     """The recipe of an estimator on what a run's own classifier stands on."""
-    base = base_of(recipe)
+    base = backbone_of(recipe)
     fields = ("size", "fit", "precision", "seed", "validation", "test", "split_seed")
     kept = {name: getattr(recipe, name) for name in fields}
     weights = recipe.weights if base else None
@@ -131,23 +131,23 @@ def _some(train: Split, seed: int) -> Split:
     return train.take(sorted(np.random.default_rng(seed).permutation(len(train))[:MOST].tolist()))
 
 
-def _in_order(probs: Vectors, digests: list[str], answers: Answers) -> Vectors:
-    """The rows of the pictures that the run answered, in its order. Raises RunError where one is no longer there."""
+def _in_order(probs: Vectors, digests: list[str], answers: StoredPredictions) -> Vectors:
+    """The rows of the images that the run answered, in its order. Raises RunError where one is no longer there."""
     places = {digest: place for place, digest in enumerate(digests)}
     if gone := {*answers.digests} - places.keys():
-        raise RunError(f"{len(gone)} of the pictures that the run was judged on cannot be read any more: restore them")
+        raise RunError(f"{len(gone)} of the images that the run was judged on cannot be read any more: restore them")
     return probs[[places[digest] for digest in answers.digests]]
 
 
-def _majority(dataset: Dataset, split: str, answers: Answers) -> Baseline:
-    """Always the class that training has most pictures of."""
+def _majority(dataset: Dataset, split: str, answers: StoredPredictions) -> Baseline:
+    """Always the class that training has most images of."""
     shares = dataset.counts("train") / len(dataset.splits["train"])
     probs = np.tile(shares.astype(np.float32), (len(answers.labels), 1))
     return _beside("majority class", split, "nothing", len(dataset.splits["train"]), answers, probs)
 
 
 def _beside(
-    name: str, split: str, stands_on: str, pictures: int, answers: Answers, probs: NDArray[np.float32]
+    name: str, split: str, stands_on: str, images: int, answers: StoredPredictions, probs: NDArray[np.float32]
 ) -> Baseline:
     right = int(np.count_nonzero(probs.argmax(axis=1) == answers.labels))
     found = compare(answers.labels, answers.probs, probs)
@@ -155,7 +155,7 @@ def _beside(
         name=name,
         split=split,
         stands_on=stands_on,
-        pictures=pictures,
+        images=images,
         accuracy=wilson(right, len(answers.labels)),
         difference=found.accuracy_difference,
         p_value=found.mcnemar.p_value,

@@ -9,7 +9,7 @@ from tellapart.errors import RecipeError
 from tellapart.models.catalogue import lookup
 from tellapart.recipe import Recipe
 
-Effort = Literal["quick", "standard", "best"]
+Budget = Literal["quick", "standard", "best"]
 STANDARD_STEP_S = 300.0  # a step that takes longer belongs to best
 SHARE = 0.8  # of the time left that a step's forecast may fill: forecasts err
 FOREVER = 1e9  # seconds
@@ -32,7 +32,7 @@ class Limits:
         return min(self.step_s, SHARE * (self.until - time.monotonic()))
 
 
-def limits(effort: Effort, seconds: float | None) -> Limits:
+def limits(effort: Budget, seconds: float | None) -> Limits:
     """The limits of an effort; with a number of seconds the time alone decides."""
     if seconds is not None:
         return Limits(steps=1_000, step_s=FOREVER, until=time.monotonic() + seconds)
@@ -54,7 +54,7 @@ def seconds_of(text: str) -> float:
 
 
 def free(recipe: Recipe) -> bool:
-    """Whether a recipe leaves all that the ladder decides to it: its base, pictures and seeds may be said."""
+    """Whether a recipe leaves all that the ladder decides to it: its base, images and seeds may be said."""
     said = {name for name, value in vars(recipe).items() if value != getattr(Recipe(), name)}
     return lookup(recipe.model).pretrained and recipe.weights != "none" and said <= BESIDE and recipe.validation != 0
 

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from tellapart.models.mixed_precision import compute_mixed
+from tellapart.models.mixed_precision import set_mixed_precision
 from tellapart.models.scratch import Tensor
 from tellapart.recipe import Recipe
-from tellapart.training.optimizer_step import Update, update_of
+from tellapart.training.optimizer_step import OptimizerStep, optimizer_step
 
 KIND = "GPU"  # of devices that share batches
 Sums = tuple[Tensor, ...]
@@ -32,7 +32,7 @@ class Devices(Protocol):
     def network(self, network: keras.Model, recipe: Recipe) -> keras.Model:
         """The network that learns: this one, or one like it."""
 
-    def update(self, optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> Update:
+    def update(self, optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> OptimizerStep:
         """What a step does with its gradients."""
 
     def step(self, learn: Learn, *batch: Tensor) -> Sums:
@@ -65,9 +65,9 @@ class One:
         del recipe
         return network
 
-    def update(self, optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> Update:
+    def update(self, optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> OptimizerStep:
         """The quickest on one device."""
-        return update_of(optimizer, variables)
+        return optimizer_step(optimizer, variables)
 
     def step(self, learn: Learn, *batch: Tensor) -> Sums:
         """All of the batch at once."""
@@ -88,12 +88,12 @@ class Several:
     def network(self, network: keras.Model, recipe: Recipe) -> keras.Model:
         """One like it on all devices."""
         twin = keras.models.clone_model(network)
-        compute_mixed(twin, mixed=recipe.mixed_precision)
+        set_mixed_precision(twin, mixed=recipe.mixed_precision)
         for mine, its in zip(twin.variables, network.variables, strict=True):
             mine.assign(its.numpy())
         return twin
 
-    def update(self, optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> Update:
+    def update(self, optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> OptimizerStep:
         """Keras's own, which adds up the devices' gradients first."""
         del variables
         return optimizer.apply  # type: ignore[no-any-return]
@@ -104,7 +104,7 @@ class Several:
         return tuple(self.strategy.reduce("SUM", one, axis=None) for one in sums)
 
     def _share(self, learn: Learn, *batch: Tensor) -> Sums:
-        """What a device does. A batch smaller than there are devices leaves some a picture that counts nothing."""
+        """What a device does. A batch smaller than there are devices leaves some an image that counts nothing."""
         number = tf.distribute.get_replica_context().replica_id_in_sync_group
         count, devices = tf.shape(batch[0])[0], self.strategy.num_replicas_in_sync
         first, end = number * count // devices, (number + 1) * count // devices

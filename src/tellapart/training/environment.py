@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 from tellapart.version import __version__
 
 PACKAGES = (
@@ -19,7 +19,7 @@ PACKAGES = (
 
 
 def environment(dataset: Dataset) -> dict[str, Any]:
-    """The command, the versions, the machine and the pictures of a run, as JSON can hold them."""
+    """The command, the versions, the machine and the images of a run, as JSON can hold them."""
     return {
         "command": sys.argv,
         "tellapart": __version__,
@@ -38,20 +38,20 @@ def environment(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def reading_of(dataset: Mapping[str, Any]) -> Reading:
-    """How a run's pictures were read, from what its environment says of its data set, to open the same ones again."""
+def reading_of(dataset: Mapping[str, Any]) -> ReadOptions:
+    """How a run's images were read, from what its environment says of its data set, to open the same ones again."""
     facts = dataset.get("reading", {})  # a run of an earlier version has none
     labels, skip = tuple(facts.get("exclude_label", ())), facts.get("skip")
-    return Reading(**{**facts, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
+    return ReadOptions(**{**facts, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
 
 
-def _reading(reading: Reading) -> dict[str, Any]:
+def _reading(reading: ReadOptions) -> dict[str, Any]:
     skip = None if reading.skip is None else str(reading.skip.absolute())
     return asdict(reading) | {"exclude_label": list(reading.exclude_label), "skip": skip}
 
 
 def _place(source: str | None) -> str | None:
-    """Where pictures are, whatever folder a report is asked for in; the name of a named set stays one."""
+    """Where images are, whatever folder a report is asked for in; the name of a named set stays one."""
     path = Path(source or "")
     return str(path.absolute()) if source and (path.is_dir() or (path.suffix and path.is_file())) else source
 

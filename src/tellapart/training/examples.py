@@ -52,7 +52,7 @@ class Ready:
 def made_ready(examples: Examples, rows: NDArray[np.integer], recipe: Recipe, classes: int, *, epoch: int = 0) -> Ready:
     """Some rows as the recipe wants them for training: augmented, mixed, smoothed, weighted by class.
 
-    The same seed, epoch and rows give the same. Only pictures are augmented here: a frozen base was given its views.
+    The same seed, epoch and rows give the same. Only images are augmented here: a frozen base was given its views.
     """
     inputs, labels = examples.inputs[rows], examples.labels[rows]
     targets = np.eye(classes, dtype=np.float32)[labels]
@@ -68,7 +68,7 @@ def made_ready(examples: Examples, rows: NDArray[np.integer], recipe: Recipe, cl
 
 
 def class_weights(labels: Labels, classes: int, recipe: Recipe) -> NDArray[np.float32]:
-    """How much a picture of a class counts: 1, or balanced n / (classes x its pictures); float32 (classes,)."""
+    """How much an image of a class counts: 1, or balanced n / (classes x its images); float32 (classes,)."""
     if recipe.class_weight == "none":
         return np.ones(classes, np.float32)
     counts = np.bincount(labels, minlength=classes)

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from tellapart.files import atomic_write, csv_text, remove_partials
-from tellapart.progress import progress, say
+from tellapart.progress import notify, progress
 from tellapart.recipe import Recipe
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import Epoch, History
@@ -31,7 +31,9 @@ def fit(
     total = int(recipe.epochs or 1)
     if len(history) < total and not patience_ended(history, recipe):
         seconds = loop.epoch_seconds(train)
-        say(f"training: at most {total - len(history)} epochs of {len(train):,} examples, about {seconds:.2g} s each")
+        notify(
+            f"training: at most {total - len(history)} epochs of {len(train):,} examples, about {seconds:.2g} s each"
+        )
     with progress("training", (total - len(history)) * len(train), "examples") as advance:
         while len(history) < total and not patience_ended(history, recipe):
             history += (next_epoch(loop, history, recipe, train, validation, advance),)

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.dataset import Dataset, Pictures
-from tellapart.data.images import MirroredPictures, PicturesInARow
-from tellapart.data.pipeline import BATCH, fitted, through
+from tellapart.data.dataset import Dataset, Images
+from tellapart.data.images import ConcatImages, MirroredImages
+from tellapart.data.pipeline import BATCH, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.models.features.feature_cache import FeatureCache
-from tellapart.models.features.frozen_backbone import FrozenBase
+from tellapart.models.features.frozen_backbone import FrozenBackbone
 from tellapart.recipe import Recipe
 from tellapart.training.examples import Examples
 from tellapart.training.loop import FORECAST_STEPS, Loop
-from tellapart.training.tasks import Standing, looks
+from tellapart.training.tasks import Backbone, looks
 
-SAMPLE = 8 * BATCH  # pictures that are decoded and run to know the rate of both together
-SCORING = 1 / 3  # of what training on a picture takes: the way forward without the way back
+SAMPLE = 8 * BATCH  # images that are decoded and run to know the rate of both together
+SCORING = 1 / 3  # of what training on an image takes: the way forward without the way back
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Cost:
 
 
 def forecast(
-    dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, standing: Standing, *, cache: Path
+    dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, standing: Backbone, *, cache: Path
 ) -> Cost:
-    """Measure a few steps on noise, and where features are missing a few pictures through the base."""
-    train = dataset.splits["train"].pictures
-    seen = PicturesInARow((train, *looks(train, recipe, preprocessing))) if standing.base else train
-    validation = dataset.splits["validation"].pictures if "validation" in dataset.splits else train.take([])
+    """Measure a few steps on noise, and where features are missing a few images through the base."""
+    train = dataset.splits["train"].images
+    seen = ConcatImages((train, *looks(train, recipe, preprocessing))) if standing.base else train
+    validation = dataset.splits["validation"].images if "validation" in dataset.splits else train.take([])
     ready_s, example_s = _training(recipe, preprocessing, standing, len(dataset.classes))
-    judged = (validation, MirroredPictures(validation)) if recipe.mirror else (validation,)
+    judged = (validation, MirroredImages(validation)) if recipe.mirror else (validation,)
     missing = _missing(standing.base, (seen, *judged), cache)
     rate = _rate(standing.base, train) if missing and standing.base else 1.0
     return Cost(
@@ -56,7 +56,7 @@ def forecast(
     )
 
 
-def _training(recipe: Recipe, preprocessing: Preprocessing, standing: Standing, classes: int) -> tuple[float, float]:
+def _training(recipe: Recipe, preprocessing: Preprocessing, standing: Backbone, classes: int) -> tuple[float, float]:
     """Seconds until the first step is compiled, and seconds for each example of an epoch."""
     started = time.perf_counter()
     loop = Loop(standing.network(recipe, preprocessing.channels, classes), recipe)
@@ -67,18 +67,18 @@ def _training(recipe: Recipe, preprocessing: Preprocessing, standing: Standing, 
     return max(time.perf_counter() - started - 2 * epoch_s, 0.0), epoch_s / count
 
 
-def _missing(base: FrozenBase | None, sets: tuple[Pictures, ...], cache: Path) -> int:
+def _missing(base: FrozenBackbone | None, sets: tuple[Images, ...], cache: Path) -> int:
     if base is None:
         return 0
     known = FeatureCache(cache / "features" / base.key).rows
-    return len({digest for pictures in sets for digest in pictures.digests} - known.keys())
+    return len({digest for images in sets for digest in images.digests} - known.keys())
 
 
-def _rate(base: FrozenBase, pictures: Pictures) -> float:
-    """Pictures a second, decoding and all."""
-    some = range(min(SAMPLE, len(pictures)))
+def _rate(base: FrozenBackbone, images: Images) -> float:
+    """Images a second, decoding and all."""
+    some = range(min(SAMPLE, len(images)))
     if not base.rate or not some:  # which also warms the engine up
         return 1.0
     started = time.perf_counter()
-    deque(through(base.engine, fitted(pictures, base.preprocessing, some)), maxlen=0)
+    deque(run_engine(base.engine, preprocessed(images, base.preprocessing, some)), maxlen=0)
     return len(some) / (time.perf_counter() - started)

@@ -14,23 +14,23 @@ from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_ma
 from tellapart.data.pipeline import BATCH
 from tellapart.data.preprocessing import Fit, Preprocessing
 from tellapart.engine import Engine, Precision, chosen_precision, write_graph
-from tellapart.errors import BundleError, DatasetError, RecipeError, WeightsError, first_line, nearest
+from tellapart.errors import BundleError, DatasetError, RecipeError, WeightsError, did_you_mean, first_line
 from tellapart.files import atomic_folder, require_unused, sha256
 from tellapart.models.catalogue import MODELS, Scaling
-from tellapart.models.importing.archive import inspected
-from tellapart.progress import say
+from tellapart.models.importing.archive import inspect_archive
+from tellapart.progress import notify
 
 if TYPE_CHECKING:
     import keras
 
     from tellapart.engine import Graph
 
-CHECKED = 2 * BATCH  # pictures
+CHECKED = 2 * BATCH  # images
 TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}  # of a probability
 LONGEST_LIST = 1_000_000  # characters of class names
 
 
-def adopt(
+def import_model(
     file: Path,
     *,
     classes: Path,
@@ -48,7 +48,7 @@ def adopt(
     """
     names, scaling = class_names(classes), scaling_of(preprocess)
     require_unused(out)
-    with inspected(file) as copy:
+    with inspect_archive(file) as copy:
         load_keras()
         from tellapart.models.importing.keras_import import classifier, geometry, loaded
 
@@ -57,7 +57,7 @@ def adopt(
             height, width, channels = geometry(model, size)
             adopted = classifier(model, (height, width, channels), scaling, len(names))
             graph = converted(adopted.network)
-    say(f"{file.name}: pictures of {height} x {width}, {'colour' if channels == 3 else 'grey'}; {adopted.ending}")
+    notify(f"{file.name}: images of {height} x {width}, {'colour' if channels == 3 else 'grey'}; {adopted.ending}")
     preprocessing = Preprocessing(height, width, channels, fit)
     facts = Facts(
         name=name or file.stem,
@@ -107,7 +107,7 @@ def scaling_of(preprocess: str) -> Scaling:
         return MODELS[preprocess].scaling
     known: dict[str, Scaling] = {**{one: one for one in get_args(Scaling)}, "none": "inside"}
     if preprocess not in known:
-        raise RecipeError(f"there is no preprocess {preprocess!r}: {nearest(preprocess, [*known, *MODELS])}")
+        raise RecipeError(f"there is no preprocess {preprocess!r}: {did_you_mean(preprocess, [*known, *MODELS])}")
     return known[preprocess]
 
 
@@ -123,47 +123,47 @@ def converted(network: "keras.Model") -> "Graph":
 
 
 def checked_precision(network: "keras.Model", graph: "Graph", preprocessing: Preprocessing) -> Precision:
-    """Compare Keras and the graph on made-up pictures: auto where the fast arithmetic agrees, else float32.
+    """Compare Keras and the graph on made-up images: auto where the fast arithmetic agrees, else float32.
 
     Raises WeightsError when the output is no probabilities, BundleError when the graph says something else.
     """
-    pictures = made_up(preprocessing)
-    expected: NDArray[np.float32] = np.asarray(network(pictures, training=False)).astype(np.float32)
+    images = made_up(preprocessing)
+    expected: NDArray[np.float32] = np.asarray(network(images, training=False)).astype(np.float32)
     if not np.isfinite(expected).all() or np.abs(expected.sum(axis=1) - 1).max() > 2 * TOLERANCE["bfloat16"]:
         raise WeightsError(
-            f"the model's numbers are no probabilities: they add up to {expected[0].sum():.3g} on a made-up picture, "
+            f"the model's numbers are no probabilities: they add up to {expected[0].sum():.3g} on a made-up image, "
             f"expected 1. Its softmax may run over another axis, or its weights be damaged"
         )
-    differences = {one: _difference(graph, one, pictures, expected) for one in ("float32", chosen_precision("auto"))}
+    differences = {one: _difference(graph, one, images, expected) for one in ("float32", chosen_precision("auto"))}
     if differences["float32"] > TOLERANCE["float32"]:
         raise BundleError(
             f"the converted graph disagrees with Keras: probabilities differ by up to {differences['float32']:.3f}, at "
             f"most {TOLERANCE['float32']} is rounding. Nothing is kept; please report which layers the model has"
         )
     if any(differences[one] > TOLERANCE[one] for one in differences):
-        say("bfloat16 changes its answers by more than rounding: the bundle predicts in float32")
+        notify("bfloat16 changes its answers by more than rounding: the bundle predicts in float32")
         return "float32"
     return "auto"
 
 
 def made_up(preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Pictures with soft shapes and some noise, uint8 (CHECKED, height, width, channels): noise alone is all alike."""
+    """Images with soft shapes and some noise, uint8 (CHECKED, height, width, channels): noise alone is all alike."""
     rng = np.random.default_rng(0)
     side = (preprocessing.width, preprocessing.height)
-    pictures = []
+    images = []
     for cells in rng.integers(2, 9, CHECKED):
         coarse = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
         soft = np.asarray(Image.fromarray(coarse).resize(side, Image.Resampling.BICUBIC), np.float32)
         noisy = np.clip(soft + rng.normal(0, 8, soft.shape), 0, 255).astype(np.uint8)
-        pictures.append(noisy[:, :, : preprocessing.channels])
-    return np.stack(pictures)
+        images.append(noisy[:, :, : preprocessing.channels])
+    return np.stack(images)
 
 
 def _difference(
-    graph: "Graph", precision: Precision, pictures: NDArray[np.uint8], expected: NDArray[np.float32]
+    graph: "Graph", precision: Precision, images: NDArray[np.uint8], expected: NDArray[np.float32]
 ) -> float:
     engine = Engine(graph, batch=BATCH, precision=precision)
-    found = np.concatenate(list(engine.run(pictures[i : i + BATCH] for i in range(0, CHECKED, BATCH))))
+    found = np.concatenate(list(engine.run(images[i : i + BATCH] for i in range(0, CHECKED, BATCH))))
     worst = float(np.abs(found - expected).max())
     return worst if np.isfinite(worst) else np.inf
 

@@ -1,7 +1,7 @@
 """The ladder: as good as a given time on this machine can make a classifier, one step after the other.
 
 A linear head on cached features; a tuned head; the last block fine-tuned from cached activations; deeper blocks;
-bigger pictures; flipped views, in training and at prediction. Each step's cost is forecast before it begins, and the
+bigger images; flipped views, in training and at prediction. Each step's cost is forecast before it begins, and the
 best so far is always a complete bundle.
 """
 
@@ -14,21 +14,21 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.dataset import Dataset, Pictures
+from tellapart.data.dataset import Dataset, Images
 from tellapart.data.splits.draw_splits import require_classes
-from tellapart.errors import PictureError, RunError
+from tellapart.errors import ImageError, RunError
 from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder, remove_partials
 from tellapart.judging.metrics import accuracy, log_loss
 from tellapart.models.freezing import blocks
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.training.budget import Limits
 from tellapart.training.fit import fit
 from tellapart.training.forecast import Cost, forecast
 from tellapart.training.loop import repeatable
 from tellapart.training.prepare import list_skipped, preprocessing_for
-from tellapart.training.task_predictions import answers_of
-from tellapart.training.tasks import Standing, Start, Task, make_task, standing_of
+from tellapart.training.task_predictions import task_predictions
+from tellapart.training.tasks import Backbone, Start, Task, backbone_for, make_task
 from tellapart.training.write_bundle import write_bundle
 
 HEADS = (
@@ -42,10 +42,10 @@ HEADS = (
 HEAD_EPOCHS, FINE_EPOCHS, FEWEST_EPOCHS = 12, 8, 2
 FINE = "learning_rate=1e-4,schedule=cosine"
 DEPTHS = {"last block": 0, "last 2 blocks": 1, "last 4 blocks": 3, "last 8 blocks": 7, "last 16 blocks": 15}
-BIGGER, LARGEST = 1.5, 512  # how much bigger pictures get, and up to which side
+BIGGER, LARGEST = 1.5, 512  # how much bigger images get, and up to which side
 ENOUGH = 0.002  # of validation: fewer errors leave no gain to see
 FAILURES = 2  # steps without gain, one after the other, that end the climb
-LOOKED_AT = 50  # pictures, to know how big they are
+LOOKED_AT = 50  # images, to know how big they are
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Reached:
 
     @property
     def rank(self) -> tuple[float, bool, float]:
-        """More pictures of validation right is better; as many in half the work; as many, and surer of them."""
+        """More images of validation right is better; as many in half the work; as many, and surer of them."""
         return self.accuracy, not self.task.recipe.mirror, -self.loss
 
 
@@ -117,7 +117,7 @@ class Ladder:
         return True
 
     def fine_tuned(self, name: str, change: str) -> bool:
-        """Train on from the best so far: deeper, or on bigger pictures. Returns whether there was time for it."""
+        """Train on from the best so far: deeper, or on bigger images. Returns whether there was time for it."""
         before = self.reached
         start = before.task.end()
         standing, cost = self._prepared(before.recipe.stages()[-1].changed(f"{change},{FINE}"), start)
@@ -151,11 +151,11 @@ class Ladder:
             raise RunError("nothing is trained yet: the ladder begins with its linear head")
         return self.best
 
-    def _prepared(self, stage: Recipe, start: Start | None) -> tuple[Standing, Cost]:
-        standing = standing_of(stage, preprocessing_for(self.dataset, stage), start)
+    def _prepared(self, stage: Recipe, start: Start | None) -> tuple[Backbone, Cost]:
+        standing = backbone_for(stage, preprocessing_for(self.dataset, stage), start)
         return standing, self._cost(stage, standing)
 
-    def _cost(self, stage: Recipe, standing: Standing) -> Cost:
+    def _cost(self, stage: Recipe, standing: Backbone) -> Cost:
         return forecast(self.dataset, stage, preprocessing_for(self.dataset, stage), standing, cache=cache_folder())
 
     def _affordable(self, cost: Cost) -> int:
@@ -166,14 +166,14 @@ class Ladder:
         """Whether the time and the disk allow a step; says why not."""
         free = shutil.disk_usage(self.folder).free
         if seconds + self.bundle_s > self.limits.room_s:
-            say(f"{name}: would take about {_time(seconds + self.bundle_s)}, more than is left: the climb ends here")
+            notify(f"{name}: would take about {_time(seconds + self.bundle_s)}, more than is left: the climb ends here")
         elif bytes_needed > free / 2:
-            say(f"{name}: would keep {bytes_needed / 1e9:.1f} GB of {free / 1e9:.1f} GB free: the climb ends here")
+            notify(f"{name}: would keep {bytes_needed / 1e9:.1f} GB of {free / 1e9:.1f} GB free: the climb ends here")
         else:
             return True
         return False
 
-    def _fitted(self, recipe: Recipe, stage: Recipe, standing: Standing, start: Start | None, place: Path) -> Reached:
+    def _fitted(self, recipe: Recipe, stage: Recipe, standing: Backbone, start: Start | None, place: Path) -> Reached:
         preprocessing = preprocessing_for(self.dataset, stage)
         repeatable(stage.seed)  # it alone draws the network's weights, however much was built below
         task = make_task(self.dataset, stage, preprocessing, cache=cache_folder(), start=start, standing=standing)
@@ -189,7 +189,7 @@ class Ladder:
     def _climb(self, name: str, change: str, seconds: float, work: Callable[[Path], Iterator[Reached]]) -> None:
         """Do one step: train, keep what is better as a bundle, and write down what it took and brought."""
         place = self.folder / "steps" / f"{len(self.steps) + 1}-{name.replace(' ', '-')}"
-        say(f"step {len(self.steps) + 1}, {name}: about {_time(seconds + self.bundle_s)}")
+        notify(f"step {len(self.steps) + 1}, {name}: about {_time(seconds + self.bundle_s)}")
         started = time.monotonic()
         found = max(work(place), key=lambda reached: reached.rank)
         kept = self.best is None or found.rank > self.best.rank
@@ -202,7 +202,7 @@ class Ladder:
         )
         atomic_write(self.folder / "ladder.csv", _csv(self.steps))
         said = f"the best so far, in {place / 'bundle'}" if kept else "no gain"
-        say(f"step {len(self.steps)}, {name}: took {_time(took)}, validation accuracy {found.accuracy:.1%}: {said}")
+        notify(f"step {len(self.steps)}, {name}: took {_time(took)}, validation accuracy {found.accuracy:.1%}: {said}")
 
     def _write(self, found: Reached, path: Path) -> None:
         started = time.monotonic()
@@ -217,7 +217,7 @@ class Ladder:
 def climb(dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits, *, bigger: bool) -> None:
     """Climb as far as the limits and the gain allow, then judge the best once on test and write its bundle.
 
-    `bigger` allows pictures of another size than the recipe's. Leaves `ladder.csv` and `winner.toml` too.
+    `bigger` allows images of another size than the recipe's. Leaves `ladder.csv` and `winner.toml` too.
     """
     repeatable(recipe.seed)
     ladder = Ladder(dataset, recipe, folder, limits)
@@ -242,26 +242,26 @@ def _steps(ladder: Ladder, *, bigger: bool) -> Iterator[Callable[[], bool]]:
     for name, number in DEPTHS.items():
         if number < len(depths):
             yield partial(ladder.fine_tuned, name, f"unfreeze={depths[number]}")
-    size, own = int(ladder.recipe.size or 0), _usual_side(ladder.dataset.splits["train"].pictures)
+    size, own = int(ladder.recipe.size or 0), _usual_side(ladder.dataset.splits["train"].images)
     while bigger and size < LARGEST and own >= (size := min(round(BIGGER * size), LARGEST)):
         yield partial(ladder.fine_tuned, f"{size} pixels", f"size={size}")
 
 
 def _mirrored_score(task: Task) -> tuple[float, float]:
-    """Accuracy and log-loss on validation of the mean over each picture and its mirror image."""
+    """Accuracy and log-loss on validation of the mean over each image and its mirror image."""
     split = task.dataset.splits["validation"]
-    answers = answers_of(task, split.pictures, label="features of validation")
+    answers = task_predictions(task, split.images, label="features of validation")
     labels = split.labels[list(answers.kept)]
     return accuracy(labels, answers.values), log_loss(labels, answers.values)
 
 
-def _usual_side(pictures: Pictures) -> float:
-    """The median of the shorter sides of some pictures, in pixels: what they have to show."""
+def _usual_side(images: Images) -> float:
+    """The median of the shorter sides of some images, in pixels: what they have to show."""
     sides = [0]
-    for index in range(min(LOOKED_AT, len(pictures))):
+    for index in range(min(LOOKED_AT, len(images))):
         try:
-            sides.append(min(pictures.read(index).shape[:2]))
-        except PictureError:  # listed among the skipped ones already
+            sides.append(min(images.read(index).shape[:2]))
+        except ImageError:  # listed among the skipped ones already
             continue
     return float(np.median(sides))
 

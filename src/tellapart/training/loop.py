@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tellapart.data.pipeline import ahead
-from tellapart.models.mixed_precision import compute_mixed
+from tellapart.data.pipeline import prefetch_map
+from tellapart.models.mixed_precision import set_mixed_precision
 from tellapart.models.scratch import Tensor
 from tellapart.recipe import Recipe
 from tellapart.training.devices import Sums, devices_for
@@ -44,11 +44,11 @@ def repeatable(seed: int) -> None:
 
 
 def training_seconds(network: keras.Model, recipe: Recipe) -> float:
-    """How long one picture of an epoch takes to train on, measured on noise on this machine; seconds."""
+    """How long one image of an epoch takes to train on, measured on noise on this machine; seconds."""
     loop, noise = Loop(network, recipe), np.random.default_rng(0)
     count = FORECAST_STEPS * loop.batch
-    pictures = noise.integers(0, 256, (count, *network.input_shape[1:]), dtype=np.uint8)
-    return loop.epoch_seconds(Examples(pictures, np.zeros(count, np.int32))) / count
+    images = noise.integers(0, 256, (count, *network.input_shape[1:]), dtype=np.uint8)
+    return loop.epoch_seconds(Examples(images, np.zeros(count, np.int32))) / count
 
 
 class Loop:
@@ -60,7 +60,7 @@ class Loop:
     def __init__(self, network: keras.Model, recipe: Recipe) -> None:
         self.network = network
         self.recipe = recipe
-        compute_mixed(network, mixed=recipe.mixed_precision)
+        set_mixed_precision(network, mixed=recipe.mixed_precision)
         self._devices = devices_for(network)
         with self._devices.scope():
             self._learning = self._devices.network(network, recipe)
@@ -91,7 +91,7 @@ class Loop:
         sums, done = np.zeros(2), 0
         chunks = list(self._chunks(examples, order))
         several = len(chunks) > 1  # else a thread to prepare the next costs more than it saves
-        for ready in ahead(prepared, chunks, depth=2) if several else map(prepared, chunks):
+        for ready in prefetch_map(prepared, chunks, depth=2) if several else map(prepared, chunks):
             sums += self._learned(ready, by_step[done // self.batch :])
             done += len(ready)
             advance(len(ready))

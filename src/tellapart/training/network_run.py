@@ -5,21 +5,23 @@ from pathlib import Path
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import require_classes
 from tellapart.files import cache_folder
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.training.budget import Limits
 from tellapart.training.fit import fit
 from tellapart.training.ladder import climb
 from tellapart.training.loop import repeatable
 from tellapart.training.prepare import list_skipped, preprocessing_for, write_metrics
-from tellapart.training.tasks import Start, Task, make_task, standing_of
+from tellapart.training.tasks import Start, Task, backbone_for, make_task
 from tellapart.training.write_bundle import write_bundle
 
 
-def work(dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits | None = None, *, bigger: bool = False) -> None:
+def train_network(
+    dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits | None = None, *, bigger: bool = False
+) -> None:
     """Train into `folder`, which holds the recipe already; `metrics.json` comes last and says that all is done.
 
-    With limits the recipe is where the ladder begins; `bigger` lets it take bigger pictures.
+    With limits the recipe is where the ladder begins; `bigger` lets it take bigger images.
     """
     if not (folder / "bundle").exists():
         if limits:
@@ -40,14 +42,14 @@ def _trained(dataset: Dataset, recipe: Recipe, folder: Path) -> Task:
     for number, stage in enumerate(recipe.stages(), start=1):
         place = folder if number == 1 else folder / f"stage-{number}"
         if start:
-            say(f"stage {number}: {recipe.then[number - 2]}")
+            notify(f"stage {number}: {recipe.then[number - 2]}")
         preprocessing = preprocessing_for(dataset, stage)
-        standing = standing_of(stage, preprocessing, start)
+        standing = backbone_for(stage, preprocessing, start)
         repeatable(stage.seed)  # it alone draws the network's weights, however much was built below
         task = make_task(dataset, stage, preprocessing, cache=cache_folder(), start=start, standing=standing)
         list_skipped(task.dataset.skipped, folder)
         require_classes(task.dataset)
         _, best = fit(task.network, stage, task.train, task.validation, folder=place)
-        say(f"kept the weights of epoch {best}")
+        notify(f"kept the weights of epoch {best}")
         dataset, start = task.dataset, task.end()
     return task

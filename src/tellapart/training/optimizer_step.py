@@ -9,11 +9,11 @@ import tensorflow as tf
 from tellapart.models.scratch import Tensor
 
 FUSED_FROM = 100_000  # weights from which one pass over them pays
-Update = Callable[[list[Tensor]], None]
+OptimizerStep = Callable[[list[Tensor]], None]
 """From a gradient for each weight that is trained; None where the loss does not depend on it."""
 
 
-def update_of(optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> Update:
+def optimizer_step(optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> OptimizerStep:
     """What a step does with its gradients, for an optimizer that is built for these variables.
 
     Keras's optimizers read and write each variable many times. Where there is much to update, Adam is one of
@@ -26,7 +26,7 @@ def update_of(optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> Up
     return tf.function(optimizer.apply, jit_compile=True)  # type: ignore[no-any-return]
 
 
-def _adam(optimizer: keras.optimizers.Adam, variables: list[Any]) -> Update:
+def _adam(optimizer: keras.optimizers.Adam, variables: list[Any]) -> OptimizerStep:
     """Adam of Kingma and Ba 2015, in the order of its section 2's last paragraph, as Keras and TensorFlow have it."""
     moments = optimizer.variables[2:]  # behind the steps and the learning rate: two for each variable in turn
     triples = list(zip(variables, moments[::2], moments[1::2], strict=True))

@@ -1,4 +1,4 @@
-"""Before the first epoch: what is cheap to find wrong with the pictures is said, and refused where it is forbidden."""
+"""Before the first epoch: what is cheap to find wrong with the images is said, and refused where it is forbidden."""
 
 from collections.abc import Collection
 
@@ -6,11 +6,11 @@ from tellapart.checking.check import check, check_cheap
 from tellapart.checking.finding import KINDS, Finding
 from tellapart.checking.words import listed, shown
 from tellapart.data.dataset import Dataset
-from tellapart.errors import DatasetError, nearest
-from tellapart.progress import say
+from tellapart.errors import DatasetError, did_you_mean
+from tellapart.progress import notify
 
 BY_FEATURES = ("label-error", "outlier")
-"""Kinds that no look at the pictures alone can find."""
+"""Kinds that no look at the images alone can find."""
 
 
 def require_kinds(kinds: Collection[str]) -> None:
@@ -19,13 +19,13 @@ def require_kinds(kinds: Collection[str]) -> None:
         if kind in BY_FEATURES:
             raise DatasetError(
                 f"{kind} cannot be forbidden: it is found by features, which training has not computed yet. Run "
-                f"`tellapart check` with --features, and leave pictures out with --skip"
+                f"`tellapart check` with --features, and leave images out with --skip"
             )
         if kind not in KINDS:
-            raise DatasetError(f"{kind!r} is no finding that could be forbidden: {nearest(kind, KINDS)}")
+            raise DatasetError(f"{kind!r} is no finding that could be forbidden: {did_you_mean(kind, KINDS)}")
 
 
-def look(dataset: Dataset, *, forbid: Collection[str] = (), strict: bool = False) -> None:
+def preflight(dataset: Dataset, *, forbid: Collection[str] = (), strict: bool = False) -> None:
     """Say what is found, a line each. Raises DatasetError where any of it is of a kind in `forbid`.
 
     `strict` forbids all problems and warnings that are cheap to find; notes are about what is handled.
@@ -36,7 +36,7 @@ def look(dataset: Dataset, *, forbid: Collection[str] = (), strict: bool = False
     if set(forbid) - seen:  # what is not found cheaply may be found by decoding
         found += tuple(one for one in check(dataset, None) if one.kind in forbid and one.kind not in seen)
     for finding in found:
-        say(f"{finding.severity}: {shown(finding.sentence)}")
+        notify(f"{finding.severity}: {shown(finding.sentence)}")
     refused = [one for one in found if one.kind in forbid or (strict and one.severity != "note")]
     if refused:
         raise DatasetError(_refusal(refused, dataset.source))
@@ -46,5 +46,5 @@ def _refusal(refused: list[Finding], source: str | None) -> str:
     kinds = listed(list(dict.fromkeys(finding.kind for finding in refused)))
     return (
         f"nothing was trained, since what was found is forbidden: {kinds}. Run `tellapart check {source or 'SOURCE'}` "
-        f"to see the pictures, then mend them, or leave some out with --skip"
+        f"to see the images, then mend them, or leave some out with --skip"
     )

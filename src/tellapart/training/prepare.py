@@ -5,54 +5,54 @@ from dataclasses import replace
 from pathlib import Path
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
-from tellapart.checking.families import with_families
-from tellapart.data.dataset import ArrayPictures, Dataset, Skipped
+from tellapart.checking.families import with_duplicate_families
+from tellapart.data.dataset import ArrayImages, Dataset, Skipped
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.sources.apply_skips import was_marked
-from tellapart.data.splits.draw_splits import complete, lacking, require_classes, validation_share
+from tellapart.data.sources.apply_skips import is_user_skip
+from tellapart.data.splits.draw_splits import draw_splits, missing_splits, require_classes, validation_share
 from tellapart.errors import RecipeError
 from tellapart.files import atomic_write, csv_text
-from tellapart.models.catalogue import base_of, lookup
-from tellapart.progress import say
+from tellapart.models.catalogue import backbone_of, lookup
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
-from tellapart.training.final_evaluation import Verdict
+from tellapart.training.final_evaluation import FinalEvaluation
 
 FEATURES = "features.json"
 """In a run's folder: under which key of the feature cache the vectors are that its classifier stands on."""
 SKIPPED = "skipped.csv"
-"""In a run's folder: the pictures that could not be read, and why."""
+"""In a run's folder: the images that could not be read, and why."""
 
 
-def divided(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
+def draw_all_splits(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
     """The data set with all its splits, and the recipe with the share for validation that they were drawn by.
 
     Near-duplicates stay on one side. Raises DatasetError where a split misses a class.
     """
     share = validation_share(dataset) if recipe.validation is None else recipe.validation
-    if lacking(dataset, validation=share, test=recipe.test):
-        dataset = with_families(dataset)
-    dataset = complete(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
+    if missing_splits(dataset, validation=share, test=recipe.test):
+        dataset = with_duplicate_families(dataset)
+    dataset = draw_splits(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
     require_classes(dataset)
     return dataset, replace(recipe, validation=share)
 
 
-def divided_to_compare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
+def draw_splits_to_compare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
     """As `divided`, where recipes are to be compared on validation. Raises RecipeError without such a split."""
-    dataset, recipe = divided(dataset, recipe)
+    dataset, recipe = draw_all_splits(dataset, recipe)
     if "validation" not in dataset.splits:
-        raise RecipeError("validation is 0, but trials are compared on validation pictures: give 0.15, or a split")
+        raise RecipeError("validation is 0, but trials are compared on validation images: give 0.15, or a split")
     return dataset, recipe
 
 
 def preprocessing_for(dataset: Dataset, recipe: Recipe) -> Preprocessing:
-    """The geometry of a run: without pre-trained weights grey pictures stay grey where all are; else RGB."""
+    """The geometry of a run: without pre-trained weights grey images stay grey where all are; else RGB."""
     size = int(recipe.size or 0)
     channels = 3 if recipe.weights != "none" or not _all_grey(dataset) else 1
     return Preprocessing(size, size, channels, recipe.fit)
 
 
-def without(dataset: Dataset, name: str, kept: tuple[int, ...], skipped: tuple[Skipped, ...]) -> Dataset:
-    """Drop the pictures that could not be read from a split, and list them."""
+def drop_unreadable(dataset: Dataset, name: str, kept: tuple[int, ...], skipped: tuple[Skipped, ...]) -> Dataset:
+    """Drop the images that could not be read from a split, and list them."""
     if not skipped:
         return dataset
     split = dataset.splits[name].take(kept)
@@ -60,23 +60,23 @@ def without(dataset: Dataset, name: str, kept: tuple[int, ...], skipped: tuple[S
 
 
 def list_skipped(skipped: tuple[Skipped, ...], folder: Path) -> None:
-    """Write `skipped.csv`, where any picture was, and say so."""
+    """Write `skipped.csv`, where any image was, and say so."""
     if not skipped:
         return
     rows = [(one.path, one.reason) for one in skipped]
     atomic_write(folder / SKIPPED, csv_text(("path", "reason"), rows))
-    unread = [one for one in skipped if not was_marked(one)]
+    unread = [one for one in skipped if not is_user_skip(one)]
     if unread:
-        say(
-            f"skipped {len(unread):,} pictures that cannot be read, {unread[0].path} ({unread[0].reason}) first: "
+        notify(
+            f"skipped {len(unread):,} images that cannot be read, {unread[0].path} ({unread[0].reason}) first: "
             f"all are in {folder / SKIPPED}"
         )
 
 
 def seen_by(dataset: Dataset) -> dict[str, list[str]]:
-    """For each split that training or choosing uses, the start of its pictures' hashes: a bundle's `splits.json`."""
+    """For each split that training or choosing uses, the start of its images' hashes: a bundle's `splits.json`."""
     names = [name for name in ("train", "validation") if name in dataset.splits]
-    return {name: sorted({digest[:HASH_DIGITS] for digest in dataset.splits[name].pictures.digests}) for name in names}
+    return {name: sorted({digest[:HASH_DIGITS] for digest in dataset.splits[name].images.digests}) for name in names}
 
 
 def write_metrics(folder: Path) -> None:
@@ -85,9 +85,9 @@ def write_metrics(folder: Path) -> None:
     atomic_write(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
 
 
-def facts_of(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, found: Verdict) -> Facts:
+def bundle_facts(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, found: FinalEvaluation) -> Facts:
     """What the bundle of a run says of itself."""
-    base = base_of(recipe)
+    base = backbone_of(recipe)
     return Facts(
         name=dataset.name,
         classes=dataset.classes,
@@ -102,6 +102,5 @@ def facts_of(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, fou
 
 def _all_grey(dataset: Dataset) -> bool:
     return all(
-        isinstance(split.pictures, ArrayPictures) and split.pictures.array.shape[-1] == 1
-        for split in dataset.splits.values()
+        isinstance(split.images, ArrayImages) and split.images.array.shape[-1] == 1 for split in dataset.splits.values()
     )

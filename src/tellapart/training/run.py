@@ -15,13 +15,13 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits.split_csv import in_files, split_text
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
-from tellapart.models.catalogue import base_of, lookup, settled
+from tellapart.models.catalogue import backbone_of, lookup, settled
 from tellapart.recipe import Recipe
 from tellapart.training import classical
-from tellapart.training.budget import Effort, Limits, limits, require_free
+from tellapart.training.budget import Budget, Limits, limits, require_free
 from tellapart.training.environment import environment
-from tellapart.training.preflight import look
-from tellapart.training.prepare import SKIPPED, divided
+from tellapart.training.preflight import preflight
+from tellapart.training.prepare import SKIPPED, draw_all_splits
 
 RECIPE, ENVIRONMENT, SPLIT = "recipe.toml", "environment.json", "split.csv"
 
@@ -39,7 +39,7 @@ class Run:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """What it ran on and with, and the facts of its pictures. Raises RunError."""
+        """What it ran on and with, and the facts of its images. Raises RunError."""
         try:
             facts: dict[str, Any] = json.loads((self.folder / ENVIRONMENT).read_text())
         except (OSError, ValueError) as error:
@@ -72,16 +72,16 @@ def train(
     *,
     out: str | Path,
     resume: bool = False,
-    effort: Effort | None = None,
+    effort: Budget | None = None,
     seconds: float | None = None,
     forbid: Collection[str] = (),
     strict: bool = False,
 ) -> Run:
     """Train, judge and bundle a classifier into the folder `out`.
 
-    `out` must be new or empty, unless `resume` goes on with a killed run of the same recipe and pictures there:
+    `out` must be new or empty, unless `resume` goes on with a killed run of the same recipe and images there:
     it ends with the weights that an uninterrupted run has. With an `effort`, or a number of `seconds`, the recipe is
-    where a ladder of better and better ones begins. What is cheap to find wrong with the pictures is said first;
+    where a ladder of better and better ones begins. What is cheap to find wrong with the images is said first;
     findings of the kinds in `forbid` (`checking.finding.KINDS`), and with `strict` all problems and warnings, are
     refused before anything is written (DatasetError). Raises a TellapartError with a sentence.
     """
@@ -90,10 +90,10 @@ def train(
         require_free(recipe)
     bigger = recipe.size is None
     folder = Path(out)
-    dataset, recipe = divided(dataset, recipe)
+    dataset, recipe = draw_all_splits(dataset, recipe)
     recipe = settled(recipe, own_size=dataset.own_size)
     if not (folder / "metrics.json").exists():
-        look(dataset, forbid=forbid, strict=strict)
+        preflight(dataset, forbid=forbid, strict=strict)
     _claim(folder, dataset, recipe, resume=resume)
     if not (folder / "metrics.json").exists():
         with _released_when_refused(folder):
@@ -103,18 +103,18 @@ def train(
 
 def _work(dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits | None, *, bigger: bool) -> None:
     """Bring in what the recipe needs, now that all checks have passed: an estimator on pixels needs no TensorFlow."""
-    if base_of(recipe) is not None or not lookup(recipe.model).estimator:
+    if backbone_of(recipe) is not None or not lookup(recipe.model).estimator:
         load_keras()
     if lookup(recipe.model).estimator:
-        classical.work(dataset, recipe, folder)
+        classical.train_estimator(dataset, recipe, folder)
         return
-    from tellapart.training.network_run import work
+    from tellapart.training.network_run import train_network
 
-    work(dataset, recipe, folder, limits, bigger=bigger)
+    train_network(dataset, recipe, folder, limits, bigger=bigger)
 
 
 def _claim(folder: Path, dataset: Dataset, recipe: Recipe, *, resume: bool) -> None:
-    """Make the run's folder, or find in it the same recipe and pictures. Raises RunError."""
+    """Make the run's folder, or find in it the same recipe and images. Raises RunError."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; expected a new folder for the run: name another with --out")
     begun = (folder / RECIPE).exists()
@@ -128,7 +128,7 @@ def _claim(folder: Path, dataset: Dataset, recipe: Recipe, *, resume: bool) -> N
     if (folder / SKIPPED).exists():  # of a run that was refused here
         (folder / SKIPPED).unlink()
     atomic_write(folder / ENVIRONMENT, json.dumps(environment(dataset), indent=2) + "\n")
-    if in_files(dataset):  # pictures in arrays have no names that a table could list
+    if in_files(dataset):  # images in arrays have no names that a table could list
         atomic_write(folder / SPLIT, split_text(dataset, folder))
     recipe.write(folder / RECIPE)
 
@@ -168,5 +168,5 @@ def _require_same(folder: Path, dataset: Dataset, recipe: Recipe) -> None:
     began_with = json.loads((folder / ENVIRONMENT).read_text())["dataset"]["fingerprint"]
     if began_with != dataset.fingerprint:
         raise RunError(
-            f"the pictures of {dataset.name} have changed since {folder} was begun: train anew, with another --out"
+            f"the images of {dataset.name} have changed since {folder} was begun: train anew, with another --out"
         )

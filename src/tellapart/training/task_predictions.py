@@ -1,38 +1,38 @@
-"""What a trained task says of pictures, by the engine and at the precision that will predict."""
+"""What a trained task says of images, by the engine and at the precision that will predict."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.evaluate import probabilities
-from tellapart.data.dataset import Pictures, Readable
-from tellapart.data.images import MirroredPictures
+from tellapart.data.dataset import Images, ReadableValues
+from tellapart.data.images import MirroredImages
 from tellapart.data.pipeline import BATCH
 from tellapart.engine import Engine
 from tellapart.errors import BundleError
 from tellapart.files import cache_folder
 from tellapart.models.features.feature_cache import StoredRows
-from tellapart.models.features.frozen_backbone import FrozenBase, stored_features
+from tellapart.models.features.frozen_backbone import FrozenBackbone, stored_features
 from tellapart.training.tasks import Task
 
-CHECKED = 2 * BATCH  # pictures on which the joined graph must say what base and head say one after the other
+CHECKED = 2 * BATCH  # images on which the joined graph must say what base and head say one after the other
 TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}  # of a probability
 
 
-def answers_of(task: Task, pictures: Pictures, *, label: str) -> Readable:
-    """The probabilities of each picture that can be read, float32 (n, classes), without a temperature.
+def task_predictions(task: Task, images: Images, *, label: str) -> ReadableValues:
+    """The probabilities of each image that can be read, float32 (n, classes), without a temperature.
 
     On a frozen base the features are in the cache, or belong there: base and head are run one after the other.
     """
     if task.base:
-        return _step_by_step(task.base, task.head_engine, pictures, mirror=task.recipe.mirror, label=label)
-    return probabilities(task.engine, task.preprocessing, pictures, label=label)
+        return _step_by_step(task.base, task.head_engine, images, mirror=task.recipe.mirror, label=label)
+    return probabilities(task.engine, task.preprocessing, images, label=label)
 
 
-def require_agreement(task: Task, pictures: Pictures, answers: Readable) -> None:
-    """Check on some pictures that the graph that will predict says what base and head said. Raises BundleError."""
+def require_agreement(task: Task, images: Images, answers: ReadableValues) -> None:
+    """Check on some images that the graph that will predict says what base and head said. Raises BundleError."""
     if not task.base or not answers.kept:
         return
-    some = pictures.take(answers.kept[:CHECKED])
+    some = images.take(answers.kept[:CHECKED])
     joined = probabilities(task.engine, task.preprocessing, some, label="checking the graph").values
     worst = float(np.abs(joined - answers.values[:CHECKED]).max())
     if worst > TOLERANCE[task.engine.precision]:
@@ -43,15 +43,15 @@ def require_agreement(task: Task, pictures: Pictures, answers: Readable) -> None
         )
 
 
-def _step_by_step(base: FrozenBase, head: Engine, pictures: Pictures, *, mirror: bool, label: str) -> Readable:
-    """What base and head say of pictures; with `mirror` the mean over each picture and its mirror image."""
-    features = stored_features(base, pictures, cache=cache_folder(), label=label)
+def _step_by_step(base: FrozenBackbone, head: Engine, images: Images, *, mirror: bool, label: str) -> ReadableValues:
+    """What base and head say of images; with `mirror` the mean over each image and its mirror image."""
+    features = stored_features(base, images, cache=cache_folder(), label=label)
     answers = _answers(head, features.rows)
     if mirror:
-        images = MirroredPictures(pictures.take(features.kept))
+        images = MirroredImages(images.take(features.kept))
         rows = stored_features(base, images, cache=cache_folder(), label=f"{label}, mirrored").rows
         answers = np.mean([answers, _answers(head, rows)], axis=0, dtype=np.float32)
-    return Readable(answers, features.kept, features.skipped)
+    return ReadableValues(answers, features.kept, features.skipped)
 
 
 def _answers(head: Engine, rows: StoredRows) -> NDArray[np.float32]:

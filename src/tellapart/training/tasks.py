@@ -9,19 +9,19 @@ import keras
 import numpy as np
 
 from tellapart.data.augmentation.augmentation import Augmentation
-from tellapart.data.augmentation.augmented import AugmentedPictures
-from tellapart.data.dataset import Dataset, Pictures
-from tellapart.data.decoded import pixels_of
-from tellapart.data.images import MirroredPictures, PicturesInARow
+from tellapart.data.augmentation.augmented import AugmentedImages
+from tellapart.data.dataset import Dataset, Images
+from tellapart.data.decoded import decoded_pixels
+from tellapart.data.images import ConcatImages, MirroredImages
 from tellapart.data.pipeline import BATCH
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, Graph
-from tellapart.models.features.backbone_registry import note
-from tellapart.models.features.frozen_backbone import FrozenBase, stored_features
-from tellapart.models.freezing import divided, ended
+from tellapart.models.features.backbone_registry import register_backbone
+from tellapart.models.features.frozen_backbone import FrozenBackbone, stored_features
+from tellapart.models.freezing import cut_off, split_frozen
 from tellapart.models.graphs.from_keras import mirrored, to_graph
-from tellapart.models.graphs.graph_heads import joined
-from tellapart.models.mixed_precision import compute_mixed
+from tellapart.models.graphs.graph_heads import join_head
+from tellapart.models.mixed_precision import set_mixed_precision
 from tellapart.models.networks import (
     backbone,
     frozen_network,
@@ -32,7 +32,7 @@ from tellapart.models.networks import (
 )
 from tellapart.recipe import Recipe
 from tellapart.training.examples import Array, Examples, Rows
-from tellapart.training.prepare import without
+from tellapart.training.prepare import drop_unreadable
 
 IN_MEMORY = 256_000_000  # bytes of features that are read once and kept, instead of from disk in each epoch
 
@@ -46,20 +46,20 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Backbone:
     """What a network stands on: a frozen base or nothing, and the layers above it that are trained, if any.
 
     `backbone` holds the layers of both; None where there are none with weights from elsewhere.
     """
 
-    base: FrozenBase | None
+    base: FrozenBackbone | None
     unfrozen: keras.Model | None
     backbone: keras.Model | None
 
     def network(self, recipe: Recipe, channels: int, classes: int) -> keras.Model:
         """A fresh network to train here, to logits."""
         if self.unfrozen is not None:
-            return unfrozen_network(self.unfrozen, recipe, classes, from_pictures=self.base is None)
+            return unfrozen_network(self.unfrozen, recipe, classes, from_images=self.base is None)
         if self.base:
             return head_network(self.base.width, recipe, classes)
         return scratch_network(recipe, channels, classes)
@@ -72,32 +72,32 @@ class Task:
     network: keras.Model
     recipe: Recipe
     preprocessing: Preprocessing
-    standing: Standing
+    standing: Backbone
     train: Examples
     validation: Examples | None
     dataset: Dataset
-    """Without the pictures that turned out to be unreadable: those are among its `skipped`."""
+    """Without the images that turned out to be unreadable: those are among its `skipped`."""
 
     @property
-    def base(self) -> FrozenBase | None:
+    def base(self) -> FrozenBackbone | None:
         """The frozen base, if there is one."""
         return self.standing.base
 
     def product(self) -> keras.Model:
-        """The whole classifier: uint8 pictures to probabilities."""
-        compute_mixed(self.network, mixed=False)
+        """The whole classifier: uint8 images to probabilities."""
+        set_mixed_precision(self.network, mixed=False)
         return whole(self.base.network if self.base else None, self.network, mirror=self.recipe.mirror)
 
     @cached_property
     def head_graph(self) -> Graph:
-        """What was trained, as a graph to probabilities: from pictures, or on a frozen base from features."""
-        compute_mixed(self.network, mixed=False)
+        """What was trained, as a graph to probabilities: from images, or on a frozen base from features."""
+        set_mixed_precision(self.network, mixed=False)
         return to_graph(whole(None, self.network))
 
     @cached_property
     def graph(self) -> Graph:
         """The whole classifier as a graph."""
-        graph = joined(self.base.graph, self.head_graph) if self.base else self.head_graph
+        graph = join_head(self.base.graph, self.head_graph) if self.base else self.head_graph
         return mirrored(graph) if self.recipe.mirror else graph
 
     @cached_property
@@ -127,14 +127,14 @@ def make_task(
     *,
     cache: Path,
     start: Start | None = None,
-    standing: Standing | None = None,
+    standing: Backbone | None = None,
 ) -> Task:
     """Decode, and run the frozen base where there is one, over the training and validation splits.
 
     `start` is what an earlier stage left; without it weights are as the recipe says. `standing` is what the
     recipe's network stands on, where that has been made.
     """
-    standing = standing or standing_of(recipe, preprocessing, start)
+    standing = standing or backbone_for(recipe, preprocessing, start)
     examples: dict[str, Examples] = {}
     for name in ("train", "validation"):
         if name in dataset.splits:
@@ -145,38 +145,38 @@ def make_task(
     return Task(network, recipe, preprocessing, standing, examples["train"], examples.get("validation"), dataset)
 
 
-def standing_of(recipe: Recipe, preprocessing: Preprocessing, start: Start | None = None) -> Standing:
+def backbone_for(recipe: Recipe, preprocessing: Preprocessing, start: Start | None = None) -> Backbone:
     """What a recipe's network stands on."""
     if recipe.weights == "none":
-        return Standing(None, None, None)
-    network = ended(backbone(recipe.model, int(recipe.size or 0), str(recipe.weights)), recipe.cut)
+        return Backbone(None, None, None)
+    network = cut_off(backbone(recipe.model, int(recipe.size or 0), str(recipe.weights)), recipe.cut)
     if start and start.backbone:
         network.set_weights(start.backbone)
-    division = divided(network, recipe.unfreeze)
+    division = split_frozen(network, recipe.unfreeze)
     if division.frozen is None:
-        return Standing(None, division.trained, network)
+        return Backbone(None, division.trained, network)
     frozen = frozen_network(division.frozen, recipe.model, pooled=division.trained is None)
-    base = FrozenBase(recipe.model, frozen, preprocessing, recipe.precision)
+    base = FrozenBackbone(recipe.model, frozen, preprocessing, recipe.precision)
     whole = division.trained is None and recipe.cut is None and start is None
     if whole and recipe.weights == "imagenet":
-        note(base)
-    return Standing(base, division.trained, network)
+        register_backbone(base)
+    return Backbone(base, division.trained, network)
 
 
 def _examples(
-    dataset: Dataset, name: str, base: FrozenBase | None, recipe: Recipe, preprocessing: Preprocessing, cache: Path
+    dataset: Dataset, name: str, base: FrozenBackbone | None, recipe: Recipe, preprocessing: Preprocessing, cache: Path
 ) -> tuple[Dataset, Examples]:
-    """The examples of a split, and the data set without the pictures of it that cannot be read."""
-    pictures = dataset.splits[name].pictures
+    """The examples of a split, and the data set without the images of it that cannot be read."""
+    images = dataset.splits[name].images
     if base is None:
-        pixels = pixels_of(pictures, preprocessing, cache=cache, label=f"decoding {name}")
-        dataset = without(dataset, name, pixels.kept, pixels.skipped)
+        pixels = decoded_pixels(images, preprocessing, cache=cache, label=f"decoding {name}")
+        dataset = drop_unreadable(dataset, name, pixels.kept, pixels.skipped)
         return dataset, Examples(pixels.values, dataset.splits[name].labels)
-    found = stored_features(base, pictures, cache=cache, label=f"features of {name}")
-    dataset = without(dataset, name, found.kept, found.skipped)
+    found = stored_features(base, images, cache=cache, label=f"features of {name}")
+    dataset = drop_unreadable(dataset, name, found.kept, found.skipped)
     rows, labels = found.rows, dataset.splits[name].labels
-    if name == "train" and (more := looks(dataset.splits[name].pictures, recipe, preprocessing)):
-        every = PicturesInARow((dataset.splits[name].pictures, *more))
+    if name == "train" and (more := looks(dataset.splits[name].images, recipe, preprocessing)):
+        every = ConcatImages((dataset.splits[name].images, *more))
         rows = stored_features(base, every, cache=cache, label="features of the views of train").rows
         labels = np.tile(labels, len(rows) // len(labels))
     small = len(rows) * base.width * 4 <= IN_MEMORY
@@ -184,16 +184,16 @@ def _examples(
     return dataset, Examples(inputs, labels)
 
 
-def looks(pictures: Pictures, recipe: Recipe, preprocessing: Preprocessing) -> list[Pictures]:
-    """What else of the training pictures goes through a frozen base."""
-    looks: list[Pictures] = [MirroredPictures(pictures)] if recipe.mirror else []
+def looks(images: Images, recipe: Recipe, preprocessing: Preprocessing) -> list[Images]:
+    """What else of the training images goes through a frozen base."""
+    looks: list[Images] = [MirroredImages(images)] if recipe.mirror else []
     augmentation = Augmentation.parse(recipe.augment)
     if augmentation.distorts and recipe.views:
-        looks.append(AugmentedPictures(pictures, preprocessing, augmentation, recipe.views, recipe.seed))
+        looks.append(AugmentedImages(images, preprocessing, augmentation, recipe.views, recipe.seed))
     return looks
 
 
-def _go_on_from(start: Start, network: keras.Model, standing: Standing) -> None:
+def _go_on_from(start: Start, network: keras.Model, standing: Backbone) -> None:
     for layer in network.layers:
         if not isinstance(layer, keras.Model) and layer.weights:
             layer.set_weights(start.above[layer.name])

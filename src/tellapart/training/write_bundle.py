@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, homes, write_manifest
-from tellapart.data.dataset import Pictures, Readable
+from tellapart.data.dataset import Images, ReadableValues
 from tellapart.engine import write_graph
 from tellapart.files import atomic_folder, atomic_write
-from tellapart.models.graphs.graph_heads import with_temperature
+from tellapart.models.graphs.graph_heads import add_temperature
 from tellapart.recipe import Recipe
-from tellapart.training.final_evaluation import SPLITS, verdict
-from tellapart.training.prepare import FEATURES, facts_of, list_skipped, seen_by
-from tellapart.training.task_predictions import answers_of, require_agreement
+from tellapart.training.final_evaluation import SPLITS, evaluate_finally
+from tellapart.training.prepare import FEATURES, bundle_facts, list_skipped, seen_by
+from tellapart.training.task_predictions import require_agreement, task_predictions
 from tellapart.training.tasks import Task
 
 
@@ -23,22 +23,22 @@ def write_bundle(task: Task, recipe: Recipe, path: Path, *, splits: Sequence[str
     Keras writes its copy meanwhile: neither needs the other.
     """
 
-    def ask(pictures: Pictures, label: str) -> Readable:
-        answers = answers_of(task, pictures, label=label)
-        require_agreement(task, pictures, answers)
+    def ask(images: Images, label: str) -> ReadableValues:
+        answers = task_predictions(task, images, label=label)
+        require_agreement(task, images, answers)
         return answers
 
     seen = seen_by(task.dataset)
     with atomic_folder(path) as partial, ThreadPoolExecutor(1) as beside:
         saved = beside.submit(task.product().save, partial / KERAS)
-        found = verdict(task.dataset, homes(seen), ask, splits)
+        found = evaluate_finally(task.dataset, homes(seen), ask, splits)
         if found.unread:
             list_skipped((*task.dataset.skipped, *found.unread), path.parent)
-        found.write_answers(path.parent)
+        found.write_predictions(path.parent)
         if task.base and len(task.base.shape) == 1:
             facts = {"base": task.base.name, "key": task.base.key, "width": task.base.width}
             atomic_write(path.parent / FEATURES, json.dumps(facts) + "\n")
-        write_graph(with_temperature(task.graph, found.temperature), partial / GRAPH)
+        write_graph(add_temperature(task.graph, found.temperature), partial / GRAPH)
         saved.result()
         (partial / SEEN).write_text(json.dumps(seen))
-        write_manifest(partial, facts_of(task.dataset, recipe, task.preprocessing, found))
+        write_manifest(partial, bundle_facts(task.dataset, recipe, task.preprocessing, found))

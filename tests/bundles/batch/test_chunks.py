@@ -11,13 +11,12 @@ from typing import TypeVar
 import pytest
 
 from tellapart import Bundle
-from tellapart.bundles.batch import predict_to_file
-from tellapart.bundles.batch.chunks import Answering, stretches
-from tellapart.bundles.batch.part_store import STEP, Asked, Parts
-from tellapart.bundles.batch.predict_to_file import collect
+from tellapart.bundles.batch.chunks import ChunkPrediction, chunks
+from tellapart.bundles.batch.part_store import STEP, BatchSettings, PartStore
+from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.data.pipeline import BATCH
 from tellapart.errors import BundleError
-from tellapart.jobs import Here
+from tellapart.jobs import LocalJobs
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -28,7 +27,7 @@ class StoppedError(Exception):
 
 
 @dataclass
-class Crowd(Here):
+class Crowd(LocalJobs):
     """Workers who answer in any order, and stop after so many jobs."""
 
     seed: int = 0
@@ -37,30 +36,30 @@ class Crowd(Here):
     def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
         """Mixed up by the seed, and stopped after `most` jobs."""
         mixed = random.Random(self.seed).sample(waiting := list(items), len(waiting))  # noqa: S311  chance, not secrecy
-        yield from Here().run(begin, mixed[: self.most])
+        yield from LocalJobs().run(begin, mixed[: self.most])
         if len(mixed) > self.most:
             raise StoppedError
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict_to_file, "SIZE", 4)
-    monkeypatch.setattr(predict_to_file, "PART_ROWS", 6)
+    monkeypatch.setattr("tellapart.bundles.batch.predict_to_file.SIZE", 4)
+    monkeypatch.setattr("tellapart.bundles.batch.predict_to_file.PART_ROWS", 6)
 
 
 @pytest.fixture
 def whole(bundle: Bundle, files: list[str], tmp_path: Path) -> bytes:
     """The file that one process writes, undisturbed."""
-    return collect(bundle, files, tmp_path / "whole.jsonl").path.read_bytes()
+    return predict_to_file(bundle, files, tmp_path / "whole.jsonl").path.read_bytes()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_file_is_that_of_one_process(
     bundle: Bundle, files: list[str], whole: bytes, tmp_path: Path, seed: int
 ) -> None:
-    done = collect(bundle, files, tmp_path / "a.jsonl", jobs=Crowd(seed))
+    done = predict_to_file(bundle, files, tmp_path / "a.jsonl", jobs=Crowd(seed))
     assert done.path.read_bytes() == whole
-    assert (done.pictures, done.unreadable) == (38, 2)
+    assert (done.images, done.unreadable) == (38, 2)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -72,23 +71,23 @@ def test_whoever_goes_on_computes_only_what_is_missing(
     out = tmp_path / "a.jsonl"
     for more in range(2):  # stopped twice, there are parts here and there
         with pytest.raises(StoppedError):
-            collect(bundle, files, out, jobs=Crowd(seed + more, most=3))
+            predict_to_file(bundle, files, out, jobs=Crowd(seed + more, most=3))
     kept: list[int] = []
-    keep = Parts.keep
+    keep = PartStore.keep
 
-    def noting(self: Parts, first: int, lines: list[str]) -> None:
+    def noting(self: PartStore, first: int, lines: list[str]) -> None:
         kept.extend(range(first, first + len(lines)))
         keep(self, first, lines)
 
-    monkeypatch.setattr(Parts, "keep", noting)
-    collect(bundle, files, out, jobs=Crowd(seed) if ending == "crowd" else None)
+    monkeypatch.setattr(PartStore, "keep", noting)
+    predict_to_file(bundle, files, out, jobs=Crowd(seed) if ending == "crowd" else None)
     assert out.read_bytes() == whole
     assert len(kept) == len(set(kept)) == 38 - 6 * 4 + (2 if 36 not in kept else 0)
 
 
-def parts_with(folder: Path, count: int, *kept: tuple[int, int]) -> Parts:
+def parts_with(folder: Path, count: int, *kept: tuple[int, int]) -> PartStore:
     (folder / "pictures.jsonl").write_text("".join(f'"{number}"\n' for number in range(count)))
-    parts = Parts(folder, Asked("", 1, count, "a" * 64))
+    parts = PartStore(folder, BatchSettings("", 1, count, "a" * 64))
     for first, end in kept:
         parts.keep(first, ["{}"] * (end - first))
     return parts
@@ -113,8 +112,8 @@ def test_what_is_missing_is_what_no_part_holds(
 
 
 @pytest.mark.parametrize("count", [21, 2 * STEP, 3 * STEP + 5])
-def test_a_stretch_has_its_pictures_and_never_fewer_than_a_batch(tmp_path: Path, count: int) -> None:
-    for stretch in stretches(parts_with(tmp_path, count, (3, 6)), 5):
+def test_a_stretch_has_its_images_and_never_fewer_than_a_batch(tmp_path: Path, count: int) -> None:
+    for stretch in chunks(parts_with(tmp_path, count, (3, 6)), 5):
         paths = list(map(int, stretch.held().paths))
         assert paths[stretch.skip :][: stretch.end - stretch.first] == list(range(stretch.first, stretch.end))
         assert len(paths) >= BATCH
@@ -124,15 +123,15 @@ def test_a_stretch_has_its_pictures_and_never_fewer_than_a_batch(tmp_path: Path,
 def test_another_bundle_on_a_workers_machine_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     other = Path(shutil.copytree(bundle.folder, tmp_path / "other"))
     with pytest.raises(BundleError, match="is another bundle on a worker's machine"):
-        Answering(other, "0" * 64, "float32", 1)()
+        ChunkPrediction(other, "0" * 64, "float32", 1)()
     with pytest.raises(BundleError):
-        Answering(tmp_path, "0" * 64, "float32", 1)()
+        ChunkPrediction(tmp_path, "0" * 64, "float32", 1)()
 
 
 def test_a_list_that_is_empty_gives_a_file_without_rows(bundle: Bundle, tmp_path: Path) -> None:
-    assert collect(bundle, [], tmp_path / "a.jsonl", jobs=Crowd()).pictures == 0
+    assert predict_to_file(bundle, [], tmp_path / "a.jsonl", jobs=Crowd()).images == 0
 
 
-def test_every_answer_names_its_own_picture(bundle: Bundle, files: list[str], tmp_path: Path) -> None:
-    rows = collect(bundle, files, tmp_path / "a.jsonl", jobs=Crowd(3)).path.read_text().splitlines()
+def test_every_answer_names_its_own_image(bundle: Bundle, files: list[str], tmp_path: Path) -> None:
+    rows = predict_to_file(bundle, files, tmp_path / "a.jsonl", jobs=Crowd(3)).path.read_text().splitlines()
     assert [json.loads(row)["path"] for row in rows] == files

@@ -1,4 +1,4 @@
-"""Answers as files: the same facts in each form, null where a picture has none."""
+"""Answers as files: the same facts in each form, null where an image has none."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ KNOWN: dict[str, Any] = {
     "unknown": True,
     "top": [{"label": 'a "cat"', "probability": 0.75}, {"label": "dog", "probability": 0.25}],
 }
-ROWS = [KNOWN, {"path": "b.png", "error": "not a picture,\nat all"}]
+ROWS = [KNOWN, {"path": "b.png", "error": "not an image,\nat all"}]
 
 
 def written(ending: str, rows: list[dict[str, Any]], top: int = 2) -> bytes:
@@ -36,7 +36,7 @@ def test_a_table_has_a_column_for_each_class_that_is_named() -> None:
     assert columns(1) == ["path", "label", "probability", "unknown", "error"]
     assert columns(3)[4:8] == ["label_2", "probability_2", "label_3", "probability_3"]
     assert cells(KNOWN, 2) == [ODD, 'a "cat"', 0.75, True, "dog", 0.25, None]
-    assert cells(ROWS[1], 2) == ["b.png", None, None, None, None, None, "not a picture,\nat all"]
+    assert cells(ROWS[1], 2) == ["b.png", None, None, None, None, None, "not an image,\nat all"]
 
 
 def test_json_lines_are_those_that_predict_prints() -> None:
@@ -49,7 +49,7 @@ def test_csv_quotes_what_must_be_and_keeps_a_name_that_is_no_text() -> None:
         {"path": ODD, "label": 'a "cat"', "probability": "0.750000", "unknown": "yes",
          "label_2": "dog", "probability_2": "0.250000", "error": ""},
         {"path": "b.png", "label": "", "probability": "", "unknown": "", "label_2": "", "probability_2": "",
-         "error": "not a picture,\nat all"},
+         "error": "not an image,\nat all"},
     ]  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_parquet_is_written_in_groups_of_bounded_size(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("ending", FORMS)
-def test_no_picture_gives_an_empty_table(ending: str) -> None:
+def test_no_image_gives_an_empty_table(ending: str) -> None:
     content = written(ending, [])
     if ending == ".parquet":
         assert parquet.read_table(io.BytesIO(content)).num_rows == 0

@@ -1,4 +1,4 @@
-"""Classes without pictures, absent from a split, tiny, or far smaller than another."""
+"""Classes without images, absent from a split, tiny, or far smaller than another."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ import pytest
 from tellapart.checking.finding import Finding
 from tellapart.checking.findings.classes import classes
 from tellapart.checking.locations import places
-from tellapart.data.dataset import Dataset, FilePictures, Split
+from tellapart.data.dataset import Dataset, FileImages, Split
 
 NAMES = ("cat", "dog", "cow")
 
 
 def split_of(name: str, counts: Sequence[int], *, copies: bool = False) -> Split:
-    """So many pictures of each class; as `copies` all of one class are the same."""
+    """So many images of each class; as `copies` all of one class are the same."""
     labels = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
     paths = tuple(f"{name}/{number}" for number in range(len(labels)))
     digests = tuple(f"{name} {label}" for label in labels) if copies else paths
-    return Split(FilePictures(paths, digests), labels)
+    return Split(FileImages(paths, digests), labels)
 
 
 def found(names: Sequence[str] = NAMES, *, copies: bool = False, **counts: Sequence[int]) -> dict[str, Finding]:
@@ -33,19 +33,17 @@ def test_enough_of_each() -> None:
     assert found(test=[1, 2, 60]) == {}  # nothing is learned from it
 
 
-def test_a_class_without_pictures() -> None:
+def test_a_class_without_images() -> None:
     finding = found(train=[20, 0, 20], test=[5, 0, 5])["empty-class"]
     assert (finding.severity, finding.count) == ("problem", 1)
-    assert finding.sentence == "1 class has no picture that can be read: dog."
+    assert finding.sentence == "1 class has no image that can be read: dog."
 
 
 def test_a_split_that_lacks_a_class() -> None:
     lacking = found(train=[20, 20, 20], validation=[0, 0, 5], test=[5, 0, 5])
     finding = lacking["missing-class"]
     assert (finding.severity, finding.count) == ("problem", 3)
-    assert finding.sentence == (
-        "The validation split has no picture of cat and dog; the test split has no picture of dog."
-    )
+    assert finding.sentence == ("The validation split has no image of cat and dog; the test split has no image of dog.")
     assert "empty-class" not in lacking
 
 
@@ -53,10 +51,10 @@ def test_a_split_that_lacks_a_class() -> None:
 def test_tiny_classes(counts: list[int], severity: str) -> None:
     finding = found(all=counts)["tiny-class"]
     assert (finding.severity, finding.count, len(finding.rows)) == (severity, 1, counts[0])
-    assert f"fewer than 10 different pictures: cat {counts[0]}" in finding.sentence
+    assert f"fewer than 10 different images: cat {counts[0]}" in finding.sentence
 
 
-def test_one_picture_to_learn_from_is_few_where_others_judge() -> None:
+def test_one_image_to_learn_from_is_few_where_others_judge() -> None:
     assert found(train=[1, 20, 20], test=[5, 5, 5])["tiny-class"].severity == "warning"
 
 
@@ -88,7 +86,7 @@ def test_imbalance(counts: list[int], severity: str, count: int) -> None:
 
 def test_imbalance_says_what_always_answering_one_class_is_worth() -> None:
     assert found(all=[9_000, 20, 980])["imbalance"].sentence == (
-        "The largest class, cat, has 9,000 pictures, 450 times as many as the smallest, dog, with 20; always "
+        "The largest class, cat, has 9,000 images, 450 times as many as the smallest, dog, with 20; always "
         "answering cat would be right for 90%."
     )
     assert "imbalance" not in found(all=[59, 20, 59])

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tellapart.checking.finding import Finding
-from tellapart.checking.findings.exact_duplicates import copies
+from tellapart.checking.findings.exact_duplicates import exact_duplicates
 from tellapart.checking.locations import places
-from tellapart.data.dataset import Dataset, FilePictures, Split
+from tellapart.data.dataset import Dataset, FileImages, Split
 
 CLASSES = ("cat", "dog", "cow")
 Rows = list[tuple[str, str]]
@@ -23,12 +23,12 @@ def made(**splits: Rows) -> Dataset:
 def split_of(name: str, rows: Rows) -> Split:
     paths = tuple(f"{name}/{number}" for number in range(len(rows)))
     digests = tuple(hashlib.sha256(content.encode()).hexdigest() for content, _ in rows)
-    return Split(FilePictures(paths, digests), np.array([CLASSES.index(label) for _, label in rows], dtype=np.int32))
+    return Split(FileImages(paths, digests), np.array([CLASSES.index(label) for _, label in rows], dtype=np.int32))
 
 
 def found(**splits: Rows) -> dict[str, Finding]:
     whole = made(**splits)
-    return {finding.kind: finding for finding in copies(whole, places(whole))}
+    return {finding.kind: finding for finding in exact_duplicates(whole, places(whole))}
 
 
 def pairs(finding: Finding) -> list[tuple[str, str]]:
@@ -58,7 +58,7 @@ def test_a_leak_names_both_splits_and_each_pair() -> None:
     ]
     assert [row.detail for row in leak.rows][::3] == ["train and test", "train and validation"]
     assert leak.sentence == (
-        "4 pictures are in two splits: 2 of train also in test, 1 of validation also in test, 1 of train also in "
+        "4 images are in two splits: 2 of train also in test, 1 of validation also in test, 1 of train also in "
         "validation."
     )
 
@@ -67,7 +67,7 @@ def test_two_labels_are_both_named() -> None:
     both = found(all=[("a", "cat"), ("b", "dog"), ("a", "dog"), ("a", "cat"), *DISTINCT])
     finding = both["two-labels"]
     assert (finding.severity, finding.count) == ("warning", 3)
-    assert "3 pictures have an exact copy under another label: cat and dog (3)." in finding.sentence
+    assert "3 images have an exact copy under another label: cat and dog (3)." in finding.sentence
     assert [(row.path, row.label, row.suggested, row.other) for row in finding.rows] == [
         ("all/0", "cat", "dog", "all/2"),
         ("all/2", "dog", "cat", "all/0"),
@@ -81,15 +81,15 @@ def test_many_pairs_of_labels_are_cut() -> None:
     rows = [(f"{number // 2}", number) for number in range(30)]
     digests = tuple(hashlib.sha256(content.encode()).hexdigest() for content, _ in rows)
     labels = np.array([label for _, label in rows], dtype=np.int32)
-    whole = Dataset("set", tuple(names), {"all": Split(FilePictures(tuple(map(str, range(30))), digests), labels)})
-    (finding,) = copies(whole, places(whole))
+    whole = Dataset("set", tuple(names), {"all": Split(FileImages(tuple(map(str, range(30))), digests), labels)})
+    (finding,) = exact_duplicates(whole, places(whole))
     assert finding.sentence.endswith("class 8 and class 9 (2), and 10 more such sets of labels.")
 
 
 def test_copies_of_one_class_in_one_split() -> None:
     few = found(train=[("a", "cat"), ("a", "cat"), *DISTINCT], test=[("b", "dog")])["copies"]
     assert (few.severity, few.count, pairs(few)) == ("note", 1, [("train/1", "train/0")])
-    assert few.sentence == ("1 picture is an exact copy of one of the same class in the same split: 1 of 102 in train.")
+    assert few.sentence == ("1 image is an exact copy of one of the same class in the same split: 1 of 102 in train.")
     many = found(train=[("a", "cat")] * 8 + DISTINCT)["copies"]
     assert (many.severity, many.count) == ("warning", 7)
 
@@ -100,7 +100,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(CLASSES)), 
 @given(ROWS, ROWS, ROWS)
 def test_without_what_leaks_and_repeats_each_content_is_there_once(train: Rows, validation: Rows, test: Rows) -> None:
     whole = made(train=train, validation=validation, test=test)
-    findings = copies(whole, places(whole))
+    findings = exact_duplicates(whole, places(whole))
     gone = {row.path for finding in findings if finding.kind in ("leak", "copies") for row in finding.rows}
     left = [
         (content, label)

@@ -34,9 +34,9 @@ def seen(labels: Labels, values: Values) -> tuple[Dataset, Seen]:
     pixels = np.random.default_rng(1).integers(0, 256, (len(labels), 4, 4, 3), dtype=np.uint8)
     split = array_split(pixels, labels)
     store = FeatureCache(cache_folder() / "features" / "made-up")
-    store.add(list(split.pictures.digests), values)
+    store.add(list(split.images.digests), values)
     places = tuple(Place("all", number, label) for number, label in enumerate(labels.tolist()))
-    rows = store.take(list(split.pictures.digests), (WIDTH,))
+    rows = store.take(list(split.images.digests), (WIDTH,))
     return Dataset("made up", CLASSES, {"all": split}), Seen(places, split, rows)
 
 
@@ -49,7 +49,7 @@ def test_planted_labels_come_first_and_are_put_right() -> None:
     assert (finding.kind, finding.severity, finding.count) == ("label-error", "warning", len(finding.rows))
     first = {row.digest: row for row in finding.rows[:3]}
     for place, label in ((3, "ant"), (50, "bee"), (100, "cat")):
-        row = first[dataset.splits["all"].pictures.digests[place]]
+        row = first[dataset.splits["all"].images.digests[place]]
         assert (row.split, row.label, row.suggested) == ("all", CLASSES[given[place]], label)
         assert row.detail.startswith("given under 1 %, suggested ")
 
@@ -73,7 +73,7 @@ def test_one_class_alone_says_nothing() -> None:
     assert label_finding(*seen(labels, features(labels))) == []
 
 
-def test_a_picture_is_judged_by_heads_that_never_saw_it() -> None:
+def test_a_image_is_judged_by_heads_that_never_saw_it() -> None:
     labels = labels_of()
     noise = np.random.default_rng(2).standard_normal((len(labels), WIDTH)).astype(np.float32)
     places = np.random.default_rng(3).permutation(len(labels))
@@ -94,5 +94,5 @@ def test_what_never_trained_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(dataset_features, "load_keras", lambda: pytest.fail("Keras was loaded"))
     labels = labels_of()
     dataset, _ = seen(labels, features(labels))
-    with pytest.raises(RecipeError, match=r"lenet5 never trained on other pictures.*--features xception"):
+    with pytest.raises(RecipeError, match=r"lenet5 never trained on other images.*--features xception"):
         findings_from_features(dataset, "lenet5")

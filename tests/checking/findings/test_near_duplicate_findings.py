@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tellapart.checking.finding import Finding
-from tellapart.checking.findings.near_duplicate_findings import near_copies
+from tellapart.checking.findings.near_duplicate_findings import near_duplicate_findings
 from tellapart.checking.locations import places
 from tellapart.checking.near_duplicates import Pair
-from tellapart.data.dataset import Dataset, FilePictures, Split
+from tellapart.data.dataset import Dataset, FileImages, Split
 
 CLASSES = ("cat", "dog")
 Rows = Sequence[tuple[str, str]]
@@ -18,13 +18,13 @@ Rows = Sequence[tuple[str, str]]
 def split_of(name: str, rows: Rows) -> Split:
     paths = tuple(f"{name}/{number}" for number in range(len(rows)))
     labels = np.array([CLASSES.index(label) for _, label in rows], dtype=np.int32)
-    return Split(FilePictures(paths, tuple(content for content, _ in rows)), labels)
+    return Split(FileImages(paths, tuple(content for content, _ in rows)), labels)
 
 
 def found(*pairs: tuple[str, str], **splits: Rows) -> dict[str, Finding]:
     whole = Dataset("set", CLASSES, {name: split_of(name, rows) for name, rows in splits.items()})
     near = [Pair(one, other, "mirrored") for one, other in pairs]
-    return {finding.kind: finding for finding in near_copies(whole, places(whole), near)}
+    return {finding.kind: finding for finding in near_duplicate_findings(whole, places(whole), near)}
 
 
 def pairs(finding: Finding) -> list[tuple[str, str]]:
@@ -43,7 +43,7 @@ def test_in_one_split_the_first_stays(pair: tuple[str, str]) -> None:
     finding = found(pair, all=CATS)["near-copies"]
     assert (finding.severity, finding.count, pairs(finding)) == ("note", 1, [("all/7", "all/3")])
     assert finding.rows[0].detail == "mirrored"
-    assert finding.sentence == "1 picture is nearly the same as another one in the same split: 1 of 200 in all."
+    assert finding.sentence == "1 image is nearly the same as another one in the same split: 1 of 200 in all."
 
 
 def test_of_a_family_one_stays_and_each_other_is_named_once() -> None:
@@ -52,13 +52,13 @@ def test_of_a_family_one_stays_and_each_other_is_named_once() -> None:
 
 
 @pytest.mark.parametrize("pair", [("t", "cat 3"), ("cat 3", "t")])
-def test_across_splits_the_picture_in_the_earlier_one_is_to_go(pair: tuple[str, str]) -> None:
+def test_across_splits_the_image_in_the_earlier_one_is_to_go(pair: tuple[str, str]) -> None:
     leak = found(pair, test=[("t", "cat"), *[(f"other {n}", "cat") for n in range(99)]], train=CATS)["near-leak"]
     assert (leak.severity, leak.count, pairs(leak)) == ("warning", 1, [("train/3", "test/0")])
     assert "1 of train like one of test" in leak.sentence
 
 
-def test_more_than_one_in_a_hundred_judged_pictures_makes_a_problem() -> None:
+def test_more_than_one_in_a_hundred_judged_images_makes_a_problem() -> None:
     leak = found(("t", "cat 3"), test=[("t", "cat"), *[(f"other {n}", "cat") for n in range(98)]], train=CATS)[
         "near-leak"
     ]

@@ -1,4 +1,4 @@
-"""Files named wrongly, turned or animated, and pictures that are blank, small, enormous or long."""
+"""Files named wrongly, turned or animated, and images that are blank, small, enormous or long."""
 
 from dataclasses import replace
 
@@ -7,22 +7,22 @@ import pytest
 
 from tellapart.checking.finding import Finding
 from tellapart.checking.findings.odd_formats import FORMATS, odd_files
-from tellapart.checking.findings.odd_images import odd_pictures
+from tellapart.checking.findings.odd_images import odd_images
 from tellapart.checking.image_facts import NOTHING, Facts
 from tellapart.checking.locations import places
-from tellapart.data.dataset import Dataset, FilePictures, Split
+from tellapart.data.dataset import Dataset, FileImages, Split
 from tellapart.data.image import SUFFIXES
 
 PHOTO = Facts("JPEG", 400, 300, turned=False, frames=1, spread=50.0, hash=0, mirrored=0, small=NOTHING)
 
 
 def found(*facts: Facts, name: str = "{}.jpg", size: int | None = None) -> dict[str, Finding]:
-    """What is found of pictures like these, called 0.jpg and so on."""
+    """What is found of images like these, called 0.jpg and so on."""
     numbers = range(len(facts))
-    pictures = FilePictures(tuple(map(name.format, numbers)), tuple(map(str, numbers)))
-    whole = Dataset("set", ("cat", "dog"), {"all": Split(pictures, np.zeros(len(facts), np.int32))})
+    images = FileImages(tuple(map(name.format, numbers)), tuple(map(str, numbers)))
+    whole = Dataset("set", ("cat", "dog"), {"all": Split(images, np.zeros(len(facts), np.int32))})
     seen = [(place, facts[int(digest)]) for digest, (place,) in places(whole).items()]
-    return {finding.kind: finding for finding in (*odd_files(whole, seen), *odd_pictures(whole, seen, size))}
+    return {finding.kind: finding for finding in (*odd_files(whole, seen), *odd_images(whole, seen, size))}
 
 
 def told(finding: Finding) -> list[tuple[str, str]]:
@@ -60,7 +60,7 @@ def test_of_an_animation_the_first_frame_counts() -> None:
     assert (finding.severity, told(finding)) == ("note", [("0.gif", "12 frames")])
 
 
-def test_blank_pictures_the_blankest_first() -> None:
+def test_blank_images_the_blankest_first() -> None:
     finding = found(replace(PHOTO, spread=2.9), replace(PHOTO, spread=0.0), replace(PHOTO, spread=3.1))["blank"]
     assert (finding.severity, [row.path for row in finding.rows]) == ("warning", ["1.jpg", "0.jpg"])
 
@@ -69,10 +69,10 @@ def small(side: int) -> Facts:
     return replace(PHOTO, width=side, height=2 * side)
 
 
-def test_small_pictures_among_large_ones() -> None:
+def test_small_images_among_large_ones() -> None:
     finding = found(PHOTO, small(31), PHOTO, small(32), small(8), PHOTO, PHOTO)["odd-size"]
     assert (finding.severity, told(finding)) == ("warning", [("4.jpg", "8 x 16 pixels"), ("1.jpg", "31 x 62 pixels")])
-    assert finding.sentence == "2 pictures are less than 32 pixels high or wide."
+    assert finding.sentence == "2 images are less than 32 pixels high or wide."
 
 
 def test_where_all_are_small_that_is_how_the_data_set_is() -> None:
@@ -83,15 +83,15 @@ def test_small_beside_the_size_they_are_seen_at() -> None:
     finding = found(PHOTO, small(74), small(75), size=299)["odd-size"]
     assert told(finding) == [("1.jpg", "74 x 148 pixels")]
     assert finding.sentence == (
-        "1 picture is less than 75 pixels high or wide, a quarter of the 299 at which they are seen."
+        "1 image is less than 75 pixels high or wide, a quarter of the 299 at which they are seen."
     )
 
 
-def test_enormous_pictures_are_a_note() -> None:
+def test_enormous_images_are_a_note() -> None:
     huge = replace(PHOTO, width=8000, height=6000)
     finding = found(PHOTO, huge)["odd-size"]
     assert (finding.severity, told(finding)) == ("note", [("1.jpg", "8,000 x 6,000 pixels")])
-    assert finding.sentence == "1 picture has more than 24 million pixels."
+    assert finding.sentence == "1 image has more than 24 million pixels."
     both = found(PHOTO, PHOTO, huge, small(20))["odd-size"]
     assert (both.severity, both.count) == ("warning", 2)
 
@@ -100,7 +100,7 @@ def test_sizes_in_arrays_are_known_to_their_owner() -> None:
     assert found(replace(PHOTO, format="", width=8, height=8), size=299) == {}
 
 
-def test_long_pictures_the_longest_first() -> None:
+def test_long_images_the_longest_first() -> None:
     finding = found(replace(PHOTO, width=901), replace(PHOTO, width=900), replace(PHOTO, height=4000))["odd-shape"]
     assert (finding.severity, [row.path for row in finding.rows]) == ("warning", ["2.jpg", "0.jpg"])
     assert finding.sentence.endswith("of the longest, the square in its middle is 10%.")

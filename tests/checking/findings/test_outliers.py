@@ -1,9 +1,9 @@
-"""Pictures far from all classes are found, also where they are many and alike; the usual ones are left in peace."""
+"""Images far from all classes are found, also where they are many and alike; the usual ones are left in peace."""
 
 import numpy as np
 
 from tellapart.checking.dataset_features import Seen
-from tellapart.checking.findings.outliers import LIMIT, strangeness, stranger_finding
+from tellapart.checking.findings.outliers import LIMIT, outlier_distances, outlier_finding
 from tellapart.checking.locations import Place
 from tellapart.data.dataset import Dataset, Labels
 from tellapart.data.sources.arrays import array_split
@@ -22,7 +22,7 @@ def usual(*, seed: int = 0) -> tuple[Values, Labels]:
 
 
 def with_strangers(count: int) -> tuple[Values, Labels]:
-    """The same with pictures at the end that resemble each other and no class."""
+    """The same with images at the end that resemble each other and no class."""
     values, labels = usual()
     rng = np.random.default_rng(1)
     strange = np.zeros((count, WIDTH))
@@ -32,13 +32,13 @@ def with_strangers(count: int) -> tuple[Values, Labels]:
     return np.concatenate([values, strange]).astype(np.float32), np.concatenate([labels, drawn])
 
 
-def test_few_of_the_usual_pictures_are_strange() -> None:
-    assert (strangeness(*usual()) > LIMIT).sum() <= 4
+def test_few_of_the_usual_images_are_strange() -> None:
+    assert (outlier_distances(*usual()) > LIMIT).sum() <= 4
 
 
 def test_one_stranger_and_a_dozen_alike_are_found() -> None:
     for count in (1, 12):
-        excess = strangeness(*with_strangers(count))
+        excess = outlier_distances(*with_strangers(count))
         assert (excess[2 * EACH :] > LIMIT).all()
         assert excess[2 * EACH :].min() > excess[: 2 * EACH].max()
 
@@ -46,28 +46,30 @@ def test_one_stranger_and_a_dozen_alike_are_found() -> None:
 def test_the_brightness_of_features_does_not_matter() -> None:
     values, labels = with_strangers(3)
     lengths = np.random.default_rng(2).uniform(0.5, 20, (len(values), 1)).astype(np.float32)
-    np.testing.assert_allclose(strangeness(values * lengths, labels), strangeness(values, labels), atol=1e-3)
+    np.testing.assert_allclose(
+        outlier_distances(values * lengths, labels), outlier_distances(values, labels), atol=1e-3
+    )
 
 
 def test_a_stranger_alone_in_its_class_is_no_measure_of_itself() -> None:
     values, labels = with_strangers(1)
     labels[-1] = 2
-    assert strangeness(values, labels)[-1] > LIMIT
+    assert outlier_distances(values, labels)[-1] > LIMIT
 
 
-def test_nothing_is_said_of_few_pictures_or_of_pictures_all_alike() -> None:
+def test_nothing_is_said_of_few_images_or_of_images_all_alike() -> None:
     values, labels = with_strangers(1)
-    assert not strangeness(values[-10:], labels[-10:]).any()
-    assert not strangeness(np.ones((30, 3), np.float32), np.zeros(30, np.int32)).any()
-    assert not strangeness(np.zeros((30, 3), np.float32), np.arange(30, dtype=np.int32)).any()
+    assert not outlier_distances(values[-10:], labels[-10:]).any()
+    assert not outlier_distances(np.ones((30, 3), np.float32), np.zeros(30, np.int32)).any()
+    assert not outlier_distances(np.zeros((30, 3), np.float32), np.arange(30, dtype=np.int32)).any()
 
 
 def found_in(values: Values, labels: Labels) -> tuple[Dataset, Seen]:
     pixels = np.random.default_rng(1).integers(0, 256, (len(labels), 4, 4, 3), dtype=np.uint8)
     split = array_split(pixels, labels)
     store = FeatureCache(cache_folder() / "features" / "made-up")
-    store.add(list(split.pictures.digests), values)
-    rows = store.take(list(split.pictures.digests), (WIDTH,))
+    store.add(list(split.images.digests), values)
+    rows = store.take(list(split.images.digests), (WIDTH,))
     places = tuple(Place("train", number, label) for number, label in enumerate(labels.tolist()))
     return Dataset("made up", ("ant", "bee"), {"train": split}), Seen(places, split, rows)
 
@@ -75,8 +77,8 @@ def found_in(values: Values, labels: Labels) -> tuple[Dataset, Seen]:
 def test_the_finding_lists_the_strangest_first() -> None:
     values, labels = with_strangers(3)
     dataset, seen = found_in(values, labels)
-    (finding,) = stranger_finding(dataset, seen)
+    (finding,) = outlier_finding(dataset, seen)
     assert (finding.kind, finding.count) == ("outlier", len(finding.rows))
-    assert {row.digest for row in finding.rows[:3]} == {*dataset.splits["train"].pictures.digests[-3:]}
+    assert {row.digest for row in finding.rows[:3]} == {*dataset.splits["train"].images.digests[-3:]}
     assert finding.rows[0].detail.endswith("deviations beyond the usual distance")
-    assert stranger_finding(*found_in(values[:10], labels[:10])) == []
+    assert outlier_finding(*found_in(values[:10], labels[:10])) == []

@@ -1,16 +1,16 @@
-"""Unreadable files are named with the reason; files that are no pictures are told once."""
+"""Unreadable files are named with the reason; files that are no images are told once."""
 
 import numpy as np
 
 from tellapart.checking.finding import Row
 from tellapart.checking.findings.unreadable_files import others, readable, reasons, unreadable
 from tellapart.checking.locations import places
-from tellapart.data.dataset import Dataset, FilePictures, Skipped, Split
+from tellapart.data.dataset import Dataset, FileImages, Skipped, Split
 
 
 def split_of(name: str, digests: str) -> Split:
     paths = tuple(f"{name}/{number}" for number in range(len(digests)))
-    return Split(FilePictures(paths, tuple(digests)), np.arange(len(digests), dtype=np.int32) % 2)
+    return Split(FileImages(paths, tuple(digests)), np.arange(len(digests), dtype=np.int32) % 2)
 
 
 def made(skipped: tuple[Skipped, ...] = (), files: tuple[str, ...] = ()) -> Dataset:
@@ -39,11 +39,11 @@ def test_what_a_person_left_out_is_no_unreadable_file() -> None:
     assert unreadable(made((Skipped("y.jpg", "left out by findings.csv, line 2 (blank)"),))) == []
 
 
-def test_undecodable_pictures_and_their_copies_are_taken_out() -> None:
+def test_undecodable_images_and_their_copies_are_taken_out() -> None:
     whole = made()
     left, rows = readable(whole, places(whole), {"b": "cut off", "never listed": "?"})
-    assert left.splits["train"].pictures.digests == ("a", "a")
-    assert left.splits["test"].pictures.digests == ("c",)
+    assert left.splits["train"].images.digests == ("a", "a")
+    assert left.splits["test"].images.digests == ("c",)
     assert [(row.path, row.split, row.label, row.detail) for row in rows] == [
         ("train/1", "train", "dog", "cut off"),
         ("train/3", "train", "dog", "cut off"),
@@ -55,7 +55,7 @@ def test_undecodable_pictures_and_their_copies_are_taken_out() -> None:
 def test_other_files_are_told_once_with_a_few_names() -> None:
     (finding,) = others(made(files=("a.txt", "b\n.pdf", "c.doc", "d.xls", "e.tmp")))
     assert (finding.severity, finding.count, finding.rows) == ("note", 5, ())
-    assert finding.sentence == "5 files are not pictures and are not looked at: a.txt, b\\n.pdf, c.doc and 2 more."
+    assert finding.sentence == "5 files are not images and are not looked at: a.txt, b\\n.pdf, c.doc and 2 more."
 
 
 def test_reasons_are_counted_together_wherever_a_table_names_the_files() -> None:

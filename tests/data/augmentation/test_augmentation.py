@@ -1,4 +1,4 @@
-"""Reading what is done at random to training pictures."""
+"""Reading what is done at random to training images."""
 
 from contextlib import suppress
 from typing import Any
@@ -105,7 +105,7 @@ def test_any_other_text_is_read_or_refused(text: str) -> None:
     ("text", "distorts", "mixes"),
     [("", False, False), ("flip", True, False), ("mixup=1", False, True), ("crop=0.8,cutmix=1", True, True)],
 )
-def test_it_says_whether_it_changes_pictures_and_whether_it_mixes_them(text: str, distorts: bool, mixes: bool) -> None:
+def test_it_says_whether_it_changes_images_and_whether_it_mixes_them(text: str, distorts: bool, mixes: bool) -> None:
     augmentation = Augmentation.parse(text)
     assert (augmentation.distorts, augmentation.mixes) == (distorts, mixes)
     assert not augmentation.of_one.mixes

@@ -1,4 +1,4 @@
-"""Augmented pictures, views and epochs."""
+"""Augmented images, views and epochs."""
 
 import time
 from pathlib import Path
@@ -11,19 +11,19 @@ from PIL import Image
 
 from tellapart.data.augmentation import augmented as module
 from tellapart.data.augmentation.augmentation import Augmentation
-from tellapart.data.augmentation.augmented import AugmentedPictures, augment_rows, augmented
-from tellapart.data.dataset import ArrayPictures, FilePictures, Pictures
+from tellapart.data.augmentation.augmented import AugmentedImages, augment_rows, augmented
+from tellapart.data.dataset import ArrayImages, FileImages, Images
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.files import sha256
 
 ASKED = Augmentation.parse("flip,rotate=30,shift=0.1,brightness=0.2,erase=0.2,randaugment=1")
 PIXELS = np.random.default_rng(0).integers(0, 256, (50, 12, 12, 3), dtype=np.uint8)
-PICTURES = ArrayPictures(PIXELS[:5], tuple(f"{number:064x}" for number in range(5)))
+IMAGES = ArrayImages(PIXELS[:5], tuple(f"{number:064x}" for number in range(5)))
 SMALL = Preprocessing(8, 8, 3)
 
 
-def test_the_generator_alone_decides_how_a_picture_is_distorted() -> None:
+def test_the_generator_alone_decides_how_a_image_is_distorted() -> None:
     first, again, other = (augmented(PIXELS[0], ASKED, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -56,20 +56,20 @@ def test_rows_may_come_from_a_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(result, augment_rows(PIXELS, ASKED, 0, 0, np.arange(50)))
 
 
-def test_many_small_pictures_take_a_third_of_what_each_takes_alone() -> None:
-    pictures, asked = np.zeros((5_000, 28, 28, 1), np.uint8), Augmentation.parse("rotate=10,shift=0.1")
+def test_many_small_images_take_a_third_of_what_each_takes_alone() -> None:
+    images, asked = np.zeros((5_000, 28, 28, 1), np.uint8), Augmentation.parse("rotate=10,shift=0.1")
     started = time.process_time()  # however busy the machine is
-    augment_rows(pictures, asked, 0, 0, np.arange(5_000))
+    augment_rows(images, asked, 0, 0, np.arange(5_000))
     together = time.process_time()
-    for row, one in enumerate(pictures):
+    for row, one in enumerate(images):
         augmented(one, asked, np.random.default_rng((0, 0, row)))
     assert together - started < (time.process_time() - together) / 3
 
 
-def test_there_are_views_of_all_pictures_one_view_after_the_other() -> None:
-    views: Pictures = AugmentedPictures(PICTURES, SMALL, ASKED, 3, 0)
+def test_there_are_views_of_all_images_one_view_after_the_other() -> None:
+    views: Images = AugmentedImages(IMAGES, SMALL, ASKED, 3, 0)
     assert len(views) == len(views.digests) == len(set(views.digests)) == 15
-    assert [views.name(i) for i in (1, 6)] == [f"{PICTURES.name(1)} (view {view})" for view in (1, 2)]
+    assert [views.name(i) for i in (1, 6)] == [f"{IMAGES.name(1)} (view {view})" for view in (1, 2)]
     assert {views.read(i).shape for i in range(15)} == {(8, 8, 3)}
     first, second = views.read(1), views.read(6)
     assert not np.array_equal(first, second)
@@ -77,14 +77,14 @@ def test_there_are_views_of_all_pictures_one_view_after_the_other() -> None:
 
 
 def test_a_view_is_distorted_at_the_classifiers_size() -> None:
-    views = AugmentedPictures(PICTURES, SMALL, Augmentation(flip="horizontal"), 8, 0)
-    fitted = SMALL(PICTURES.read(2))
+    views = AugmentedImages(IMAGES, SMALL, Augmentation(flip="horizontal"), 8, 0)
+    fitted = SMALL(IMAGES.read(2))
     seen = {views.read(2 + 5 * view).tobytes() for view in range(8)}
     assert seen == {fitted.tobytes(), fitted[:, ::-1].tobytes()}
 
 
 def test_some_of_the_views_are_the_same_views() -> None:
-    views = AugmentedPictures(PICTURES, SMALL, ASKED, 3, 0)
+    views = AugmentedImages(IMAGES, SMALL, ASKED, 3, 0)
     some = views.take([14, 0, 7]).take([2, 0])
     assert len(some) == 2
     assert some.digests == (views.digests[7], views.digests[14])
@@ -96,13 +96,13 @@ def test_the_digest_of_a_view_is_of_all_that_decides_its_pixels() -> None:
     def digests(
         preprocessing: Preprocessing = SMALL, augmentation: Augmentation = ASKED, views: int = 2, seed: int = 0
     ) -> tuple[str, ...]:
-        return AugmentedPictures(PICTURES, preprocessing, augmentation, views, seed).digests
+        return AugmentedImages(IMAGES, preprocessing, augmentation, views, seed).digests
 
     others = [
         digests(preprocessing=Preprocessing(9, 9, 3)),
         digests(augmentation=Augmentation.parse("rotate=31")),
         digests(seed=1),
-        PICTURES.digests,
+        IMAGES.digests,
     ]
     assert not any(set(digests()) & set(other) for other in others)
     assert digests(views=3)[:10] == digests()
@@ -110,13 +110,13 @@ def test_the_digest_of_a_view_is_of_all_that_decides_its_pixels() -> None:
     assert all(len(digest) == 64 and int(digest, 16) >= 0 for digest in digests())
 
 
-def test_a_picture_that_cannot_be_read_has_no_views(tmp_path: Path) -> None:
+def test_a_image_that_cannot_be_read_has_no_views(tmp_path: Path) -> None:
     Image.fromarray(PIXELS[0]).save(tmp_path / "good.png")
-    (tmp_path / "bad.png").write_bytes(b"not a picture")
+    (tmp_path / "bad.png").write_bytes(b"not an image")
     paths = tuple(str(tmp_path / name) for name in ("good.png", "bad.png", "gone.png"))
     known = (*(sha256(tmp_path / name) for name in ("good.png", "bad.png")), "c" * 64)
-    views = AugmentedPictures(FilePictures(paths, known), SMALL, ASKED, 2, 0)
+    views = AugmentedImages(FileImages(paths, known), SMALL, ASKED, 2, 0)
     assert views.read(3).shape == (8, 8, 3)
-    for index, reason in ((4, "not a picture"), (5, "cannot be read")):
-        with pytest.raises(PictureError, match=reason):
+    for index, reason in ((4, "not an image"), (5, "cannot be read")):
+        with pytest.raises(ImageError, match=reason):
             views.read(index)

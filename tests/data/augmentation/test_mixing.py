@@ -21,7 +21,7 @@ def targets(count: int) -> NDArray[np.float32]:
 
 
 def plain(count: int) -> NDArray[np.uint8]:
-    """Pictures of one colour each, 50 times the number of their class."""
+    """Images of one colour each, 50 times the number of their class."""
     return np.broadcast_to(targets(count).argmax(1).astype(np.uint8)[:, None, None, None] * 50, (count, 9, 11, 3))
 
 
@@ -31,17 +31,17 @@ def mixed(text: str, inputs: NDArray[Any], seed: int = 0) -> tuple[NDArray[Any],
 
 @pytest.mark.parametrize("text", ["mixup=1", "cutmix=1", "mixup=0.2,cutmix=0.5", "mixup=0.01,cutmix=0.01"])
 @given(count=st.integers(0, 20), seed=st.integers(0, 2**31))
-def test_a_label_is_mixed_as_its_picture_is(text: str, count: int, seed: int) -> None:
+def test_a_label_is_mixed_as_its_image_is(text: str, count: int, seed: int) -> None:
     inputs = plain(count)
-    pictures, labels = mixed(text, inputs, seed)
-    assert pictures.shape == inputs.shape
-    assert pictures.dtype == np.uint8
+    images, labels = mixed(text, inputs, seed)
+    assert images.shape == inputs.shape
+    assert images.dtype == np.uint8
     assert labels.shape == (count, CLASSES)
     assert labels.dtype == np.float32
     np.testing.assert_allclose(labels.sum(1), 1, atol=1e-6)
-    np.testing.assert_allclose(pictures.mean(axis=(1, 2, 3)), labels @ (50.0 * np.arange(CLASSES)), atol=0.51)
+    np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), labels @ (50.0 * np.arange(CLASSES)), atol=0.51)
     again, labels_again = mixed(text, inputs, seed)
-    np.testing.assert_array_equal(again, pictures)
+    np.testing.assert_array_equal(again, images)
     np.testing.assert_array_equal(labels_again, labels)
 
 
@@ -67,9 +67,9 @@ def test_a_large_batch_is_blended_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_pasted_part_is_one_rectangle() -> None:
-    for picture in mixed("cutmix=1", plain(100))[0]:
-        for value in np.unique(picture):
-            other = (picture[:, :, 0] == value).astype(int)
+    for image in mixed("cutmix=1", plain(100))[0]:
+        for value in np.unique(image):
+            other = (image[:, :, 0] == value).astype(int)
             rows, columns = np.flatnonzero(other.any(1)), np.flatnonzero(other.any(0))
             if other[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all():
                 break
@@ -84,9 +84,9 @@ def test_a_smaller_alpha_leaves_more_as_it_was() -> None:
 
 
 def test_with_both_each_example_gets_one_of_them() -> None:
-    pictures, labels = mixed("mixup=5,cutmix=1", plain(600))
+    images, labels = mixed("mixup=5,cutmix=1", plain(600))
     two = labels.max(1) < 0.95
-    uniform = np.ptp(pictures.reshape(600, -1), axis=1) == 0
+    uniform = np.ptp(images.reshape(600, -1), axis=1) == 0
     assert 0.35 < uniform[two].mean() < 0.65  # one blended colour: MixUp
 
 

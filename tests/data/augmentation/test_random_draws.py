@@ -1,4 +1,4 @@
-"""The draws that decide an augmented picture."""
+"""The draws that decide an augmented image."""
 
 import numpy as np
 import pytest

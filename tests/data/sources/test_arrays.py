@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tellapart.data.sources.arrays import array_split, npz_classes, read_idx, read_idx_folder, read_npz
 from tellapart.errors import DatasetError
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2], np.uint8)
 
 
@@ -46,8 +46,8 @@ def with_altered_middle(content: bytes) -> bytes:
     return content[:middle] + bytes(byte ^ 0xFF for byte in content[middle : middle + 20]) + content[middle + 20 :]
 
 
-GOOD = idx(PICTURES)
-ZIPPED = gzip.compress(idx(np.tile(PICTURES, (50, 1, 1))))
+GOOD = idx(IMAGES)
+ZIPPED = gzip.compress(idx(np.tile(IMAGES, (50, 1, 1))))
 BAD_IDX = {
     "empty": (b"", "not an IDX file of unsigned bytes: it begins ''"),
     "two bytes": (b"\0\0", "it begins '0000'"),
@@ -96,7 +96,7 @@ def test_random_bytes_are_an_array_or_a_dataset_error(
 
 def four_files(folder: Path, *, ending: str = "") -> Path:
     for part, count in (("train", 6), ("t10k", 3)):
-        for name, array in (("images-idx3", PICTURES[:count]), ("labels-idx1", LABELS[:count])):
+        for name, array in (("images-idx3", IMAGES[:count]), ("labels-idx1", LABELS[:count])):
             content = idx(array)
             file = folder / f"{part}-{name}-ubyte{ending}"
             file.write_bytes(gzip.compress(content) if ending else content)
@@ -108,7 +108,7 @@ def test_the_four_files_make_train_and_test(tmp_path: Path, ending: str) -> None
     splits = read_idx_folder(four_files(tmp_path, ending=ending))
     assert {name: len(split) for name, split in splits.items()} == {"train": 6, "test": 3}
     assert splits["test"].labels.tolist() == [0, 1, 2]
-    np.testing.assert_array_equal(splits["train"].pictures.read(4)[:, :, 0], PICTURES[4])
+    np.testing.assert_array_equal(splits["train"].images.read(4)[:, :, 0], IMAGES[4])
 
 
 def test_a_missing_file_of_the_four_is_named(tmp_path: Path) -> None:
@@ -117,43 +117,43 @@ def test_a_missing_file_of_the_four_is_named(tmp_path: Path) -> None:
         read_idx_folder(tmp_path)
 
 
-def test_labels_of_another_number_than_pictures_are_refused(tmp_path: Path) -> None:
+def test_labels_of_another_number_than_images_are_refused(tmp_path: Path) -> None:
     (four_files(tmp_path) / "train-labels-idx1-ubyte").write_bytes(idx(LABELS[:5]))
-    with pytest.raises(DatasetError, match="6 pictures have 5 labels"):
+    with pytest.raises(DatasetError, match="6 images have 5 labels"):
         read_idx_folder(tmp_path)
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 4), (2, 5, 4, 1), (2, 5, 4, 3)])
-def test_arrays_become_pictures_with_channels(shape: tuple[int, ...]) -> None:
+def test_arrays_become_images_with_channels(shape: tuple[int, ...]) -> None:
     array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     split = array_split(array, np.array([[1], [0]]))  # CIFAR's labels lie in a column
     assert split.labels.tolist() == [1, 0]
     assert split.labels.dtype == np.int32
-    np.testing.assert_array_equal(split.pictures.read(1), array[1].reshape(5, 4, -1))
+    np.testing.assert_array_equal(split.images.read(1), array[1].reshape(5, 4, -1))
 
 
-def test_equal_pictures_have_equal_hashes_and_others_do_not() -> None:
+def test_equal_images_have_equal_hashes_and_others_do_not() -> None:
     shapes = [(4, 5), (5, 4), (2, 10), (20, 1)]
-    hashes = [array_split(np.zeros((2, *shape), np.uint8), np.zeros(2, int)).pictures.digests for shape in shapes]
+    hashes = [array_split(np.zeros((2, *shape), np.uint8), np.zeros(2, int)).images.digests for shape in shapes]
     assert all(first == second and len(first) == 64 for first, second in hashes)
-    assert len({first for first, _ in hashes}) == 4  # the same bytes in another shape are another picture
-    assert len(set(array_split(PICTURES, LABELS).pictures.digests)) == 6
+    assert len({first for first, _ in hashes}) == 4  # the same bytes in another shape are another image
+    assert len(set(array_split(IMAGES, LABELS).images.digests)) == 6
 
 
-WRONG_PICTURES = {
-    "floats": PICTURES / 255,
-    "16 bits": PICTURES.astype(np.uint16),
-    "flat": PICTURES.reshape(6, -1),
+WRONG_IMAGES = {
+    "floats": IMAGES / 255,
+    "16 bits": IMAGES.astype(np.uint16),
+    "flat": IMAGES.reshape(6, -1),
     "four channels": np.zeros((6, 5, 4, 4), np.uint8),
     "channels first": np.zeros((6, 3, 5, 4), np.uint8),
     "a scalar": np.uint8(3) * np.ones(()),
 }
 
 
-@pytest.mark.parametrize("kind", WRONG_PICTURES)
-def test_arrays_that_are_no_pictures_are_refused(kind: str) -> None:
-    with pytest.raises(DatasetError, match=r"the pictures are .*; expected uint8 \(n, height, width\)"):
-        array_split(np.asarray(WRONG_PICTURES[kind]), LABELS)
+@pytest.mark.parametrize("kind", WRONG_IMAGES)
+def test_arrays_that_are_no_images_are_refused(kind: str) -> None:
+    with pytest.raises(DatasetError, match=r"the images are .*; expected uint8 \(n, height, width\)"):
+        array_split(np.asarray(WRONG_IMAGES[kind]), LABELS)
 
 
 WRONG_LABELS: dict[str, object] = {
@@ -170,16 +170,16 @@ WRONG_LABELS: dict[str, object] = {
 
 @pytest.mark.parametrize("kind", WRONG_LABELS)
 def test_labels_that_are_no_numbers_of_classes_are_refused(kind: str) -> None:
-    with pytest.raises(DatasetError, match=r"6 pictures have .* labels of type .*expected for each the number"):
-        array_split(PICTURES, np.asarray(WRONG_LABELS[kind]))
+    with pytest.raises(DatasetError, match=r"6 images have .* labels of type .*expected for each the number"):
+        array_split(IMAGES, np.asarray(WRONG_LABELS[kind]))
 
 
 def test_npz_with_or_without_splits(tmp_path: Path) -> None:
     path = tmp_path / "set.npz"
-    path.write_bytes(npz(x=PICTURES, y=LABELS))
+    path.write_bytes(npz(x=IMAGES, y=LABELS))
     assert read_npz(path).keys() == {"all"}
     parts = {f"{axis}_{part}": array for part in ("train", "validation", "test") for axis, array in
-             (("x", PICTURES), ("y", LABELS))}  # fmt: skip
+             (("x", IMAGES), ("y", LABELS))}  # fmt: skip
     path.write_bytes(npz(**parts))
     assert list(read_npz(path)) == ["train", "validation", "test"]
     del parts["y_validation"]
@@ -189,11 +189,11 @@ def test_npz_with_or_without_splits(tmp_path: Path) -> None:
 
 def test_npz_may_name_its_classes(tmp_path: Path) -> None:
     path = tmp_path / "set.npz"
-    path.write_bytes(npz(x=PICTURES, y=LABELS))
+    path.write_bytes(npz(x=IMAGES, y=LABELS))
     assert npz_classes(path) is None
-    path.write_bytes(npz(x=PICTURES, y=LABELS, classes=["ant", "bee", "naïve"]))
+    path.write_bytes(npz(x=IMAGES, y=LABELS, classes=["ant", "bee", "naïve"]))
     assert npz_classes(path) == ("ant", "bee", "naïve")
-    path.write_bytes(npz(x=PICTURES, y=LABELS, classes="ant"))
+    path.write_bytes(npz(x=IMAGES, y=LABELS, classes="ant"))
     assert npz_classes(path) == ("ant",)
 
 
@@ -213,31 +213,31 @@ def zipped(**members: bytes) -> bytes:
 
 def plain_npy() -> bytes:
     stream = io.BytesIO()
-    np.save(stream, PICTURES)
+    np.save(stream, IMAGES)
     return stream.getvalue()
 
 
 def compressed() -> bytes:
     stream = io.BytesIO()
-    np.savez_compressed(stream, x=np.tile(PICTURES, (50, 1, 1)), y=np.tile(LABELS, 50))
+    np.savez_compressed(stream, x=np.tile(IMAGES, (50, 1, 1)), y=np.tile(LABELS, 50))
     return stream.getvalue()
 
 
 def lying(count: int) -> bytes:
-    return member({"descr": "|u1", "fortran_order": False, "shape": (count, 5, 4)}, PICTURES.tobytes())
+    return member({"descr": "|u1", "fortran_order": False, "shape": (count, 5, 4)}, IMAGES.tobytes())
 
 
 CANNOT, HOLDS = "cannot be read as npz: ", "; expected x and y, or x_train"
 BAD_NPZ: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", CANNOT),
     "text": (lambda: b"hello", CANNOT),
-    "cut": (lambda: npz(x=PICTURES, y=LABELS)[:100], CANNOT),
+    "cut": (lambda: npz(x=IMAGES, y=LABELS)[:100], CANNOT),
     "altered": (lambda: with_altered_middle(compressed()), CANNOT),
-    "pickled": (lambda: npz(x=np.array([PICTURES, None], dtype=object), y=LABELS), CANNOT + "Object arrays cannot"),
+    "pickled": (lambda: npz(x=np.array([IMAGES, None], dtype=object), y=LABELS), CANNOT + "Object arrays cannot"),
     "a pickle": (lambda: b"\x80\x04N.", CANNOT),
     "one array": (plain_npy, r"is one array \(npy\), not several"),
-    "other names": (lambda: npz(images=PICTURES, labels=LABELS), "holds images, labels" + HOLDS),
-    "a test split alone": (lambda: npz(x_test=PICTURES, y_test=LABELS), "holds x_test, y_test" + HOLDS),
+    "other names": (lambda: npz(images=IMAGES, labels=LABELS), "holds images, labels" + HOLDS),
+    "a test split alone": (lambda: npz(x_test=IMAGES, y_test=LABELS), "holds x_test, y_test" + HOLDS),
     "nothing": (npz, "holds nothing" + HOLDS),
     "members that are no arrays": (lambda: zipped(x=b"a", y=b"b"), "holds nothing" + HOLDS),
     "a longer shape than data": (lambda: zipped(x__npy=lying(7), y__npy=lying(7)), CANNOT),
@@ -246,7 +246,7 @@ BAD_NPZ: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD_NPZ)
-def test_what_is_no_npz_file_of_pictures_gets_a_sentence(tmp_path: Path, kind: str) -> None:
+def test_what_is_no_npz_file_of_images_gets_a_sentence(tmp_path: Path, kind: str) -> None:
     make, sentence = BAD_NPZ[kind]
     (tmp_path / "set.npz").write_bytes(make())
     with pytest.raises(DatasetError, match=sentence):

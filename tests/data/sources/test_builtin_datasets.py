@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tellapart.backend import load_keras
-from tellapart.data.dataset import ArrayPictures, Dataset
+from tellapart.data.dataset import ArrayImages, Dataset
 from tellapart.data.sources import builtin_datasets
 from tellapart.data.sources.builtin_datasets import CIFAR10, CLOTHES, NAMED, open_named
 from tellapart.errors import DatasetError, MissingPackageError
@@ -41,20 +41,20 @@ def offline(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def put_idx(folder: Path, value: int) -> None:
     folder.mkdir(parents=True)
     for part in ("train", "t10k"):
-        pictures = struct.pack(">HBBIII", 0, 8, 3, 10, 28, 28) + bytes([value]) * 10 * 28 * 28
+        images = struct.pack(">HBBIII", 0, 8, 3, 10, 28, 28) + bytes([value]) * 10 * 28 * 28
         labels = struct.pack(">HBBI", 0, 8, 1, 10) + bytes(range(10))
-        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(pictures))
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
         (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
 
 
 def put_npz(path: Path, value: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures, labels = np.full((10, 28, 28), value, np.uint8), np.arange(10)
-    np.savez(path, x_train=pictures, y_train=labels, x_test=pictures, y_test=labels)
+    images, labels = np.full((10, 28, 28), value, np.uint8), np.arange(10)
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
 
 
 def value_of(dataset: Dataset) -> int:
-    return int(dataset.splits["train"].pictures.read(0)[0, 0, 0])
+    return int(dataset.splits["train"].images.read(0)[0, 0, 0])
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
@@ -117,13 +117,13 @@ def test_what_keras_downloads_is_taken_as_it_is(nowhere: Path, name: str, monkey
     load_keras()
     module = importlib.import_module(f"keras.datasets.{name.replace('-', '_')}")
     shape = SHAPES[name]
-    pictures = np.zeros((10, *(shape if shape[2] == 3 else shape[:2])), np.uint8)
+    images = np.zeros((10, *(shape if shape[2] == 3 else shape[:2])), np.uint8)
     labels = np.arange(10, dtype=np.uint8)
-    both = (pictures, labels[:, np.newaxis] if shape[2] == 3 else labels)
+    both = (images, labels[:, np.newaxis] if shape[2] == 3 else labels)
     monkeypatch.setattr(module, "load_data", lambda: (both, both))
     dataset = open_named(name)
     assert dataset.splits.keys() == {"train", "test"}
-    assert dataset.splits["test"].pictures.read(9).shape == shape
+    assert dataset.splits["test"].images.read(9).shape == shape
     assert dataset.counts("train").tolist() == [1] * 10
     assert len(dataset.classes) == 10
 
@@ -143,10 +143,10 @@ def test_the_digits_are_those_of_scikit_learn() -> None:
     assert len(dataset.splits["all"]) == 1797  # Source: sklearn.datasets.load_digits
     assert dataset.own_size == 8
     assert dataset.counts("all").tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
-    pictures = dataset.splits["all"].pictures
-    assert isinstance(pictures, ArrayPictures)
-    assert (pictures.array.min(), pictures.array.max()) == (0, 255)
-    assert len(np.unique(pictures.array)) == 17
+    images = dataset.splits["all"].images
+    assert isinstance(images, ArrayImages)
+    assert (images.array.min(), images.array.max()) == (0, 255)
+    assert len(np.unique(images.array)) == 17
 
 
 def test_digits_without_scikit_learn_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +172,6 @@ def test_the_real_sets_are_whole(name: str) -> None:
     dataset = open_named(name)
     assert {part: len(split) for part, split in dataset.splits.items()} == {"train": 60_000, "test": 10_000}
     assert dataset.own_size == 28
-    # Sources: Fashion-MNIST has 1,000 test pictures of each class; MNIST's test labels count so
+    # Sources: Fashion-MNIST has 1,000 test images of each class; MNIST's test labels count so
     expected = {"fashion-mnist": [1000] * 10, "mnist": [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]}
     assert dataset.counts("test").tolist() == expected[name]

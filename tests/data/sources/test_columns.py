@@ -3,7 +3,7 @@
 import pytest
 
 from tellapart.data.sources.columns import Columns, chosen
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 from tellapart.errors import DatasetError
 
 
@@ -19,7 +19,7 @@ from tellapart.errors import DatasetError
 def test_usual_names_are_taken_and_said(
     columns: list[str], expected: Columns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert chosen(columns, Reading(), "labels.csv") == expected
+    assert chosen(columns, ReadOptions(), "labels.csv") == expected
     said = capsys.readouterr().err
     assert said.startswith("labels.csv: columns taken by their names: path from")
     assert f"label from {expected.label!r}" in said
@@ -27,7 +27,7 @@ def test_usual_names_are_taken_and_said(
 
 
 def test_what_a_person_names_goes_first_and_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
-    reading = Reading(path_column="url", label_column="image", group_column="sender")
+    reading = ReadOptions(path_column="url", label_column="image", group_column="sender")
     columns = chosen(["image", "url", "label", "sender", "split"], reading, "labels.csv")
     assert columns == Columns("url", "image", "split", "sender")
     assert capsys.readouterr().err == "labels.csv: columns taken by their names: split from 'split'\n"
@@ -38,17 +38,21 @@ def test_what_a_person_names_goes_first_and_is_not_said(capsys: pytest.CaptureFi
     [
         (
             ["a.jpg", "cat"],
-            Reading(),
+            ReadOptions(),
             "no column of t.csv is called path or the like: its first line says 'a.jpg', 'cat'",
         ),
-        (["path", "kind"], Reading(), "called label or the like: .* Name the column with --label-column"),
-        (["path", "kind"], Reading(label_column="kid"), "t.csv has no column 'kid': did you mean kind"),
-        (["path", "x", "x"], Reading(label_column="x"), "column 'x' of t.csv is there or asked for twice"),
-        (["path", "x"], Reading(label_column="x", split_column="x"), "column 'x' of t.csv is there or asked for twice"),
-        (["path", "label", "label"], Reading(), "called label or the like"),
-        ([f"c{i}" for i in range(100)], Reading(), "'c0', .* and 88 more. Name"),
+        (["path", "kind"], ReadOptions(), "called label or the like: .* Name the column with --label-column"),
+        (["path", "kind"], ReadOptions(label_column="kid"), "t.csv has no column 'kid': did you mean kind"),
+        (["path", "x", "x"], ReadOptions(label_column="x"), "column 'x' of t.csv is there or asked for twice"),
+        (
+            ["path", "x"],
+            ReadOptions(label_column="x", split_column="x"),
+            "column 'x' of t.csv is there or asked for twice",
+        ),
+        (["path", "label", "label"], ReadOptions(), "called label or the like"),
+        ([f"c{i}" for i in range(100)], ReadOptions(), "'c0', .* and 88 more. Name"),
     ],
 )
-def test_what_cannot_be_chosen_is_refused(columns: list[str], reading: Reading, sentence: str) -> None:
+def test_what_cannot_be_chosen_is_refused(columns: list[str], reading: ReadOptions, sentence: str) -> None:
     with pytest.raises(DatasetError, match=sentence):
         chosen(columns, reading, "t.csv")

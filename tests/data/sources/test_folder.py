@@ -11,10 +11,10 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.image import SUFFIXES
 from tellapart.data.sources import folder_layout
 from tellapart.data.sources.open_source import open_source
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 from tellapart.errors import DatasetError
 
-from .making import classes, names_of, put
+from ..making import classes, names_of, put
 
 
 def test_folders_are_classes_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -28,8 +28,8 @@ def test_folders_are_classes_in_the_order_of_their_names(tmp_path: Path) -> None
 def test_the_digest_is_that_of_the_files_bytes(tmp_path: Path) -> None:
     from tellapart.files import sha256
 
-    pictures = open_source(str(classes(tmp_path / "pets"))).splits["all"].pictures
-    assert pictures.digests == tuple(sha256(Path(pictures.name(i))) for i in range(4))
+    images = open_source(str(classes(tmp_path / "pets"))).splits["all"].images
+    assert images.digests == tuple(sha256(Path(images.name(i))) for i in range(4))
 
 
 @pytest.mark.parametrize("slash", ["", "/", "/.", "/../pets"])
@@ -83,7 +83,7 @@ def test_a_class_of_one_split_alone_is_a_class(tmp_path: Path) -> None:
     assert dataset.counts("test").tolist() == [2, 0, 2]
 
 
-def test_what_is_hidden_or_no_picture_does_not_count(tmp_path: Path) -> None:
+def test_what_is_hidden_or_no_image_does_not_count(tmp_path: Path) -> None:
     root = classes(tmp_path, each=1)
     put(root / "__MACOSX" / "cat" / "0.png", root / ".thumbnails" / "0.png", root / "cat" / "._0.png")
     put(root / "cat" / ".hidden" / "1.png", root / "dog" / "__MACOSX" / "1.png", root / ".DS_Store.png")
@@ -94,7 +94,7 @@ def test_what_is_hidden_or_no_picture_does_not_count(tmp_path: Path) -> None:
     assert open_source(str(root)).classes == ("cat", "dog")
 
 
-def test_pictures_may_lie_deeper_and_their_suffix_in_any_case(tmp_path: Path) -> None:
+def test_images_may_lie_deeper_and_their_suffix_in_any_case(tmp_path: Path) -> None:
     root = classes(tmp_path, each=1)
     put(*(root / "cat" / f"a{suffix}" for suffix in SUFFIXES), root / "dog" / "2021" / "may" / "B.JPG")
     put(root / "dog" / "folder.jpg" / "c.Png")
@@ -128,20 +128,20 @@ def test_a_folder_that_leads_back_to_itself_ends(tmp_path: Path) -> None:
     assert len(names_of(root)) == 4
 
 
-EMPTY = "found no pictures in .*; expected one folder per class with its pictures in it, such as .*/cat/1.jpg"
+EMPTY = "found no images in .*; expected one folder per class with its images in it, such as .*/cat/1.jpg"
 
 
 @pytest.mark.parametrize("folders", [[], ["cat"], ["cat", "dog"], ["train"], ["train/cat", "test/cat"], [".git"]])
-def test_a_folder_without_pictures_is_refused(tmp_path: Path, folders: list[str]) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path, folders: list[str]) -> None:
     for folder in folders:
         (tmp_path / folder).mkdir(parents=True)
     with pytest.raises(DatasetError, match=f"{EMPTY}|has one class folder"):
         open_source(str(tmp_path))
 
 
-def test_pictures_without_class_folders_are_counted(tmp_path: Path) -> None:
+def test_images_without_class_folders_are_counted(tmp_path: Path) -> None:
     put(tmp_path / "1.png", tmp_path / "2.JPG")
-    with pytest.raises(DatasetError, match=f"found 2 pictures directly in {tmp_path}; expected one folder per class"):
+    with pytest.raises(DatasetError, match=f"found 2 images directly in {tmp_path}; expected one folder per class"):
         open_source(str(tmp_path))
 
 
@@ -155,9 +155,7 @@ def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
     classes(tmp_path)
     (tmp_path / "eel").mkdir()
     (tmp_path / "eel" / "notes.txt").write_text("none yet")
-    with pytest.raises(
-        DatasetError, match=r"class folder 'eel' of .* has no picture \(.jpg, .*: add some, or remove it"
-    ):
+    with pytest.raises(DatasetError, match=r"class folder 'eel' of .* has no image \(.jpg, .*: add some, or remove it"):
         open_source(str(tmp_path))
 
 
@@ -179,14 +177,14 @@ def test_the_split_names_are_the_three(tmp_path: Path) -> None:
 
 
 def opened(root: Path, *exclude: str) -> Dataset:
-    return open_source(str(root), Reading(exclude_label=exclude))
+    return open_source(str(root), ReadOptions(exclude_label=exclude))
 
 
 def left_out(root: Path) -> dict[str, str]:
     return {str(Path(one.path).relative_to(root)): one.reason for one in open_source(str(root)).skipped}
 
 
-def test_files_that_are_no_pictures_are_collected(tmp_path: Path) -> None:
+def test_files_that_are_no_images_are_collected(tmp_path: Path) -> None:
     root = classes(tmp_path, each=1)
     names = (".gitignore", "README.md", "__MACOSX/cat", "cat/Thumbs.db", "cat/notes.txt", "dog/deep/song.mp3")
     for name in names:
@@ -198,7 +196,7 @@ def test_files_that_are_no_pictures_are_collected(tmp_path: Path) -> None:
     assert dataset.skipped == ()
 
 
-def test_pictures_beside_class_folders_are_named(tmp_path: Path) -> None:
+def test_images_beside_class_folders_are_named(tmp_path: Path) -> None:
     put(tmp_path / "loose.png")
     assert left_out(classes(tmp_path)) == {"loose.png": "lies beside the class folders: move it into one of them"}
 
@@ -212,9 +210,9 @@ def test_beside_split_folders_too(tmp_path: Path) -> None:
     assert reasons["originals"] == "lies beside train and test, and is not read"
 
 
-def test_pictures_directly_in_a_split_folder_are_counted(tmp_path: Path) -> None:
+def test_images_directly_in_a_split_folder_are_counted(tmp_path: Path) -> None:
     put(tmp_path / "train" / "1.png", tmp_path / "test" / "2.png")
-    with pytest.raises(DatasetError, match=f"found 1 pictures directly in {tmp_path}/train; expected one folder per"):
+    with pytest.raises(DatasetError, match=f"found 1 images directly in {tmp_path}/train; expected one folder per"):
         open_source(str(tmp_path))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tellapart.data.sources import hash_index
 from tellapart.data.sources.hash_index import digests, index_of
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.files import sha256
 
 
@@ -20,7 +20,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     paths = [tmp_path / "photos" / f"class {number % 3}" / f"{number}.jpg" for number in range(10)]
     for number, path in enumerate(paths):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"picture %d" % number)
+        path.write_bytes(b"image %d" % number)
     return paths
 
 
@@ -43,7 +43,7 @@ def ignored(_: int) -> None:
     """Nobody looks at how far it is."""
 
 
-def hashed(paths: list[Path]) -> list[str | PictureError]:
+def hashed(paths: list[Path]) -> list[str | ImageError]:
     return digests([str(path) for path in paths], ignored)
 
 
@@ -64,13 +64,13 @@ def test_what_changed_is_read_again_and_nothing_else(files: list[Path], read: li
     hashed(files)
     file, facts = files[4], files[4].stat()
     if change == "replaced":  # by another file with the same size and times
-        file.with_suffix(".new").write_bytes(b"picture X")
+        file.with_suffix(".new").write_bytes(b"image X")
         os.utime(file.with_suffix(".new"), ns=(facts.st_atime_ns, facts.st_mtime_ns))
         file.with_suffix(".new").rename(file)
     elif change == "time":
         os.utime(file, ns=(0, 0))
     else:
-        file.write_bytes(b"picture X" if change == "content" else b"another picture")
+        file.write_bytes(b"image X" if change == "content" else b"another image")
         os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     read.clear()
     found = hashed(files)

@@ -1,4 +1,4 @@
-"""Which pictures a person means."""
+"""Which images a person means."""
 
 import io
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.sources.listing import Item, hidden, items_under, listed, no_file, pictures_under
+from tellapart.data.sources.listing import Item, hidden, images_under, items_under, list_images, no_file
 from tellapart.errors import DatasetError
 
 
@@ -20,14 +20,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(*words: str, stdin: str = "") -> list[str]:
-    return list(listed(words, io.StringIO(stdin)))
+    return list(list_images(words, io.StringIO(stdin)))
 
 
 def test_words_are_answered_in_their_order() -> None:
     assert found("b.png", "a.JPG", "b.png") == ["b.png", "a.JPG", "b.png"]
 
 
-def test_a_folder_means_its_pictures_at_any_depth_by_name() -> None:
+def test_a_folder_means_its_images_at_any_depth_by_name() -> None:
     assert found("more") == ["more/c.webp", "more/deep/d.bmp"]
     assert found(".") == ["./a.JPG", "./b.png", "./more/c.webp", "./more/deep/d.bmp"]
 
@@ -68,13 +68,13 @@ def test_a_dash_means_the_lines_of_standard_input() -> None:
 
 def test_standard_input_is_read_as_the_lines_are_asked_for() -> None:
     stdin = io.StringIO("".join(f"{number}.png\n" for number in range(1000)))
-    answers = listed(["-"], stdin)
+    answers = list_images(["-"], stdin)
     assert [next(answers) for _ in range(3)] == ["0.png", "1.png", "2.png"]
     assert stdin.readline() == "3.png\n"
 
 
 def test_nothing_named_is_refused() -> None:
-    with pytest.raises(DatasetError, match="no picture was named; expected files, folders, globs in quotes, or -"):
+    with pytest.raises(DatasetError, match="no image was named; expected files, folders, globs in quotes, or -"):
         found()
 
 
@@ -84,7 +84,7 @@ def test_a_folder_that_cannot_be_listed_gets_a_sentence(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "scandir", refused)
     with pytest.raises(DatasetError, match="folder more cannot be listed: Permission denied"):
-        list(pictures_under("more"))
+        list(images_under("more"))
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_all_that_a_folder_holds_is_told_apart_without_opening_it(here: Path) ->
     (here / "more" / "read me").write_text("x")
     assert list(items_under("more")) == [
         Item("more/.x", "other"),
-        Item("more/a link.png", "picture"),
-        Item("more/c.webp", "picture"),
-        Item("more/deep/d.bmp", "picture"),
+        Item("more/a link.png", "image"),
+        Item("more/c.webp", "image"),
+        Item("more/deep/d.bmp", "image"),
         Item("more/gone", "skipped", "cannot be read: No such file or directory"),
         Item("more/pipe.png", "skipped", "is a FIFO, not a file"),
         Item("more/read me", "other"),
-        Item("more/up", "skipped", "is a link to a folder, which is not followed: move the pictures here"),
+        Item("more/up", "skipped", "is a link to a folder, which is not followed: move the images here"),
     ]
 
 

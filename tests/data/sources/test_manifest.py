@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.sources.read_options import Reading
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.data.splits.split_csv import save_split
 from tellapart.errors import DatasetError
 
-from .making import classes, put
+from ..making import classes, put
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Six pictures, in the folder `photos`."""
+    """Six images, in the folder `photos`."""
     put(*(tmp_path / "photos" / f"{number}.png" for number in range(6)))
     return tmp_path / "photos"
 
@@ -32,7 +32,7 @@ def table(folder: Path, *lines: str, header: str = "image,label", name: str = "l
 
 def rows(dataset: Dataset, split: str = "all") -> list[tuple[str, str]]:
     part = dataset.splits[split]
-    names = [Path(part.pictures.name(i)).name for i in range(len(part))]
+    names = [Path(part.images.name(i)).name for i in range(len(part))]
     return [(name, dataset.classes[label]) for name, label in zip(names, part.labels.tolist(), strict=True)]
 
 
@@ -60,7 +60,7 @@ def test_where_nothing_lies_beside_the_table_folders_below_are_searched(photos: 
     assert [Path(one.path).name for one in beside.skipped] == ["2"]
 
 
-def test_the_same_pictures_make_the_same_data_set_as_in_folders(tmp_path: Path) -> None:
+def test_the_same_images_make_the_same_data_set_as_in_folders(tmp_path: Path) -> None:
     classes(tmp_path)
     path = table(tmp_path, "dog/1.png,dog", "cat/0.png,cat", "cat/1.png,cat", "dog/0.png,dog")
     assert Dataset.open(path).fingerprint == Dataset.open(tmp_path).fingerprint
@@ -70,7 +70,7 @@ def test_splits_and_groups_are_columns(photos: Path) -> None:
     words = ("train", "Training", "valid", "DEV", "test", " testing ")
     lines = [f"{i};{label};{word};person {i % 2}" for i, (label, word) in enumerate(zip(LABELS, words, strict=True))]
     path = table(photos, *lines, header="image;label;fold;sender")
-    dataset = Dataset.open(path, Reading(split_column="fold", group_column="sender"))
+    dataset = Dataset.open(path, ReadOptions(split_column="fold", group_column="sender"))
     assert list(dataset.splits) == ["train", "validation", "test"]
     assert rows(dataset, "validation") == ALL[2:4]
     assert dataset.splits["test"].groups == ("person 0", "person 1")
@@ -81,11 +81,11 @@ def test_paths_are_as_short_as_a_person_would_write_them(photos: Path, monkeypat
     table(photos, "0,cat", "1.png,dog", "gone,dog")
     monkeypatch.chdir(photos)
     dataset = Dataset.open("labels.csv")
-    assert [dataset.splits["all"].pictures.name(i) for i in range(2)] == ["0.png", "1.png"]
+    assert [dataset.splits["all"].images.name(i) for i in range(2)] == ["0.png", "1.png"]
     assert [one.path for one in dataset.skipped] == ["gone"]
 
 
-def test_a_picture_without_a_group_is_one(photos: Path) -> None:
+def test_a_image_without_a_group_is_one(photos: Path) -> None:
     path = table(photos, "0,cat,anna", "1,dog,", "2,cat,anna", "3,dog,", header="image,label,group")
     groups = Dataset.open(path).splits["all"].groups
     assert groups == ("anna", str(photos / "1.png"), "anna", str(photos / "3.png"))
@@ -119,7 +119,7 @@ def test_rows_that_cannot_be_used_are_named_with_their_lines(photos: Path) -> No
 
 def test_labels_are_left_out_by_name(photos: Path) -> None:
     lines = [*(f"{number},{label}" for number, label in enumerate(LABELS)), "5,Not sure", "nowhere,Skip", "4,Other"]
-    dataset = Dataset.open(table(photos, *lines), Reading(exclude_label=("Not sure,Skip", "Other")))
+    dataset = Dataset.open(table(photos, *lines), ReadOptions(exclude_label=("Not sure,Skip", "Other")))
     assert (rows(dataset), dataset.skipped) == (ALL, ())
 
 
@@ -148,7 +148,7 @@ def test_a_label_may_be_anything_that_can_be_shown(photos: Path, label: str) -> 
         (["0,cat", "1,caf\udce9"], r"class 'caf\\udce9' of .*labels.csv has a name that cannot be printed"),
         (
             ["x.png,cat", "y.png,dog"],
-            "none of the 2 pictures that .*labels.csv names is there, such as .*/photos/x.png",
+            "none of the 2 images that .*labels.csv names is there, such as .*/photos/x.png",
         ),
         (["0,cat", "8,dog", "9,dog"], r"class 'dog' .* none of its 2 files is there, such as 8 \(line 3 of"),
         (["0,cat,x", "1,dog"], "line 2 of .*labels.csv has 3 cells, its header 2"),
@@ -189,7 +189,7 @@ def test_what_tellapart_split_writes_is_read_without_a_word(tmp_path: Path) -> N
     odd = ("=1+1", "dog ", "caf\u00e9", "a, b", "'", "猫")
     root = classes(tmp_path / "photos", odd, each=6)
     put(*(root / "猫" / name for name in ("-1.png", " 2.png ", "a\nb.png", "=x.png", os.fsdecode(b"caf\xe9.png"))))
-    divided = complete(Dataset.open(root), validation=0.2, test=0.2, seed=1)
+    divided = draw_splits(Dataset.open(root), validation=0.2, test=0.2, seed=1)
     (tmp_path / "elsewhere").mkdir()
     for path in (tmp_path / "split.csv", tmp_path / "elsewhere" / "split.csv", root / "split.csv"):
         save_split(divided, path)
@@ -201,6 +201,6 @@ def test_what_tellapart_split_writes_is_read_without_a_word(tmp_path: Path) -> N
 def test_groups_are_written_and_read_back(photos: Path, tmp_path: Path) -> None:
     lines = [f"{number},{label},{number // 2}" for number, label in enumerate(LABELS)]
     first = Dataset.open(table(photos, *lines, header="image,label,group"))
-    save_split(complete(first, validation=0.3, test=0.3, seed=0), tmp_path / "split.csv")
+    save_split(draw_splits(first, validation=0.3, test=0.3, seed=0), tmp_path / "split.csv")
     again = Dataset.open(tmp_path / "split.csv")
     assert {group for split in again.splits.values() for group in split.groups or ()} == {"0", "1", "2"}

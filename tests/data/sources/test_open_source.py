@@ -7,10 +7,10 @@ import pytest
 
 from tellapart.data.findings_csv import COLUMNS
 from tellapart.data.sources.open_source import is_one_file, open_source
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 from tellapart.errors import DatasetError
 
-from .making import classes, put
+from ..making import classes, put
 
 
 @pytest.mark.parametrize("source", ["no/such/folder", "./absent", "../absent"])
@@ -92,33 +92,33 @@ def test_a_folder_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("name", ["labels.csv", "set.npz", "labels.PARQUET"])
 def test_a_missing_file_is_called_one(name: str) -> None:
     with pytest.raises(DatasetError, match=f"there is no file {name}: check the path"):
-        open_source(name, Reading(label_column="kind"))
+        open_source(name, ReadOptions(label_column="kind"))
 
 
 def test_columns_are_for_tables(tmp_path: Path) -> None:
     for source in (str(classes(tmp_path)), "digits", stored(tmp_path / "set.npz", x=ARRAY, y=[0, 1, 0, 1])):
         with pytest.raises(DatasetError, match=f"--label-column is kind, but {source} is no table"):
-            open_source(source, Reading(label_column="kind"))
+            open_source(source, ReadOptions(label_column="kind"))
 
 
 def test_classes_of_arrays_can_be_left_out_too(tmp_path: Path) -> None:
     pixels = np.arange(36, dtype=np.uint8).reshape(4, 3, 3)
     source = stored(tmp_path / "set.npz", x=pixels, y=[0, 1, 2, 1], classes=["ant", "bee", "cat"])
-    dataset = open_source(source, Reading(exclude_label=("ant",)))
+    dataset = open_source(source, ReadOptions(exclude_label=("ant",)))
     assert dataset.classes == ("bee", "cat")
     assert dataset.splits["all"].labels.tolist() == [0, 1, 0]
     assert dataset.splits["all"].labels.dtype == np.int32
-    assert dataset.splits["all"].pictures.read(0).tolist() == pixels[1][..., None].tolist()
+    assert dataset.splits["all"].images.read(0).tolist() == pixels[1][..., None].tolist()
     with pytest.raises(DatasetError, match="set has one class, 'cat'"):
-        open_source(source, Reading(exclude_label=("ant,bee",)))
+        open_source(source, ReadOptions(exclude_label=("ant,bee",)))
 
 
-def test_marked_pictures_are_left_out_last(tmp_path: Path) -> None:
+def test_marked_images_are_left_out_last(tmp_path: Path) -> None:
     root = classes(tmp_path / "photos", each=3)
-    first = open_source(str(root)).splits["all"].pictures
+    first = open_source(str(root)).splits["all"].images
     row = f"x,copies,warning,{first.name(0)},{first.digests[0]},all,cat,,,"
     (tmp_path / "findings.csv").write_text(f"{','.join(COLUMNS)}\n{row}\n")
-    dataset = open_source(str(root), Reading(skip=tmp_path / "findings.csv"))
+    dataset = open_source(str(root), ReadOptions(skip=tmp_path / "findings.csv"))
     assert dataset.counts("all").tolist() == [2, 3]
     assert [one.path for one in dataset.skipped] == [first.name(0)]
 

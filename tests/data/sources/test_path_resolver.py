@@ -1,4 +1,4 @@
-"""From what a table calls a picture to the file that is meant."""
+"""From what a table calls an image to the file that is meant."""
 
 import unicodedata
 from pathlib import Path

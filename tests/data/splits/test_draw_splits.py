@@ -1,4 +1,4 @@
-"""Splits: each class has its share in each, whatever the order; no picture is on two sides."""
+"""Splits: each class has its share in each, whatever the order; no image is on two sides."""
 
 import hashlib
 from collections import Counter
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.data.dataset import Dataset, FilePictures, Split
-from tellapart.data.splits.draw_splits import NAMES, complete, lacking, position, require_classes, shared
+from tellapart.data.dataset import Dataset, FileImages, Split
+from tellapart.data.splits.draw_splits import NAMES, draw_splits, missing_splits, position, require_classes, shared
 from tellapart.errors import DatasetError
 
 
@@ -20,10 +20,10 @@ def digest(content: int | str) -> str:
 
 
 def split_of(rows: list[tuple[int, int]]) -> Split:
-    """Make a split of (content, label) rows; equal contents are copies of one picture."""
+    """Make a split of (content, label) rows; equal contents are copies of one image."""
     paths = tuple(f"{number}.jpg" for number in range(len(rows)))
     return Split(
-        FilePictures(paths, tuple(digest(content) for content, _ in rows)),
+        FileImages(paths, tuple(digest(content) for content, _ in rows)),
         np.array([label for _, label in rows], dtype=np.int32),
     )
 
@@ -33,7 +33,7 @@ def dataset(classes: int = 10, **splits: Split) -> Dataset:
 
 
 def distinct(sizes: list[int]) -> list[tuple[int, int]]:
-    """Rows of different pictures, so many of each class."""
+    """Rows of different images, so many of each class."""
     return [(1000 * label + number, label) for label, size in enumerate(sizes) for number in range(size)]
 
 
@@ -42,7 +42,7 @@ Home = dict[str, set[tuple[str, int]]]
 
 def homes(divided: Dataset) -> Home:
     return {
-        name: set(zip(split.pictures.digests, split.labels.tolist(), strict=True))
+        name: set(zip(split.images.digests, split.labels.tolist(), strict=True))
         for name, split in divided.splits.items()
     }
 
@@ -60,7 +60,7 @@ def test_a_large_class_has_about_its_share_in_every_split(
     sizes: list[int], validation: float, test: float, seed: int
 ) -> None:
     whole = dataset(len(sizes), all=split_of(distinct(sizes)))
-    divided = complete(whole, validation=validation, test=test, seed=seed)
+    divided = draw_splits(whole, validation=validation, test=test, seed=seed)
     shares = fractions_of(validation, test)
     assert list(divided.splits) == list(shares)
     for name, share in shares.items():
@@ -82,52 +82,52 @@ def test_the_order_of_files_does_not_matter_and_copies_stay_together(
     shuffled = list(rows)
     random.shuffle(shuffled)
     one, other = (
-        complete(dataset(3, all=split_of(listing)), validation=fraction, test=0.2, seed=seed)
+        draw_splits(dataset(3, all=split_of(listing)), validation=fraction, test=0.2, seed=seed)
         for listing in (rows, shuffled)
     )
     assert homes(one) == homes(other)
     assert not shared(one)
     counted = Counter(
-        row for split in one.splits.values() for row in zip(split.pictures.digests, split.labels.tolist(), strict=True)
+        row for split in one.splits.values() for row in zip(split.images.digests, split.labels.tolist(), strict=True)
     )
     assert counted == Counter((digest(content), label) for content, label in rows)
 
 
 def test_a_copy_under_two_labels_is_on_one_side() -> None:
     listing = distinct([40, 40]) + [(number, 1) for number in range(40)]  # all of class 0 also under class 1
-    divided = complete(dataset(2, all=split_of(listing)), validation=0.2, test=0.2, seed=1)
+    divided = draw_splits(dataset(2, all=split_of(listing)), validation=0.2, test=0.2, seed=1)
     assert not shared(divided)
     assert home_of(divided) == home_of(
-        complete(dataset(2, all=split_of(listing[:80])), validation=0.2, test=0.2, seed=1)
+        draw_splits(dataset(2, all=split_of(listing[:80])), validation=0.2, test=0.2, seed=1)
     )
 
 
 def test_within_a_split_the_order_of_files_is_kept() -> None:
-    divided = complete(dataset(2, all=split_of(distinct([30, 30]))), validation=0.2, test=0.2, seed=0)
+    divided = draw_splits(dataset(2, all=split_of(distinct([30, 30]))), validation=0.2, test=0.2, seed=0)
     for split in divided.splits.values():
-        assert isinstance(split.pictures, FilePictures)
-        order = [int(path.removesuffix(".jpg")) for path in split.pictures.paths]
+        assert isinstance(split.images, FileImages)
+        order = [int(path.removesuffix(".jpg")) for path in split.images.paths]
         assert order == sorted(order)
 
 
 def test_a_seed_repeats_and_another_divides_otherwise() -> None:
     whole = dataset(2, all=split_of(distinct([50, 50])))
-    first, again, other = (homes(complete(whole, validation=0.2, test=0.2, seed=seed)) for seed in (0, 0, 1))
+    first, again, other = (homes(draw_splits(whole, validation=0.2, test=0.2, seed=seed)) for seed in (0, 0, 1))
     assert first == again
     assert first["test"] != other["test"]
 
 
 def test_the_division_is_the_same_on_every_machine_and_for_ever() -> None:
-    # Runs made by earlier versions rely on it: their test pictures must not become training pictures.
-    divided = complete(dataset(2, all=split_of(distinct([10, 10]))), validation=0.2, test=0.2, seed=0)
-    found = {name: [split.pictures.name(i) for i in range(len(split))] for name, split in divided.splits.items()}
+    # Runs made by earlier versions rely on it: their test images must not become training images.
+    divided = draw_splits(dataset(2, all=split_of(distinct([10, 10]))), validation=0.2, test=0.2, seed=0)
+    found = {name: [split.images.name(i) for i in range(len(split))] for name, split in divided.splits.items()}
     assert found["validation"] == ["0.jpg", "9.jpg", "10.jpg"]
     assert found["test"] == ["5.jpg", "7.jpg", "11.jpg", "17.jpg"]
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture: its content, class, group ("" for none) and family of near-duplicates (0 for none)."""
+    """An image: its content, class, group ("" for none) and family of near-duplicates (0 for none)."""
 
     content: int
     label: int
@@ -163,7 +163,7 @@ def alike(one: Shot, other: Shot) -> bool:
 
 @dataclass(frozen=True)
 class Drawn:
-    """How some pictures were divided: of each unit the split, and the one that its place alone would give."""
+    """How some images were divided: of each unit the split, and the one that its place alone would give."""
 
     units: dict[frozenset[Shot], str]
     by_place: dict[frozenset[Shot], str]
@@ -180,8 +180,8 @@ class Drawn:
 
 
 def drawn(shots: list[Shot], validation: float, seed: int) -> Drawn:
-    divided = complete(of_shots(shots), validation=validation, test=0.2, seed=seed)
-    homes = {one: name for name, split in divided.splits.items() for one in split.pictures.digests}
+    divided = draw_splits(of_shots(shots), validation=validation, test=0.2, seed=seed)
+    homes = {one: name for name, split in divided.splits.items() for one in split.images.digests}
     assert not shared(divided)
     units, by_place = {}, {}
     for unit in map(frozenset, joined(shots)):
@@ -192,7 +192,7 @@ def drawn(shots: list[Shot], validation: float, seed: int) -> Drawn:
 
 
 def home_of(divided: Dataset) -> dict[str, str]:
-    return {one: name for name, split in divided.splits.items() for one in split.pictures.digests}
+    return {one: name for name, split in divided.splits.items() for one in split.images.digests}
 
 
 def in_family(content: int, label: int, group: str) -> Shot:
@@ -205,7 +205,7 @@ many = st.one_of(st.lists(shots, min_size=1, max_size=150), st.lists(alone, min_
 
 
 @given(many, st.integers(0, 150), st.sampled_from([0.05, 0.2, 1 / 3]), st.integers(0, 3))
-def test_pictures_that_are_added_move_none_but_those_that_stood_in(
+def test_images_that_are_added_move_none_but_those_that_stood_in(
     shots: list[Shot], number: int, validation: float, seed: int
 ) -> None:
     some = shots[:number] or shots[:1]
@@ -238,33 +238,33 @@ def test_splits_of_their_owner_stay_as_they_are() -> None:
     everything = split_of(distinct([40, 40]))
     mine = everything.take(range(7))
     whole = dataset(2, train=everything.take(range(7, 80)), test=mine)
-    divided = complete(whole, validation=0.25, test=0.5, seed=0)
+    divided = draw_splits(whole, validation=0.25, test=0.5, seed=0)
     assert divided.splits["test"] is mine
     assert list(divided.splits) == ["train", "validation", "test"]
-    expected = {one: "validation" if position(one, 0) < 0.25 else "train" for one in everything.pictures.digests[7:]}
+    expected = {one: "validation" if position(one, 0) < 0.25 else "train" for one in everything.images.digests[7:]}
     assert home_of(replace(divided, splits={n: s for n, s in divided.splits.items() if n != "test"})) == expected
     kept = dataset(2, train=everything, validation=mine, test=mine)
-    assert homes(complete(kept, validation=0.2, test=0.2, seed=0)) == homes(kept)
+    assert homes(draw_splits(kept, validation=0.2, test=0.2, seed=0)) == homes(kept)
 
 
 def test_no_share_no_split() -> None:
     whole = dataset(2, all=split_of(distinct([5, 5])))
-    assert complete(whole, validation=0, test=0, seed=0).splits.keys() == {"train"}
-    assert complete(whole, validation=0, test=0.2, seed=0).splits.keys() == {"train", "test"}
-    assert complete(whole, validation=0.2, test=0, seed=0).splits.keys() == {"train", "validation"}
+    assert draw_splits(whole, validation=0, test=0, seed=0).splits.keys() == {"train"}
+    assert draw_splits(whole, validation=0, test=0.2, seed=0).splits.keys() == {"train", "test"}
+    assert draw_splits(whole, validation=0.2, test=0, seed=0).splits.keys() == {"train", "validation"}
 
 
-def test_without_pictures_to_train_on_it_is_refused() -> None:
+def test_without_images_to_train_on_it_is_refused() -> None:
     some = split_of(distinct([5, 5]))
     with pytest.raises(DatasetError, match="set has only validation, test: add a train folder"):
-        complete(dataset(2, validation=some, test=some), validation=0.1, test=0.1, seed=0)
+        draw_splits(dataset(2, validation=some, test=some), validation=0.1, test=0.1, seed=0)
 
 
 def test_a_group_that_all_classes_share_stands_in_for_all() -> None:
     people = [f"person {content % 4}" for content, _ in distinct([40, 40, 40])]
     split = replace(split_of(distinct([40, 40, 40])), groups=tuple(people))
     for seed in range(20):
-        divided = complete(dataset(3, all=split), validation=0.1, test=0.1, seed=seed)
+        divided = draw_splits(dataset(3, all=split), validation=0.1, test=0.1, seed=seed)
         require_classes(divided)
         homes = {(group, name) for name, split in divided.splits.items() for group in split.groups or ()}
         assert len(homes) == 4
@@ -272,42 +272,42 @@ def test_a_group_that_all_classes_share_stands_in_for_all() -> None:
 
 def test_a_share_of_validation_that_shrinks_leaves_test_alone() -> None:
     whole = dataset(2, all=split_of(distinct([500, 500])))
-    large, small = (homes(complete(whole, validation=share, test=0.15, seed=0)) for share in (0.15, 0.05))
+    large, small = (homes(draw_splits(whole, validation=share, test=0.15, seed=0)) for share in (0.15, 0.05))
     assert large["test"] == small["test"]
     assert large["validation"] > small["validation"]
 
 
 def test_names_of_groups_may_be_no_utf8() -> None:
     split = replace(split_of(distinct([20, 20])), groups=("one", "f\udcff") * 20)
-    divided = complete(dataset(2, all=split), validation=0.2, test=0, seed=0)
+    divided = draw_splits(dataset(2, all=split), validation=0.2, test=0, seed=0)
     assert {len({*(part.groups or ())}) for part in divided.splits.values()} == {1}
 
 
 def test_what_is_lacking_is_what_will_be_drawn() -> None:
     some = split_of(distinct([5, 5]))
-    assert lacking(dataset(2, all=some), validation=0.1, test=0.2) == {"validation": 0.1, "test": 0.2}
-    assert lacking(dataset(2, train=some, test=some), validation=0.1, test=0.2) == {"validation": 0.1}
-    assert lacking(dataset(2, train=some, validation=some), validation=0.1, test=0) == {}
+    assert missing_splits(dataset(2, all=some), validation=0.1, test=0.2) == {"validation": 0.1, "test": 0.2}
+    assert missing_splits(dataset(2, train=some, test=some), validation=0.1, test=0.2) == {"validation": 0.1}
+    assert missing_splits(dataset(2, train=some, validation=some), validation=0.1, test=0) == {}
 
 
-def test_no_pictures_at_all_divide_into_none() -> None:
-    divided = complete(dataset(2, all=split_of([])), validation=0.1, test=0.1, seed=0)
+def test_no_images_at_all_divide_into_none() -> None:
+    divided = draw_splits(dataset(2, all=split_of([])), validation=0.1, test=0.1, seed=0)
     assert [len(split) for split in divided.splits.values()] == [0, 0, 0]
 
 
 def test_a_split_that_misses_a_class_is_refused_with_both_names() -> None:
-    divided = complete(dataset(3, all=split_of(distinct([20, 2, 20]))), validation=0.1, test=0.1, seed=0)
-    with pytest.raises(DatasetError, match="the validation split of set has no picture of c1; expected every class"):
+    divided = draw_splits(dataset(3, all=split_of(distinct([20, 2, 20]))), validation=0.1, test=0.1, seed=0)
+    with pytest.raises(DatasetError, match="the validation split of set has no image of c1; expected every class"):
         require_classes(divided)
-    require_classes(complete(dataset(2, all=split_of(distinct([3, 20]))), validation=0.1, test=0.1, seed=0))
+    require_classes(draw_splits(dataset(2, all=split_of(distinct([3, 20]))), validation=0.1, test=0.1, seed=0))
 
 
 def test_many_missing_classes_are_named_in_part() -> None:
-    with pytest.raises(DatasetError, match="no picture of c2, c3, c4, c5, c6; expected"):
+    with pytest.raises(DatasetError, match="no image of c2, c3, c4, c5, c6; expected"):
         require_classes(dataset(10, train=split_of(distinct([1, 1]))))
 
 
-def test_leaks_are_counted_by_distinct_picture_for_each_pair() -> None:
+def test_leaks_are_counted_by_distinct_image_for_each_pair() -> None:
     train = split_of([(1, 0), (1, 0), (2, 1), (3, 0), (4, 1)])
     validation = split_of([(1, 1), (1, 0), (5, 0)])
     test = split_of([(2, 0), (1, 0), (3, 0), (9, 1)])

@@ -10,7 +10,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits.folder_groups import by_folder
 from tellapart.errors import DatasetError
 
-from .making import classes, put
+from ..making import classes, put
 
 
 def diary(root: Path) -> Path:
@@ -22,7 +22,7 @@ def diary(root: Path) -> Path:
 
 def test_the_folders_below_the_class_folder_are_groups(tmp_path: Path) -> None:
     split = by_folder(Dataset.open(diary(tmp_path)), 1).splits["all"]
-    names = [split.pictures.name(i).removeprefix(f"{tmp_path}/") for i in range(len(split))]
+    names = [split.images.name(i).removeprefix(f"{tmp_path}/") for i in range(len(split))]
     assert dict(zip(names, split.groups or (), strict=True)) == {
         "cat/monday/3.png": "cat/monday",
         "cat/monday/a/1.png": "cat/monday",

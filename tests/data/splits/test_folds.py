@@ -12,24 +12,24 @@ from tellapart.errors import DatasetError
 
 
 def split_of(counts: list[int], *, copies: int = 1, seed: int = 0) -> Split:
-    """Distinct random pictures, so many of each class, each of them `copies` times, shuffled."""
+    """Distinct random images, so many of each class, each of them `copies` times, shuffled."""
     rng = np.random.default_rng(seed)
-    pictures = rng.integers(0, 256, (sum(counts), 4, 4, 1), dtype=np.uint8).repeat(copies, axis=0)
+    images = rng.integers(0, 256, (sum(counts), 4, 4, 1), dtype=np.uint8).repeat(copies, axis=0)
     labels = np.repeat(np.arange(len(counts)), counts).repeat(copies)
     order = rng.permutation(len(labels))
-    return array_split(pictures[order], labels[order])
+    return array_split(images[order], labels[order])
 
 
 def homes(split: Split, parts: tuple[np.ndarray, ...]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for number, part in enumerate(parts):
         for place in part:
-            found.setdefault(split.pictures.digests[place], set()).add(number)
+            found.setdefault(split.images.digests[place], set()).add(number)
     return found
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 7])
-def test_every_picture_is_in_one_fold_and_every_class_has_its_share_in_each(count: int) -> None:
+def test_every_image_is_in_one_fold_and_every_class_has_its_share_in_each(count: int) -> None:
     split = split_of([7, 20, 33, 51])
     parts = folds(split, count, 0)
     assert len(parts) == count
@@ -40,11 +40,11 @@ def test_every_picture_is_in_one_fold_and_every_class_has_its_share_in_each(coun
     assert np.ptp([len(part) for part in parts]) <= 1
 
 
-def test_copies_of_a_picture_never_straddle_whatever_their_labels() -> None:
+def test_copies_of_a_image_never_straddle_whatever_their_labels() -> None:
     split = split_of([12, 12], copies=3)
     labels = split.labels.copy()
-    labels[split.pictures.digests.index(split.pictures.digests[5])] = 1 - labels[5]
-    split = Split(split.pictures, labels)
+    labels[split.images.digests.index(split.images.digests[5])] = 1 - labels[5]
+    split = Split(split.images, labels)
     parts = folds(split, 4, 0)
     found = homes(split, parts)
     assert len(found) == 24
@@ -52,7 +52,7 @@ def test_copies_of_a_picture_never_straddle_whatever_their_labels() -> None:
     assert [len(part) for part in parts] == [18, 18, 18, 18]
 
 
-def test_a_picture_with_very_many_copies_leaves_each_fold_pictures_of_its_class() -> None:
+def test_a_image_with_very_many_copies_leaves_each_fold_images_of_its_class() -> None:
     split = split_of([5, 20])
     first = split.labels.tolist().index(0)
     many = split.take([*range(25), *[first] * 30])
@@ -63,9 +63,9 @@ def test_a_picture_with_very_many_copies_leaves_each_fold_pictures_of_its_class(
 
 def test_groups_never_straddle_and_a_copy_joins_its_groups() -> None:
     split = split_of([40, 40])
-    # The first picture again, among the last person's
+    # The first image again, among the last person's
     groups = (*[f"person {place // 4}" for place in range(80)], "person 19")
-    doubled = Split(split.pictures.take([*range(80), 0]), np.append(split.labels, split.labels[0]), groups)
+    doubled = Split(split.images.take([*range(80), 0]), np.append(split.labels, split.labels[0]), groups)
     parts = folds(doubled, 4, 0)
     owner = {place: number for number, part in enumerate(parts) for place in part.tolist()}
     for person in range(20):
@@ -91,10 +91,10 @@ def test_content_and_seed_alone_decide() -> None:
     assert homes(split, folds(split, 5, 0)) != homes(split, folds(split, 5, 1))
 
 
-def test_a_class_with_fewer_pictures_than_folds_is_refused() -> None:
-    with pytest.raises(DatasetError, match=r"class hat has 4 distinct pictures, but 5 folds need .* at most 4 folds"):
+def test_a_class_with_fewer_images_than_folds_is_refused() -> None:
+    with pytest.raises(DatasetError, match=r"class hat has 4 distinct images, but 5 folds need .* at most 4 folds"):
         folds(split_of([30, 4], copies=3), 5, 0, classes=("coat", "hat"))
-    with pytest.raises(DatasetError, match=r"class 1 has 1 distinct pictures, .* remove the class"):
+    with pytest.raises(DatasetError, match=r"class 1 has 1 distinct images, .* remove the class"):
         folds(split_of([30, 1]), 2, 0)
 
 
@@ -103,14 +103,14 @@ def test_a_class_with_fewer_groups_than_folds_is_refused() -> None:
         folds(replace(split_of([30, 30]), groups=("left", "right") * 30), 3, 0)
 
 
-def test_groups_are_needed_for_every_picture() -> None:
-    with pytest.raises(DatasetError, match="2 groups for 60 pictures"):
+def test_groups_are_needed_for_every_image() -> None:
+    with pytest.raises(DatasetError, match="2 groups for 60 images"):
         folds(replace(split_of([30, 30]), groups=("a", "b")), 3, 0)
 
 
 def test_near_duplicates_never_straddle() -> None:
     split = split_of([40, 40])
-    digests = split.pictures.digests
+    digests = split.images.digests
     families = {digests[place]: digests[place - place % 5] for place in range(80)}
     parts = folds(split, 4, 0, families)
     owner = {place: number for number, part in enumerate(parts) for place in part.tolist()}

@@ -12,7 +12,7 @@ from tellapart.errors import DatasetError
 
 
 def together(digests: list[str], groups: list[str] | None = None, families: dict[str, str] | None = None) -> list[str]:
-    """The units in letters, by the order of their first picture: "aab" is a pair and one alone."""
+    """The units in letters, by the order of their first image: "aab" is a pair and one alone."""
     found = units(digests, groups, families).tolist()
     assert sorted(set(found)) == list(range(len(set(found))))
     letters = {number: chr(97 + place) for place, number in enumerate(dict.fromkeys(found))}
@@ -28,12 +28,12 @@ def test_copies_families_and_groups_stay_together() -> None:
 
 
 def test_a_chain_joins_all_of_it() -> None:
-    # anna's second picture is near bo's first, whose second is the same as one without a group
+    # anna's second image is near bo's first, whose second is the same as one without a group
     groups = ["anna", "anna", "bo", "bo", "", "cleo"]
     assert together(list("pqrsst"), groups, {"q": "r", "r": "r"}) == ["aaaaab"]
 
 
-def test_a_group_is_no_picture_of_that_name() -> None:
+def test_a_group_is_no_image_of_that_name() -> None:
     assert together(["x", "y", "z"], ["z", "", ""]) == ["abc"]
     assert placed_by(["x", "y"], ["z", ""]) == ["group z", "y"]
     assert placed_by(["x", "y"], None) == ["x", "y"]
@@ -67,8 +67,8 @@ def test_a_chain_of_many_is_joined_in_a_moment() -> None:
     assert time.process_time() - began < 10
 
 
-def test_groups_are_needed_for_every_picture() -> None:
-    with pytest.raises(DatasetError, match="there are 2 groups for 3 pictures: give each picture its own"):
+def test_groups_are_needed_for_every_image() -> None:
+    with pytest.raises(DatasetError, match="there are 2 groups for 3 images: give each image its own"):
         units(list("xyz"), ["a", "b"])
 
 

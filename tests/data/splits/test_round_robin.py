@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tellapart.data.splits.round_robin import in_turn
+from tellapart.data.splits.round_robin import round_robin
 
 
 @pytest.mark.parametrize(
@@ -16,5 +16,5 @@ from tellapart.data.splits.round_robin import in_turn
         ([1], 0, []),
     ],
 )
-def test_examples_take_a_picture_of_each_class_in_turn(labels: list[int], count: int, chosen: list[int]) -> None:
-    assert in_turn(np.array(labels, dtype=np.int32))[:count].tolist() == chosen
+def test_examples_take_a_image_of_each_class_in_turn(labels: list[int], count: int, chosen: list[int]) -> None:
+    assert round_robin(np.array(labels, dtype=np.int32))[:count].tolist() == chosen

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.data.splits.folder_groups import by_folder
 from tellapart.data.splits.split_csv import save_split
 from tellapart.errors import DatasetError, StorageError
@@ -18,7 +18,7 @@ Coloured = Callable[..., Path]
 
 
 def divided(source: Path) -> Dataset:
-    return complete(Dataset.open(source), validation=0.25, test=0.25, seed=0)
+    return draw_splits(Dataset.open(source), validation=0.25, test=0.25, seed=0)
 
 
 def rows(table: Path) -> list[dict[str, str]]:
@@ -30,13 +30,13 @@ def contents(dataset: Dataset) -> dict[str, list[tuple[str, str]]]:
     return {
         name: sorted(
             (digest, dataset.classes[label])
-            for digest, label in zip(split.pictures.digests, split.labels.tolist(), strict=True)
+            for digest, label in zip(split.images.digests, split.labels.tolist(), strict=True)
         )
         for name, split in dataset.splits.items()
     }
 
 
-def test_the_table_names_every_picture_relative_to_its_own_folder(tiny: Path, tmp_path: Path) -> None:
+def test_the_table_names_every_image_relative_to_its_own_folder(tiny: Path, tmp_path: Path) -> None:
     table = tmp_path / "tables" / "split.csv"
     save_split(divided(tiny), table)
     found = rows(table)
@@ -68,12 +68,12 @@ def test_paths_hold_through_links_to_folders(coloured: Coloured, tmp_path: Path)
 
 def test_groups_are_written_and_read_back(coloured: Coloured, tmp_path: Path) -> None:
     photos = coloured(tmp_path / "photos", each=4, colours=("blue", "red"))
-    for number, picture in enumerate(sorted(photos.rglob("*.png"))):
-        day = picture.parent / ("monday", "tuesday")[number % 2]
+    for number, image in enumerate(sorted(photos.rglob("*.png"))):
+        day = image.parent / ("monday", "tuesday")[number % 2]
         day.mkdir(exist_ok=True)
-        picture.rename(day / picture.name)
+        image.rename(day / image.name)
     dataset = by_folder(Dataset.open(photos), 1)
-    save_split(complete(dataset, validation=0, test=0.5, seed=0), tmp_path / "split.csv")
+    save_split(draw_splits(dataset, validation=0, test=0.5, seed=0), tmp_path / "split.csv")
     groups = [group for split in Dataset.open(tmp_path / "split.csv").splits.values() for group in split.groups or ()]
     assert sorted(groups) == sorted(2 * ["red/monday", "red/tuesday", "blue/monday", "blue/tuesday"])
 
@@ -111,10 +111,10 @@ def test_another_table_stays_and_the_same_one_is_no_error(tiny: Path, tmp_path: 
     assert table.read_text() == "mine"
 
 
-def test_pictures_in_arrays_are_refused(tmp_path: Path) -> None:
+def test_images_in_arrays_are_refused(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "digits.npz", x_train=pixels, y_train=np.arange(20) % 2)
-    dataset = complete(Dataset.open(tmp_path / "digits.npz"), validation=0, test=0.5, seed=0)
-    with pytest.raises(DatasetError, match="the pictures of digits are in arrays, not in files of their own"):
+    dataset = draw_splits(Dataset.open(tmp_path / "digits.npz"), validation=0, test=0.5, seed=0)
+    with pytest.raises(DatasetError, match="the images of digits are in arrays, not in files of their own"):
         save_split(dataset, tmp_path / "split.csv")
     assert not (tmp_path / "split.csv").exists()

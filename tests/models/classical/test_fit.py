@@ -30,7 +30,7 @@ def answered(recipe: Recipe, vectors: Vectors, labels: Labels, asked: Vectors, c
 
 
 @pytest.mark.parametrize(("count", "neighbours"), [(1, 1), (7, 7), (100, 1), (101, 5), (143, 11), (200, 150)])
-def test_knn_is_scikit_learns_for_any_number_of_pictures_and_neighbours(count: int, neighbours: int) -> None:
+def test_knn_is_scikit_learns_for_any_number_of_images_and_neighbours(count: int, neighbours: int) -> None:
     vectors, labels = drawn(count)
     asked, _ = drawn(70, seed=1)
     model = KNeighborsClassifier(neighbours, weights="distance").fit(vectors, labels)
@@ -43,7 +43,7 @@ def test_knn_is_scikit_learns_for_any_number_of_pictures_and_neighbours(count: i
 
 
 @pytest.mark.parametrize("scale", [1, 100])
-def test_knn_is_sure_of_a_picture_that_it_has(scale: int) -> None:
+def test_knn_is_sure_of_a_image_that_it_has(scale: int) -> None:
     vectors, labels = drawn(60)
     found = answered(Recipe(model="knn", neighbours=9), scale * vectors, labels, scale * vectors, 3)
     np.testing.assert_allclose(found, np.eye(3)[labels], atol=1e-6)
@@ -58,8 +58,8 @@ def test_of_equally_near_pixels_the_first_count() -> None:
     assert np.flatnonzero(found[0]).tolist() == [0, 1, 2]
 
 
-def test_more_neighbours_than_pictures_are_refused_with_both_numbers() -> None:
-    with pytest.raises(RecipeError, match="neighbours is 13, but there are 12 training pictures"):
+def test_more_neighbours_than_images_are_refused_with_both_numbers() -> None:
+    with pytest.raises(RecipeError, match="neighbours is 13, but there are 12 training images"):
         fit_estimator(Recipe(model="knn", neighbours=13), *drawn(12), 3)
 
 
@@ -97,7 +97,7 @@ def test_a_number_that_hardly_ever_varies_does_not_outweigh_the_others() -> None
 
 @pytest.mark.parametrize("model", ["knn", "forest", "logistic"])
 @pytest.mark.parametrize("present", [(1,), (0, 3), (1, 2, 4)])
-def test_classes_without_pictures_get_nothing_and_the_rest_sums_to_1(model: str, present: tuple[int, ...]) -> None:
+def test_classes_without_images_get_nothing_and_the_rest_sums_to_1(model: str, present: tuple[int, ...]) -> None:
     vectors, numbers = drawn(60, classes=len(present))
     labels = np.array(present, np.int32)[numbers]
     found = answered(Recipe(model=model, trees=20), vectors, labels, vectors, 5)

@@ -10,40 +10,40 @@ import pytest
 from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.engine import chosen_precision
 from tellapart.files import cache_folder, sha256
-from tellapart.models.features.backbone_registry import KnownBase, known_bases
+from tellapart.models.features.backbone_registry import KnownBackbone, known_backbones
 
 
 @pytest.fixture
-def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownBase:
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownBackbone:
     """What would be noted of xception at 150 pixels."""
     file = tmp_path / "xception.weights.h5"
     file.write_bytes(b"weights")
     monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
     shape = Preprocessing(150, 150, 3)
-    return KnownBase("xception", sha256(file), shape, chosen_precision("auto"), DECODER, "150", 2048)
+    return KnownBackbone("xception", sha256(file), shape, chosen_precision("auto"), DECODER, "150", 2048)
 
 
-def write(known: KnownBase) -> None:
+def write(known: KnownBackbone) -> None:
     (cache_folder() / "bases").mkdir(parents=True, exist_ok=True)
     (cache_folder() / "bases" / f"{known.key}.json").write_text(json.dumps(asdict(known)))
 
 
-def test_the_largest_pictures_come_first(base: KnownBase) -> None:
+def test_the_largest_images_come_first(base: KnownBackbone) -> None:
     larger = replace(base, key="0", preprocessing=Preprocessing(299, 299, 3))
     for known in (base, larger):
         write(known)
-    assert known_bases("xception") == (larger, base)
-    assert known_bases("mobilenet") == ()
+    assert known_backbones("xception") == (larger, base)
+    assert known_backbones("mobilenet") == ()
 
 
 @pytest.mark.parametrize("change", [{"weights": "0" * 64}, {"decoder": DECODER + 1}, {"precision": "float8"}])
-def test_what_would_be_computed_otherwise_today_is_not_taken(base: KnownBase, change: dict[str, Any]) -> None:
+def test_what_would_be_computed_otherwise_today_is_not_taken(base: KnownBackbone, change: dict[str, Any]) -> None:
     write(replace(base, **change))
-    assert known_bases("xception") == ()
+    assert known_backbones("xception") == ()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"preprocessing": {"height": 1}}', "\udcff"])
-def test_a_damaged_note_is_passed_over(base: KnownBase, text: str) -> None:
+def test_a_damaged_note_is_passed_over(base: KnownBackbone, text: str) -> None:
     write(base)
     (cache_folder() / "bases" / "damaged.json").write_bytes(text.encode(errors="surrogateescape"))
-    assert known_bases("xception") == (base,)
+    assert known_backbones("xception") == (base,)

@@ -1,4 +1,4 @@
-"""A frozen base is run once per picture, and never again while its features are in the cache."""
+"""A frozen base is run once per image, and never again while its features are in the cache."""
 
 import json
 from collections.abc import Callable
@@ -9,35 +9,35 @@ import keras
 import numpy as np
 import pytest
 
-from tellapart.data.dataset import Dataset, Pictures
+from tellapart.data.dataset import Dataset, Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine
 from tellapart.models.features import frozen_backbone
 from tellapart.models.features.feature_cache import FeatureCache
-from tellapart.models.features.frozen_backbone import FrozenBase, features_of
+from tellapart.models.features.frozen_backbone import FrozenBackbone, features_of
 
 Counted = list[int]
 
 
 @pytest.fixture(scope="module")
-def base() -> FrozenBase:
+def base() -> FrozenBackbone:
     """A base that is quick to run: the mean of each cell of a 4 x 4 grid."""
     keras.utils.set_random_seed(0)
-    pictures = keras.Input((8, 8, 3), dtype="uint8")
-    x = keras.layers.Rescaling(1 / 255)(pictures)
+    images = keras.Input((8, 8, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(images)
     x = keras.layers.Conv2D(5, 3, name="conv")(x)
-    network = keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(x))
-    return FrozenBase("grid", network, Preprocessing(8, 8, 3), "float32")
+    network = keras.Model(images, keras.layers.GlobalAveragePooling2D()(x))
+    return FrozenBackbone("grid", network, Preprocessing(8, 8, 3), "float32")
 
 
 @pytest.fixture
-def pictures(tiny: Path) -> Pictures:
-    return Dataset.open(tiny).splits["all"].pictures
+def images(tiny: Path) -> Images:
+    return Dataset.open(tiny).splits["all"].images
 
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    """How many pictures went through an engine, batch by batch."""
+    """How many images went through an engine, batch by batch."""
     counts: Counted = []
     run = Engine.run
 
@@ -49,46 +49,46 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     return counts
 
 
-def test_features_are_those_of_keras_in_the_order_of_the_pictures(
-    base: FrozenBase, pictures: Pictures, tmp_path: Path
+def test_features_are_those_of_keras_in_the_order_of_the_images(
+    base: FrozenBackbone, images: Images, tmp_path: Path
 ) -> None:
-    found = features_of(base, pictures, cache=tmp_path, label="x")
-    stacked = np.stack([base.preprocessing(pictures.read(i)) for i in range(len(pictures))])
+    found = features_of(base, images, cache=tmp_path, label="x")
+    stacked = np.stack([base.preprocessing(images.read(i)) for i in range(len(images))])
     assert found.values.dtype == np.float32
     assert found.kept == tuple(range(36))
     np.testing.assert_allclose(found.values, base.network.predict_on_batch(stacked), atol=1e-5)
 
 
 def test_a_second_run_computes_nothing_and_a_third_only_what_is_new(
-    base: FrozenBase, pictures: Pictures, tmp_path: Path, counted: Counted
+    base: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted
 ) -> None:
-    some = pictures.take(range(0, 36, 2))
+    some = images.take(range(0, 36, 2))
     first = features_of(base, some, cache=tmp_path, label="x")
     assert sum(counted) == 18
     again = features_of(base, some, cache=tmp_path, label="x")
     assert sum(counted) == 18
     np.testing.assert_array_equal(first.values, again.values)
-    whole = features_of(base, pictures, cache=tmp_path, label="x")
+    whole = features_of(base, images, cache=tmp_path, label="x")
     assert sum(counted) == 36
     np.testing.assert_array_equal(whole.values[::2], first.values)
 
 
-def test_a_picture_that_is_there_twice_is_computed_once(
-    base: FrozenBase, pictures: Pictures, tmp_path: Path, counted: Counted
+def test_a_image_that_is_there_twice_is_computed_once(
+    base: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted
 ) -> None:
-    found = features_of(base, pictures.take([3, 3, 5, 3]), cache=tmp_path, label="x")
+    found = features_of(base, images.take([3, 3, 5, 3]), cache=tmp_path, label="x")
     assert sum(counted) == 2
     np.testing.assert_array_equal(found.values[0], found.values[3])
     assert len(found.values) == 4
 
 
-def test_an_unreadable_picture_is_left_out_each_time_with_its_reason(
-    base: FrozenBase, tmp_path: Path, coloured: Callable[..., Path]
+def test_an_unreadable_image_is_left_out_each_time_with_its_reason(
+    base: FrozenBackbone, tmp_path: Path, coloured: Callable[..., Path]
 ) -> None:
     folder = coloured(tmp_path / "photos", each=3)
-    (folder / "green" / "00a.png").write_bytes(b"no picture at all")
-    (folder / "green" / "00b.png").write_bytes(b"no picture at all")
-    unread = Dataset.open(folder).splits["all"].pictures
+    (folder / "green" / "00a.png").write_bytes(b"no image at all")
+    (folder / "green" / "00b.png").write_bytes(b"no image at all")
+    unread = Dataset.open(folder).splits["all"].images
     for _ in range(2):
         found = features_of(base, unread, cache=tmp_path / "cache", label="x")
         assert [Path(one.path).name for one in found.skipped] == ["00a.png", "00b.png"]
@@ -97,7 +97,7 @@ def test_an_unreadable_picture_is_left_out_each_time_with_its_reason(
 
 
 def test_a_killed_run_loses_at_most_one_shard(
-    base: FrozenBase, pictures: Pictures, tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
+    base: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frozen_backbone, "SHARD", 10)
     add = FeatureCache.add
@@ -109,22 +109,22 @@ def test_a_killed_run_loses_at_most_one_shard(
 
     monkeypatch.setattr(FeatureCache, "add", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        features_of(base, pictures, cache=tmp_path, label="x")
+        features_of(base, images, cache=tmp_path, label="x")
     monkeypatch.setattr(FeatureCache, "add", add)
     counted.clear()
-    assert len(features_of(base, pictures, cache=tmp_path, label="x").values) == 36
+    assert len(features_of(base, images, cache=tmp_path, label="x").values) == 36
     assert sum(counted) == 16
 
 
-def test_a_shard_without_its_index_does_not_count(base: FrozenBase, pictures: Pictures, tmp_path: Path) -> None:
-    features_of(base, pictures, cache=tmp_path, label="x")
+def test_a_shard_without_its_index_does_not_count(base: FrozenBackbone, images: Images, tmp_path: Path) -> None:
+    features_of(base, images, cache=tmp_path, label="x")
     (index,) = (tmp_path / "features" / base.key).glob("*.json")
     assert len(json.loads(index.read_text())) == 36
     index.unlink()
     assert not FeatureCache(index.parent).rows
 
 
-def test_the_key_tells_apart_whatever_changes_the_features(base: FrozenBase) -> None:
+def test_the_key_tells_apart_whatever_changes_the_features(base: FrozenBackbone) -> None:
     other = keras.models.clone_model(base.network)
     other.set_weights([array + 1e-6 for array in base.network.get_weights()])
     keys = {

@@ -8,7 +8,7 @@ import pytest
 
 from tellapart.engine import Engine, read_graph, write_graph
 from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.graphs.graph_heads import joined
+from tellapart.models.graphs.graph_heads import join_head
 from tellapart.models.networks import scratch_network, whole
 from tellapart.recipe import Recipe
 
@@ -21,9 +21,9 @@ def test_a_small_network_survives_conversion_and_the_disk(tmp_path: Path, model:
     product = whole(None, scratch_network(recipe, channels, 2))
     write_graph(to_graph(product), tmp_path / "model.xml")
     graph = read_graph(tmp_path / "model.xml")
-    pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, channels), dtype=np.uint8)
-    (found,) = Engine(graph, batch=8, precision="float32").run([pictures])
-    np.testing.assert_allclose(found, product.predict_on_batch(pictures), atol=1e-5)
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, channels), dtype=np.uint8)
+    (found,) = Engine(graph, batch=8, precision="float32").run([images])
+    np.testing.assert_allclose(found, product.predict_on_batch(images), atol=1e-5)
 
 
 def test_the_graph_takes_bytes_and_leaves_the_batch_open() -> None:
@@ -35,15 +35,15 @@ def test_the_graph_takes_bytes_and_leaves_the_batch_open() -> None:
 
 
 def test_two_graphs_joined_say_what_they_say_one_after_the_other() -> None:
-    pictures = keras.Input((6, 6, 3), dtype="uint8")
-    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pictures))
-    base = to_graph(keras.Model(pictures, keras.layers.Dense(5, activation="relu")(flat)))
+    images = keras.Input((6, 6, 3), dtype="uint8")
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
+    base = to_graph(keras.Model(images, keras.layers.Dense(5, activation="relu")(flat)))
     features = keras.Input((5,))
     head = to_graph(keras.Model(features, keras.layers.Dense(3, activation="softmax")(features)))
     batch = np.random.default_rng(0).integers(0, 256, (4, 6, 6, 3), dtype=np.uint8)
     (between,) = Engine(base, batch=4, precision="float32").run([batch])
     (expected,) = Engine(head, batch=4, precision="float32").run([between])
-    (found,) = Engine(joined(base, head), batch=4, precision="float32").run([batch])
+    (found,) = Engine(join_head(base, head), batch=4, precision="float32").run([batch])
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert np.ptp(found[:, 0]) > 0.001
     (again,) = Engine(head, batch=4, precision="float32").run([between])

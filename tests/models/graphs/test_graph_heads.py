@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.engine import Engine, Graph, Precision, core
-from tellapart.judging.calibration import tempered
-from tellapart.models.graphs.graph_heads import first_output, with_temperature
+from tellapart.judging.calibration import apply_temperature
+from tellapart.models.graphs.graph_heads import add_temperature, first_output
 
 Probabilities = NDArray[np.float32]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
@@ -44,8 +44,8 @@ def probs() -> Probabilities:
 def test_the_graph_says_what_tempered_says_and_keeps_the_likeliest(
     probs: Probabilities, temperature: float, precision: Precision
 ) -> None:
-    found = asked(with_temperature(passing(5), temperature), probs, precision)
-    expected = tempered(probs, float(np.float32(temperature)))
+    found = asked(add_temperature(passing(5), temperature), probs, precision)
+    expected = apply_temperature(probs, float(np.float32(temperature)))
     np.testing.assert_allclose(found, expected, atol=2e-6)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     ranked = np.sort(probs, axis=1)
@@ -56,24 +56,24 @@ def test_the_graph_says_what_tempered_says_and_keeps_the_likeliest(
 def test_a_temperature_above_1_makes_less_sure_and_below_1_surer(probs: Probabilities) -> None:
     unsure = probs[200:400]
     sure = unsure.max(axis=1)
-    assert (asked(with_temperature(passing(5), 2), unsure).max(axis=1) < sure).mean() > 0.95
-    assert (asked(with_temperature(passing(5), 0.5), unsure).max(axis=1) > sure).mean() > 0.95
+    assert (asked(add_temperature(passing(5), 2), unsure).max(axis=1) < sure).mean() > 0.95
+    assert (asked(add_temperature(passing(5), 0.5), unsure).max(axis=1) > sure).mean() > 0.95
 
 
 def test_a_temperature_of_1_is_the_graph_itself() -> None:
     graph = passing(3)
-    assert with_temperature(graph, 1) is graph
+    assert add_temperature(graph, 1) is graph
 
 
 def test_temperatures_one_after_the_other_multiply(probs: Probabilities) -> None:
-    once, twice = with_temperature(passing(5), 3), with_temperature(with_temperature(passing(5), 1.5), 2)
+    once, twice = add_temperature(passing(5), 3), add_temperature(add_temperature(passing(5), 1.5), 2)
     np.testing.assert_allclose(asked(twice, probs[200:]), asked(once, probs[200:]), atol=1e-5)
 
 
 def test_the_given_graph_and_its_second_output_stay_as_they_were(probs: Probabilities) -> None:
     graph = passing(5, second=True)
-    found = asked(with_temperature(graph, 4), probs[:8])
-    np.testing.assert_allclose(found[:, :5], tempered(probs[:8], 4.0), atol=2e-6)
+    found = asked(add_temperature(graph, 4), probs[:8])
+    np.testing.assert_allclose(found[:, :5], apply_temperature(probs[:8], 4.0), atol=2e-6)
     np.testing.assert_allclose(found[:, 5], probs[:8].sum(axis=1), atol=1e-6)
     np.testing.assert_array_equal(asked(graph, probs[:8])[:, :5], probs[:8])
 

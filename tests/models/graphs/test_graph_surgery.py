@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from tellapart.engine import Graph, core
 from tellapart.models.graphs.from_keras import mirrored, to_graph
-from tellapart.models.graphs.graph_heads import joined
+from tellapart.models.graphs.graph_heads import join_head
 from tellapart.models.graphs.graph_surgery import Output, beyond, feature_map, features, rows_each, spatial_axes, up_to
 from tellapart.models.graphs.head_graphs import linear_graph, pixel_graph, voting_graph
-from tellapart.models.networks import base_network, head_network, scratch_network, whole
+from tellapart.models.networks import backbone_network, head_network, scratch_network, whole
 from tellapart.recipe import Recipe
 
 SIZE = 32
@@ -28,7 +28,7 @@ def answers(graph: Graph, inputs: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
-def pictures(size: int = SIZE, channels: int = 3) -> NDArray[np.uint8]:
+def images(size: int = SIZE, channels: int = 3) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (3, size, size, channels), dtype=np.uint8)
 
 
@@ -39,7 +39,7 @@ def small(model: str) -> Graph:
 @pytest.fixture(scope="module", params=[*WITH_POOLING])
 def base(request: pytest.FixtureRequest, awaken: Callable[[keras.Model], None]) -> tuple[str, Graph]:
     keras.utils.set_random_seed(1)
-    network = base_network(request.param, BASE_SIZE, "none")
+    network = backbone_network(request.param, BASE_SIZE, "none")
     awaken(network)
     return request.param, to_graph(network)
 
@@ -51,7 +51,7 @@ def on_top(width: int, settings: dict[str, Any]) -> Graph:
 
 def require_whole(graph: Graph, at: Output, batch: NDArray[Any]) -> None:
     expected = answers(graph, batch)
-    assert np.ptp(expected[:, 0]) > 1e-4  # it depends on the picture
+    assert np.ptp(expected[:, 0]) > 1e-4  # it depends on the image
     between = answers(up_to(graph, at), batch)
     assert between.dtype == np.float32
     assert len(between) == rows_each(graph) * len(batch)
@@ -67,7 +67,7 @@ def test_a_flattening_network_has_features_but_no_feature_map(model: str, flip: 
     assert spatial_axes(graph) is None
     assert rows_each(graph) == (2 if flip else 1)
     assert features(graph).partial_shape[1].get_length() == WITHOUT_POOLING[model]
-    require_whole(graph, features(graph), pictures())
+    require_whole(graph, features(graph), images())
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -77,27 +77,27 @@ def test_a_pooled_base_under_a_head_is_cut_at_both(
 ) -> None:
     name, bottom = base
     width = WITH_POOLING[name]
-    graph = joined(bottom, on_top(width, settings))
+    graph = join_head(bottom, on_top(width, settings))
     graph = mirrored(graph) if flip else graph
     found = feature_map(graph)
     assert found is not None
     assert spatial_axes(graph) == (2, 3)
     assert [length.get_length() for length in list(found.partial_shape)[1:]] == [width, 2, 2]
     assert features(graph).partial_shape[1].get_length() == width
-    require_whole(graph, found, pictures(BASE_SIZE))
-    require_whole(graph, features(graph), pictures(BASE_SIZE))
+    require_whole(graph, found, images(BASE_SIZE))
+    require_whole(graph, features(graph), images(BASE_SIZE))
 
 
 def test_the_features_are_the_means_of_the_feature_map(base: tuple[str, Graph]) -> None:
-    batch = pictures(BASE_SIZE)
+    batch = images(BASE_SIZE)
     maps = answers(up_to(base[1], feature_map(base[1])), batch)
     expected = maps.mean(axis=spatial_axes(base[1]))
     np.testing.assert_allclose(answers(up_to(base[1], features(base[1])), batch), expected, atol=1e-6)
     np.testing.assert_allclose(answers(base[1], batch), expected, atol=1e-6)  # a base ends in its features
 
 
-def test_the_first_half_of_the_rows_are_of_the_pictures_themselves() -> None:
-    graph, batch = small("lenet5"), pictures()
+def test_the_first_half_of_the_rows_are_of_the_images_themselves() -> None:
+    graph, batch = small("lenet5"), images()
     both = mirrored(graph)
     rows = answers(up_to(both, features(both)), batch)
     np.testing.assert_allclose(rows[:3], answers(up_to(graph, features(graph)), batch), atol=1e-5)
@@ -126,11 +126,11 @@ def test_of_an_adopted_classifier_that_pools_last_the_pooled_are_its_features() 
     found = feature_map(graph)
     assert found is not None
     assert [length.get_length() for length in list(found.partial_shape)[1:]] == [2, 6, 6]
-    require_whole(graph, features(graph), pictures(8, 1))
+    require_whole(graph, features(graph), images(8, 1))
 
 
 def test_where_an_estimator_stands_on_pixels_they_are_the_features() -> None:
-    graph, batch = pixel_graph(4, 4, 1), pictures(4, 1)
+    graph, batch = pixel_graph(4, 4, 1), images(4, 1)
     assert feature_map(graph) is None
     np.testing.assert_array_equal(answers(up_to(graph, features(graph)), batch), batch.reshape(3, 16))
     require_whole(graph, features(graph), batch)

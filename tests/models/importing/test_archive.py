@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import WeightsError, require
-from tellapart.models.importing.archive import ARRAYS, CONFIG, Group, inspected
+from tellapart.models.importing.archive import ARRAYS, CONFIG, Group, inspect_archive
 
 h5py = require("h5py", extra="train")  # it has no types
 
@@ -39,7 +39,7 @@ def h5(network: keras.Model, tmp_path: Path) -> Path:
 
 
 def refusal(file: Path) -> str:
-    with pytest.raises(WeightsError) as caught, inspected(file):
+    with pytest.raises(WeightsError) as caught, inspect_archive(file):
         pytest.fail("it was handed on")
     assert str(caught.value).startswith(str(file))
     assert "\n" not in str(caught.value)
@@ -56,7 +56,7 @@ def rewritten(saved: Path, to: Path, **members: bytes | None) -> Path:
 
 
 def test_a_good_file_is_copied_without_its_optimizer(saved: Path, network: keras.Model) -> None:
-    with inspected(saved) as copy:
+    with inspect_archive(saved) as copy:
         assert sorted(path.name for path in copy.iterdir()) == sorted([CONFIG, ARRAYS])
         assert "Adam" not in (copy / CONFIG).read_text()
         loaded = keras.saving.load_model(copy, compile=False, safe_mode=True)
@@ -66,7 +66,7 @@ def test_a_good_file_is_copied_without_its_optimizer(saved: Path, network: keras
 
 
 def test_a_good_h5_file_is_copied(h5: Path, network: keras.Model) -> None:
-    with inspected(h5) as copy:
+    with inspect_archive(h5) as copy:
         loaded = keras.saving.load_model(copy, compile=False, safe_mode=True)
     np.testing.assert_array_equal(loaded.get_weights()[0], network.get_weights()[0])
 
@@ -74,7 +74,7 @@ def test_a_good_h5_file_is_copied(h5: Path, network: keras.Model) -> None:
 def test_a_link_to_a_good_file_is_followed_once(saved: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.keras"
     link.symlink_to(saved)
-    with inspected(link) as copy:
+    with inspect_archive(link) as copy:
         assert not any(path.is_symlink() for path in copy.iterdir())
 
 
@@ -237,6 +237,6 @@ def test_an_h5_file_with_another_description_is_refused(h5: Path, config: str) -
 
 def test_the_copy_is_what_was_checked_even_if_the_file_changes_meanwhile(saved: Path, tmp_path: Path) -> None:
     file = rewritten(saved, tmp_path / "swapped.keras")
-    with inspected(file) as copy:
+    with inspect_archive(file) as copy:
         rewritten(saved, file, **{CONFIG: b'{"class_name": "Lambda"}'})
         assert json.loads((copy / CONFIG).read_text())["class_name"] == "Sequential"

@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.errors import RecipeError, TellapartError, WeightsError, require
-from tellapart.models.importing.archive import inspected
+from tellapart.models.importing.archive import inspect_archive
 from tellapart.models.importing.keras_import import classifier, geometry, loaded
 
 layers = keras.layers
 h5py = require("h5py", extra="train")  # it has no types
-PICTURES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 
 
 def model(*body: keras.Layer, shape: tuple[int | None, ...] = (8, 8, 3)) -> keras.Model:
@@ -29,8 +29,8 @@ def dense(units: int, activation: object = None) -> keras.Model:
     return model(layers.Flatten(), layers.Dense(units, activation=activation))
 
 
-def answers(network: keras.Model, pictures: NDArray[Any] = PICTURES) -> NDArray[np.float32]:
-    result: NDArray[np.float32] = np.asarray(network(pictures, training=False))
+def answers(network: keras.Model, images: NDArray[Any] = IMAGES) -> NDArray[np.float32]:
+    result: NDArray[np.float32] = np.asarray(network(images, training=False))
     return result
 
 
@@ -43,7 +43,7 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def test_softmax_is_taken_as_it_is_and_logits_get_one() -> None:
     logits = dense(4)
     ready = model(*logits.layers[1:], layers.Softmax())
-    expected = answers(ready, PICTURES / np.float32(255))
+    expected = answers(ready, IMAGES / np.float32(255))
     for one, said in ((ready, "taken as they are"), (logits, "softmax is added")):
         adopted = classifier(one, (8, 8, 3), "unit", 4)
         assert said in adopted.ending
@@ -54,7 +54,7 @@ def test_softmax_is_taken_as_it_is_and_logits_get_one() -> None:
 def test_one_output_tells_two_classes_apart() -> None:
     logit = dense(1)
     sigmoid = model(*logit.layers[1:], layers.Activation("sigmoid"))
-    second = answers(sigmoid, PICTURES / np.float32(127.5) - 1)[:, 0]
+    second = answers(sigmoid, IMAGES / np.float32(127.5) - 1)[:, 0]
     for one in (logit, sigmoid):
         found = classifier(one, (8, 8, 3), "tf", 2)
         assert "second class" in found.ending
@@ -96,7 +96,7 @@ def test_an_output_that_chooses_no_class_is_refused(network: keras.Model, classe
 
 
 def test_a_scaling_that_does_not_suit_the_input_is_refused() -> None:
-    with pytest.raises(RecipeError, match="takes grey pictures"):
+    with pytest.raises(RecipeError, match="takes grey images"):
         classifier(model(layers.Flatten(), layers.Dense(2), shape=(8, 8, 1)), (8, 8, 1), "torch", 2)
     inputs = keras.Input((8, 8, 3), dtype="uint8")
     whole = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(layers.Rescaling(1 / 255)(inputs))))
@@ -130,10 +130,10 @@ def test_the_geometry_is_the_models_or_the_size_asked_for(
         ((9, 8, 3), 8, "takes 9 x 8 pixels"),
         ((3, 8, 8), None, "channels first"),
         ((8, 8, 4), None, "expected 1 or 3 channels"),
-        ((8, 8), None, "expected one picture"),
+        ((8, 8), None, "expected one image"),
     ],
 )
-def test_pictures_that_cannot_be_given_are_refused(shape: tuple[int | None, ...], size: int | None, said: str) -> None:
+def test_images_that_cannot_be_given_are_refused(shape: tuple[int | None, ...], size: int | None, said: str) -> None:
     with pytest.raises((RecipeError, WeightsError)) as refusal:
         geometry(model(shape=shape), size)
     assert said in str(refusal.value)
@@ -141,20 +141,20 @@ def test_pictures_that_cannot_be_given_are_refused(shape: tuple[int | None, ...]
 
 def test_a_size_too_small_for_the_layers_is_refused() -> None:
     network = model(layers.Conv2D(3, 5), layers.GlobalAveragePooling2D(), shape=(None, None, 3))
-    with pytest.raises(RecipeError, match=r"cannot take pictures of 4 x 4: .* Try another --size"):
+    with pytest.raises(RecipeError, match=r"cannot take images of 4 x 4: .* Try another --size"):
         classifier(network, (4, 4, 3), "unit", 3)
 
 
-def test_two_pictures_at_once_are_refused() -> None:
+def test_two_images_at_once_are_refused() -> None:
     pair = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
-    with pytest.raises(WeightsError, match="expected one picture"):
+    with pytest.raises(WeightsError, match="expected one image"):
         geometry(keras.Model(pair, layers.Add()(pair)), None)
 
 
-def test_a_model_that_never_saw_a_picture_is_refused(tmp_path: Path) -> None:
+def test_a_model_that_never_saw_a_image_is_refused(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="not yet been built"):
         keras.Sequential([layers.Flatten(), layers.Dense(2)]).save(tmp_path / "unbuilt.keras")
-    with inspected(tmp_path / "unbuilt.keras") as copy, pytest.raises(WeightsError, match="call it once"):
+    with inspect_archive(tmp_path / "unbuilt.keras") as copy, pytest.raises(WeightsError, match="call it once"):
         loaded(copy)
 
 
@@ -213,8 +213,8 @@ def test_a_file_of_keras_2_is_opened(tmp_path: Path) -> None:
             names = [b"dense/kernel:0"] if name == "dense" else []
             group.create_group(name).attrs["weight_names"] = names
         group["dense"].create_dataset("dense/kernel:0", data=kernel)
-    with inspected(tmp_path / "old.h5") as copy:
+    with inspect_archive(tmp_path / "old.h5") as copy:
         old = loaded(copy)
     adopted = classifier(old, geometry(old, None), "inside", 2)
-    expected = softmax(PICTURES.mean(axis=(1, 2)).astype(np.float32) @ kernel)
+    expected = softmax(IMAGES.mean(axis=(1, 2)).astype(np.float32) @ kernel)
     np.testing.assert_allclose(answers(adopted.network), expected, atol=1e-5)

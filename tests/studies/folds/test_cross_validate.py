@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Dataset, Pictures
+from tellapart.data.dataset import Dataset, Images
 from tellapart.data.sources.arrays import array_split
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import DatasetError, RecipeError, RunError
-from tellapart.files import alone
+from tellapart.files import exclusive_lock
 from tellapart.judging.metrics import accuracy
 from tellapart.recipe import Recipe
 from tellapart.studies.folds import cross_validate as module
-from tellapart.studies.folds.cross_validate import folds, planned
+from tellapart.studies.folds.cross_validate import cross_validate, planned
 from tellapart.studies.folds.learners import Estimators, Learned, Learner
 from tellapart.training.examples import Examples
 from tellapart.training.loop import Loop, Score
 from tellapart.training.run import train
 
-from .crowd import Crowd, StoppedError
+from ..crowd import Crowd, StoppedError
 
 MLP = Recipe(model="mlp", size=20, epochs=3, batch_size=8, precision="float32")
 KNN = Recipe(model="knn", features="pixels", size=20, neighbours=1, precision="float32")
@@ -37,11 +37,11 @@ def stored(folder: Path) -> dict[str, NDArray[Any]]:
 
 
 def noise(count: int, *, copies: int = 1) -> Dataset:
-    """Pictures that say nothing of their labels, each there `copies` times."""
+    """Images that say nothing of their labels, each there `copies` times."""
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8).repeat(copies, axis=0)
+    images = rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8).repeat(copies, axis=0)
     labels = rng.permutation(np.arange(count) % 2).repeat(copies)
-    return Dataset("noise", ("a", "b"), {"all": array_split(pictures, labels)})
+    return Dataset("noise", ("a", "b"), {"all": array_split(images, labels)})
 
 
 class Watched:
@@ -51,9 +51,9 @@ class Watched:
         self.dataset = dataset
         self.shown: list[dict[str, set[str]]] = []
 
-    def learn(self, dataset: Dataset, held: Pictures, _: Path, /) -> Learned:
+    def learn(self, dataset: Dataset, held: Images, _: Path, /) -> Learned:
         """See Learner."""
-        sets = {name: set(split.pictures.digests) for name, split in dataset.splits.items()}
+        sets = {name: set(split.images.digests) for name, split in dataset.splits.items()}
         self.shown.append({**sets, "held": set(held.digests)})
         return Learned(np.full((len(held), len(dataset.classes)), 1 / len(dataset.classes), np.float32), 1)
 
@@ -71,13 +71,13 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[Watched]:
     return made
 
 
-def test_training_choosing_and_judging_share_no_picture_and_test_stays_shut(
+def test_training_choosing_and_judging_share_no_image_and_test_stays_shut(
     watched: list[Watched], tmp_path: Path
 ) -> None:
     dataset = noise(60, copies=3)
-    folds(dataset, replace(MLP, size=8), count=4, out=tmp_path)
-    test = set(complete(dataset, validation=0, test=0.15, seed=0).splits["test"].pictures.digests)
-    every = set(dataset.splits["all"].pictures.digests)
+    cross_validate(dataset, replace(MLP, size=8), count=4, out=tmp_path)
+    test = set(draw_splits(dataset, validation=0, test=0.15, seed=0).splits["test"].images.digests)
+    every = set(dataset.splits["all"].images.digests)
     (learner,) = watched
     assert len(learner.shown) == 4
     for shown in learner.shown:
@@ -91,38 +91,38 @@ def test_training_choosing_and_judging_share_no_picture_and_test_stays_shut(
 def test_the_owners_validation_split_is_in_the_folds_and_the_test_split_is_not(
     watched: list[Watched], tmp_path: Path
 ) -> None:
-    drawn = complete(noise(60), validation=0.2, test=0.2, seed=5)
-    folds(drawn, replace(MLP, size=8), count=3, out=tmp_path)
+    drawn = draw_splits(noise(60), validation=0.2, test=0.2, seed=5)
+    cross_validate(drawn, replace(MLP, size=8), count=3, out=tmp_path)
     held = set().union(*(shown["held"] for shown in watched[0].shown))
-    expected = {name: set(split.pictures.digests) for name, split in drawn.splits.items()}
+    expected = {name: set(split.images.digests) for name, split in drawn.splits.items()}
     assert held == expected["train"] | expected["validation"]
     assert json.loads((tmp_path / "folds.json").read_text())["test_pictures_left_alone"] == len(expected["test"])
 
 
-def test_what_cannot_be_learned_is_guessed_though_every_picture_has_copies(tmp_path: Path) -> None:
+def test_what_cannot_be_learned_is_guessed_though_every_image_has_copies(tmp_path: Path) -> None:
     dataset = noise(300, copies=3)
-    found = folds(dataset, replace(KNN, size=8), count=5, out=tmp_path)
-    assert found.pooled.n == len(complete(dataset, validation=0, test=KNN.test, seed=0).splits["train"])
+    found = cross_validate(dataset, replace(KNN, size=8), count=5, out=tmp_path)
+    assert found.pooled.n == len(draw_splits(dataset, validation=0, test=KNN.test, seed=0).splits["train"])
     assert (
         0.4 < found.pooled.accuracy.value < 0.6
     )  # about 255 guesses: 0.5 with a deviation of 0.03; a leak would give 1.0
 
 
 def test_a_network_guesses_what_cannot_be_learned(tmp_path: Path) -> None:
-    found = folds(noise(200, copies=2), replace(MLP, size=8, epochs=8), count=2, out=tmp_path)
+    found = cross_validate(noise(200, copies=2), replace(MLP, size=8, epochs=8), count=2, out=tmp_path)
     assert 0.35 < found.pooled.accuracy.value < 0.65
 
 
 @pytest.mark.parametrize("recipe", [MLP, replace(MLP, augment="flip", class_weight="balanced"), KNN])
 def test_a_fold_is_what_train_makes_of_the_rest(recipe: Recipe, tiny: Path, tmp_path: Path) -> None:
     dataset = Dataset.open(tiny)
-    found = folds(dataset, recipe, count=3, out=tmp_path / "folds")
+    found = cross_validate(dataset, recipe, count=3, out=tmp_path / "folds")
     plan = planned(dataset, recipe, 3)
     every = plan.dataset.splits["train"]
     rest = every.take(sorted([*plan.parts[0], *plan.parts[2]]))
     fold = every.take(plan.parts[1].tolist())
-    alone = replace(plan.dataset, splits={"train": rest, "test": fold})
-    metrics = train(alone, found.recipe, out=tmp_path / "run").metrics
+    exclusive_lock = replace(plan.dataset, splits={"train": rest, "test": fold})
+    metrics = train(exclusive_lock, found.recipe, out=tmp_path / "run").metrics
     row = found.rows[1]
     assert metrics["test"]["n"] == row.n
     assert metrics["test"]["accuracy"]["value"] == pytest.approx(row.accuracy, abs=1e-6)
@@ -131,7 +131,7 @@ def test_a_fold_is_what_train_makes_of_the_rest(recipe: Recipe, tiny: Path, tmp_
 
 
 def test_the_files_say_what_the_folds_do(tiny: Path, tmp_path: Path) -> None:
-    found = folds(Dataset.open(tiny), replace(MLP, test=0.0), count=3, out=tmp_path)
+    found = cross_validate(Dataset.open(tiny), replace(MLP, test=0.0), count=3, out=tmp_path)
     arrays = stored(tmp_path)
     assert {name: (array.dtype.kind, array.shape) for name, array in arrays.items()} == {
         "digests": ("U", (36,)),
@@ -142,7 +142,7 @@ def test_the_files_say_what_the_folds_do(tiny: Path, tmp_path: Path) -> None:
     }
     assert arrays["probabilities"].dtype == np.float32
     every = Dataset.open(tiny).splits["all"]
-    labels = dict(zip(every.pictures.digests, every.labels.tolist(), strict=True))
+    labels = dict(zip(every.images.digests, every.labels.tolist(), strict=True))
     assert dict(zip(arrays["digests"].tolist(), arrays["labels"].tolist(), strict=True)) == labels
     for row in found.rows:
         mine = arrays["fold"] == row.fold
@@ -160,9 +160,9 @@ def test_the_files_say_what_the_folds_do(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_seed_repeats_folds_exactly(tiny: Path, tmp_path: Path) -> None:
-    one, other = (folds(Dataset.open(tiny), MLP, count=2, out=tmp_path / name) for name in ("one", "other"))
+    one, other = (cross_validate(Dataset.open(tiny), MLP, count=2, out=tmp_path / name) for name in ("one", "other"))
     np.testing.assert_array_equal(stored(one.folder)["probabilities"], stored(other.folder)["probabilities"])
-    third = folds(Dataset.open(tiny), replace(MLP, seed=1), count=2, out=tmp_path / "third")
+    third = cross_validate(Dataset.open(tiny), replace(MLP, seed=1), count=2, out=tmp_path / "third")
     assert not np.array_equal(stored(one.folder)["probabilities"], stored(third.folder)["probabilities"])
 
 
@@ -171,10 +171,10 @@ def test_stopped_folds_go_on_with_those_that_are_finished(
 ) -> None:
     dataset = Dataset.open(tiny)
     learned: list[str] = []
-    whole = folds(dataset, KNN, count=3, out=tmp_path / "whole")
+    whole = cross_validate(dataset, KNN, count=3, out=tmp_path / "whole")
     real = Estimators.learn
 
-    def learn(self: Estimators, dataset: Dataset, held: Pictures, folder: Path, /) -> Learned:
+    def learn(self: Estimators, dataset: Dataset, held: Images, folder: Path, /) -> Learned:
         if len(learned) == 2:
             learned.append("stopped")
             raise KeyboardInterrupt
@@ -183,11 +183,11 @@ def test_stopped_folds_go_on_with_those_that_are_finished(
 
     monkeypatch.setattr(Estimators, "learn", learn)
     with pytest.raises(KeyboardInterrupt):
-        folds(dataset, KNN, count=3, out=tmp_path / "stopped")
-    again = folds(dataset, KNN, count=3, out=tmp_path / "stopped")
+        cross_validate(dataset, KNN, count=3, out=tmp_path / "stopped")
+    again = cross_validate(dataset, KNN, count=3, out=tmp_path / "stopped")
     assert learned == ["tiny without fold 1", "tiny without fold 2", "stopped", "tiny without fold 3"]
     np.testing.assert_array_equal(stored(whole.folder)["probabilities"], stored(again.folder)["probabilities"])
-    folds(dataset, KNN, count=3, out=tmp_path / "stopped")
+    cross_validate(dataset, KNN, count=3, out=tmp_path / "stopped")
     assert len(learned) == 4
 
 
@@ -204,14 +204,14 @@ def test_a_network_stopped_within_a_fold_goes_on_from_its_checkpoint(
         epochs.append(epoch)
         return real(self, examples, epoch, advance, slower=slower)
 
-    whole = folds(dataset, MLP, count=2, out=tmp_path / "whole")
+    whole = cross_validate(dataset, MLP, count=2, out=tmp_path / "whole")
     monkeypatch.setattr(Loop, "epoch", learned)
     with pytest.raises(KeyboardInterrupt):
-        folds(dataset, MLP, count=2, out=tmp_path / "stopped")
+        cross_validate(dataset, MLP, count=2, out=tmp_path / "stopped")
     for place in ("parts", "checkpoints"):
         (tmp_path / "stopped" / place).mkdir(exist_ok=True)
         (tmp_path / "stopped" / place / ".partial-of-a-kill").mkdir()
-    again = folds(dataset, MLP, count=2, out=tmp_path / "stopped")
+    again = cross_validate(dataset, MLP, count=2, out=tmp_path / "stopped")
     assert not list(again.folder.rglob(".partial-*"))
     assert not (again.folder / "checkpoints").exists()
     assert epochs == [0, 1, -1, 2, 0, 1, 2]
@@ -222,15 +222,15 @@ def test_a_folder_of_other_folds_is_refused_with_what_differs(
     tiny: Path, tmp_path: Path, coloured: Callable[..., Path]
 ) -> None:
     dataset = Dataset.open(tiny)
-    folds(dataset, KNN, count=3, out=tmp_path / "folds")
+    cross_validate(dataset, KNN, count=3, out=tmp_path / "folds")
     with pytest.raises(RunError, match=r"there were 3 folds, now 4; neighbours was 1, now 2. .*--out"):
-        folds(dataset, replace(KNN, neighbours=2), count=4, out=tmp_path / "folds")
+        cross_validate(dataset, replace(KNN, neighbours=2), count=4, out=tmp_path / "folds")
     other = Dataset.open(coloured(tmp_path / "other", seed=9))
-    with pytest.raises(RunError, match="other pictures, of tiny, than other has now"):
-        folds(other, KNN, count=3, out=tmp_path / "folds")
+    with pytest.raises(RunError, match="other images, of tiny, than other has now"):
+        cross_validate(other, KNN, count=3, out=tmp_path / "folds")
     (tmp_path / "folds" / "settings.json").write_text("[1]")
     with pytest.raises(RunError, match=r"settings.json cannot be read"):
-        folds(dataset, KNN, count=3, out=tmp_path / "folds")
+        cross_validate(dataset, KNN, count=3, out=tmp_path / "folds")
 
 
 def test_a_folder_or_file_of_something_else_is_refused(tiny: Path, tmp_path: Path) -> None:
@@ -238,36 +238,39 @@ def test_a_folder_or_file_of_something_else_is_refused(tiny: Path, tmp_path: Pat
     (tmp_path / "full" / "letter.txt").write_text("dear")
     for name, phrase in (("full", "holds no folds"), ("full/letter.txt", "is a file")):
         with pytest.raises(RunError, match=phrase):
-            folds(Dataset.open(tiny), KNN, count=3, out=tmp_path / name)
+            cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path / name)
 
 
 def test_two_commands_never_make_folds_in_one_folder(tiny: Path, tmp_path: Path) -> None:
-    with alone(tmp_path / ".lock", "folds", "wait"), pytest.raises(RunError, match="another command is at work in"):
-        folds(Dataset.open(tiny), KNN, count=3, out=tmp_path)
+    with (
+        exclusive_lock(tmp_path / ".lock", "folds", "wait"),
+        pytest.raises(RunError, match="another command is at work in"),
+    ):
+        cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
-    assert folds(Dataset.open(tiny), KNN, count=3, out=tmp_path).recipe.neighbours == 1
+    assert cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path).recipe.neighbours == 1
 
 
 def test_folds_of_which_none_was_finished_make_room(tiny: Path, tmp_path: Path) -> None:
     dataset = Dataset.open(tiny)
     with pytest.raises(RecipeError, match="neighbours is 50"):
-        folds(dataset, replace(KNN, neighbours=50), count=3, out=tmp_path)
-    assert folds(dataset, KNN, count=3, out=tmp_path).recipe.neighbours == 1
+        cross_validate(dataset, replace(KNN, neighbours=50), count=3, out=tmp_path)
+    assert cross_validate(dataset, KNN, count=3, out=tmp_path).recipe.neighbours == 1
 
 
 def test_a_damaged_part_is_named(tiny: Path, tmp_path: Path) -> None:
-    folds(Dataset.open(tiny), KNN, count=3, out=tmp_path)
+    cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path)
     (tmp_path / "parts" / "0002.npz").write_bytes(b"PK but not a zip")
     with pytest.raises(RunError, match=r"0002.npz cannot be read .* remove that file"):
-        folds(Dataset.open(tiny), KNN, count=3, out=tmp_path)
+        cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path)
 
 
-def test_pictures_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path, coloured: Callable[..., Path]) -> None:
+def test_images_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path, coloured: Callable[..., Path]) -> None:
     folder = coloured(tmp_path / "photos")
     for number in range(2):
-        (folder / "red" / f"{number:02}.png").write_bytes(b"no picture" + bytes([number]))
+        (folder / "red" / f"{number:02}.png").write_bytes(b"no image" + bytes([number]))
     for recipe in (KNN, MLP):
-        found = folds(Dataset.open(folder), replace(recipe, test=0.0), count=3, out=tmp_path / recipe.model)
+        found = cross_validate(Dataset.open(folder), replace(recipe, test=0.0), count=3, out=tmp_path / recipe.model)
         assert found.pooled.n == 34
         assert (tmp_path / recipe.model / "skipped.csv").read_text().count("red") == 2
 
@@ -275,45 +278,45 @@ def test_pictures_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path, co
 def test_answers_that_are_no_numbers_are_refused_before_they_are_kept(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverged(_: Watched, dataset: Dataset, held: Pictures, __: Path, /) -> Learned:
+    def diverged(_: Watched, dataset: Dataset, held: Images, __: Path, /) -> Learned:
         return Learned(np.full((len(held), len(dataset.classes)), np.nan, np.float32), 1)
 
     monkeypatch.setattr(Watched, "learn", diverged)
     monkeypatch.setattr(module, "learner_of", lambda dataset, _: Watched(dataset))
     with pytest.raises(RunError, match=r"fold 1 has answers that are no numbers.*lower --learning-rate"):
-        folds(Dataset.open(tiny), MLP, count=2, out=tmp_path)
+        cross_validate(Dataset.open(tiny), MLP, count=2, out=tmp_path)
     assert not (tmp_path / "parts").exists()
 
 
 @pytest.mark.parametrize(("count", "phrase"), [(1, "folds is 1; expected 2"), (1001, "expected 2 to 1,000")])
 def test_too_few_or_many_folds_are_refused(count: int, phrase: str, tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=phrase):
-        folds(Dataset.open(tiny), MLP, count=count, out=tmp_path / "folds")
+        cross_validate(Dataset.open(tiny), MLP, count=count, out=tmp_path / "folds")
     assert not (tmp_path / "folds").exists()
 
 
 def test_classes_too_small_are_refused_by_name(tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"class (blue|green|red) has \d+ distinct pictures, but 13 folds"):
-        folds(Dataset.open(tiny), MLP, count=13, out=tmp_path / "folds")
+    with pytest.raises(DatasetError, match=r"class (blue|green|red) has \d+ distinct images, but 13 folds"):
+        cross_validate(Dataset.open(tiny), MLP, count=13, out=tmp_path / "folds")
     small = noise(4)
-    with pytest.raises(DatasetError, match="validation split of noise without fold 1 has no picture"):
-        folds(small, replace(MLP, size=8, test=0.0), count=2, out=tmp_path / "small")
+    with pytest.raises(DatasetError, match="validation split of noise without fold 1 has no image"):
+        cross_validate(small, replace(MLP, size=8, test=0.0), count=2, out=tmp_path / "small")
 
 
 def test_an_unknown_model_is_refused_before_a_folder_is_made(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no model"):
-        folds(Dataset.open(tiny), replace(MLP, model="xcepton"), count=3, out=tmp_path / "folds")
+        cross_validate(Dataset.open(tiny), replace(MLP, model="xcepton"), count=3, out=tmp_path / "folds")
     assert not (tmp_path / "folds").exists()
 
 
 @pytest.mark.parametrize("recipe", [MLP, KNN])
 def test_others_learn_the_same_folds(recipe: Recipe, tmp_path: Path, coloured: Callable[..., Path]) -> None:
     folder = coloured(tmp_path / "photos")
-    (folder / "red" / "00.png").write_bytes(b"no picture")
+    (folder / "red" / "00.png").write_bytes(b"no image")
     dataset = Dataset.open(folder)
     crowd = Crowd()
     here, there = (
-        folds(dataset, recipe, count=3, out=tmp_path / name, jobs=jobs)
+        cross_validate(dataset, recipe, count=3, out=tmp_path / name, jobs=jobs)
         for name, jobs in (("here", None), ("there", crowd))
     )
     assert crowd.done == 3
@@ -332,13 +335,13 @@ def test_folds_that_others_began_go_on_with_those_that_are_finished(
 ) -> None:
     dataset = Dataset.open(tiny)
     with pytest.raises(StoppedError):
-        folds(dataset, MLP, count=3, out=tmp_path / "folds", jobs=Crowd(1))
+        cross_validate(dataset, MLP, count=3, out=tmp_path / "folds", jobs=Crowd(1))
     assert [path.name for path in (tmp_path / "folds" / "parts").iterdir()] == ["0003.npz"]
-    again = folds(dataset, MLP, count=3, out=tmp_path / "folds", jobs=by)
-    whole = folds(dataset, MLP, count=3, out=tmp_path / "whole")
+    again = cross_validate(dataset, MLP, count=3, out=tmp_path / "folds", jobs=by)
+    whole = cross_validate(dataset, MLP, count=3, out=tmp_path / "whole")
     np.testing.assert_array_equal(stored(whole.folder)["probabilities"], stored(again.folder)["probabilities"])
 
 
 def test_what_is_wrong_is_said_by_others_too(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="neighbours is 50"):
-        folds(Dataset.open(tiny), replace(KNN, neighbours=50), count=3, out=tmp_path, jobs=Crowd())
+        cross_validate(Dataset.open(tiny), replace(KNN, neighbours=50), count=3, out=tmp_path, jobs=Crowd())

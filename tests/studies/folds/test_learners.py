@@ -1,4 +1,4 @@
-"""What a fold learns and says is what a run on the same pictures learns and says: the temperature too."""
+"""What a fold learns and says is what a run on the same images learns and says: the temperature too."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.bundles.stored_predictions import read_answers
+from tellapart.bundles.stored_predictions import read_predictions
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.models.catalogue import settled
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.learners import learner_of
@@ -24,7 +24,7 @@ RECIPES = {
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Dataset:
+def images(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Dataset:
     """Some labels are wrong, so that a classifier may be too sure."""
     folder = coloured(tmp_path_factory.mktemp("data") / "colours", each=30, seed=6)
     for number in range(0, 30, 6):
@@ -35,16 +35,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., P
 @pytest.mark.parametrize("validated", [True, False])
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_fold_is_learned_and_calibrated_as_a_run_is(
-    name: str, validated: bool, pictures: Dataset, tmp_path: Path
+    name: str, validated: bool, images: Dataset, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPES[name], validation=0.3 if validated else 0.0, test=0.3)
-    dataset = complete(pictures, validation=recipe.validation or 0, test=0.3, seed=0)
-    run = train(pictures, recipe, out=tmp_path / "run")
-    kept = read_answers(run.folder, "test")
+    dataset = draw_splits(images, validation=recipe.validation or 0, test=0.3, seed=0)
+    run = train(images, recipe, out=tmp_path / "run")
+    kept = read_predictions(run.folder, "test")
     assert kept is not None
     assert (run.bundle.facts.calibration is not None) == (validated and name in ("mlp", "logistic"))
-    pool = replace(pictures, splits={"train": pictures.splits["all"]})
+    pool = replace(images, splits={"train": images.splits["all"]})
     learner = learner_of(pool, settled(run.recipe, own_size=None))
     inner = replace(dataset, splits={part: split for part, split in dataset.splits.items() if part != "test"})
-    learned = learner.learn(inner, dataset.splits["test"].pictures, tmp_path / "fold")
+    learned = learner.learn(inner, dataset.splits["test"].images, tmp_path / "fold")
     np.testing.assert_allclose(learned.probabilities, kept.probs, atol=1e-5)

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Dataset, Pictures, Readable
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.dataset import Dataset, Images, ReadableValues
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.files import cache_folder
-from tellapart.judging.calibration import tempered
+from tellapart.judging.calibration import apply_temperature
 from tellapart.models.catalogue import settled
 from tellapart.recipe import Recipe
 from tellapart.studies.folds import network_learner
 from tellapart.studies.folds.network_learner import Networks
 from tellapart.training.final_evaluation import temperature_of
 from tellapart.training.prepare import preprocessing_for
-from tellapart.training.task_predictions import answers_of
+from tellapart.training.task_predictions import task_predictions
 from tellapart.training.tasks import Task, make_task
 
 BASE = Recipe(model="mobilenet", size=32, precision="float32", epochs=2, batch_size=8, validation=0.2)
@@ -27,12 +27,12 @@ pytestmark = pytest.mark.usefixtures("random_weights")
 
 
 def parts(tiny: Path, recipe: Recipe) -> tuple[Dataset, Dataset, Dataset]:
-    """All pictures; those outside a fold, divided; those in it."""
+    """All images; those outside a fold, divided; those in it."""
     opened = Dataset.open(tiny)
     every = opened.splits["all"]
     pool = replace(opened, splits={"train": every})
     rest = replace(opened, splits={"all": every.take([i for i in range(36) if i % 4])})
-    inner = complete(rest, validation=recipe.validation or 0, test=0, seed=0)
+    inner = draw_splits(rest, validation=recipe.validation or 0, test=0, seed=0)
     return pool, inner, replace(opened, splits={"train": every.take(range(0, 36, 4))})
 
 
@@ -68,22 +68,22 @@ def test_every_kind_of_network_answers_as_its_product_does_and_repeats(
     pool, inner, fold = parts(tiny, recipe)
     finished: list[Task] = []
 
-    def answers(task: Task, pictures: Pictures, *, label: str) -> Readable:
+    def answers(task: Task, images: Images, *, label: str) -> ReadableValues:
         finished.append(task)
-        return answers_of(task, pictures, label=label)
+        return task_predictions(task, images, label=label)
 
     monkeypatch.setattr(network_learner, "answers_of", answers)
-    learner, held = Networks(pool, recipe), fold.splits["train"].pictures
+    learner, held = Networks(pool, recipe), fold.splits["train"].images
     first = learner.learn(inner, held, tmp_path / "first")
     product, see = finished[0].product(), finished[0].preprocessing
 
-    def said(pictures: Pictures) -> NDArray[np.float32]:
-        pixels = np.stack([see(pictures.read(i)) for i in range(len(pictures))])
+    def said(images: Images) -> NDArray[np.float32]:
+        pixels = np.stack([see(images.read(i)) for i in range(len(images))])
         return np.asarray(product.predict_on_batch(pixels), np.float32)
 
     validation = inner.splits["validation"]
-    degrees = temperature_of(validation.labels, said(validation.pictures))
-    np.testing.assert_allclose(first.probabilities, tempered(said(held), degrees), atol=2e-3)
+    degrees = temperature_of(validation.labels, said(validation.images))
+    np.testing.assert_allclose(first.probabilities, apply_temperature(said(held), degrees), atol=2e-3)
     assert first.epoch in (1, 2)
     second = learner.learn(inner, held, tmp_path / "second")  # after another fold there is nothing left of it
     np.testing.assert_array_equal(first.probabilities, second.probabilities)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.errors import RunError
-from tellapart.files import alone
+from tellapart.files import exclusive_lock
 from tellapart.recipe import Recipe
 from tellapart.studies.search.journal import Journal
 from tellapart.studies.search.space import Value, parse_space
@@ -86,7 +86,7 @@ def test_a_relative_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_two_searches_never_work_in_one_folder(tmp_path: Path) -> None:
-    lock, held = tmp_path / "new" / ".lock", partial(alone, other="a search", otherwise="name another --out")
+    lock, held = tmp_path / "new" / ".lock", partial(exclusive_lock, other="a search", otherwise="name another --out")
     with held(lock), pytest.raises(RunError, match="a search is at work in"), held(lock):
         pass
     with held(lock):  # it is free again

@@ -1,4 +1,4 @@
-"""A search on small pictures: how it ends, goes on, and refuses."""
+"""A search on small images: how it ends, goes on, and refuses."""
 
 import json
 import multiprocessing
@@ -14,13 +14,13 @@ import pytest
 
 from tellapart.bundles.bundle import SEEN
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import DatasetError, RecipeError, RunError, TellapartError
 from tellapart.recipe import Recipe
 from tellapart.studies.search import successive_halving
 from tellapart.studies.search.search import Search, search, with_validation_in_train
 
-from .crowd import Crowd, StoppedError
+from ..crowd import Crowd, StoppedError
 
 RECIPE = Recipe(model="mlp", batch_size=8, precision="float32")
 SPACE = ["units=4:16:4", "learning_rate=0.003,0.03"]
@@ -52,7 +52,7 @@ def outcome(found: Search) -> dict[str, Any]:
     }
 
 
-def test_a_search_leaves_the_winner_trained_on_all_but_the_test_pictures(finished: Search, tiny: Path) -> None:
+def test_a_search_leaves_the_winner_trained_on_all_but_the_test_images(finished: Search, tiny: Path) -> None:
     assert sorted(len(trial.history) for trial in finished.trials) == [1, 1, 3, 3, 3]
     best = finished.trials[0]
     losses = [row.val_loss for trial in finished.trials for row in trial.history if row.val_loss is not None]
@@ -62,7 +62,7 @@ def test_a_search_leaves_the_winner_trained_on_all_but_the_test_pictures(finishe
     run = finished.run
     assert (run.recipe.validation, run.recipe.epochs, run.recipe.seed) == (0.0, best.best.epoch, best.number)
     assert list(run.metrics) == ["test"]
-    dataset = complete(Dataset.open(tiny), validation=0.15, test=0.15, seed=0)
+    dataset = draw_splits(Dataset.open(tiny), validation=0.15, test=0.15, seed=0)
     seen = json.loads((run.bundle.folder / SEEN).read_text())
     assert len(seen["train"]) == len(dataset.splits["train"]) + len(dataset.splits["validation"])
     assert run.metrics["test"]["n"] == len(dataset.splits["test"])
@@ -100,16 +100,16 @@ def test_a_search_goes_on_from_any_line_of_its_journal(finished: Search, begun: 
 def test_two_workers_of_which_one_is_killed_find_the_same(
     finished: Search, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    trained = successive_halving.Race._train
+    trained = successive_halving.SuccessiveHalving._train
     killed: list[int] = []
 
-    def train(self: successive_halving.Race, racing: list[int], epochs: int) -> None:
+    def train(self: successive_halving.SuccessiveHalving, racing: list[int], epochs: int) -> None:
         if not killed:
             killed.append(multiprocessing.active_children()[0].pid or 0)
             os.kill(killed[0], signal.SIGKILL)
         trained(self, racing, epochs)
 
-    monkeypatch.setattr(successive_halving.Race, "_train", train)
+    monkeypatch.setattr(successive_halving.SuccessiveHalving, "_train", train)
     found = search(Dataset.open(tiny), RECIPE, SPACE, out=tmp_path / "two", max_epochs=3, workers=2)
     assert outcome(found) == outcome(finished)
     assert "was killed: another goes on with it" in capfd.readouterr().err
@@ -170,9 +170,9 @@ def test_another_search_in_the_same_folder_is_refused_by_what_differs(
     assert (begun / "final" / "metrics.json").exists()
 
 
-def test_other_pictures_are_refused(begun: Path, tmp_path: Path, coloured: Callable[..., Path]) -> None:
+def test_other_images_are_refused(begun: Path, tmp_path: Path, coloured: Callable[..., Path]) -> None:
     other = Dataset.open(coloured(tmp_path / "other", seed=5))
-    with pytest.raises(RunError, match="it had other pictures"):
+    with pytest.raises(RunError, match="it had other images"):
         search(other, RECIPE, SPACE, out=begun, max_epochs=3)
 
 
@@ -225,7 +225,7 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(
     assert not (tmp_path / "new" / "search.json").exists()
 
 
-def test_validation_pictures_join_those_for_training(tmp_path: Path) -> None:
+def test_validation_images_join_those_for_training(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     one, two, three = rng.integers(0, 256, (3, 6, 8, 8), np.uint8)
     y = np.arange(6) % 2
@@ -233,12 +233,12 @@ def test_validation_pictures_join_those_for_training(tmp_path: Path) -> None:
     joined = with_validation_in_train(Dataset.open(tmp_path / "one.npz"))
     assert {name: len(split) for name, split in joined.splits.items()} == {"train": 12, "test": 6}
     train = joined.splits["train"]
-    assert np.array_equal(train.pictures.read(7)[..., 0], two[1])
+    assert np.array_equal(train.images.read(7)[..., 0], two[1])
     assert train.labels.tolist() == [0, 1] * 6
-    assert len(set(train.pictures.digests)) == 12
+    assert len(set(train.images.digests)) == 12
 
 
-def test_pictures_of_unlike_sizes_cannot_be_joined(tmp_path: Path) -> None:
+def test_images_of_unlike_sizes_cannot_be_joined(tmp_path: Path) -> None:
     small, large = np.zeros((2, 8, 8), np.uint8), np.zeros((2, 9, 9), np.uint8)
     y = np.arange(2)
     np.savez(tmp_path / "two.npz", x_train=small, x_validation=large, y_train=y, y_validation=y)

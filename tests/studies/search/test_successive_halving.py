@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.recipe import Monitor, Recipe
 from tellapart.studies.search import successive_halving
 from tellapart.studies.search.hyperband import brackets
 from tellapart.studies.search.journal import Journal
-from tellapart.studies.search.local_workers import Crew, Step
+from tellapart.studies.search.local_workers import Step, TrialWorkers
 from tellapart.studies.search.space import parse_space
 from tellapart.studies.search.successive_halving import Plan, Trial
 from tellapart.training.checkpoints import Epoch, History
 
-from .crowd import StoppedError
+from ..crowd import StoppedError
 
 Losses = Callable[[int, int], float]
 """From a trial's number and an epoch to its loss."""
@@ -53,7 +53,7 @@ class MadeUp:
 @pytest.fixture
 def plan(tiny: Path) -> Plan:
     """Nine trials of at least one epoch, five of three, three of nine."""
-    dataset = complete(Dataset.open(tiny), validation=0.3, test=0.2, seed=0)
+    dataset = draw_splits(Dataset.open(tiny), validation=0.3, test=0.2, seed=0)
     recipe = Recipe(model="mlp", size=20)
     return Plan(dataset, recipe, parse_space(["units=4:400"], recipe), brackets(9, 3))
 
@@ -68,7 +68,7 @@ def raced(
         made_up = MadeUp(losses, tmp_path)
 
         @contextmanager
-        def crew(*_: object) -> Iterator[Crew]:
+        def crew(*_: object) -> Iterator[TrialWorkers]:
             yield made_up
 
         monkeypatch.setattr(successive_halving, "crew", crew)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.draw_splits import complete
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import StorageError
 from tellapart.models.catalogue import settled
 from tellapart.recipe import Recipe, Schedule
@@ -33,7 +33,7 @@ def numbers(history: History) -> list[dict[str, Any]]:
 @pytest.fixture
 def dataset(tiny: Path) -> Dataset:
     """Three classes, with a validation split."""
-    return complete(Dataset.open(tiny), validation=0.3, test=0, seed=0)
+    return draw_splits(Dataset.open(tiny), validation=0.3, test=0, seed=0)
 
 
 def test_a_promoted_trial_goes_on_as_if_it_had_never_stopped(dataset: Dataset, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_trials_of_another_shape_have_steps_of_their_own(
     assert len(shared._standings._tasks) == 1
 
 
-def test_what_changes_the_pictures_gets_pictures_of_its_own(dataset: Dataset, tmp_path: Path) -> None:
+def test_what_changes_the_images_gets_images_of_its_own(dataset: Dataset, tmp_path: Path) -> None:
     trainer = Trainer(dataset, tmp_path)
     trainer.train(Step(0, RECIPE, 1), nothing)
     trainer.train(Step(1, replace(RECIPE, size=10), 1), nothing)

@@ -12,19 +12,19 @@ import pytest
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import DatasetError, RecipeError, RunError
-from tellapart.files import alone
+from tellapart.files import exclusive_lock
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep.plan import Factor, Trial, best_of, gap, parse_vary, planned
 from tellapart.studies.sweep.sweep import Sweep, sweep
 from tellapart.training import tasks, write_bundle
 from tellapart.training.checkpoints import Epoch
 from tellapart.training.examples import Examples
-from tellapart.training.final_evaluation import Verdict
+from tellapart.training.final_evaluation import FinalEvaluation
 from tellapart.training.loop import Loop, Score
 from tellapart.training.run import train
-from tellapart.training.tasks import Standing, Start, standing_of
+from tellapart.training.tasks import Backbone, Start, backbone_for
 
-from .crowd import Crowd, StoppedError
+from ..crowd import Crowd, StoppedError
 
 RECIPE = Recipe(
     model="mlp", size=20, units=8, epochs=4, batch_size=8, patience=2, precision="float32", monitor="val_accuracy"
@@ -34,7 +34,7 @@ VARY = ("learning_rate=1e-3,1e-2", "dropout=0,0.5 @ epochs=3")
 
 @pytest.fixture(scope="module")
 def swept(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    """A finished sweep of the tiny pictures. Tests only read it."""
+    """A finished sweep of the tiny images. Tests only read it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
         return sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path_factory.mktemp("sweeps") / "tiny")
@@ -70,9 +70,9 @@ def recipes_that_build(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
     """Keep the recipes for which what stands below is built."""
     made: list[Recipe] = []
 
-    def noted(recipe: Recipe, preprocessing: Preprocessing, start: Start | None = None) -> Standing:
+    def noted(recipe: Recipe, preprocessing: Preprocessing, start: Start | None = None) -> Backbone:
         made.append(recipe)
-        return standing_of(recipe, preprocessing, start)
+        return backbone_for(recipe, preprocessing, start)
 
     monkeypatch.setattr(tasks, "standing_of", noted)
     return made
@@ -171,7 +171,7 @@ def test_a_trial_stops_when_its_patience_ends_and_counts_as_its_best_epoch(
     )
     next(scores)
     recipe = replace(RECIPE, epochs=9, patience=2)
-    monkeypatch.setattr(write_bundle, "verdict", lambda *_: Verdict({}, None, {}, ()))
+    monkeypatch.setattr(write_bundle, "verdict", lambda *_: FinalEvaluation({}, None, {}, ()))
     found = sweep(Dataset.open(tiny), recipe, ("learning_rate=1e-3",), out=tmp_path / "sweep")
     (trial,) = found.trials
     assert (len(trial.history), trial.best_epoch, trial.best.val_accuracy) == (4, 2, 0.7)
@@ -281,9 +281,9 @@ def test_the_folder_of_another_sweep_is_refused_with_what_differs(
     assert sorted(path.name for path in swept.folder.rglob("*")) == before
 
 
-def test_other_pictures_are_refused(swept: Sweep, coloured: Callable[..., Path], tmp_path: Path) -> None:
+def test_other_images_are_refused(swept: Sweep, coloured: Callable[..., Path], tmp_path: Path) -> None:
     other = coloured(tmp_path / "tiny", seed=5)
-    with pytest.raises(RunError, match="it had other pictures, of tiny, than tiny has now"):
+    with pytest.raises(RunError, match="it had other images, of tiny, than tiny has now"):
         sweep(Dataset.open(other), RECIPE, VARY, out=swept.folder)
 
 
@@ -298,7 +298,7 @@ def test_a_folder_in_use_is_refused_and_left_alone(tiny: Path, tmp_path: Path) -
 
 
 def test_two_sweeps_never_work_in_one_folder(tiny: Path, tmp_path: Path) -> None:
-    with alone(tmp_path / ".lock", "a sweep", "wait"), pytest.raises(RunError, match="a sweep is at work in"):
+    with exclusive_lock(tmp_path / ".lock", "a sweep", "wait"), pytest.raises(RunError, match="a sweep is at work in"):
         sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     sweep(Dataset.open(tiny), replace(RECIPE, epochs=1), ("units=4",), out=tmp_path)
@@ -348,7 +348,7 @@ def test_factors_are_read_in_their_order() -> None:
         (["optimizer=adam,adamm"], "optimizer is 'adamm'"),
     ],
 )
-def test_a_factor_that_cannot_be_is_refused_before_any_picture_is_read(words: list[str], phrase: str) -> None:
+def test_a_factor_that_cannot_be_is_refused_before_any_image_is_read(words: list[str], phrase: str) -> None:
     with pytest.raises(RecipeError, match=phrase):
         parse_vary(words, RECIPE)
 

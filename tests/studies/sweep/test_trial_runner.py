@@ -16,11 +16,11 @@ from tellapart.models.networks import head_network
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep import trial_runner
 from tellapart.studies.sweep.background_trial import Outcome
-from tellapart.studies.sweep.trial_runner import Bench
+from tellapart.studies.sweep.trial_runner import TrialRunner
 from tellapart.training.checkpoints import Epoch
 from tellapart.training.examples import Examples
 from tellapart.training.loop import Loop, Score, repeatable
-from tellapart.training.tasks import Standing, Task
+from tellapart.training.tasks import Backbone, Task
 
 RECIPE = Recipe(
     model="xception", optimizer="adam", learning_rate=0.01, schedule="constant", batch_size=8, epochs=4, patience=9,
@@ -36,7 +36,7 @@ def examples(count: int, seed: int) -> Examples:
 
 
 class Heads:
-    """What heads on vectors stand on, without a base or pictures."""
+    """What heads on vectors stand on, without a base or images."""
 
     def __init__(self, _: Dataset) -> None:
         self.train, self.validation = examples(60, 1), examples(20, 2)
@@ -52,7 +52,7 @@ class Heads:
 
     def task(self, recipe: Recipe) -> Task:
         """The vectors, and some head."""
-        nothing = cast("tuple[Preprocessing, Standing]", (None, None))
+        nothing = cast("tuple[Preprocessing, Backbone]", (None, None))
         return Task(self.network(recipe), recipe, *nothing, self.train, self.validation, cast("Dataset", None))
 
 
@@ -62,9 +62,9 @@ def bench_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
     monkeypatch.setattr(trial_runner, "Standings", Heads)
 
     @contextmanager
-    def make(cores: int) -> Iterator[Bench]:
+    def make(cores: int) -> Iterator[TrialRunner]:
         monkeypatch.setattr(trial_runner, "cores", lambda: cores)
-        bench = Bench(cast("Dataset", None))
+        bench = TrialRunner(cast("Dataset", None))
         try:
             yield bench
         finally:
@@ -77,7 +77,7 @@ def ignored(_: Epoch) -> None:
     """Show nothing."""
 
 
-def trained(bench: Bench, turn: list[Recipe]) -> list[Outcome]:
+def trained(bench: TrialRunner, turn: list[Recipe]) -> list[Outcome]:
     later = [turn[i + 1 :] for i in range(len(turn))]
     return [
         bench.train(recipe, ignored, following=rest, ahead=rest[0] if rest else None)

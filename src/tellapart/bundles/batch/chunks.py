@@ -1,4 +1,4 @@
-"""Pictures of a long list that are answered together, by whoever has a predictor."""
+"""Images of a long list that are answered together, by whoever has a predictor."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from tellapart.bundles.batch.part_store import Parts
+from tellapart.bundles.batch.part_store import PartStore
 from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.bundles.predictor import Predictor
 from tellapart.data.pipeline import BATCH
@@ -14,15 +14,15 @@ from tellapart.engine import Precision, chosen_precision
 from tellapart.errors import BundleError
 from tellapart.files import sha256
 
-SIZE = 256  # pictures of one job: some seconds of a large network, which a killed worker loses
+SIZE = 256  # images of one job: some seconds of a large network, which a killed worker loses
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """The pictures from number `first` to before `end` of a list: their paths, after those of `skip` others.
+class Chunk:
+    """The images from number `first` to before `end` of a list: their paths, after those of `skip` others.
 
-    The others are answered too, and left out: fewer pictures than a batch would be run one by one, and their last
-    digits might differ from those that the same pictures get among many.
+    The others are answered too, and left out: fewer images than a batch would be run one by one, and their last
+    digits might differ from those that the same images get among many.
     """
 
     first: int
@@ -30,21 +30,21 @@ class Stretch:
     skip: int
     paths: Iterable[str]
 
-    def held(self) -> "Stretch":
+    def held(self) -> "Chunk":
         """The same with its paths in memory, so that it can travel."""
         return replace(self, paths=tuple(self.paths))
 
 
 @dataclass(frozen=True)
-class Answered:
-    """The answers to the pictures from number `first` on, a line of JSON each."""
+class ChunkResult:
+    """The answers to the images from number `first` on, a line of JSON each."""
 
     first: int
     lines: list[str]
 
 
 @dataclass(frozen=True)
-class Answering:
+class ChunkPrediction:
     """The job: a bundle, which a worker reads where it finds it, and how many classes it names.
 
     `identity` is the SHA-256 of its manifest. `precision` is settled, so that unlike machines answer alike.
@@ -56,9 +56,9 @@ class Answering:
     top: int
 
     @staticmethod
-    def by(bundle: Bundle, identity: str, top: int) -> "Answering":
+    def by(bundle: Bundle, identity: str, top: int) -> "ChunkPrediction":
         """With the precision that this machine would choose."""
-        return Answering(bundle.folder.resolve(), identity, chosen_precision(bundle.precision), top)
+        return ChunkPrediction(bundle.folder.resolve(), identity, chosen_precision(bundle.precision), top)
 
     def predictor(self) -> Predictor:
         """Load it where a worker is. Raises BundleError."""
@@ -67,23 +67,23 @@ class Answering:
             raise BundleError(f"{self.folder} is another bundle on a worker's machine: let all see the same folder")
         return Predictor(bundle, precision=self.precision)
 
-    def __call__(self) -> Callable[[Stretch], Answered]:
+    def __call__(self) -> Callable[[Chunk], ChunkResult]:
         """Load it, once for each worker. Raises BundleError."""
         predictor = self.predictor()
-        return lambda stretch: Answered(stretch.first, list(lines(predictor, stretch, self.top)))
+        return lambda stretch: ChunkResult(stretch.first, list(lines(predictor, stretch, self.top)))
 
 
-def stretches(parts: Parts, size: int) -> Iterator[Stretch]:
-    """What is missing, `size` pictures at most at a time; their paths are read from the list as they are asked for."""
+def chunks(parts: PartStore, size: int) -> Iterator[Chunk]:
+    """What is missing, `size` images at most at a time; their paths are read from the list as they are asked for."""
     count = parts.asked.count
     for gap, stop in parts.missing():
         for first in range(gap, stop, size):
             end = min(first + size, stop)
             lead = max(0, min(first, count - BATCH))
-            yield Stretch(first, end, first - lead, parts.pictures(lead, min(count, max(end, lead + BATCH))))
+            yield Chunk(first, end, first - lead, parts.images(lead, min(count, max(end, lead + BATCH))))
 
 
-def lines(predictor: Predictor, stretch: Stretch, top: int) -> Iterator[str]:
+def lines(predictor: Predictor, stretch: Chunk, top: int) -> Iterator[str]:
     """The answers to a stretch, in order, a line of JSON each."""
     answers = predictor.predict(stretch.paths, top=top)
     for answer in islice(answers, stretch.skip, stretch.skip + stretch.end - stretch.first):

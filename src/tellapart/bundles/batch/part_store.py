@@ -1,8 +1,8 @@
 """The folder beside a file of answers in which they gather, part by part, until all are there.
 
 settings.json    whose answers they are; it comes first and goes first, and a folder without it is nobody's
-pictures.jsonl   the pictures, in order: a path on each line
-part-A-B-H       the answers to the pictures from A to before B, of the list whose hash begins with H
+images.jsonl   the images, in order: a path on each line
+part-A-B-H       the answers to the images from A to before B, of the list whose hash begins with H
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tellapart.errors import RunError
-from tellapart.files import PARTIAL, alone, atomic_stream, atomic_write, explained, remove_partials
-from tellapart.progress import LINE_EVERY_S, say
+from tellapart.files import PARTIAL, atomic_stream, atomic_write, exclusive_lock, remove_partials, storage_errors
+from tellapart.progress import LINE_EVERY_S, notify
 
 SETTINGS, LIST, LOCK = "settings.json", "pictures.jsonl", ".lock"
 PART = re.compile(r"part-(\d{12})-(\d{12})-([0-9a-f]{12})\.jsonl")
@@ -30,18 +30,18 @@ BEGIN_AGAIN = "name another file with --out, or begin again with --fresh"
 
 
 @dataclass(frozen=True)
-class Asked:
+class BatchSettings:
     """Everything that decides what the answers are.
 
-    `bundle` is the SHA-256 of its manifest, `pictures` one over each path, size and time of change, in order.
+    `bundle` is the SHA-256 of its manifest, `images` one over each path, size and time of change, in order.
     """
 
     bundle: str
     top: int
     count: int
-    pictures: str
+    images: str
 
-    def changes(self, before: "Asked") -> list[str]:
+    def changes(self, before: "BatchSettings") -> list[str]:
         """How this differs from what was asked before, as half sentences."""
         found = []
         if self.bundle != before.bundle:
@@ -49,18 +49,18 @@ class Asked:
         if self.top != before.top:
             found.append(f"--top was {before.top}, now {self.top}")
         if self.count != before.count:
-            found.append(f"there were {before.count:,} pictures, now {self.count:,}")
-        elif self.pictures != before.pictures:
-            found.append("the pictures were others, or in another order, or have been changed since")
+            found.append(f"there were {before.count:,} images, now {self.count:,}")
+        elif self.images != before.images:
+            found.append("the images were others, or in another order, or have been changed since")
         return found
 
 
 @dataclass(frozen=True)
-class Parts:
+class PartStore:
     """The answers so far, in a folder that `workplace` holds."""
 
     folder: Path
-    asked: Asked
+    asked: BatchSettings
 
     def files(self) -> list[Path]:
         """The parts, in order; where several workers were stopped, some between them may be missing."""
@@ -74,20 +74,20 @@ class Parts:
 
     @property
     def done(self) -> int:
-        """How many pictures have been answered."""
+        """How many images have been answered."""
         return sum(end - first for first, end in map(_bounds, self.files()))
 
     def missing(self) -> list[tuple[int, int]]:
-        """The pictures without an answer: from a number to before another, in order."""
+        """The images without an answer: from a number to before another, in order."""
         bounds = [(0, 0), *map(_bounds, self.files()), (self.asked.count, self.asked.count)]
         return [(end, first) for (_, end), (first, _) in pairwise(bounds) if end < first]
 
     def keep(self, first: int, lines: Sequence[str]) -> None:
-        """Write the answers from picture `first` on, a line of JSON each. Raises StorageError."""
+        """Write the answers from image `first` on, a line of JSON each. Raises StorageError."""
         name = f"part-{first:012}-{first + len(lines):012}-{self._mark}.jsonl"
         atomic_write(self.folder / name, "".join(f"{line}\n" for line in lines))
 
-    def pictures(self, first: int, end: int) -> Iterator[str]:
+    def images(self, first: int, end: int) -> Iterator[str]:
         """The paths from number `first` to before `end`."""
         place, before = divmod(first, STEP)
         with (self.folder / LIST).open("rb") as stream:
@@ -119,7 +119,7 @@ class Parts:
 
     @property
     def _mark(self) -> str:
-        return self.asked.pictures[:12]
+        return self.asked.images[:12]
 
 
 def _bounds(path: Path) -> tuple[int, int]:
@@ -135,11 +135,11 @@ def workplace(out: Path) -> Iterator[Path]:
         raise RunError(f"{out} is a folder: name a file with --out")
     if folder.exists() and (not folder.is_dir() or not all(_ours(name) for name in os.listdir(folder))):  # noqa: PTH208
         raise RunError(f"{folder} is in use for something else, and parts are kept there: name another file with --out")
-    with explained(folder):
+    with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     needed = True
     try:
-        with alone(folder / LOCK, "another command", BEGIN_AGAIN):
+        with exclusive_lock(folder / LOCK, "another command", BEGIN_AGAIN):
             remove_partials(folder)
             try:
                 yield folder
@@ -154,18 +154,18 @@ def workplace(out: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
-def claim(folder: Path, out: Path, pictures: Iterable[str], *, bundle: str, top: int, fresh: bool) -> Parts:
-    """Begin with these pictures, or find in the folder what was begun with the same. Raises RunError."""
+def claim(folder: Path, out: Path, images: Iterable[str], *, bundle: str, top: int, fresh: bool) -> PartStore:
+    """Begin with these images, or find in the folder what was begun with the same. Raises RunError."""
     if fresh or not (folder / SETTINGS).exists():
         _clear(folder)
         if out.exists() and not fresh:
             raise RunError(f"{out} is there already: {BEGIN_AGAIN}")
         with atomic_stream(folder / LIST) as stream:
-            asked = Asked(bundle, top, *_noted(pictures, stream))
+            asked = BatchSettings(bundle, top, *_noted(images, stream))
         atomic_write(folder / SETTINGS, json.dumps({**asdict(asked), "replaces": fresh}, indent=2) + "\n")
-        return Parts(folder, asked)
+        return PartStore(folder, asked)
     before, replaces = _read(folder / SETTINGS)
-    parts = Parts(folder, Asked(bundle, top, *_noted(pictures, None)))
+    parts = PartStore(folder, BatchSettings(bundle, top, *_noted(images, None)))
     if changes := parts.asked.changes(before):
         raise RunError(f"{folder} holds answers to go on with, but {'; '.join(changes)}: {BEGIN_AGAIN}")
     if out.exists() and not replaces and parts.done < before.count:
@@ -173,19 +173,19 @@ def claim(folder: Path, out: Path, pictures: Iterable[str], *, bundle: str, top:
     return parts
 
 
-def _read(path: Path) -> tuple[Asked, bool]:
+def _read(path: Path) -> tuple[BatchSettings, bool]:
     try:
         fields = json.loads(path.read_text())
         replaces = bool(fields.pop("replaces"))
-        return Asked(**fields), replaces
+        return BatchSettings(**fields), replaces
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RunError(f"{path} cannot be read ({error!r}): begin again with --fresh") from error
 
 
-def _noted(pictures: Iterable[str], stream: BinaryIO | None) -> tuple[int, str]:
+def _noted(images: Iterable[str], stream: BinaryIO | None) -> tuple[int, str]:
     """Write the paths to `stream`; give how many they are, and their hash."""
     digest, count, said = hashlib.sha256(), 0, time.monotonic()
-    for path in pictures:
+    for path in images:
         line = json.dumps(path)
         digest.update(f"{line} {_state(path)}\n".encode())
         count += 1
@@ -193,7 +193,7 @@ def _noted(pictures: Iterable[str], stream: BinaryIO | None) -> tuple[int, str]:
             stream.write(f"{line}\n".encode())
         if time.monotonic() - said >= LINE_EVERY_S:
             said = time.monotonic()
-            say(f"listing: {count:,} pictures so far")
+            notify(f"listing: {count:,} images so far")
     return count, digest.hexdigest()
 
 

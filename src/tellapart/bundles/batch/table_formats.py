@@ -1,4 +1,4 @@
-"""Answers as a file: Parquet, comma-separated values or JSON lines, a row for each picture, in fixed memory."""
+"""Answers as a file: Parquet, comma-separated values or JSON lines, a row for each image, in fixed memory."""
 
 import csv
 import io

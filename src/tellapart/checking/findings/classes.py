@@ -1,4 +1,4 @@
-"""Classes: without pictures, absent from a split, hardly any pictures, or far fewer than another."""
+"""Classes: without images, absent from a split, hardly any images, or far fewer than another."""
 
 import math
 
@@ -11,7 +11,7 @@ from tellapart.checking.words import counted, listed, shown
 from tellapart.data.dataset import Dataset
 
 FEW = 10
-"""Distinct pictures: of fewer the 15 % that are held out are one picture, right or wrong by chance."""
+"""Distinct images: of fewer the 15 % that are held out are one image, right or wrong by chance."""
 NEEDED = 2  # one to learn from and one to be judged by
 UNEVEN = 3.0  # largest to smallest class: less hardly shows in what is learned
 STEEP = 9.0
@@ -20,13 +20,13 @@ and Systems 159 (2008), the border that the KEEL repository draws."""
 
 
 def classes(dataset: Dataset, where: Places) -> list[Finding]:
-    """Find classes that cannot be learned or judged well, from how many pictures they have."""
+    """Find classes that cannot be learned or judged well, from how many images they have."""
     found = (_empty(dataset), _missing(dataset), _tiny(dataset, where), _imbalance(dataset))
     return [finding for finding in found if finding]
 
 
 def _counts(dataset: Dataset) -> NDArray[np.int64]:
-    """How many pictures of each class all splits hold together: int64 (classes,)."""
+    """How many images of each class all splits hold together: int64 (classes,)."""
     every = [split.labels for split in dataset.splits.values()]
     return np.bincount(np.concatenate(every), minlength=len(dataset.classes))
 
@@ -43,8 +43,8 @@ def _empty(dataset: Dataset) -> Finding | None:
         "empty-class",
         "problem",
         len(names),
-        f"{counted(len(names), 'class has', 'classes have')} no picture that can be read: {listed(names)}.",
-        "Add pictures of it, or leave the class out with --exclude-label.",
+        f"{counted(len(names), 'class has', 'classes have')} no image that can be read: {listed(names)}.",
+        "Add images of it, or leave the class out with --exclude-label.",
     )
 
 
@@ -54,13 +54,13 @@ def _missing(dataset: Dataset) -> Finding | None:
     lacking = {name: names for name, names in absent.items() if names}
     if not lacking:
         return None
-    parts = [f"{name} split has no picture of {listed(names)}" for name, names in lacking.items()]
+    parts = [f"{name} split has no image of {listed(names)}" for name, names in lacking.items()]
     return Finding(
         "missing-class",
         "problem",
         sum(len(names) for names in lacking.values()),
         f"The {'; the '.join(parts)}.",
-        "Add pictures of the class to that split, leave the class out with --exclude-label, or give no splits and let "
+        "Add images of the class to that split, leave the class out with --exclude-label, or give no splits and let "
         "them be drawn.",
     )
 
@@ -85,15 +85,15 @@ def _tiny(dataset: Dataset, where: Places) -> Finding | None:
         "tiny-class",
         "problem" if alone else "warning",
         len(tiny),
-        f"{counted(len(tiny), 'class has', 'classes have')} fewer than {FEW} different pictures{_within(taught)}: "
-        f"{listed(few)}{'; one picture cannot be both learned from and judged by' if alone else ''}.",
-        f"Add pictures until each class has {FEW} or more, or leave the class out with --exclude-label.",
+        f"{counted(len(tiny), 'class has', 'classes have')} fewer than {FEW} different images{_within(taught)}: "
+        f"{listed(few)}{'; one image cannot be both learned from and judged by' if alone else ''}.",
+        f"Add images until each class has {FEW} or more, or leave the class out with --exclude-label.",
         tuple(_tiny_row(dataset, place, int(counts[place.label])) for place in rows),
     )
 
 
 def _distinct(where: Places, split: str | None) -> list[Place]:
-    """The pictures of a split without copies; what stands under two labels once for each."""
+    """The images of a split without copies; what stands under two labels once for each."""
     return [one for found in where.values() for one in {one.label: one for one in found if one.split == split}.values()]
 
 
@@ -120,9 +120,9 @@ def _imbalance(dataset: Dataset) -> Finding | None:
         "imbalance",
         "warning" if ratio > STEEP else "note",
         int((counts[some] * UNEVEN <= counts[most]).sum()),
-        f"The largest class{_within(taught)}, {large}, has {counted(int(counts[most]), 'picture')}, {ratio:,.0f} times "
+        f"The largest class{_within(taught)}, {large}, has {counted(int(counts[most]), 'image')}, {ratio:,.0f} times "
         f"as many as the smallest, {shown(dataset.classes[least])}, with {counts[least]:,}; always answering {large} "
         f"would be right for {math.floor(100 * counts[most] / counts.sum())}%.",
-        "Judge by balanced accuracy or macro F1 rather than by accuracy, and add pictures of the small classes or "
+        "Judge by balanced accuracy or macro F1 rather than by accuracy, and add images of the small classes or "
         "train with --class-weight balanced.",
     )

@@ -8,11 +8,11 @@ from tellapart.checking.locations import Place, Places, rank, row_at
 from tellapart.checking.words import counted, listed
 from tellapart.data.dataset import Dataset
 
-MANY = 0.05  # of a split: more than one picture in twenty that counts twice changes what the classes weigh
+MANY = 0.05  # of a split: more than one image in twenty that counts twice changes what the classes weigh
 
 
-def copies(dataset: Dataset, where: Places) -> list[Finding]:
-    """Find exact copies: leaks between splits, pictures under two labels, and those of one class in one split."""
+def exact_duplicates(dataset: Dataset, where: Places) -> list[Finding]:
+    """Find exact copies: leaks between splits, images under two labels, and those of one class in one split."""
     repeated = [found for found in where.values() if len(found) > 1]
     found = (_leak(dataset, repeated), _two_labels(dataset, repeated), _beside(dataset, repeated))
     return [finding for finding in found if finding]
@@ -34,9 +34,9 @@ def _leak(dataset: Dataset, repeated: Sequence[Sequence[Place]]) -> Finding | No
         "leak",
         "problem",
         len(rows),
-        f"{counted(len(rows), 'picture is', 'pictures are')} in two splits: {across(between, 'also in')}.",
+        f"{counted(len(rows), 'image is', 'images are')} in two splits: {across(between, 'also in')}.",
         "Leave out the copy in the first of the two splits (mark it in findings.csv, and pass it to --skip): a score "
-        "on pictures that were learned is too good.",
+        "on images that were learned is too good.",
         tuple(row for _, row in rows),
     )
 
@@ -67,7 +67,7 @@ def _two_labels(dataset: Dataset, repeated: Sequence[Sequence[Place]]) -> Findin
         "two-labels",
         "warning",
         len(rows),
-        f"{len(rows):,} pictures have an exact copy under another label: {', '.join(named[:5])}{more}.",
+        f"{len(rows):,} images have an exact copy under another label: {', '.join(named[:5])}{more}.",
         "Decide which label is right and leave out the other copies: mark them in findings.csv, and pass it to --skip.",
         tuple(rows),
     )
@@ -101,7 +101,7 @@ def _beside(dataset: Dataset, repeated: Sequence[Sequence[Place]]) -> Finding | 
         "copies",
         severity_of(dataset, within),
         len(rows),
-        f"{counted(len(rows), 'picture is an exact copy', 'pictures are exact copies')} of one of the same class in "
+        f"{counted(len(rows), 'image is an exact copy', 'images are exact copies')} of one of the same class in "
         f"the same split: {shares(dataset, within)}.",
         "Nothing has to be done: copies stay together when splits are drawn; to count each once, mark them in "
         "findings.csv and pass it to --skip.",
@@ -110,11 +110,11 @@ def _beside(dataset: Dataset, repeated: Sequence[Sequence[Place]]) -> Finding | 
 
 
 def severity_of(dataset: Dataset, within: Counter[str]) -> Severity:
-    """A warning where many pictures of a split are copies, else a note."""
+    """A warning where many images of a split are copies, else a note."""
     many = any(count > MANY * len(dataset.splits[name]) for name, count in within.items())
     return "warning" if many else "note"
 
 
 def shares(dataset: Dataset, within: Counter[str]) -> str:
-    """How many of a split's pictures: `12 of 3,068 in train, 1 of 341 in validation`."""
+    """How many of a split's images: `12 of 3,068 in train, 1 of 341 in validation`."""
     return ", ".join(f"{count:,} of {len(dataset.splits[name]):,} in {name}" for name, count in within.items())

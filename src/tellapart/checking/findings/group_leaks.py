@@ -1,4 +1,4 @@
-"""Groups, such as a person or a place, of which pictures stand in two of the owner's splits."""
+"""Groups, such as a person or a place, of which images stand in two of the owner's splits."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def group_leaks(dataset: Dataset) -> list[Finding]:
         judged = max(homes, key=rank)
         for split in sorted(homes.keys() - {judged}, key=rank):
             between[split, judged] += len(homes[split])
-            detail = f"group {group}: {counted(len(homes[judged]), 'picture')} in {judged}"
+            detail = f"group {group}: {counted(len(homes[judged]), 'image')} in {judged}"
             rows += [(rank(judged), row_at(dataset, place, detail=detail)) for place in homes[split]]
     rows.sort(key=lambda row: -row[0])  # those that the final score stands on first
     finding = Finding(
@@ -38,7 +38,7 @@ def group_leaks(dataset: Dataset) -> list[Finding]:
 
 
 def _homes(dataset: Dataset) -> Mapping[str, Mapping[str, list[Place]]]:
-    """For each group the splits it stands in, and its pictures there."""
+    """For each group the splits it stands in, and its images there."""
     found: dict[str, dict[str, list[Place]]] = {}
     for name, split in dataset.splits.items():
         for number, group in enumerate(split.groups or ()):

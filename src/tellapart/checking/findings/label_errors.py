@@ -1,7 +1,7 @@
-"""Pictures whose label is likely wrong: heads that never saw them give their class hardly any probability.
+"""Images whose label is likely wrong: heads that never saw them give their class hardly any probability.
 
-The heads are linear discriminants on a frozen base's features, each fitted on four fifths of the pictures; which
-pictures are doubtful is settled by cleanlab. All splits are looked at together: a wrong label is wrong wherever it
+The heads are linear discriminants on a frozen base's features, each fitted on four fifths of the images; which
+images are doubtful is settled by cleanlab. All splits are looked at together: a wrong label is wrong wherever it
 stands, and no head of these is kept.
 """
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tellapart.checking.dataset_features import Seen, features_of
 from tellapart.checking.dataset_features import features_by_digest as features_by_digest  # the other use of features
 from tellapart.checking.finding import Finding, Row
-from tellapart.checking.findings.outliers import stranger_finding
+from tellapart.checking.findings.outliers import outlier_finding
 from tellapart.checking.locations import row_at
 from tellapart.checking.unit_vectors import Rows, along_axes
 from tellapart.checking.words import counted
@@ -19,7 +19,7 @@ from tellapart.data.dataset import Dataset, Labels, Split
 from tellapart.data.splits.folds import folds
 from tellapart.data.splits.grouping import Indices, units
 from tellapart.errors import require
-from tellapart.judging.calibration import temperature, tempered
+from tellapart.judging.calibration import apply_temperature, temperature
 from tellapart.models.features.feature_cache import StoredRows
 
 FOLDS = 5
@@ -29,18 +29,18 @@ Probs = NDArray[np.float64]
 
 
 def findings_from_features(dataset: Dataset, base: str) -> tuple[Finding, ...]:
-    """Find labels that may be wrong, and pictures that belong to no class, by what a base of the catalogue sees.
+    """Find labels that may be wrong, and images that belong to no class, by what a base of the catalogue sees.
 
     Where its features are not in the cache they are computed, with progress. Raises RecipeError, WeightsError,
     MissingPackageError.
     """
     require("cleanlab", extra="quality")  # before the features, which may take minutes
     seen = features_of(dataset, base)
-    return (*label_finding(dataset, seen), *stranger_finding(dataset, seen))
+    return (*label_finding(dataset, seen), *outlier_finding(dataset, seen))
 
 
 def label_finding(dataset: Dataset, seen: Seen) -> list[Finding]:
-    """A finding with the pictures whose label is likely wrong, the least probable first; none where there are none."""
+    """A finding with the images whose label is likely wrong, the least probable first; none where there are none."""
     judged = _judgeable(dataset, seen.split)
     split = seen.split.take(judged.tolist())
     rows = StoredRows(tuple(seen.rows.places[i] for i in judged), seen.rows.shape)
@@ -54,8 +54,8 @@ def label_finding(dataset: Dataset, seen: Seen) -> list[Finding]:
     if not table:
         return []
     sentence = (
-        f"{counted(len(table), 'picture has a label', 'pictures have labels')} that may be wrong: heads fitted on "
-        f"other pictures take them for another class."
+        f"{counted(len(table), 'image has a label', 'images have labels')} that may be wrong: heads fitted on "
+        f"other images take them for another class."
     )
     advice = (
         "Look at them, the likeliest first: put those that are wrong under their class, and mark those that show "
@@ -65,9 +65,9 @@ def label_finding(dataset: Dataset, seen: Seen) -> list[Finding]:
 
 
 def probabilities(rows: Rows, labels: Labels, parts: tuple[Indices, ...], *, seed: int = 0) -> Probs:
-    """What a head that was fitted on the other folds says of each picture: float64 (n, classes).
+    """What a head that was fitted on the other folds says of each image: float64 (n, classes).
 
-    `rows` are features float32 (n, width), `labels` int32 (n,) from 0, each with pictures in several folds. The
+    `rows` are features float32 (n, width), `labels` int32 (n,) from 0, each with images in several folds. The
     probabilities are calibrated, by one temperature.
     """
     points = along_axes(rows, seed=seed).astype(np.float64)
@@ -79,7 +79,7 @@ def probabilities(rows: Rows, labels: Labels, parts: tuple[Indices, ...], *, see
         head = fitting(solver="lsqr", shrinkage=SHRINKAGE).fit(points[others], labels[others])
         weights = np.exp(head.predict_log_proba(points[part]) / WARMTH)
         probs[part] = weights / weights.sum(axis=1, keepdims=True)
-    return tempered(probs, temperature(labels, probs))
+    return apply_temperature(probs, temperature(labels, probs))
 
 
 def doubtful(probs: Probs, labels: NDArray[np.integer]) -> Indices:
@@ -97,8 +97,8 @@ def doubtful(probs: Probs, labels: NDArray[np.integer]) -> Indices:
 
 
 def _judgeable(dataset: Dataset, split: Split) -> Indices:
-    """The pictures of classes that every fold can have a part of: a class of two or three says nothing of itself."""
-    together = units(split.pictures.digests, split.groups, dataset.families)
+    """The images of classes that every fold can have a part of: a class of two or three says nothing of itself."""
+    together = units(split.images.digests, split.groups, dataset.families)
     pairs = np.unique(np.stack([split.labels, together], axis=1), axis=0)
     enough = np.flatnonzero(np.bincount(pairs[:, 0].astype(np.intp), minlength=len(dataset.classes)) >= FOLDS)
     return np.flatnonzero(np.isin(split.labels, enough))

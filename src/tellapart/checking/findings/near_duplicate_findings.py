@@ -1,4 +1,4 @@
-"""Pictures that are nearly the same: across splits, or beside each other in one."""
+"""Images that are nearly the same: across splits, or beside each other in one."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ LIE = 0.01  # of a split that judges: from there on near-copies may move its acc
 
 @dataclass
 class _Resembling:
-    """For each picture that might be left out the one that it resembles, and how."""
+    """For each image that might be left out the one that it resembles, and how."""
 
     found: dict[Place, tuple[Place, str]] = field(default_factory=dict)
 
     def add(self, place: Place, other: Place, how: str) -> None:
-        """Keep one for each picture: of several that which stands in the split that judges last."""
+        """Keep one for each image: of several that which stands in the split that judges last."""
         held = self.found.get(place)
         if held is None or rank(other.split) > rank(held[0].split):
             self.found[place] = (other, how)
@@ -36,7 +36,7 @@ class _Resembling:
         return sum(place.label != other.label for place, (other, _) in self.found.items())
 
 
-def near_copies(dataset: Dataset, where: Places, pairs: Iterable[Pair]) -> list[Finding]:
+def near_duplicate_findings(dataset: Dataset, where: Places, pairs: Iterable[Pair]) -> list[Finding]:
     """Find near-copies from pairs of distinct contents: those across splits, and those within one."""
     leaked, beside = _Resembling(), _Resembling()
     for pair in pairs:
@@ -85,7 +85,7 @@ def _leak(dataset: Dataset, leaked: _Resembling) -> Finding | None:
         "near-leak",
         "problem" if lie else "warning",
         len(rows),
-        f"{counted(len(rows), 'picture is', 'pictures are')} nearly the same as one in another split: "
+        f"{counted(len(rows), 'image is', 'images are')} nearly the same as one in another split: "
         f"{across(between, 'like one of')}{_contradicted(leaked.contradicting())}.",
         "Look at the pairs and leave out the one in the first of the two splits where they show the same thing: mark "
         "it in findings.csv, and pass it to --skip.",
@@ -104,7 +104,7 @@ def _beside(dataset: Dataset, beside: _Resembling) -> Finding | None:
         "near-copies",
         "warning" if contradicting else severity_of(dataset, within),
         len(rows),
-        f"{counted(len(rows), 'picture is', 'pictures are')} nearly the same as another one in the same split: "
+        f"{counted(len(rows), 'image is', 'images are')} nearly the same as another one in the same split: "
         f"{shares(dataset, within)}{_contradicted(contradicting)}.",
         f"Look at those under another label, where one of the two is likely to be wrong; otherwise {nothing}."
         if contradicting

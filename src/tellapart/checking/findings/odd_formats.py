@@ -1,4 +1,4 @@
-"""Files that are read all the same: named as what they are not, turned, or with several pictures in them."""
+"""Files that are read all the same: named as what they are not, turned, or with several images in them."""
 
 from collections import Counter
 from pathlib import PurePath
@@ -17,7 +17,7 @@ FORMATS = {
 
 
 def odd_files(dataset: Dataset, seen: Seen) -> list[Finding]:
-    """Find wrong endings, turned pictures and animations: all are handled, but other programs may not."""
+    """Find wrong endings, turned images and animations: all are handled, but other programs may not."""
     found = (_wrong_extension(dataset, seen), _rotated(dataset, seen), _animated(dataset, seen))
     return [finding for finding in found if finding]
 
@@ -65,7 +65,7 @@ def _animated(dataset: Dataset, seen: Seen) -> Finding | None:
         "animated",
         "note",
         len(rows),
-        f"{counted(len(rows), 'file holds', 'files hold')} several pictures, of which the first alone is looked at.",
-        "Look whether the first frame shows what the label says; save the frame that does as a picture of its own.",
+        f"{counted(len(rows), 'file holds', 'files hold')} several images, of which the first alone is looked at.",
+        "Look whether the first frame shows what the label says; save the frame that does as an image of its own.",
         rows,
     )

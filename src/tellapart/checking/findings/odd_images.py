@@ -1,4 +1,4 @@
-"""Pictures that hold little to learn from: blank, tiny, or so long that most of them is cut away."""
+"""Images that hold little to learn from: blank, tiny, or so long that most of them is cut away."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ from tellapart.data.dataset import Dataset
 BLANK = 3.0
 """Grey levels of 255, as a standard deviation: what a sensor's or JPEG's noise alone makes of an even surface."""
 SMALL = 32  # pixels of the shorter side: the least for which a thing in a photo can be told by a person
-ALL_SMALL = 64  # pixels: where the middle one of all pictures is less, small is how this data set is
-ENLARGED = 4  # times: a picture blown up further is mostly blur where it is looked at
+ALL_SMALL = 64  # pixels: where the middle one of all images is less, small is how this data set is
+ENLARGED = 4  # times: an image blown up further is mostly blur where it is looked at
 ENORMOUS = 24_000_000  # pixels, a large camera's: decoding one takes about half a second, each time it is read
 LONG = 3.0  # longer to shorter side: beyond, the square in the middle is less than a third of it
 
 
-def odd_pictures(dataset: Dataset, seen: Seen, size: int | None = None) -> list[Finding]:
-    """Find pictures without content, of odd sizes or shapes. `size` is the side in pixels that they will be seen at."""
+def odd_images(dataset: Dataset, seen: Seen, size: int | None = None) -> list[Finding]:
+    """Find images without content, of odd sizes or shapes. `size` is the side in pixels that they will be seen at."""
     found = (_blank(dataset, seen), _odd_size(dataset, seen, size), _odd_shape(dataset, seen))
     return [finding for finding in found if finding]
 
@@ -32,7 +32,7 @@ def _blank(dataset: Dataset, seen: Seen) -> Finding | None:
         "blank",
         "warning",
         len(rows),
-        f"{counted(len(rows), 'picture is', 'pictures are')} blank or nearly: all of one brightness, within "
+        f"{counted(len(rows), 'image is', 'images are')} blank or nearly: all of one brightness, within "
         f"{BLANK:.0f} grey levels of 255.",
         "Leave out those that show nothing of their class: mark them in findings.csv, and pass it to --skip.",
         rows,
@@ -40,7 +40,7 @@ def _blank(dataset: Dataset, seen: Seen) -> Finding | None:
 
 
 def _odd_size(dataset: Dataset, seen: Seen, size: int | None) -> Finding | None:
-    # Pictures in arrays have all one size, which their owner knows.
+    # Images in arrays have all one size, which their owner knows.
     files = [one for one in seen if one[1].format]
     least = _least(files, size)
     small = sorted((one for one in files if _shorter(one[1]) < least), key=lambda one: _shorter(one[1]))
@@ -60,7 +60,7 @@ def _odd_size(dataset: Dataset, seen: Seen, size: int | None) -> Finding | None:
 
 
 def _least(files: Seen, size: int | None) -> float:
-    """The shorter side in pixels below which a picture is small here."""
+    """The shorter side in pixels below which an image is small here."""
     usual = np.median([_shorter(facts) for _, facts in files]) if files else 0
     return max(SMALL if usual >= ALL_SMALL else 0, (size or 0) / ENLARGED)
 
@@ -69,13 +69,9 @@ def _sizes(small: Seen, large: Seen, least: float, size: int | None) -> list[str
     why = f", a quarter of the {size} at which they are seen" if size and least == size / ENLARGED else ""
     parts = []
     if small:
-        parts.append(
-            f"{counted(len(small), 'picture is', 'pictures are')} less than {least:.0f} pixels high or wide{why}"
-        )
+        parts.append(f"{counted(len(small), 'image is', 'images are')} less than {least:.0f} pixels high or wide{why}")
     if large:
-        parts.append(
-            f"{counted(len(large), 'picture has', 'pictures have')} more than {ENORMOUS / 1e6:.0f} million pixels"
-        )
+        parts.append(f"{counted(len(large), 'image has', 'images have')} more than {ENORMOUS / 1e6:.0f} million pixels")
     return parts
 
 
@@ -88,7 +84,7 @@ def _odd_shape(dataset: Dataset, seen: Seen) -> Finding | None:
         "odd-shape",
         "warning",
         len(rows),
-        f"{counted(len(rows), 'picture is', 'pictures are')} more than {LONG:.0f} times as long as wide or as wide as "
+        f"{counted(len(rows), 'image is', 'images are')} more than {LONG:.0f} times as long as wide or as wide as "
         f"long: of the longest, the square in its middle is {1 / _aspect(long[0][1]):.0%}.",
         "Train with --fit pad or --fit stretch, which cut nothing away, or crop them by hand to what they show.",
         rows,

@@ -1,6 +1,6 @@
-"""Pictures that belong to no class: their features lie far from the means of all classes.
+"""Images that belong to no class: their features lie far from the means of all classes.
 
-The plain distance is taken, not one that counts a direction less the more pictures spread in it: among the pictures
+The plain distance is taken, not one that counts a direction less the more images spread in it: among the images
 themselves the strangers, where they resemble each other, would make the spread that hides them.
 """
 
@@ -17,15 +17,15 @@ from tellapart.data.dataset import Dataset, Labels
 LIMIT = (
     2.3  # deviations above the median: 1 % of a normal distribution, 0.4 % of clean photos (benchmarks/label_errors.py)
 )
-FEWEST = 20  # pictures: of fewer nobody can tell what is usual
+FEWEST = 20  # images: of fewer nobody can tell what is usual
 TO_DEVIATION = 1.4826  # times the median of the absolute differences, of a normal distribution
 LEAST = 1e-12  # a distance whose logarithm can be taken
 Floats = NDArray[np.float64]
 
 
-def stranger_finding(dataset: Dataset, seen: Seen) -> list[Finding]:
-    """A finding with the pictures that belong to no class, the strangest first; none where there are none."""
-    excess = strangeness(seen.rows, seen.split.labels)
+def outlier_finding(dataset: Dataset, seen: Seen) -> list[Finding]:
+    """A finding with the images that belong to no class, the strangest first; none where there are none."""
+    excess = outlier_distances(seen.rows, seen.split.labels)
     found = [i for i in np.argsort(-excess, kind="stable").tolist() if excess[i] > LIMIT]
     if not found:
         return []
@@ -33,18 +33,18 @@ def stranger_finding(dataset: Dataset, seen: Seen) -> list[Finding]:
         row_at(dataset, seen.places[i], detail=f"{excess[i]:.1f} deviations beyond the usual distance") for i in found
     )
     sentence = (
-        f"{counted(len(found), 'picture looks', 'pictures look')} like none of the classes: farther from the mean of "
+        f"{counted(len(found), 'image looks', 'images look')} like none of the classes: farther from the mean of "
         f"each than is usual, by {LIMIT} deviations or more."
     )
     advice = "Look at them, the strangest first, and mark those that show none of the classes."
     return [Finding("outlier", "warning", len(found), sentence, advice, rows)]
 
 
-def strangeness(rows: Rows, labels: Labels) -> Floats:
-    """How far pictures are from the nearest class, in deviations above the median: float64 (n,).
+def outlier_distances(rows: Rows, labels: Labels) -> Floats:
+    """How far images are from the nearest class, in deviations above the median: float64 (n,).
 
     `rows` are features float32 (n, width). Distances are taken as logarithms, whose distribution is nearly normal;
-    median and deviation are such as a few strangers do not move. All are 0 where there are too few pictures to tell.
+    median and deviation are such as a few strangers do not move. All are 0 where there are too few images to tell.
     """
     if len(rows) < FEWEST:
         return np.zeros(len(rows))
@@ -55,7 +55,7 @@ def strangeness(rows: Rows, labels: Labels) -> Floats:
 
 
 def _distances(rows: Rows, labels: Labels) -> Floats:
-    """The squared distance to the nearest class's mean, without the picture itself where it is of that class."""
+    """The squared distance to the nearest class's mean, without the image itself where it is of that class."""
     known, places = np.unique(labels, return_inverse=True)
     counts = np.bincount(places).astype(np.float64)
     sums, start = np.zeros((len(known), rows[:1].shape[1])), 0
@@ -69,7 +69,7 @@ def _distances(rows: Rows, labels: Labels) -> Floats:
     own = distances[np.arange(len(labels)), places] * (counts[places] / np.maximum(others, 1)) ** 2
     distances[np.arange(len(labels)), places] = np.where(others > 0, own, np.inf)
     nearest: Floats = distances.min(axis=1)
-    return np.where(np.isinf(nearest), LEAST, nearest)  # the only picture of the only class
+    return np.where(np.isinf(nearest), LEAST, nearest)  # the only image of the only class
 
 
 def _squared(vectors: Floats, means: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Files that are no pictures: unreadable ones, and those of another kind."""
+"""Files that are no images: unreadable ones, and those of another kind."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from tellapart.checking.image_facts import Facts
 from tellapart.checking.locations import Places, row_at
 from tellapart.checking.words import counted, listed, shown
 from tellapart.data.dataset import Dataset
-from tellapart.data.sources.apply_skips import was_marked
+from tellapart.data.sources.apply_skips import is_user_skip
 
 PLACE_IN_TABLE = re.compile(r" \((line|row) [\d,]+.*\)$")
 """Where a table names a file: another place for each, though the reason is the same."""
@@ -20,7 +20,7 @@ PLACE_IN_TABLE = re.compile(r" \((line|row) [\d,]+.*\)$")
 
 def unreadable(dataset: Dataset, found: Sequence[Row] = ()) -> list[Finding]:
     """Find files that cannot be read: those left out when the data set was opened, and rows `found` since."""
-    skipped = [one for one in dataset.skipped if not was_marked(one)]
+    skipped = [one for one in dataset.skipped if not is_user_skip(one)]
     rows = (*(Row(one.path, "", "", "", detail=one.reason) for one in skipped), *found)
     if not rows:
         return []
@@ -39,7 +39,7 @@ def unreadable(dataset: Dataset, found: Sequence[Row] = ()) -> list[Finding]:
 
 
 def readable(dataset: Dataset, where: Places, failed: Mapping[str, str]) -> tuple[Dataset, tuple[Row, ...]]:
-    """Leave out the pictures whose hash is in `failed`, with the reason there; give a row for each of them."""
+    """Leave out the images whose hash is in `failed`, with the reason there; give a row for each of them."""
     gone = [(place, why) for digest, why in failed.items() for place in where.get(digest, ())]
     rows = tuple(row_at(dataset, place, detail=why) for place, why in gone)
     splits = dict(dataset.splits)
@@ -51,7 +51,7 @@ def readable(dataset: Dataset, where: Places, failed: Mapping[str, str]) -> tupl
 
 
 def others(dataset: Dataset) -> list[Finding]:
-    """Find files that are not pictures. They have no rows: nothing is to be decided about them."""
+    """Find files that are not images. They have no rows: nothing is to be decided about them."""
     if not dataset.others:
         return []
     count = len(dataset.others)
@@ -59,14 +59,14 @@ def others(dataset: Dataset) -> list[Finding]:
         "other-files",
         "note",
         count,
-        f"{counted(count, 'file is not a picture and is', 'files are not pictures and are')} not looked at: "
+        f"{counted(count, 'file is not an image and is', 'files are not images and are')} not looked at: "
         f"{listed(dataset.others, 3)}.",
-        "Nothing has to be done, unless one of them is a picture in a format that is not read: then save it as JPEG "
+        "Nothing has to be done, unless one of them is an image in a format that is not read: then save it as JPEG "
         "or PNG.",
     )
     return [finding]
 
 
 def reasons(facts: Mapping[str, Facts | str]) -> dict[str, str]:
-    """Of what was examined, by hash, the pictures that could not be decoded, and why."""
+    """Of what was examined, by hash, the images that could not be decoded, and why."""
     return {digest: fact for digest, fact in facts.items() if isinstance(fact, str)}

@@ -1,11 +1,11 @@
-"""Augmentation: what is done at random to training pictures, read from one line of text such as `flip,rotate=30`."""
+"""Augmentation: what is done at random to training images, read from one line of text such as `flip,rotate=30`."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from tellapart.errors import RecipeError, nearest
+from tellapart.errors import RecipeError, did_you_mean
 
 FLIPS = ("horizontal", "vertical", "both")
 STRONGEST = 30  # of RandAugment's scale, from 1
@@ -30,7 +30,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "flip": Kind(0, 0, "horizontal, vertical or both", "one picture in two is mirrored, along each way", "flip"),
+    "flip": Kind(0, 0, "horizontal, vertical or both", "one image in two is mirrored, along each way", "flip"),
     "rotate": Kind(0, 180, "degrees", "turned by up to this, either way", "rotate=30"),
     "shift": Kind(0, 0.5, "a share of the side", "moved by up to this, down or up and left or right", "shift=0.1"),
     "shear": Kind(0, 60, "degrees", "upright lines slant by up to this, either way", "shear=10"),
@@ -38,10 +38,10 @@ KINDS: Mapping[str, Kind] = {
     "brightness": Kind(0, 1, "a share", "all values times 1, more or less up to this", "brightness=0.2"),
     "contrast": Kind(0, 1, "a share", "distances from the mean times 1, more or less up to this", "contrast=0.2"),
     "erase": Kind(0, 0.9, "a share of the area", "in one of two, a rectangle of up to this is made plain", "erase=0.2"),
-    "crop": Kind(0.1, 1, "a share of the side", "a window of at least this, somewhere, fills the picture", "crop=0.8"),
+    "crop": Kind(0.1, 1, "a share of the side", "a window of at least this, somewhere, fills the image", "crop=0.8"),
     "randaugment": Kind(1, 10, "operations of its 14", "of strength 1 to 30; see randaugment.py", "randaugment=2:9"),
-    "mixup": Kind(0.01, 10, "alpha", "blended with another picture, and its label too", "mixup=0.2"),
-    "cutmix": Kind(0.01, 10, "alpha", "a rectangle comes from another picture, labels by area", "cutmix=1"),
+    "mixup": Kind(0.01, 10, "alpha", "blended with another image, and its label too", "mixup=0.2"),
+    "cutmix": Kind(0.01, 10, "alpha", "a rectangle comes from another image, labels by area", "cutmix=1"),
 }
 
 
@@ -66,7 +66,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         """Refuse a value out of its range."""
         if self.flip not in ("", *FLIPS):
-            raise RecipeError(f"flip is {self.flip!r}: {nearest(self.flip, FLIPS)}")
+            raise RecipeError(f"flip is {self.flip!r}: {did_you_mean(self.flip, FLIPS)}")
         if not (isinstance(self.strength, int) and 1 <= self.strength <= STRONGEST):
             raise RecipeError(f"randaugment's strength is {self.strength}; expected a whole number, 1 to {STRONGEST}")
         for name, kind in KINDS.items():
@@ -81,7 +81,7 @@ class Augmentation:
         for item in text.split(",") if text.strip() else ():
             name, equals, value = (part.strip() for part in item.partition("="))
             if name not in KINDS:
-                raise RecipeError(f"there is no augmentation {name!r}: {nearest(name, KINDS)}")
+                raise RecipeError(f"there is no augmentation {name!r}: {did_you_mean(name, KINDS)}")
             if name in found:
                 raise RecipeError(f"augment names {name} twice: {text!r}; expected it once")
             found |= _read(name, value, given=bool(equals))
@@ -93,7 +93,7 @@ class Augmentation:
 
     @property
     def distorts(self) -> bool:
-        """Whether a picture is changed by itself."""
+        """Whether an image is changed by itself."""
         return bool(str(self.of_one))
 
     @property
@@ -103,7 +103,7 @@ class Augmentation:
 
     @property
     def of_one(self) -> "Augmentation":
-        """Only what is done to a picture by itself, without MixUp and CutMix."""
+        """Only what is done to an image by itself, without MixUp and CutMix."""
         return replace(self, mixup=0.0, cutmix=0.0)
 
 

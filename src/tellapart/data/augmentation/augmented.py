@@ -1,4 +1,4 @@
-"""Augmented pictures: one at a time, as views to be run through a frozen base, and as the rows of an epoch."""
+"""Augmented images: one at a time, as views to be run through a frozen base, and as the rows of an epoch."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.distortions import DISTORTIONS, distorted
 from tellapart.data.augmentation.random_draws import drawn, drawn_for_rows
-from tellapart.data.dataset import Pictures
-from tellapart.data.image import Picture
+from tellapart.data.dataset import Images
+from tellapart.data.image import ImageArray
 from tellapart.data.pipeline import decoding_threads
 from tellapart.data.preprocessing import Preprocessing
 
@@ -22,14 +22,14 @@ from tellapart.data.preprocessing import Preprocessing
 PIXELS_AT_ONCE = 100_000
 
 
-def augmented(picture: Picture, augmentation: Augmentation, rng: np.random.Generator) -> Picture:
-    """Distort one picture, uint8 (h, w, 1 or 3), to the same shape; `rng` alone decides how."""
-    result: Picture = distorted(picture[np.newaxis], augmentation, drawn(rng))[0]
+def augmented(image: ImageArray, augmentation: Augmentation, rng: np.random.Generator) -> ImageArray:
+    """Distort one image, uint8 (h, w, 1 or 3), to the same shape; `rng` alone decides how."""
+    result: ImageArray = distorted(image[np.newaxis], augmentation, drawn(rng))[0]
     return result
 
 
 def augment_rows(
-    pictures: NDArray[np.uint8], augmentation: Augmentation, seed: int, epoch: int, rows: NDArray[np.integer]
+    images: NDArray[np.uint8], augmentation: Augmentation, seed: int, epoch: int, rows: NDArray[np.integer]
 ) -> NDArray[np.uint8]:
     """Distort some rows of a data set for an epoch, uint8 (n, h, w, 1 or 3) in and out, in threads.
 
@@ -37,12 +37,12 @@ def augment_rows(
     each, so that it does not matter which rows come together, or in which thread.
     """
     draws = drawn_for_rows(seed, epoch, rows)
-    step = max(1, PIXELS_AT_ONCE // max(1, pictures.shape[1] * pictures.shape[2]))
-    parts = [slice(start, start + step) for start in range(0, len(pictures), step)]
-    result = np.empty_like(pictures, subok=False)
+    step = max(1, PIXELS_AT_ONCE // max(1, images.shape[1] * images.shape[2]))
+    parts = [slice(start, start + step) for start in range(0, len(images), step)]
+    result = np.empty_like(images, subok=False)
 
     def one(part: slice) -> None:
-        result[part] = distorted(pictures[part], augmentation, draws.part(part))
+        result[part] = distorted(images[part], augmentation, draws.part(part))
 
     with ThreadPoolExecutor(decoding_threads()) as pool:
         for _ in pool.map(one, parts):
@@ -51,13 +51,13 @@ def augment_rows(
 
 
 @dataclass(frozen=True)
-class AugmentedPictures:
-    """Pictures at a classifier's size, each distorted in `views` ways: first one view of all, then the next of all.
+class AugmentedImages:
+    """Images at a classifier's size, each distorted in `views` ways: first one view of all, then the next of all.
 
     `chosen` says which of the views x n there are, as `take` leaves it; None is all.
     """
 
-    pictures: Pictures
+    images: Images
     preprocessing: Preprocessing
     augmentation: Augmentation
     views: int
@@ -67,35 +67,35 @@ class AugmentedPictures:
     def __len__(self) -> int:
         return len(self._places)
 
-    def read(self, index: int) -> Picture:
-        """One view, uint8 (height, width, channels): always the same. Raises PictureError."""
+    def read(self, index: int) -> ImageArray:
+        """One view, uint8 (height, width, channels): always the same. Raises ImageError."""
         rng = np.random.default_rng(int(self.digests[index], 16))
-        return augmented(self.preprocessing(self.pictures.read(self._of(index)[1])), self.augmentation, rng)
+        return augmented(self.preprocessing(self.images.read(self._of(index)[1])), self.augmentation, rng)
 
     def name(self, index: int) -> str:
-        """The picture's name, and which view of it this is."""
-        view, picture = self._of(index)
-        return f"{self.pictures.name(picture)} (view {view + 1})"
+        """The image's name, and which view of it this is."""
+        view, image = self._of(index)
+        return f"{self.images.name(image)} (view {view + 1})"
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
         """For each view a hash of all that decides its pixels: MixUp and CutMix, which mix batches, do not."""
         of_one = f"{DISTORTIONS} {self.preprocessing} {self.augmentation.of_one} {self.seed}"
-        digests = self.pictures.digests
+        digests = self.images.digests
         places = (self._of(index) for index in range(len(self)))
         return tuple(hashlib.sha256(f"{of_one} {view} {digests[i]}".encode()).hexdigest() for view, i in places)
 
-    def take(self, indices: Sequence[int]) -> "AugmentedPictures":
-        """Some of the views, in the order asked for, and of the pictures no others: so that they can travel."""
+    def take(self, indices: Sequence[int]) -> "AugmentedImages":
+        """Some of the views, in the order asked for, and of the images no others: so that they can travel."""
         found = [self._of(index) for index in indices]
-        used = {picture: place for place, picture in enumerate(dict.fromkeys(picture for _, picture in found))}
-        chosen = tuple(view * len(used) + used[picture] for view, picture in found)
-        return replace(self, pictures=self.pictures.take([*used]), chosen=chosen)
+        used = {image: place for place, image in enumerate(dict.fromkeys(image for _, image in found))}
+        chosen = tuple(view * len(used) + used[image] for view, image in found)
+        return replace(self, images=self.images.take([*used]), chosen=chosen)
 
     @property
     def _places(self) -> Sequence[int]:
-        return range(self.views * len(self.pictures)) if self.chosen is None else self.chosen
+        return range(self.views * len(self.images)) if self.chosen is None else self.chosen
 
     def _of(self, index: int) -> tuple[int, int]:
-        """Which view, and of which picture."""
-        return divmod(self._places[index], len(self.pictures))
+        """Which view, and of which image."""
+        return divmod(self._places[index], len(self.images))

@@ -1,4 +1,4 @@
-"""What an `Augmentation` does to pictures by themselves, many at once: uint8 (n, h, w, 1 or 3) in and out."""
+"""What an `Augmentation` does to images by themselves, many at once: uint8 (n, h, w, 1 or 3) in and out."""
 
 import math
 
@@ -9,7 +9,7 @@ from tellapart.data.augmentation import randaugment
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.random_draws import Draws
 from tellapart.data.augmentation.warping import Affine, unmoved, warped
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 
 DISTORTIONS = 1  # counted up whenever the same draws give other pixels than before: caches are kept under it
 SMALLEST_ERASED = 0.02  # of the area; from here to 1:3.3 the ranges of Zhong et al. 2020
@@ -17,29 +17,29 @@ LONGEST_ERASED = 3.3  # times as high as wide, or as wide as high
 Batch = NDArray[np.uint8]
 
 
-def distorted(pictures: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
+def distorted(images: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
     """Mirror, warp, recolour and erase, in this order; a copy, of the same shape."""
-    pictures = _flipped(pictures, augmentation.flip, draws)
+    images = _flipped(images, augmentation.flip, draws)
     if _moves(augmentation):
-        pictures = warped(pictures, _affine(augmentation, draws, *pictures.shape[1:3]))
+        images = warped(images, _affine(augmentation, draws, *images.shape[1:3]))
     if augmentation.randaugment:
-        randaugment.recoloured(pictures, draws, augmentation.randaugment, augmentation.strength)
+        randaugment.recoloured(images, draws, augmentation.randaugment, augmentation.strength)
     if augmentation.brightness or augmentation.contrast:
-        pictures = _lit(pictures, augmentation, draws)
+        images = _lit(images, augmentation, draws)
     if augmentation.erase:
-        _erase(pictures, augmentation.erase, draws)
-    return pictures
+        _erase(images, augmentation.erase, draws)
+    return images
 
 
-def _flipped(pictures: Batch, flip: str, draws: Draws) -> Batch:
-    pictures = np.array(pictures)
+def _flipped(images: Batch, flip: str, draws: Draws) -> Batch:
+    images = np.array(images)
     if flip in ("horizontal", "both"):
         rows = draws.of("flip") < 0.5
-        pictures[rows] = pictures[rows, :, ::-1]
+        images[rows] = images[rows, :, ::-1]
     if flip in ("vertical", "both"):
         rows = draws.of("flop") < 0.5
-        pictures[rows] = pictures[rows, ::-1]
-    return pictures
+        images[rows] = images[rows, ::-1]
+    return images
 
 
 def _moves(augmentation: Augmentation) -> bool:
@@ -65,7 +65,7 @@ def _affine(augmentation: Augmentation, draws: Draws, height: int, width: int) -
 
 
 def _window(affine: Affine, crop: float, draws: Draws, height: int, width: int) -> Affine:
-    """A window of crop to all of the sides, at an even chance anywhere within the picture."""
+    """A window of crop to all of the sides, at an even chance anywhere within the image."""
     side = draws.between("crop", crop, 1.0)
     free = (1 - side) / 2
     y = (height * free) * draws.between("crop_y", -1, 1)
@@ -73,21 +73,21 @@ def _window(affine: Affine, crop: float, draws: Draws, height: int, width: int) 
     return affine.moved(y, x).scaled(1 / side)
 
 
-def _lit(pictures: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
-    """Brightness, then contrast about the mean that this gives: together one factor and one constant a picture."""
+def _lit(images: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
+    """Brightness, then contrast about the mean that this gives: together one factor and one constant an image."""
     bright = draws.between("brightness", 1 - augmentation.brightness, 1 + augmentation.brightness)
     contrast = draws.between("contrast", 1 - augmentation.contrast, 1 + augmentation.contrast)
-    flat = pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))
+    flat = images.reshape(len(images), math.prod(images.shape[1:]))
     mean = flat.mean(axis=1) * bright
     factor, constant = bright * contrast, mean * (1 - contrast)
     values = np.arange(256) * factor[:, np.newaxis] + constant[:, np.newaxis]
     tables = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    return np.take_along_axis(tables, flat, axis=1).reshape(pictures.shape)
+    return np.take_along_axis(tables, flat, axis=1).reshape(images.shape)
 
 
-def _erase(pictures: Batch, largest: float, draws: Draws) -> None:
-    """In every second picture fill a rectangle with the picture's mean colour. Source: Zhong et al. 2020."""
-    height, width = pictures.shape[1:3]
+def _erase(images: Batch, largest: float, draws: Draws) -> None:
+    """In every second image fill a rectangle with the image's mean colour. Source: Zhong et al. 2020."""
+    height, width = images.shape[1:3]
     area = draws.between("erase_area", min(SMALLEST_ERASED, largest), largest)
     shape = np.exp(draws.between("erase_shape", -np.log(LONGEST_ERASED), np.log(LONGEST_ERASED)))
     high = np.clip(np.rint(height * np.sqrt(area * shape)), 1, height).astype(int)
@@ -95,6 +95,6 @@ def _erase(pictures: Batch, largest: float, draws: Draws) -> None:
     top = (draws.of("erase_y") * (height - high + 1)).astype(int)
     left = (draws.of("erase_x") * (width - wide + 1)).astype(int)
     for row in np.flatnonzero(draws.of("erase") < 0.5):
-        picture: Picture = pictures[row]
-        colour = np.rint(picture.mean(axis=(0, 1)))
-        picture[top[row] : top[row] + high[row], left[row] : left[row] + wide[row]] = colour
+        image: ImageArray = images[row]
+        colour = np.rint(image.mean(axis=(0, 1)))
+        image[top[row] : top[row] + high[row], left[row] : left[row] + wide[row]] = colour

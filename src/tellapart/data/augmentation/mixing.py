@@ -19,13 +19,13 @@ def mix(
 ) -> tuple[Inputs, Targets]:
     """Mix each example with another that the generator chooses; with both kinds asked for, one of them at even odds.
 
-    `inputs` are pictures, uint8 (n, h, w, c), or features, float (n, width), and stay so; `targets`, float32
+    `inputs` are images, uint8 (n, h, w, c), or features, float (n, width), and stay so; `targets`, float32
     (n, classes), sum to as much as before. Sources: Zhang et al. 2018 (MixUp), Yun et al. 2019 (CutMix).
     Raises RecipeError where CutMix is asked of features.
     """
     if augmentation.cutmix and inputs.ndim != 4:
         raise RecipeError(
-            f"cutmix cuts pictures, and these are features of shape {inputs.shape}: expected (n, height, width, "
+            f"cutmix cuts images, and these are features of shape {inputs.shape}: expected (n, height, width, "
             f"channels). Use mixup, or train from pixels"
         )
     if not augmentation.mixes:
@@ -73,11 +73,11 @@ def _pasted(
     left, right = (_edge(middle[:, 1], sign * side, width) for sign in (-1, 1))
     for row, y, y_end, x, x_end in zip(rows, top, bottom, left, right, strict=True):
         mixed[row, y:y_end, x:x_end] = inputs[partner[row], y:y_end, x:x_end]
-    # What lies outside the picture was not pasted: the share is counted in pixels.
+    # What lies outside the image was not pasted: the share is counted in pixels.
     kept: Shares = 1 - (bottom - top) * (right - left) / (height * width)
     return kept
 
 
 def _edge(middle: Shares, side: Shares, length: int) -> NDArray[np.int64]:
-    """Where a rectangle ends, in pixels, within the picture."""
+    """Where a rectangle ends, in pixels, within the image."""
     return np.clip(np.rint((middle + side / 2) * length), 0, length).astype(np.int64)

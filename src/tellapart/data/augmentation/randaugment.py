@@ -15,7 +15,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from tellapart.data.augmentation.augmentation import STRONGEST
 from tellapart.data.augmentation.random_draws import Column, Draws
 from tellapart.data.augmentation.warping import Affine
-from tellapart.data.image import Picture
+from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import to_image
 
 Change = Callable[[Image.Image, float], Image.Image]
@@ -23,21 +23,21 @@ Change = Callable[[Image.Image, float], Image.Image]
 # At the strongest: 30 degrees, a slant of 0.3, 0.45 of the side, a factor of 1.9 or 0.1, 4 bits, every value inverted.
 MOVES = ("rotate", "shear_x", "shear_y", "shift_x", "shift_y")
 CHANGES: Mapping[str, Change] = {
-    "identity": lambda image, _: image,
-    "autocontrast": lambda image, _: ImageOps.autocontrast(image),
-    "equalize": lambda image, _: ImageOps.equalize(image),
-    "solarize": lambda image, strength: ImageOps.solarize(image, round(256 * (1 - abs(strength)))),
-    "posterize": lambda image, strength: ImageOps.posterize(image, 8 - round(4 * abs(strength))),
-    "color": lambda image, strength: ImageEnhance.Color(image).enhance(1 + 0.9 * strength),
-    "contrast": lambda image, strength: ImageEnhance.Contrast(image).enhance(1 + 0.9 * strength),
-    "brightness": lambda image, strength: ImageEnhance.Brightness(image).enhance(1 + 0.9 * strength),
-    "sharpness": lambda image, strength: ImageEnhance.Sharpness(image).enhance(1 + 0.9 * strength),
+    "identity": lambda pil_image, _: pil_image,
+    "autocontrast": lambda pil_image, _: ImageOps.autocontrast(pil_image),
+    "equalize": lambda pil_image, _: ImageOps.equalize(pil_image),
+    "solarize": lambda pil_image, strength: ImageOps.solarize(pil_image, round(256 * (1 - abs(strength)))),
+    "posterize": lambda pil_image, strength: ImageOps.posterize(pil_image, 8 - round(4 * abs(strength))),
+    "color": lambda pil_image, strength: ImageEnhance.Color(pil_image).enhance(1 + 0.9 * strength),
+    "contrast": lambda pil_image, strength: ImageEnhance.Contrast(pil_image).enhance(1 + 0.9 * strength),
+    "brightness": lambda pil_image, strength: ImageEnhance.Brightness(pil_image).enhance(1 + 0.9 * strength),
+    "sharpness": lambda pil_image, strength: ImageEnhance.Sharpness(pil_image).enhance(1 + 0.9 * strength),
 }
 OPERATIONS = (*MOVES, *CHANGES)
 
 
 def moved(affine: Affine, draws: Draws, count: int, strength: int, height: int, width: int) -> Affine:
-    """Go on with those of each picture's operations that move pixels."""
+    """Go on with those of each image's operations that move pixels."""
     for number in range(count):
         names, signed = _drawn(draws, number, strength)
 
@@ -50,22 +50,22 @@ def moved(affine: Affine, draws: Draws, count: int, strength: int, height: int, 
     return affine
 
 
-def recoloured(pictures: NDArray[np.uint8], draws: Draws, count: int, strength: int) -> NDArray[np.uint8]:
-    """Do those of each picture's operations that change values: uint8 (n, h, w, c), in place."""
+def recoloured(images: NDArray[np.uint8], draws: Draws, count: int, strength: int) -> NDArray[np.uint8]:
+    """Do those of each image's operations that change values: uint8 (n, h, w, c), in place."""
     for number in range(count):
         names, signed = _drawn(draws, number, strength)
         for row, (name, sign) in enumerate(zip(names.tolist(), signed.tolist(), strict=True)):
             if name in CHANGES:
-                pictures[row] = _changed(pictures[row], CHANGES[name], sign)
-    return pictures
+                images[row] = _changed(images[row], CHANGES[name], sign)
+    return images
 
 
 def _drawn(draws: Draws, number: int, strength: int) -> tuple[NDArray[np.str_], Column]:
-    """For each picture the name of its operation, and its strength in [-1, 1], of either sign."""
+    """For each image the name of its operation, and its strength in [-1, 1], of either sign."""
     names = np.array(OPERATIONS)[(draws.of(f"operation_{number}") * len(OPERATIONS)).astype(np.intp)]
     sign = np.where(draws.of(f"sign_{number}") < 0.5, -1.0, 1.0)
     return names, sign * strength / STRONGEST
 
 
-def _changed(picture: Picture, change: Change, strength: float) -> Picture:
-    return np.asarray(change(to_image(picture), strength)).reshape(picture.shape)
+def _changed(image: ImageArray, change: Change, strength: float) -> ImageArray:
+    return np.asarray(change(to_image(image), strength)).reshape(image.shape)

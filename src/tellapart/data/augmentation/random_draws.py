@@ -1,6 +1,6 @@
-"""The numbers that decide one augmented picture: a fixed row of uniform draws, each with a name.
+"""The numbers that decide one augmented image: a fixed row of uniform draws, each with a name.
 
-As each thing has draws of its own, the same picture is turned by the same angle whether it is brightened or not.
+As each thing has draws of its own, the same image is turned by the same angle whether it is brightened or not.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-OPERATIONS_AT_MOST = 10  # that RandAugment may do to one picture
+OPERATIONS_AT_MOST = 10  # that RandAugment may do to one image
 NAMES = (
     *("flip", "flop", "rotate", "shift_y", "shift_x", "shear", "zoom", "crop", "crop_y", "crop_x"),
     *("brightness", "contrast", "erase", "erase_area", "erase_shape", "erase_y", "erase_x"),
@@ -21,7 +21,7 @@ Column = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Draws:
-    """For each of n pictures one number in [0, 1) per name: float64 (n, len(NAMES))."""
+    """For each of n images one number in [0, 1) per name: float64 (n, len(NAMES))."""
 
     values: NDArray[np.float64]
 
@@ -38,12 +38,12 @@ class Draws:
         return low + (high - low) * self.of(name)
 
     def part(self, rows: slice) -> "Draws":
-        """Those of some of the pictures."""
+        """Those of some of the images."""
         return Draws(self.values[rows])
 
 
 def drawn(rng: np.random.Generator) -> Draws:
-    """Draw for one picture."""
+    """Draw for one image."""
     return Draws(rng.random((1, len(NAMES))))
 
 
@@ -51,7 +51,7 @@ def drawn_for_rows(seed: int, epoch: int, rows: NDArray[np.integer]) -> Draws:
     """Draw for rows of a data set, by their numbers: whatever rows come along, a row's draws are the same.
 
     The values are SplitMix64's (Steele, Lea and Flood 2014), which is a function of a counter: a generator per row
-    would cost more than to distort a small picture.
+    would cost more than to distort a small image.
     """
     start = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)
     counters = rows.astype(np.uint64)[:, np.newaxis] * np.uint64(len(NAMES)) + np.arange(1, len(NAMES) + 1, dtype="u8")

@@ -1,4 +1,4 @@
-"""Turning, moving, slanting and scaling pictures: whatever is asked for, each pixel is sampled once."""
+"""Turning, moving, slanting and scaling images: whatever is asked for, each pixel is sampled once."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,22 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Affine:
-    """For each of n pictures where the pixels of the result come from: position = matrix @ (y, x) + offset.
+    """For each of n images where the pixels of the result come from: position = matrix @ (y, x) + offset.
 
-    Positions are pixels, y down and x to the right, counted from the picture's middle. float64 (n, 2, 2), (n, 2).
+    Positions are pixels, y down and x to the right, counted from the image's middle. float64 (n, 2, 2), (n, 2).
     """
 
     matrix: NDArray[np.float64]
     offset: NDArray[np.float64]
 
     def then(self, yy: ArrayLike, yx: ArrayLike, xy: ArrayLike, xx: ArrayLike) -> "Affine":
-        """Go on with a matrix of each picture, row by row."""
+        """Go on with a matrix of each image, row by row."""
         step = np.empty_like(self.matrix)
         step[:, 0, 0], step[:, 0, 1], step[:, 1, 0], step[:, 1, 1] = yy, yx, xy, xx
         return Affine(self.matrix @ step, self.offset)
 
     def turned(self, degrees: Column) -> "Affine":
-        """Turn each picture; more than 0 is anticlockwise."""
+        """Turn each image; more than 0 is anticlockwise."""
         sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
         return self.then(cosine, sine, -sine, cosine)
 
@@ -36,7 +36,7 @@ class Affine:
         return self.then(1.0, y, x, 1.0)
 
     def scaled(self, factor: Column) -> "Affine":
-        """Make each picture larger by a factor."""
+        """Make each image larger by a factor."""
         return self.then(1 / factor, 0.0, 0.0, 1 / factor)
 
     def moved(self, y: ArrayLike, x: ArrayLike) -> "Affine":
@@ -47,21 +47,21 @@ class Affine:
 
 
 def unmoved(count: int) -> Affine:
-    """Every picture as it is."""
+    """Every image as it is."""
     return Affine(np.tile(np.eye(2), (count, 1, 1)), np.zeros((count, 2)))
 
 
-def warped(pictures: NDArray[np.uint8], affine: Affine) -> NDArray[np.uint8]:
-    """Sample uint8 (n, h, w, c) pictures bilinearly; beyond its border a picture goes on as its mirror image."""
-    _, height, width, channels = pictures.shape
+def warped(images: NDArray[np.uint8], affine: Affine) -> NDArray[np.uint8]:
+    """Sample uint8 (n, h, w, c) images bilinearly; beyond its border an image goes on as its mirror image."""
+    _, height, width, channels = images.shape
     y = _reflected(_positions(affine, 0, height, width), height)
     x = _reflected(_positions(affine, 1, height, width), width)
     corner_y, corner_x = y.astype(np.intp), x.astype(np.intp)
     y -= corner_y
     x -= corner_x
-    planes = _with_margin(pictures)
+    planes = _with_margin(images)
     corner = _flat(corner_y, corner_x, height + 1, width + 1)
-    result = np.empty_like(pictures)
+    result = np.empty_like(images)
     for channel in range(channels):
         result[..., channel] = _sampled(planes[channel].reshape(-1), corner, width + 1, y, x)
     return result
@@ -88,18 +88,18 @@ def _reflected(position: Plane, side: int) -> Plane:
     return np.maximum(position, 0, out=position)
 
 
-def _with_margin(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _with_margin(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Each channel by itself, (c, n, h + 1, w + 1): with a last row and column twice every pixel has neighbours."""
-    count, height, width, channels = pictures.shape
+    count, height, width, channels = images.shape
     planes = np.empty((channels, count, height + 1, width + 1), np.uint8)
-    planes[:, :, :height, :width] = pictures.transpose(3, 0, 1, 2)
+    planes[:, :, :height, :width] = images.transpose(3, 0, 1, 2)
     planes[:, :, height, :width] = planes[:, :, height - 1, :width]
     planes[:, :, :, width] = planes[:, :, :, width - 1]
     return planes
 
 
 def _flat(y: NDArray[np.intp], x: NDArray[np.intp], height: int, width: int) -> NDArray[np.intp]:
-    """Where (y, x) of each picture lies in all of them one after the other; overwrites y."""
+    """Where (y, x) of each image lies in all of them one after the other; overwrites y."""
     y *= width
     y += x
     y += (np.arange(len(y)) * (height * width))[:, np.newaxis, np.newaxis]

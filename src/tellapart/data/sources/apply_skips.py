@@ -1,4 +1,4 @@
-"""Leave out the pictures that a person has marked in a table of findings."""
+"""Leave out the images that a person has marked in a table of findings."""
 
 import os
 from collections import Counter, defaultdict
@@ -11,43 +11,43 @@ import numpy as np
 from tellapart.data.dataset import Dataset, Skipped, Split
 from tellapart.data.findings_csv import Mark, and_more, marked
 from tellapart.errors import DatasetError
-from tellapart.progress import say
+from tellapart.progress import notify
 
 LEFT_OUT = "left out by "
 
 
-def without(dataset: Dataset, table: Path) -> Dataset:
-    """Leave out the pictures that are marked in a table of findings; they are named in `skipped`.
+def apply_skips(dataset: Dataset, table: Path) -> Dataset:
+    """Leave out the images that are marked in a table of findings; they are named in `skipped`.
 
-    Raises DatasetError where nothing is marked, a line is not understood, a marked picture is not there or is no
-    longer the one that was checked, or a class or a split would be left without pictures.
+    Raises DatasetError where nothing is marked, a line is not understood, a marked image is not there or is no
+    longer the one that was checked, or a class or a split would be left without images.
     """
     marks = marked(table)
     if not marks:
         raise DatasetError(
-            f"nothing is marked in {table}: put an x in the column skip of each picture to leave out, or leave the "
+            f"nothing is marked in {table}: put an x in the column skip of each image to leave out, or leave the "
             f"table away"
         )
     gone = _meant(dataset, marks, table)
     left = {name: _without(split, name, gone) for name, split in dataset.splits.items()}
-    _require_pictures(dataset, left, table)
+    _require_images(dataset, left, table)
     skipped = sorted(gone.items(), key=lambda item: item[1].line)
-    say(f"left out {len(skipped):,} of {sum(map(len, dataset.splits.values())):,} pictures, as marked in {table}")
+    notify(f"left out {len(skipped):,} of {sum(map(len, dataset.splits.values())):,} images, as marked in {table}")
     told = (Skipped(_name(dataset, at), _reason(table, mark)) for at, mark in skipped)
     return replace(dataset, splits=left, skipped=(*dataset.skipped, *told))
 
 
-def was_marked(skipped: Skipped) -> bool:
+def is_user_skip(skipped: Skipped) -> bool:
     """Whether a person wanted it left out; else it could not be read."""
     return skipped.reason.startswith(LEFT_OUT)
 
 
 Place = tuple[str, int]
-"""A picture: its split, and its index there."""
+"""An image: its split, and its index there."""
 
 
 def _meant(dataset: Dataset, marks: Sequence[Mark], table: Path) -> dict[Place, Mark]:
-    """Which pictures are marked, and the first mark of each. Raises DatasetError for what is not as it was checked."""
+    """Which images are marked, and the first mark of each. Raises DatasetError for what is not as it was checked."""
     named = _named(dataset, {mark.path for mark in marks})
     ignored = {one.path for one in dataset.skipped} | set(dataset.others)
     gone: dict[Place, Mark] = {}
@@ -56,7 +56,7 @@ def _meant(dataset: Dataset, marks: Sequence[Mark], table: Path) -> dict[Place, 
     asked: Counter[tuple[str, str, str, str]] = Counter()
     for mark in marks:
         found = _narrowed(dataset, named.get(mark.path, ()), mark)
-        same = [at for at in found if mark.digest in ("", dataset.splits[at[0]].pictures.digests[at[1]])]
+        same = [at for at in found if mark.digest in ("", dataset.splits[at[0]].images.digests[at[1]])]
         if same:
             # Copies in an array have one name: the second such line of one finding means the second copy.
             key = (mark.finding, mark.path, mark.split, mark.label)
@@ -71,7 +71,7 @@ def _meant(dataset: Dataset, marks: Sequence[Mark], table: Path) -> dict[Place, 
 
 
 def _named(dataset: Dataset, paths: set[str]) -> Mapping[str, Sequence[Place]]:
-    """Where the pictures of these names stand; files also where the table has another spelling of their path."""
+    """Where the images of these names stand; files also where the table has another spelling of their path."""
     found: defaultdict[str, list[Place]] = defaultdict(list)
     for at, name in _names(dataset):
         if name in paths:
@@ -87,15 +87,15 @@ def _named(dataset: Dataset, paths: set[str]) -> Mapping[str, Sequence[Place]]:
 def _names(dataset: Dataset) -> Iterator[tuple[Place, str]]:
     for split, part in dataset.splits.items():
         for index in range(len(part)):
-            yield (split, index), part.pictures.name(index)
+            yield (split, index), part.images.name(index)
 
 
 def _name(dataset: Dataset, at: Place) -> str:
-    return dataset.splits[at[0]].pictures.name(at[1])
+    return dataset.splits[at[0]].images.name(at[1])
 
 
 def _narrowed(dataset: Dataset, found: Sequence[Place], mark: Mark) -> Sequence[Place]:
-    """Of several pictures of one name those with the label that was marked, and of these those in its split."""
+    """Of several images of one name those with the label that was marked, and of these those in its split."""
     if len(found) < 2:
         return found
     alike = [at for at in found if dataset.classes[int(dataset.splits[at[0]].labels[at[1]])] == mark.label]
@@ -109,13 +109,13 @@ def _require_as_checked(
         line, path = absent[0]
         raise DatasetError(
             f"line {line} of {table} marks {path!r}, which is not in {dataset.name}{and_more(absent)}: take the mark "
-            f"away, or check the pictures as they are now with tellapart check"
+            f"away, or check the images as they are now with tellapart check"
         )
     if changed:
         line, path = changed[0]
         raise DatasetError(
-            f"line {line} of {table} marks {path!r}, which is another picture than the one that was checked"
-            f"{and_more(changed)}: check the pictures as they are now with tellapart check"
+            f"line {line} of {table} marks {path!r}, which is another image than the one that was checked"
+            f"{and_more(changed)}: check the images as they are now with tellapart check"
         )
 
 
@@ -125,14 +125,14 @@ def _without(split: Split, name: str, gone: Iterable[Place]) -> Split:
     return split if kept.all() else split.take(np.flatnonzero(kept).tolist())
 
 
-def _require_pictures(dataset: Dataset, left: Mapping[str, Split], table: Path) -> None:
+def _require_images(dataset: Dataset, left: Mapping[str, Split], table: Path) -> None:
     for name, split in left.items():
         if len(dataset.splits[name]) and not len(split):
-            raise DatasetError(f"{table} marks all pictures of the {name} split of {dataset.name}: keep some of them")
+            raise DatasetError(f"{table} marks all images of the {name} split of {dataset.name}: keep some of them")
     before, after = _labels(dataset.splits), _labels(left)
     if lost := [dataset.classes[label] for label in sorted(before - after)]:
         raise DatasetError(
-            f"{table} marks all pictures of class {lost[0]!r} of {dataset.name}{_and_others(lost)}: keep some of them, "
+            f"{table} marks all images of class {lost[0]!r} of {dataset.name}{_and_others(lost)}: keep some of them, "
             f"or leave the class out with --exclude-label"
         )
 

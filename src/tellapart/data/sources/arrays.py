@@ -1,4 +1,4 @@
-"""Pictures in arrays: IDX files, plain or gzipped, and `.npz` files."""
+"""Images in arrays: IDX files, plain or gzipped, and `.npz` files."""
 
 import gzip
 import hashlib
@@ -11,35 +11,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import ArrayPictures, Split
+from tellapart.data.dataset import ArrayImages, Split
 from tellapart.errors import DatasetError
 from tellapart.files import UNREADABLE
 
 UNSIGNED_BYTE = 0x08  # IDX type code. Source: the format's description on the MNIST page by Y. LeCun
-IDX_DIMENSIONS = range(1, 5)  # labels have 1, grey pictures 3, colour pictures 4
+IDX_DIMENSIONS = range(1, 5)  # labels have 1, grey images 3, colour images 4
 LARGEST_LABEL = np.iinfo(np.int32).max
 PARTS = {"train": "train", "test": "t10k"}
 
 
-def array_split(pictures: NDArray[Any], labels: NDArray[Any]) -> Split:
-    """Check pictures (n, h, w) or (n, h, w, 1 or 3), 0 to 255, and labels (n,); hash each. Raises DatasetError."""
-    if pictures.ndim == 3:
-        pictures = pictures[..., np.newaxis]
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[-1] not in (1, 3):
+def array_split(images: NDArray[Any], labels: NDArray[Any]) -> Split:
+    """Check images (n, h, w) or (n, h, w, 1 or 3), 0 to 255, and labels (n,); hash each. Raises DatasetError."""
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise DatasetError(
-            f"the pictures are {pictures.dtype} {pictures.shape}; expected uint8 (n, height, width) or "
+            f"the images are {images.dtype} {images.shape}; expected uint8 (n, height, width) or "
             f"(n, height, width, 1 or 3), values from 0 to 255"
         )
     labels = labels.reshape(-1)
     whole = labels.dtype.kind in "iu" and not ((labels < 0) | (labels > LARGEST_LABEL)).any()
-    if len(labels) != len(pictures) or not whole:
+    if len(labels) != len(images) or not whole:
         raise DatasetError(
-            f"{len(pictures)} pictures have {len(labels)} labels of type {labels.dtype}; "
+            f"{len(images)} images have {len(labels)} labels of type {labels.dtype}; "
             f"expected for each the number of its class, from 0 up"
         )
-    shape = str(pictures.shape[1:]).encode()
-    digests = tuple(hashlib.sha256(shape + picture.tobytes()).hexdigest() for picture in pictures)
-    return Split(ArrayPictures(pictures, digests), labels.astype(np.int32))
+    shape = str(images.shape[1:]).encode()
+    digests = tuple(hashlib.sha256(shape + image.tobytes()).hexdigest() for image in images)
+    return Split(ArrayImages(images, digests), labels.astype(np.int32))
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -107,7 +107,7 @@ def _npz_arrays(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
         with path.open("rb") as stream:  # opened here, since NumPy leaves the file of a damaged archive open
             archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DatasetError(f"{path} is one array (npy), not several (npz): store the labels with the pictures")
+                raise DatasetError(f"{path} is one array (npy), not several (npz): store the labels with the images")
             arrays = {name: archive[name] for name in archive.files if only in (None, name)}
     except UNREADABLE as error:
         raise DatasetError(f"{path} cannot be read as npz: {error}") from error

@@ -15,7 +15,7 @@ from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.sources.arrays import array_split, read_idx_folder, read_npz
 from tellapart.errors import DatasetError, require
-from tellapart.progress import say
+from tellapart.progress import notify
 
 DIGITS = tuple(str(digit) for digit in range(10))
 CLOTHES = (
@@ -51,9 +51,9 @@ def is_here(name: str) -> bool:
 def _digits(_: str) -> Mapping[str, Split]:
     datasets = require("sklearn.datasets", extra="train")
     bunch = datasets.load_digits()
-    # scikit-learn stores 0 to 16; a picture is 0 to 255
-    pictures = np.round(bunch.images * (255 / 16)).astype(np.uint8)
-    return {"all": array_split(pictures, bunch.target)}
+    # scikit-learn stores 0 to 16; an image is 0 to 255
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)
+    return {"all": array_split(images, bunch.target)}
 
 
 def _downloadable(name: str) -> Mapping[str, Split]:
@@ -86,7 +86,7 @@ def _keras_cache() -> Path:
 def _downloaded(name: str, looked: list[str]) -> Mapping[str, Split]:
     load_keras()  # only to download: nothing else in this package knows Keras
     module = require(f"keras.datasets.{name.replace('-', '_')}", extra="train")
-    say(f"{name} is not on this machine: Keras downloads it")
+    notify(f"{name} is not on this machine: Keras downloads it")
     try:
         (train_x, train_y), (test_x, test_y) = module.load_data()
     except Exception as error:  # Keras raises a bare Exception when a download fails

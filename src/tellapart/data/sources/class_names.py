@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 
-from tellapart.errors import DatasetError, nearest
+from tellapart.errors import DatasetError, did_you_mean
 
 JOINERS = "\u200c\u200d"  # within words of Persian or Hindi, for two: they show nothing and change what is shown
 
@@ -56,5 +56,5 @@ def excluded(asked: Sequence[str], names: Collection[str], where: str) -> set[st
     words = [word for entry in asked for word in ([entry] if canonical(entry) in names else entry.split(","))]
     wanted = {canonical(word) for word in words} - {""}
     for name in sorted(wanted - set(names)):
-        raise DatasetError(f"{where} has no class {name!r} to exclude: {nearest(name, names)}")
+        raise DatasetError(f"{where} has no class {name!r} to exclude: {did_you_mean(name, names)}")
     return wanted

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tellapart.data.sources.read_options import Reading
-from tellapart.errors import DatasetError, nearest
-from tellapart.progress import say
+from tellapart.data.sources.read_options import ReadOptions
+from tellapart.errors import DatasetError, did_you_mean
+from tellapart.progress import notify
 
 USUAL = {
     "path": (
@@ -31,7 +31,7 @@ class Columns:
     group: str | None
 
 
-def chosen(columns: Sequence[str], reading: Reading, table: str) -> Columns:
+def chosen(columns: Sequence[str], reading: ReadOptions, table: str) -> Columns:
     """Choose; what was guessed is said. Raises DatasetError that names the columns there are."""
     asked = {use: getattr(reading, f"{use}_column") for use in USUAL}
     _require_known([name for name in asked.values() if name is not None], columns, table)
@@ -45,14 +45,14 @@ def chosen(columns: Sequence[str], reading: Reading, table: str) -> Columns:
             )
     if guessed := [use for use, name in taken.items() if name and not asked[use]]:
         said = ", ".join(f"{use} from {taken[use]!r}" for use in guessed)
-        say(f"{table}: columns taken by their names: {said}")
+        notify(f"{table}: columns taken by their names: {said}")
     return Columns(str(taken["path"]), str(taken["label"]), taken["split"], taken["group"])
 
 
 def _require_known(names: list[str], columns: Sequence[str], table: str) -> None:
     for name in names:
         if name not in columns:
-            raise DatasetError(f"{table} has no column {name!r}: {nearest(name, columns)}")
+            raise DatasetError(f"{table} has no column {name!r}: {did_you_mean(name, columns)}")
         if columns.count(name) > 1 or names.count(name) > 1:
             raise DatasetError(
                 f"column {name!r} of {table} is there or asked for twice: give each use a column of its own"

@@ -1,4 +1,4 @@
-"""Pictures in folders: one for each class, with or without a folder for each split above them."""
+"""Images in folders: one for each class, with or without a folder for each split above them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,11 +7,11 @@ from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.image import SUFFIXES
 from tellapart.data.sources.class_names import excluded, require_several, require_text, require_unlike
 from tellapart.data.sources.folder_layout import Level, levels_of
-from tellapart.data.sources.hash_files import Listed, hashed
+from tellapart.data.sources.hash_files import Listed, hash_files
 from tellapart.data.sources.listing import Item, items_under
 from tellapart.data.sources.tables import TABLES
 from tellapart.errors import DatasetError
-from tellapart.progress import say
+from tellapart.progress import notify
 
 
 def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
@@ -24,8 +24,8 @@ def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
     for split, level in levels.items():
         listed[split], more = _listed(classes, level)
         items += more
-    _require_pictures(root, classes, listed, levels)
-    splits, unread = hashed(listed)
+    _require_images(root, classes, listed, levels)
+    splits, unread = hash_files(listed)
     skipped = [*(Skipped(one.path, one.reason) for one in items if one.kind == "skipped"), *unread]
     return Dataset(
         root.resolve().name,
@@ -47,16 +47,16 @@ def _classes(root: Path, levels: Mapping[str, Level], exclude: Sequence[str]) ->
     require_several(names, str(root), f"Give each class a folder of its own{_or_table(root)}", kind="class folder")
     for name in names:
         if len(spelled[name]) > 1:
-            say(f"{root}: folders spelled {' and '.join(map(ascii, sorted(spelled[name])))} are one class, {name}")
+            notify(f"{root}: folders spelled {' and '.join(map(ascii, sorted(spelled[name])))} are one class, {name}")
     return tuple(names)
 
 
 def _listed(classes: tuple[str, ...], level: Level) -> tuple[Listed, list[Item]]:
-    """A split's pictures, class by class, in the order of their names; and what else its folders hold."""
+    """A split's images, class by class, in the order of their names; and what else its folders hold."""
     listed, rest = Listed(), []
     for label, name in enumerate(classes):
         for one in items_under(str(level.classes[name])) if name in level.classes else ():
-            if one.kind == "picture":
+            if one.kind == "image":
                 listed.paths.append(one.path)
                 listed.labels.append(label)
             else:
@@ -64,7 +64,7 @@ def _listed(classes: tuple[str, ...], level: Level) -> tuple[Listed, list[Item]]
     return listed, rest
 
 
-def _require_pictures(
+def _require_images(
     root: Path, classes: tuple[str, ...], listed: Mapping[str, Listed], levels: Mapping[str, Level]
 ) -> None:
     found = {label for part in listed.values() for label in part.labels}
@@ -73,17 +73,16 @@ def _require_pictures(
     empty = [name for label, name in enumerate(classes) if label not in found]
     if empty:
         raise DatasetError(
-            f"class folder {empty[0]!r} of {root} has no picture ({', '.join(SUFFIXES)}): add some, or remove it"
+            f"class folder {empty[0]!r} of {root} has no image ({', '.join(SUFFIXES)}): add some, or remove it"
         )
 
 
 def _nothing_in(root: Path, levels: Mapping[str, Level]) -> str:
-    loose = {level.folder: sum(one.kind == "picture" for one in level.items) for level in levels.values()}
+    loose = {level.folder: sum(one.kind == "image" for one in level.items) for level in levels.values()}
     most = max(loose, key=lambda folder: loose[folder])
-    found = f"{loose[most]} pictures directly in {most}" if loose[most] else f"no pictures in {root}"
+    found = f"{loose[most]} images directly in {most}" if loose[most] else f"no images in {root}"
     return (
-        f"found {found}; expected one folder per class with its pictures in it, such as {root}/cat/1.jpg"
-        f"{_or_table(root)}"
+        f"found {found}; expected one folder per class with its images in it, such as {root}/cat/1.jpg{_or_table(root)}"
     )
 
 

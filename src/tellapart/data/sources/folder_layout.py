@@ -81,12 +81,12 @@ def _by_class(where: Path, folders: list[Path]) -> dict[str, Path]:
         if other != folder:
             raise DatasetError(
                 f"{where} has two folders whose names look the same, {other.name!a} and {folder.name!a}: "
-                f"put their pictures into one"
+                f"put their images into one"
             )
     return found
 
 
 def _stray(one: Item) -> Item:
-    if one.kind != "picture":
+    if one.kind != "image":
         return one
     return replace(one, kind="skipped", reason="lies beside the class folders: move it into one of them")

@@ -1,32 +1,32 @@
-"""Files that were listed become splits of pictures, each with the hash of its content."""
+"""Files that were listed become splits of images, each with the hash of its content."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from tellapart.data.dataset import FilePictures, Skipped, Split
+from tellapart.data.dataset import FileImages, Skipped, Split
 from tellapart.data.sources.hash_index import digests
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.progress import progress
 
 
 @dataclass
 class Listed:
-    """Files of one split that are to be its pictures: their paths, the index of each one's class, and its group."""
+    """Files of one split that are to be its images: their paths, the index of each one's class, and its group."""
 
     paths: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     groups: list[str] | None = None
 
 
-def hashed(listed: Mapping[str, Listed]) -> tuple[dict[str, Split], tuple[Skipped, ...]]:
+def hash_files(listed: Mapping[str, Listed]) -> tuple[dict[str, Split], tuple[Skipped, ...]]:
     """Hash every file. Returns the splits, and what is left out of them since it cannot be read."""
     paths = [path for part in listed.values() for path in part.paths]
     with progress("reading", len(paths), "files") as advance:
         found = digests(paths, advance)
     skipped = tuple(
-        Skipped(path, str(what)) for path, what in zip(paths, found, strict=True) if isinstance(what, PictureError)
+        Skipped(path, str(what)) for path, what in zip(paths, found, strict=True) if isinstance(what, ImageError)
     )
     splits: dict[str, Split] = {}
     start = 0
@@ -36,8 +36,8 @@ def hashed(listed: Mapping[str, Listed]) -> tuple[dict[str, Split], tuple[Skippe
     return splits, skipped
 
 
-def _split(part: Listed, found: list[str | PictureError]) -> Split:
+def _split(part: Listed, found: list[str | ImageError]) -> Split:
     good = {index: digest for index, digest in enumerate(found) if isinstance(digest, str)}
-    pictures = FilePictures(tuple(part.paths[i] for i in good), tuple(good.values()))
+    images = FileImages(tuple(part.paths[i] for i in good), tuple(good.values()))
     groups = None if part.groups is None else tuple(part.groups[i] for i in good)
-    return Split(pictures, np.array([part.labels[i] for i in good], dtype=np.int32), groups)
+    return Split(images, np.array([part.labels[i] for i in good], dtype=np.int32), groups)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.errors import PictureError, StorageError
+from tellapart.errors import ImageError, StorageError
 from tellapart.files import UNREADABLE, atomic_write, cache_folder
 
 THREADS = 8  # hashing waits for the disk more than for the CPU
@@ -29,11 +29,11 @@ Stamp = tuple[int, ...]
 """What a changed file does not keep: size, mtime_ns, ctime_ns, inode."""
 Entry = tuple[Stamp, str]
 """A file's stamp when it was hashed, and its SHA-256."""
-Found = tuple[Stamp | None, str | PictureError]
+Found = tuple[Stamp | None, str | ImageError]
 """A file's stamp, or None where it is too new to be relied on, and its SHA-256 or why there is none."""
 
 
-def digests(paths: Sequence[str], advance: Callable[[int], object]) -> list[str | PictureError]:
+def digests(paths: Sequence[str], advance: Callable[[int], object]) -> list[str | ImageError]:
     """The SHA-256 of each file, 64 hexadecimal digits, or why it cannot be read; `advance` is told how many are done.
 
     What was hashed is kept also when this is interrupted.
@@ -88,17 +88,17 @@ def _digest(path: str, entry: Entry | None, began: int) -> Found:
             stamp = _stamp(os.fstat(stream.fileno()))
             small = stamp[0] < SMALL_BYTES
             digest = hashlib.sha256(stream.read()) if small else hashlib.file_digest(stream, "sha256")
-    except PictureError as error:
+    except ImageError as error:
         return None, error
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
-        return None, PictureError(f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        return None, ImageError(f"cannot be read: {getattr(error, 'strerror', None) or error}")
     return stamp if max(stamp[1:3]) < began - SETTLED_NS else None, digest.hexdigest()
 
 
 def _stamp(facts: os.stat_result) -> Stamp:
-    """A file's stamp, in numbers that int64 holds. Raises PictureError where it is a pipe or the like."""
+    """A file's stamp, in numbers that int64 holds. Raises ImageError where it is a pipe or the like."""
     if not stat.S_ISREG(facts.st_mode):  # reading a pipe would wait for ever
-        raise PictureError("cannot be read: it is not a regular file")
+        raise ImageError("cannot be read: it is not a regular file")
     values = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
     return tuple(value & LARGEST for value in values)
 

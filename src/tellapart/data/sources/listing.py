@@ -1,4 +1,4 @@
-"""Which pictures a person means: files, folders, globs, or a list on standard input; and what a folder holds."""
+"""Which images a person means: files, folders, globs, or a list on standard input; and what a folder holds."""
 
 import glob
 import os
@@ -26,32 +26,32 @@ UNSEEN = frozenset(
 """What macOS, Windows and storage boxes put beside a person's files; in lower case."""
 
 
-def listed(words: Sequence[str], stdin: TextIO) -> Iterator[str]:
-    """Yield paths in the order of the words; a folder's pictures by name, at any depth. Raises DatasetError.
+def list_images(words: Sequence[str], stdin: TextIO) -> Iterator[str]:
+    """Yield paths in the order of the words; a folder's images by name, at any depth. Raises DatasetError.
 
     A word that names nothing is yielded as it is: reading it says that it is not there.
     """
     if not words:
-        raise DatasetError("no picture was named; expected files, folders, globs in quotes, or - for standard input")
+        raise DatasetError("no image was named; expected files, folders, globs in quotes, or - for standard input")
     for word in words:
         yield from _meant(word, stdin)
 
 
-def pictures_under(folder: str) -> Iterator[str]:
-    """Yield the picture files of a folder at any depth, by name; hidden ones, and what is no file, are left out."""
+def images_under(folder: str) -> Iterator[str]:
+    """Yield the image files of a folder at any depth, by name; hidden ones, and what is no file, are left out."""
     for entry in visible(folder):
         if entry.is_dir(follow_symlinks=False):
-            yield from pictures_under(entry.path)
-        elif is_picture(entry.name) and (entry.is_symlink() or entry.is_file()):  # who opens a FIFO waits for ever
+            yield from images_under(entry.path)
+        elif is_image(entry.name) and (entry.is_symlink() or entry.is_file()):  # who opens a FIFO waits for ever
             yield entry.path
 
 
 @dataclass(frozen=True)
 class Item:
-    """Something in a folder: a picture by its suffix, another file, or what is left out and why."""
+    """Something in a folder: an image by its suffix, another file, or what is left out and why."""
 
     path: str
-    kind: Literal["picture", "other", "skipped"]
+    kind: Literal["image", "other", "skipped"]
     reason: str = ""
 
 
@@ -59,7 +59,7 @@ def items_under(folder: str) -> Iterator[Item]:
     """Yield what a folder holds at any depth, by name. Raises DatasetError.
 
     Nothing is opened, and nothing hidden is looked into. A link to a folder is not followed, so that no loop of links
-    is ever walked and no picture comes twice.
+    is ever walked and no image comes twice.
     """
     for entry in entries(folder):
         if entry.is_dir(follow_symlinks=False) and not hidden(entry.name):
@@ -73,10 +73,10 @@ def item(entry: os.DirEntry[str]) -> Item:
     if hidden(entry.name):
         return Item(entry.path, "other")
     if is_folder(entry.path):
-        return Item(entry.path, "skipped", "is a link to a folder, which is not followed: move the pictures here")
+        return Item(entry.path, "skipped", "is a link to a folder, which is not followed: move the images here")
     if not entry.is_file(follow_symlinks=False) and (reason := no_file(entry.path)):
         return Item(entry.path, "skipped", reason)
-    return Item(entry.path, "picture" if is_picture(entry.name) else "other")
+    return Item(entry.path, "image" if is_image(entry.name) else "other")
 
 
 def no_file(path: str) -> str | None:
@@ -105,8 +105,8 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112  a Path would raise
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file's name ends as a picture's does."""
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as an image's does."""
     return name.lower().endswith(SUFFIXES)
 
 
@@ -143,4 +143,4 @@ def _meant(word: str, stdin: TextIO) -> Iterable[str]:
 
 def _under(path: str) -> Iterable[str]:
     # As strings throughout: 100,000 Path objects would cost 50 MB.
-    return pictures_under(path) if is_folder(path) else [path]
+    return images_under(path) if is_folder(path) else [path]

@@ -1,4 +1,4 @@
-"""Pictures that a table names: a row for each with its path, its label, and perhaps its split and its group."""
+"""Images that a table names: a row for each with its path, its label, and perhaps its split and its group."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,18 +10,18 @@ from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.sources.class_names import canonical, excluded, require_several, require_text, require_unlike
 from tellapart.data.sources.columns import Columns, chosen
 from tellapart.data.sources.folder_layout import SPLIT_FOLDERS
-from tellapart.data.sources.hash_files import Listed, hashed
+from tellapart.data.sources.hash_files import Listed, hash_files
 from tellapart.data.sources.listing import no_file
 from tellapart.data.sources.path_resolver import Finder
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 from tellapart.data.sources.tables import Table, open_table
 from tellapart.data.splits.draw_splits import NAMES
 from tellapart.errors import DatasetError
-from tellapart.progress import say
+from tellapart.progress import notify
 
 
 class Row(NamedTuple):
-    """What a table says of one picture; what it does not say is empty."""
+    """What a table says of one image; what it does not say is empty."""
 
     number: int
     """Of the line or row."""
@@ -31,21 +31,21 @@ class Row(NamedTuple):
     group: str
 
 
-def read_manifest(path: Path, reading: Reading) -> Dataset:
+def read_manifest(path: Path, reading: ReadOptions) -> Dataset:
     """Read a CSV or Parquet table; relative paths begin at its folder. Raises DatasetError."""
     classes, listed, skipped = _read(open_table(path), reading)
-    splits, unread = hashed(listed)  # by now the rows are gone from memory
+    splits, unread = hash_files(listed)  # by now the rows are gone from memory
     return Dataset(path.stem, classes, splits, skipped=(*skipped, *unread))
 
 
-def _read(table: Table, reading: Reading) -> tuple[tuple[str, ...], dict[str, Listed], list[Skipped]]:
+def _read(table: Table, reading: ReadOptions) -> tuple[tuple[str, ...], dict[str, Listed], list[Skipped]]:
     where = str(table.path)
     columns = chosen(table.columns, reading, where)
     rows, skipped = _labelled(_rows(table, columns), table)
     rows = _wanted(rows, reading.exclude_label, where)
     classes = _classes(rows, where)
     there, missing = _found(rows, table)
-    _require_pictures(rows, there, missing, table)
+    _require_images(rows, there, missing, table)
     numbers = {name: label for label, name in enumerate(classes)}
     return classes, _listed(_distinct(there, where), numbers, columns, table), [*skipped, *missing]
 
@@ -74,7 +74,7 @@ def _labelled(rows: Iterator[Row], table: Table) -> tuple[list[Row], list[Skippe
     for label in sorted(set(spelled.values())):
         same = sorted(one for one, spelling in spelled.items() if spelling == label)
         if len(same) > 1:
-            say(f"{table.path}: labels spelled {' and '.join(map(ascii, same))} are one class, {label}")
+            notify(f"{table.path}: labels spelled {' and '.join(map(ascii, same))} are one class, {label}")
     return good, bad
 
 
@@ -119,10 +119,10 @@ def _found(rows: list[Row], table: Table) -> tuple[list[Row], list[Skipped]]:
     return good, bad
 
 
-def _require_pictures(rows: list[Row], there: list[Row], missing: list[Skipped], table: Table) -> None:
+def _require_images(rows: list[Row], there: list[Row], missing: list[Skipped], table: Table) -> None:
     if not there:
         raise DatasetError(
-            f"none of the {len(rows):,} pictures that {table.path} names is there, such as {missing[0].path}: paths "
+            f"none of the {len(rows):,} images that {table.path} names is there, such as {missing[0].path}: paths "
             f"begin at the folder of the table, or at a folder below it"
         )
     left = {row.label for row in there}
@@ -130,19 +130,19 @@ def _require_pictures(rows: list[Row], there: list[Row], missing: list[Skipped],
     if lost:
         label = lost[0].label
         raise DatasetError(
-            f"class {label!r} of {table.path} has no picture: none of its {sum(row.label == label for row in lost):,} "
+            f"class {label!r} of {table.path} has no image: none of its {sum(row.label == label for row in lost):,} "
             f"files is there, such as {lost[0].path} ({_place(lost[0], table)}). Put them there, or leave the class "
             f"out with --exclude-label"
         )
 
 
 def _distinct(rows: list[Row], where: str) -> list[Row]:
-    """Each picture once for each label, split and group that it is given: what is said twice counts once."""
+    """Each image once for each label, split and group that it is given: what is said twice counts once."""
     distinct: dict[tuple[str, ...], Row] = {}
     for row in rows:
         distinct.setdefault((os.path.normpath(row.path), row.label, row.split, row.group), row)
     if len(distinct) < len(rows):
-        say(f"{where}: rows that say again what another row says, and count once: {len(rows) - len(distinct):,}")
+        notify(f"{where}: rows that say again what another row says, and count once: {len(rows) - len(distinct):,}")
     return list(distinct.values())
 
 

@@ -8,36 +8,36 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.data.dataset import Dataset, Split
-from tellapart.data.sources.apply_skips import without
+from tellapart.data.sources.apply_skips import apply_skips
 from tellapart.data.sources.arrays import npz_classes, read_idx_folder, read_npz
 from tellapart.data.sources.builtin_datasets import NAMED, open_named
 from tellapart.data.sources.class_names import excluded, require_several
 from tellapart.data.sources.folder import read_folder
 from tellapart.data.sources.manifest import read_manifest
-from tellapart.data.sources.read_options import Reading
+from tellapart.data.sources.read_options import ReadOptions
 from tellapart.data.sources.tables import TABLES
-from tellapart.errors import DatasetError, nearest
+from tellapart.errors import DatasetError, did_you_mean
 
 ARRAYS = (".npz",)
 MOST_CLASSES = 100_000  # labels beyond are numbers of something else
 
 
-def open_source(source: str, reading: Reading | None = None) -> Dataset:
+def open_source(source: str, reading: ReadOptions | None = None) -> Dataset:
     """Read a folder of class folders or of IDX files, a table, an `.npz` file or a named set.
 
     Raises DatasetError that says what was found and what to do.
     """
-    reading = reading or Reading()
+    reading = reading or ReadOptions()
     dataset = _opened(source, reading)
-    return dataset if reading.skip is None else without(dataset, reading.skip)
+    return dataset if reading.skip is None else apply_skips(dataset, reading.skip)
 
 
 def is_one_file(source: str) -> bool:
-    """Whether a source is a file that holds or names a whole data set, rather than one picture."""
+    """Whether a source is a file that holds or names a whole data set, rather than one image."""
     return source.lower().endswith((*ARRAYS, *TABLES))
 
 
-def _opened(source: str, reading: Reading) -> Dataset:
+def _opened(source: str, reading: ReadOptions) -> Dataset:
     path = Path(source)
     if path.is_file() and path.suffix.lower() in TABLES:
         return read_manifest(path, reading)
@@ -48,7 +48,7 @@ def _opened(source: str, reading: Reading) -> Dataset:
     return _without_classes(_in_arrays(source), reading.exclude_label)
 
 
-def _require_no_columns(source: str, reading: Reading) -> None:
+def _require_no_columns(source: str, reading: ReadOptions) -> None:
     for use in ("path", "label", "split", "group"):
         if name := getattr(reading, f"{use}_column"):
             raise DatasetError(
@@ -72,7 +72,7 @@ def _in_arrays(source: str) -> Dataset:
         raise DatasetError(f"there is no file {source}: check the path (now in {Path.cwd()})")
     if os.sep in source or source.startswith("."):
         raise DatasetError(f"there is no folder {source}: check the path (now in {Path.cwd()})")
-    raise DatasetError(f"there is no folder {source}, and no data set of that name: {nearest(source, NAMED)}")
+    raise DatasetError(f"there is no folder {source}, and no data set of that name: {did_you_mean(source, NAMED)}")
 
 
 def _of_arrays(name: str, splits: Mapping[str, Split], classes: tuple[str, ...] | None) -> Dataset:

@@ -1,10 +1,10 @@
-"""From what a table calls a picture to the file that is meant."""
+"""From what a table calls an image to the file that is meant."""
 
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from tellapart.data.sources.listing import is_folder, is_picture, pictures_under, visible
+from tellapart.data.sources.listing import images_under, is_folder, is_image, visible
 from tellapart.errors import DatasetError
 
 Named = Mapping[str, list[str]]
@@ -33,16 +33,16 @@ class Finder:
         return self._only(name, _meant(last, self._in(parent)))
 
     def below(self, name: str) -> str | None:
-        """The one picture anywhere below the table's folder whose path ends so. Raises DatasetError when two do."""
+        """The one image anywhere below the table's folder whose path ends so. Raises DatasetError when two do."""
         if self._below is None:
-            self._below = _by_name(pictures_under(self._folder))
+            self._below = _by_name(images_under(self._folder))
         *_, spelled = _spellings(name)
         return self._only(name, _meant(os.path.normpath(spelled), self._below))
 
     def _in(self, folder: str) -> Named:
         if folder not in self._listed:
             there = visible(folder) if is_folder(folder) else []
-            self._listed[folder] = _by_name(entry.path for entry in there if is_picture(entry.name))
+            self._listed[folder] = _by_name(entry.path for entry in there if is_image(entry.name))
         return self._listed[folder]
 
     def _only(self, name: str, paths: list[str]) -> str | None:

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from tellapart.data.csv_injection import unguarded
+from tellapart.data.csv_injection import unescape_formula
 from tellapart.errors import DatasetError, first_line, require
 
 TABLES = (".csv", ".tsv", ".parquet")
@@ -57,7 +57,7 @@ class CsvTable:
                         f"line {line} of {self.path} has {len(cells)} cells, its header {len(self.columns)}: put "
                         f"cells that hold a {self.delimiter!r} into double quotes"
                     )
-                yield line, [unguarded(cells[place]) if place < len(cells) else "" for place in places]
+                yield line, [unescape_formula(cells[place]) if place < len(cells) else "" for place in places]
 
 
 def _open_csv(path: Path) -> Table:

@@ -1,7 +1,7 @@
 """Train, validation and test, drawn by content hash.
 
-A hash of (seed, content) gives each picture a place between 0 and 1; the lowest places are for test, the next for
-validation, the rest for training. So pictures that are added move none of the old ones, a rerun or another machine or
+A hash of (seed, content) gives each image a place between 0 and 1; the lowest places are for test, the next for
+validation, the rest for training. So images that are added move none of the old ones, a rerun or another machine or
 another folder layout gets the same split, and what belongs together is always on one side: see `units`.
 """
 
@@ -18,10 +18,10 @@ from tellapart.errors import DatasetError
 
 NAMES = ("train", "validation", "test")
 HELD_OUT = 0.15  # for validation, where the person says nothing
-HELD_OUT_AT_MOST = 5_000  # pictures: an accuracy is then known to within one point; more would only cost training
+HELD_OUT_AT_MOST = 5_000  # images: an accuracy is then known to within one point; more would only cost training
 
 
-def complete(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
+def draw_splits(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
     """Give a data set the splits it lacks; those its owner made stay as they are.
 
     `validation` and `test` are fractions in [0, 1) of what is divided; a split whose fraction is 0 is not made.
@@ -31,13 +31,13 @@ def complete(dataset: Dataset, *, validation: float, test: float, seed: int) -> 
     source = "all" if "all" in dataset.splits else "train"
     if source not in dataset.splits:
         raise DatasetError(f"{dataset.name} has only {', '.join(dataset.splits)}: add a train folder")
-    missing = lacking(dataset, validation=validation, test=test)
+    missing = missing_splits(dataset, validation=validation, test=test)
     kept = {name: split for name, split in dataset.splits.items() if name != source}
     splits = _draw(dataset.splits[source], missing, dataset.families, seed) | kept
     return replace(dataset, splits={name: splits[name] for name in NAMES if name in splits})
 
 
-def lacking(dataset: Dataset, *, validation: float, test: float) -> dict[str, float]:
+def missing_splits(dataset: Dataset, *, validation: float, test: float) -> dict[str, float]:
     """The splits that `complete` is to draw, and the fraction of each."""
     wanted = {"validation": validation, "test": test}
     return {name: part for name, part in wanted.items() if part > 0 and name not in dataset.splits}
@@ -50,16 +50,16 @@ def validation_share(dataset: Dataset) -> float:
 
 
 def position(name: str, seed: int) -> float:
-    """A number in [0, 1) that the content, or a group's name, and the seed fix: uniform over pictures."""
+    """A number in [0, 1) that the content, or a group's name, and the seed fix: uniform over images."""
     digest = hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def _draw(split: Split, fractions: Mapping[str, float], families: Mapping[str, str], seed: int) -> dict[str, Split]:
-    together = units(split.pictures.digests, split.groups, families)
-    places = _places(placed_by(split.pictures.digests, split.groups), together, seed)
-    # Training last: where the highest place decides, one more copy may take pictures into it, never out of it. And
-    # test first: a share of validation that shrinks as pictures are added leaves test alone.
+    together = units(split.images.digests, split.groups, families)
+    places = _places(placed_by(split.images.digests, split.groups), together, seed)
+    # Training last: where the highest place decides, one more copy may take images into it, never out of it. And
+    # test first: a share of validation that shrinks as images are added leaves test alone.
     names = [name for name in reversed(NAMES) if name in fractions or name == "train"]
     edges = np.cumsum([fractions[name] for name in names[:-1]])
     homes = np.searchsorted(edges, places, side="right")
@@ -100,14 +100,14 @@ def require_classes(dataset: Dataset) -> None:
         absent = [dataset.classes[i] for i in np.flatnonzero(dataset.counts(name) == 0)]
         if absent:
             raise DatasetError(
-                f"the {name} split of {dataset.name} has no picture of {', '.join(absent[:5])}; expected every "
-                f"class in every split. Add pictures of it, or remove the class"
+                f"the {name} split of {dataset.name} has no image of {', '.join(absent[:5])}; expected every "
+                f"class in every split. Add images of it, or remove the class"
             )
 
 
 def shared(dataset: Dataset) -> dict[tuple[str, str], int]:
-    """How many distinct pictures two splits have in common, for each pair that has any: a leak."""
-    digests = {name: set(split.pictures.digests) for name, split in dataset.splits.items()}
+    """How many distinct images two splits have in common, for each pair that has any: a leak."""
+    digests = {name: set(split.images.digests) for name, split in dataset.splits.items()}
     names = list(digests)
     pairs = ((a, b) for i, a in enumerate(names) for b in names[i + 1 :])
     return {(a, b): len(digests[a] & digests[b]) for a, b in pairs if digests[a] & digests[b]}

@@ -1,17 +1,17 @@
-"""Groups of pictures by the folders they lie in: a group is never divided by a split."""
+"""Groups of images by the folders they lie in: a group is never divided by a split."""
 
 import os
 from dataclasses import replace
 from pathlib import Path
 
-from tellapart.data.dataset import Dataset, FilePictures, Split
+from tellapart.data.dataset import Dataset, FileImages, Split
 from tellapart.errors import DatasetError
 
 
 def by_folder(dataset: Dataset, depth: int) -> Dataset:
     """Group by the folders below the class folder, to a depth from 1: cat/monday/3.jpg is of the group cat/monday.
 
-    A picture that lies less deep is a group of its own. Raises DatasetError.
+    An image that lies less deep is a group of its own. Raises DatasetError.
     """
     if depth < 1:
         raise DatasetError(f"the depth of groups is {depth}; expected 1 or more folders below the class folder")
@@ -23,17 +23,15 @@ def by_folder(dataset: Dataset, depth: int) -> Dataset:
     splits = {name: _grouped(split, dataset, depth, above) for name, split in dataset.splits.items()}
     if all(len(set(split.groups or ())) == len(split) for split in splits.values()):
         raise DatasetError(
-            f"no two pictures of {dataset.name} are together in a folder {depth} below their class folder, so that "
+            f"no two images of {dataset.name} are together in a folder {depth} below their class folder, so that "
             f"each would be a group of its own: choose another depth"
         )
     return replace(dataset, splits=splits)
 
 
 def _grouped(split: Split, dataset: Dataset, depth: int, above: int) -> Split:
-    if not isinstance(split.pictures, FilePictures):
-        raise DatasetError(
-            f"the pictures of {dataset.name} are in arrays, not in folders: they have no groups by depth"
-        )
+    if not isinstance(split.images, FileImages):
+        raise DatasetError(f"the images of {dataset.name} are in arrays, not in folders: they have no groups by depth")
     start = os.path.join(str(Path(dataset.source or "")), "")  # noqa: PTH118
-    places = [Path(path.removeprefix(start)).parts[above:] for path in split.pictures.paths]
+    places = [Path(path.removeprefix(start)).parts[above:] for path in split.images.paths]
     return replace(split, groups=tuple("/".join(place[: depth + 1]) for place in places))

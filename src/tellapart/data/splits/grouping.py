@@ -1,4 +1,4 @@
-"""What no split and no fold may part: copies of a picture, its near-duplicates, and the pictures of one group."""
+"""What no split and no fold may part: copies of an image, its near-duplicates, and the images of one group."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ Indices = NDArray[np.intp]
 def units(
     digests: Sequence[str], groups: Sequence[str] | None = None, families: Mapping[str, str] | None = None
 ) -> Indices:
-    """For each picture the number, from 0, of the unit it belongs to: int (n,).
+    """For each image the number, from 0, of the unit it belongs to: int (n,).
 
-    Pictures of equal content, of one family (from a hash to the family's name) or of one group (an entry for each
-    picture, empty where it has none) share a unit; so do those that a chain of such pairs joins. Raises DatasetError.
+    Images of equal content, of one family (from a hash to the family's name) or of one group (an entry for each
+    image, empty where it has none) share a unit; so do those that a chain of such pairs joins. Raises DatasetError.
     """
     if groups is not None and len(groups) != len(digests):
-        raise DatasetError(f"there are {len(groups)} groups for {len(digests)} pictures: give each picture its own")
+        raise DatasetError(f"there are {len(groups)} groups for {len(digests)} images: give each image its own")
     kin = _numbered((families or {}).get(digest, digest) for digest in digests)
     ties = [kin] if groups is None else [kin, _numbered(placed_by(digests, groups))]
     first = np.arange(len(digests))
@@ -28,14 +28,14 @@ def units(
         least = first
         for tie in ties:
             least = _least(least, tie)
-        least = least[least]  # each is now the place of a picture of the same unit: long chains end in few rounds
+        least = least[least]  # each is now the place of an image of the same unit: long chains end in few rounds
         if (least == first).all():
             return np.unique(first, return_inverse=True)[1]
         first = least
 
 
 def placed_by(digests: Sequence[str], groups: Sequence[str] | None) -> list[str]:
-    """What a picture is drawn by: the name of its group, or else its content."""
+    """What an image is drawn by: the name of its group, or else its content."""
     if groups is None:
         return list(digests)
     return [f"group {group}" if group else digest for group, digest in zip(groups, digests, strict=True)]
@@ -43,7 +43,7 @@ def placed_by(digests: Sequence[str], groups: Sequence[str] | None) -> list[str]
 
 @dataclass(frozen=True, eq=False)
 class Makeup:
-    """Which units have pictures of which class: a pair of both for each that occurs, in the order of the labels."""
+    """Which units have images of which class: a pair of both for each that occurs, in the order of the labels."""
 
     labels: Indices
     units: Indices
@@ -52,17 +52,17 @@ class Makeup:
 
     @staticmethod
     def of(labels: NDArray[np.integer], together: Indices) -> "Makeup":
-        """From the class and the unit of each picture."""
+        """From the class and the unit of each image."""
         count = together.max(initial=0) + 1
         pairs = np.unique(labels.astype(np.intp) * count + together)
         return Makeup(pairs // count, pairs % count, np.argsort(pairs % count, kind="stable"))
 
     def units_of(self, label: int) -> Indices:
-        """The units that have pictures of a class."""
+        """The units that have images of a class."""
         return self.units[slice(*np.searchsorted(self.labels, [label, label + 1]))]
 
     def labels_of(self, unit: int) -> Indices:
-        """The classes of a unit's pictures."""
+        """The classes of a unit's images."""
         return self.labels[self.by_unit[slice(*np.searchsorted(self.units, [unit, unit + 1], sorter=self.by_unit))]]
 
     def counts(self, homes: Indices, splits: int) -> Indices:
@@ -79,7 +79,7 @@ def _numbered(names: Iterable[str]) -> Indices:
 
 
 def _least(values: Indices, among: Indices) -> Indices:
-    """For each picture the least value of those that share its number in `among`."""
+    """For each image the least value of those that share its number in `among`."""
     least = np.full(among.max(initial=-1) + 1, np.iinfo(np.intp).max)
     np.minimum.at(least, among, values)
     return least[among]

@@ -1,4 +1,4 @@
-"""Pictures class by class in turn, so that the first few have as many of each class as can be."""
+"""Images class by class in turn, so that the first few have as many of each class as can be."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from tellapart.data.dataset import Labels
 
 
-def in_turn(labels: Labels) -> NDArray[np.intp]:
+def round_robin(labels: Labels) -> NDArray[np.intp]:
     """An order in which the first of each class come first, then the second of each: int (n,) from int32 (n,)."""
     by_class = np.argsort(labels, kind="stable")
     ordered = labels[by_class]

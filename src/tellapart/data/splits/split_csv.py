@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tellapart.data.csv_injection import guarded
-from tellapart.data.dataset import Dataset, FilePictures
+from tellapart.data.csv_injection import escape_formula
+from tellapart.data.dataset import Dataset, FileImages
 from tellapart.errors import DatasetError, StorageError
 from tellapart.files import atomic_write
 
@@ -19,7 +19,7 @@ MARK = "\ufeff"  # without it Excel takes UTF-8 for the code page of the machine
 def save_split(dataset: Dataset, path: Path) -> None:
     """Write which file is in which split, with its label and group: paths are relative to the table's folder.
 
-    Raises DatasetError where the pictures are no files, and StorageError where another table is there already.
+    Raises DatasetError where the images are no files, and StorageError where another table is there already.
     """
     require_files(dataset)
     text = split_text(dataset, path.parent)
@@ -29,15 +29,15 @@ def save_split(dataset: Dataset, path: Path) -> None:
 
 
 def in_files(dataset: Dataset) -> bool:
-    """Whether all pictures are files, so that a table can name them."""
-    return all(isinstance(split.pictures, FilePictures) for split in dataset.splits.values())
+    """Whether all images are files, so that a table can name them."""
+    return all(isinstance(split.images, FileImages) for split in dataset.splits.values())
 
 
 def require_files(dataset: Dataset) -> None:
-    """Refuse a data set whose pictures are not files. Raises DatasetError."""
+    """Refuse a data set whose images are not files. Raises DatasetError."""
     if not in_files(dataset):
         raise DatasetError(
-            f"the pictures of {dataset.name} are in arrays, not in files of their own, so that a table cannot name "
+            f"the images of {dataset.name} are in arrays, not in files of their own, so that a table cannot name "
             "them: give their splits with the arrays, or save them as files"
         )
 
@@ -56,7 +56,7 @@ def split_text(dataset: Dataset, folder: Path) -> str:
 def _rows(dataset: Dataset, folder: str) -> Iterator[tuple[str, ...]]:
     @cache
     def relative(parent: str) -> str:
-        # The real folders, so that `..` leads out of them as the disk has them; a picture that is a link stays one.
+        # The real folders, so that `..` leads out of them as the disk has them; an image that is a link stays one.
         try:
             return os.path.relpath(os.path.realpath(parent), folder)
         except ValueError:  # on another drive
@@ -64,7 +64,7 @@ def _rows(dataset: Dataset, folder: str) -> Iterator[tuple[str, ...]]:
 
     for name, split in dataset.splits.items():
         for index, label in enumerate(split.labels.tolist()):
-            parent, file = os.path.split(split.pictures.name(index))
+            parent, file = os.path.split(split.images.name(index))
             path = Path(relative(parent), file).as_posix()
             group = split.groups[index] if split.groups else ""
-            yield guarded(path), guarded(dataset.classes[label]), name, guarded(group)
+            yield escape_formula(path), escape_formula(dataset.classes[label]), name, escape_formula(group)

@@ -1,4 +1,4 @@
-"""What stands on a picture's vector: a graph to probabilities, or scikit-learn's forest.
+"""What stands on an image's vector: a graph to probabilities, or scikit-learn's forest.
 
 Only a forest needs scikit-learn and skops, and only when it is stored, opened or asked.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tellapart.data.pipeline import Runner
 from tellapart.engine import Engine, Graph, last_line, read_graph, write_graph
 from tellapart.errors import BundleError, first_line, require
-from tellapart.models.graphs.graph_heads import with_temperature
+from tellapart.models.graphs.graph_heads import add_temperature
 
 HEAD, HEAD_WEIGHTS, FOREST = "head.xml", "head.bin", "estimator.skops"
 Vectors = NDArray[np.float32]
@@ -81,7 +81,7 @@ class Forest:
         return int(self.model.n_features_in_)
 
     def runner(self, batch: int) -> Runner:
-        """Ask it in this thread alone: for a few pictures, starting others takes longer than the trees."""
+        """Ask it in this thread alone: for a few images, starting others takes longer than the trees."""
         self.model.n_jobs = 1
         return _ForestRunner(self, batch)
 
@@ -106,7 +106,7 @@ class _ForestRunner:
 
 def calibrated(estimator: Estimator, temperature: float) -> Estimator:
     """The same estimator with a temperature at its end. Only a graph has one."""
-    return Formula(with_temperature(estimator.graph, temperature)) if isinstance(estimator, Formula) else estimator
+    return Formula(add_temperature(estimator.graph, temperature)) if isinstance(estimator, Formula) else estimator
 
 
 def read_estimator(folder: Path, names: Collection[str], classes: int) -> Estimator | None:

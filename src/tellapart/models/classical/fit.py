@@ -11,15 +11,15 @@ from tellapart.errors import RecipeError, require
 from tellapart.jobs import cores
 from tellapart.models.classical.estimators import Estimator, Fitted, Forest, Formula, Vectors
 from tellapart.models.graphs.head_graphs import linear_graph, voting_graph
-from tellapart.progress import progress, say
+from tellapart.progress import notify, progress
 from tellapart.recipe import Recipe
 
 AT_ONCE = 64  # vectors: k-NN's training vectors are read from memory once for all of them
 STRENGTH = 20  # scikit-learn's C times how many numbers there are: logits then spread alike however many they sum
-PASSES = 300  # of logistic regression over its pictures, at most
+PASSES = 300  # of logistic regression over its images, at most
 TRIED = 3  # passes that are timed for the forecast
 WORTH_SAYING_S = 1.0
-NEVER = -1e9  # the logit of a class without a single picture
+NEVER = -1e9  # the logit of a class without a single image
 
 
 def fit_estimator(recipe: Recipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
@@ -38,7 +38,7 @@ def estimator_probabilities(estimator: Estimator, vectors: Vectors, *, label: st
     """The probabilities of some vectors: float32 (n, width) to float32 (n, classes)."""
     batches = (vectors[start : start + AT_ONCE] for start in range(0, len(vectors), AT_ONCE))
     answers = [np.empty((0, estimator.classes), np.float32)]
-    with progress(label, len(vectors), "pictures") as advance:
+    with progress(label, len(vectors), "images") as advance:
         for rows in estimator.runner(AT_ONCE).run(batches):
             answers.append(rows)
             advance(len(rows))
@@ -48,7 +48,7 @@ def estimator_probabilities(estimator: Estimator, vectors: Vectors, *, label: st
 def nearest_neighbours(vectors: Vectors, labels: Labels, classes: int, *, neighbours: int) -> Formula:
     """As scikit-learn's KNeighborsClassifier(neighbours, weights="distance"): by one matrix product, in float32."""
     if neighbours > len(vectors):
-        raise RecipeError(f"neighbours is {neighbours}, but there are {len(vectors)} training pictures: take fewer")
+        raise RecipeError(f"neighbours is {neighbours}, but there are {len(vectors)} training images: take fewer")
     return Formula(voting_graph(vectors, labels, classes, neighbours=neighbours))
 
 
@@ -63,7 +63,7 @@ def random_forest(vectors: Vectors, labels: Labels, classes: int, *, trees: int,
             model.set_params(n_estimators=after).fit(vectors, labels)
             seconds = (time.perf_counter() - started) * trees / (after - before)
             if before == 0 and seconds > WORTH_SAYING_S:
-                say(f"forest: {trees} trees on {len(labels):,} pictures, about {seconds:,.0f} s")
+                notify(f"forest: {trees} trees on {len(labels):,} images, about {seconds:,.0f} s")
             advance(after - before)
     return Forest(model, classes)
 
@@ -85,7 +85,7 @@ def logistic_regression(vectors: Vectors, labels: Labels, classes: int, *, passe
 def _spread(vectors: Vectors) -> Vectors:
     """Each number's standard deviation, float32 (width,), but no less than a quarter of their mean.
 
-    A pixel at the edge, hardly ever drawn on, would else count a hundredfold in the first picture that has it.
+    A pixel at the edge, hardly ever drawn on, would else count a hundredfold in the first image that has it.
     """
     deviation = vectors.std(axis=0, dtype=np.float64)
     spread: Vectors = np.maximum(deviation, deviation.mean() / 4 or 1).astype(np.float32)
@@ -95,12 +95,12 @@ def _spread(vectors: Vectors) -> Vectors:
 def _fitted_logistic(vectors: Vectors, labels: Labels, passes: int) -> Fitted:
     fitting = require("sklearn.linear_model", extra="train").LogisticRegression
     with warnings.catch_warnings():
-        # What would still change after so many passes is far below what the pictures can tell
+        # What would still change after so many passes is far below what the images can tell
         warnings.simplefilter("ignore", require("sklearn.exceptions", extra="train").ConvergenceWarning)
         strength = STRENGTH / vectors.shape[1]
         started = time.perf_counter()
         fitting(C=strength, max_iter=TRIED).fit(vectors, labels)
         seconds = (time.perf_counter() - started) * passes / TRIED
         if seconds > WORTH_SAYING_S:
-            say(f"logistic: at most {passes} passes over {len(labels):,} pictures, at most {seconds:,.0f} s")
+            notify(f"logistic: at most {passes} passes over {len(labels):,} images, at most {seconds:,.0f} s")
         return fitting(C=strength, max_iter=passes).fit(vectors, labels)

@@ -11,15 +11,15 @@ from tellapart.files import atomic_write, cache_folder, sha256
 from tellapart.models.weights import kept_by_keras, located
 
 if TYPE_CHECKING:
-    from tellapart.models.features.frozen_backbone import FrozenBase
+    from tellapart.models.features.frozen_backbone import FrozenBackbone
 
 
 @dataclass(frozen=True)
-class KnownBase:
+class KnownBackbone:
     """A whole base of the catalogue with its published weights, and where its features are kept.
 
-    `weights` is the SHA-256 of their file; `key` names the folder of the feature cache, `width` is how many features a
-    picture has.
+    `weights` is the SHA-256 of their file; `key` names the folder of the feature cache, `width` is how many features an
+    image has.
     """
 
     name: str
@@ -31,19 +31,19 @@ class KnownBase:
     width: int
 
 
-def note(base: "FrozenBase") -> None:
+def register_backbone(base: "FrozenBackbone") -> None:
     """Write down a base of the catalogue, whole and with its published weights. Raises StorageError."""
     file = _weights_file(base.name)
     path = _notes() / f"{base.key}.json"
     if file is None or path.exists():
         return
     precision = chosen_precision(base.precision)
-    known = KnownBase(base.name, sha256(file), base.preprocessing, precision, DECODER, base.key, base.width)
+    known = KnownBackbone(base.name, sha256(file), base.preprocessing, precision, DECODER, base.key, base.width)
     atomic_write(path, json.dumps(asdict(known), indent=2) + "\n")
 
 
-def known_bases(name: str) -> tuple[KnownBase, ...]:
-    """What was noted of a base and would be computed alike today, the largest pictures first."""
+def known_backbones(name: str) -> tuple[KnownBackbone, ...]:
+    """What was noted of a base and would be computed alike today, the largest images first."""
     noted = [known for known in map(_read, sorted(_notes().glob("*.json"))) if known and known.name == name]
     file = _weights_file(name) if noted else None
     if file is None:
@@ -62,10 +62,10 @@ def _weights_file(name: str) -> Path | None:
     return kept_by_keras(name, top=False) if source in (None, "imagenet") else Path(str(source))
 
 
-def _read(path: Path) -> KnownBase | None:
+def _read(path: Path) -> KnownBackbone | None:
     """A note; None where it cannot be read, as then the base is only noted anew."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        return KnownBase(**facts | {"preprocessing": Preprocessing(**facts["preprocessing"])})
+        return KnownBackbone(**facts | {"preprocessing": Preprocessing(**facts["preprocessing"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None

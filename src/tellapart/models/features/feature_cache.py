@@ -30,7 +30,7 @@ class StoredRows:
 
     places: tuple[Place, ...]
     shape: tuple[int, ...]
-    """Of one picture's features."""
+    """Of one image's features."""
 
     def __len__(self) -> int:
         return len(self.places)

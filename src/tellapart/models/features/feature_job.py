@@ -1,4 +1,4 @@
-"""A frozen base at work on pictures, by whoever has its graph: neither Keras nor the cache of features is needed."""
+"""A frozen base at work on images, by whoever has its graph: neither Keras nor the cache of features is needed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.dataset import Pictures
-from tellapart.data.pipeline import BATCH, fitted, through
+from tellapart.data.dataset import Images
+from tellapart.data.pipeline import BATCH, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, Precision, read_graph
-from tellapart.errors import PictureError, WeightsError
+from tellapart.errors import ImageError, WeightsError
 from tellapart.models.features.feature_cache import Values
 
-JOB = 256  # pictures of one job: some seconds of a large base, which a killed worker loses
+JOB = 256  # images of one job: some seconds of a large base, which a killed worker loses
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What a base sees in some pictures: their hashes, float32 (n, ...), and why the other hashes have nothing."""
+    """What a base sees in some images: their hashes, float32 (n, ...), and why the other hashes have nothing."""
 
     digests: list[str]
     values: Values
@@ -26,14 +26,14 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Seeing:
+class FeatureJob:
     """The job: a base's graph, which a worker reads where it finds it; `precision` is settled."""
 
     graph: Path
     preprocessing: Preprocessing
     precision: Precision
 
-    def __call__(self) -> Callable[[Pictures], Shard]:
+    def __call__(self) -> Callable[[Images], Shard]:
         """Compile it, once for each worker. Raises WeightsError where it is not to be read."""
         try:
             graph = read_graph(self.graph)
@@ -42,15 +42,15 @@ class Seeing:
                 f"a worker's machine cannot read {self.graph}: set TELLAPART_CACHE to a folder that all machines see"
             ) from error
         engine = Engine(graph, batch=BATCH, precision=self.precision)
-        return lambda pictures: seen(engine, self.preprocessing, pictures)
+        return lambda images: features_by_jobs(engine, self.preprocessing, images)
 
 
-def seen(engine: Engine, preprocessing: Preprocessing, pictures: Pictures) -> Shard:
-    """Run a base over pictures."""
+def features_by_jobs(engine: Engine, preprocessing: Preprocessing, images: Images) -> Shard:
+    """Run a base over images."""
     digests, rows, reasons = list[str](), list[Values](), dict[str, str]()
-    answers = through(engine, fitted(pictures, preprocessing, range(len(pictures))))
-    for digest, answer in zip(pictures.digests, answers, strict=True):
-        if isinstance(answer, PictureError):
+    answers = run_engine(engine, preprocessed(images, preprocessing, range(len(images))))
+    for digest, answer in zip(images.digests, answers, strict=True):
+        if isinstance(answer, ImageError):
             reasons[digest] = str(answer)
         else:
             digests.append(digest)

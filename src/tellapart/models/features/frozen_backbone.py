@@ -1,4 +1,4 @@
-"""A frozen base is a function of the picture: it is run once, and its features are kept.
+"""A frozen base is a function of the image: it is run once, and its features are kept.
 
 They are kept by content hash, preprocessing, weights and precision. A killed run loses at most one shard of work.
 """
@@ -14,26 +14,26 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tellapart.data.dataset import Pictures, Readable, Skipped
-from tellapart.data.pipeline import BATCH, fitted, through
+from tellapart.data.dataset import Images, ReadableValues, Skipped
+from tellapart.data.pipeline import BATCH, preprocessed, run_engine
 from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.engine import Engine, Graph, Precision, chosen_precision, read_graph, write_graph
-from tellapart.errors import PictureError
+from tellapart.errors import ImageError
 from tellapart.files import cache_folder, cached_folder
 from tellapart.jobs import Jobs
 from tellapart.models.features.feature_cache import FeatureCache, StoredRows, Values
-from tellapart.models.features.feature_job import JOB, Seeing
-from tellapart.models.freezing import leaves
+from tellapart.models.features.feature_job import JOB, FeatureJob
+from tellapart.models.freezing import leaf_layers
 from tellapart.models.graphs.from_keras import to_graph
-from tellapart.progress import progress, say
+from tellapart.progress import notify, progress
 
-SHARD = 1024  # pictures: 8 MB of Xception's features, seconds of work
+SHARD = 1024  # images: 8 MB of Xception's features, seconds of work
 SHARD_BYTES = 64_000_000  # at most, where the features are whole maps
 
 
 @dataclass(frozen=True)
-class FrozenBase:
-    """A base whose weights do not change: uint8 pictures to features, a vector or feature maps."""
+class FrozenBackbone:
+    """A base whose weights do not change: uint8 images to features, a vector or feature maps."""
 
     name: str
     network: keras.Model
@@ -62,25 +62,25 @@ class FrozenBase:
 
     @cached_property
     def rate(self) -> float:
-        """Pictures a second on this machine, measured once on noise."""
+        """Images a second on this machine, measured once on noise."""
         return self.engine.rate()
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the features of one picture: (width,), or (height, width, channels)."""
+        """Of the features of one image: (width,), or (height, width, channels)."""
         return tuple(int(side) for side in self.network.output_shape[1:])
 
     @property
     def width(self) -> int:
-        """How many features a picture has."""
+        """How many features an image has."""
         return math.prod(self.shape)
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 over everything that decides the features of a picture."""
+        """SHA-256 over everything that decides the features of an image."""
         facts = {
             "base": self.name,
-            "end": [len(list(leaves(self.network))), self.shape],
+            "end": [len(list(leaf_layers(self.network))), self.shape],
             "decoder": DECODER,
             "preprocessing": asdict(self.preprocessing),
             "precision": chosen_precision(self.precision),
@@ -93,56 +93,56 @@ class FrozenBase:
 
 @dataclass(frozen=True)
 class Stored:
-    """Features in the cache: rows, of which of the pictures asked for, and the pictures without any."""
+    """Features in the cache: rows, of which of the images asked for, and the images without any."""
 
     rows: StoredRows
     kept: tuple[int, ...]
     skipped: tuple[Skipped, ...]
 
 
-def features_of(base: FrozenBase, pictures: Pictures, *, cache: Path, label: str) -> Readable:
-    """The features of some pictures in memory, float32 (n, ...): see `stored_features`."""
-    found = stored_features(base, pictures, cache=cache, label=label)
-    return Readable(found.rows[:], found.kept, found.skipped)
+def features_of(base: FrozenBackbone, images: Images, *, cache: Path, label: str) -> ReadableValues:
+    """The features of some images in memory, float32 (n, ...): see `stored_features`."""
+    found = stored_features(base, images, cache=cache, label=label)
+    return ReadableValues(found.rows[:], found.kept, found.skipped)
 
 
 def stored_features(
-    base: FrozenBase, pictures: Pictures, *, cache: Path, label: str, jobs: Jobs | None = None
+    base: FrozenBackbone, images: Images, *, cache: Path, label: str, jobs: Jobs | None = None
 ) -> Stored:
-    """The features of some pictures: found in the cache where they are, computed and kept where not.
+    """The features of some images: found in the cache where they are, computed and kept where not.
 
-    With `jobs` others compute them; the graph, and the pictures where they are files, are read where they work.
+    With `jobs` others compute them; the graph, and the images where they are files, are read where they work.
     """
     store = FeatureCache(cache / "features" / base.key)
-    wanted = pictures.digests
+    wanted = images.digests
     missing = [i for digest, i in {d: i for i, d in enumerate(wanted)}.items() if digest not in store.rows]
     fill = _fill if jobs is None else partial(_fill_by, jobs)
-    reasons = fill(store, base, pictures, missing, label) if missing else {}
+    reasons = fill(store, base, images, missing, label) if missing else {}
     kept = tuple(i for i, digest in enumerate(wanted) if digest in store.rows)
-    skipped = tuple(Skipped(pictures.name(i), reasons[d]) for i, d in enumerate(wanted) if d in reasons)
+    skipped = tuple(Skipped(images.name(i), reasons[d]) for i, d in enumerate(wanted) if d in reasons)
     return Stored(store.take([wanted[i] for i in kept], base.shape), kept, skipped)
 
 
 def _fill(
-    store: FeatureCache, base: FrozenBase, pictures: Pictures, missing: Sequence[int], label: str
+    store: FeatureCache, base: FrozenBackbone, images: Images, missing: Sequence[int], label: str
 ) -> dict[str, str]:
-    """Run the base over what the cache lacks. Returns the hashes of unreadable pictures with the reason."""
-    say(
-        f"{label}: {len(missing):,} pictures to run once through the frozen {base.name} ({base.engine.precision}), "
+    """Run the base over what the cache lacks. Returns the hashes of unreadable images with the reason."""
+    notify(
+        f"{label}: {len(missing):,} images to run once through the frozen {base.name} ({base.engine.precision}), "
         f"about {len(missing) / base.rate:,.0f} s at {base.rate:,.0f} a second{_room(base, len(missing))}"
     )
     reasons: dict[str, str] = {}
     digests: list[str] = []
     values: list[Values] = []
     shard = _shard(base)
-    stream = through(base.engine, fitted(pictures, base.preprocessing, missing))
-    with progress(label, len(missing), "pictures") as advance:
+    stream = run_engine(base.engine, preprocessed(images, base.preprocessing, missing))
+    with progress(label, len(missing), "images") as advance:
         for index, answer in zip(missing, stream, strict=True):
             advance(1)
-            if isinstance(answer, PictureError):
-                reasons[pictures.digests[index]] = str(answer)
+            if isinstance(answer, ImageError):
+                reasons[images.digests[index]] = str(answer)
                 continue
-            digests.append(pictures.digests[index])
+            digests.append(images.digests[index])
             values.append(answer)
             if len(digests) == shard:
                 store.add(digests, np.array(values))
@@ -153,15 +153,15 @@ def _fill(
 
 
 def _fill_by(
-    jobs: Jobs, store: FeatureCache, base: FrozenBase, pictures: Pictures, missing: Sequence[int], label: str
+    jobs: Jobs, store: FeatureCache, base: FrozenBackbone, images: Images, missing: Sequence[int], label: str
 ) -> dict[str, str]:
     """As `_fill`, a shard being a job."""
-    say(f"{label}: {len(missing):,} pictures to run once through the frozen {base.name}{_room(base, len(missing))}")
+    notify(f"{label}: {len(missing):,} images to run once through the frozen {base.name}{_room(base, len(missing))}")
     size, reasons = min(JOB, _shard(base)), dict[str, str]()
-    shards = (pictures.take(missing[start : start + size]) for start in range(0, len(missing), size))
-    seeing = Seeing(base.graph_file.resolve(), base.preprocessing, chosen_precision(base.precision))
+    shards = (images.take(missing[start : start + size]) for start in range(0, len(missing), size))
+    seeing = FeatureJob(base.graph_file.resolve(), base.preprocessing, chosen_precision(base.precision))
     seen = jobs.run(seeing, shards)  # who is to do it may have something to say first
-    with progress(label, len(missing), "pictures") as advance:
+    with progress(label, len(missing), "images") as advance:
         for shard in seen:
             advance(len(shard.digests) + len(shard.reasons))
             reasons.update(shard.reasons)
@@ -170,10 +170,10 @@ def _fill_by(
     return reasons
 
 
-def _shard(base: FrozenBase) -> int:
+def _shard(base: FrozenBackbone) -> int:
     return max(1, min(SHARD, SHARD_BYTES // (4 * base.width)))
 
 
-def _room(base: FrozenBase, count: int) -> str:
+def _room(base: FrozenBackbone, count: int) -> str:
     """What feature maps will take of the disk; vectors take next to nothing."""
     return "" if len(base.shape) == 1 else f", {count * base.width * 2 / 1e6:,.0f} MB in the cache"

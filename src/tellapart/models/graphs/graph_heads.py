@@ -8,7 +8,7 @@ TINY = np.finfo(np.float32).tiny
 """What a probability of 0 is taken for: the least that float32 holds in full."""
 
 
-def joined(base: Graph, head: Graph) -> Graph:
+def join_head(base: Graph, head: Graph) -> Graph:
     """One graph of two, each left as it is: what the base gives is what the head takes."""
     import openvino
 
@@ -18,7 +18,7 @@ def joined(base: Graph, head: Graph) -> Graph:
     return openvino.Model(head.get_results(), base.get_parameters(), "classifier")
 
 
-def with_temperature(graph: Graph, temperature: float) -> Graph:
+def add_temperature(graph: Graph, temperature: float) -> Graph:
     """The same graph, its probabilities p made softmax(log(p) / T): as sure as `judging.calibration` found right.
 
     A temperature of 1 changes nothing. A graph's second output, where it has one, stays as it is.

@@ -32,7 +32,7 @@ def spatial_axes(graph: Graph) -> tuple[int, int] | None:
 
 
 def features(graph: Graph) -> Output:
-    """A vector per picture, float (n, width): what is pooled, else what the last dense layer takes.
+    """A vector per image, float (n, width): what is pooled, else what the last dense layer takes.
 
     Without either it is what the graph itself gives, as where an estimator stands on it. Of a graph that takes vectors,
     as an estimator's own, it is these.
@@ -49,14 +49,14 @@ def features(graph: Graph) -> Output:
 
 
 def rows_each(graph: Graph) -> int:
-    """How many rows of features each picture has: 2 in a mirrored graph (all pictures, then all mirror images)."""
-    (pictures,) = graph.get_parameters()
-    users = (place.get_node() for place in pictures.output(0).get_target_inputs())
+    """How many rows of features each image has: 2 in a mirrored graph (all images, then all mirror images)."""
+    (images,) = graph.get_parameters()
+    users = (place.get_node() for place in images.output(0).get_target_inputs())
     return 1 + any(user.get_type_name() == "Concat" and user.get_attributes()["axis"] == 0 for user in users)
 
 
 def up_to(graph: Graph, output: Output) -> Graph:
-    """The part from the pictures to one of the graph's outputs of operations, float32."""
+    """The part from the images to one of the graph's outputs of operations, float32."""
     import openvino
     from openvino import opset13 as op
 
@@ -70,7 +70,7 @@ def up_to(graph: Graph, output: Output) -> Graph:
 def beyond(graph: Graph, output: Output) -> Graph:
     """The part from one of the graph's outputs of operations to its probabilities; the batch is left open.
 
-    It takes `rows_each` rows for each picture. Raises ValueError where the graph also goes around that output.
+    It takes `rows_each` rows for each image. Raises ValueError where the graph also goes around that output.
     """
     import openvino
     from openvino import opset13 as op
@@ -120,7 +120,7 @@ def _is_dense(node: Node) -> bool:
 
 
 def _all_passes(graph: Graph, node: Node) -> bool:
-    """Whether every way from the graph's end back to its pictures leads through the node."""
+    """Whether every way from the graph's end back to its images leads through the node."""
     barrier, seen, waiting = node.get_name(), set(), [_end(graph).get_node()]
     while waiting:
         one = waiting.pop()

@@ -1,4 +1,4 @@
-"""Graphs of a few operations: pictures to their pixels, and vectors to probabilities without scikit-learn."""
+"""Graphs of a few operations: images to their pixels, and vectors to probabilities without scikit-learn."""
 
 import math
 from typing import Any
@@ -20,11 +20,11 @@ Node = Any
 
 
 def pixel_graph(height: int, width: int, channels: int) -> Graph:
-    """Pictures, uint8 (n, height, width, channels), to their pixels as one vector: float32, 0 to 255."""
+    """Images, uint8 (n, height, width, channels), to their pixels as one vector: float32, 0 to 255."""
     ops = _operations()
-    pictures = ops.parameter([-1, height, width, channels], np.uint8, name="pictures")
+    images = ops.parameter([-1, height, width, channels], np.uint8, name="pictures")
     shape = np.array([-1, height * width * channels], np.int64)
-    return _graph(pictures, ops.reshape(ops.convert(pictures, "f32"), shape, special_zero=False), "pixels")
+    return _graph(images, ops.reshape(ops.convert(images, "f32"), shape, special_zero=False), "pixels")
 
 
 def linear_graph(centre: Vectors, scale: Vectors, slopes: Vectors, offsets: Vectors) -> Graph:

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import IO, Any
 
 from tellapart.errors import MissingPackageError, StorageError, WeightsError, first_line, require
-from tellapart.files import explained
+from tellapart.files import storage_errors
 from tellapart.models.importing.config_check import require_built_in, shown, without_training
 
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
@@ -28,14 +28,14 @@ KINDS = "fiubV"  # floats, whole numbers, booleans, and the raw bytes that bfloa
 
 
 @contextmanager
-def inspected(file: Path) -> Iterator[Path]:
+def inspect_archive(file: Path) -> Iterator[Path]:
     """Yield a checked copy of a model file for `keras.saving.load_model`: a folder, or an .h5 file.
 
     Raises WeightsError for what is no model of built-in layers alone.
     """
     with tempfile.TemporaryDirectory() as folder, _read(file) as stream:
         try:
-            with explained(Path(folder)):
+            with storage_errors(Path(folder)):
                 copy = _checked_copy(stream, Path(folder), file.suffix)
         except (StorageError, MissingPackageError):
             raise

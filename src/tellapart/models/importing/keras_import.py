@@ -1,4 +1,4 @@
-"""A Keras model made elsewhere becomes a classifier: uint8 pictures in, probabilities out."""
+"""A Keras model made elsewhere becomes a classifier: uint8 images in, probabilities out."""
 
 import warnings
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ LARGEST_SIDE = 4096  # pixels, as in a recipe
 
 
 @dataclass(frozen=True)
-class Adopted:
+class ImportedModel:
     """The classifier, and in words what its last layer was found to give."""
 
     network: keras.Model
@@ -39,21 +39,21 @@ def loaded(copy: Path) -> keras.Model:
             f"with a recent Keras"
         ) from error
     if not model.built or not getattr(model, "outputs", None):
-        raise WeightsError("the model does not say what it takes: call it once on a picture, then save it anew")
+        raise WeightsError("the model does not say what it takes: call it once on an image, then save it anew")
     return model
 
 
 def geometry(model: keras.Model, size: int | None) -> tuple[int, int, int]:
-    """Height, width and channels of the pictures it takes. Raises RecipeError, WeightsError."""
+    """Height, width and channels of the images it takes. Raises RecipeError, WeightsError."""
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)
-        raise WeightsError(f"the model takes {shapes}; expected one picture: (None, height, width, 1 or 3)")
+        raise WeightsError(f"the model takes {shapes}; expected one image: (None, height, width, 1 or 3)")
     _, height, width, channels = shape = model.inputs[0].shape
     if channels not in (1, 3):
         found = "channels first: save it with channels last" if shape[1] in (1, 3) else "expected 1 or 3 channels, last"
         raise WeightsError(f"the model takes {shape}, {found}")
     if size is None and None in (height, width):
-        raise RecipeError("the model takes pictures of any size: say which with --size, best as it was trained")
+        raise RecipeError("the model takes images of any size: say which with --size, best as it was trained")
     if size is not None and not 1 <= size <= LARGEST_SIDE:
         raise RecipeError(f"size is {size}; expected 1 to {LARGEST_SIDE}")
     if size is not None and any(side not in (None, size) for side in (height, width)):
@@ -61,7 +61,7 @@ def geometry(model: keras.Model, size: int | None) -> tuple[int, int, int]:
     return int(height or size or 0), int(width or size or 0), int(channels)
 
 
-def classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling, classes: int) -> Adopted:
+def classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling, classes: int) -> ImportedModel:
     """Join scaling, model and what turns its output into probabilities (n, classes).
 
     Raises RecipeError when the scaling does not suit its input, WeightsError when its output is no classifier's.
@@ -69,22 +69,22 @@ def classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling
     _require_scaling(model, shape[-1], scaling)
     ending = _activation(model.outputs[0])
     width = _width(model, ending, classes)
-    pictures = keras.Input(shape, dtype="uint8", name="pictures")
-    numbers = pictures if model.inputs[0].dtype == "uint8" else scaled(pictures, scaling)
+    images = keras.Input(shape, dtype="uint8", name="pictures")
+    numbers = images if model.inputs[0].dtype == "uint8" else scaled(images, scaling)
     try:
         with _quiet():
             output = model(numbers, training=False)
     except ValueError as error:
         raise RecipeError(
-            f"the model cannot take pictures of {shape[0]} x {shape[1]}: {first_line(error)}. Try another --size"
+            f"the model cannot take images of {shape[0]} x {shape[1]}: {first_line(error)}. Try another --size"
         ) from error
     probabilities, said = _probabilities(output, ending, width)
-    return Adopted(keras.Model(pictures, probabilities, name="classifier"), said)
+    return ImportedModel(keras.Model(images, probabilities, name="classifier"), said)
 
 
 def _require_scaling(model: keras.Model, channels: int, scaling: Scaling) -> None:
     if scaling in ("torch", "caffe") and channels == 1:
-        raise RecipeError(f"preprocess {scaling} is for colour, but the model takes grey pictures: use unit or tf")
+        raise RecipeError(f"preprocess {scaling} is for colour, but the model takes grey images: use unit or tf")
     if model.inputs[0].dtype == "uint8" and scaling != "inside":
         raise RecipeError("the model takes whole numbers from 0 to 255, so it scales them itself: --preprocess none")
 

@@ -1,4 +1,4 @@
-"""What a classifier says of one picture."""
+"""What a classifier says of one image."""
 
 from tellapart.bundles.predictor import Prediction
 from tellapart.reports.figures.theme import BLUE, SKY, Figure, axis, figure, share_axis

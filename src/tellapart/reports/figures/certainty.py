@@ -22,16 +22,16 @@ from tellapart.reports.figures.theme import (
     share_axis,
     tenth_below,
 )
-from tellapart.reports.figures.words import pictures, short, with_interval
+from tellapart.reports.figures.words import images, short, with_interval
 
 MOST_POINTS = 300  # of the coverage curve
-SMALLEST, LARGEST = 5.0, 20.0  # pixels of a bin's point, by how many pictures it has
+SMALLEST, LARGEST = 5.0, 20.0  # pixels of a bin's point, by how many images it has
 
 
 def reliability(evaluations: Evaluation | Mapping[str, Evaluation]) -> Figure:
     """Draw how often answers are right over how probable they were called, of one evaluation or several by name.
 
-    Several are of the same pictures, such as before and after a temperature. A point is the larger the more
+    Several are of the same images, such as before and after a temperature. A point is the larger the more
     answers it stands for.
     """
     named = {"": evaluations} if isinstance(evaluations, Evaluation) else evaluations
@@ -46,7 +46,7 @@ def reliability(evaluations: Evaluation | Mapping[str, Evaluation]) -> Figure:
 
 
 def coverage(evaluation: Evaluation, *, threshold: float | None = None) -> Figure:
-    """Draw accuracy over coverage, the share of pictures that are answered; with a point where a threshold is."""
+    """Draw accuracy over coverage, the share of images that are answered; with a point where a threshold is."""
     curve = coverage_curve(evaluation.labels, evaluation.probs)
     kept = np.unique(np.linspace(0, len(curve.coverage) - 1, MOST_POINTS).astype(int))
     line = {
@@ -95,7 +95,7 @@ def _bins_line(name: str, evaluation: Evaluation, colour: str) -> Part:
 def _bin_hover(name: str, one: Bin) -> str:
     accuracy = with_interval(one.accuracy, percent=True) if one.accuracy else "none"
     lead = f"{short(name)}: " if name else ""
-    return f"{lead}{pictures(one.n)}<br>probability {one.confidence:.1%}<br>right {accuracy}"
+    return f"{lead}{images(one.n)}<br>probability {one.confidence:.1%}<br>right {accuracy}"
 
 
 def _diagonal() -> Part:
@@ -114,12 +114,12 @@ def _chosen(mask: NDArray[np.bool_], right: NDArray[np.bool_], threshold: float)
         "name": f"threshold {threshold:.3f}",
         "showlegend": True,
         "marker": {"color": RED, "size": 12},
-        "hovertext": [f"threshold {threshold:.3f}<br>{int(mask.sum()):,} of {pictures(len(mask))} answered"],
+        "hovertext": [f"threshold {threshold:.3f}<br>{int(mask.sum()):,} of {images(len(mask))} answered"],
         "hoverinfo": "text",
     }
 
 
 def _coverage_title(share: float, accuracy: float | None) -> str:
     if accuracy is None:
-        return "No picture is answered at this threshold"
+        return "No image is answered at this threshold"
     return f"{share:.1%} answered, {accuracy:.1%} of them right"

@@ -18,7 +18,7 @@ from tellapart.reports.figures.theme import (
     share_axis,
     tenth_below,
 )
-from tellapart.reports.figures.words import pictures, short, whole, with_interval
+from tellapart.reports.figures.words import images, short, whole, with_interval
 
 MOST_CLASSES = 30
 ROW_HEIGHT, AROUND = 36, 130  # pixels: of a row, and of what is above and below all rows
@@ -49,7 +49,7 @@ def per_class(evaluation: Evaluation) -> Figure:
 
 
 def comparison(accuracies: Mapping[str, Estimate]) -> Figure:
-    """Draw the accuracies of several models or baselines, judged on the same pictures, the best on top."""
+    """Draw the accuracies of several models or baselines, judged on the same images, the best on top."""
     ranked = sorted(accuracies.items(), key=lambda item: item[1].value, reverse=True)
     if not ranked:
         return empty("Accuracies", "there is no model to compare")
@@ -89,7 +89,7 @@ def _dots(score: str, shown: Sequence[ClassScores]) -> Part:
         (
             place + below,
             estimate,
-            f"{whole(one.name)}, {pictures(one.n)}<br>{score} {with_interval(estimate)}",
+            f"{whole(one.name)}, {images(one.n)}<br>{score} {with_interval(estimate)}",
         )
         for place, one in enumerate(shown)
         if (estimate := read(one))

@@ -15,7 +15,7 @@ TRAINING, VALIDATION = ("accuracy", "loss"), ("val_accuracy", "val_loss")
 
 @dataclass(frozen=True)
 class Line:
-    """Rows of one run, of its training or validation pictures, and how they look."""
+    """Rows of one run, of its training or validation images, and how they look."""
 
     name: str
     rows: Sequence[Epoch]
@@ -44,7 +44,7 @@ def history(epochs: Sequence[Epoch], *, best: int | None = None) -> Figure:
 
 
 def histories(runs: Mapping[str, Sequence[Epoch]]) -> Figure:
-    """Draw several runs over each other: their validation pictures, or where there are none training, dotted."""
+    """Draw several runs over each other: their validation images, or where there are none training, dotted."""
     lines = []
     for number, (name, epochs) in enumerate((name, epochs) for name, epochs in runs.items() if epochs):
         validated = _validated(epochs)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tellapart.judging.judge import Evaluation
 from tellapart.reports.figures.theme import INK, Figure, Part, axis, figure
-from tellapart.reports.figures.words import pictures, short, whole
+from tellapart.reports.figures.words import images, short, whole
 
 MOST_WITH_TEXT = 25  # with more classes the numbers would be too small to read
 ROWS_HEIGHT, ROW_HEIGHT = 1100, 32  # pixels: at most of all rows together, and of each
@@ -17,13 +17,13 @@ SCALE = [[0, "#f09a62"], [0.5, "#ffffff"], [1, "#62aadd"]]  # red and blue, pale
 
 
 def confusion(evaluation: Evaluation, *, normalised: bool = False) -> Figure:
-    """Draw how many pictures of each true class (row) were taken for which class (column).
+    """Draw how many images of each true class (row) were taken for which class (column).
 
-    `normalised` writes percent of the true class instead of counts. Each cell with pictures has the indices of its
+    `normalised` writes percent of the true class instead of counts. Each cell with images has the indices of its
     classes, [true, predicted], as `customdata`, so that a click on it can open them.
     """
     right = int(np.trace(evaluation.confusion))
-    title = f"{right:,} of {pictures(evaluation.n)} right"
+    title = f"{right:,} of {images(evaluation.n)} right"
     return figure(
         [_cells(evaluation, normalised)],
         title=f"{title}; % of each class" if normalised else title,
@@ -72,7 +72,7 @@ def _look(classes: int) -> Part:
 
 
 def _each(counts: NDArray[np.int64], fact: Callable[[int, int], object], absent: object = None) -> list[list[object]]:
-    """A fact for each cell that has pictures."""
+    """A fact for each cell that has images."""
     return [[fact(i, j) if n else absent for j, n in enumerate(row)] for i, row in enumerate(counts)]
 
 
@@ -85,7 +85,7 @@ def _colours(shares: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _hover(true: str, predicted: str, n: int, share: float) -> str:
-    found = f"{pictures(n)}, {share:.1%} of the class"
+    found = f"{images(n)}, {share:.1%} of the class"
     if true == predicted:
         return f"{true}<br>recognised: {found}"
     return f"{true}<br>taken for {predicted}<br>{found}"

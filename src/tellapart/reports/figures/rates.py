@@ -66,7 +66,7 @@ def precision_recall(evaluation: Evaluation) -> Figure:
 def _figure(evaluation: Evaluation, kind: Kind, chance: Part, x: str, y: str) -> Figure:
     curves = _curves(evaluation, kind)
     if not curves:
-        return empty(kind.name, "undefined: the pictures are all of one class")
+        return empty(kind.name, "undefined: the images are all of one class")
     shown = curves if len(curves) <= MOST_LINES else _summary(evaluation, kind, curves)
     return figure(
         [chance, *(_line(curve, number, kind.shape) for number, curve in enumerate(shown))],
@@ -78,7 +78,7 @@ def _figure(evaluation: Evaluation, kind: Kind, chance: Part, x: str, y: str) ->
 
 
 def _curves(evaluation: Evaluation, kind: Kind) -> list[Curve]:
-    """Of all classes that have pictures among others; of two classes the positive one."""
+    """Of all classes that have images among others; of two classes the positive one."""
     first = 1 if len(evaluation.classes) == 2 else 0
     found = []
     for index, scores in enumerate(evaluation.per_class[first:], start=first):
@@ -143,7 +143,7 @@ def _precision_recall_line(labels: NDArray[np.bool_], scores: NDArray[np.floatin
     points = precision_recall_points(labels, scores)
     if points is None:
         return None
-    # Where more pictures are taken and none of the class is among them, only the first point counts for the area.
+    # Where more images are taken and none of the class is among them, only the first point counts for the area.
     recall, first = np.unique(points.recall[::-1], return_index=True)
     return recall, points.precision[::-1][first]
 

@@ -47,6 +47,6 @@ def with_interval(estimate: Estimate, *, percent: bool = False) -> str:
     return f"{estimate.value:{form}} (95 % interval {estimate.low:{form}} to {estimate.high:{form}})"
 
 
-def pictures(n: int) -> str:
-    """`1 picture`, `2,000 pictures`."""
-    return f"{n:,} picture{'' if n == 1 else 's'}"
+def images(n: int) -> str:
+    """`1 image`, `2,000 images`."""
+    return f"{n:,} image{'' if n == 1 else 's'}"

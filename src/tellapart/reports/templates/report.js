@@ -1,4 +1,4 @@
-// Draws the figures in the colours of the page, and, where it has them, opens the pictures of a cell of a confusion matrix.
+// Draws the figures in the colours of the page, and, where it has them, opens the images of a cell of a confusion matrix.
 
 const PRINT = { ink: "#22262a", line: "#d5d0c5" };
 const PRINT_WIDTH = 660; // CSS pixels, on A4 less its margins
@@ -77,16 +77,16 @@ function onPaper() {
   redraw(PRINT, (plot) => ({ width: PRINT_WIDTH, height: height(plot), autosize: false }));
 }
 
-// Pictures of a cell
+// Images of a cell
 
 function openCell(anchor) {
-  const pictures = document.getElementById(anchor);
-  if (!pictures) return false;
+  const images = document.getElementById(anchor);
+  if (!images) return false;
   const copies = [...document.getElementById(`${anchor}-name`).childNodes].map((node) => node.cloneNode(true));
   document.getElementById("album-name").replaceChildren(...copies);
-  const list = pictures.cloneNode(true);
+  const list = images.cloneNode(true);
   list.removeAttribute("id");
-  document.getElementById("album-pictures").replaceChildren(list);
+  document.getElementById("album-images").replaceChildren(list);
   album.showModal();
   album.scrollTop = 0;
   return true;

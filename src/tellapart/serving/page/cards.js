@@ -1,4 +1,4 @@
-// A card for each picture. Names of classes and files are only ever set as text.
+// A card for each image. Names of classes and files are only ever set as text.
 
 import { answer } from "./service.js";
 
@@ -12,11 +12,11 @@ export const percent = new Intl.NumberFormat("en", {
   maximumFractionDigits: 1,
 });
 
-let queue = Promise.resolve(); // one picture at a time: a long list must not crowd out others
+let queue = Promise.resolve(); // one image at a time: a long list must not crowd out others
 let cleared = new AbortController();
-let aspect = null; // width by height of what is cut out of a picture for the classifier, if anything is
+let aspect = null; // width by height of what is cut out of an image for the classifier, if anything is
 
-/** Say how pictures are made to fit the classifier. */
+/** Say how images are made to fit the classifier. */
 export function fitted({ fit, width, height }) {
   aspect = fit === "crop" ? width / height : null;
 }
@@ -62,10 +62,10 @@ class Card {
     return this.element.querySelector(selector);
   }
 
-  /** Show the picture, and count its pixels: 0 when this browser cannot show it. */
+  /** Show the image, and count its pixels: 0 when this browser cannot show it. */
   draw() {
     const photo = this.find(".photo");
-    photo.alt = `The picture ${this.file.name}`;
+    photo.alt = `The image ${this.file.name}`;
     photo.src = URL.createObjectURL(this.file);
     return new Promise((counted) => {
       const done = () => {
@@ -141,7 +141,7 @@ class Card {
     if (!found) this.explanation = null; // the next press asks anew
   }
 
-  /** Fetch the map and lay it over the picture; says whether there is one. */
+  /** Fetch the map and lay it over the image; says whether there is one. */
   async explain() {
     const say = (text) => (this.find(".meaning").textContent = text);
     const waiting = (sentence) => say(sentence || "Finding out where it looked…");
@@ -150,7 +150,7 @@ class Card {
     try {
       const options = { explain: true, waiting, signal: this.signal };
       const { explanation, label } = await answer(this.file, await this.pixels, options);
-      if (!explanation) throw new Error("The service has no explanation for this picture.");
+      if (!explanation) throw new Error("The service has no explanation for this image.");
       await this.overlay(explanation);
       say(explanation.meaning || `What spoke for “${label}”. How far the answer hangs on it was not measured.`);
       news(`${this.file.name}: ${this.find(".meaning").textContent}`);
@@ -172,7 +172,7 @@ class Card {
     map.alt = `Where it looked in ${this.file.name}: dark is little, light is much`;
     await map.decode().catch(() => {
       map.removeAttribute("src");
-      throw new Error("The explanation that came back is no picture.");
+      throw new Error("The explanation that came back is no image.");
     });
     this.element.classList.add("explained");
   }

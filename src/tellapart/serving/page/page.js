@@ -7,7 +7,7 @@ import { anotherToken, token } from "./token.js";
 const byId = (id) => document.getElementById(id);
 
 function take(files) {
-  byId("notice").textContent = files.length ? "" : "There was no picture in that. Choose a picture file.";
+  byId("notice").textContent = files.length ? "" : "There was no image in that. Choose an image file.";
   if (!files.length) return;
   byId("answers").hidden = false;
   document.body.classList.add("answered");
@@ -23,15 +23,15 @@ function clear() {
 
 function accuracyText({ n, accuracy }) {
   const [low, high] = [accuracy.low, accuracy.high].map((bound) => percent.format(bound));
-  const pictures = `${count.format(n)} pictures that it had not seen`;
-  return `${percent.format(accuracy.value)} on ${pictures} (95% interval ${low} to ${high})`;
+  const images = `${count.format(n)} images that it had not seen`;
+  return `${percent.format(accuracy.value)} on ${images} (95% interval ${low} to ${high})`;
 }
 
 function describe({ name, classes, preprocessing, metrics, can_explain: explains, needs_token: guarded }) {
   if (guarded && !token()) anotherToken("");
   document.title = `${name} · tellapart`;
   document.body.classList.toggle("explains", Boolean(explains));
-  byId("lead").textContent = `Show a picture, and see which of ${classes.length} categories of ${name} it is.`;
+  byId("lead").textContent = `Show an image, and see which of ${classes.length} categories of ${name} it is.`;
   byId("classes").replaceChildren(
     ...classes.map((label) => Object.assign(document.createElement("li"), { textContent: label })),
   );

@@ -7,8 +7,8 @@ const PATIENCE_MS = 60_000; // for one request, on a slow line
 const BUSY_MS = 120_000; // how long a busy service is asked again
 const LONGEST_PAUSE_S = 30;
 const TITLES = {
-  413: "This picture is too large",
-  415: "This picture cannot be read",
+  413: "This image is too large",
+  415: "This image cannot be read",
   429: "The service is busy",
   503: "The service is busy",
 };
@@ -19,7 +19,7 @@ const megapixels = (pixels) => `${count.format(Math.round(pixels / 1e6))} millio
 
 const limits = { bytes: 10e6, pixels: Infinity }; // until the service says its own
 
-/** Why there is no answer; `again` when the same picture may work later. */
+/** Why there is no answer; `again` when the same image may work later. */
 export class Failure extends Error {
   constructor(title, sentence, again = false) {
     super(sentence);
@@ -36,7 +36,7 @@ export async function facts() {
   return told;
 }
 
-/** The answer for a picture of so many pixels (0 if unknown). Throws a Failure.
+/** The answer for an image of so many pixels (0 if unknown). Throws a Failure.
  * `waiting` is called with a sentence for the person; `signal` ends it all. */
 export async function answer(file, pixels, { explain = false, waiting, signal }) {
   await check(file, pixels);
@@ -51,16 +51,16 @@ export async function answer(file, pixels, { explain = false, waiting, signal })
 async function check(file, pixels) {
   if (file.size > limits.bytes) {
     const sizes = `It has ${megabytes(file.size)}, and at most ${megabytes(limits.bytes)} are taken.`;
-    throw new Failure(TITLES[413], `${sizes} Choose a smaller picture.`);
+    throw new Failure(TITLES[413], `${sizes} Choose a smaller image.`);
   }
   if (pixels > limits.pixels) {
     const sizes = `It has ${megapixels(pixels)}, and at most ${megapixels(limits.pixels)} are taken.`;
-    throw new Failure(TITLES[413], `${sizes} Choose a smaller picture.`);
+    throw new Failure(TITLES[413], `${sizes} Choose a smaller image.`);
   }
   await file.slice(0, 1).arrayBuffer().catch(() => {
-    throw new Failure("This cannot be opened", "A folder, perhaps, or moved since. Choose picture files.");
+    throw new Failure("This cannot be opened", "A folder, perhaps, or moved since. Choose image files.");
   });
-  if (file.size === 0) throw new Failure("This file is empty", "It has 0 bytes. Choose a picture file.");
+  if (file.size === 0) throw new Failure("This file is empty", "It has 0 bytes. Choose an image file.");
 }
 
 /** Ask until the service has neither a wish for a token nor too much to do. */
@@ -89,7 +89,7 @@ async function fetched(address, options, used, signal) {
   try {
     return await fetch(address, { ...options, headers, signal: limited });
   } catch {
-    const sentence = "It may have been stopped. Start it again, then try this picture again.";
+    const sentence = "It may have been stopped. Start it again, then try this image again.";
     throw new Failure("The service does not answer", sentence, true);
   }
 }

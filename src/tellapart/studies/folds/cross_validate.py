@@ -1,4 +1,4 @@
-"""Folds: every picture but those for test is judged once, by a classifier that was trained without it.
+"""Folds: every image but those for test is judged once, by a classifier that was trained without it.
 
 A folder of folds goes on where it was stopped: each fold is kept when it is finished.
 """
@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.checking.families import with_families
+from tellapart.checking.families import with_duplicate_families
 from tellapart.data.dataset import Dataset, Skipped
-from tellapart.data.splits.draw_splits import complete, require_classes, validation_share
+from tellapart.data.splits.draw_splits import draw_splits, require_classes, validation_share
 from tellapart.data.splits.folds import folds as divided
 from tellapart.errors import DatasetError, RecipeError, RunError
 from tellapart.jobs import Jobs
 from tellapart.models.catalogue import lookup, settled
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.folder import (
     checkpoints_of,
@@ -32,7 +32,7 @@ from tellapart.studies.folds.folder import (
 from tellapart.studies.folds.learners import Learner, learner_of
 from tellapart.studies.folds.results import Folds, Part, folds_of, write_results
 from tellapart.studies.search.search import with_validation_in_train
-from tellapart.studies.workers import alike, filling, run_base
+from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 from tellapart.training.prepare import list_skipped
 
 MOST = 1_000
@@ -40,20 +40,20 @@ MOST = 1_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What is divided, by which settled recipe. The data set has the pictures of all folds in `train`, and no other."""
+    """What is divided, by which settled recipe. The data set has the images of all folds in `train`, and no other."""
 
     dataset: Dataset
     recipe: Recipe
     parts: tuple[NDArray[np.intp], ...]
-    """For each fold its pictures, by their places in `train`."""
+    """For each fold its images, by their places in `train`."""
     closed: int
-    """How many test pictures stay shut."""
+    """How many test images stay shut."""
 
 
-def folds(dataset: Dataset, recipe: Recipe, *, count: int, out: str | Path, jobs: Jobs | None = None) -> Folds:
-    """Judge a recipe by `count` stratified folds of the training and validation pictures; test stays shut.
+def cross_validate(dataset: Dataset, recipe: Recipe, *, count: int, out: str | Path, jobs: Jobs | None = None) -> Folds:
+    """Judge a recipe by `count` stratified folds of the training and validation images; test stays shut.
 
-    In each fold the other pictures are divided and trained on as `train` does it, so the epoch is chosen on some of
+    In each fold the other images are divided and trained on as `train` does it, so the epoch is chosen on some of
     those. `out` is a new folder, or that of the same folds, which are gone on with. With `jobs` others train, and the
     folds are the same. Raises a TellapartError.
     """
@@ -70,11 +70,11 @@ def folds(dataset: Dataset, recipe: Recipe, *, count: int, out: str | Path, jobs
 
 
 def planned(dataset: Dataset, recipe: Recipe, count: int) -> Plan:
-    """Check everything that can be before a picture is decoded. Raises RecipeError or DatasetError."""
+    """Check everything that can be before an image is decoded. Raises RecipeError or DatasetError."""
     if not 2 <= count <= MOST:
         raise RecipeError(f"folds is {count}; expected 2 to {MOST:,}, such as --folds 5")
     settled(recipe, own_size=dataset.own_size)
-    dataset = complete(with_families(dataset), validation=0.0, test=recipe.test, seed=recipe.split_seed)
+    dataset = draw_splits(with_duplicate_families(dataset), validation=0.0, test=recipe.test, seed=recipe.split_seed)
     closed = len(dataset.splits["test"]) if "test" in dataset.splits else 0
     if "validation" in dataset.splits:
         dataset = with_validation_in_train(dataset)
@@ -86,7 +86,7 @@ def planned(dataset: Dataset, recipe: Recipe, count: int) -> Plan:
 
 
 def _share(pool: Dataset, recipe: Recipe, parts: Sequence[NDArray[np.intp]]) -> float:
-    """What is held out for choosing, of the pictures outside a fold; nothing where there is nothing to choose."""
+    """What is held out for choosing, of the images outside a fold; nothing where there is nothing to choose."""
     if recipe.validation is not None:
         return recipe.validation
     rest = pool.splits["train"].take(np.concatenate(parts[1:]).tolist())
@@ -94,13 +94,13 @@ def _share(pool: Dataset, recipe: Recipe, parts: Sequence[NDArray[np.intp]]) -> 
 
 
 def _say_what(plan: Plan) -> None:
-    count, pictures, share = len(plan.parts), len(plan.dataset.splits["train"]), plan.recipe.validation or 0.0
+    count, images, share = len(plan.parts), len(plan.dataset.splits["train"]), plan.recipe.validation or 0.0
     chosen = (
         f"; of the others {share:.0%} choose the epoch" if share and not lookup(plan.recipe.model).estimator else ""
     )
     test = f"the {plan.closed:,} for test stay shut" if plan.closed else "none is kept for test"
-    say(
-        f"{plan.dataset.name}: {count} folds of {pictures:,} pictures, about {pictures / count:,.0f} judged in each"
+    notify(
+        f"{plan.dataset.name}: {count} folds of {images:,} images, about {images / count:,.0f} judged in each"
         f"{chosen}; {test}"
     )
 
@@ -113,7 +113,7 @@ def _learn(plan: Plan, missing: Sequence[int], folder: Path, jobs: Jobs | None) 
         forget_checkpoints(folder, part.fold)
         left = (time.monotonic() - began) / done * (len(missing) - done)
         place = f"fold {part.fold} of {len(plan.parts)}"
-        say(f"{place}: accuracy {part.row.accuracy:.1%}, {part.seconds:,.1f} s; about {left:,.0f} s left")
+        notify(f"{place}: accuracy {part.row.accuracy:.1%}, {part.seconds:,.1f} s; about {left:,.0f} s left")
 
 
 def _here(plan: Plan, missing: Sequence[int], folder: Path) -> Iterator[Part]:
@@ -125,9 +125,9 @@ def _here(plan: Plan, missing: Sequence[int], folder: Path) -> Iterator[Part]:
 
 def _elsewhere(plan: Plan, missing: Sequence[int], folder: Path, jobs: Jobs) -> Iterator[Part]:
     """Several folds at once, in the order in which they end."""
-    run_base(plan.dataset, plan.recipe, jobs)
-    say("the folds are learned by workers: each is told when it has ended")
-    learning = Learning(replace(plan, recipe=alike(plan.recipe)), folder.resolve())
+    compute_features(plan.dataset, plan.recipe, jobs)
+    notify("the folds are learned by workers: each is told when it has ended")
+    learning = Learning(replace(plan, recipe=with_fixed_precision(plan.recipe)), folder.resolve())
     for number, (part, skipped) in enumerate(jobs.run(learning, missing)):
         if number == 0:  # the same for all
             list_skipped(skipped, folder)
@@ -142,8 +142,8 @@ class Learning:
     folder: Path
 
     def __call__(self) -> Callable[[int], tuple[Part, tuple[Skipped, ...]]]:
-        """Read the pictures, and run the base over them, once for each worker."""
-        with filling(self.plan.dataset):
+        """Read the images, and run the base over them, once for each worker."""
+        with cache_warmup_lock(self.plan.dataset):
             learner = learner_of(self.plan.dataset, self.plan.recipe)
         return partial(self._fold, learner)
 
@@ -156,23 +156,23 @@ def _learned(learner: Learner, plan: Plan, number: int, checkpoints: Path) -> Pa
     began = time.monotonic()
     pool, inside = learner.dataset.splits["train"], _inside(learner.dataset, plan, number)
     if not inside.any():
-        raise DatasetError(f"none of the pictures of fold {number} can be read: check the files")
+        raise DatasetError(f"none of the images of fold {number} can be read: check the files")
     rest, held = (pool.take(np.flatnonzero(rows).tolist()) for rows in (~inside, inside))
     dataset = replace(plan.dataset, name=f"{plan.dataset.name} without fold {number}", splits={"all": rest})
-    dataset = complete(dataset, validation=plan.recipe.validation or 0.0, test=0.0, seed=plan.recipe.split_seed)
+    dataset = draw_splits(dataset, validation=plan.recipe.validation or 0.0, test=0.0, seed=plan.recipe.split_seed)
     require_classes(dataset)
-    found = learner.learn(dataset, held.pictures, checkpoints)
+    found = learner.learn(dataset, held.images, checkpoints)
     if not np.isfinite(found.probabilities).all():
         raise RunError(
             f"fold {number} has answers that are no numbers: its training diverged. Give a lower --learning-rate, "
             f"such as `tellapart find-rate` suggests"
         )
     seconds = time.monotonic() - began
-    return Part(number, held.pictures.digests, held.labels, found.probabilities, found.epoch, seconds)
+    return Part(number, held.images.digests, held.labels, found.probabilities, found.epoch, seconds)
 
 
 def _inside(dataset: Dataset, plan: Plan, number: int) -> NDArray[np.bool_]:
-    """Which of the readable pictures are in a fold: bool (n,)."""
-    every = plan.dataset.splits["train"].pictures.digests
+    """Which of the readable images are in a fold: bool (n,)."""
+    every = plan.dataset.splits["train"].images.digests
     mine = {every[place] for place in plan.parts[number - 1]}
-    return np.array([digest in mine for digest in dataset.splits["train"].pictures.digests])
+    return np.array([digest in mine for digest in dataset.splits["train"].images.digests])

@@ -11,10 +11,10 @@ import numpy as np
 
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
-from tellapart.files import UNREADABLE, alone, atomic_write, remove_folder, remove_partials
+from tellapart.files import UNREADABLE, atomic_write, exclusive_lock, remove_folder, remove_partials
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.results import Part
-from tellapart.studies.study_folder import picture_changes, recipe_changes, require_place, settings_of
+from tellapart.studies.study_folder import image_changes, recipe_changes, require_place, settings_of
 
 SETTINGS, RECIPE, PARTS, CHECKPOINTS = "settings.json", "recipe.toml", "parts", "checkpoints"
 LOCK = ".lock"
@@ -27,7 +27,7 @@ def claimed(folder: Path, dataset: Dataset, recipe: Recipe, count: int) -> Itera
     Other folds of which none was finished are no loss, and make room. Raises RunError that says what differs.
     """
     require_place(folder, "folds", SETTINGS, {LOCK})
-    with alone(folder / LOCK, "another command", "name another --out"):
+    with exclusive_lock(folder / LOCK, "another command", "name another --out"):
         settings = settings_of(dataset, recipe, folds=count)
         if (folder / SETTINGS).exists():
             _require_same(folder, settings)
@@ -119,4 +119,4 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if before["folds"] != now["folds"]:
         yield f"there were {before['folds']} folds, now {now['folds']}"
     yield from recipe_changes(before, now)
-    yield from picture_changes(before, now)
+    yield from image_changes(before, now)

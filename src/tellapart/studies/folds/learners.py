@@ -8,34 +8,34 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Dataset, Pictures
-from tellapart.judging.calibration import tempered
+from tellapart.data.dataset import Dataset, Images
+from tellapart.judging.calibration import apply_temperature
 from tellapart.models.catalogue import lookup
 from tellapart.models.classical.estimators import Estimator, Vectors
 from tellapart.models.classical.fit import estimator_probabilities, fit_estimator
 from tellapart.recipe import Recipe
 from tellapart.training.classical import source_of
 from tellapart.training.final_evaluation import temperature_of
-from tellapart.training.prepare import without
+from tellapart.training.prepare import drop_unreadable
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Probabilities of the pictures held out, float32 (n, classes), and the epoch chosen, from 1, of the last stage."""
+    """Probabilities of the images held out, float32 (n, classes), and the epoch chosen, from 1, of the last stage."""
 
     probabilities: NDArray[np.float32]
     epoch: int | None
 
 
 class Learner(Protocol):
-    """Learns from some of its pictures, and answers for others. Lives for all folds of a data set."""
+    """Learns from some of its images, and answers for others. Lives for all folds of a data set."""
 
     @property
     def dataset(self) -> Dataset:
-        """The pictures that can be read, all in `train`; the others are among its `skipped`."""
+        """The images that can be read, all in `train`; the others are among its `skipped`."""
 
-    def learn(self, dataset: Dataset, held: Pictures, folder: Path, /) -> Learned:
-        """Train on a part of the pictures, `train` and where there is one `validation`, and answer for others.
+    def learn(self, dataset: Dataset, held: Images, folder: Path, /) -> Learned:
+        """Train on a part of the images, `train` and where there is one `validation`, and answer for others.
 
         `folder` keeps checkpoints: a second call with the same goes on from there.
         """
@@ -54,12 +54,12 @@ def learner_of(dataset: Dataset, recipe: Recipe) -> Learner:
 
 
 class Estimators:
-    """Fits knn, forest or logistic in each fold. Holds the vectors of all pictures."""
+    """Fits knn, forest or logistic in each fold. Holds the vectors of all images."""
 
     def __init__(self, dataset: Dataset, recipe: Recipe) -> None:
         self._recipe = recipe
-        found = source_of(dataset, recipe).vectors(dataset.splits["train"].pictures, "all folds")
-        self._dataset = without(dataset, "train", found.kept, found.skipped)
+        found = source_of(dataset, recipe).vectors(dataset.splits["train"].images, "all folds")
+        self._dataset = drop_unreadable(dataset, "train", found.kept, found.skipped)
         self._vectors = found.values
         self._rows = rows_by_digest(self._dataset)
 
@@ -68,29 +68,27 @@ class Estimators:
         """See Learner."""
         return self._dataset
 
-    def learn(self, dataset: Dataset, held: Pictures, _: Path, /) -> Learned:
+    def learn(self, dataset: Dataset, held: Images, _: Path, /) -> Learned:
         """Fit on `train`; there is nothing to choose, so validation only calibrates, where a run does so too."""
         split = dataset.splits["train"]
-        vectors = self._vectors[rows_of(self._rows, split.pictures)]
+        vectors = self._vectors[rows_of(self._rows, split.images)]
         estimator = fit_estimator(self._recipe, vectors, split.labels, len(dataset.classes))
         probs = self._answers(estimator, held)
         if self._recipe.model == "logistic" and "validation" in dataset.splits:
             validation = dataset.splits["validation"]
-            said = self._answers(estimator, validation.pictures)
-            probs = tempered(probs, temperature_of(validation.labels, said))
+            said = self._answers(estimator, validation.images)
+            probs = apply_temperature(probs, temperature_of(validation.labels, said))
         return Learned(probs, None)
 
-    def _answers(self, estimator: Estimator, pictures: Pictures) -> Vectors:
-        return estimator_probabilities(
-            estimator, self._vectors[rows_of(self._rows, pictures)], label="judging the fold"
-        )
+    def _answers(self, estimator: Estimator, images: Images) -> Vectors:
+        return estimator_probabilities(estimator, self._vectors[rows_of(self._rows, images)], label="judging the fold")
 
 
 def rows_by_digest(dataset: Dataset) -> Mapping[str, int]:
     """For each content hash in `train` a row that has it: copies are alike."""
-    return {digest: row for row, digest in enumerate(dataset.splits["train"].pictures.digests)}
+    return {digest: row for row, digest in enumerate(dataset.splits["train"].images.digests)}
 
 
-def rows_of(rows: Mapping[str, int], pictures: Pictures) -> NDArray[np.intp]:
-    """Where some of the pictures are found: int (n,)."""
-    return np.array([rows[digest] for digest in pictures.digests], dtype=np.intp)
+def rows_of(rows: Mapping[str, int], images: Images) -> NDArray[np.intp]:
+    """Where some of the images are found: int (n,)."""
+    return np.array([rows[digest] for digest in images.digests], dtype=np.intp)

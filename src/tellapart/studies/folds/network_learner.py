@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Dataset, Pictures, Split
+from tellapart.data.dataset import Dataset, Images, Split
 from tellapart.files import cache_folder
-from tellapart.judging.calibration import tempered
+from tellapart.judging.calibration import apply_temperature
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.learners import Learned, rows_by_digest, rows_of
 from tellapart.training.examples import Array, Chosen, Examples, Rows
@@ -17,7 +17,7 @@ from tellapart.training.final_evaluation import temperature_of
 from tellapart.training.fit import fit
 from tellapart.training.loop import repeatable
 from tellapart.training.prepare import preprocessing_for
-from tellapart.training.task_predictions import answers_of
+from tellapart.training.task_predictions import task_predictions
 from tellapart.training.tasks import Start, Task, make_task
 
 
@@ -36,7 +36,7 @@ class Taken:
 
 
 class Networks:
-    """Trains a network in each fold. Holds the frozen base, if there is one, and what all pictures are to it."""
+    """Trains a network in each fold. Holds the frozen base, if there is one, and what all images are to it."""
 
     def __init__(self, dataset: Dataset, recipe: Recipe) -> None:
         self._stages = recipe.stages()
@@ -48,7 +48,7 @@ class Networks:
         """See Learner."""
         return self._all.dataset
 
-    def learn(self, dataset: Dataset, held: Pictures, folder: Path, /) -> Learned:
+    def learn(self, dataset: Dataset, held: Images, folder: Path, /) -> Learned:
         """Train stage after stage, as a run does, and answer with the weights of the last one's best epoch."""
         repeatable(self._stages[0].seed)
         start: Start | None = None
@@ -77,8 +77,8 @@ class Networks:
         return replace(every, network=network, train=train, validation=validation, dataset=dataset)
 
     def _examples(self, split: Split, views: int) -> Examples:
-        """The examples of a split: its pictures, then the views of all of them, one after the other."""
-        count, rows = len(self._pool), rows_of(self._rows, split.pictures)
+        """The examples of a split: its images, then the views of all of them, one after the other."""
+        count, rows = len(self._pool), rows_of(self._rows, split.images)
         every = np.concatenate([rows + view * count for view in range(views)])
         return Examples(Taken(self._all.train.inputs, every), np.tile(split.labels, views))
 
@@ -87,11 +87,11 @@ class Networks:
         return self.dataset.splits["train"]
 
 
-def _calibrated(task: Task, dataset: Dataset, held: Pictures) -> NDArray[np.float32]:
-    """What a run's bundle would say of the held-out pictures: at the temperature that its validation asks for."""
-    probs = answers_of(task, held, label="judging the fold").values
+def _calibrated(task: Task, dataset: Dataset, held: Images) -> NDArray[np.float32]:
+    """What a run's bundle would say of the held-out images: at the temperature that its validation asks for."""
+    probs = task_predictions(task, held, label="judging the fold").values
     if "validation" not in dataset.splits:
         return probs
     validation = dataset.splits["validation"]
-    said = answers_of(task, validation.pictures, label="calibrating the fold")
-    return tempered(probs, temperature_of(validation.labels[list(said.kept)], said.values))
+    said = task_predictions(task, validation.images, label="calibrating the fold")
+    return apply_temperature(probs, temperature_of(validation.labels[list(said.kept)], said.values))

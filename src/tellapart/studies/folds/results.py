@@ -1,4 +1,4 @@
-"""What folds came to: a row for each, their mean and spread, and every picture's out-of-fold probabilities."""
+"""What folds came to: a row for each, their mean and spread, and every image's out-of-fold probabilities."""
 
 import io
 import json
@@ -20,12 +20,12 @@ from tellapart.judging.metrics import accuracy, log_loss, macro_f1
 from tellapart.recipe import Recipe
 
 METRICS = ("accuracy", "log_loss", "macro_f1")
-INTERVAL = "Student's t over folds, variance corrected for shared training pictures (Nadeau & Bengio 2003)"
+INTERVAL = "Student's t over folds, variance corrected for shared training images (Nadeau & Bengio 2003)"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A row of folds.csv: a fold of `n` pictures, and the epoch that was chosen, None where there are no epochs."""
+    """A row of folds.csv: a fold of `n` images, and the epoch that was chosen, None where there are no epochs."""
 
     fold: int
     n: int
@@ -104,7 +104,7 @@ def folds_of(folder: Path, recipe: Recipe, classes: tuple[str, ...], parts: Sequ
 
 
 def write_results(found: Folds, parts: Sequence[Part], dataset: Dataset, closed: int) -> None:
-    """Write folds.csv, out_of_fold.npz and folds.json, each whole or not at all; `closed` counts the test pictures."""
+    """Write folds.csv, out_of_fold.npz and folds.json, each whole or not at all; `closed` counts the test images."""
     atomic_write(found.folder / "folds.csv", _csv(found.rows))
     atomic_write(found.folder / "out_of_fold.npz", out_of_fold(parts, dataset.classes))
     facts = {"dataset": dataset.name, "pictures": found.pooled.n, "test_pictures_left_alone": closed}
@@ -112,7 +112,7 @@ def write_results(found: Folds, parts: Sequence[Part], dataset: Dataset, closed:
 
 
 def out_of_fold(parts: Sequence[Part], classes: Sequence[str]) -> bytes:
-    """An .npz without pickle, a row a picture: digests <U64, labels and fold int32, probabilities float32; classes."""
+    """An .npz without pickle, a row an image: digests <U64, labels and fold int32, probabilities float32; classes."""
     content = io.BytesIO()
     np.savez(
         content,

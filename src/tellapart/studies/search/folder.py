@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.errors import RunError
-from tellapart.files import alone, atomic_write, remove_folder, remove_partials
+from tellapart.files import atomic_write, exclusive_lock, remove_folder, remove_partials
 from tellapart.studies.search.successive_halving import TABLE, TRIALS, Plan
-from tellapart.studies.study_folder import picture_changes, recipe_changes, require_place, settings_of
+from tellapart.studies.study_folder import image_changes, recipe_changes, require_place, settings_of
 
 SETTINGS, LOCK, JOURNAL, BEST, FINAL = "search.json", ".lock", "journal.log", "best.toml", "final"
 OURS = {SETTINGS, LOCK, JOURNAL, f"{JOURNAL}.lock", TRIALS, TABLE, BEST, FINAL}
@@ -23,7 +23,7 @@ def claimed(folder: Path, plan: Plan, *, fresh: bool) -> Iterator[None]:
     Raises RunError that says what differs.
     """
     require_place(folder, "search", SETTINGS, OURS)
-    with alone(folder / LOCK, "a search", "name another --out"):
+    with exclusive_lock(folder / LOCK, "a search", "name another --out"):
         remove_partials(folder, folder / TRIALS)
         if fresh:
             _clear(folder)
@@ -72,7 +72,7 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             yield f"the space of {name} was {old}, now {new}"
     if before["brackets"] != now["brackets"]:
         yield f"its brackets were {_outline(before['brackets'])}, now {_outline(now['brackets'])}"
-    yield from picture_changes(before, now)
+    yield from image_changes(before, now)
 
 
 def _shown(one: dict[str, Any] | None) -> str:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from tellapart.data.dataset import Dataset
 from tellapart.jobs import Jobs, Work
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
-from tellapart.studies.search.local_workers import Crew, EachEpoch, Step, trainer_of
-from tellapart.studies.workers import alike, filling, run_base
+from tellapart.studies.search.local_workers import EachEpoch, Step, TrialWorkers, trainer_of
+from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 from tellapart.training.checkpoints import History
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Training:
-    """The job: pictures, one of the recipes that will be asked for, and the folder of checkpoints.
+    """The job: images, one of the recipes that will be asked for, and the folder of checkpoints.
 
     An item is a step, or None to ask whether a worker is ready.
     """
@@ -43,18 +43,18 @@ class Training:
     folder: Path
 
     def __call__(self) -> Callable[[Step | None], Done | None]:
-        """Load what training needs and read the pictures, once for each worker."""
+        """Load what training needs and read the images, once for each worker."""
         trainer = trainer_of(self.dataset, self.folder)
-        with filling(self.dataset):
+        with cache_warmup_lock(self.dataset):
             trainer.prepare(self.recipe)
         return partial(_done, trainer)
 
 
 @contextmanager
-def hired(jobs: Jobs, dataset: Dataset, recipe: Recipe, folder: Path) -> Iterator[Crew]:
+def job_workers(jobs: Jobs, dataset: Dataset, recipe: Recipe, folder: Path) -> Iterator[TrialWorkers]:
     """Workers for as long as the block lasts; none is asked for before there is work."""
     with ExitStack() as stack:
-        yield _Hired(jobs, Training(dataset, alike(recipe), folder.resolve()), stack)
+        yield _Hired(jobs, Training(dataset, with_fixed_precision(recipe), folder.resolve()), stack)
 
 
 @dataclass
@@ -73,17 +73,17 @@ class _Hired:
         if not steps:
             return
         asked = {step.number: step for step in steps}
-        for done in self._ready()(replace(step, recipe=alike(step.recipe)) for step in steps):
+        for done in self._ready()(replace(step, recipe=with_fixed_precision(step.recipe)) for step in steps):
             if done:
                 for _ in range(done.trained):
                     each_epoch()
                 yield asked[done.number], done.history
 
     def _ready(self) -> Work[Step | None, Done | None]:
-        """The workers, of which one at least has read the pictures."""
+        """The workers, of which one at least has read the images."""
         if self.work is None:
-            run_base(self.training.dataset, self.training.recipe, self.jobs)
-            say("the trials are trained by workers: epochs are counted when a trial has come as far as it was told")
+            compute_features(self.training.dataset, self.training.recipe, self.jobs)
+            notify("the trials are trained by workers: epochs are counted when a trial has come as far as it was told")
             self.work = self.stack.enter_context(self.jobs.workers(self.training))
             list(self.work([None]))
         return self.work

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
-from tellapart.jobs import cores, keep_to
-from tellapart.progress import say
+from tellapart.jobs import cores, limit_threads
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.training.checkpoints import History
 
@@ -36,21 +36,21 @@ class Step:
     epochs: int
 
 
-class Crew(Protocol):
+class TrialWorkers(Protocol):
     """Trains some trials, in any order."""
 
     def begin(self) -> None:
-        """Load what training needs, and read the pictures, if that is not done yet."""
+        """Load what training needs, and read the images, if that is not done yet."""
 
     def train(self, steps: Sequence[Step], each_epoch: EachEpoch) -> Iterator[tuple[Step, History]]:
         """Give each step back with its trial's epochs, as soon as it is done."""
 
 
 @contextmanager
-def crew(dataset: Dataset, recipe: Recipe, folder: Path, workers: int) -> Iterator[Crew]:
+def local_workers(dataset: Dataset, recipe: Recipe, folder: Path, workers: int) -> Iterator[TrialWorkers]:
     """Workers for as long as the block lasts; they load nothing before there is work.
 
-    `recipe` is one of those that will be asked for: its pictures are decoded once before several workers begin.
+    `recipe` is one of those that will be asked for: its images are decoded once before several workers begin.
     """
     several = _Several(dataset, recipe, folder, workers) if workers > 1 else None
     try:
@@ -108,11 +108,11 @@ class _Several:
 
     def begin(self) -> None:
         self.workers += [self._started() for _ in range(self.count)]
-        self.workers[0].line.send(self.recipe)  # one decodes, the others then find the pictures in the cache
+        self.workers[0].line.send(self.recipe)  # one decodes, the others then find the images in the cache
         try:
             _answer(self.workers[0])
         except _WorkerKilledError as error:
-            raise RunError("a worker was killed while it read the pictures: is there enough memory?") from error
+            raise RunError("a worker was killed while it read the images: is there enough memory?") from error
 
     def train(self, steps: Sequence[Step], each_epoch: EachEpoch) -> Iterator[tuple[Step, History]]:
         todo, retries = list(steps), dict.fromkeys((step.number for step in steps), 0)
@@ -193,7 +193,7 @@ def _retried(step: Step | None, retries: dict[int, int]) -> list[Step]:
             f"the worker of trial {step.number} was killed {MOST_RETRIES + 1} times: is there enough memory? Try "
             f"fewer --workers"
         )
-    say(f"the worker of trial {step.number} was killed: another goes on with it")
+    notify(f"the worker of trial {step.number} was killed: another goes on with it")
     return [step]
 
 
@@ -201,7 +201,7 @@ def _work(line: "Connection[Any, Any]", dataset: Dataset, folder: Path, threads:
     """What a worker does: take a step, train it, say so. Ctrl-C is the first process's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    keep_to(threads)
+    limit_threads(threads)
     try:
         trainer = trainer_of(dataset, folder)
         while True:

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures, Split
+from tellapart.data.dataset import ArrayImages, Dataset, FileImages, Images, Split
 from tellapart.errors import DatasetError, RecipeError, RunError, require
 from tellapart.jobs import Jobs
 from tellapart.models.catalogue import lookup, settled
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.search.folder import BEST, FINAL, JOURNAL, claimed
 from tellapart.studies.search.hyperband import brackets, trial_epochs
 from tellapart.studies.search.space import extremes, parse_space
 from tellapart.studies.search.successive_halving import Plan, Trial, run
-from tellapart.training.prepare import divided_to_compare
+from tellapart.training.prepare import draw_splits_to_compare
 from tellapart.training.run import Run, train
 
 MOST_WORKERS = 256
@@ -37,7 +37,7 @@ class Search:
 
     @cached_property
     def run(self) -> Run:
-        """The winner, trained on training and validation pictures and judged on test."""
+        """The winner, trained on training and validation images and judged on test."""
         return Run(self.folder / FINAL)
 
 
@@ -53,7 +53,7 @@ def search(
     fresh: bool = False,
     jobs: Jobs | None = None,
 ) -> Search:
-    """Find the best values of a recipe's fields by Hyperband, then train the winner on all but the test pictures.
+    """Find the best values of a recipe's fields by Hyperband, then train the winner on all but the test images.
 
     `space` has an entry for each field that varies, as `parse_space` reads them. `out` is a new folder, or that of
     a search with the same settings, which is gone on with; `fresh` begins again. `workers` processes train at once,
@@ -71,19 +71,19 @@ def search(
         ranked = _raced(plan, trials, folder, workers, jobs)
         best = replace(ranked[0].recipe, epochs=ranked[0].best.epoch)
         best.write(folder / BEST)
-        say(f"trial {ranked[0].number} is best after epoch {best.epochs}: now with the validation pictures, from zero")
+        notify(f"trial {ranked[0].number} is best after epoch {best.epochs}: now with the validation images, from zero")
         train(everything, replace(best, validation=0.0), out=folder / FINAL, resume=True)
     return Search(folder, best, ranked)
 
 
 def planned(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epochs: int, factor: int) -> Plan:
-    """Check everything that can be before a picture is decoded. Raises RecipeError or DatasetError."""
+    """Check everything that can be before an image is decoded. Raises RecipeError or DatasetError."""
     space, found = parse_space(words, recipe), brackets(max_epochs, factor)
     if recipe.epochs is not None:
         raise RecipeError("epochs is given, but a search finds their number: leave it out, and give --max-epochs")
     if recipe.then:
         raise RecipeError("then is given, but a trial has one stage: search first, then train the winner with --then")
-    dataset, recipe = divided_to_compare(dataset, recipe)
+    dataset, recipe = draw_splits_to_compare(dataset, recipe)
     values = ({name: value} for name, one in space.items() for value in extremes(one))
     for changed in ({}, *values):
         one = settled(Recipe.of({**recipe.as_dict(), **changed}), own_size=dataset.own_size)
@@ -95,7 +95,9 @@ def planned(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epoch
 def _raced(plan: Plan, trials: Sequence[Trial], folder: Path, workers: int, jobs: Jobs | None) -> tuple[Trial, ...]:
     from tellapart.studies.search.journal import Journal
 
-    say(f"searching: {len(trials)} trials, {trial_epochs(plan.brackets)} epochs in all, {plan.max_epochs} at most each")
+    notify(
+        f"searching: {len(trials)} trials, {trial_epochs(plan.brackets)} epochs in all, {plan.max_epochs} at most each"
+    )
     journal = Journal(folder / JOURNAL, plan.recipe.monitor)
     journal.enrol([(trial.bracket, trial.values) for trial in trials], plan.space)
     if journal.values() != [trial.values for trial in trials]:
@@ -106,10 +108,10 @@ def _raced(plan: Plan, trials: Sequence[Trial], folder: Path, workers: int, jobs
 
 
 def with_validation_in_train(dataset: Dataset) -> Dataset:
-    """The same pictures with those for validation among those for training. Raises DatasetError."""
+    """The same images with those for validation among those for training. Raises DatasetError."""
     one, other = dataset.splits["train"], dataset.splits["validation"]
     groups = None if one.groups is other.groups is None else (*_groups(one), *_groups(other))
-    both = Split(_together(one.pictures, other.pictures), np.concatenate([one.labels, other.labels]), groups)
+    both = Split(_together(one.images, other.images), np.concatenate([one.labels, other.labels]), groups)
     kept = {name: split for name, split in dataset.splits.items() if name != "validation"}
     return replace(dataset, splits={**kept, "train": both})
 
@@ -118,14 +120,14 @@ def _groups(split: Split) -> tuple[str, ...]:
     return split.groups if split.groups is not None else ("",) * len(split)
 
 
-def _together(one: Pictures, other: Pictures) -> Pictures:
+def _together(one: Images, other: Images) -> Images:
     digests = (*one.digests, *other.digests)
-    if isinstance(one, FilePictures) and isinstance(other, FilePictures):
-        return FilePictures((*one.paths, *other.paths), digests)
-    if isinstance(one, ArrayPictures) and isinstance(other, ArrayPictures) and _alike(one, other):
-        return ArrayPictures(np.concatenate([one.array, other.array]), digests)
-    raise DatasetError("training and validation pictures are stored in unlike ways or sizes: give one set for both")
+    if isinstance(one, FileImages) and isinstance(other, FileImages):
+        return FileImages((*one.paths, *other.paths), digests)
+    if isinstance(one, ArrayImages) and isinstance(other, ArrayImages) and _alike(one, other):
+        return ArrayImages(np.concatenate([one.array, other.array]), digests)
+    raise DatasetError("training and validation images are stored in unlike ways or sizes: give one set for both")
 
 
-def _alike(one: ArrayPictures, other: ArrayPictures) -> bool:
+def _alike(one: ArrayImages, other: ArrayImages) -> bool:
     return one.array.shape[1:] == other.array.shape[1:]

@@ -1,4 +1,4 @@
-"""What a search may try: `--space` read and checked against the recipe, before any picture is; and drawn from."""
+"""What a search may try: `--space` read and checked against the recipe, before any image is; and drawn from."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
-from tellapart.errors import RecipeError, nearest, require
+from tellapart.errors import RecipeError, did_you_mean, require
 from tellapart.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _require_searchable(name: str) -> None:
     if name in FIXED:
         raise RecipeError(f"{name} cannot be searched: {FIXED[name]}")
     if name not in known:
-        raise RecipeError(f"a recipe has no field {name!r} to search: {nearest(name, known)}")
+        raise RecipeError(f"a recipe has no field {name!r} to search: {did_you_mean(name, known)}")
 
 
 def _kind(name: str) -> Kind:

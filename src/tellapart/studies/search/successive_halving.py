@@ -12,8 +12,8 @@ from tellapart.models.catalogue import settled
 from tellapart.progress import Advance, progress
 from tellapart.recipe import Monitor, Recipe
 from tellapart.studies.search.hyperband import Bracket, Rung, best_first, trial_count, trial_epochs
-from tellapart.studies.search.job_workers import hired
-from tellapart.studies.search.local_workers import Crew, Step, crew
+from tellapart.studies.search.job_workers import job_workers
+from tellapart.studies.search.local_workers import Step, TrialWorkers, local_workers
 from tellapart.studies.search.space import Space, Value, draw
 from tellapart.training.checkpoints import Epoch, History
 
@@ -92,24 +92,28 @@ def run(
     """
     left = trial_epochs(plan.brackets) - sum(len(trial.history) for trial in trials)
     splits = {name: plan.dataset.splits[name] for name in ("train", "validation")}
-    seen = replace(plan.dataset, splits=splits)  # the test pictures stay shut
+    seen = replace(plan.dataset, splits=splits)  # the test images stay shut
     first, place = trials[0].recipe, folder / TRIALS
-    with crew(seen, first, place, workers) if jobs is None else hired(jobs, seen, first, place) as workforce:
+    with (
+        local_workers(seen, first, place, workers)
+        if jobs is None
+        else job_workers(jobs, seen, first, place) as workforce
+    ):
         if left > 0 or len(ranked(trials)[0].history) < plan.max_epochs:
             workforce.begin()  # before the clock of the progress
         with progress("searching", max(left, 0), "epochs") as advance:
-            return Race(plan, trials, journal, folder, workforce, advance).run()
+            return SuccessiveHalving(plan, trials, journal, folder, workforce, advance).run()
 
 
 @dataclass
-class Race:
+class SuccessiveHalving:
     """The trials on their way. Lives while they are trained."""
 
     plan: Plan
     trials: list[Trial]
     journal: "Journal"
     folder: Path
-    workforce: Crew
+    workforce: TrialWorkers
     advance: Advance
 
     def run(self) -> tuple[Trial, ...]:

@@ -15,7 +15,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import StorageError
 from tellapart.files import remove_partials
 from tellapart.recipe import Recipe
-from tellapart.studies.backbone_cache import KEPT_BYTES, Standings, quietly, shape_of
+from tellapart.studies.backbone_cache import KEPT_BYTES, BackboneCache, quietly, shape_of
 from tellapart.studies.search.local_workers import Step
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import History
@@ -37,12 +37,12 @@ class Trainer:
     """Trains trials one after the other. Lives for one search; holds the examples and the compiled loops."""
 
     def __init__(self, dataset: Dataset, folder: Path) -> None:
-        self._standings = Standings(dataset)
+        self._standings = BackboneCache(dataset)
         self._folder = folder
         self._loops: dict[Recipe, _Kept] = {}
 
     def prepare(self, recipe: Recipe) -> None:
-        """Decode the pictures, and run the frozen base over them, where no cache has the result."""
+        """Decode the images, and run the frozen base over them, where no cache has the result."""
         self._standings.task(recipe)
 
     def train(self, step: Step, each_epoch: Callable[[], None]) -> History:

@@ -30,7 +30,7 @@ class _StoppedError(Exception):
     """Nobody wants the rest of a trial."""
 
 
-class Course:
+class BackgroundTrial:
     """One trial. Lives while it is trained in one thread and asked for in another."""
 
     def __init__(self, loop: Loop, recipe: Recipe, task: Task) -> None:

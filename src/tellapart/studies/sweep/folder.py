@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import RunError
-from tellapart.files import UNREADABLE, alone, atomic_write, csv_text, remove_partials
+from tellapart.files import UNREADABLE, atomic_write, csv_text, exclusive_lock, remove_partials
 from tellapart.recipe import Recipe
-from tellapart.studies.study_folder import picture_changes, recipe_changes, require_place, settings_of
+from tellapart.studies.study_folder import image_changes, recipe_changes, require_place, settings_of
 from tellapart.studies.sweep.plan import Candidate, Plan, Trial, gap
 from tellapart.training.checkpoints import Epoch, arrays
 from tellapart.training.environment import environment
@@ -33,7 +33,7 @@ def claimed(folder: Path, plan: Plan) -> Iterator[None]:
     Raises RunError that says what differs.
     """
     require_place(folder, "sweep", SETTINGS, STARTED)
-    with alone(folder / LOCK, "a sweep", "name another --out"):
+    with exclusive_lock(folder / LOCK, "a sweep", "name another --out"):
         settings = _settings(plan)
         if (folder / SETTINGS).exists():
             _require_same(folder, settings)
@@ -138,7 +138,7 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
         yield f"it varied {_outline(before['vary'])}, now {_outline(now['vary'])}"
     if before["grid"] != now["grid"]:
         yield "it was a grid" if before["grid"] else "it was no grid"
-    yield from picture_changes(before, now)
+    yield from image_changes(before, now)
 
 
 def _outline(vary: list[dict[str, Any]]) -> str:

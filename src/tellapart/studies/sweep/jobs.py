@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
 from tellapart.jobs import Jobs, Work
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
-from tellapart.studies.workers import alike, filling, run_base
+from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 
 if TYPE_CHECKING:
     from tellapart.studies.sweep.background_trial import Outcome
-    from tellapart.studies.sweep.trial_runner import Bench
+    from tellapart.studies.sweep.trial_runner import TrialRunner
 
 Numbered = tuple[int, Recipe]
 """A trial that is to be trained, by its number."""
@@ -23,24 +23,24 @@ Numbered = tuple[int, Recipe]
 
 @dataclass(frozen=True)
 class Training:
-    """The job: the pictures, and one of the recipes that will be asked for. An item is a trial."""
+    """The job: the images, and one of the recipes that will be asked for. An item is a trial."""
 
     dataset: Dataset
     recipe: Recipe
 
     def __call__(self) -> "Callable[[Numbered], tuple[int, Outcome]]":
-        """Load what training needs and read the pictures, once for each worker."""
+        """Load what training needs and read the images, once for each worker."""
         load_keras()
-        from tellapart.studies.sweep.trial_runner import Bench
+        from tellapart.studies.sweep.trial_runner import TrialRunner
 
-        bench = Bench(self.dataset)
-        with filling(self.dataset):
+        bench = TrialRunner(self.dataset)
+        with cache_warmup_lock(self.dataset):
             bench.task(self.recipe)
         return partial(_trained, bench)
 
 
 @dataclass
-class Benches:
+class TrialRunners:
     """Whoever does jobs, from the first trial on until `stack` is closed. Lives for one sweep."""
 
     jobs: Jobs
@@ -51,13 +51,13 @@ class Benches:
     def ready(self, recipe: Recipe) -> "Work[Numbered, tuple[int, Outcome]]":
         """What trains numbered recipes at once, and gives each when it has ended; `recipe` is one of them."""
         if self.work is None:
-            run_base(self.dataset, recipe, self.jobs)
-            say("the trials of a turn are trained by workers: each is told when it has ended")
-            training = Training(self.dataset, alike(recipe))
+            compute_features(self.dataset, recipe, self.jobs)
+            notify("the trials of a turn are trained by workers: each is told when it has ended")
+            training = Training(self.dataset, with_fixed_precision(recipe))
             self.work = self.stack.enter_context(self.jobs.workers(training))
         return self.work
 
 
-def _trained(bench: "Bench", trial: Numbered) -> "tuple[int, Outcome]":
+def _trained(bench: "TrialRunner", trial: Numbered) -> "tuple[int, Outcome]":
     number, recipe = trial
     return number, bench.train(recipe, lambda _: None)

@@ -1,4 +1,4 @@
-"""What a sweep tries: `--vary` read and checked against the recipe, before any picture is; and who is best."""
+"""What a sweep tries: `--vary` read and checked against the recipe, before any image is; and who is best."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from tellapart.errors import RecipeError
 from tellapart.models.catalogue import lookup, settled
 from tellapart.recipe import Recipe
 from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.prepare import divided_to_compare
+from tellapart.training.prepare import draw_splits_to_compare
 
 FIXED = {
     "validation": "the trials are compared on one validation split",
@@ -124,13 +124,13 @@ def parse_vary(words: Sequence[str], recipe: Recipe) -> tuple[Factor, ...]:
 
 
 def planned(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, grid: bool) -> Plan:
-    """Check everything that can be before a picture is decoded. Raises RecipeError or DatasetError."""
+    """Check everything that can be before an image is decoded. Raises RecipeError or DatasetError."""
     factors = parse_vary(vary, recipe)
     if recipe.then:
         raise RecipeError("then is given, but a trial has one stage: sweep first, then train the winner with --then")
     if grid and any(factor.settings for factor in factors):
         raise RecipeError("a grid has no turns, so nothing can hold in one alone: leave out the @, or the --grid")
-    dataset, recipe = divided_to_compare(dataset, recipe)
+    dataset, recipe = draw_splits_to_compare(dataset, recipe)
     plan = Plan(dataset, recipe, factors, grid)
     for turn in range(plan.turns):
         plan.candidates(turn, {})  # it says what is wrong
@@ -143,7 +143,7 @@ def best_of(trials: Iterable[Trial]) -> Trial:
 
 
 def gap(row: Epoch) -> float:
-    """How much better training pictures are known than validation pictures, in accuracy."""
+    """How much better training images are known than validation images, in accuracy."""
     return round(row.accuracy - (row.val_accuracy or 0.0), 6)
 
 

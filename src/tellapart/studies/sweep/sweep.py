@@ -16,7 +16,7 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
 from tellapart.jobs import Jobs
-from tellapart.progress import say
+from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep.folder import (
     TRIALS,
@@ -31,20 +31,20 @@ from tellapart.studies.sweep.folder import (
     release,
     write_table,
 )
-from tellapart.studies.sweep.jobs import Benches
+from tellapart.studies.sweep.jobs import TrialRunners
 from tellapart.studies.sweep.plan import Candidate, Plan, Trial, best_of, planned
 from tellapart.studies.sweep.table import Board, board
-from tellapart.studies.workers import alike
+from tellapart.studies.workers import with_fixed_precision
 from tellapart.training.prepare import list_skipped, write_metrics
 from tellapart.training.run import Run
 
 if TYPE_CHECKING:
     from tellapart.studies.sweep.background_trial import Outcome
-    from tellapart.studies.sweep.trial_runner import Bench
+    from tellapart.studies.sweep.trial_runner import TrialRunner
 
 
 @dataclass(frozen=True)
-class Turn:
+class Round:
     """A choice that was made: what varied, and the trials compared, by their order; some may be of an earlier turn."""
 
     factor: str
@@ -56,7 +56,7 @@ class Sweep:
     """A finished sweep's folder, its turns, the fields that varied, and the trial that won."""
 
     folder: Path
-    turns: tuple[Turn, ...]
+    turns: tuple[Round, ...]
     columns: tuple[str, ...]
     winner: Trial
 
@@ -105,9 +105,9 @@ def sweep(
 
 def _swept(plan: Plan, folder: Path, jobs: Jobs | None) -> Sweep:
     load_keras()
-    from tellapart.studies.sweep.trial_runner import Bench  # TensorFlow: only when all checks have passed
+    from tellapart.studies.sweep.trial_runner import TrialRunner  # TensorFlow: only when all checks have passed
 
-    bench = Bench(plan.dataset)
+    bench = TrialRunner(plan.dataset)
     try:
         turns = _run(plan, folder, bench, jobs)
         winner = best_of(chain.from_iterable(turn.trials for turn in turns))
@@ -121,11 +121,11 @@ def _swept(plan: Plan, folder: Path, jobs: Jobs | None) -> Sweep:
     return Sweep(folder, turns, plan.columns, winner)
 
 
-def _run(plan: Plan, folder: Path, bench: "Bench", jobs: Jobs | None) -> tuple[Turn, ...]:
+def _run(plan: Plan, folder: Path, bench: "TrialRunner", jobs: Jobs | None) -> tuple[Round, ...]:
     if jobs is None and not (folder / TRIALS).exists():
         bench.task(plan.candidates(0, {})[0].recipe)  # its progress is shown before the table is
     with ExitStack() as stack, board(plan) as shown:
-        benches = None if jobs is None else Benches(jobs, plan.dataset, stack)
+        benches = None if jobs is None else TrialRunners(jobs, plan.dataset, stack)
         return _Race(plan, folder, bench, benches, shown).run()
 
 
@@ -135,22 +135,22 @@ class _Race:
 
     plan: Plan
     folder: Path
-    bench: "Bench"
-    benches: Benches | None
+    bench: "TrialRunner"
+    benches: TrialRunners | None
     """Those of others, who then train in its place."""
     board: Board
 
     def __post_init__(self) -> None:
         self.trials: dict[Recipe, Trial] = {}
 
-    def run(self) -> tuple[Turn, ...]:
+    def run(self) -> tuple[Round, ...]:
         """Turn after turn."""
         turns = []
         for number in range(self.plan.turns):
             candidates = self.plan.candidates(number, self._best_values)
             self._try(candidates, number)
             compared = tuple(self.trials[candidate.recipe] for candidate in candidates)
-            turns.append(Turn(candidates[0].factor, compared))
+            turns.append(Round(candidates[0].factor, compared))
         self._write_table()
         return tuple(turns)
 
@@ -194,7 +194,7 @@ class _Race:
             return iter(())
         with self.board.aside():
             work = self.benches.ready(candidates[0].recipe)
-        return work((number, alike(one.recipe)) for number, one in todo.items())
+        return work((number, with_fixed_precision(one.recipe)) for number, one in todo.items())
 
     def _trained_here(
         self, number: int, todo: Mapping[int, Candidate], turn: int, candidates: list[Candidate]
@@ -224,12 +224,12 @@ class _Race:
         return dict(best_of(self.trials.values()).values) if self.trials else {}
 
 
-def _bundle(winner: Trial, folder: Path, bench: "Bench") -> None:
+def _bundle(winner: Trial, folder: Path, bench: "TrialRunner") -> None:
     """The winner as `train` would leave it. Here the test split is opened."""
     from tellapart.training.write_bundle import write_bundle
 
     if not (folder / "bundle").exists():
-        say(f"trial {winner.number} is best, after epoch {winner.best_epoch} of {len(winner.history)}")
+        notify(f"trial {winner.number} is best, after epoch {winner.best_epoch} of {len(winner.history)}")
         network = bench.network(winner.recipe, kept_weights(folder, winner.number))
         task = replace(bench.task(winner.recipe), network=network)
         list_skipped(task.dataset.skipped, folder)

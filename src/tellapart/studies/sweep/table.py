@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tellapart.progress import LINE_EVERY_S, say
+from tellapart.progress import LINE_EVERY_S, notify
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep.plan import Candidate, Plan, Trial, best_of, gap
 from tellapart.training.checkpoints import Epoch
@@ -80,7 +80,7 @@ class Board:
         facts = f"validation accuracy {row.val_accuracy:.1%}, loss {row.val_loss:.3f}, gap {gap(row):+.1%}"
         seconds = sum(one.seconds for one in history)
         rest = f"; {self.left}" if self.left else ""
-        say(f"trial {number}: {values}; {len(history)} epochs, {facts}, {seconds:.1f} s{rest}")
+        notify(f"trial {number}: {values}; {len(history)} epochs, {facts}, {seconds:.1f} s{rest}")
         self._shown = time.monotonic()
 
     def _redraw(self) -> None:

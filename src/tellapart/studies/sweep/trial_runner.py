@@ -13,8 +13,8 @@ import keras
 from tellapart.data.dataset import Dataset
 from tellapart.jobs import cores
 from tellapart.recipe import Recipe
-from tellapart.studies.backbone_cache import KEPT_BYTES, Standings, shape_of
-from tellapart.studies.sweep.background_trial import Course, Outcome
+from tellapart.studies.backbone_cache import KEPT_BYTES, BackboneCache, shape_of
+from tellapart.studies.sweep.background_trial import BackgroundTrial, Outcome
 from tellapart.studies.sweep.folder import Weights
 from tellapart.training.checkpoints import Epoch
 from tellapart.training.examples import Array, Examples
@@ -39,14 +39,14 @@ class _Kept:
         return 2 * sum(array.nbytes for array in self.start)
 
 
-class Bench:
+class TrialRunner:
     """Where trials are trained. Lives for one sweep; holds what they stand on, their examples and compiled loops."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self._standings = Standings(dataset)
+        self._standings = BackboneCache(dataset)
         self._loops: dict[Recipe, _Kept] = {}
         """Those that no trial uses now."""
-        self._courses: dict[Recipe, Course] = {}
+        self._courses: dict[Recipe, BackgroundTrial] = {}
         self._used: dict[Recipe, _Kept] = {}
         self._compiler = ThreadPoolExecutor(1)
         self._trainers = ThreadPoolExecutor(AT_ONCE)
@@ -76,7 +76,7 @@ class Bench:
     ) -> Outcome:
         """Train until the epochs or the patience end, as `fit` does.
 
-        Meanwhile what the `following` trials need is compiled, where no picture must be read for that, and `ahead`,
+        Meanwhile what the `following` trials need is compiled, where no image must be read for that, and `ahead`,
         which will be asked for next in any case, is trained where memory and cores allow.
         """
         course = self._courses.get(recipe) or self._begun(recipe)
@@ -96,11 +96,11 @@ class Bench:
             variable.assign(value)
         return network
 
-    def _begun(self, recipe: Recipe) -> Course:
+    def _begun(self, recipe: Recipe) -> BackgroundTrial:
         """Let a trial begin in a thread; its network is drawn before, here, for a draw sets the seed of everything."""
         kept = self._free_loop(recipe)
         self._forget(but=0)
-        course = Course(kept.loop, recipe, self.task(recipe))
+        course = BackgroundTrial(kept.loop, recipe, self.task(recipe))
         self._used[recipe], self._courses[recipe] = kept, course
         self._trainers.submit(course.run, kept.compiled, kept.start)
         return course
