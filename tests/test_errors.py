@@ -11,17 +11,21 @@ from tellapart import errors
 from tellapart.errors import MissingPackageError, TellapartError, did_you_mean, require
 
 
-def kinds() -> list[type[Exception]]:
-    return [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
+def exceptions() -> set[type[Exception]]:
+    return {cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, Exception)}
 
 
-def test_every_error_is_in_the_tree_and_drawn_in_its_docstring() -> None:
+def test_every_exception_is_in_the_tree_and_drawn_in_the_docstring() -> None:
     drawn = errors.__doc__ or ""
-    assert len(kinds()) == 10
-    for kind in kinds():
-        assert issubclass(kind, TellapartError)
-        says = (inspect.getdoc(kind) or "").rstrip(".")
-        assert kind is TellapartError or f"{kind.__name__:<21} {says[0].lower()}{says[1:]}" in drawn
+    assert len(exceptions()) == 10
+    for cls in exceptions():
+        assert issubclass(cls, TellapartError)
+        summary = (inspect.getdoc(cls) or "").rstrip(".")
+        assert cls is TellapartError or f"{cls.__name__:<21} {summary[0].lower()}{summary[1:]}" in drawn
+
+
+def test_the_former_name_of_image_error_is_an_alias() -> None:
+    assert errors.PictureError is errors.ImageError
 
 
 def test_an_installed_module_is_imported() -> None:
@@ -34,15 +38,17 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(module: str) -
         require(module, extra="gpu")
 
 
-def test_a_package_that_breaks_on_something_else_says_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Telling the person to install what is installed would send them in circles.
+def test_a_package_that_fails_on_another_import_reports_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # To advise installing what is installed would not help.
     (tmp_path / "half_installed.py").write_text("import no_such_dependency\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
         require("half_installed", extra="train")
 
 
-def test_a_module_that_is_barred_counts_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blocked_module_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(MissingPackageError, match="sklearn"):
         require("sklearn", extra="train")
@@ -55,9 +61,9 @@ KNOWN = ("mnist", "fashion-mnist", "cifar10", "digits")
     ("typed", "meant"),
     [("mnits", "mnist"), ("MNIST", "mnist"), ("fashion_mnist", "fashion-mnist"), ("cifar-10", "cifar10")],
 )
-def test_a_typing_error_suggests_what_was_meant_first(typed: str, meant: str) -> None:
+def test_a_misspelled_name_suggests_the_intended_one_first(typed: str, meant: str) -> None:
     assert did_you_mean(typed, KNOWN).startswith(f"did you mean {meant}")
 
 
-def test_a_name_like_none_lists_them_all() -> None:
+def test_a_name_close_to_none_lists_all() -> None:
     assert did_you_mean("zzzz", iter(KNOWN)) == "known: cifar10, digits, fashion-mnist, mnist"

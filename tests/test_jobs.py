@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tellapart.errors import ImageError
-from tellapart.jobs import CORES, THREADS, CommandContext, LocalJobs, cores, given_cores
+from tellapart.jobs import CORES, THREADS, CommandContext, LocalJobs, assigned_cores, cores
 
 
 class Twice:
-    """Counts how often it is begun."""
+    """Doubles items, and counts how often a worker begins."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -43,42 +43,42 @@ def test_workers_begin_once_for_several_rounds() -> None:
     assert twice.begun == 1
 
 
-def test_what_a_job_raises_is_raised() -> None:
+def test_the_error_of_a_job_is_raised() -> None:
     results = LocalJobs().run(Twice(), [1, 3])
     assert next(results) == 2
     with pytest.raises(ImageError, match="three"):
         next(results)
 
 
-@pytest.mark.parametrize(("word", "given"), [("1", 1), ("12", 12), ("0", None), ("", None), ("-1", None), ("x", None)])
-def test_a_worker_keeps_to_the_cores_it_was_given(
-    monkeypatch: pytest.MonkeyPatch, word: str, given: int | None
+@pytest.mark.parametrize(
+    ("value", "expected"), [("1", 1), ("12", 12), ("0", None), ("", None), ("-1", None), ("x", None)]
+)
+def test_a_worker_uses_the_cores_assigned_to_it(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: int | None
 ) -> None:
-    monkeypatch.setenv(CORES, word)
-    assert given_cores() == given
-    assert cores() == (given or lent())
+    monkeypatch.setenv(CORES, value)
+    assert assigned_cores() == expected
+    assert cores() == (expected or available_cores())
 
 
-def lent() -> int | None:
+def available_cores() -> int | None:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux lends a process some of its cores")
-def test_a_container_lends_fewer_than_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux limits a process to some cores")
+def test_a_container_may_have_fewer_cores_than_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CORES, raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5})
     assert cores() == 3
 
 
-def test_alone_it_takes_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_assignment_all_available_cores_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CORES, raising=False)
-    assert given_cores() is None
-    assert cores() == lent()
+    assert assigned_cores() is None
+    assert cores() == available_cores()
 
 
-def test_a_worker_takes_the_place_that_the_command_was_given_in(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_worker_applies_the_context_of_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("TELLAPART_DATA", "TELLAPART_WEIGHTS", *THREADS):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -86,23 +86,23 @@ def test_a_worker_takes_the_place_that_the_command_was_given_in(
     monkeypatch.setenv(CORES, "3")
     monkeypatch.setenv(THREADS[0], "7")
     monkeypatch.chdir(tmp_path)
-    origin = CommandContext(str(tmp_path / "there"), {"TELLAPART_CACHE": "theirs", "TELLAPART_WEIGHTS": "weights"})
-    origin.settle()
-    assert Path.cwd() == tmp_path  # there is no such folder here
+    context = CommandContext(str(tmp_path / "there"), {"TELLAPART_CACHE": "theirs", "TELLAPART_WEIGHTS": "weights"})
+    context.apply()
+    assert Path.cwd() == tmp_path  # the folder does not exist here
     (tmp_path / "there").mkdir()
-    origin.settle()
+    context.apply()
     assert Path.cwd() == tmp_path / "there"
     assert (os.environ["TELLAPART_CACHE"], os.environ["TELLAPART_WEIGHTS"]) == ("mine", "weights")
     assert [os.environ[name] for name in THREADS] == ["7", "3", "3"]
 
 
-def test_the_place_is_the_folder_and_the_folders_that_the_environment_names(
+def test_the_context_is_the_working_directory_and_the_folders_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TELLAPART_DATA", "data")
     monkeypatch.delenv("TELLAPART_WEIGHTS", raising=False)
-    origin = CommandContext.here()
-    assert origin.folder == str(tmp_path)
-    assert origin.variables["TELLAPART_DATA"] == "data"
-    assert "TELLAPART_WEIGHTS" not in origin.variables
+    context = CommandContext.here()
+    assert context.folder == str(tmp_path)
+    assert context.variables["TELLAPART_DATA"] == "data"
+    assert "TELLAPART_WEIGHTS" not in context.variables

@@ -1,78 +1,61 @@
-"""Bring Keras and TensorFlow in, quietly."""
+"""Import Keras and TensorFlow without their greeting on standard error."""
 
 import gc
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tellapart.errors import require
+from tellapart.silence import hold_stderr
 
-# Settled before Keras is first imported. A person's own setting wins.
+# Set before Keras is first imported. The user's own setting wins.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what TensorFlow's C++ side warns of is not the user's doing
+os.environ.setdefault(
+    "TF_CPP_MIN_LOG_LEVEL", "2"
+)  # warnings from TensorFlow's C++ side that users can do nothing about
 
 
 def load_keras() -> None:
     """Import Keras and TensorFlow, or raise MissingPackageError that says how to install them.
 
-    TensorFlow's C++ side greets on standard error, past every log level; that greeting is kept back unless the
-    import fails.
+    TensorFlow's C++ side greets on standard error at every log level; it is printed only when the import fails.
     """
     if "tensorflow" in sys.modules:
         return
-    with _standard_error_held_back(), _hidden("sklearn"), _no_collection():
+    with hold_stderr(), _hide("sklearn"), _without_garbage_collection():
         require("tensorflow", extra="train")
         require("keras", extra="train")
-    # It warns of functions that are compiled anew: each network has its own steps, as it must be.
+    # It warns of functions that are compiled again: each network has its own compiled steps, and needs them.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """Put off garbage collection: 3,000 modules make much that looks like garbage and is none, a tenth of the time.
+def _without_garbage_collection() -> Iterator[None]:
+    """Pause garbage collection, which takes a tenth of the import: 3,000 modules make many objects, hardly any garbage.
 
-    They stay to the end, so no later collection looks through them either; the last one alone would take a second.
+    The modules stay until the process ends, so they are frozen: the last collection alone would take a second.
     """
-    wanted = gc.isenabled()
-    gc.collect()  # what is garbage now would stay too
+    enabled = gc.isenabled()
+    gc.collect()  # or else present garbage would be frozen too
     gc.disable()
     try:
         yield
         gc.freeze()
     finally:
-        if wanted:
+        if enabled:
             gc.enable()
 
 
 @contextmanager
-def _hidden(package: str) -> Iterator[None]:
-    """Keep a package from being imported: Keras takes 2 s for scikit-learn's, for wrappers that nothing here uses."""
+def _hide(package: str) -> Iterator[None]:
+    """Keep a package from being imported: Keras spends 2 s on scikit-learn, for wrappers that are not used here."""
     if package in sys.modules:
         yield
         return
-    sys.modules[package] = None  # type: ignore[assignment]  # what the import system reads as "not there"
+    sys.modules[package] = None  # type: ignore[assignment]  # the import system reads it as "not there"
     try:
         yield
     finally:
         del sys.modules[package]
-
-
-@contextmanager
-def _standard_error_held_back() -> Iterator[None]:
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(real, 2)
-            held.seek(0)
-            os.write(2, held.read())
-            raise
-        finally:
-            os.dup2(real, 2)
-            os.close(real)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.jobs import given_cores
+from tellapart.jobs import assigned_cores
 
 # OpenVINO looks up a network host when it finds this package, and falls back to a stub when it does not.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
@@ -112,7 +112,7 @@ def _share() -> dict[str, Any]:
 
     Bound to those, the workers of a machine would all compute on one core and leave the others idle.
     """
-    threads = given_cores()
+    threads = assigned_cores()
     return {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False} if threads else {}
 
 

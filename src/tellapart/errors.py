@@ -1,14 +1,14 @@
-"""Everything tellapart raises on purpose.
+"""Exceptions that tellapart raises.
 
-    TellapartError            the root: catch this to catch them all
-    ├── ImageError          an image cannot be decoded, or is beyond the limits
-    ├── DatasetError          the images and labels do not make a data set
+    TellapartError            the base class: catch it to catch them all
+    ├── ImageError            an image cannot be decoded, or exceeds the limits
+    ├── DatasetError          the images and labels do not form a data set
     ├── RecipeError           a recipe asks for something impossible or unknown
-    ├── WeightsError          weights or models from elsewhere are absent, do not fit or are refused
+    ├── WeightsError          external weights or models are missing, do not fit or are refused
     ├── RunError              a run's folder cannot be used
     ├── BundleError           a bundle is incomplete, altered or not a bundle
-    ├── StorageError          the disk refuses: full, read-only, no permission
-    ├── ClusterError          a cluster cannot be reached, or gives work up
+    ├── StorageError          the disk cannot be written: full, read-only, no permission
+    ├── ClusterError          a cluster cannot be reached, or abandons work
     └── MissingPackageError   an optional package is not installed
 
 Each message says what was found, what was expected and what to do.
@@ -21,15 +21,18 @@ from types import ModuleType
 
 
 class TellapartError(Exception):
-    """The root of the tree."""
+    """The base class of all exceptions of tellapart."""
 
 
 class ImageError(TellapartError):
-    """An image cannot be decoded, or is beyond the limits."""
+    """An image cannot be decoded, or exceeds the limits."""
+
+
+PictureError = ImageError  # the former name
 
 
 class DatasetError(TellapartError):
-    """The images and labels do not make a data set."""
+    """The images and labels do not form a data set."""
 
 
 class RecipeError(TellapartError):
@@ -37,7 +40,7 @@ class RecipeError(TellapartError):
 
 
 class WeightsError(TellapartError):
-    """Weights or models from elsewhere are absent, do not fit or are refused."""
+    """External weights or models are missing, do not fit or are refused."""
 
 
 class RunError(TellapartError):
@@ -49,11 +52,11 @@ class BundleError(TellapartError):
 
 
 class StorageError(TellapartError):
-    """The disk refuses: full, read-only, no permission."""
+    """The disk cannot be written: full, read-only, no permission."""
 
 
 class ClusterError(TellapartError):
-    """A cluster cannot be reached, or gives work up."""
+    """A cluster cannot be reached, or abandons work."""
 
 
 class MissingPackageError(TellapartError):
@@ -61,7 +64,7 @@ class MissingPackageError(TellapartError):
 
 
 def require(module: str, *, extra: str) -> ModuleType:
-    """Import an optional module, or say which extra of tellapart brings it."""
+    """Import an optional module. Raises MissingPackageError that names the extra of tellapart to install."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -72,13 +75,13 @@ def require(module: str, *, extra: str) -> ModuleType:
         ) from error
 
 
-def first_line(error: Exception, most: int | None = 200) -> str:
-    """What a foreign error says, to be put into a sentence: its first line, of `most` characters, or else its kind."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most].rstrip(".:")
+def first_line(error: Exception, max_chars: int | None = 200) -> str:
+    """Return the first line of another library's error, cut to `max_chars`, to quote in a sentence; else its type."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:max_chars].rstrip(".:")
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """A half sentence that suggests the names most like the one given, or lists all when none is near."""
+    """Suggest the known names closest to a misspelled one, or list all when none is close, as half a sentence."""
     names = list(names)
     close = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     if close:

@@ -1,6 +1,6 @@
-"""A way to run jobs: the one seam between what is to be done and who does it.
+"""Jobs: the seam between work that is divided into items and the workers that do it.
 
-Here is the embedded way, this process. `tellapart.scale` has another: the workers of a Ray cluster.
+This module runs jobs in the calling process; `tellapart.scale` runs them on the workers of a Ray cluster.
 """
 
 import os
@@ -11,36 +11,36 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-CORES = "TELLAPART_CORES"
+CORES = "TELLAPART_CORES"  # an environment variable, as are the next
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 FOLDERS = ("TELLAPART_CACHE", "TELLAPART_DATA", "TELLAPART_WEIGHTS")
 In = TypeVar("In")
 Out = TypeVar("Out")
 Work = Callable[[Iterable[In]], Iterator[Out]]
-"""Gives the result of each item, once, as soon as it is there, in any order."""
+"""Yields the result of each item once, in any order, as soon as it is ready."""
 
 
 class Jobs(Protocol):
-    """Who does the jobs. Lives as long as there are any."""
+    """Workers that run jobs. Lives as long as there are jobs to run."""
 
     def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
-        """Give the result of each item, once, as soon as it is there, in any order.
+        """Yield the result of each item once, in any order, as soon as it is ready.
 
-        A worker calls `begin` once, and what that gives for each of its items; no more items are taken than are soon
-        worked on. An item whose worker was killed is another's, so a job leaves nothing that a second would stumble
-        over. `begin`, items and results travel between machines: paths in them mean the same on all. Raises what a
-        job raises, of TellapartError.
+        Each worker calls `begin` once, and the function it returns for each of its items. Items are taken only as fast
+        as workers need them. When a worker is killed its item goes to another, so a job must be safe to repeat.
+        `begin`, items and results travel between machines: paths in them mean the same on all. Raises the
+        TellapartError that a job raises.
         """
 
     def workers(self, begin: Callable[[], Callable[[In], Out]]) -> AbstractContextManager[Work[In, Out]]:
-        """Keep the workers for as long as the block lasts: for items that depend on the results of earlier ones.
+        """Keep the workers alive inside the block, for items that depend on the results of earlier ones.
 
-        A round of items ends before the next; for each, all is as in `run`.
+        Each batch of items ends before the next begins; otherwise as in `run`.
         """
 
 
 class LocalJobs:
-    """This process, one job after the other."""
+    """Jobs run in this process, one after the other."""
 
     def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
         """See Jobs."""
@@ -55,47 +55,47 @@ class LocalJobs:
 
 @dataclass(frozen=True)
 class CommandContext:
-    """Where a command was given: its folder, and the folders that its environment names."""
+    """The working directory of a command, and the folders that its environment variables name."""
 
     folder: str
     variables: Mapping[str, str]
 
     @staticmethod
     def here() -> "CommandContext":
-        """That of this process."""
+        """Return the context of this process."""
         return CommandContext(str(Path.cwd()), {name: os.environ[name] for name in FOLDERS if name in os.environ})
 
-    def settle(self) -> None:
-        """Let relative paths mean here what they mean there, and keep to the cores given; before TensorFlow is loaded.
+    def apply(self) -> None:
+        """Make relative paths mean the same in this process, and limit its threads; call before TensorFlow is loaded.
 
-        The folders that this machine's own environment names stay.
+        Variables that this machine sets itself are kept.
         """
         for name, value in self.variables.items():
             os.environ.setdefault(name, value)
-        with suppress(OSError):  # absolute paths may be all there is
+        with suppress(OSError):  # all paths may be absolute
             os.chdir(self.folder)
-        if count := given_cores():
+        if count := assigned_cores():
             limit_threads(count)
 
 
 def cores() -> int:
-    """How many cores this process may keep busy: what a worker was given in `CORES`, else all that it is let have."""
-    return given_cores() or _lent_cores()
+    """Return how many cores this process may use: those assigned to it by `CORES`, else all that are available."""
+    return assigned_cores() or _available_cores()
 
 
-def given_cores() -> int | None:
-    """What `CORES` says, for what takes all by itself unless it is told."""
-    word = os.environ.get(CORES, "")
-    return int(word) if word.isdecimal() and int(word) else None
+def assigned_cores() -> int | None:
+    """Return the value of `CORES`; None when it is unset or no positive number."""
+    value = os.environ.get(CORES, "")
+    return int(value) if value.isdecimal() and int(value) else None
 
 
 def limit_threads(count: int) -> None:
-    """Let libraries that are not loaded yet take so many threads; a person's own setting wins."""
+    """Set the thread count of libraries that are not loaded yet; the user's own setting wins."""
     for name in THREADS:
         os.environ.setdefault(name, str(count))
 
 
-def _lent_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux: fewer than the machine has, in a container or a batch job
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux: may be fewer than the machine has, in a container or a batch job
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

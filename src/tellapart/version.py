@@ -1,3 +1,3 @@
-"""The version, apart from everything else so that any module may read it."""
+"""The version, in a module without imports, so that any module may import it."""
 
 __version__ = "0.1.0"

@@ -14,7 +14,7 @@ import pytest
 from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.data.sources.arrays import array_split
 from tellapart.errors import BundleError, ClusterError, ImageError
-from tellapart.jobs import CORES, Jobs, LocalJobs, given_cores
+from tellapart.jobs import CORES, Jobs, LocalJobs, assigned_cores
 from tellapart.scale import pool
 from tellapart.training.run import Run
 
@@ -27,7 +27,7 @@ Out = TypeVar("Out")
 
 def test_each_result_comes_once_and_is_what_it_was(cluster: Jobs) -> None:
     def begin() -> Callable[[tuple[int, str]], tuple[int, str, int | None]]:
-        return lambda item: (*item, given_cores())
+        return lambda item: (*item, assigned_cores())
 
     items = [(number, "x" * number) for number in range(12)]
     results = sorted(cluster.run(begin, iter(items)))

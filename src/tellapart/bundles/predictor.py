@@ -17,6 +17,7 @@ from tellapart.data.image import ImageArray, decode
 from tellapart.data.pipeline import BATCH, Runner, prefetch_map, run_engine
 from tellapart.engine import Precision
 from tellapart.errors import ImageError
+from tellapart.late_binding import late_bound
 
 Row = NDArray[np.float32]
 
@@ -56,9 +57,7 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         """The image, where its file is still there, and a bar for each class, for a notebook."""
-        from tellapart.notebook.prediction import prediction_html  # it stands on this module
-
-        return prediction_html(self)
+        return str(late_bound("prediction_html")(self))
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,7 @@ class Unreadable:
 
     def _repr_html_(self) -> str:
         """The path and the reason, for a notebook."""
-        from tellapart.notebook.prediction import unreadable_html  # it stands on this module
-
-        return unreadable_html(self)
+        return str(late_bound("unreadable_html")(self))
 
 
 class Predictor:

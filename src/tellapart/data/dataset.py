@@ -14,6 +14,7 @@ from tellapart.data.image import ImageArray, decode
 from tellapart.data.sources.listing import no_file
 from tellapart.data.sources.read_options import ReadOptions
 from tellapart.errors import ImageError
+from tellapart.late_binding import late_bound
 
 Labels = NDArray[np.int32]
 """int32 (n,): for each image the index of its class."""
@@ -159,10 +160,9 @@ class Dataset:
 
         Raises DatasetError.
         """
-        from tellapart.data.sources.open_source import open_source  # it stands on this module
-
         reading = reading or ReadOptions()
-        return replace(open_source(str(source), reading), source=str(source), reading=reading)
+        dataset: Dataset = late_bound("open_source")(str(source), reading)
+        return replace(dataset, source=str(source), reading=reading)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -191,9 +191,7 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         """Examples and counts, for a notebook."""
-        from tellapart.notebook.dataset import dataset_html  # it stands on this module
-
-        return dataset_html(self)
+        return str(late_bound("dataset_html")(self))
 
 
 def read_bytes(path: str) -> bytes:

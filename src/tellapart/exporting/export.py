@@ -11,8 +11,8 @@ from tellapart.errors import BundleError, TellapartError, first_line
 from tellapart.exporting.formats import Format, format_for
 from tellapart.exporting.networks import temperature_of
 from tellapart.exporting.parity import Parity, Sample, bundle_probabilities, check_parity, require_parity, sample_of
-from tellapart.exporting.quiet import quiet
 from tellapart.files import atomic_folder, require_unused, sha256, storage_errors
+from tellapart.silence import silence_libraries
 from tellapart.version import __version__
 
 LABELS, FACTS = "labels.txt", "export.json"
@@ -50,7 +50,7 @@ def export(bundle: Bundle | str | Path, dataset: Dataset, *, to: str, out: Path)
 def _written(bundle: Bundle, chosen: Format, path: Path, sample: Sample) -> Parity:
     """Write the file, run it, and refuse it where it disagrees. Raises BundleError, StorageError."""
     try:
-        with quiet(), storage_errors(path.parent):
+        with silence_libraries(), storage_errors(path.parent):
             chosen.write(bundle, path)
             found = check_parity(chosen.opened(path), sample, bundle_probabilities(bundle, sample.pixels))
     except TellapartError:

@@ -16,10 +16,10 @@ from tellapart.exporting.formats import NETWORK, format_for, kind_of
 from tellapart.exporting.graphs import whole_graph
 from tellapart.exporting.int8_worth import FASTER, LOST, Worth, worth
 from tellapart.exporting.parity import bundle_probabilities, check_parity, readable, sample_of
-from tellapart.exporting.quiet import quiet
 from tellapart.exporting.runtimes import Images, Opened
 from tellapart.files import atomic_folder, require_unused
 from tellapart.progress import notify
+from tellapart.silence import silence_libraries
 
 LEARNED_FROM = 300  # training images, which show the range of each layer's numbers
 EXACT = ("Divide", "Log", "Maximum", "Softmax")
@@ -65,7 +65,7 @@ def quantised(graph: Graph, pixels: Images) -> Graph:
     nncf = require("nncf", extra="int8")
     notify(f"int8: learning the range of each layer's numbers from {len(pixels)} training images")
     try:
-        with quiet():
+        with silence_libraries():
             return nncf.quantize(
                 graph.clone(),
                 nncf.Dataset([pixels[place : place + 1] for place in range(len(pixels))]),

@@ -13,6 +13,7 @@ from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion
 from tellapart.judging.metrics import bins_of, brier_scores, confidence_gaps, in_top_k, log_losses
 from tellapart.judging.per_class import ClassScores, class_scores
 from tellapart.judging.ranking import Areas, areas, average_precision, roc_auc
+from tellapart.late_binding import late_bound
 
 SUM_TOLERANCE = 1e-3  # rounding; a softmax in float32, as OpenVINO's always is, is within 1e-6
 
@@ -95,9 +96,7 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         """Metrics, confusion matrix and most confused pairs, for a notebook."""
-        from tellapart.notebook.evaluation import evaluation_html  # it stands on this module
-
-        return evaluation_html(self)
+        return str(late_bound("evaluation_html")(self))
 
 
 def judge(

@@ -16,7 +16,7 @@ from tellapart.jobs import Jobs
 from tellapart.progress import notify
 from tellapart.scale.pool import Pool
 from tellapart.scale.preflight import MODE, TOKEN, known_token, require_ours
-from tellapart.scale.silence import aside
+from tellapart.silence import native_stderr_to
 
 HERE, ADDRESSED = "ray", "ray://"
 FOUND_BY_RAY = "auto"
@@ -48,7 +48,7 @@ def on(place: str, workers: int | None = None) -> Iterator[Jobs]:
     if address not in (None, FOUND_BY_RAY):
         require_ours(str(address))
     ray = require("ray", extra="ray")
-    with notes() as folder, aside(folder / "driver.log"):
+    with notes() as folder, native_stderr_to(folder / "driver.log"):
         notify(f"joining the Ray cluster at {address}" if address else "starting Ray on this machine")
         try:
             if address:

@@ -145,10 +145,10 @@ class _Team:
 class Worker:
     """A process with a core of its own, somewhere. Lives until it is killed or there are no more jobs."""
 
-    def __init__(self, begin: Callable[[], Callable[[Any], Any]], origin: CommandContext) -> None:
+    def __init__(self, begin: Callable[[], Callable[[Any], Any]], context: CommandContext) -> None:
         """What the jobs need is loaded with the first of them."""
         os.environ[CORES] = "1"
-        origin.settle()
+        context.apply()
         self._begin = cache(begin)
 
     def placed(self) -> None:

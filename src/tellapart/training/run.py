@@ -15,6 +15,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits.split_csv import in_files, split_text
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
+from tellapart.late_binding import late_bound
 from tellapart.models.catalogue import backbone_of, lookup, settled
 from tellapart.recipe import Recipe
 from tellapart.training import classical
@@ -61,9 +62,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Recipe, metrics and bundle, for a notebook."""
-        from tellapart.notebook.run import run_html  # it stands on this module
-
-        return run_html(self)
+        return str(late_bound("run_html")(self))
 
 
 def train(
