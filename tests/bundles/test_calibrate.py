@@ -259,7 +259,7 @@ def mislabelled(colours: Path, folder: Path) -> Path:
 
 def test_an_accuracy_out_of_reach_is_refused_and_leaves_nothing(runs: Runs, colours: Path, tmp_path: Path) -> None:
     folder = mislabelled(colours, tmp_path / "data")
-    with pytest.raises(DatasetError, match=r"no threshold makes 0\.99 of the accepted images right"):
+    with pytest.raises(DatasetError, match=r"no threshold makes 0\.99 of the accepted images correct"):
         calibrate(runs["network"].bundle, Dataset.open(folder), out=tmp_path / "out" / "new", accuracy=0.99)
     assert not (tmp_path / "out").exists()
 

@@ -1,4 +1,4 @@
-"""Calibration: the temperature of simulated classifiers, and bins done by hand."""
+"""Calibration: the temperature of simulated classifiers, and bins computed by hand."""
 
 import math
 
@@ -13,7 +13,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from tellapart.judging.calibration import Bin, apply_temperature, reliability, temperature
+from tellapart.judging.calibration import ReliabilityBin, apply_temperature, fit_temperature, reliability_bins
 from tellapart.judging.intervals import wilson
 from tellapart.judging.metrics import ece, log_loss
 
@@ -26,76 +26,76 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return probs
 
 
-def answers(n: int, k: int, *, sharpened: float, seed: int = 0) -> Case:
-    """Labels drawn from true probabilities, and what a classifier says that takes their logits so many times."""
+def simulate(n: int, k: int, *, overconfidence: float, seed: int = 0) -> Case:
+    """Labels drawn from true probabilities, and the predictions of a classifier that multiplies their logits."""
     rng = np.random.default_rng(seed)
     scores = 1.5 * rng.normal(size=(n, k))
     labels = (softmax(scores).cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
-    return np.minimum(labels, k - 1), softmax(sharpened * scores)
+    return np.minimum(labels, k - 1), softmax(overconfidence * scores)
 
 
 @pytest.mark.parametrize("k", [2, 10])
-def test_an_over_confident_classifiers_error_is_halved_on_other_images(k: int) -> None:
-    chosen = temperature(*answers(400, k, sharpened=3))
-    labels, probs = answers(2_000, k, sharpened=3, seed=1)
+def test_calibration_halves_the_error_of_an_overconfident_classifier_on_other_images(k: int) -> None:
+    chosen = fit_temperature(*simulate(400, k, overconfidence=3))
+    labels, probs = simulate(2_000, k, overconfidence=3, seed=1)
     cooler = apply_temperature(probs, chosen)
     assert chosen == pytest.approx(3, rel=0.2)
     assert ece(labels, cooler) < ece(labels, probs) / 2
     np.testing.assert_array_equal(cooler.argmax(axis=1), probs.argmax(axis=1))
 
 
-@pytest.mark.parametrize(("k", "sharpened"), [(2, 3.0), (2, 0.4), (5, 3.0), (5, 1.0), (5, 0.4)])
-def test_many_images_outweigh_the_prior(k: int, sharpened: float) -> None:
-    labels, probs = answers(20_000, k, sharpened=sharpened)
+@pytest.mark.parametrize(("k", "overconfidence"), [(2, 3.0), (2, 0.4), (5, 3.0), (5, 1.0), (5, 0.4)])
+def test_many_images_outweigh_the_prior(k: int, overconfidence: float) -> None:
+    labels, probs = simulate(20_000, k, overconfidence=overconfidence)
     least = minimize_scalar(
         lambda t: log_loss(labels, apply_temperature(probs, t)), bounds=(0.05, 20), options={"xatol": 1e-7}
     )
-    assert temperature(labels, probs) == pytest.approx(least.x, rel=1e-3)
-    assert temperature(labels, probs) == pytest.approx(sharpened, rel=0.05)
+    assert fit_temperature(labels, probs) == pytest.approx(least.x, rel=1e-3)
+    assert fit_temperature(labels, probs) == pytest.approx(overconfidence, rel=0.05)
 
 
 @pytest.mark.parametrize("n", [1, 7, 60])
-def test_few_images_reach_the_least_of_loss_and_prior(n: int) -> None:
-    labels, probs = answers(n, 4, sharpened=2, seed=n)
+def test_few_images_minimise_loss_and_prior(n: int) -> None:
+    labels, probs = simulate(n, 4, overconfidence=2, seed=n)
 
     def penalised(log_t: float) -> float:
         return n * log_loss(labels, apply_temperature(probs, math.exp(log_t))) + math.exp(-log_t) + log_t
 
     least = minimize_scalar(penalised, bounds=(-3, 3), options={"xatol": 1e-9})
-    assert temperature(labels, probs) == pytest.approx(np.exp(least.x), rel=1e-5)
+    assert fit_temperature(labels, probs) == pytest.approx(np.exp(least.x), rel=1e-5)
 
 
-def test_the_temperature_is_that_of_scikit_learn() -> None:
+def test_the_temperature_equals_that_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(3, size=3_000)
     points = rng.normal(size=(3_000, 4)) + np.eye(4)[labels]
-    model = LogisticRegression().fit(5 * points[:500], labels[:500])  # made for other points: far too sure of these
+    model = LogisticRegression().fit(5 * points[:500], labels[:500])  # fitted to other points: far too confident here
     theirs = CalibratedClassifierCV(FrozenEstimator(model), method="temperature").fit(25 * points, labels)
     inverse = theirs.calibrated_classifiers_[0].calibrators[0].beta_
-    assert temperature(labels, model.predict_proba(25 * points)) == pytest.approx(1 / inverse, rel=0.01)
+    assert fit_temperature(labels, model.predict_proba(25 * points)) == pytest.approx(1 / inverse, rel=0.01)
 
 
-@pytest.mark.parametrize("sure", [0.6, 0.9, 0.999, 1.0])
+@pytest.mark.parametrize("confidence", [0.6, 0.9, 0.999, 1.0])
 @pytest.mark.parametrize("n", [1, 10, 1_000])
-def test_faultless_answers_are_not_made_certainties(n: int, sure: float) -> None:
-    probs = np.tile([sure, 1 - sure], (n, 1)).astype(np.float32)
-    chosen = temperature(np.zeros(n, dtype=np.int64), probs)
-    sharpened = apply_temperature(probs, chosen).max()
+def test_faultless_predictions_do_not_become_certainties(n: int, confidence: float) -> None:
+    probs = np.tile([confidence, 1 - confidence], (n, 1)).astype(np.float32)
+    chosen = fit_temperature(np.zeros(n, dtype=np.int64), probs)
+    overconfidence = apply_temperature(probs, chosen).max()
     assert chosen < 1.001
     # Mild, or leaving much of the doubt that Laplace's rule of succession leaves after n of n.
-    assert chosen > 0.5 or 1 - sharpened > 1 / (n + 2) / 5
+    assert chosen > 0.5 or 1 - overconfidence > 1 / (n + 2) / 5
 
 
-def test_answers_that_are_sure_and_wrong_stay_within_bounds() -> None:
+def test_confident_mistakes_keep_the_temperature_within_bounds() -> None:
     probs = np.tile(np.array([1.0, 0.0], dtype=np.float32), (100, 1))
-    chosen = temperature(np.ones(100, dtype=np.int64), probs)
+    chosen = fit_temperature(np.ones(100, dtype=np.int64), probs)
     assert chosen == pytest.approx(20)
     assert np.isfinite(apply_temperature(probs, chosen)).all()
 
 
-def test_no_opinion_and_a_single_class_leave_the_temperature_alone() -> None:
-    assert temperature(np.array([0, 1, 1]), np.full((3, 2), 0.5)) == pytest.approx(1)
-    assert temperature(np.array([0, 0, 0]), np.ones((3, 1))) == pytest.approx(1)
+def test_uniform_predictions_and_a_single_class_have_temperature_1() -> None:
+    assert fit_temperature(np.array([0, 1, 1]), np.full((3, 2), 0.5)) == pytest.approx(1)
+    assert fit_temperature(np.array([0, 0, 0]), np.ones((3, 1))) == pytest.approx(1)
 
 
 @given(
@@ -103,27 +103,27 @@ def test_no_opinion_and_a_single_class_leave_the_temperature_alone() -> None:
         np.float64, (4, 5), elements=st.sampled_from([0.0, 1e-40, 0.3, 0.3000001, 0.30000000000000004, 1.0])
     ),
     kind=st.sampled_from([np.float32, np.float64]),
-    hot=st.floats(0.05, 20),
+    temperature=st.floats(0.05, 20),
 )
-def test_tempering_keeps_the_type_the_sums_and_the_first_greatest(
-    probs: NDArray[np.float64], kind: type[np.floating], hot: float
+def test_scaling_keeps_the_dtype_the_sums_and_the_predicted_class(
+    probs: NDArray[np.float64], kind: type[np.floating], temperature: float
 ) -> None:
     probs[probs.sum(axis=1) == 0] = 1
-    given_probs = (probs / probs.sum(axis=1, keepdims=True)).astype(kind)
-    changed = apply_temperature(given_probs, hot)
-    assert changed.dtype == kind
-    assert changed.min() >= 0
-    np.testing.assert_allclose(changed.sum(axis=1, dtype=np.float64), 1, atol=1e-6)
-    np.testing.assert_array_equal(changed.argmax(axis=1), given_probs.argmax(axis=1))
+    original = (probs / probs.sum(axis=1, keepdims=True)).astype(kind)
+    scaled = apply_temperature(original, temperature)
+    assert scaled.dtype == kind
+    assert scaled.min() >= 0
+    np.testing.assert_allclose(scaled.sum(axis=1, dtype=np.float64), 1, atol=1e-6)
+    np.testing.assert_array_equal(scaled.argmax(axis=1), original.argmax(axis=1))
 
 
-def test_a_lead_of_the_last_digit_outlives_any_temperature() -> None:
+def test_a_lead_of_one_ulp_survives_any_temperature() -> None:
     half = np.float32(0.5)
     probs = np.array([[np.nextafter(half, np.float32(0)), half]], dtype=np.float32)
     assert apply_temperature(probs, 20).argmax() == 1
 
 
-def test_nought_is_taken_for_the_least_that_float32_holds() -> None:
+def test_zero_is_replaced_by_the_least_normal_float32() -> None:
     probs = np.array([[0.0, 1.0]])
     assert apply_temperature(probs, 2)[0, 0] == pytest.approx(math.sqrt(np.finfo(np.float32).tiny), rel=1e-6, abs=0)
     np.testing.assert_array_equal(
@@ -131,30 +131,30 @@ def test_nought_is_taken_for_the_least_that_float32_holds() -> None:
     )
 
 
-def test_tempering_is_softmax_of_logits_over_t() -> None:
+def test_scaling_is_softmax_of_logits_over_t() -> None:
     scores = np.random.default_rng(0).normal(size=(50, 6))
     np.testing.assert_allclose(apply_temperature(softmax(scores), 2.5), softmax(scores / 2.5), rtol=1e-12)
     np.testing.assert_allclose(apply_temperature(softmax(scores), 1), softmax(scores), rtol=1e-12)
 
 
-def test_bins_done_by_hand() -> None:
+def test_bins_equal_those_computed_by_hand() -> None:
     probs = np.array([[0.5, 0.5], [0.4, 0.6], [0.75, 0.25], [0.8, 0.2], [0.0, 1.0]])
-    bins = reliability(np.array([0, 0, 0, 0, 1]), probs, bins=4)
-    assert bins[0] == Bin(0.0, 0.25, 0, confidence=None, accuracy=None)
-    assert bins[1] == Bin(0.25, 0.5, 1, confidence=0.5, accuracy=wilson(1, 1))
-    assert bins[2] == Bin(0.5, 0.75, 2, confidence=(0.6 + 0.75) / 2, accuracy=wilson(1, 2))
-    assert bins[3] == Bin(0.75, 1.0, 2, confidence=(0.8 + 1.0) / 2, accuracy=wilson(2, 2))
+    bins = reliability_bins(np.array([0, 0, 0, 0, 1]), probs, bins=4)
+    assert bins[0] == ReliabilityBin(0.0, 0.25, 0, confidence=None, accuracy=None)
+    assert bins[1] == ReliabilityBin(0.25, 0.5, 1, confidence=0.5, accuracy=wilson(1, 1))
+    assert bins[2] == ReliabilityBin(0.5, 0.75, 2, confidence=(0.6 + 0.75) / 2, accuracy=wilson(1, 2))
+    assert bins[3] == ReliabilityBin(0.75, 1.0, 2, confidence=(0.8 + 1.0) / 2, accuracy=wilson(2, 2))
 
 
-def test_bins_hold_the_calibration_error() -> None:
-    labels, probs = answers(500, 5, sharpened=2)
-    bins = reliability(labels, probs)
-    gaps = [one.n * abs(one.confidence - one.accuracy.value) for one in bins if one.accuracy and one.confidence]
+def test_bins_add_up_to_the_calibration_error() -> None:
+    labels, probs = simulate(500, 5, overconfidence=2)
+    bins = reliability_bins(labels, probs)
+    gaps = [bin_.n * abs(bin_.confidence - bin_.accuracy.value) for bin_ in bins if bin_.accuracy and bin_.confidence]
     assert sum(gaps) / 500 == pytest.approx(ece(labels, probs), abs=1e-12)
 
 
-def test_every_image_is_in_a_bin_whatever_the_rounding() -> None:
+def test_every_image_is_in_a_bin_despite_rounding() -> None:
     edges = np.linspace(0, 1, 16).astype(np.float32)[8:]
     probs = np.stack([edges, 1 - edges], axis=1)
     probs[-1, 0] = np.nextafter(np.float32(1), np.float32(2))
-    assert sum(one.n for one in reliability(np.zeros(len(edges), dtype=np.int64), probs)) == len(edges)
+    assert sum(bin_.n for bin_ in reliability_bins(np.zeros(len(edges), dtype=np.int64), probs)) == len(edges)

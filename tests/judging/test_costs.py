@@ -1,4 +1,4 @@
-"""Costs: tables as people and spreadsheets write them, and decisions done by hand."""
+"""Costs: tables as people and spreadsheets write them, and decisions computed by hand."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
-from tellapart.judging.costs import cheapest, decide, expected_cost, read_costs
+from tellapart.judging.costs import cheapest_classes, compare_decisions, expected_cost, read_costs
 from tellapart.judging.intervals import wilson
-from tellapart.judging.thresholds import threshold
+from tellapart.judging.thresholds import choose_threshold
 
 CLASSES = ("cat", "dog", "hat, tall")
 TABLE = np.array([[0.0, 1.0, 2.5], [3.0, 0.0, 4.0], [0.5, 6.0, 0.0]])
@@ -68,11 +68,11 @@ def test_tables_are_read_in_the_order_of_the_classes(tmp_path: Path, content: st
         ("a,no,yes\nno,0,1\nyes,1,0\nyeti,1,0\n", "true class, 'yeti' is not a class"),
         ("a,no,yes,no\nno,0,1,1\nyes,1,0,1\n", "predicted class, 'no' is there 2 times"),
         ("a,no,yes\nno,0,1\nyes,1,0\nno,0,1\n", "true class, 'no' is there 2 times"),
-        ("a,no,yes\nno,0,one\nyes,1,0\n", "line 2: the cost of taking no for yes is 'one', expected a number"),
-        ("a,no,yes\nno,0,1\nyes,,0\n", "line 3: the cost of taking yes for no is ''"),
+        ("a,no,yes\nno,0,one\nyes,1,0\n", "line 2: the cost of predicting yes for no is 'one', expected a number"),
+        ("a,no,yes\nno,0,1\nyes,,0\n", "line 3: the cost of predicting no for yes is ''"),
         ("a,no,yes\nno,0,\nyes,1,0\n", "line 2 has 1 costs, expected 2"),
         ("a,no,yes\nno,0,1,5\nyes,1,0\n", "line 2 has 3 costs, expected 2"),
-        ("a,no,yes\nno,0,-1\nyes,1,0\n", "no for yes is -1, expected a finite number of 0 or more"),
+        ("a,no,yes\nno,0,-1\nyes,1,0\n", "yes for no is -1, expected a finite number of 0 or more"),
         ("a,no,yes\nno,0,nan\nyes,1,0\n", "is nan"),
         ("a,no,yes\nno,0,inf\nyes,1,0\n", "is inf"),
         ('a,no,yes\nno,0,"1,5"\nyes,1,0\n', "is '1,5', expected a number"),
@@ -80,12 +80,12 @@ def test_tables_are_read_in_the_order_of_the_classes(tmp_path: Path, content: st
         ("a,nö,yes\n".encode("latin-1"), "not text in UTF-8"),
     ],
 )
-def test_what_is_no_table_of_costs_is_refused(tmp_path: Path, content: str | bytes, sentence: str) -> None:
+def test_an_invalid_table_of_costs_is_refused(tmp_path: Path, content: str | bytes, sentence: str) -> None:
     with pytest.raises(DatasetError, match=sentence):
         read_costs(written(tmp_path, content), ("no", "yes"))
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"nowhere\.csv cannot be read: No such file"):
         read_costs(tmp_path / "nowhere.csv", CLASSES)
 
@@ -98,24 +98,24 @@ def test_expected_cost_is_the_mean_over_images() -> None:
     assert expected_cost(labels, predicted, TABLE) == estimate
 
 
-def test_no_mistake_seen_is_not_no_mistake_to_come() -> None:
+def test_without_a_mistake_the_upper_end_still_allows_for_some() -> None:
     labels = np.array([0, 1, 2, 2, 1])
     estimate = expected_cost(labels, labels, TABLE)
     assert (estimate.value, estimate.low) == (0, 0)
     assert estimate.high == pytest.approx(6 * wilson(0, 5).high)
     assert expected_cost(labels, labels, TABLE + 2).high == pytest.approx(2 + estimate.high)
-    found = decide(labels, np.eye(3)[labels], TABLE)
-    assert found.likeliest == found.cheapest == estimate
+    decisions = compare_decisions(labels, np.eye(3)[labels], TABLE)
+    assert decisions.likeliest == decisions.cheapest == estimate
 
 
-def test_the_cheapest_decision_is_taken() -> None:
+def test_the_cheapest_class_is_chosen() -> None:
     probs = np.array([[0.95, 0.05], [0.85, 0.15], [0.2, 0.8]], dtype=np.float32)
-    assert cheapest(probs, MISSED).tolist() == [0, 1, 1]  # from 1 in 10 on, an alarm is cheaper
+    assert cheapest_classes(probs, MISSED).tolist() == [0, 1, 1]  # from 1 in 10 on, an alarm is cheaper
 
 
 def test_rounding_does_not_decide_between_equals() -> None:
     probs = np.array([[0.35, 0.35, 0.1, 0.2]])  # their expected costs differ in the last digit, and the wrong way
-    assert cheapest(probs, 1 - np.eye(4)).tolist() == [0]
+    assert cheapest_classes(probs, 1 - np.eye(4)).tolist() == [0]
 
 
 @given(
@@ -127,7 +127,7 @@ def test_where_every_mistake_costs_the_same_the_likeliest_class_is_taken(
     weights: NDArray[np.float64], price: float, kind: type[np.floating]
 ) -> None:
     probs = (weights / weights.sum(axis=1, keepdims=True)).astype(kind)
-    np.testing.assert_array_equal(cheapest(probs, price * (1 - np.eye(3))), probs.argmax(axis=1))
+    np.testing.assert_array_equal(cheapest_classes(probs, price * (1 - np.eye(3))), probs.argmax(axis=1))
 
 
 def test_deciding_by_cost_saves_where_the_rare_class_is_dear_though_accuracy_falls() -> None:
@@ -135,15 +135,15 @@ def test_deciding_by_cost_saves_where_the_rare_class_is_dear_though_accuracy_fal
     chance = rng.beta(0.5, 5, size=2_000)
     labels = (rng.random(2_000) < chance).astype(np.int64)
     probs = np.stack([1 - chance, chance], axis=1)
-    found = decide(labels, probs, MISSED)
-    assert found.difference.value == pytest.approx(found.cheapest.value - found.likeliest.value)
-    assert found.difference.high < 0
-    assert np.mean(cheapest(probs, MISSED) == labels) < np.mean(probs.argmax(axis=1) == labels)
+    decisions = compare_decisions(labels, probs, MISSED)
+    assert decisions.difference.value == pytest.approx(decisions.cheapest.value - decisions.likeliest.value)
+    assert decisions.difference.high < 0
+    assert np.mean(cheapest_classes(probs, MISSED) == labels) < np.mean(probs.argmax(axis=1) == labels)
     # The best threshold on these very images can be no worse than the one that theory gives.
-    assert threshold(labels, chance, by="cost", costs=MISSED).reached <= found.cheapest.value
+    assert choose_threshold(labels, chance, criterion="cost", costs=MISSED).objective <= decisions.cheapest.value
 
 
-def test_decisions_that_are_the_same_differ_by_nothing() -> None:
-    found = decide(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]), 1 - np.eye(2))
-    assert found.likeliest == found.cheapest
-    assert (found.difference.low, found.difference.high) == (0, 0)
+def test_equal_decisions_have_no_difference() -> None:
+    decisions = compare_decisions(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]), 1 - np.eye(2))
+    assert decisions.likeliest == decisions.cheapest
+    assert (decisions.difference.low, decisions.difference.high) == (0, 0)

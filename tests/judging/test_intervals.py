@@ -1,4 +1,4 @@
-"""Intervals: published values, and coverage of what they are to cover."""
+"""Intervals: published values, and coverage of the truth."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from tellapart.judging.intervals import (
     bootstrap_means,
     stratified_variance,
     wilson,
-    with_variance,
+    wilson_from_variance,
 )
 
 MATRIX = np.array([[30, 10], [5, 25]])
@@ -102,13 +102,13 @@ def test_strata_keep_their_sizes() -> None:
     assert estimate == Estimate(5.0, 5.0, 5.0)
 
 
-def test_drawing_in_portions_is_drawing_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tellapart.judging.intervals.AT_ONCE", 700)
+def test_resampling_in_chunks_draws_all_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tellapart.judging.intervals.CHUNK_NUMBERS", 700)
     seen: list[int] = []
 
     def statistic(counts: ClassCounts) -> NDArray[np.float64]:
-        if counts.right.ndim == 2:  # and not the matrix itself
-            seen.append(len(counts.right))
+        if counts.correct.ndim == 2:  # and not the matrix itself
+            seen.append(len(counts.correct))
             assert counts.true.tolist() == [40, 30]
             assert (counts.predicted.sum(axis=1) == 70).all()
         return per_class.mean_f1(counts)
@@ -126,7 +126,7 @@ def test_more_images_make_a_narrower_interval() -> None:
     assert widths[0] > 2 * widths[1] > 4 * widths[2]
 
 
-def test_drawn_tallies_have_the_mean_and_spread_of_multinomial_rows() -> None:
+def test_resampled_counts_have_the_mean_and_variance_of_multinomial_rows() -> None:
     drawn: list[ClassCounts] = []
 
     def statistic(counts: ClassCounts) -> NDArray[np.float64]:
@@ -136,13 +136,13 @@ def test_drawn_tallies_have_the_mean_and_spread_of_multinomial_rows() -> None:
     matrix = np.array([[30, 10, 0], [5, 20, 5], [0, 0, 0]])
     bootstrap_confusion(matrix, {"f1": statistic}, rng=np.random.default_rng(0), resamples=20_000)
     counts = drawn[0]
-    np.testing.assert_allclose(counts.right.mean(axis=0), [30, 20, 0], atol=0.1)
+    np.testing.assert_allclose(counts.correct.mean(axis=0), [30, 20, 0], atol=0.1)
     np.testing.assert_allclose(counts.predicted.mean(axis=0), [35, 30, 5], atol=0.1)
     spread = [40 * 0.75 * 0.25 + 30 * (1 / 6) * (5 / 6), 40 * 0.75 * 0.25 + 30 * (2 / 3) * (1 / 3), 30 * 5 / 36]
     np.testing.assert_allclose(counts.predicted.var(axis=0), spread, rtol=0.05)
 
 
-def test_no_mistake_among_few_images_leaves_room_for_some() -> None:
+def test_few_images_without_a_mistake_have_a_wide_interval() -> None:
     widths = []
     for n in (5, 50, 500):
         estimate = bootstrap_confusion(n * np.eye(3, dtype=np.int64), MACRO_F1, rng=np.random.default_rng(0))["f1"]
@@ -152,7 +152,7 @@ def test_no_mistake_among_few_images_leaves_room_for_some() -> None:
     assert widths[0] > 5 * widths[1] > 25 * widths[2]
 
 
-def test_no_mistake_of_a_rare_class_is_known_no_better_than_by_its_images() -> None:
+def test_a_rare_class_without_a_mistake_has_a_wide_interval() -> None:
     statistics = {"recall": per_class.mean_recall}
     rng = np.random.default_rng(0)
     rare = bootstrap_confusion(np.diag([9_990, 10]), statistics, rng=rng)["recall"]
@@ -160,24 +160,26 @@ def test_no_mistake_of_a_rare_class_is_known_no_better_than_by_its_images() -> N
     assert rare.low < 0.95 < even.low
 
 
-def test_means_of_several_values_are_those_of_each() -> None:
+def test_means_of_several_values_equal_the_single_ones() -> None:
     rng = np.random.default_rng(3)
     values, strata = rng.random((2, 60)), np.repeat([0, 1], 30)
     both = bootstrap_means(list(values), strata, rng=np.random.default_rng(0))
-    alone = [bootstrap_mean(one, strata, rng=np.random.default_rng(0)) for one in values]
+    alone = [bootstrap_mean(row, strata, rng=np.random.default_rng(0)) for row in values]
     assert both == alone
 
 
 def test_an_interval_from_a_variance_is_wilsons_for_a_proportion() -> None:
     share, n = 0.8, 50
-    found, expected = with_variance(share, share * (1 - share) / n, most=1_000), wilson(40, 50)
-    assert [found.low, found.high] == pytest.approx([expected.low, expected.high])
+    estimate, expected = wilson_from_variance(share, share * (1 - share) / n, max_trials=1_000), wilson(40, 50)
+    assert [estimate.low, estimate.high] == pytest.approx([expected.low, expected.high])
 
 
 def test_an_interval_from_no_variance_is_as_wide_as_the_trials_allow() -> None:
-    assert with_variance(1.0, 0.0, most=30) == wilson(30, 30)
-    assert with_variance(0.9, 1e-30, most=30) == wilson(27, 30)
-    assert with_variance(1.0, 0.1, most=30).low < wilson(30, 30).low  # rounding: a variance though the value is 1
+    assert wilson_from_variance(1.0, 0.0, max_trials=30) == wilson(30, 30)
+    assert wilson_from_variance(0.9, 1e-30, max_trials=30) == wilson(27, 30)
+    assert (
+        wilson_from_variance(1.0, 0.1, max_trials=30).low < wilson(30, 30).low
+    )  # rounding: a variance though the value is 1
 
 
 def test_the_variance_of_a_sum_is_that_within_strata() -> None:

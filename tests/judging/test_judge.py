@@ -1,4 +1,4 @@
-"""The public edge of judging: what it answers and what it refuses."""
+"""The public function `judge`: the evaluation it returns and the inputs it refuses."""
 
 import json
 import time
@@ -8,18 +8,17 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
-from tellapart.judging.confusion import Confused, most_confused
 from tellapart.judging.intervals import wilson
 from tellapart.judging.judge import METRICS, judge
 from tellapart.judging.metrics import brier, ece, log_loss, macro_f1
 
 LETTERS = tuple("abcdefghij")
-LEAST = {"matthews": -1}
-MOST = {"log_loss": 37, "brier": 2}
+MINIMUM = {"matthews": -1}
+MAXIMUM = {"log_loss": 37, "brier": 2}
 
 
-def answers(n: int, k: int, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels int64 (n,) and probabilities float64 (n, k) that are right about two times in three."""
+def predictions(n: int, k: int, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Labels int64 (n,) and probabilities float64 (n, k) that are correct about two times in three."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(k, size=n)
     logits = rng.normal(size=(n, k)) + 2 * np.eye(k)[labels]
@@ -27,42 +26,42 @@ def answers(n: int, k: int, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArra
     return labels, weights / weights.sum(axis=1, keepdims=True)
 
 
-def test_json_has_the_shape_of_the_contract() -> None:
-    labels, probs = answers(60, 4)
-    facts = judge(labels, probs, LETTERS[:4]).as_json()
-    assert list(facts) == ["n", *METRICS]
-    assert facts["n"] == 60
+def test_json_has_an_estimate_for_each_metric() -> None:
+    labels, probs = predictions(60, 4)
+    metrics = judge(labels, probs, LETTERS[:4]).as_json()
+    assert list(metrics) == ["n", *METRICS]
+    assert metrics["n"] == 60
     for name in METRICS:
-        estimate = facts[name]
+        estimate = metrics[name]
         assert isinstance(estimate, dict)
         assert list(estimate) == ["value", "low", "high"]
         assert {type(number) for number in estimate.values()} == {float}
-    assert json.loads(json.dumps(facts)) == facts
+    assert json.loads(json.dumps(metrics)) == metrics
 
 
 def test_detailed_json_adds_the_confusion_and_the_classes() -> None:
-    labels, probs = answers(60, 4)
+    labels, probs = predictions(60, 4)
     evaluation = judge(labels, probs, LETTERS[:4])
-    facts = json.loads(json.dumps(evaluation.as_json(detailed=True)))
-    assert facts["classes"] == ["a", "b", "c", "d"]
-    assert facts["confusion"] == evaluation.confusion.tolist()
-    assert np.sum(facts["confusion"], axis=1).tolist() == np.bincount(labels, minlength=4).tolist()
-    assert [scores["name"] for scores in facts["per_class"]] == facts["classes"]
-    assert sum(scores["n"] for scores in facts["per_class"]) == 60
-    assert facts["per_class"][0]["recall"].keys() == {"value", "low", "high"}
-    assert not {"labels", "probs"} & facts.keys()
+    metrics = json.loads(json.dumps(evaluation.as_json(detailed=True)))
+    assert metrics["classes"] == ["a", "b", "c", "d"]
+    assert metrics["confusion"] == evaluation.confusion.tolist()
+    assert np.sum(metrics["confusion"], axis=1).tolist() == np.bincount(labels, minlength=4).tolist()
+    assert [scores["name"] for scores in metrics["per_class"]] == metrics["classes"]
+    assert sum(scores["n"] for scores in metrics["per_class"]) == 60
+    assert metrics["per_class"][0]["recall"].keys() == {"value", "low", "high"}
+    assert not {"labels", "probs"} & metrics.keys()
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
-def test_top_3_is_absent_where_it_would_always_be_right(k: int) -> None:
-    labels, probs = answers(20, k)
+def test_top_3_is_absent_where_it_would_always_be_1(k: int) -> None:
+    labels, probs = predictions(20, k)
     evaluation = judge(labels, probs, LETTERS[:k])
     assert evaluation.top_3 is None
     assert "top_3" not in evaluation.as_json()
 
 
 def test_values_are_those_of_the_metrics() -> None:
-    labels, probs = answers(500, 10)
+    labels, probs = predictions(500, 10)
     evaluation = judge(labels, probs, LETTERS)
     assert evaluation.accuracy.value == np.mean(probs.argmax(axis=1) == labels)
     assert evaluation.macro_f1.value == macro_f1(evaluation.confusion)
@@ -77,15 +76,15 @@ def test_values_are_those_of_the_metrics() -> None:
     assert evaluation.roc_auc.value == pytest.approx(np.mean(aucs))
 
 
-def test_an_evaluation_carries_what_it_was_made_of() -> None:
-    labels, probs = answers(50, 3)
+def test_an_evaluation_has_its_labels_and_probabilities() -> None:
+    labels, probs = predictions(50, 3)
     evaluation = judge(labels.astype(np.int32), probs.astype(np.float32), LETTERS[:3])
     assert (str(evaluation.labels.dtype), str(evaluation.probs.dtype)) == ("int64", "float64")
     np.testing.assert_array_equal(evaluation.labels, labels)
     np.testing.assert_array_equal(evaluation.probs, probs.astype(np.float32))
 
 
-def test_accuracy_misleads_where_one_class_is_rare_and_the_others_do_not() -> None:
+def test_other_metrics_show_what_accuracy_hides_with_a_rare_class() -> None:
     labels = np.repeat([0, 1], [990, 10])
     evaluation = judge(labels, np.tile([0.99, 0.01], (1_000, 1)), ("healthy", "ill"))
     assert evaluation.accuracy.value == 0.99
@@ -102,8 +101,8 @@ def test_accuracy_misleads_where_one_class_is_rare_and_the_others_do_not() -> No
     assert (ill.precision, ill.recall) == (None, wilson(0, 10))
 
 
-def test_of_two_classes_the_areas_are_those_of_the_second() -> None:
-    labels, probs = answers(100, 2)
+def test_with_two_classes_the_areas_are_those_of_the_second() -> None:
+    labels, probs = predictions(100, 2)
     evaluation = judge(labels, probs, ("no", "yes"))
     no, yes = evaluation.per_class
     assert evaluation.roc_auc == yes.roc_auc
@@ -111,7 +110,7 @@ def test_of_two_classes_the_areas_are_those_of_the_second() -> None:
 
 
 def test_an_absent_class_has_no_scores_and_is_in_no_mean() -> None:
-    labels, probs = answers(80, 4)
+    labels, probs = predictions(80, 4)
     few = labels < 3
     evaluation = judge(labels[few], probs[few], LETTERS[:4])
     absent = evaluation.per_class[3]
@@ -122,25 +121,15 @@ def test_an_absent_class_has_no_scores_and_is_in_no_mean() -> None:
     assert "NaN" not in json.dumps(evaluation.as_json(detailed=True))
 
 
-def test_one_class_alone_has_no_areas_and_no_correlation() -> None:
-    labels, probs = np.zeros(30, dtype=np.int64), answers(30, 3)[1]
+def test_a_single_class_has_no_areas_and_no_correlation() -> None:
+    labels, probs = np.zeros(30, dtype=np.int64), predictions(30, 3)[1]
     evaluation = judge(labels, probs, LETTERS[:3])
     assert (evaluation.roc_auc, evaluation.pr_auc, evaluation.matthews) == (None, None, None)
     assert not {"roc_auc", "pr_auc", "matthews"} & evaluation.as_json().keys()
 
 
-def test_the_most_confused_come_first_and_nothing_right_is_among_them() -> None:
-    labels = np.repeat([0, 1, 2], [10, 4, 6])
-    predicted = np.array([0] * 8 + [1] * 2 + [1] * 2 + [2] * 2 + [2] * 5 + [0])
-    evaluation = judge(labels, np.eye(3)[predicted], ("a", "b", "c"))
-    expected = (Confused("b", "c", 2, 0.5), Confused("a", "b", 2, 0.2), Confused("c", "a", 1, 1 / 6))
-    assert most_confused(evaluation) == expected
-    assert most_confused(evaluation, most=1) == expected[:1]
-    assert most_confused(judge(labels, np.eye(3)[labels], ("a", "b", "c"))) == ()
-
-
 @pytest.mark.parametrize("kind", ["perfect", "constant", "wrong", "one image", "single images"])
-def test_degenerate_answers_have_values_inside_their_intervals(kind: str) -> None:
+def test_degenerate_predictions_have_values_inside_their_intervals(kind: str) -> None:
     labels = np.arange(40) % 5
     probs = np.eye(5)[labels]
     if kind == "constant":
@@ -158,12 +147,12 @@ def test_degenerate_answers_have_values_inside_their_intervals(kind: str) -> Non
         if estimate is None:
             assert (kind, name) in {("one image", absent) for absent in ("roc_auc", "pr_auc", "matthews")}
             continue
-        assert LEAST.get(name, 0) <= estimate.low <= estimate.value <= estimate.high <= MOST.get(name, 1)
+        assert MINIMUM.get(name, 0) <= estimate.low <= estimate.value <= estimate.high <= MAXIMUM.get(name, 1)
         assert {type(end) for end in estimate.as_json().values()} == {float}
 
 
-def test_the_seed_decides_the_intervals_and_nothing_else() -> None:
-    labels, probs = answers(200, 4)
+def test_the_seed_determines_the_intervals_only() -> None:
+    labels, probs = predictions(200, 4)
     first, again, other = (judge(labels, probs, LETTERS[:4], seed=seed).as_json() for seed in (1, 1, 2))
     assert first == again
     assert first["log_loss"] != other["log_loss"]
@@ -171,15 +160,15 @@ def test_the_seed_decides_the_intervals_and_nothing_else() -> None:
 
 
 def test_ten_thousand_images_take_seconds() -> None:
-    labels, probs = answers(10_000, 10)
+    labels, probs = predictions(10_000, 10)
     started = time.process_time()
     evaluation = judge(labels, probs.astype(np.float32), LETTERS)
     assert time.process_time() - started < 5
     assert evaluation.n == 10_000
 
 
-def test_a_thousandth_of_rounding_is_taken() -> None:
-    labels, probs = answers(100, 10)
+def test_rounding_of_a_thousandth_is_accepted() -> None:
+    labels, probs = predictions(100, 10)
     assert judge(labels, 1.0009 * probs, LETTERS).n == 100
     with pytest.raises(DatasetError, match=r"add up to 1\.0011"):
         judge(labels, 1.0011 * probs, LETTERS)
@@ -205,7 +194,7 @@ GOOD = np.array([[0.75, 0.25], [0.5, 0.5]])
         (np.array([0, 1]), np.array([[1, 0], [0.9, 0.2]]), "image 1 add up to 1.1000, expected 1"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_a_sentence(
+def test_arrays_that_do_not_match_are_refused(
     labels: NDArray[np.int64], probs: NDArray[np.float64], sentence: str
 ) -> None:
     with pytest.raises(DatasetError, match=sentence):

@@ -1,4 +1,4 @@
-"""Scores of classes: equal to scikit-learn's on random and degenerate matrices, absent where not defined."""
+"""Scores of classes: equal to scikit-learn's on random and degenerate matrices, None where undefined."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn import metrics as sklearn
 
 from tellapart.judging import per_class
-from tellapart.judging.confusion import class_counts, confusion
+from tellapart.judging.confusion import class_counts, confusion_matrix
 from tellapart.judging.intervals import bootstrap_confusion, wilson
-from tellapart.judging.per_class import class_scores, f1_estimate
+from tellapart.judging.per_class import class_scores, estimate_f1
 
 Case = tuple[NDArray[np.int64], NDArray[np.int64], int]
 
@@ -30,7 +30,7 @@ def cases(draw: st.DrawFn) -> Case:
 @given(cases())
 def test_scores_equal_those_of_scikit_learn(case: Case) -> None:
     labels, predicted, k = case
-    counts = class_counts(confusion(labels, predicted, k))
+    counts = class_counts(confusion_matrix(labels, predicted, k))
     theirs = sklearn.precision_recall_fscore_support(labels, predicted, labels=range(k), zero_division=0)
     for ours, expected in zip((per_class.precision, per_class.recall, per_class.f1), theirs, strict=False):
         np.testing.assert_allclose(ours(counts), expected, atol=1e-12)
@@ -52,7 +52,7 @@ def test_scores_equal_those_of_scikit_learn(case: Case) -> None:
 @given(cases())
 def test_averages_equal_those_of_scikit_learn(case: Case) -> None:
     labels, predicted, k = case
-    counts = class_counts(confusion(labels, predicted, k))
+    counts = class_counts(confusion_matrix(labels, predicted, k))
     present = np.unique(labels)
     theirs = sklearn.precision_recall_fscore_support(
         labels, predicted, labels=present, average="macro", zero_division=0
@@ -70,7 +70,7 @@ def test_matthews_of_many_images_does_not_overflow() -> None:
     assert float(per_class.matthews(counts)) == pytest.approx(0.6)
 
 
-def test_what_is_not_defined_is_none_and_what_is_has_its_interval() -> None:
+def test_undefined_scores_are_none_and_defined_ones_have_an_interval() -> None:
     matrix = np.array([[6, 0, 2, 0], [1, 0, 3, 0], [0, 0, 0, 0], [0, 0, 0, 5]])
     nothing = [None] * 4
     first, missed, absent, last = class_scores(matrix, ("a", "b", "c", "d"), nothing, nothing)
@@ -86,39 +86,39 @@ def test_what_is_not_defined_is_none_and_what_is_has_its_interval() -> None:
     assert first.as_json()["recall"] == wilson(6, 8).as_json()
 
 
-@given(right=st.integers(0, 50), missed=st.integers(0, 50), taken=st.integers(0, 50))
-def test_f1_is_between_its_ends_and_is_f1(right: int, missed: int, taken: int) -> None:
-    if right + missed == 0:
+@given(correct=st.integers(0, 50), missed=st.integers(0, 50), false=st.integers(0, 50))
+def test_f1_is_between_its_ends_and_is_f1(correct: int, missed: int, false: int) -> None:
+    if correct + missed == 0:
         return
-    found = f1_estimate(right, right + missed, right + taken)
-    assert found.value == pytest.approx(2 * right / (2 * right + missed + taken))
-    assert 0 <= found.low <= found.value <= found.high <= 1
-    assert found.low < found.high
+    estimate = estimate_f1(correct, correct + missed, correct + false)
+    assert estimate.value == pytest.approx(2 * correct / (2 * correct + missed + false))
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+    assert estimate.low < estimate.high
 
 
-@pytest.mark.parametrize(("recall", "taken"), [(0.85, 0.02), (0.6, 0.05), (0.95, 0.01)])
-def test_the_interval_of_f1_covers_the_truth_95_times_in_100(recall: float, taken: float) -> None:
+@pytest.mark.parametrize(("recall", "false"), [(0.85, 0.02), (0.6, 0.05), (0.95, 0.01)])
+def test_the_interval_of_f1_covers_the_truth_95_times_in_100(recall: float, false: float) -> None:
     rng = np.random.default_rng(11)
-    own, others = 100, 900
-    right, wrong = rng.binomial(own, recall, 1_000).tolist(), rng.binomial(others, taken, 1_000).tolist()
-    truth = 2 * recall * own / (own + recall * own + taken * others)
-    found = [f1_estimate(a, own, a + b) for a, b in zip(right, wrong, strict=True)]
-    assert 930 <= sum(one.low <= truth <= one.high for one in found) <= 970
+    true, rest = 100, 900
+    correct, incorrect = rng.binomial(true, recall, 1_000).tolist(), rng.binomial(rest, false, 1_000).tolist()
+    truth = 2 * recall * true / (true + recall * true + false * rest)
+    estimates = [estimate_f1(a, true, a + b) for a, b in zip(correct, incorrect, strict=True)]
+    assert 930 <= sum(each.low <= truth <= each.high for each in estimates) <= 970
 
 
-@pytest.mark.parametrize(("right", "wrong"), [(0.085, 0.018), (0.06, 0.05), (0.3, 0.03)])
-def test_the_interval_of_precision_covers_the_truth_95_times_in_100(right: float, wrong: float) -> None:
+@pytest.mark.parametrize(("correct", "incorrect"), [(0.085, 0.018), (0.06, 0.05), (0.3, 0.03)])
+def test_the_interval_of_precision_covers_the_truth_95_times_in_100(correct: float, incorrect: float) -> None:
     rng = np.random.default_rng(11)
-    truth = right / (right + wrong)
-    drawn = rng.multinomial(1_000, [right, wrong, 1 - right - wrong], size=1_000).tolist()
-    found = [wilson(a, a + b) for a, b, _ in drawn]
-    assert 930 <= sum(one.low <= truth <= one.high for one in found) <= 970
+    truth = correct / (correct + incorrect)
+    drawn = rng.multinomial(1_000, [correct, incorrect, 1 - correct - incorrect], size=1_000).tolist()
+    estimates = [wilson(a, a + b) for a, b, _ in drawn]
+    assert 930 <= sum(each.low <= truth <= each.high for each in estimates) <= 970
 
 
 def test_the_interval_of_f1_is_close_to_the_bootstraps() -> None:
     matrix = np.array([[80, 20], [30, 270]])
     statistics = {"f1": lambda counts: per_class.f1(counts)[..., 0]}
     drawn = bootstrap_confusion(matrix, statistics, rng=np.random.default_rng(0))["f1"]
-    found = f1_estimate(80, 100, 110)
-    assert found.value == pytest.approx(drawn.value)
-    assert [found.low, found.high] == pytest.approx([drawn.low, drawn.high], abs=0.015)
+    estimate = estimate_f1(80, 100, 110)
+    assert estimate.value == pytest.approx(drawn.value)
+    assert [estimate.low, estimate.high] == pytest.approx([drawn.low, drawn.high], abs=0.015)

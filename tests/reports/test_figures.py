@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from tellapart.bundles.predictor import Choice, Prediction
 from tellapart.errors import MissingPackageError, require
-from tellapart.judging.calibration import reliability
+from tellapart.judging.calibration import reliability_bins
 from tellapart.judging.intervals import wilson
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.reports import figures
@@ -168,7 +168,7 @@ def test_with_images_of_one_class_only_curves_say_that_they_are_undefined() -> N
 
 def test_reliability_has_a_point_for_each_bin_with_images() -> None:
     judged = evaluation(4)
-    bins = [one for one in reliability(judged.labels, judged.probs) if one.n]
+    bins = [one for one in reliability_bins(judged.labels, judged.probs) if one.n]
     _, line = figures.reliability(judged).data
     assert list(line.x) == [one.confidence for one in bins]
     assert not line.showlegend

@@ -17,11 +17,11 @@ from tellapart.data.splits.draw_splits import HELD_OUT, draw_splits
 from tellapart.engine import Engine, Graph, write_graph
 from tellapart.errors import BundleError, DatasetError
 from tellapart.files import atomic_folder, require_unused
-from tellapart.judging.calibration import apply_temperature, temperature
+from tellapart.judging.calibration import apply_temperature, fit_temperature
 from tellapart.judging.intervals import Estimate, wilson
 from tellapart.judging.judge import judge, require_judgeable
 from tellapart.judging.metrics import ece
-from tellapart.judging.selective import threshold_for
+from tellapart.judging.selective import find_threshold
 from tellapart.models.classical.estimators import HEAD, HEAD_WEIGHTS, Formula
 from tellapart.models.graphs.graph_heads import add_temperature, first_output
 from tellapart.models.graphs.graph_surgery import features, up_to
@@ -87,9 +87,9 @@ def calibrate(
     if usual:
         graph = with_score(graph, usual)
     after = _asked(bundle, graph, validation, "looking for strangers")
-    chosen = threshold_for(after.labels, after.probs, accuracy=accuracy, coverage=coverage)
+    chosen = find_threshold(after.labels, after.probs, accuracy=accuracy, coverage=coverage)
     reject = Reject(chosen.threshold, threshold(after.strangeness[:, 0], SHARE) if usual else None)
-    found = _measured(reject, after, chosen.wanted, degrees)
+    found = _measured(reject, after, chosen.goal, degrees)
     _write(bundle, graph, found, before, after, out)
     return found
 
@@ -133,7 +133,7 @@ def _runner(bundle: Bundle, graph: Graph) -> Runner:
 def _temperature(bundle: Bundle, said: Said) -> float:
     """By what to multiply the temperature that the bundle has: found anew without it, or few images would add up."""
     own = bundle.facts.calibration["temperature"] if bundle.facts.calibration else 1.0
-    degrees = temperature(said.labels, apply_temperature(said.probs.astype(np.float64), 1 / own)) / own
+    degrees = fit_temperature(said.labels, apply_temperature(said.probs.astype(np.float64), 1 / own)) / own
     return float(np.float32(degrees)) if abs(math.log(degrees)) > SETTLED else 1.0
 
 

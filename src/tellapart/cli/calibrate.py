@@ -5,7 +5,7 @@ from pathlib import Path
 from tellapart.bundles.calibrate import calibrate as calibrate_bundle
 from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.data.dataset import Dataset
-from tellapart.judging.selective import wanted
+from tellapart.judging.selective import parse_goal
 
 
 def calibrate(
@@ -25,7 +25,7 @@ def calibrate(
         The new bundle's folder; the old one's name with -calibrated when left out.
     """
     folder = out or bundle.resolve().with_name(f"{bundle.resolve().name}-calibrated")
-    found = calibrate_bundle(bundle, Dataset.open(source, reading), out=folder, **wanted(reject_for))
+    found = calibrate_bundle(bundle, Dataset.open(source, reading), out=folder, **parse_goal(reject_for))
     reject, coverage, accuracy = found.reject, found.coverage, found.accuracy
     print(f'answers below {reject.probability:.1%} become "I don\'t know": for {found.wanted} by this rule alone')
     if reject.strangeness is not None:

@@ -10,7 +10,7 @@ from tellapart.bundles.evaluate import evaluate as evaluate_bundle
 from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.tables import confusion_table, cost_table, metrics_table
 from tellapart.data.dataset import Dataset
-from tellapart.judging.costs import decide, read_costs
+from tellapart.judging.costs import compare_decisions, read_costs
 from tellapart.progress import notify
 from tellapart.reports.png import write_figures
 
@@ -46,7 +46,7 @@ def evaluate(
     opened = Bundle.open(bundle)
     costs = None if cost is None else read_costs(cost, opened.classes)
     found = evaluate_bundle(opened, Dataset.open(source, reading), split=split)
-    decided = None if costs is None else decide(found.labels, found.probs, costs)
+    decided = None if costs is None else compare_decisions(found.labels, found.probs, costs)
     if json:
         print(jsonlib.dumps(found.as_json(detailed=True) | ({"cost": asdict(decided)} if decided else {})))
     else:

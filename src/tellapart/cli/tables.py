@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tellapart.judging.costs import Costs
+from tellapart.judging.costs import DecisionCosts
 from tellapart.notebook.evaluation import NUMBERS, TITLES
 
 BRIEFLY = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "ece")
@@ -20,7 +20,7 @@ def metrics_table(metrics: Mapping[str, Any], *, every: bool = False) -> str:
     return aligned([header, *rows])
 
 
-def cost_table(costs: Costs) -> str:
+def cost_table(costs: DecisionCosts) -> str:
     """What an image costs on average by each way of deciding, with 95 % intervals."""
     named = {
         "likeliest class": costs.likeliest,

@@ -1,4 +1,4 @@
-"""NumPy in, facts out: labels and probabilities are all this package knows.
+"""Metrics with confidence intervals, calibration, thresholds, costs and paired tests, on NumPy arrays alone.
 
 May import `data` and below; not `models`.
 """

@@ -1,4 +1,4 @@
-"""Calibration: whether 90 % sure is right 9 times in 10, and the temperature that makes it so."""
+"""Calibration: reliability bins, and the temperature after which 90 % confidence is correct 9 times in 10."""
 
 import math
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.judging.intervals import Estimate, wilson
-from tellapart.judging.metrics import BINS, bins_of
+from tellapart.judging.metrics import BINS, confidence_bins
 
-COLDEST, HOTTEST = 0.05, 20.0
-HALVINGS = 30  # of the range of log T, which is 6: to 6e-9
-TINY = float(np.finfo(np.float32).tiny)  # what a probability of 0 is taken for: the least that float32 holds in full
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
+BISECTIONS = 30  # of the range of log T, which is 6 wide: to 6e-9
+MIN_PROB = float(np.finfo(np.float32).tiny)  # stands in for 0: the least normal float32
 
 Labels = NDArray[np.integer]
 Real = TypeVar("Real", bound=np.floating)
@@ -20,10 +20,10 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Bin:
-    """The `n` images whose greatest probability is in (low, high]: its mean, and how often they are right.
+class ReliabilityBin:
+    """The `n` images whose confidence is in (low, high]: their mean confidence, and their accuracy.
 
-    Both are None where n is 0; the first bin takes in its low end too.
+    Both are None where n is 0. The first bin includes its low end.
     """
 
     low: float
@@ -33,60 +33,65 @@ class Bin:
     accuracy: Estimate | None
 
 
-def temperature(labels: Labels, probs: NDArray[np.floating]) -> float:
-    """Find the T, in [0.05, 20], whose `tempered` probabilities, from float (n, k), have the least log-loss.
+def fit_temperature(labels: Labels, probs: NDArray[np.floating]) -> float:
+    """Find the T, in [0.05, 20], that minimises the log-loss of `apply_temperature(probs, T)`, probs float (n, k).
 
-    Above 1 the classifier is too sure of itself, below 1 not enough. A prior keeps few or faultless images from
-    driving T to a bound: a gamma distribution on 1/T with its mode at 1, which weighs as much as one image or two
-    and vanishes among hundreds. With it the loss stays convex in 1/T, so there is one least, where the slope is 0.
+    Above 1 the classifier is overconfident, below 1 underconfident. A prior keeps few images, or images without a
+    mistake, from driving T to a bound: a gamma distribution on 1/T with its mode at 1, which weighs as much as one or
+    two images and vanishes among hundreds. The penalised loss is convex in 1/T, so its minimum is where the slope is 0.
     Source: Guo et al., On Calibration of Modern Neural Networks (2017), 4.2.
     """
-    scores = _scores(probs)
-    own = float(np.take_along_axis(scores, labels[:, np.newaxis], axis=1).sum())
-    low, high = math.log(COLDEST), math.log(HOTTEST)
-    for _ in range(HALVINGS):
+    logits = _shifted_logs(probs)
+    true_sum = float(np.take_along_axis(logits, labels[:, np.newaxis], axis=1).sum())
+    low, high = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
+    for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        sharp = _slope(scores, own, math.exp(-middle)) > 0
-        low, high = (middle, high) if sharp else (low, middle)
+        overconfident = _slope(logits, true_sum, math.exp(-middle)) > 0
+        low, high = (middle, high) if overconfident else (low, middle)
     return math.exp((low + high) / 2)
 
 
 def apply_temperature(probs: NDArray[Real], temperature: float) -> NDArray[Real]:
-    """Compute softmax(log(probs) / T): like probs, float (n, k), rows add up to 1 and the first greatest stays so."""
-    weights = np.exp(_scores(probs) / temperature)
-    changed: NDArray[Real] = (weights / weights.sum(axis=1, keepdims=True)).astype(probs.dtype)
-    first = probs.argmax(axis=1)
-    rows = np.flatnonzero(changed.argmax(axis=1) != first)  # a lead too small to be seen once T has shrunk it
-    changed[rows, first[rows]] = np.nextafter(changed[rows].max(axis=1), probs.dtype.type(1))
-    return changed
+    """Compute softmax(log(probs) / T), of the shape (n, k) and dtype of `probs`.
+
+    Rows add up to 1, and the predicted class (the first of equals) does not change.
+    """
+    weights = np.exp(_shifted_logs(probs) / temperature)
+    scaled: NDArray[Real] = (weights / weights.sum(axis=1, keepdims=True)).astype(probs.dtype)
+    predicted = probs.argmax(axis=1)
+    rows = np.flatnonzero(scaled.argmax(axis=1) != predicted)  # their lead is below the precision after scaling
+    scaled[rows, predicted[rows]] = np.nextafter(scaled[rows].max(axis=1), probs.dtype.type(1))
+    return scaled
 
 
-def reliability(labels: Labels, probs: NDArray[np.floating], bins: int = BINS) -> tuple[Bin, ...]:
-    """Set confidence beside accuracy, with Wilson's intervals, in the bins of `ece`. Source: as `temperature`, 2."""
-    sure, right = probs.max(axis=1).astype(np.float64), probs.argmax(axis=1) == labels
-    edges, places = np.linspace(0, 1, bins + 1), bins_of(probs, bins)
+def reliability_bins(labels: Labels, probs: NDArray[np.floating], bins: int = BINS) -> tuple[ReliabilityBin, ...]:
+    """Compute mean confidence and accuracy, with Wilson's intervals, in the bins of `ece`.
+
+    Source: as `fit_temperature`, 2.
+    """
+    confidence, correct = probs.max(axis=1).astype(np.float64), probs.argmax(axis=1) == labels
+    edges, indices = np.linspace(0, 1, bins + 1), confidence_bins(probs, bins)
     return tuple(
-        _bin(float(edges[place]), float(edges[place + 1]), sure[places == place], right[places == place])
-        for place in range(bins)
+        _bin(float(edges[i]), float(edges[i + 1]), confidence[indices == i], correct[indices == i]) for i in range(bins)
     )
 
 
-def _bin(low: float, high: float, sure: Floats, right: NDArray[np.bool_]) -> Bin:
-    n = len(sure)
+def _bin(low: float, high: float, confidence: Floats, correct: NDArray[np.bool_]) -> ReliabilityBin:
+    n = len(confidence)
     if not n:
-        return Bin(low, high, 0, confidence=None, accuracy=None)
-    return Bin(low, high, n, confidence=float(sure.mean()), accuracy=wilson(int(np.count_nonzero(right)), n))
+        return ReliabilityBin(low, high, 0, confidence=None, accuracy=None)
+    return ReliabilityBin(low, high, n, float(confidence.mean()), wilson(int(np.count_nonzero(correct)), n))
 
 
-def _scores(probs: NDArray[np.floating]) -> Floats:
-    """Logarithms, float64 (n, k), less each row's greatest, so that no exponential overflows."""
-    scores = np.log(np.maximum(probs.astype(np.float64), TINY))
-    shifted: Floats = scores - scores.max(axis=1, keepdims=True)
+def _shifted_logs(probs: NDArray[np.floating]) -> Floats:
+    """Logarithms, float64 (n, k), minus each row's maximum, so that no exponential overflows."""
+    logs = np.log(np.maximum(probs.astype(np.float64), MIN_PROB))
+    shifted: Floats = logs - logs.max(axis=1, keepdims=True)
     return shifted
 
 
-def _slope(scores: Floats, own: float, inverse: float) -> float:
-    """The derivative by 1/T of the summed loss and the prior; `own` is the sum of the true classes' scores."""
-    weights = np.exp(inverse * scores)
-    expected = (weights * scores).sum(axis=1) / weights.sum(axis=1)
-    return float(expected.sum()) - own + 1 - 1 / inverse
+def _slope(logits: Floats, true_sum: float, inverse: float) -> float:
+    """The derivative by 1/T of the summed loss and the prior; `true_sum` adds up the true classes' logits."""
+    weights = np.exp(inverse * logits)
+    expected = (weights * logits).sum(axis=1) / weights.sum(axis=1)
+    return float(expected.sum()) - true_sum + 1 - 1 / inverse

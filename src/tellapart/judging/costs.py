@@ -1,6 +1,6 @@
-"""When mistakes differ in price: a table of costs, what decisions cost under it, and the cheapest decisions.
+"""Cost-sensitive classification: reading a table of costs, the expected cost of decisions, the cheapest decisions.
 
-Costs are float64 (k, k), rows the true class, columns the predicted one, in any unit of 0 or more.
+Costs are float64 (k, k), rows the true class, columns the predicted one, 0 or more in any unit.
 """
 
 import csv
@@ -16,17 +16,17 @@ from tellapart.errors import DatasetError, did_you_mean
 from tellapart.judging.intervals import Estimate, bootstrap_mean, bootstrap_means, wilson
 
 SEPARATORS = ",;\t"
-ROUNDING = 1e-12  # expected costs that differ by less than this share are the same
+TIE_TOLERANCE = 1e-12  # expected costs that differ by less than this share are equal
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.integer]
 Rows = list[tuple[int, list[str]]]
-"""Each row's line in the file, from 1, and its cells."""
+"""Each row's line number in the file, from 1, and its cells."""
 
 
 @dataclass(frozen=True)
-class Costs:
-    """Mean cost of an image when the likeliest class is taken and when the cheapest is, and the second less the first.
+class DecisionCosts:
+    """Mean cost of an image when predicting the likeliest and the cheapest class, and the second minus the first.
 
     A difference below 0 is what deciding by cost saves.
     """
@@ -39,13 +39,13 @@ class Costs:
 def read_costs(path: Path, classes: tuple[str, ...]) -> Floats:
     """Read costs, float64 (k, k), in the order of `classes`, from a CSV file. Raises DatasetError.
 
-    The first row names the predicted classes, the first column the true ones, both in any order. Separated by commas,
-    or by semicolons or tabs as spreadsheets do; with these, the comma may be the decimal sign.
+    The first row names the predicted classes, the first column the true ones, both in any order. The separator is a
+    comma, or a semicolon or tab as spreadsheets write; with these, the comma may be the decimal sign.
     """
     separator, rows = _table(path, classes)
     (line, header), body = rows[0], rows[1:]
-    columns = _places(header[1:], classes, f"{path}, line {line}: as predicted class")
-    true = _places([cells[0] for _, cells in body], classes, f"{path}, first column: as true class")
+    columns = _class_indices(header[1:], classes, f"{path}, line {line}: as predicted class")
+    true = _class_indices([cells[0] for _, cells in body], classes, f"{path}, first column: as true class")
     costs = np.empty((len(classes), len(classes)))
     for row, (line, cells) in zip(true, body, strict=True):
         if len(cells) != len(header):
@@ -54,67 +54,68 @@ def read_costs(path: Path, classes: tuple[str, ...]) -> Floats:
                 "class; write 0 where a mistake costs nothing"
             )
         for column, cell in zip(columns, cells[1:], strict=True):
-            where = f"{path}, line {line}: the cost of taking {classes[row]} for {classes[column]}"
-            costs[row, column] = _cost(cell, where, decimal_comma=separator != ",")
+            what = f"{path}, line {line}: the cost of predicting {classes[column]} for {classes[row]}"
+            costs[row, column] = _parse_cost(cell, what, decimal_comma=separator != ",")
     return costs
 
 
 def expected_cost(labels: Indices, predicted: Indices, costs: Floats, *, seed: int = 0) -> Estimate:
     """Estimate the mean cost of an image for decisions, int (n,), with a bootstrap stratified by labels, int (n,).
 
-    Where no decision is wrong, the high end takes as many images as Wilson's does for wrong in the dearest way.
+    Where no decision is incorrect, the high end assumes that as many images as Wilson's upper end for 0 mistakes are
+    incorrect in the most expensive way.
     """
-    found = bootstrap_mean(costs[labels, predicted], labels, rng=np.random.default_rng(seed))
-    return _with_unseen(found, labels, predicted, costs)
+    estimate = bootstrap_mean(costs[labels, predicted], labels, rng=np.random.default_rng(seed))
+    return _allow_unseen_mistakes(estimate, labels, predicted, costs)
 
 
-def cheapest(probs: NDArray[np.floating], costs: Floats) -> NDArray[np.intp]:
+def cheapest_classes(probs: NDArray[np.floating], costs: Floats) -> NDArray[np.intp]:
     """Choose for each image, from float (n, k), the class with the least expected cost: int (n,).
 
-    Among equals the likeliest, so that costs of 0 and 1 choose the most probable class. It pays with calibrated
-    probabilities only. Source: Elkan, The Foundations of Cost-Sensitive Learning (2001), 1.
+    Of equals the likeliest, so that costs of 0 and 1 choose the most probable class. Only calibrated probabilities
+    give expected costs. Source: Elkan, The Foundations of Cost-Sensitive Learning (2001), 1.
     """
-    exact = probs.astype(np.float64)
-    expected = exact @ costs
-    near = expected <= expected.min(axis=1, keepdims=True) * (1 + ROUNDING)
-    chosen: NDArray[np.intp] = np.where(near, exact, -1.0).argmax(axis=1)
+    probs = probs.astype(np.float64)
+    expected = probs @ costs
+    tied = expected <= expected.min(axis=1, keepdims=True) * (1 + TIE_TOLERANCE)
+    chosen: NDArray[np.intp] = np.where(tied, probs, -1.0).argmax(axis=1)
     return chosen
 
 
-def decide(labels: Indices, probs: NDArray[np.floating], costs: Floats, *, seed: int = 0) -> Costs:
-    """Judge what deciding by cost saves, image by image, against taking the likeliest class."""
-    likeliest, best = probs.argmax(axis=1), cheapest(probs, costs)
-    before, after = costs[labels, likeliest], costs[labels, best]
-    found = bootstrap_means([before, after, after - before], labels, rng=np.random.default_rng(seed))
-    return Costs(
-        likeliest=_with_unseen(found[0], labels, likeliest, costs),
-        cheapest=_with_unseen(found[1], labels, best, costs),
-        difference=found[2],
+def compare_decisions(labels: Indices, probs: NDArray[np.floating], costs: Floats, *, seed: int = 0) -> DecisionCosts:
+    """Compare, image by image, predicting the cheapest class with predicting the likeliest."""
+    likeliest, cheapest = probs.argmax(axis=1), cheapest_classes(probs, costs)
+    before, after = costs[labels, likeliest], costs[labels, cheapest]
+    means = bootstrap_means([before, after, after - before], labels, rng=np.random.default_rng(seed))
+    return DecisionCosts(
+        likeliest=_allow_unseen_mistakes(means[0], labels, likeliest, costs),
+        cheapest=_allow_unseen_mistakes(means[1], labels, cheapest, costs),
+        difference=means[2],
     )
 
 
-def _with_unseen(found: Estimate, labels: Indices, predicted: Indices, costs: Floats) -> Estimate:
-    """Give a cost without a mistake an upper end: a bootstrap knows only the mistakes it has seen."""
+def _allow_unseen_mistakes(estimate: Estimate, labels: Indices, predicted: Indices, costs: Floats) -> Estimate:
+    """Raise the upper end where there is no mistake: a bootstrap knows only the mistakes it has seen."""
     if (labels != predicted).any():
-        return found
-    dearest = float((costs - np.diag(costs)[:, np.newaxis]).max())  # at least 0, as a diagonal less itself is
-    return replace(found, high=max(found.high, found.value + dearest * wilson(0, len(labels)).high))
+        return estimate
+    highest = float((costs - np.diag(costs)[:, np.newaxis]).max())  # at least 0: the diagonal minus itself
+    return replace(estimate, high=max(estimate.high, estimate.value + highest * wilson(0, len(labels)).high))
 
 
 def _table(path: Path, classes: tuple[str, ...]) -> tuple[str, Rows]:
-    """The separator that makes most class names of the first row, and the rows that are not blank."""
-    text = _text(path)
+    """The separator that finds most class names in the first row, and the rows that are not blank."""
+    text = _read_text(path)
     tables = {separator: _rows(path, text, separator) for separator in SEPARATORS}
     if not tables[","]:
         raise DatasetError(
             f"{path} is empty, expected a first row with the class names: write a cost for every mistake"
         )
     known = set(classes)
-    separator = max(tables, key=lambda one: len(known.intersection(tables[one][0][1])))
+    separator = max(tables, key=lambda sign: len(known.intersection(tables[sign][0][1])))
     return separator, tables[separator]
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -124,7 +125,7 @@ def _text(path: Path) -> str:
 
 
 def _rows(path: Path, text: str, separator: str) -> Rows:
-    """Cells without blanks around them; blank cells at a row's end, and blank rows, are a spreadsheet's leavings."""
+    """Stripped cells; the blank rows and trailing blank cells that spreadsheets leave are dropped."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
@@ -136,8 +137,8 @@ def _rows(path: Path, text: str, separator: str) -> Rows:
     return [(line, cells) for line, cells in rows if cells]
 
 
-def _places(names: list[str], classes: tuple[str, ...], where: str) -> list[int]:
-    """The index of each name among the classes, each of which is there once."""
+def _class_indices(names: list[str], classes: tuple[str, ...], where: str) -> list[int]:
+    """The index of each name in `classes`; every class must be named exactly once."""
     for name in names:
         if name not in classes:
             raise DatasetError(f"{where}, {name!r} is not a class of this classifier: {did_you_mean(name, classes)}")
@@ -153,11 +154,11 @@ def _places(names: list[str], classes: tuple[str, ...], where: str) -> list[int]
     return [classes.index(name) for name in names]
 
 
-def _cost(cell: str, where: str, *, decimal_comma: bool) -> float:
+def _parse_cost(cell: str, what: str, *, decimal_comma: bool) -> float:
     try:
         cost = float(cell.replace(",", ".") if decimal_comma else cell)
     except ValueError as error:
-        raise DatasetError(f"{where} is {cell!r}, expected a number of 0 or more") from error
+        raise DatasetError(f"{what} is {cell!r}, expected a number of 0 or more") from error
     if not math.isfinite(cost) or cost < 0:
-        raise DatasetError(f"{where} is {cell}, expected a finite number of 0 or more: give gains as lower costs")
+        raise DatasetError(f"{what} is {cell}, expected a finite number of 0 or more: give gains as lower costs")
     return cost

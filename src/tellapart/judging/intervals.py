@@ -1,9 +1,9 @@
-"""Estimates: a number with its 95 % confidence interval.
+"""Estimates: values with their 95 % confidence intervals.
 
-Proportions take Wilson's interval; what a variance is known of, Wilson's with as many trials as that variance
-stands for; everything else a bootstrap stratified by true class. Stratified means that the number of images of
-each class stays what it is: the interval speaks about other images of these classes, in these numbers. A
-bootstrap knows only the mistakes it has seen, and a class with a single image adds nothing to its width.
+Proportions have Wilson's interval; values with a known variance have Wilson's with the equivalent number of trials;
+all others have a bootstrap stratified by true class. Stratified means that every resample has the same number of
+images of each class: the interval is about other images of these classes, in these numbers. A bootstrap knows only
+the mistakes it has seen, and a class with a single image adds nothing to its width.
 """
 
 import math
@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from tellapart.judging.confusion import ClassCounts, class_counts
 
 LEVEL = 0.95
-ENDS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-Z = NormalDist().inv_cdf(ENDS[1])
+QUANTILES = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+Z = NormalDist().inv_cdf(QUANTILES[1])
 RESAMPLES = 10_000
-AT_ONCE = 2**20  # numbers drawn at a time: 8 MB, however many images there are
+CHUNK_NUMBERS = 2**20  # drawn at a time: 8 MB, for any number of images
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Statistic = Callable[[ClassCounts], Floats]
-"""From what m confusion matrices count, arrays (m, k), to one number each, float64 (m,)."""
+"""A function of m confusion matrices' counts, arrays (m, k), with one value each, float64 (m,)."""
 
 
 @dataclass(frozen=True)
@@ -44,32 +44,33 @@ class Estimate:
 def wilson(successes: int, n: int) -> Estimate:
     """Estimate a proportion, all three numbers in [0, 1], from n >= 1 trials.
 
-    Source: Wilson, Probable inference (1927), without continuity correction. Written out, since scipy.stats has it
-    but takes a second to import, and judging would then need scipy.
+    Source: Wilson, Probable inference (1927), without continuity correction. Implemented here, as importing
+    scipy.stats takes a second, and judging would then need scipy.
     """
     return _wilson(successes / n, n)
 
 
-def with_variance(value: float, variance: float, *, most: float) -> Estimate:
-    """Estimate a number in [0, 1] that is no proportion, from its variance: Wilson's interval of an equal one.
+def wilson_from_variance(value: float, variance: float, *, max_trials: float) -> Estimate:
+    """Estimate a number in [0, 1] that is not a proportion, from its variance, with Wilson's interval.
 
-    The trials are as many as give a proportion of that value that variance, but `most` at most, so that a value
-    of 1, whose variance always seems 0, has an interval too. Source: the effective sample size of Korn & Graubard,
-    Confidence intervals for proportions with small expected number of positive counts (1998), in Wilson's formula.
+    The number of trials is that of a proportion with the same value and variance, but at most `max_trials`, so that a
+    value of 1, whose variance always seems 0, has an interval too. Source: the effective sample size of Korn &
+    Graubard, Confidence intervals for proportions with small expected number of positive counts (1998), in Wilson's
+    formula.
     """
-    room = value * (1 - value)
-    trials = most if room >= most * variance else room / variance
+    one_trial = value * (1 - value)
+    trials = max_trials if one_trial >= max_trials * variance else one_trial / variance
     return _wilson(value, max(trials, 1.0))
 
 
 def stratified_variance(influence: Floats, strata: NDArray[np.integer]) -> float:
     """Compute the variance of the sum of `influence`, float64 (n,), over images drawn within strata, int (n,).
 
-    A stratum of one image adds nothing.
+    A stratum of one image contributes 0.
     """
     sizes = np.bincount(strata)
     means = np.bincount(strata, influence) / np.maximum(sizes, 1)
-    return float(np.square(influence - means[strata]) @ unbiased(sizes)[strata])
+    return float(np.square(influence - means[strata]) @ bessel_factors(sizes)[strata])
 
 
 def bootstrap_mean(
@@ -91,8 +92,8 @@ def bootstrap_means(
     """
     sums = np.zeros((len(columns), resamples))
     for stratum in np.unique(strata):
-        among = np.stack([values[strata == stratum] for values in columns])
-        sums += _resampled_sums(among, rng=rng, resamples=resamples)
+        in_stratum = np.stack([values[strata == stratum] for values in columns])
+        sums += _resampled_sums(in_stratum, rng=rng, resamples=resamples)
     return [_percentile(float(values.mean()), drawn / len(strata)) for values, drawn in zip(columns, sums, strict=True)]
 
 
@@ -105,17 +106,17 @@ def bootstrap_confusion(
 ) -> dict[str, Estimate]:
     """Estimate statistics of a confusion matrix, int64 (k, k), rows true, resampled within true classes.
 
-    Drawing the images of one class anew is drawing its row from a multinomial distribution, so no image
-    is touched. Where no mistake can be drawn since none was made, the lower end is what `_worst` gives.
+    Resampling the images of one class is drawing its row from a multinomial distribution, so the images themselves
+    are not needed. Where there is no mistake to draw, the lower end is the statistic of `_worst_credible`.
     Source: as `bootstrap_mean`.
     """
     drawn: dict[str, list[Floats]] = {name: [] for name in statistics}
-    for count in _portions(resamples, 3 * len(confusion)):
-        counts = _drawn(confusion, count, rng=rng)
+    for count in _chunk_sizes(resamples, 3 * len(confusion)):
+        counts = _resample_confusion(confusion, count, rng=rng)
         for name, statistic in statistics.items():
             drawn[name].append(statistic(counts))
     if np.trace(confusion) == confusion.sum():
-        drawn = {name: [statistic(_worst(confusion))] for name, statistic in statistics.items()}
+        drawn = {name: [statistic(_worst_credible(confusion))] for name, statistic in statistics.items()}
     values = {name: float(statistic(class_counts(confusion))) for name, statistic in statistics.items()}
     return {name: _percentile(values[name], np.concatenate(drawn[name])) for name in statistics}
 
@@ -123,36 +124,36 @@ def bootstrap_confusion(
 def _wilson(share: float, n: float) -> Estimate:
     middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    return _around(share, max(middle - half, 0.0), min(middle + half, 1.0))
+    return _enclose(share, max(middle - half, 0.0), min(middle + half, 1.0))
 
 
-def _resampled_sums(among: Floats, *, rng: np.random.Generator, resamples: int) -> Floats:
-    """Sums over resamples of the n images of a stratum: float64 (values, resamples), of float64 (values, n)."""
-    n = among.shape[1]
+def _resampled_sums(columns: Floats, *, rng: np.random.Generator, resamples: int) -> Floats:
+    """Sums over resamples of the n images of a stratum: float64 (values, n) to float64 (values, resamples)."""
+    n = columns.shape[1]
     drawn = []
-    for count in _portions(resamples, n):
+    for count in _chunk_sizes(resamples, n):
         images = rng.integers(n, size=(count, n))
-        drawn.append(np.stack([values[images].sum(axis=1) for values in among]))
+        drawn.append(np.stack([values[images].sum(axis=1) for values in columns]))
     return np.concatenate(drawn, axis=1)
 
 
-def _drawn(confusion: Counts, count: int, *, rng: np.random.Generator) -> ClassCounts:
-    """Tallies of `count` confusion matrices drawn anew, int64 (count, k); cells without an image stay so."""
+def _resample_confusion(confusion: Counts, count: int, *, rng: np.random.Generator) -> ClassCounts:
+    """Counts of `count` resampled confusion matrices, int64 (count, k); cells of 0 remain 0."""
     true = confusion.sum(axis=1)
-    right, predicted = np.zeros((2, count, len(true)), dtype=np.int64)
+    correct, predicted = np.zeros((2, count, len(true)), dtype=np.int64)
     for row in np.flatnonzero(true):
         cells = np.flatnonzero(confusion[row])
         drawn = rng.multinomial(true[row], confusion[row, cells] / true[row], size=count)
         predicted[:, cells] += drawn
-        right[:, row] = drawn[:, cells == row].sum(axis=1)
-    return ClassCounts(right, true, predicted)
+        correct[:, row] = drawn[:, cells == row].sum(axis=1)
+    return ClassCounts(correct, true, predicted)
 
 
-def _worst(confusion: Counts) -> ClassCounts:
-    """The worst that a matrix without a mistake leaves credible: (1, k) each.
+def _worst_credible(confusion: Counts) -> ClassCounts:
+    """The worst counts, (1, k) each, that are still credible for a matrix without a mistake.
 
-    Every class has the share right that is the lower end of Wilson's interval, its mistakes spread over the other
-    classes. The trials are those of the mean of the classes' shares: of classes of one size, all the images.
+    The recall of every class is the lower end of Wilson's interval, its mistakes spread evenly over the other
+    classes. The trials are those of the mean of the classes' recalls: with classes of equal size, all images.
     """
     true = confusion.sum(axis=1).astype(np.float64)
     sizes = true[true > 0]
@@ -162,24 +163,24 @@ def _worst(confusion: Counts) -> ClassCounts:
     return class_counts(matrix[np.newaxis])
 
 
-def unbiased(sizes: NDArray[np.integer]) -> Floats:
-    """What turns the mean square of a stratum of that size into its variance, n / (n - 1); 0 for one image."""
+def bessel_factors(sizes: NDArray[np.integer]) -> Floats:
+    """Compute Bessel's correction n / (n - 1) of strata of these sizes; 0 for one image."""
     factors: Floats = np.where(sizes > 1, sizes / np.maximum(sizes - 1, 1), 0.0)
     return factors
 
 
-def _portions(resamples: int, size: int) -> list[int]:
-    """How many resamples of `size` numbers to draw at a time, so that memory stays bounded."""
-    most = max(1, AT_ONCE // size)
-    whole, rest = divmod(resamples, most)
-    return [most] * whole + [rest] * (rest > 0)
+def _chunk_sizes(resamples: int, size: int) -> list[int]:
+    """Numbers of resamples, of `size` numbers each, to draw at a time, so that memory is bounded."""
+    largest = max(1, CHUNK_NUMBERS // size)
+    full, rest = divmod(resamples, largest)
+    return [largest] * full + [rest] * (rest > 0)
 
 
 def _percentile(value: float, drawn: Floats) -> Estimate:
-    low, high = np.quantile(drawn, ENDS)
-    return _around(value, float(low), float(high))
+    low, high = np.quantile(drawn, QUANTILES)
+    return _enclose(value, float(low), float(high))
 
 
-def _around(value: float, low: float, high: float) -> Estimate:
-    # Rounding, or a statistic at the edge of what can be drawn, may leave the value just outside.
+def _enclose(value: float, low: float, high: float) -> Estimate:
+    # Rounding, or a statistic at the edge of its range, may leave the value just outside.
     return Estimate(value, min(low, value), max(high, value))

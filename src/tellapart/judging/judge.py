@@ -1,4 +1,4 @@
-"""From labels and probabilities to an Evaluation. The edge of judging: inputs are checked here, once."""
+"""Evaluation of predicted probabilities against labels. Inputs are checked here, once, for all of judging."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
 from tellapart.judging import per_class
-from tellapart.judging.calibration_interval import calibration_error
-from tellapart.judging.confusion import confusion
+from tellapart.judging.calibration_interval import estimate_ece
+from tellapart.judging.confusion import confusion_matrix
 from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion, bootstrap_means, wilson
-from tellapart.judging.metrics import bins_of, brier_scores, confidence_gaps, in_top_k, log_losses
+from tellapart.judging.metrics import brier_scores, confidence_bins, confidence_gaps, in_top_k, log_losses
 from tellapart.judging.per_class import ClassScores, class_scores
-from tellapart.judging.ranking import Areas, areas, average_precision, roc_auc
+from tellapart.judging.ranking import ClassAreas, average_precision, class_areas, roc_auc
 from tellapart.late_binding import late_bound
 
-SUM_TOLERANCE = 1e-3  # rounding; a softmax in float32, as OpenVINO's always is, is within 1e-6
+SUM_TOLERANCE = 1e-3  # for rounding; a softmax in float32, as OpenVINO's always is, is within 1e-6
 
 METRICS = (
     "accuracy",
@@ -33,7 +33,7 @@ METRICS = (
     "matthews",
     "ece",
 )
-COUNTED: dict[str, Statistic] = {
+CONFUSION_STATISTICS: dict[str, Statistic] = {
     "balanced_accuracy": per_class.mean_recall,
     "macro_precision": per_class.mean_precision,
     "macro_f1": per_class.mean_f1,
@@ -45,12 +45,12 @@ COUNTED: dict[str, Statistic] = {
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a classifier is worth on `n` labelled images. None is what is not defined.
+    """Metrics of a classifier on `n` labelled images. Undefined metrics are None.
 
     Macro means, and those of the areas under the curves, are over the classes that have images, so that
     `macro_recall` is `balanced_accuracy`; weighted recall would be `accuracy`. For two classes `roc_auc` and `pr_auc`
-    are those of the second, the positive one. `top_3` is there for more than 3 classes, areas and `matthews` where two
-    classes have images.
+    are those of the second, the positive one. `top_3` is defined for more than 3 classes, areas and `matthews` where
+    two classes have images.
     `confusion` is int64 (k, k), rows true, columns predicted; `labels` int64 (n,), `probs` float64 (n, k).
     """
 
@@ -76,23 +76,23 @@ class Evaluation:
     probs: NDArray[np.float64]
 
     def __repr__(self) -> str:
-        # A notebook stores it beside the HTML, and the whole would be a number for each image and class.
+        # A notebook stores the repr beside the HTML; the default one would print a number for each image and class.
         return f"<Evaluation of {self.n:,} images in {len(self.classes):,} classes: accuracy {self.accuracy.value:.1%}>"
 
     def as_json(self, *, detailed: bool = False) -> dict[str, object]:
-        """`{"n", "accuracy": {"value", "low", "high"}, ...}`, without what is not defined.
+        """`{"n", "accuracy": {"value", "low", "high"}, ...}`, without undefined metrics.
 
         Detailed adds `per_class`, `confusion` and `classes`.
         """
-        facts: dict[str, object] = {"n": self.n}
+        values: dict[str, object] = {"n": self.n}
         for name in METRICS:
             estimate: Estimate | None = getattr(self, name)
             if estimate is not None:
-                facts[name] = estimate.as_json()
+                values[name] = estimate.as_json()
         if detailed:
-            facts["per_class"] = [scores.as_json() for scores in self.per_class]
-            facts |= {"confusion": self.confusion.tolist(), "classes": list(self.classes)}
-        return facts
+            values["per_class"] = [scores.as_json() for scores in self.per_class]
+            values |= {"confusion": self.confusion.tolist(), "classes": list(self.classes)}
+        return values
 
     def _repr_html_(self) -> str:
         """Metrics, confusion matrix and most confused pairs, for a notebook."""
@@ -102,57 +102,61 @@ class Evaluation:
 def judge(
     labels: NDArray[np.integer], probs: NDArray[np.floating], classes: tuple[str, ...], *, seed: int = 0
 ) -> Evaluation:
-    """Judge probabilities, float (n, k), against labels, int (n,), with 95 % intervals.
+    """Evaluate probabilities, float (n, k), against labels, int (n,), with 95 % intervals.
 
-    Wilson's for accuracy and top 3; a stratified bootstrap's for what is counted in the confusion matrix, for
-    log-loss and for Brier; those of `ranking` for areas under curves; that of `binned` for the calibration error.
-    The same seed gives the same intervals. Raises DatasetError when the arrays do not fit together or are no
-    probabilities.
+    Wilson's for accuracy and top 3; a stratified bootstrap's for metrics of the confusion matrix, for log-loss and for
+    Brier; those of `ranking` for areas under curves; that of `calibration_interval` for the calibration error.
+    The same seed gives the same intervals. Raises DatasetError when the arrays do not match or are not probabilities.
     """
     require_judgeable(labels, probs, classes)
     return _judge(labels.astype(np.int64), probs.astype(np.float64), classes, seed)
 
 
 def require_judgeable(labels: NDArray[np.integer], probs: NDArray[np.floating], classes: tuple[str, ...]) -> None:
-    """Refuse labels, int (n,), and probabilities, float (n, k), that do not fit or are none. Raises DatasetError."""
+    """Check that labels, int (n,), and probabilities, float (n, k), match and are valid. Raises DatasetError."""
     _check_labels(labels, len(classes))
     _check_probs(probs, (len(labels), len(classes)))
 
 
 def _judge(labels: NDArray[np.int64], probs: NDArray[np.float64], classes: tuple[str, ...], seed: int) -> Evaluation:
-    counts = confusion(labels, probs.argmax(axis=1), len(classes))
-    counted = bootstrap_confusion(counts, COUNTED, rng=np.random.default_rng(seed))
+    confusion = confusion_matrix(labels, probs.argmax(axis=1), len(classes))
+    estimates = bootstrap_confusion(confusion, CONFUSION_STATISTICS, rng=np.random.default_rng(seed))
     log_loss, brier = bootstrap_means(
         [log_losses(labels, probs), brier_scores(labels, probs)], labels, rng=np.random.default_rng(seed)
     )
-    roc, pr = areas(labels, probs, roc_auc), areas(labels, probs, average_precision)
+    roc, pr = class_areas(labels, probs, roc_auc), class_areas(labels, probs, average_precision)
     return Evaluation(
         n=len(labels),
-        accuracy=wilson(int(np.trace(counts)), len(labels)),
-        balanced_accuracy=counted["balanced_accuracy"],
-        macro_precision=counted["macro_precision"],
-        macro_recall=counted["balanced_accuracy"],
-        macro_f1=counted["macro_f1"],
-        weighted_precision=counted["weighted_precision"],
-        weighted_f1=counted["weighted_f1"],
+        accuracy=wilson(int(np.trace(confusion)), len(labels)),
+        balanced_accuracy=estimates["balanced_accuracy"],
+        macro_precision=estimates["macro_precision"],
+        macro_recall=estimates["balanced_accuracy"],
+        macro_f1=estimates["macro_f1"],
+        weighted_precision=estimates["weighted_precision"],
+        weighted_f1=estimates["weighted_f1"],
         top_3=_top_3(labels, probs),
         log_loss=log_loss,
         brier=brier,
         roc_auc=_overall(roc),
         pr_auc=_overall(pr),
-        matthews=counted["matthews"] if np.count_nonzero(counts.sum(axis=1)) > 1 else None,
-        ece=calibration_error(confidence_gaps(labels, probs), bins_of(probs), labels, rng=np.random.default_rng(seed)),
-        per_class=class_scores(counts, classes, roc.each, pr.each),
-        confusion=counts,
+        matthews=estimates["matthews"] if np.count_nonzero(confusion.sum(axis=1)) > 1 else None,
+        ece=_ece(labels, probs, seed),
+        per_class=class_scores(confusion, classes, roc.by_class, pr.by_class),
+        confusion=confusion,
         classes=classes,
         labels=labels,
         probs=probs,
     )
 
 
-def _overall(areas: Areas) -> Estimate | None:
-    """The mean over classes; of two classes the area of the positive one."""
-    return areas.each[1] if len(areas.each) == 2 else areas.mean
+def _ece(labels: NDArray[np.int64], probs: NDArray[np.float64], seed: int) -> Estimate:
+    rng = np.random.default_rng(seed)
+    return estimate_ece(confidence_gaps(labels, probs), confidence_bins(probs), labels, rng=rng)
+
+
+def _overall(areas: ClassAreas) -> Estimate | None:
+    """The mean over classes; with two classes, the area of the positive one."""
+    return areas.by_class[1] if len(areas.by_class) == 2 else areas.mean
 
 
 def _top_3(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> Estimate | None:
@@ -168,7 +172,7 @@ def _check_labels(labels: NDArray[np.integer], classes: int) -> None:
             "give each image the index of its class"
         )
     if not len(labels):
-        raise DatasetError("there are 0 labels, at least 1 is needed: nothing can be judged without an image")
+        raise DatasetError("there are 0 labels, at least 1 is needed: a classifier cannot be judged without an image")
     if labels.min() < 0 or labels.max() >= classes:
         raise DatasetError(
             f"labels go from {labels.min()} to {labels.max()}, expected 0 to {classes - 1} for {classes} "

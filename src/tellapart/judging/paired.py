@@ -1,7 +1,7 @@
-"""Two classifiers on the same images: whether one is better, or chance explains it.
+"""Paired comparison of two classifiers on the same images, with tests of whether chance explains the difference.
 
-Differences are a's minus b's. Judged on the same images both find the same ones hard, so that a difference is known
-much better than the two numbers it is made of.
+Differences are a's minus b's. Both classifiers find the same images hard, so that a paired difference has a much
+narrower interval than the two values themselves.
 """
 
 import math
@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class McNemar:
-    """How many images only a has right and only b, and how likely at least such a lead is when neither is better."""
+    """Numbers of images that only a and only b predicts correctly, and the p-value of such a lead or a larger one."""
 
     only_a: int
     only_b: int
@@ -31,7 +31,7 @@ class McNemar:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a differs from b on `n` images: above 0 a's accuracy is higher, or its log-loss, in nats, worse."""
+    """Differences of a and b on `n` images: above 0 a's accuracy is higher, or its log-loss, in nats, worse."""
 
     n: int
     accuracy_difference: Estimate
@@ -44,38 +44,38 @@ def compare(
 ) -> Comparison:
     """Compare probabilities, float (n, k), of two classifiers for labels, int (n,). Raises DatasetError.
 
-    The two need not know the same classes, as long as the labels' numbers mean the same in both.
+    The two may have different numbers of classes, as long as label i is the same class in both.
     """
     if not len(labels) == len(probs_a) == len(probs_b):
         raise DatasetError(
-            f"there are {len(labels):,} labels, {len(probs_a):,} and {len(probs_b):,} answers, expected one of each "
-            "for every image: judge both classifiers on the same images in the same order"
+            f"there are {len(labels):,} labels, {len(probs_a):,} and {len(probs_b):,} predictions, expected one of "
+            "each for every image: judge both classifiers on the same images in the same order"
         )
     test = mcnemar(probs_a.argmax(axis=1) == labels, probs_b.argmax(axis=1) == labels)
     rng = np.random.default_rng(seed)
     return Comparison(
         n=len(labels),
-        accuracy_difference=share_difference(test.only_a, test.only_b, len(labels)),
+        accuracy_difference=paired_difference(test.only_a, test.only_b, len(labels)),
         log_loss_difference=paired_bootstrap(log_losses(labels, probs_a), log_losses(labels, probs_b), labels, rng=rng),
         mcnemar=test,
     )
 
 
-def mcnemar(right_a: Bools, right_b: Bools) -> McNemar:
-    """Test, exactly and on both sides, whether two classifiers are right equally often: bool (n,) each.
+def mcnemar(correct_a: Bools, correct_b: Bools) -> McNemar:
+    """Run the exact two-sided test of whether two classifiers are equally often correct: bool (n,) each.
 
-    Images that both have right, or both wrong, say nothing; of the others either would win half by chance.
+    Images on which both are correct, or both incorrect, are ignored; of the others each wins half by chance.
     Source: McNemar, Note on the sampling error of the difference between correlated proportions (1947).
     """
-    only_a, only_b = int(np.count_nonzero(right_a & ~right_b)), int(np.count_nonzero(right_b & ~right_a))
+    only_a, only_b = int(np.count_nonzero(correct_a & ~correct_b)), int(np.count_nonzero(correct_b & ~correct_a))
     return McNemar(only_a, only_b, min(1.0, 2 * _tail(min(only_a, only_b), only_a + only_b)))
 
 
-def share_difference(only_a: int, only_b: int, n: int) -> Estimate:
-    """Estimate the difference of two proportions, in [-1, 1], from n >= 1 pairs that differ in only_a + only_b.
+def paired_difference(only_a: int, only_b: int, n: int) -> Estimate:
+    """Estimate the difference of two proportions, in [-1, 1], from n >= 1 pairs of which only_a + only_b differ.
 
     Wald's interval with one added to each count. A bootstrap is too narrow where few images differ, and has no width
-    where none does: 100 pairs of which 3 differ are covered 86 times in 100 by the bootstrap, more than 95 by this.
+    where none does: with 3 of 100 pairs different, it covers the truth 86 times in 100, and this more than 95 times.
     Source: Bonett & Price, Adjusted Wald confidence interval for a difference of binomial proportions based on paired
     data (2012).
     """
@@ -96,8 +96,8 @@ def paired_bootstrap(
     return bootstrap_mean(values_a - values_b, strata, rng=rng, resamples=resamples)
 
 
-def _tail(most: int, n: int) -> float:
-    """The probability of at most `most` heads in n throws of a coin."""
-    largest = math.comb(n, most) / 2**n  # whole numbers divide without overflow, and exactly to the last digit
-    ratios = (count / (n - count + 1) for count in range(most, 0, -1))
+def _tail(heads: int, n: int) -> float:
+    """The probability of at most `heads` heads in n throws of a coin."""
+    largest = math.comb(n, heads) / 2**n  # a quotient of integers neither overflows nor loses a digit
+    ratios = (count / (n - count + 1) for count in range(heads, 0, -1))
     return math.fsum(accumulate(chain([largest], ratios), mul))

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of each class, and what is averaged from them."""
+"""Precision, recall and F1 of each class, and their averages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClassScores:
-    """What the answers are worth on one class, of `n` images. None is what is not defined.
+    """Metrics of one class, of `n` images. Undefined metrics are None.
 
-    A class without an image has only a precision, and that only if something was taken for it; a class that
-    nothing was taken for has no precision; a class that all images belong to has no area under a curve.
+    A class without images has at most a precision; a class that is never predicted has none; a class that all images
+    belong to has no area under a curve.
     """
 
     name: str
@@ -44,51 +44,51 @@ def class_scores(
     roc_auc: Sequence[Estimate | None],
     pr_auc: Sequence[Estimate | None],
 ) -> tuple[ClassScores, ...]:
-    """Judge each class by a confusion matrix, int64 (k, k), rows true; the areas under the curves are passed through.
+    """Score each class by a confusion matrix, int64 (k, k), rows true; the areas under the curves are passed through.
 
-    Wilson's intervals for recall and for precision; the latter's is for images of which nothing is given, not even
-    how many are of each class, and so a little wider than one within classes.
+    Recall and precision have Wilson's intervals. That of precision does not hold the number of images of each class
+    fixed, so it is a little wider than a stratified one.
     """
     counts = class_counts(confusion)
-    columns = zip(classes, counts.right.tolist(), counts.true.tolist(), counts.predicted.tolist(), strict=True)
+    columns = zip(classes, counts.correct.tolist(), counts.true.tolist(), counts.predicted.tolist(), strict=True)
     return tuple(
         ClassScores(
             name=name,
             n=true,
-            precision=wilson(right, predicted) if predicted else None,
-            recall=wilson(right, true) if true else None,
-            f1=f1_estimate(right, true, predicted) if true else None,
+            precision=wilson(correct, predicted) if predicted else None,
+            recall=wilson(correct, true) if true else None,
+            f1=estimate_f1(correct, true, predicted) if true else None,
             roc_auc=roc_auc[i],
             pr_auc=pr_auc[i],
         )
-        for i, (name, right, true, predicted) in enumerate(columns)
+        for i, (name, correct, true, predicted) in enumerate(columns)
     )
 
 
-def f1_estimate(right: int, true: int, predicted: int) -> Estimate:
-    """Estimate F1 of a class of `true` >= 1 images, `right` of the `predicted` ones being among them.
+def estimate_f1(correct: int, true: int, predicted: int) -> Estimate:
+    """Estimate F1 of a class of `true` >= 1 images, `correct` of the `predicted` ones being among them.
 
-    F1 is 2 J / (1 + J), where J is the share of right ones among the images that are of the class or are taken
-    for it: Wilson's interval of J, taken through. It is wider than a bootstrap's by some hundredths, but is one too
-    where no mistake was made.
+    F1 is 2 J / (1 + J), where J is the share of correct ones among the images that are of the class or predicted as
+    it (the Jaccard index): Wilson's interval of J is transformed. It is wider than a bootstrap's by some hundredths,
+    and has a width where there is no mistake.
     """
-    share = wilson(right, true + predicted - right)
-    return Estimate(*(2 * end / (1 + end) for end in (share.value, share.low, share.high)))
+    jaccard = wilson(correct, true + predicted - correct)
+    return Estimate(*(2 * end / (1 + end) for end in (jaccard.value, jaccard.low, jaccard.high)))
 
 
 def recall(counts: ClassCounts) -> Floats:
-    """Compute the share of each class that was recognised: float64 (..., k), in [0, 1]; 0 for an absent class."""
-    return _ratio(counts.right, counts.true)
+    """Compute the share of each class that is predicted as it: float64 (..., k), in [0, 1]; 0 for an absent class."""
+    return _ratio(counts.correct, counts.true)
 
 
 def precision(counts: ClassCounts) -> Floats:
-    """Compute the share that is right of what was taken for each class: float64 (..., k), in [0, 1]; 0 of nothing."""
-    return _ratio(counts.right, counts.predicted)
+    """Compute the share of predictions of each class that are correct: float64 (..., k), in [0, 1]; 0 without any."""
+    return _ratio(counts.correct, counts.predicted)
 
 
 def f1(counts: ClassCounts) -> Floats:
-    """Compute the harmonic mean of precision and recall: float64 (..., k), in [0, 1]; 0 where nothing is right."""
-    return _ratio(2 * counts.right, counts.true + counts.predicted)
+    """Compute the harmonic mean of precision and recall: float64 (..., k), in [0, 1]; 0 where no image is correct."""
+    return _ratio(2 * counts.correct, counts.true + counts.predicted)
 
 
 def mean_recall(counts: ClassCounts) -> Floats:
@@ -99,7 +99,7 @@ def mean_recall(counts: ClassCounts) -> Floats:
 def mean_precision(counts: ClassCounts) -> Floats:
     """Average precision over the classes that have images: float64 (...), in [0, 1].
 
-    A class that nothing was taken for counts as 0, as by default in scikit-learn.
+    A class that is never predicted has 0, as by default in scikit-learn.
     """
     return _mean(precision(counts), counts)
 
@@ -107,8 +107,8 @@ def mean_precision(counts: ClassCounts) -> Floats:
 def mean_f1(counts: ClassCounts) -> Floats:
     """Average F1 over the classes that have images: float64 (...), in [0, 1].
 
-    A class without an image is left out of the mean, as scikit-learn does with `labels=` the classes present;
-    an image taken for it still counts as missed.
+    A class without images is left out of the mean, as in scikit-learn with `labels=` the classes present; an image
+    predicted as it is still a miss of its true class.
     """
     return _mean(f1(counts), counts)
 
@@ -116,7 +116,7 @@ def mean_f1(counts: ClassCounts) -> Floats:
 def weighted_precision(counts: ClassCounts) -> Floats:
     """Average precision, each class by its number of images: float64 (...), in [0, 1].
 
-    Recall so averaged is accuracy.
+    Recall averaged in this way is accuracy.
     """
     mean: Floats = (precision(counts) * counts.true).sum(axis=-1) / counts.true.sum(axis=-1)
     return mean
@@ -131,20 +131,20 @@ def weighted_f1(counts: ClassCounts) -> Floats:
 def matthews(counts: ClassCounts) -> Floats:
     """Compute Matthews' correlation of true and predicted classes: float64 (...), in [-1, 1]; 0 is chance.
 
-    It is 0 where all answers, or all images, are of one class. Source: Gorodkin, Comparing two K-category
+    It is 0 where all predictions, or all images, are of one class. Source: Gorodkin, Comparing two K-category
     assignments by a K-category correlation coefficient (2004), the R_K that scikit-learn computes.
     """
-    right, true, predicted = (c.astype(np.float64) for c in (counts.right, counts.true, counts.predicted))
+    correct, true, predicted = (c.astype(np.float64) for c in (counts.correct, counts.true, counts.predicted))
     n = true.sum(axis=-1)
-    together = right.sum(axis=-1) * n - (true * predicted).sum(axis=-1)
-    spread = (n * n - (predicted * predicted).sum(axis=-1)) * (n * n - (true * true).sum(axis=-1))
-    # Of one class alone both differences, of equal products, are exactly 0.
-    coefficient: Floats = together / np.sqrt(np.where(spread > 0, spread, 1.0))
+    covariance = correct.sum(axis=-1) * n - (true * predicted).sum(axis=-1)
+    variances = (n * n - (predicted * predicted).sum(axis=-1)) * (n * n - (true * true).sum(axis=-1))
+    # With a single class both differences are exactly 0.
+    coefficient: Floats = covariance / np.sqrt(np.where(variances > 0, variances, 1.0))
     return coefficient
 
 
-def _ratio(parts: Numbers, wholes: Numbers) -> Floats:
-    ratio: Floats = np.divide(parts, np.where(wholes > 0, wholes, 1))
+def _ratio(numerators: Numbers, denominators: Numbers) -> Floats:
+    ratio: Floats = np.divide(numerators, np.where(denominators > 0, denominators, 1))
     return ratio
 
 

@@ -1,7 +1,8 @@
-"""'I don't know': below which probability a classifier should not answer, and what that costs.
+"""Selective classification: the reject option, with which a classifier answers "I don't know".
 
-An image is accepted when the probability of its likeliest class reaches the threshold. Choosing a threshold and
-measuring it on the same images is a little too hopeful; other images tell what it is worth.
+An image is accepted when its confidence, the probability of its likeliest class, reaches the threshold. A threshold
+chosen and measured on the same images looks a little too good; measure it on other images.
+Source: Geifman & El-Yaniv, Selective Classification for Deep Neural Networks (2017).
 """
 
 from dataclasses import dataclass
@@ -11,16 +12,16 @@ from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError, RecipeError, did_you_mean
 from tellapart.judging.intervals import Estimate, wilson
-from tellapart.judging.thresholds import Counts, Floats, between, steps
+from tellapart.judging.thresholds import Counts, Floats, cumulative_counts, midpoint_below
 
 GOALS = ("accuracy", "coverage")
 
 
 @dataclass(frozen=True, eq=False)
 class CoverageCurve:
-    """What accepting more brings: float64 (m,) each, from the surest images alone to all of them.
+    """Accuracy over coverage: float64 (m,) each, from the most confident images alone to all of them.
 
-    At `threshold`, the share `coverage` of the images is accepted, and of these the share `accuracy` is right.
+    At `threshold`, the share `coverage` of the images is accepted, and of these the share `accuracy` is correct.
     """
 
     threshold: Floats
@@ -29,67 +30,67 @@ class CoverageCurve:
 
 
 @dataclass(frozen=True)
-class Reject:
-    """Answer "I don't know" below `threshold`, in [0, 1]; 0 accepts all. Shares are of the images it was chosen on.
+class RejectOption:
+    """A threshold in [0, 1] below which the answer is "I don't know"; 0 accepts all images.
 
-    `coverage` is how many images are accepted and `accuracy` how many of these are right, each with its interval;
-    `wanted` is the goal, such as "accuracy=0.97".
+    `coverage` is the share of accepted images and `accuracy` the share of these that are correct, each with its
+    interval, on the images that the threshold was chosen on; `goal` is such as "accuracy=0.97".
     """
 
     threshold: float
     coverage: Estimate
     accuracy: Estimate
-    wanted: str
+    goal: str
 
 
 def coverage_curve(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> CoverageCurve:
-    """Trace coverage and accuracy over every threshold that labels, int (n,), and probs, float (n, k), can tell."""
-    values, taken, right = _steps(labels, probs)
-    return CoverageCurve(values, taken / len(labels), right / taken)
+    """Compute coverage and accuracy at every distinct threshold, from labels, int (n,), and probs, float (n, k)."""
+    values, accepted, correct = _cumulative_counts(labels, probs)
+    return CoverageCurve(values, accepted / len(labels), correct / accepted)
 
 
-def threshold_for(
+def find_threshold(
     labels: NDArray[np.integer],
     probs: NDArray[np.floating],
     *,
     accuracy: float | None = None,
     coverage: float | None = None,
-) -> Reject:
-    """Find the threshold that accepts most with the wanted accuracy, or least with the wanted coverage; one of the two.
+) -> RejectOption:
+    """Find the threshold that accepts most images at the wanted accuracy, or fewest at the wanted coverage.
 
-    Images that are equally sure are accepted together. The accuracy is reached on these images, not by the low end
-    of its interval: look at it. Raises DatasetError when no threshold reaches the accuracy, RecipeError for a goal
-    outside (0, 1].
+    Pass one of the two. Images of equal confidence are accepted together. The value of the accuracy reaches the goal,
+    not the low end of its interval. Raises DatasetError when no threshold reaches the accuracy, RecipeError for a
+    goal outside (0, 1].
     """
     name, share = _goal(accuracy, coverage)
-    values, taken, right = _steps(labels, probs)
-    found = right / taken if name == "accuracy" else taken / len(labels)
-    reached = np.flatnonzero(found >= share)
+    values, accepted, correct = _cumulative_counts(labels, probs)
+    shares = correct / accepted if name == "accuracy" else accepted / len(labels)
+    reached = np.flatnonzero(shares >= share)
     if not len(reached):
-        raise DatasetError(_out_of_reach(share, found, taken / len(labels)))
+        raise DatasetError(_out_of_reach(share, shares, accepted / len(labels)))
     step = int(reached[-1] if name == "accuracy" else reached[0])
-    return Reject(
-        threshold=between(values, step),
-        coverage=wilson(int(taken[step]), len(labels)),
-        accuracy=wilson(int(right[step]), int(taken[step])),
-        wanted=f"{name}={share}",
+    return RejectOption(
+        threshold=midpoint_below(values, step),
+        coverage=wilson(int(accepted[step]), len(labels)),
+        accuracy=wilson(int(correct[step]), int(accepted[step])),
+        goal=f"{name}={share}",
     )
 
 
-def accepted(probs: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
-    """Tell which images are sure enough to be answered: bool (n,)."""
-    # In float64: NumPy would otherwise round the threshold to the type of the probabilities.
-    sure: NDArray[np.bool_] = probs.max(axis=1).astype(np.float64) >= threshold
-    return sure
+def is_accepted(probs: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
+    """Find the images whose confidence reaches the threshold: bool (n,)."""
+    # In float64: NumPy would otherwise round the threshold to the dtype of the probabilities.
+    accepted: NDArray[np.bool_] = probs.max(axis=1).astype(np.float64) >= threshold
+    return accepted
 
 
-def wanted(text: str) -> dict[str, float]:
-    """Read "accuracy=0.97" or "coverage=0.9" into the argument of `threshold_for`. Raises RecipeError."""
+def parse_goal(text: str) -> dict[str, float]:
+    """Parse "accuracy=0.97" or "coverage=0.9" into the keyword argument of `find_threshold`. Raises RecipeError."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
         raise RecipeError(f"the goal is {text!r}, expected a name and a share, such as accuracy=0.97 or coverage=0.9")
     if name not in GOALS:
-        raise RecipeError(f"nothing can be rejected for {name!r}: {did_you_mean(name, GOALS)}")
+        raise RecipeError(f"images cannot be rejected for {name!r}: {did_you_mean(name, GOALS)}")
     try:
         share = float(value)
     except ValueError as error:
@@ -115,13 +116,13 @@ def _checked(name: str, share: float) -> float:
     raise RecipeError(f"the wanted {name} is {share:g}, expected a share above 0 and up to 1{hint}")
 
 
-def _steps(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> tuple[Floats, Counts, Counts]:
-    return steps(probs.max(axis=1), probs.argmax(axis=1) == labels)
+def _cumulative_counts(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> tuple[Floats, Counts, Counts]:
+    return cumulative_counts(probs.max(axis=1), probs.argmax(axis=1) == labels)
 
 
-def _out_of_reach(share: float, found: Floats, coverage: Floats) -> str:
-    best = len(found) - 1 - int(found[::-1].argmax())  # of equals the one that accepts most
+def _out_of_reach(share: float, accuracy: Floats, coverage: Floats) -> str:
+    best = len(accuracy) - 1 - int(accuracy[::-1].argmax())  # of equals the one that accepts most
     return (
-        f"no threshold makes {share:.4g} of the accepted images right: the best is {found[best]:.4f}, "
-        f"for the surest {coverage[best]:.1%} of the images. Ask for less, or train a better classifier"
+        f"no threshold makes {share:.4g} of the accepted images correct: the best is {accuracy[best]:.4f}, for the "
+        f"most confident {coverage[best]:.1%} of the images. Ask for less, or train a better classifier"
     )

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from tellapart import Evaluation, judge
-from tellapart.judging.calibration import apply_temperature, temperature
-from tellapart.judging.confusion import confusion, most_confused
+from tellapart.judging.calibration import apply_temperature, fit_temperature
+from tellapart.judging.confusion import confusion_matrix, most_confused
 from tellapart.lessons.drawing import drawing, image_rows
 from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
@@ -32,7 +32,7 @@ def run(settings: Settings) -> Findings:
     # With so large a C nothing keeps the weights from growing, and the answers from getting surer.
     model = LogisticRegression(C=1e4, max_iter=5_000).fit(train.pixels, train.labels)
     said = model.predict_proba(test.pixels)
-    degrees = temperature(held.labels, model.predict_proba(held.pixels))  # settled on other images than are judged
+    degrees = fit_temperature(held.labels, model.predict_proba(held.pixels))  # settled on other images than are judged
     first = judge(test.labels, said, data.classes, seed=settings.seed)
     second = judge(test.labels, apply_temperature(said, degrees), data.classes, seed=settings.seed)
 
@@ -42,7 +42,7 @@ def run(settings: Settings) -> Findings:
     worst = np.argsort(-seen, axis=None, kind="stable")[:PAIRS]
     wrong = np.flatnonzero(said.argmax(axis=1) != test.labels)
     surest = wrong[np.argsort(-said[wrong].max(axis=1), kind="stable")][:SHOWN]
-    pair = most_confused(first, 1)[0]
+    pair = most_confused(first.confusion, first.classes, 1)[0]
     facts = {
         "data": data.name,
         "n": len(train),
@@ -97,7 +97,7 @@ def run(settings: Settings) -> Findings:
 
 def mistakes(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> NDArray[np.int64]:
     """The confusion matrix without its diagonal."""
-    counts = confusion(labels, probs.argmax(axis=1), probs.shape[1])
+    counts = confusion_matrix(labels, probs.argmax(axis=1), probs.shape[1])
     np.fill_diagonal(counts, 0)
     return counts
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from tellapart.judging.selective import accepted, threshold_for
+from tellapart.judging.selective import find_threshold, is_accepted
 from tellapart.lessons.drawing import PERCENT, bars, drawing, image_rows, lines
 from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
@@ -33,7 +33,7 @@ def run(settings: Settings) -> Findings:
 
     model = LogisticRegression(C=1.0, max_iter=2_000).fit(train.pixels, train.labels)
     usual = fit(train.pixels, train.labels, seed=settings.seed)
-    sure = threshold_for(held.labels, model.predict_proba(held.pixels), coverage=KEPT).threshold
+    sure = find_threshold(held.labels, model.predict_proba(held.pixels), coverage=KEPT).threshold
     strange = threshold(usual.score(held.pixels), KEPT)
 
     said = model.predict_proba(test.pixels)
@@ -48,12 +48,12 @@ def run(settings: Settings) -> Findings:
     }
     caught: dict[str, list[float]] = {"by probability": [], "by strangeness": [], "by either": []}
     for pixels in groups.values():
-        unsure, odd = ~accepted(model.predict_proba(pixels), sure), usual.score(pixels) > strange
+        unsure, odd = ~is_accepted(model.predict_proba(pixels), sure), usual.score(pixels) > strange
         for refused, one in zip(caught.values(), (unsure, odd, unsure | odd), strict=True):
             refused.append(float(one.mean()))
     shares = dict(zip(groups, zip(*caught.values(), strict=True), strict=True))
 
-    answered = accepted(said, sure)
+    answered = is_accepted(said, sure)
     curves = {
         "the surest": accuracy_of_first(np.argsort(-said.max(axis=1), kind="stable"), right),
         "the least strange": accuracy_of_first(np.argsort(usual.score(test.pixels), kind="stable"), right),

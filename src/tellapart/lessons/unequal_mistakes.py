@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from tellapart.judging.costs import cheapest, decide
+from tellapart.judging.costs import cheapest_classes, compare_decisions
 from tellapart.lessons.drawing import drawing, lines, marked
 from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
@@ -27,8 +27,8 @@ def run(settings: Settings) -> Findings:
     thresholds = np.linspace(0.005, 0.995, 199)
     costs = np.array([mean_cost(truth, probs[:, 1] > threshold) for threshold in thresholds])
     theory = ALARM / (ALARM + MISSED)  # where both answers have the same expected cost: Elkan 2001
-    saved = decide(truth, probs, COSTS, seed=settings.seed)
-    usual, by_cost = probs.argmax(axis=1), cheapest(probs, COSTS)
+    saved = compare_decisions(truth, probs, COSTS, seed=settings.seed)
+    usual, by_cost = probs.argmax(axis=1), cheapest_classes(probs, COSTS)
     facts = {
         "data": data.name,
         "n": len(train),

@@ -37,7 +37,7 @@ def evaluation_html(evaluation: Evaluation) -> Html:
     parts.append(metrics_html(evaluation.as_json()))
     if len(classes) <= CLASSES:
         parts += [heading("True class (row) and predicted class (column)"), _confusion(confusion, classes)]
-    if pairs := most_confused(evaluation):
+    if pairs := most_confused(confusion, classes):
         rows = [[pair.true, pair.predicted, f"{pair.count:,}", f"{pair.share:.1%}"] for pair in pairs]
         parts += [heading("Most confused"), table(["true", "taken for", "images", "share of the true class"], rows)]
     return block(*parts)

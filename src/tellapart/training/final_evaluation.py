@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tellapart.bundles.evaluate import judged, unseen
 from tellapart.bundles.stored_predictions import StoredPredictions, predict_split, write_predictions
 from tellapart.data.dataset import Dataset, Images, ReadableValues, Skipped
-from tellapart.judging.calibration import apply_temperature, temperature
+from tellapart.judging.calibration import apply_temperature, fit_temperature
 from tellapart.judging.metrics import ece
 
 SPLITS = ("validation", "test")
@@ -66,7 +66,7 @@ def evaluate_finally(
 
 def temperature_of(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> float:
     """The temperature that probabilities, float (n, classes), ask for, as a float32 graph will hold it."""
-    return float(np.float32(temperature(labels, probs)))
+    return float(np.float32(fit_temperature(labels, probs)))
 
 
 def _calibration(answers: StoredPredictions) -> dict[str, float]:

@@ -19,7 +19,7 @@ from tellapart.data.dataset import Dataset, Labels, Split
 from tellapart.data.splits.folds import folds
 from tellapart.data.splits.grouping import Indices, units
 from tellapart.errors import require
-from tellapart.judging.calibration import apply_temperature, temperature
+from tellapart.judging.calibration import apply_temperature, fit_temperature
 from tellapart.models.features.feature_cache import StoredRows
 
 FOLDS = 5
@@ -79,7 +79,7 @@ def probabilities(rows: Rows, labels: Labels, parts: tuple[Indices, ...], *, see
         head = fitting(solver="lsqr", shrinkage=SHRINKAGE).fit(points[others], labels[others])
         weights = np.exp(head.predict_log_proba(points[part]) / WARMTH)
         probs[part] = weights / weights.sum(axis=1, keepdims=True)
-    return apply_temperature(probs, temperature(labels, probs))
+    return apply_temperature(probs, fit_temperature(labels, probs))
 
 
 def doubtful(probs: Probs, labels: NDArray[np.integer]) -> Indices:

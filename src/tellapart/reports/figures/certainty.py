@@ -6,10 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.judging.calibration import Bin
-from tellapart.judging.calibration import reliability as reliability_bins
+from tellapart.judging.calibration import ReliabilityBin, reliability_bins
 from tellapart.judging.judge import Evaluation
-from tellapart.judging.selective import accepted, coverage_curve
+from tellapart.judging.selective import coverage_curve, is_accepted
 from tellapart.reports.figures.theme import (
     BLUE,
     COLOURS,
@@ -59,7 +58,7 @@ def coverage(evaluation: Evaluation, *, threshold: float | None = None) -> Figur
         "hovertemplate": "%{x:.1%} answered, %{y:.1%} of them right<br>threshold %{customdata:.3f}<extra></extra>",
         "showlegend": False,
     }
-    mask = accepted(evaluation.probs, threshold) if threshold is not None else np.ones(evaluation.n, dtype=bool)
+    mask = is_accepted(evaluation.probs, threshold) if threshold is not None else np.ones(evaluation.n, dtype=bool)
     right = evaluation.probs.argmax(axis=1) == evaluation.labels
     return figure(
         [line, *([_chosen(mask, right, threshold)] if threshold is not None and mask.any() else [])],
@@ -92,7 +91,7 @@ def _bins_line(name: str, evaluation: Evaluation, colour: str) -> Part:
     }
 
 
-def _bin_hover(name: str, one: Bin) -> str:
+def _bin_hover(name: str, one: ReliabilityBin) -> str:
     accuracy = with_interval(one.accuracy, percent=True) if one.accuracy else "none"
     lead = f"{short(name)}: " if name else ""
     return f"{lead}{images(one.n)}<br>probability {one.confidence:.1%}<br>right {accuracy}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Labels
 from tellapart.files import atomic_write, csv_text
-from tellapart.judging.confusion import confusion
+from tellapart.judging.confusion import confusion_matrix
 from tellapart.judging.fold_interval import mean_over_folds
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.judge import Evaluation, judge
@@ -50,7 +50,7 @@ class Part:
     @cached_property
     def row(self) -> Fold:
         """Its row of folds.csv."""
-        counts = confusion(self.labels, self.probabilities.argmax(axis=1), self.probabilities.shape[1])
+        counts = confusion_matrix(self.labels, self.probabilities.argmax(axis=1), self.probabilities.shape[1])
         return Fold(
             fold=self.fold,
             n=len(self.labels),
