@@ -16,7 +16,7 @@ from pathlib import Path
 from measuring import Table, median
 from tellapart import Dataset, Recipe
 from tellapart.backend import load_keras
-from tellapart.models.catalogue import settled
+from tellapart.models.resolved_recipe import resolve_network
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     load_keras()
     recipe = Recipe(size=options.size, weights=options.weights, learning_rate=1e-4, unfreeze=options.unfreeze)
-    compare(some(Dataset.open(options.photos), options.count), settled(recipe, own_size=None), options.repeats)
+    compare(some(Dataset.open(options.photos), options.count), resolve_network(recipe, own_size=None), options.repeats)
 
 
 def some(dataset: Dataset, count: int) -> Dataset:

@@ -53,12 +53,12 @@ def _epochs(mnist: Dataset, repeats: int) -> None:
     """Take turns: an epoch of the tutorials' mlp by our loop and by plain `model.fit`, 60,000 images, batch 32."""
     import keras
 
-    from tellapart.models.catalogue import settled
     from tellapart.models.networks import scratch_network
+    from tellapart.models.resolved_recipe import resolve_network
     from tellapart.training.examples import Examples
     from tellapart.training.loop import Loop
 
-    recipe = settled(TUTORIAL, own_size=28)
+    recipe = resolve_network(TUTORIAL, own_size=28)
     images, labels = mnist.splits["train"].images.array, mnist.splits["train"].labels
     loop = Loop(scratch_network(recipe, 1, 10), recipe)
     plain = keras.Sequential(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tellapart.data.preprocessing import Fit
 from tellapart.errors import RecipeError
-from tellapart.recipe import RANGES, Optimizer, Recipe
+from tellapart.recipe import FACTS, FieldFacts, Group, Optimizer, Rebuilds, Recipe
 
 FULL = Recipe(
     model="mlp", weights="naïve \"file\" \\.h5", size=28, fit="pad", inner=0, units=7, dropout=0.25, loss="binary",
@@ -97,7 +97,9 @@ def test_a_wrong_type_names_field_and_value(field: str, value: object) -> None:
         assert str(caught.value).startswith(f"{field} is {value!r}")
 
 
-@pytest.mark.parametrize(("field", "low", "high"), RANGES)
+@pytest.mark.parametrize(
+    ("field", "low", "high"), [(name, *facts.bounds) for name, facts in FACTS.items() if facts.bounds]
+)
 def test_ranges_are_inclusive_and_named_when_left(field: str, low: float, high: float) -> None:
     step = 1 if isinstance(low, int) else 1e-6
     others: dict[str, Any] = {"validation": 0.0, "test": 0.0}
@@ -115,9 +117,21 @@ def test_no_number_is_out_of_range_too(value: float) -> None:
             Recipe.of({field: value})
 
 
-def test_ranges_name_fields_that_are_there() -> None:
+def test_every_number_has_bounds_and_nothing_else_has() -> None:
     numbers = {field.name for field in fields(Recipe) if field.type in (int, float, int | None, float | None)}
-    assert {field for field, *_ in RANGES} == numbers
+    assert {name for name, facts in FACTS.items() if facts.bounds} == numbers
+
+
+def test_every_field_states_its_facts() -> None:
+    assert [field.name for field in fields(Recipe) if not isinstance(field.metadata.get("facts"), FieldFacts)] == []
+
+
+@pytest.mark.parametrize(("name", "facts"), FACTS.items())
+def test_the_facts_of_a_field_agree_with_each_other(name: str, facts: FieldFacts) -> None:
+    assert facts.group in get_args(Group)
+    assert facts.rebuilds in get_args(Rebuilds)
+    assert facts.fixed_in_search or not facts.fixed_in_sweep  # a search compares trials as a sweep does
+    assert not (facts.staged and name in ("model", "weights", "validation", "test", "split_seed"))
 
 
 def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -22,96 +22,172 @@ Schedule = Literal["constant", "cosine", "plateau", "one-cycle"]
 Monitor = Literal["val_loss", "val_accuracy"]
 ClassWeight = Literal["none", "balanced"]
 Keep = Literal["best", "last", "all"]
+Group = Literal["data", "model", "training", "fine-tuning"]
+Rebuilds = Literal["examples", "loop", "nothing"]
+
+
+@dataclass(frozen=True)
+class FieldFacts:
+    """Everything the program needs to know about a field of a recipe, besides its type, default and description."""
+
+    group: Group
+    """Where `--help` lists its option."""
+    rebuilds: Rebuilds
+    """What another value makes necessary again: the examples and backbone, the compiled loop on them, or nothing."""
+    bounds: tuple[float, float] | None
+    """Of a number: the least and the greatest value, both included."""
+    staged: bool
+    """Whether a further stage may change it."""
+    with_ladder: bool
+    """Whether a run with a budget may set it; the ladder decides the others."""
+    fixed_in_sweep: str
+    """Why a sweep may not vary it; empty where it may."""
+    fixed_in_search: str
+    """Why a search may not vary it; empty where it may."""
+
+
+def _facts(
+    group: Group,
+    rebuilds: Rebuilds,
+    bounds: tuple[float, float] | None = None,
+    *,
+    staged: bool = False,
+    with_ladder: bool = False,
+    fixed_in_sweep: str = "",
+    fixed_in_search: str = "",
+) -> dict[str, FieldFacts]:
+    """Make a field's metadata; what a sweep may not vary a search may not either."""
+    in_search = fixed_in_search or fixed_in_sweep
+    return {"facts": FieldFacts(group, rebuilds, bounds, staged, with_ladder, fixed_in_sweep, in_search)}
+
+
+ONE_SPLIT = "the trials are compared on one validation split"
+ONE_STAGE = "a trial has one stage"
+BEST_EPOCH = "a trial counts as its best epoch"
+BY_HYPERBAND = "Hyperband decides when a trial ends"
+BY_SEARCH = "the search finds it: give --max-epochs"
+ONE_MONITOR = "the trials are compared by it: give it with --monitor"
+TEST_LAST = "the test split is opened once, at the end"
+ONE_DRAW = "every trial begins with the same draw: give it with --seed"
+MANY_DRAWS = "it draws the trials: give it with --seed"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train, and how. `None` means the model's own default; `train` settles it and writes it down."""
+    """What to train, and how. `None` is the model's own default: `train` fills it in and writes it down."""
 
-    model: str = "xception"
-    """A name from the catalogue: `tellapart summary` lists them."""
-    weights: str | None = None
+    model: str = field(default="xception", metadata=_facts("model", "examples", with_ladder=True))
+    """Name from the catalogue: `tellapart summary` lists them."""
+    weights: str | None = field(default=None, metadata=_facts("model", "examples", with_ladder=True))
     """Pre-trained weights: imagenet, a file, or none to train the whole network from scratch."""
-    size: int | None = None
+    size: int | None = field(
+        default=None, metadata=_facts("data", "examples", (4, 4096), staged=True, with_ladder=True)
+    )
     """Height and width of an image in pixels."""
-    fit: Fit = "crop"
+    fit: Fit = field(default="crop", metadata=_facts("data", "examples", with_ladder=True))
     """How an image of another shape is made square."""
-    features: str | None = None
-    """What knn, forest and logistic stand on: a frozen base such as xception, or pixels."""
-    cut: str | None = None
-    """Where the base ends: the name of a layer, or -N to leave out its last N."""
-    unfreeze: int = 0
-    """How many of the base's last layers are trained too; those before them stay frozen."""
-    then: tuple[str, ...] = ()
-    """Further stages, each what changes in it, such as unfreeze=20,learning_rate=1e-5,epochs=5."""
-    augment: str = ""
-    """What is done to training images at random, such as flip,rotate=30,shift=0.1."""
-    views: int | None = None
-    """How many augmented views of each image a frozen base is run over, besides the image itself."""
-    mirror: bool = False
-    """Answer with the mean over an image and its mirror image."""
-    inner: int | None = None
+    features: str | None = field(default=None, metadata=_facts("model", "examples"))
+    """Input of knn, forest and logistic: features of a frozen backbone such as xception, or pixels."""
+    cut: str | None = field(default=None, metadata=_facts("model", "examples"))
+    """Where the backbone ends: the name of a layer, or -N to leave out its last N."""
+    unfreeze: int = field(default=0, metadata=_facts("fine-tuning", "examples", (0, 10_000), staged=True))
+    """How many of the backbone's last layers are trained too; those before them stay frozen."""
+    then: tuple[str, ...] = field(default=(), metadata=_facts("fine-tuning", "examples", fixed_in_sweep=ONE_STAGE))
+    """Further stages, each as the fields it changes, such as unfreeze=20,learning_rate=1e-5,epochs=5."""
+    augment: str = field(default="", metadata=_facts("data", "examples", staged=True))
+    """Random changes of training images, such as flip,rotate=30,shift=0.1."""
+    views: int | None = field(default=None, metadata=_facts("data", "examples", (0, 1_000), staged=True))
+    """Augmented views of each image that a frozen backbone is run over, besides the image itself."""
+    mirror: bool = field(default=False, metadata=_facts("model", "examples", staged=True))
+    """Predict the mean over an image and its mirror image."""
+    inner: int | None = field(default=None, metadata=_facts("model", "loop", (0, 65_536)))
     """Units of a Dense layer between the features and the logits; 0 leaves it out."""
-    units: int = 128
+    units: int = field(default=128, metadata=_facts("model", "loop", (1, 65_536)))
     """Units of the hidden layer of mlp."""
-    dropout: float | None = None
+    dropout: float | None = field(default=None, metadata=_facts("model", "loop", (0.0, 0.99), staged=True))
     """Share of values dropped before the logits while training."""
-    neighbours: int = 5
+    neighbours: int = field(default=5, metadata=_facts("model", "loop", (1, 10_000)))
     """How many nearest training images vote in knn."""
-    trees: int = 300
-    """How many trees a forest has."""
-    loss: Loss = "categorical"
-    """Cross-entropy over all classes, or for two classes over one logit."""
-    class_weight: ClassWeight = "none"
-    """Balanced: a class counts in the loss as if all had as many images."""
-    label_smoothing: float = 0.0
-    """Share of a label's certainty that is spread over all classes while training."""
-    optimizer: Optimizer | None = None
-    """Keras's optimizer of that name."""
-    learning_rate: float | None = None
-    """Its step size at the start."""
-    schedule: Schedule | None = None
-    """How the step size goes on: constant; cosine, from epoch to epoch down half a cosine towards 0; plateau, a third
+    trees: int = field(default=300, metadata=_facts("model", "loop", (1, 100_000)))
+    """Number of trees in a forest."""
+    loss: Loss = field(default="categorical", metadata=_facts("training", "loop", with_ladder=True))
+    """Cross-entropy: categorical over all classes, or for two classes binary over one logit."""
+    class_weight: ClassWeight = field(
+        default="none", metadata=_facts("training", "nothing", staged=True, with_ladder=True)
+    )
+    """Balanced: every class weighs the same in the loss, however many images it has."""
+    label_smoothing: float = field(default=0.0, metadata=_facts("training", "nothing", (0.0, 0.9), staged=True))
+    """Share of a label's probability that is spread over all classes while training."""
+    optimizer: Optimizer | None = field(default=None, metadata=_facts("training", "loop", staged=True))
+    """Keras optimizer of that name."""
+    learning_rate: float | None = field(default=None, metadata=_facts("training", "nothing", (1e-9, 1e3), staged=True))
+    """Step size at the start."""
+    schedule: Schedule | None = field(default=None, metadata=_facts("training", "nothing", staged=True))
+    """How the step size changes: constant; cosine, from epoch to epoch down half a cosine towards 0; plateau, a third
     of it after 3 epochs without improvement; one-cycle, from step to step up and then down to nearly 0."""
-    ema: float = 0.0
-    """Judge and keep a running mean of the weights that forgets 1 - ema of itself per step; 0 keeps the weights."""
-    mixed_precision: bool = False
-    """Compute in bfloat16 while training, with weights in float32: quicker on GPUs and some CPUs, slower on others."""
-    batch_size: int | None = None
+    ema: float = field(default=0.0, metadata=_facts("training", "loop", (0.0, 0.9999), staged=True))
+    """Evaluate and keep a running mean of the weights that forgets 1 - ema of itself per step; 0 keeps the weights."""
+    mixed_precision: bool = field(default=False, metadata=_facts("training", "loop", staged=True, with_ladder=True))
+    """Compute in bfloat16 while training, with weights in float32: faster on GPUs and some CPUs, slower on others."""
+    batch_size: int | None = field(
+        default=None, metadata=_facts("training", "loop", (1, 65_536), staged=True, with_ladder=True)
+    )
     """Images per step."""
-    epochs: int | None = None
+    epochs: int | None = field(
+        default=None,
+        metadata=_facts("training", "nothing", (1, 100_000), staged=True, fixed_in_search=BY_SEARCH),
+    )
     """Passes over the training split, at most."""
-    patience: int = 5
+    patience: int = field(
+        default=5, metadata=_facts("training", "nothing", (0, 100_000), staged=True, fixed_in_search=BY_HYPERBAND)
+    )
     """Stop after this many epochs without improvement of `monitor`."""
-    min_delta: float = 0.0
-    """What counts as an improvement."""
-    monitor: Monitor = "val_loss"
-    """What chooses the best epoch."""
-    keep: Keep = "best"
-    """Which epoch's weights the classifier gets: the best, or the last; all also leaves every epoch's checkpoint."""
-    validation: float | None = None
+    min_delta: float = field(
+        default=0.0, metadata=_facts("training", "nothing", (0.0, 1e3), staged=True, fixed_in_search=BY_HYPERBAND)
+    )
+    """Least change of `monitor` that is an improvement."""
+    monitor: Monitor = field(
+        default="val_loss",
+        metadata=_facts("training", "nothing", with_ladder=True, fixed_in_sweep=ONE_MONITOR),
+    )
+    """Metric that chooses the best epoch."""
+    keep: Keep = field(default="best", metadata=_facts("training", "nothing", staged=True, fixed_in_sweep=BEST_EPOCH))
+    """Epoch whose weights the classifier gets: the best, or the last; all also keeps every epoch's checkpoint."""
+    validation: float | None = field(
+        default=None, metadata=_facts("data", "examples", (0.0, 0.9), with_ladder=True, fixed_in_sweep=ONE_SPLIT)
+    )
     """Share held out for choosing, where the data set has no validation split; 0.15, but at most 5,000 images."""
-    test: float = 0.15
-    """Share held out for judging, where the data set has no test split of its own."""
-    split_seed: int = 0
-    """Draws those two splits."""
-    seed: int = 0
-    """Draws weights, order and dropout: the same seed repeats a run exactly on CPU."""
-    precision: Precision = "auto"
-    """Of the frozen base and of predictions: auto takes bfloat16 where the CPU has it in hardware."""
+    test: float = field(
+        default=0.15,
+        metadata=_facts("data", "examples", (0.0, 0.9), with_ladder=True, fixed_in_sweep=TEST_LAST),
+    )
+    """Share held out for testing, where the data set has no test split of its own."""
+    split_seed: int = field(
+        default=0, metadata=_facts("data", "examples", (0, 2**31 - 1), with_ladder=True, fixed_in_sweep=ONE_SPLIT)
+    )
+    """Seed of those two splits."""
+    seed: int = field(
+        default=0,
+        metadata=_facts(
+            "training", "nothing", (0, 2**31 - 1), with_ladder=True, fixed_in_sweep=ONE_DRAW, fixed_in_search=MANY_DRAWS
+        ),
+    )
+    """Seed of weights, order and dropout: the same seed repeats a run exactly on CPU."""
+    precision: Precision = field(default="auto", metadata=_facts("model", "examples", with_ladder=True))
+    """Of the frozen backbone and of predictions: auto takes bfloat16 where the CPU has it in hardware."""
 
     def __post_init__(self) -> None:
         """Refuse what no run can do. Raises RecipeError."""
-        for name, kind in _kinds().items():
+        for name, adapter in _adapters().items():
             try:
-                kind.validate_python(getattr(self, name))
+                adapter.validate_python(getattr(self, name))
             except ValidationError as error:
                 reason = error.errors()[0]["msg"]
                 raise RecipeError(f"{name} is {getattr(self, name)!r}: {reason}") from error
-        for field, low, high in RANGES:
-            value = getattr(self, field)
-            if value is not None and not low <= value <= high:
-                raise RecipeError(f"{field} is {value}; expected {low} to {high}")
+        for name, facts in FACTS.items():
+            value = getattr(self, name)
+            if facts.bounds and value is not None and not facts.bounds[0] <= value <= facts.bounds[1]:
+                raise RecipeError(f"{name} is {value}; expected {facts.bounds[0]} to {facts.bounds[1]}")
         if (self.validation or 0) + self.test >= 1:
             raise RecipeError(
                 f"validation {self.validation} and test {self.test} leave nothing to train on: together less than 1"
@@ -121,7 +197,7 @@ class Recipe:
             self.stages()
 
     def changed(self, text: str) -> "Recipe":
-        """The same but for what a text says: `unfreeze=20,learning_rate=1e-5`. Raises RecipeError."""
+        """Apply changes written as text, such as `unfreeze=20,learning_rate=1e-5`. Raises RecipeError."""
         changes: dict[str, Any] = {}
         for item in text.split(","):
             name, equals, value = (part.strip() for part in item.partition("="))
@@ -132,9 +208,8 @@ class Recipe:
 
     @staticmethod
     def value(name: str, text: str) -> object:
-        """Read what a field may hold from text; `none` leaves it to the model. Raises RecipeError."""
-        if name not in _kinds():
-            raise RecipeError(f"a recipe has no field {name!r}: {did_you_mean(name, _kinds())}")
+        """Parse a field's value; `none` leaves it to the model. Raises RecipeError."""
+        _require_field(name)
         kind = get_type_hints(Recipe)[name]
         if text.lower() == "none" and type(None) in get_args(kind):
             return 0 if name == "inner" else None  # no inner layer is what a person means
@@ -144,16 +219,17 @@ class Recipe:
             raise RecipeError(f"{name} is {text!r}: {error.errors()[0]['msg']}") from error
 
     def stages(self) -> tuple["Recipe", ...]:
-        """The recipe of each stage: itself, then with what each line of `then` changes. Raises RecipeError."""
+        """Return the recipe of each stage: this one, then with what each line of `then` changes. Raises RecipeError."""
         stages = [replace(self, then=())]
         for line in self.then:
             stages.append(stages[-1].changed(line))
-            if fixed := [name for name in _kinds() if name not in STAGED and _differ(stages[-2:], name)]:
-                raise RecipeError(f"a stage changes {', '.join(fixed)} in {line!r}; it may change {', '.join(STAGED)}")
+            if fixed := [name for name, facts in FACTS.items() if not facts.staged and _differ(stages[-2:], name)]:
+                staged = ", ".join(name for name, facts in FACTS.items() if facts.staged)
+                raise RecipeError(f"a stage changes {', '.join(fixed)} in {line!r}; it may change {staged}")
         return tuple(stages)
 
     def as_dict(self) -> dict[str, Any]:
-        """Its fields, without those left to the model: what TOML and JSON can hold."""
+        """Return the fields that are set: what TOML and JSON can hold."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def write(self, path: Path) -> None:
@@ -169,50 +245,29 @@ class Recipe:
             raise RecipeError(f"{path} is not a recipe: {error}") from error
 
     @staticmethod
-    def of(fields: dict[str, Any]) -> "Recipe":
+    def of(values: dict[str, Any]) -> "Recipe":
         """Make one from its fields as TOML or JSON holds them. Raises RecipeError that names the wrong one."""
-        for name in fields:
-            if name not in _kinds():
-                raise RecipeError(f"a recipe has no field {name!r}: {did_you_mean(name, _kinds())}")
-        stages = fields.get("then")
-        return Recipe(**{**fields, "then": tuple(stages)} if isinstance(stages, list) else fields)
+        for name in values:
+            _require_field(name)
+        stages = values.get("then")
+        return Recipe(**{**values, "then": tuple(stages)} if isinstance(stages, list) else values)
+
+
+def _require_field(name: str) -> None:
+    if name not in FACTS:
+        raise RecipeError(f"a recipe has no field {name!r}: {did_you_mean(name, FACTS)}")
 
 
 @cache
-def _kinds() -> Mapping[str, TypeAdapter[Any]]:
-    """For each field what it may hold; strict, so that "10", 10.0 and true are no whole numbers."""
+def _adapters() -> Mapping[str, TypeAdapter[Any]]:
+    """Build a validator for each field; strict, so that "10", 10.0 and true are no whole numbers."""
     strict = ConfigDict(strict=True)
-    return {name: TypeAdapter(kind, config=strict) for name, kind in get_type_hints(Recipe).items()}
+    return {name: TypeAdapter(hint, config=strict) for name, hint in get_type_hints(Recipe).items()}
 
 
 def _differ(stages: list[Recipe], name: str) -> bool:
     return len({getattr(stage, name) for stage in stages}) > 1
 
 
-STAGED = (
-    "unfreeze", "learning_rate", "epochs", "optimizer", "schedule", "batch_size", "patience", "min_delta", "dropout",
-    "size", "augment", "views", "mirror", "class_weight", "label_smoothing", "ema", "keep", "mixed_precision",
-)  # fmt: skip
-"""What a further stage may change."""
-
-RANGES = (
-    ("size", 4, 4096),
-    ("inner", 0, 65_536),
-    ("units", 1, 65_536),
-    ("dropout", 0.0, 0.99),
-    ("unfreeze", 0, 10_000),
-    ("views", 0, 1_000),
-    ("neighbours", 1, 10_000),
-    ("trees", 1, 100_000),
-    ("label_smoothing", 0.0, 0.9),
-    ("ema", 0.0, 0.9999),
-    ("learning_rate", 1e-9, 1e3),
-    ("batch_size", 1, 65_536),
-    ("epochs", 1, 100_000),
-    ("patience", 0, 100_000),
-    ("min_delta", 0.0, 1e3),
-    ("validation", 0.0, 0.9),
-    ("test", 0.0, 0.9),
-    ("seed", 0, 2**31 - 1),
-    ("split_seed", 0, 2**31 - 1),
-)
+FACTS: Mapping[str, FieldFacts] = {item.name: item.metadata["facts"] for item in fields(Recipe)}
+"""The facts of each field, in the order of the fields."""

@@ -13,6 +13,7 @@ from tellapart.explaining.cam import Cam, layout_of
 from tellapart.explaining.centred_logits import centred_logits
 from tellapart.models.classical.fit import fit_estimator
 from tellapart.models.graphs.from_keras import mirrored, to_graph
+from tellapart.models.resolved_recipe import resolve_estimator
 from tellapart.recipe import Recipe
 
 from .conftest import HEIGHT, WIDTH, BundleOf, Squares, squares
@@ -52,7 +53,7 @@ def test_an_estimator_is_asked_about_each_cell(
 ) -> None:
     base = keras.Model(network.input, network.get_layer("features").output)
     known = squares(90, seed=5)
-    recipe = Recipe(model=model, trees=20)
+    recipe = resolve_estimator(Recipe(model=model, trees=20))
     estimator = fit_estimator(recipe, base.predict(known.images, verbose=0), known.labels, 3)
     cam = Cam(bundle_of(graph=to_graph(base), estimator=estimator, model=model))
     heats = [cam(one, label) for one, label in zip(shown.images, shown.labels, strict=True)]

@@ -15,6 +15,7 @@ from tellapart.models.classical.fit import fit_estimator
 from tellapart.models.graphs.from_keras import mirrored as mirrored_graph
 from tellapart.models.graphs.from_keras import to_graph
 from tellapart.models.networks import mirrored
+from tellapart.models.resolved_recipe import resolve_estimator
 from tellapart.recipe import Recipe
 
 from .conftest import HEIGHT, WIDTH, BundleOf, Squares
@@ -77,7 +78,9 @@ def test_what_has_no_convolutions_or_no_network_is_refused(network: keras.Model,
         GradCam(mlp)
     base = keras.Model(network.input, network.get_layer("features").output)
     vectors = np.random.default_rng(0).random((9, 24), np.float32)
-    knn = fit_estimator(Recipe(model="knn", neighbours=1), vectors, np.arange(9, dtype=np.int32) % 3, 3)
+    knn = fit_estimator(
+        resolve_estimator(Recipe(model="knn", neighbours=1)), vectors, np.arange(9, dtype=np.int32) % 3, 3
+    )
     with pytest.raises(BundleError, match="a knn has no gradients"):
         network_of(bundle_of(graph=to_graph(base), estimator=knn, model="knn"))
 

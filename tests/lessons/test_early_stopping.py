@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.lessons.early_stopping import PATIENCE, best_so_far, early
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 from tellapart.training.checkpoints import Epoch, History
 from tellapart.training.fit import best_epoch, patience_ended
@@ -12,7 +13,7 @@ from tellapart.training.fit import best_epoch, patience_ended
 @pytest.mark.parametrize("seed", range(5))
 def test_a_training_ends_where_a_runs_would(seed: int) -> None:
     losses = np.random.default_rng(seed).random(30).round(1)  # with equals among them
-    recipe = Recipe()
+    recipe = resolve_network(Recipe())
     history: History = ()
     assert recipe.patience == PATIENCE
     for number, loss in enumerate(losses.tolist(), start=1):

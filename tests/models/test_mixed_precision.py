@@ -5,12 +5,13 @@ import numpy as np
 
 from tellapart.models.mixed_precision import set_mixed_precision
 from tellapart.models.networks import scratch_network
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 
 
 def test_layers_compute_in_bfloat16_and_back_in_float32_with_the_same_weights() -> None:
     keras.utils.set_random_seed(0)
-    network = scratch_network(Recipe(model="cnn", size=16, dropout=0.0), 3, 4)
+    network = scratch_network(resolve_network(Recipe(model="cnn", size=16, dropout=0.0)), 3, 4)
     weights = network.get_weights()
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
     exact = np.asarray(network(images))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling
 from tellapart.models.networks import backbone_network, head_network, logit_count, scaled, scratch_network, whole
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 
 CHANCE = np.random.default_rng(5)
@@ -38,7 +39,7 @@ def test_small_networks_see_numbers_from_0_to_1() -> None:
 
 
 def test_a_binary_head_has_one_logit_and_its_probabilities_are_the_sigmoids() -> None:
-    recipe = Recipe(model="mlp", size=8, loss="binary")
+    recipe = resolve_network(Recipe(model="mlp", size=8, loss="binary"))
     network = scratch_network(recipe, 3, 2)
     images = CHANCE.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     logits = network.predict_on_batch(images)[:, 0].astype(np.float64)
@@ -50,7 +51,7 @@ def test_a_binary_head_has_one_logit_and_its_probabilities_are_the_sigmoids() ->
 
 def test_a_binary_loss_over_three_classes_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"loss is binary, but there are 3 classes: it needs exactly 2"):
-        logit_count(Recipe(loss="binary"), 3)
+        logit_count(resolve_network(Recipe(loss="binary")), 3)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +64,14 @@ def test_a_binary_loss_over_three_classes_is_refused() -> None:
     ],
 )
 def test_a_head_has_the_layers_its_recipe_asks_for(inner: int, dropout: float, names: list[str]) -> None:
-    network = head_network(32, Recipe(inner=inner, dropout=dropout), 5)
+    network = head_network(32, resolve_network(Recipe(inner=inner, dropout=dropout)), 5)
     assert [layer.name for layer in network.layers[1:]] == names
     assert network.output_shape == (None, 5)
 
 
 def test_whole_joins_a_base_and_a_head_without_dropout() -> None:
     base = backbone_network("mobilenet-v3-small", 32, "none")
-    head = head_network(base.output_shape[-1], Recipe(inner=8, dropout=0.9), 3)
+    head = head_network(base.output_shape[-1], resolve_network(Recipe(inner=8, dropout=0.9)), 3)
     product = whole(base, head)
     images = CHANCE.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     logits = head.predict_on_batch(base.predict_on_batch(images))
@@ -79,7 +80,7 @@ def test_whole_joins_a_base_and_a_head_without_dropout() -> None:
 
 
 def test_a_network_of_the_catalogue_can_be_trained_from_scratch_with_learning_batch_normalisation() -> None:
-    network = scratch_network(Recipe(model="mobilenet", weights="none", size=32, dropout=0.0), 3, 4)
+    network = scratch_network(resolve_network(Recipe(model="mobilenet", weights="none", size=32, dropout=0.0)), 3, 4)
     assert network.output_shape == (None, 4)
     variance = next(v for v in network.non_trainable_variables if "moving_variance" in v.path)
     before = variance.numpy()
@@ -89,7 +90,7 @@ def test_a_network_of_the_catalogue_can_be_trained_from_scratch_with_learning_ba
 
 @pytest.mark.parametrize("loss", ["categorical", "binary"])
 def test_a_product_is_saved_and_opened_in_safe_mode(tmp_path: Path, loss: str) -> None:
-    recipe = Recipe.of({"model": "cnn", "size": 8, "loss": loss, "dropout": 0.3})
+    recipe = resolve_network(Recipe.of({"model": "cnn", "size": 8, "loss": loss, "dropout": 0.3}))
     product = whole(None, scratch_network(recipe, 1, 2))
     product.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)

@@ -30,6 +30,7 @@ from tellapart.models.outliers import (
     threshold,
     with_score,
 )
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -49,7 +50,7 @@ def strangers(width: int, count: int = 50) -> Vectors:
 
 
 def small(model: str = "lenet5", classes: int = 3) -> Graph:
-    return to_graph(whole(None, scratch_network(Recipe(model=model, size=16), 1, classes)))
+    return to_graph(whole(None, scratch_network(resolve_network(Recipe(model=model, size=16)), 1, classes)))
 
 
 def images(count: int, side: int = 16) -> NDArray[np.uint8]:

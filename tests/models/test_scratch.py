@@ -6,12 +6,13 @@ import pytest
 
 from tellapart.models.catalogue import MODELS
 from tellapart.models.networks import scratch_network
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.models.scratch import BODIES
 from tellapart.recipe import Recipe
 
 
 def network(model: str, size: int, channels: int, classes: int = 10) -> keras.Model:
-    return scratch_network(Recipe(model=model, size=size, dropout=0.2), channels, classes)
+    return scratch_network(resolve_network(Recipe(model=model, size=size, dropout=0.2)), channels, classes)
 
 
 def test_mlp_has_the_parameters_of_the_tutorials() -> None:
@@ -25,7 +26,7 @@ def test_lenet5_has_the_parameters_of_its_paper_with_full_connections_in_the_sec
 
 
 def test_the_hidden_layer_of_mlp_has_as_many_units_as_the_recipe_says() -> None:
-    hidden = scratch_network(Recipe(model="mlp", size=8, units=7), 3, 4)
+    hidden = scratch_network(resolve_network(Recipe(model="mlp", size=8, units=7)), 3, 4)
     assert hidden.count_params() == (8 * 8 * 3 + 1) * 7 + (7 + 1) * 4
 
 

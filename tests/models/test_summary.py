@@ -4,12 +4,13 @@ import keras
 import pytest
 
 from tellapart.models.networks import backbone_network, scratch_network
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.models.summary import prediction_rate, summarise
 from tellapart.recipe import Recipe
 
 
 def test_mlp_is_counted_as_by_hand() -> None:
-    found = summarise(scratch_network(Recipe(model="mlp", size=28, dropout=0.2), 1, 10))
+    found = summarise(scratch_network(resolve_network(Recipe(model="mlp", size=28, dropout=0.2)), 1, 10))
     assert found.parameters == found.trainable == 101_770
     assert found.multiply_adds == 784 * 128 + 128 * 10
     assert found.weight_bytes == 4 * 101_770
@@ -18,7 +19,7 @@ def test_mlp_is_counted_as_by_hand() -> None:
 
 
 def test_lenet5_is_counted_as_by_hand() -> None:
-    found = summarise(scratch_network(Recipe(model="lenet5", size=28), 1, 10))
+    found = summarise(scratch_network(resolve_network(Recipe(model="lenet5", size=28)), 1, 10))
     by_name = {layer.name: layer for layer in found.layers}
     assert by_name["conv1"].multiply_adds == 28 * 28 * 5 * 5 * 6
     assert by_name["conv2"].multiply_adds == 10 * 10 * 5 * 5 * 6 * 16
@@ -60,6 +61,6 @@ def test_known_networks_have_their_published_multiply_adds_and_parameters(
 
 
 def test_the_rate_of_prediction_is_measured_with_its_precision() -> None:
-    rate, precision = prediction_rate(scratch_network(Recipe(model="mlp", size=8), 1, 2))
+    rate, precision = prediction_rate(scratch_network(resolve_network(Recipe(model="mlp", size=8)), 1, 2))
     assert rate > 0
     assert precision in ("float32", "bfloat16")

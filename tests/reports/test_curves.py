@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 from tellapart.reports.curves import write_curves
 from tellapart.studies.sweep.plan import Trial
@@ -16,7 +17,7 @@ from tellapart.training.checkpoints import Epoch
 
 
 def trial(number: int, factor: str, value: float | str, epochs: int = 5) -> Trial:
-    recipe = Recipe.of({"model": "mlp", factor: value})
+    recipe = resolve_network(Recipe.of({"model": "xception", factor: value}))
     history = tuple(
         Epoch(n, 1 / n, 0.5 + n / 20, float("nan") if number == 2 else 1.1 / n, 0.5 + n / (20 + number), 0.1, 0.2)
         for n in range(1, epochs + 1)

@@ -1,6 +1,7 @@
 """What workers of a study share: the frozen base is run by all of them, the precision is one, the cache fills once."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from tellapart.data.dataset import Dataset, Images
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.engine import chosen_precision
 from tellapart.files import cache_folder
-from tellapart.models.catalogue import settled
 from tellapart.models.features import frozen_backbone
 from tellapart.models.features.feature_job import Shard
+from tellapart.models.resolved_recipe import resolve
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.learners import learner_of
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
@@ -42,7 +43,7 @@ def test_whoever_learns_finds_all_features_there(
     recipe: Recipe, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frozen_backbone, "JOB", 8)
-    recipe, crowd = settled(recipe, own_size=None), Crowd()
+    recipe, crowd = resolve(recipe, own_size=None), Crowd()
     compute_features(dataset, recipe, crowd)
     assert crowd.done >= 4
     monkeypatch.setattr(frozen_backbone, "_fill", None)
@@ -55,7 +56,7 @@ def test_whoever_learns_finds_all_features_there(
 @pytest.mark.parametrize("recipe", [Recipe(model="mlp", size=20), Recipe(model="knn", features="pixels", size=20)])
 def test_without_a_base_nobody_is_asked(recipe: Recipe, dataset: Dataset) -> None:
     crowd = Crowd()
-    compute_features(dataset, settled(recipe, own_size=None), crowd)
+    compute_features(dataset, resolve(recipe, own_size=None), crowd)
     assert crowd.begun == 0
 
 
@@ -69,15 +70,15 @@ def test_the_test_images_stay_shut(dataset: Dataset, monkeypatch: pytest.MonkeyP
         return real(self, begin, every)
 
     monkeypatch.setattr(Crowd, "run", noting)
-    compute_features(dataset, settled(BASE, own_size=None), Crowd())
+    compute_features(dataset, resolve(BASE, own_size=None), Crowd())
     assert seen
     assert not seen & set(dataset.splits["test"].images.digests)
 
 
 def test_the_precision_is_settled_and_nothing_else() -> None:
-    recipe = Recipe(model="mlp", units=7)
+    recipe = resolve(Recipe(model="mlp", units=7), own_size=None)
     assert with_fixed_precision(recipe).precision == chosen_precision("auto")
-    assert with_fixed_precision(Recipe(precision="float32")).precision == "float32"
+    assert with_fixed_precision(replace(recipe, precision="float32")).precision == "float32"
     assert with_fixed_precision(recipe).units == 7
 
 

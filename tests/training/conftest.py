@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tellapart.models.networks import head_network
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.training.examples import Examples
 from tellapart.training.loop import repeatable
 
 Learnable = Callable[..., Examples]
-Fresh = Callable[[Recipe], keras.Model]
+Fresh = Callable[[NetworkRecipe], keras.Model]
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def learnable() -> Learnable:
 def fresh() -> Fresh:
     """Make the network of a recipe, its weights drawn by the recipe's seed."""
 
-    def make(recipe: Recipe) -> keras.Model:
+    def make(recipe: NetworkRecipe) -> keras.Model:
         repeatable(recipe.seed)
         return head_network(6, recipe, 2 if recipe.loss == "binary" else 3)
 

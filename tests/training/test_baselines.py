@@ -13,7 +13,7 @@ from tellapart import Dataset, Recipe, train
 from tellapart.bundles.stored_predictions import read_predictions
 from tellapart.errors import RunError
 from tellapart.judging.paired import compare
-from tellapart.models.catalogue import settled
+from tellapart.models.resolved_recipe import resolve
 from tellapart.training import baselines as module
 from tellapart.training.baselines import FILE, Baseline, baselines
 from tellapart.training.prepare import draw_all_splits
@@ -145,7 +145,7 @@ def test_images_that_cannot_be_read_any_more_are_a_sentence(
 def test_they_stand_on_the_base_of_the_run_where_it_has_one(
     recipe: Recipe, stands_on: str, weights: str, tiny: Path
 ) -> None:
-    asked = settled(recipe, own_size=None)
+    asked = resolve(recipe, own_size=None)
     found = module._standing_as(replace(asked, validation=0.15), Dataset.open(tiny), "logistic")
     assert (found.model, found.features, found.size, found.weights) == ("logistic", stands_on, asked.size, weights)
     assert (found.precision, found.split_seed, found.validation) == ("auto", 0, 0.15)

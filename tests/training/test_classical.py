@@ -25,6 +25,7 @@ from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import RecipeError
 from tellapart.judging.calibration import apply_temperature
 from tellapart.models.classical.fit import STRENGTH
+from tellapart.models.resolved_recipe import resolve_estimator
 from tellapart.serving.app import build_app
 from tellapart.training import classical
 from tellapart.training.classical import source_of
@@ -104,10 +105,8 @@ class Bounded(StandardScaler):  # type: ignore[misc]
 
 def by_scikit_learn(run: Run, tiny: Path, new: list[Path]) -> Probabilities:
     """Fit scikit-learn's own estimator on what the run stood on, and ask it."""
-    recipe = run.recipe
-    dataset = draw_splits(
-        Dataset.open(tiny), validation=recipe.validation or 0, test=recipe.test, seed=recipe.split_seed
-    )
+    recipe = resolve_estimator(run.recipe)
+    dataset = draw_splits(Dataset.open(tiny), validation=recipe.validation, test=recipe.test, seed=recipe.split_seed)
     source, split = source_of(dataset, recipe), dataset.splits["train"]
     vectors = source.vectors(split.images, "train").values
     asked = source.vectors(Dataset.open(new[0].parents[1]).splits["all"].images, "new").values
@@ -188,7 +187,7 @@ def test_the_features_are_those_of_the_base_and_are_computed_once(
     monkeypatch.setattr(frozen_backbone, "_fill", None)
     recipe = replace(recipe_for("knn", "mobilenet-v2", weights), neighbours=2)
     assert train(Dataset.open(tiny), recipe, out=tmp_path / "run").metrics
-    source = source_of(Dataset.open(tiny), runs["knn", "mobilenet-v2"].recipe)
+    source = source_of(Dataset.open(tiny), resolve_estimator(runs["knn", "mobilenet-v2"].recipe))
     assert source.base is not None
     assert source.base.width == 1280
 

@@ -10,6 +10,7 @@ import keras
 import pytest
 
 from tellapart.models.networks import scratch_network
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 from tellapart.training.devices import One, devices_for
 
@@ -33,7 +34,8 @@ from tellapart.data.dataset import Dataset
 digits = Dataset.open("digits").splits["all"]
 images = np.stack([digits.images.read(index) for index in range(321)])
 examples = Examples(images, digits.labels[:321])
-recipe = Recipe(model="mlp", size=8, units=32, inner=0, dropout=0.0, batch_size=32, **json.loads(sys.argv[1]))
+fields = {"model": "mlp", "size": 8, "units": 32, "inner": 0, "dropout": 0.0, "batch_size": 32}
+recipe = resolve_network(Recipe(**fields, **json.loads(sys.argv[1])))
 found = {}
 for kind in ("GPU", "CPU"):
     devices.KIND = kind
@@ -66,7 +68,7 @@ def test_two_devices_learn_what_one_learns(asked: dict[str, Any]) -> None:
 
 
 def test_one_device_learns_by_itself() -> None:
-    recipe = Recipe(model="mlp", size=8, inner=4)
+    recipe = resolve_network(Recipe(model="mlp", size=8, inner=4))
     network = scratch_network(recipe, 1, 3)
     found = devices_for(network)
     assert isinstance(found, One)

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.files import atomic_folder
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe, Schedule
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import Epoch, History
@@ -22,7 +23,9 @@ from tellapart.training.loop import Loop, Score
 
 from .conftest import Fresh, Learnable
 
-RECIPE = Recipe(optimizer="adam", learning_rate=0.02, batch_size=4, inner=8, dropout=0.3, epochs=4, patience=100)
+RECIPE = resolve_network(
+    Recipe(optimizer="adam", learning_rate=0.02, batch_size=4, inner=8, dropout=0.3, epochs=4, patience=100)
+)
 
 
 def history_of(folder: Path) -> list[dict[str, str]]:

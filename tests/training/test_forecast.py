@@ -7,7 +7,7 @@ import pytest
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import draw_splits
-from tellapart.models.catalogue import settled
+from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
 from tellapart.recipe import Recipe
 from tellapart.training.forecast import Cost, forecast
 from tellapart.training.prepare import preprocessing_for
@@ -17,11 +17,11 @@ from tellapart.training.tasks import backbone_for, make_task
 @pytest.mark.usefixtures("random_weights")
 def test_features_cost_nothing_once_they_are_cached_and_views_cost_more(tiny: Path, tmp_path: Path) -> None:
     dataset = draw_splits(Dataset.open(tiny), validation=0.2, test=0.2, seed=0)
-    recipe = settled(Recipe(model="mobilenet", size=32, precision="float32", unfreeze=9), own_size=None)
+    recipe = resolve_network(Recipe(model="mobilenet", size=32, precision="float32", unfreeze=9), own_size=None)
     preprocessing = preprocessing_for(dataset, recipe)
     standing = backbone_for(recipe, preprocessing)
 
-    def cost(asked: Recipe) -> Cost:
+    def cost(asked: NetworkRecipe) -> Cost:
         return forecast(dataset, asked, preprocessing, standing, cache=tmp_path)
 
     before = cost(recipe)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Optimizer, Recipe
 from tellapart.training import loop, optimizer_step
 from tellapart.training.examples import Examples
@@ -14,7 +15,7 @@ from tellapart.training.loop import Loop
 
 from .conftest import Fresh, Learnable
 
-RECIPE = Recipe(optimizer="adam", learning_rate=0.01, batch_size=4, inner=8, dropout=0.3)
+RECIPE = resolve_network(Recipe(optimizer="adam", learning_rate=0.01, batch_size=4, inner=8, dropout=0.3))
 
 
 def nothing(_: int) -> None:
@@ -24,7 +25,7 @@ def nothing(_: int) -> None:
 @pytest.mark.parametrize("optimizer", get_args(Optimizer))
 def test_every_optimizer_lowers_the_loss(optimizer: str, fresh: Fresh, learnable: Learnable) -> None:
     rates = {"adadelta": 10.0, "adagrad": 0.1, "ftrl": 0.1, "lion": 0.003}
-    recipe = Recipe.of({**RECIPE.as_dict(), "optimizer": optimizer, "learning_rate": rates.get(optimizer, 0.01)})
+    recipe = RECIPE.changed(f"optimizer={optimizer},learning_rate={rates.get(optimizer, 0.01)}")
     learner = Loop(fresh(recipe), recipe)
     examples = learnable(200)
     before = learner.score(examples).loss
@@ -34,7 +35,7 @@ def test_every_optimizer_lowers_the_loss(optimizer: str, fresh: Fresh, learnable
 
 
 def test_one_step_of_sgd_is_what_the_formula_says(fresh: Fresh, learnable: Learnable) -> None:
-    recipe = Recipe(optimizer="sgd", learning_rate=0.1, batch_size=8, inner=0, dropout=0.0)
+    recipe = resolve_network(Recipe(optimizer="sgd", learning_rate=0.1, batch_size=8, inner=0, dropout=0.0))
     network, examples = fresh(recipe), learnable(8)
     kernel, bias = (np.copy(array) for array in network.get_weights())
     logits = examples.inputs[:] @ kernel + bias
@@ -52,7 +53,7 @@ def test_an_epoch_sees_every_example_once_also_when_it_takes_several_calls(
     fresh: Fresh, learnable: Learnable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "STEPS", 3)
-    recipe = Recipe(optimizer="sgd", learning_rate=1e-9, batch_size=4, inner=0, dropout=0.0)
+    recipe = resolve_network(Recipe(optimizer="sgd", learning_rate=1e-9, batch_size=4, inner=0, dropout=0.0))
     learner, examples = Loop(fresh(recipe), recipe), learnable(50)
     moves: list[int] = []
     score = learner.epoch(examples, 0, moves.append)
@@ -63,7 +64,7 @@ def test_an_epoch_sees_every_example_once_also_when_it_takes_several_calls(
 
 
 def test_the_order_differs_between_epochs(fresh: Fresh, learnable: Learnable) -> None:
-    recipe = Recipe(optimizer="sgd", learning_rate=0.5, batch_size=4, inner=0, dropout=0.0)
+    recipe = resolve_network(Recipe(optimizer="sgd", learning_rate=0.5, batch_size=4, inner=0, dropout=0.0))
     one, other = Loop(fresh(recipe), recipe), Loop(fresh(recipe), recipe)
     examples = learnable(50)
     assert one.epoch(examples, 0, nothing) != other.epoch(examples, 1, nothing)
@@ -79,7 +80,7 @@ def test_scoring_more_than_is_scored_at_once_is_the_mean_over_all(fresh: Fresh, 
 
 
 def test_a_binary_loss_learns_with_one_logit(fresh: Fresh, learnable: Learnable) -> None:
-    recipe = Recipe(loss="binary", optimizer="adam", learning_rate=0.05, batch_size=8, dropout=0.0)
+    recipe = resolve_network(Recipe(loss="binary", optimizer="adam", learning_rate=0.05, batch_size=8, dropout=0.0))
     network = fresh(recipe)
     assert network.output_shape == (None, 1)
     learner, examples = Loop(network, recipe), learnable(200, classes=2)
@@ -99,7 +100,7 @@ def test_a_state_put_back_into_another_loop_goes_on_to_the_same_weights(fresh: F
     one.epoch(examples, 0, nothing)
     state = one.state()
     one.epoch(examples, 1, nothing)
-    other = Loop(fresh(Recipe.of({**RECIPE.as_dict(), "seed": 5})), RECIPE)
+    other = Loop(fresh(replace(RECIPE, seed=5)), RECIPE)
     other.restore(state)
     other.epoch(examples, 1, nothing)
     for mine, yours in zip(one.state(), other.state(), strict=True):
@@ -128,7 +129,7 @@ def test_steps_at_one_rate_are_the_steps_of_epochs_at_that_rate(fresh: Fresh, le
 
 
 def test_steps_at_follow_the_rates_they_are_given_and_stop_when_nobody_asks(fresh: Fresh, learnable: Learnable) -> None:
-    recipe = Recipe(optimizer="sgd", learning_rate=1e-9, batch_size=50, inner=0, dropout=0.0)
+    recipe = resolve_network(Recipe(optimizer="sgd", learning_rate=1e-9, batch_size=50, inner=0, dropout=0.0))
     learner, examples = Loop(fresh(recipe), recipe), learnable(50)
     before = learner.network.get_weights()[0]
     moved = []
@@ -152,7 +153,9 @@ def test_a_forecast_leaves_no_trace(fresh: Fresh, learnable: Learnable) -> None:
 
 
 def test_class_weights_let_a_rare_class_count_as_much_as_the_others(fresh: Fresh, learnable: Learnable) -> None:
-    recipe = Recipe(optimizer="sgd", learning_rate=1.0, batch_size=100, inner=0, dropout=0.0, class_weight="balanced")
+    recipe = resolve_network(
+        Recipe(optimizer="sgd", learning_rate=1.0, batch_size=100, inner=0, dropout=0.0, class_weight="balanced")
+    )
     inputs = np.zeros((100, 6), np.float32)  # nothing to see: only the bias can learn how frequent the classes are
     labels = np.repeat(np.array([0, 1, 2], np.int32), [80, 15, 5])
     biases = {}
@@ -165,7 +168,7 @@ def test_class_weights_let_a_rare_class_count_as_much_as_the_others(fresh: Fresh
 
 
 def test_averaged_weights_are_what_is_judged_and_kept(fresh: Fresh, learnable: Learnable) -> None:
-    recipe = Recipe(optimizer="sgd", learning_rate=0.5, batch_size=10, inner=0, dropout=0.0, ema=0.8)
+    recipe = resolve_network(Recipe(optimizer="sgd", learning_rate=0.5, batch_size=10, inner=0, dropout=0.0, ema=0.8))
     examples, network = learnable(30), fresh(recipe)
     start = network.get_weights()[0]
     learner = Loop(network, recipe)
@@ -201,7 +204,7 @@ def test_large_inputs_go_through_in_smaller_calls_with_the_same_result(
 
 
 def test_a_slower_epoch_takes_smaller_steps(fresh: Fresh, learnable: Learnable) -> None:
-    recipe = Recipe(optimizer="sgd", learning_rate=0.5, batch_size=50, inner=0, dropout=0.0)
+    recipe = resolve_network(Recipe(optimizer="sgd", learning_rate=0.5, batch_size=50, inner=0, dropout=0.0))
     start, moved = fresh(recipe).get_weights()[0], []
     for slower in (1.0, 0.25):
         network = fresh(recipe)

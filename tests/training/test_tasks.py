@@ -13,8 +13,8 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.sources.arrays import array_split
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.engine import Engine
-from tellapart.models.catalogue import settled
 from tellapart.models.networks import whole
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 from tellapart.training.loop import Loop
 from tellapart.training.prepare import preprocessing_for
@@ -34,20 +34,20 @@ def arrays(channels: int, side: int = 8) -> Dataset:
 def test_grey_images_stay_grey_only_where_the_network_starts_from_scratch(
     model: str, weights: str, channels: int, expected: int
 ) -> None:
-    recipe = settled(Recipe(model=model, weights=weights, size=32), own_size=None)
+    recipe = resolve_network(Recipe(model=model, weights=weights, size=32), own_size=None)
     assert preprocessing_for(arrays(channels), recipe).channels == expected
 
 
 @pytest.mark.parametrize("model", ["mlp", "mobilenet"])
 def test_a_network_from_scratch_can_be_made_for_grey_images(model: str, tmp_path: Path) -> None:
     dataset = draw_splits(arrays(1, 32), validation=0.2, test=0.2, seed=0)
-    recipe = settled(Recipe(model=model, weights="none", size=32), own_size=None)
+    recipe = resolve_network(Recipe(model=model, weights="none", size=32), own_size=None)
     task = make_task(dataset, recipe, preprocessing_for(dataset, recipe), cache=tmp_path)
     assert task.product().output_shape == (None, 2)
 
 
 def test_images_in_files_are_trained_in_colour(tiny: Path) -> None:
-    recipe = settled(Recipe(model="mlp", size=20), own_size=None)
+    recipe = resolve_network(Recipe(model="mlp", size=20), own_size=None)
     assert preprocessing_for(Dataset.open(tiny), recipe).channels == 3
 
 
@@ -58,7 +58,7 @@ def test_unreadable_images_leave_the_split_together_with_their_labels(
     for colour in ("blue", "red"):
         (folder / colour / "05.png").write_bytes(colour.encode())
     dataset = draw_splits(Dataset.open(folder), validation=0, test=0, seed=0)
-    recipe = settled(Recipe(model="mlp", size=20), own_size=None)
+    recipe = resolve_network(Recipe(model="mlp", size=20), own_size=None)
     task = make_task(dataset, recipe, preprocessing_for(dataset, recipe), cache=tmp_path / "cache")
     assert sorted(Path(one.path).parent.name for one in task.dataset.skipped) == ["blue", "red"]
     assert len(task.train) == len(task.train.inputs) == 34
@@ -70,7 +70,7 @@ def test_unreadable_images_leave_the_split_together_with_their_labels(
 def made(tiny: Path, cache: Path, **changes: object) -> Task:
     dataset = draw_splits(Dataset.open(tiny), validation=0.2, test=0.2, seed=0)
     asked = Recipe.of({"model": "mobilenet", "size": 32, "precision": "float32", **changes})
-    recipe = settled(asked, own_size=None)
+    recipe = resolve_network(asked, own_size=None)
     return make_task(dataset, recipe, preprocessing_for(dataset, recipe), cache=cache)
 
 

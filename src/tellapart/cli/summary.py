@@ -3,7 +3,8 @@
 from tellapart.backend import load_keras
 from tellapart.cli.tables import aligned
 from tellapart.errors import RecipeError
-from tellapart.models.catalogue import MODELS, Model, lookup, settled
+from tellapart.models.catalogue import MODELS, Model, lookup
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 
 
@@ -28,7 +29,7 @@ def summary(
         return
     if lookup(model).estimator:
         raise RecipeError(f"{model} has no layers to show: it is fitted on pixels or on the features of a base")
-    recipe = settled(Recipe(model=model, size=size), own_size=None)
+    recipe = resolve_network(Recipe(model=model, size=size), own_size=None)
     pretrained = MODELS[model].pretrained
     channels = (3 if pretrained else 1) if channels is None else channels
     if channels not in ((3,) if pretrained else (1, 3)):

@@ -14,7 +14,7 @@ from tellapart.data.pipeline import Runner
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.lessons.images import Part, images, of_classes
 from tellapart.lessons.lesson import Settings
-from tellapart.models.catalogue import settled
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.models.weights import kept_by_keras, kept_here
 from tellapart.recipe import Recipe
 from tellapart.training.examples import Examples
@@ -116,7 +116,7 @@ def loop_of(network: "keras.Model", settings: Settings, *, rate: float = 1e-3) -
     from tellapart.training.loop import Loop
 
     recipe = Recipe(model="lenet5", schedule="constant", learning_rate=rate, seed=settings.seed)
-    return Loop(network, settled(recipe, own_size=None))
+    return Loop(network, resolve_network(recipe, own_size=None))
 
 
 def small_network(side: int, settings: Settings) -> "keras.Model":
@@ -125,7 +125,7 @@ def small_network(side: int, settings: Settings) -> "keras.Model":
     from tellapart.training.loop import repeatable
 
     repeatable(settings.seed)
-    return scratch_network(settled(Recipe(model="lenet5", size=side), own_size=None), 1, HALF)
+    return scratch_network(resolve_network(Recipe(model="lenet5", size=side), own_size=None), 1, HALF)
 
 
 def learn(loop: "Loop", part: Part, count: int) -> None:

@@ -12,7 +12,7 @@ from tellapart.backend import load_keras
 from tellapart.lessons.drawing import PERCENT, bars, drawing
 from tellapart.lessons.images import as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.models.catalogue import settled
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.reports.report import Table
 from tellapart.training.checkpoints import found
 
@@ -121,7 +121,7 @@ def layers(model: str, side: int, classes: int) -> "dict[str, Layer]":
     from tellapart.models.networks import scratch_network
     from tellapart.models.summary import summarise
 
-    network = scratch_network(settled(Recipe(model=model, size=side, units=UNITS), own_size=None), 1, classes)
+    network = scratch_network(resolve_network(Recipe(model=model, size=side, units=UNITS), own_size=None), 1, classes)
     return {layer.name: layer for layer in summarise(network).layers if layer.parameters}
 
 

@@ -1,13 +1,12 @@
 """The one table of what can be trained. Reading it loads neither Keras nor TensorFlow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from dataclasses import dataclass
+from typing import Literal
 
 from tellapart.errors import RecipeError, did_you_mean
-from tellapart.recipe import Optimizer, Recipe, Schedule
+from tellapart.recipe import Optimizer, Schedule
 
-T = TypeVar("T")
 Scaling = Literal["unit", "tf", "torch", "caffe", "inside"]
 """How a network wants its numbers: [0, 1]; [-1, 1]; ImageNet mean and deviation; BGR minus mean; it scales itself."""
 
@@ -43,9 +42,6 @@ APACHE = "Apache-2.0"
 BSD = "BSD-3-Clause"
 CC_BY = "CC-BY-4.0"
 MIT = "MIT"
-
-VIEWS = 4  # of each image, where a frozen base is to see augmented ones
-PIXELS = "pixels"
 
 
 def _base(keras_class: str, size: int, smallest: int, scaling: Scaling, licence: str = APACHE) -> Model:
@@ -107,91 +103,3 @@ def lookup(name: str) -> Model:
     if name not in MODELS:
         raise RecipeError(f"there is no model {name!r}: {did_you_mean(name, MODELS)}")
     return MODELS[name]
-
-
-def settled(recipe: Recipe, *, own_size: int | None) -> Recipe:
-    """Fill in what the recipe leaves to the model, and refuse what the model cannot do. Raises RecipeError.
-
-    `own_size` is the images' own size in pixels where all share one: small networks take it as it is.
-    """
-    model = lookup(recipe.model)
-    if model.estimator:
-        return _settled_estimator(recipe, own_size)
-    if recipe.features is not None:
-        raise RecipeError(
-            f"features is {recipe.features}, but {recipe.model} is a network, which stands on images: leave "
-            f"--features out, or train knn, forest or logistic"
-        )
-    size = recipe.size or _natural_size(model, own_size)
-    if size < model.smallest:
-        raise RecipeError(f"size is {size}; {recipe.model} takes {model.smallest} pixels or more: --size {model.size}")
-    if not model.pretrained and recipe.weights not in (None, "none"):
-        raise RecipeError(
-            f"there are no pre-trained weights for {recipe.model}: leave --weights out, or train xception"
-        )
-    if (recipe.weights or _own_weights(model)) == "none":
-        _require_no_base(recipe)
-    optimizer = recipe.optimizer or model.optimizer
-    return replace(
-        recipe,
-        size=size,
-        weights=recipe.weights or _own_weights(model),
-        inner=_or(recipe.inner, model.inner),
-        dropout=_or(recipe.dropout, model.dropout),
-        optimizer=optimizer,
-        learning_rate=_or(recipe.learning_rate, 1e-2 if optimizer == "sgd" else 1e-3),  # as Keras has it
-        schedule=recipe.schedule or model.schedule,
-        batch_size=_or(recipe.batch_size, model.batch_size),
-        epochs=_or(recipe.epochs, model.epochs),
-        views=_or(recipe.views, VIEWS),
-    )
-
-
-def _require_no_base(recipe: Recipe) -> None:
-    """Refuse what is said of a pre-trained base where there is none."""
-    stages = recipe.stages()
-    if recipe.cut is not None or any(stage.unfreeze for stage in stages):
-        raise RecipeError(
-            f"cut and unfreeze speak of a pre-trained base, and {recipe.model} is trained from scratch here, every "
-            f"layer of it: leave them out, or take --model xception"
-        )
-
-
-def backbone_of(recipe: Recipe) -> str | None:
-    """The pre-trained base that a settled recipe's classifier stands on; None where there is none."""
-    if lookup(recipe.model).estimator:
-        return recipe.features if recipe.features != PIXELS else None
-    return recipe.model if recipe.weights != "none" else None
-
-
-def _settled_estimator(recipe: Recipe, own_size: int | None) -> Recipe:
-    """Nothing of what networks need is filled in: an estimator has no use for it."""
-    features = recipe.features or ("xception" if own_size is None else PIXELS)
-    known = [PIXELS, *(name for name, model in MODELS.items() if model.pretrained)]
-    if features not in known:
-        raise RecipeError(f"{recipe.model} cannot stand on features of {features!r}: {did_you_mean(features, known)}")
-    base = lookup(recipe.model if features == PIXELS else features)
-    size = recipe.size or _natural_size(base, own_size)
-    if size < base.smallest:
-        raise RecipeError(f"size is {size}; {features} takes {base.smallest} pixels or more: --size {base.size}")
-    if base.pretrained and recipe.weights == "none":
-        raise RecipeError(f"weights is none, but {features} never trained says nothing: take --features {PIXELS}")
-    if not base.pretrained and recipe.weights not in (None, "none"):
-        raise RecipeError(
-            f"weights is {recipe.weights}, but pixels need none: leave it out, or take --features xception"
-        )
-    return replace(recipe, features=features, size=size, weights=recipe.weights or _own_weights(base))
-
-
-def _own_weights(model: Model) -> str:
-    return "imagenet" if model.pretrained else "none"
-
-
-def _natural_size(model: Model, own_size: int | None) -> int:
-    if model.pretrained or own_size is None or own_size < model.smallest:
-        return model.size
-    return own_size
-
-
-def _or(value: T | None, default: T) -> T:
-    return default if value is None else value

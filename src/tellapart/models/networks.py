@@ -11,9 +11,9 @@ import numpy as np
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling, lookup
 from tellapart.models.freezing import cut_off
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.models.scratch import BODIES, Tensor
 from tellapart.models.weights import located, refused
-from tellapart.recipe import Recipe
 
 # Mean and deviation of ImageNet's images, in [0, 1], RGB; and the mean in 0..255, BGR.
 # Source: keras.applications.imagenet_utils.preprocess_input, modes "torch" and "caffe".
@@ -65,9 +65,9 @@ def scale_as_for_imagenet(network: keras.Model) -> None:
     normalization.finalize_state()
 
 
-def scratch_network(recipe: Recipe, channels: int, classes: int) -> keras.Model:
+def scratch_network(recipe: NetworkRecipe, channels: int, classes: int) -> keras.Model:
     """A network whose every layer is trained: uint8 (n, size, size, channels) to logits."""
-    model, size = lookup(recipe.model), int(recipe.size or 0)
+    model, size = recipe.entry, recipe.size
     images = keras.Input((size, size, channels), dtype="uint8", name="pictures")
     numbers = scaled(images, model.scaling)
     if model.pretrained:
@@ -78,13 +78,13 @@ def scratch_network(recipe: Recipe, channels: int, classes: int) -> keras.Model:
     return keras.Model(images, head(features, recipe, classes))
 
 
-def head_network(width: int, recipe: Recipe, classes: int) -> keras.Model:
+def head_network(width: int, recipe: NetworkRecipe, classes: int) -> keras.Model:
     """What is trained on a frozen base: features float32 (n, width) to logits."""
     features = keras.Input((width,), name="features")
     return keras.Model(features, head(features, recipe, classes), name="head")
 
 
-def unfrozen_network(trained: keras.Model, recipe: Recipe, classes: int, *, from_images: bool) -> keras.Model:
+def unfrozen_network(trained: keras.Model, recipe: NetworkRecipe, classes: int, *, from_images: bool) -> keras.Model:
     """What is trained when a base's last layers are: a copy of them, pooling and a head, to logits.
 
     It takes the feature maps below them, float32, or where nothing is frozen uint8 images.
@@ -92,12 +92,12 @@ def unfrozen_network(trained: keras.Model, recipe: Recipe, classes: int, *, from
     part = keras.models.clone_model(trained)
     part.set_weights(trained.get_weights())
     inputs = keras.Input(part.input_shape[1:], dtype="uint8" if from_images else "float32", name="inputs")
-    maps = part(scaled(inputs, lookup(recipe.model).scaling) if from_images else inputs)
+    maps = part(scaled(inputs, recipe.entry.scaling) if from_images else inputs)
     features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
     return keras.Model(inputs, head(features, recipe, classes))
 
 
-def head(features: Tensor, recipe: Recipe, classes: int) -> Tensor:
+def head(features: Tensor, recipe: NetworkRecipe, classes: int) -> Tensor:
     """An optional inner layer, dropout, and logits: one for each class, or one in all for a binary loss."""
     x = features
     if recipe.inner:
@@ -107,7 +107,7 @@ def head(features: Tensor, recipe: Recipe, classes: int) -> Tensor:
     return keras.layers.Dense(logit_count(recipe, classes), name="logits")(x)
 
 
-def logit_count(recipe: Recipe, classes: int) -> int:
+def logit_count(recipe: NetworkRecipe, classes: int) -> int:
     """How many logits a head has. Raises RecipeError for a binary loss over other than two classes."""
     if recipe.loss == "categorical":
         return classes

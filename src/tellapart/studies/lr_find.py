@@ -16,7 +16,8 @@ from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
 from tellapart.errors import DatasetError, RecipeError
 from tellapart.files import cache_folder
-from tellapart.models.catalogue import lookup, settled
+from tellapart.models.catalogue import lookup
+from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
 from tellapart.progress import notify, progress
 from tellapart.recipe import Recipe
 from tellapart.training.prepare import draw_all_splits, preprocessing_for
@@ -84,16 +85,16 @@ def lr_find(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest
     if recipe.then:
         raise RecipeError("then is given, but a rate is found for one stage: leave it out, and give what it changes")
     dataset, recipe = draw_all_splits(dataset, recipe)
-    recipe = settled(recipe, own_size=dataset.own_size)
+    resolved = resolve_network(recipe, own_size=dataset.own_size)
     load_keras()
     rates = np.geomspace(LOWEST, HIGHEST, steps)
-    losses = np.array(list(_losses(dataset, recipe, rates)))
+    losses = np.array(list(_losses(dataset, resolved, rates)))
     if len(losses) < 2:
         raise DatasetError("the loss is no number from the first step on: look at the images, and at --weights")
     return RateTest(rates[: len(losses)], losses)
 
 
-def _losses(dataset: Dataset, recipe: Recipe, rates: NDArray[np.float64]) -> Iterator[float]:
+def _losses(dataset: Dataset, recipe: NetworkRecipe, rates: NDArray[np.float64]) -> Iterator[float]:
     """The loss of each step, until there is no number, or the smoothed loss is far above its least."""
     from tellapart.training.loop import Loop, repeatable  # TensorFlow: only when all checks have passed
     from tellapart.training.tasks import make_task

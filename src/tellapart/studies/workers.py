@@ -3,20 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
 from tellapart.engine import chosen_precision
 from tellapart.files import cache_folder, first_fills_lock
 from tellapart.jobs import Jobs
-from tellapart.models.catalogue import backbone_of, lookup
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import EstimatorRecipe, NetworkRecipe, ResolvedRecipe
 from tellapart.training.classical import source_of
 from tellapart.training.prepare import preprocessing_for
 
 if TYPE_CHECKING:
     from tellapart.models.features.frozen_backbone import FrozenBackbone
+
+R = TypeVar("R", bound=ResolvedRecipe)
 
 
 @contextmanager
@@ -26,17 +27,17 @@ def cache_warmup_lock(dataset: Dataset) -> Iterator[None]:
         yield
 
 
-def with_fixed_precision(recipe: Recipe) -> Recipe:
+def with_fixed_precision(recipe: R) -> R:
     """The recipe with the precision that this machine would choose, so that unlike machines compute alike."""
     return replace(recipe, precision=chosen_precision(recipe.precision))
 
 
-def compute_features(dataset: Dataset, recipe: Recipe, jobs: Jobs) -> None:
+def compute_features(dataset: Dataset, recipe: ResolvedRecipe, jobs: Jobs) -> None:
     """Let all workers run a settled recipe's frozen base, if it has one: where they begin, one would do it for all.
 
     The features are kept in the cache of this process. The test split stays shut. Raises WeightsError.
     """
-    if backbone_of(recipe) is None:
+    if recipe.backbone is None:
         return
     load_keras()
     from tellapart.models.features.frozen_backbone import stored_features
@@ -46,13 +47,16 @@ def compute_features(dataset: Dataset, recipe: Recipe, jobs: Jobs) -> None:
     for name in ("train", "validation"):
         if base and name in dataset.splits:
             images = dataset.splits[name].images
-            for one in (images, *(looks(images, recipe, preprocessing) if name == "train" else ())):
+            views = (
+                looks(images, recipe, preprocessing) if name == "train" and isinstance(recipe, NetworkRecipe) else ()
+            )
+            for one in (images, *views):
                 stored_features(base, one, cache=cache_folder(), label=f"features of {name}", jobs=jobs)
 
 
-def _base(dataset: Dataset, recipe: Recipe) -> "FrozenBackbone | None":
+def _base(dataset: Dataset, recipe: ResolvedRecipe) -> "FrozenBackbone | None":
     from tellapart.training.tasks import backbone_for
 
-    if lookup(recipe.model).estimator:
+    if isinstance(recipe, EstimatorRecipe):
         return source_of(dataset, recipe).base
     return backbone_for(recipe, preprocessing_for(dataset, recipe)).base

@@ -15,7 +15,6 @@ from tellapart.errors import RunError
 from tellapart.files import atomic_write, cache_folder
 from tellapart.judging.intervals import Estimate, wilson
 from tellapart.judging.paired import compare
-from tellapart.models.catalogue import backbone_of, settled
 from tellapart.models.classical.estimators import Estimator, Vectors
 from tellapart.models.classical.fit import (
     estimator_probabilities,
@@ -24,6 +23,7 @@ from tellapart.models.classical.fit import (
     random_forest,
 )
 from tellapart.models.features.feature_cache import FeatureCache
+from tellapart.models.resolved_recipe import PIXELS, EstimatorRecipe, resolve, resolve_estimator
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.training.classical import source_of
@@ -84,10 +84,10 @@ def _judged(run: Run, dataset: Dataset) -> Iterator[Baseline]:
         notify(f"baseline: {KINDS[kind]}")
         estimator = _fitted(kind, recipe, known.values, labels, len(dataset.classes))
         probs = _in_order(estimator_probabilities(estimator, said.values), digests, answers)
-        yield _beside(KINDS[kind], split, str(recipe.features), len(labels), answers, probs)
+        yield _beside(KINDS[kind], split, recipe.features, len(labels), answers, probs)
 
 
-def _fitted(kind: str, recipe: Recipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
+def _fitted(kind: str, recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
     if kind == "knn":
         return nearest_neighbours(vectors, labels, classes, neighbours=min(recipe.neighbours, len(labels)))
     if kind == "logistic":
@@ -115,14 +115,14 @@ def _stored_vectors(run: Run, needed: Sequence[Images]) -> See | None:
     return see
 
 
-def _standing_as(recipe: Recipe, dataset: Dataset, kind: str) -> Recipe:
+def _standing_as(recipe: Recipe, dataset: Dataset, kind: str) -> EstimatorRecipe:
     """The recipe of an estimator on what a run's own classifier stands on."""
-    base = backbone_of(recipe)
+    base = resolve(recipe, own_size=None).backbone
     fields = ("size", "fit", "precision", "seed", "validation", "test", "split_seed")
     kept = {name: getattr(recipe, name) for name in fields}
     weights = recipe.weights if base else None
-    plain = Recipe(model=kind, features=base or "pixels", weights=weights, trees=TREES, **kept)
-    return settled(plain, own_size=dataset.own_size)
+    plain = Recipe(model=kind, features=base or PIXELS, weights=weights, trees=TREES, **kept)
+    return resolve_estimator(plain, own_size=dataset.own_size)
 
 
 def _some(train: Split, seed: int) -> Split:

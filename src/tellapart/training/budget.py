@@ -7,7 +7,7 @@ from typing import Literal
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import lookup
-from tellapart.recipe import Recipe
+from tellapart.recipe import FACTS, Recipe
 
 Budget = Literal["quick", "standard", "best"]
 STANDARD_STEP_S = 300.0  # a step that takes longer belongs to best
@@ -68,8 +68,5 @@ def require_free(recipe: Recipe) -> None:
         )
 
 
-BESIDE = {
-    "model", "weights", "size", "fit", "loss", "batch_size", "monitor", "class_weight", "validation", "test",
-    "split_seed", "seed", "precision", "mixed_precision",
-}  # fmt: skip
+BESIDE = {name for name, facts in FACTS.items() if facts.with_ladder}
 """What may be said of a recipe that is left to the ladder."""

@@ -14,12 +14,11 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import require_classes
 from tellapart.engine import Graph, write_graph
 from tellapart.files import atomic_folder, cache_folder
-from tellapart.models.catalogue import backbone_of
 from tellapart.models.classical.estimators import calibrated
 from tellapart.models.classical.fit import estimator_probabilities, fit_estimator
 from tellapart.models.graphs.head_graphs import pixel_graph
+from tellapart.models.resolved_recipe import EstimatorRecipe
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
 from tellapart.training.final_evaluation import evaluate_finally
 from tellapart.training.prepare import (
     bundle_facts,
@@ -60,27 +59,27 @@ class Source:
         return ReadableValues(flat, pixels.kept, pixels.skipped)
 
 
-def source_of(dataset: Dataset, recipe: Recipe) -> Source:
+def source_of(dataset: Dataset, recipe: EstimatorRecipe) -> Source:
     """What a settled recipe's estimator stands on. Raises WeightsError."""
-    preprocessing, base = preprocessing_for(dataset, recipe), backbone_of(recipe)
-    if base is None:
+    preprocessing = preprocessing_for(dataset, recipe)
+    if recipe.backbone is None:
         return Source(preprocessing, None)
     from tellapart.backend import load_keras
 
     load_keras()
     from tellapart.training.tasks import backbone_for
 
-    return Source(preprocessing, backbone_for(replace(recipe, model=base, unfreeze=0), preprocessing).base)
+    return Source(preprocessing, backbone_for(replace(recipe, unfreeze=0), preprocessing).base)
 
 
-def train_estimator(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
+def train_estimator(dataset: Dataset, recipe: EstimatorRecipe, folder: Path) -> None:
     """Fit into `folder`, which holds the recipe already; `metrics.json` comes last and says that all is done."""
     if not (folder / "bundle").exists():
         _make_bundle(dataset, recipe, folder)
     write_metrics(folder)
 
 
-def _make_bundle(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
+def _make_bundle(dataset: Dataset, recipe: EstimatorRecipe, folder: Path) -> None:
     """Fit, judge and store. There is nothing to choose, so validation is only judged."""
     source = source_of(dataset, recipe)
     vectors: dict[str, ReadableValues] = {}

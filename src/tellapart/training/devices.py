@@ -13,8 +13,8 @@ import keras
 import tensorflow as tf
 
 from tellapart.models.mixed_precision import set_mixed_precision
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.models.scratch import Tensor
-from tellapart.recipe import Recipe
 from tellapart.training.optimizer_step import OptimizerStep, optimizer_step
 
 KIND = "GPU"  # of devices that share batches
@@ -29,7 +29,7 @@ class Devices(Protocol):
     def scope(self) -> AbstractContextManager[Any]:
         """Within it variables are made."""
 
-    def network(self, network: keras.Model, recipe: Recipe) -> keras.Model:
+    def network(self, network: keras.Model, recipe: NetworkRecipe) -> keras.Model:
         """The network that learns: this one, or one like it."""
 
     def update(self, optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> OptimizerStep:
@@ -60,7 +60,7 @@ class One:
         """Nothing is particular about it."""
         return nullcontext()
 
-    def network(self, network: keras.Model, recipe: Recipe) -> keras.Model:
+    def network(self, network: keras.Model, recipe: NetworkRecipe) -> keras.Model:
         """This one."""
         del recipe
         return network
@@ -85,7 +85,7 @@ class Several:
         scope: AbstractContextManager[Any] = self.strategy.scope()
         return scope
 
-    def network(self, network: keras.Model, recipe: Recipe) -> keras.Model:
+    def network(self, network: keras.Model, recipe: NetworkRecipe) -> keras.Model:
         """One like it on all devices."""
         twin = keras.models.clone_model(network)
         set_mixed_precision(twin, mixed=recipe.mixed_precision)

@@ -10,7 +10,7 @@ from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.augmented import augment_rows
 from tellapart.data.augmentation.mixing import mix
 from tellapart.data.dataset import Labels
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import NetworkRecipe
 
 Array = NDArray[Any]
 Chosen = slice | NDArray[np.integer]
@@ -49,7 +49,9 @@ class Ready:
         return len(self.targets)
 
 
-def made_ready(examples: Examples, rows: NDArray[np.integer], recipe: Recipe, classes: int, *, epoch: int = 0) -> Ready:
+def made_ready(
+    examples: Examples, rows: NDArray[np.integer], recipe: NetworkRecipe, classes: int, *, epoch: int = 0
+) -> Ready:
     """Some rows as the recipe wants them for training: augmented, mixed, smoothed, weighted by class.
 
     The same seed, epoch and rows give the same. Only images are augmented here: a frozen base was given its views.
@@ -67,7 +69,7 @@ def made_ready(examples: Examples, rows: NDArray[np.integer], recipe: Recipe, cl
     return Ready(inputs, smoothed.astype(np.float32), importance)
 
 
-def class_weights(labels: Labels, classes: int, recipe: Recipe) -> NDArray[np.float32]:
+def class_weights(labels: Labels, classes: int, recipe: NetworkRecipe) -> NDArray[np.float32]:
     """How much an image of a class counts: 1, or balanced n / (classes x its images); float32 (classes,)."""
     if recipe.class_weight == "none":
         return np.ones(classes, np.float32)

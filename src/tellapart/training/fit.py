@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 
 from tellapart.files import atomic_write, csv_text, remove_partials
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify, progress
-from tellapart.recipe import Recipe
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import Epoch, History
 from tellapart.training.examples import Examples
@@ -19,7 +19,7 @@ from tellapart.training.schedules import plateau
 
 
 def fit(
-    network: keras.Model, recipe: Recipe, train: Examples, validation: Examples | None, *, folder: Path
+    network: keras.Model, recipe: NetworkRecipe, train: Examples, validation: Examples | None, *, folder: Path
 ) -> tuple[History, int]:
     """Train `network` in place until the epochs or the patience end, and leave it with the best epoch's weights.
 
@@ -28,7 +28,7 @@ def fit(
     """
     loop = Loop(network, recipe)
     history = _resumed(loop, recipe, folder)
-    total = int(recipe.epochs or 1)
+    total = recipe.epochs
     if len(history) < total and not patience_ended(history, recipe):
         seconds = loop.epoch_seconds(train)
         notify(
@@ -46,7 +46,7 @@ def fit(
     return history, best
 
 
-def best_epoch(history: History, recipe: Recipe) -> int:
+def best_epoch(history: History, recipe: NetworkRecipe) -> int:
     """The epoch, from 1, after which `monitor` did not improve by more than `min_delta` again."""
     best, best_value = len(history), None
     for row in history:
@@ -62,7 +62,7 @@ def best_epoch(history: History, recipe: Recipe) -> int:
 def next_epoch(
     loop: Loop,
     history: History,
-    recipe: Recipe,
+    recipe: NetworkRecipe,
     train: Examples,
     validation: Examples | None,
     advance: Callable[[int], None],
@@ -74,19 +74,19 @@ def next_epoch(
     return _row(loop, score, judged, len(history), time.perf_counter() - started)
 
 
-def patience_ended(history: History, recipe: Recipe) -> bool:
+def patience_ended(history: History, recipe: NetworkRecipe) -> bool:
     """Whether no epoch was an improvement for as long as the recipe has patience."""
     return len(history) - best_epoch(history, recipe) >= max(recipe.patience, 1)
 
 
-def _slower(history: History, recipe: Recipe) -> float:
+def _slower(history: History, recipe: NetworkRecipe) -> float:
     """What a plateau of the past epochs makes of the learning rate; of the training loss without a validation split."""
     if recipe.schedule != "plateau":
         return 1.0
     return plateau([row.loss if row.val_loss is None else row.val_loss for row in history])
 
 
-def _resumed(loop: Loop, recipe: Recipe, folder: Path) -> History:
+def _resumed(loop: Loop, recipe: NetworkRecipe, folder: Path) -> History:
     place = folder / "checkpoints"
     place.mkdir(parents=True, exist_ok=True)
     remove_partials(place)
@@ -98,14 +98,14 @@ def _resumed(loop: Loop, recipe: Recipe, folder: Path) -> History:
     return saved[-1].history
 
 
-def _keep(loop: Loop, history: History, recipe: Recipe, folder: Path) -> None:
+def _keep(loop: Loop, history: History, recipe: NetworkRecipe, folder: Path) -> None:
     """Store the newest epoch."""
     monitor = recipe.monitor if getattr(history[-1], recipe.monitor) is not None else "loss"
     checkpoints.write(folder / "checkpoints", history, monitor, loop.state())
     _tidy(history, recipe, folder)
 
 
-def _tidy(history: History, recipe: Recipe, folder: Path) -> None:
+def _tidy(history: History, recipe: NetworkRecipe, folder: Path) -> None:
     """Drop the checkpoints that are not to be kept, and bring the table up to date: also what a kill prevented."""
     if recipe.keep != "all":
         checkpoints.keep_only(folder / "checkpoints", {best_epoch(history, recipe), len(history)})

@@ -13,7 +13,7 @@ from tellapart.data.pipeline import BATCH, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.models.features.feature_cache import FeatureCache
 from tellapart.models.features.frozen_backbone import FrozenBackbone
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.training.examples import Examples
 from tellapart.training.loop import FORECAST_STEPS, Loop
 from tellapart.training.tasks import Backbone, looks
@@ -38,7 +38,7 @@ class Cost:
 
 
 def forecast(
-    dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, standing: Backbone, *, cache: Path
+    dataset: Dataset, recipe: NetworkRecipe, preprocessing: Preprocessing, standing: Backbone, *, cache: Path
 ) -> Cost:
     """Measure a few steps on noise, and where features are missing a few images through the base."""
     train = dataset.splits["train"].images
@@ -56,7 +56,9 @@ def forecast(
     )
 
 
-def _training(recipe: Recipe, preprocessing: Preprocessing, standing: Backbone, classes: int) -> tuple[float, float]:
+def _training(
+    recipe: NetworkRecipe, preprocessing: Preprocessing, standing: Backbone, classes: int
+) -> tuple[float, float]:
     """Seconds until the first step is compiled, and seconds for each example of an epoch."""
     started = time.perf_counter()
     loop = Loop(standing.network(recipe, preprocessing.channels, classes), recipe)

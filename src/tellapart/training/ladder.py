@@ -20,8 +20,8 @@ from tellapart.errors import ImageError, RunError
 from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder, remove_partials
 from tellapart.judging.metrics import accuracy, log_loss
 from tellapart.models.freezing import blocks
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
 from tellapart.training.budget import Limits
 from tellapart.training.fit import fit
 from tellapart.training.forecast import Cost, forecast
@@ -65,7 +65,7 @@ class Step:
 class Reached:
     """A trained recipe with its stages, and its score on validation."""
 
-    recipe: Recipe
+    recipe: NetworkRecipe
     task: Task
     accuracy: float
     loss: float
@@ -81,7 +81,7 @@ class Ladder:
     """One climb into a run's folder. Lives while it goes on."""
 
     dataset: Dataset
-    recipe: Recipe
+    recipe: NetworkRecipe
     folder: Path
     limits: Limits
     best: Reached | None = None
@@ -151,11 +151,11 @@ class Ladder:
             raise RunError("nothing is trained yet: the ladder begins with its linear head")
         return self.best
 
-    def _prepared(self, stage: Recipe, start: Start | None) -> tuple[Backbone, Cost]:
+    def _prepared(self, stage: NetworkRecipe, start: Start | None) -> tuple[Backbone, Cost]:
         standing = backbone_for(stage, preprocessing_for(self.dataset, stage), start)
         return standing, self._cost(stage, standing)
 
-    def _cost(self, stage: Recipe, standing: Backbone) -> Cost:
+    def _cost(self, stage: NetworkRecipe, standing: Backbone) -> Cost:
         return forecast(self.dataset, stage, preprocessing_for(self.dataset, stage), standing, cache=cache_folder())
 
     def _affordable(self, cost: Cost) -> int:
@@ -173,7 +173,9 @@ class Ladder:
             return True
         return False
 
-    def _fitted(self, recipe: Recipe, stage: Recipe, standing: Backbone, start: Start | None, place: Path) -> Reached:
+    def _fitted(
+        self, recipe: NetworkRecipe, stage: NetworkRecipe, standing: Backbone, start: Start | None, place: Path
+    ) -> Reached:
         preprocessing = preprocessing_for(self.dataset, stage)
         repeatable(stage.seed)  # it alone draws the network's weights, however much was built below
         task = make_task(self.dataset, stage, preprocessing, cache=cache_folder(), start=start, standing=standing)
@@ -214,7 +216,7 @@ class Ladder:
         self.bundle_s = time.monotonic() - started
 
 
-def climb(dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits, *, bigger: bool) -> None:
+def climb(dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Limits, *, bigger: bool) -> None:
     """Climb as far as the limits and the gain allow, then judge the best once on test and write its bundle.
 
     `bigger` allows images of another size than the recipe's. Leaves `ladder.csv` and `winner.toml` too.
@@ -242,7 +244,7 @@ def _steps(ladder: Ladder, *, bigger: bool) -> Iterator[Callable[[], bool]]:
     for name, number in DEPTHS.items():
         if number < len(depths):
             yield partial(ladder.fine_tuned, name, f"unfreeze={depths[number]}")
-    size, own = int(ladder.recipe.size or 0), _usual_side(ladder.dataset.splits["train"].images)
+    size, own = ladder.recipe.size, _usual_side(ladder.dataset.splits["train"].images)
     while bigger and size < LARGEST and own >= (size := min(round(BIGGER * size), LARGEST)):
         yield partial(ladder.fine_tuned, f"{size} pixels", f"size={size}")
 

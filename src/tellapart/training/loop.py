@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from tellapart.data.pipeline import prefetch_map
 from tellapart.models.mixed_precision import set_mixed_precision
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.models.scratch import Tensor
-from tellapart.recipe import Recipe
 from tellapart.training.devices import Sums, devices_for
 from tellapart.training.examples import Array, Examples, Ready, made_ready
 from tellapart.training.schedules import rates
@@ -43,7 +43,7 @@ def repeatable(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def training_seconds(network: keras.Model, recipe: Recipe) -> float:
+def training_seconds(network: keras.Model, recipe: NetworkRecipe) -> float:
     """How long one image of an epoch takes to train on, measured on noise on this machine; seconds."""
     loop, noise = Loop(network, recipe), np.random.default_rng(0)
     count = FORECAST_STEPS * loop.batch
@@ -57,7 +57,7 @@ class Loop:
     On several GPUs a network like it learns, and this one is given its weights at the end of each public call.
     """
 
-    def __init__(self, network: keras.Model, recipe: Recipe) -> None:
+    def __init__(self, network: keras.Model, recipe: NetworkRecipe) -> None:
         self.network = network
         self.recipe = recipe
         set_mixed_precision(network, mixed=recipe.mixed_precision)

@@ -5,8 +5,8 @@ from pathlib import Path
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import require_classes
 from tellapart.files import cache_folder
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
 from tellapart.training.budget import Limits
 from tellapart.training.fit import fit
 from tellapart.training.ladder import climb
@@ -17,7 +17,7 @@ from tellapart.training.write_bundle import write_bundle
 
 
 def train_network(
-    dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits | None = None, *, bigger: bool = False
+    dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Limits | None = None, *, bigger: bool = False
 ) -> None:
     """Train into `folder`, which holds the recipe already; `metrics.json` comes last and says that all is done.
 
@@ -31,12 +31,12 @@ def train_network(
     write_metrics(folder)
 
 
-def _make_bundle(dataset: Dataset, recipe: Recipe, folder: Path) -> None:
+def _make_bundle(dataset: Dataset, recipe: NetworkRecipe, folder: Path) -> None:
     repeatable(recipe.seed)
     write_bundle(_trained(dataset, recipe, folder), recipe, folder / "bundle")
 
 
-def _trained(dataset: Dataset, recipe: Recipe, folder: Path) -> Task:
+def _trained(dataset: Dataset, recipe: NetworkRecipe, folder: Path) -> Task:
     """Train stage after stage: the first into the run's folder, each further one into a folder of its own in it."""
     start: Start | None = None
     for number, stage in enumerate(recipe.stages(), start=1):

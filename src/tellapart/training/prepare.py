@@ -12,7 +12,8 @@ from tellapart.data.sources.apply_skips import is_user_skip
 from tellapart.data.splits.draw_splits import draw_splits, missing_splits, require_classes, validation_share
 from tellapart.errors import RecipeError
 from tellapart.files import atomic_write, csv_text
-from tellapart.models.catalogue import backbone_of, lookup
+from tellapart.models.catalogue import lookup
+from tellapart.models.resolved_recipe import ResolvedRecipe
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.training.final_evaluation import FinalEvaluation
@@ -44,11 +45,10 @@ def draw_splits_to_compare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, R
     return dataset, recipe
 
 
-def preprocessing_for(dataset: Dataset, recipe: Recipe) -> Preprocessing:
+def preprocessing_for(dataset: Dataset, recipe: ResolvedRecipe) -> Preprocessing:
     """The geometry of a run: without pre-trained weights grey images stay grey where all are; else RGB."""
-    size = int(recipe.size or 0)
     channels = 3 if recipe.weights != "none" or not _all_grey(dataset) else 1
-    return Preprocessing(size, size, channels, recipe.fit)
+    return Preprocessing(recipe.size, recipe.size, channels, recipe.fit)
 
 
 def drop_unreadable(dataset: Dataset, name: str, kept: tuple[int, ...], skipped: tuple[Skipped, ...]) -> Dataset:
@@ -85,17 +85,18 @@ def write_metrics(folder: Path) -> None:
     atomic_write(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
 
 
-def bundle_facts(dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, found: FinalEvaluation) -> Facts:
+def bundle_facts(
+    dataset: Dataset, recipe: ResolvedRecipe, preprocessing: Preprocessing, found: FinalEvaluation
+) -> Facts:
     """What the bundle of a run says of itself."""
-    base = backbone_of(recipe)
     return Facts(
         name=dataset.name,
         classes=dataset.classes,
         preprocessing=preprocessing,
-        recipe=recipe.as_dict() | {"weights": Path(str(recipe.weights)).name},  # a bundle names no folder of ours
+        recipe=recipe.as_dict() | {"weights": Path(recipe.weights).name},  # a bundle names no folder of ours
         metrics=found.metrics,
         fingerprint=dataset.fingerprint,
-        licence=lookup(base).licence if base else None,
+        licence=lookup(recipe.backbone).licence if recipe.backbone else None,
         calibration=found.calibration,
     )
 

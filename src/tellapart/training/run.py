@@ -16,7 +16,7 @@ from tellapart.data.splits.split_csv import in_files, split_text
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.late_binding import late_bound
-from tellapart.models.catalogue import backbone_of, lookup, settled
+from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe, resolve
 from tellapart.recipe import Recipe
 from tellapart.training import classical
 from tellapart.training.budget import Budget, Limits, limits, require_free
@@ -90,29 +90,28 @@ def train(
     bigger = recipe.size is None
     folder = Path(out)
     dataset, recipe = draw_all_splits(dataset, recipe)
-    recipe = settled(recipe, own_size=dataset.own_size)
+    resolved = resolve(recipe, own_size=dataset.own_size)
     if not (folder / "metrics.json").exists():
         preflight(dataset, forbid=forbid, strict=strict)
-    _claim(folder, dataset, recipe, resume=resume)
+    _claim(folder, dataset, resolved, resume=resume)
     if not (folder / "metrics.json").exists():
         with _released_when_refused(folder):
-            _work(dataset, recipe, folder, limits(effort or "best", seconds) if climbs else None, bigger=bigger)
+            _work(dataset, resolved, folder, limits(effort or "best", seconds) if climbs else None, bigger=bigger)
     return Run(folder)
 
 
-def _work(dataset: Dataset, recipe: Recipe, folder: Path, limits: Limits | None, *, bigger: bool) -> None:
+def _work(dataset: Dataset, recipe: ResolvedRecipe, folder: Path, limits: Limits | None, *, bigger: bool) -> None:
     """Bring in what the recipe needs, now that all checks have passed: an estimator on pixels needs no TensorFlow."""
-    if backbone_of(recipe) is not None or not lookup(recipe.model).estimator:
-        load_keras()
-    if lookup(recipe.model).estimator:
+    if isinstance(recipe, EstimatorRecipe):
         classical.train_estimator(dataset, recipe, folder)
         return
+    load_keras()
     from tellapart.training.network_run import train_network
 
     train_network(dataset, recipe, folder, limits, bigger=bigger)
 
 
-def _claim(folder: Path, dataset: Dataset, recipe: Recipe, *, resume: bool) -> None:
+def _claim(folder: Path, dataset: Dataset, recipe: ResolvedRecipe, *, resume: bool) -> None:
     """Make the run's folder, or find in it the same recipe and images. Raises RunError."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; expected a new folder for the run: name another with --out")
@@ -157,7 +156,7 @@ def _released_when_refused(folder: Path) -> Iterator[None]:
         raise
 
 
-def _require_same(folder: Path, dataset: Dataset, recipe: Recipe) -> None:
+def _require_same(folder: Path, dataset: Dataset, recipe: ResolvedRecipe) -> None:
     before = asdict(Recipe.read(folder / RECIPE))
     changed = [f"{name} was {before[name]}, now {now}" for name, now in asdict(recipe).items() if before[name] != now]
     if changed:

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import NetworkRecipe
 
 PLATEAU_EPOCHS, PLATEAU_FACTOR, PLATEAU_TIMES = 3, 1 / 3, 4
 WARM_UP = 0.3  # share of a one-cycle's steps that go up
 LOWEST, LAST = 1 / 25, 1e-4  # of a one-cycle's peak: where it begins, where it ends
 
 
-def rates(recipe: Recipe, epoch: int, steps: int) -> NDArray[np.float32]:
+def rates(recipe: NetworkRecipe, epoch: int, steps: int) -> NDArray[np.float32]:
     """The learning rate of each step of an epoch, counted from 0: float32 (steps,); plateau apart, which looks back.
 
     Sources: cosine, Loshchilov and Hutter 2017, without restarts; one-cycle, Smith and Topin 2018, with cosines for
     the straight lines.
     """
-    peak, epochs = float(recipe.learning_rate or 0), int(recipe.epochs or 1)
+    peak, epochs = recipe.learning_rate, recipe.epochs
     if recipe.schedule == "cosine":
         return np.full(steps, peak * (1 + math.cos(math.pi * epoch / epochs)) / 2, np.float32)
     if recipe.schedule == "one-cycle":

@@ -30,7 +30,7 @@ from tellapart.models.networks import (
     unfrozen_network,
     whole,
 )
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import NetworkRecipe, ResolvedRecipe
 from tellapart.training.examples import Array, Examples, Rows
 from tellapart.training.prepare import drop_unreadable
 
@@ -56,7 +56,7 @@ class Backbone:
     unfrozen: keras.Model | None
     backbone: keras.Model | None
 
-    def network(self, recipe: Recipe, channels: int, classes: int) -> keras.Model:
+    def network(self, recipe: NetworkRecipe, channels: int, classes: int) -> keras.Model:
         """A fresh network to train here, to logits."""
         if self.unfrozen is not None:
             return unfrozen_network(self.unfrozen, recipe, classes, from_images=self.base is None)
@@ -70,7 +70,7 @@ class Task:
     """A network to be trained, its examples, and what it stands on."""
 
     network: keras.Model
-    recipe: Recipe
+    recipe: NetworkRecipe
     preprocessing: Preprocessing
     standing: Backbone
     train: Examples
@@ -122,7 +122,7 @@ class Task:
 
 def make_task(
     dataset: Dataset,
-    recipe: Recipe,
+    recipe: NetworkRecipe,
     preprocessing: Preprocessing,
     *,
     cache: Path,
@@ -145,18 +145,19 @@ def make_task(
     return Task(network, recipe, preprocessing, standing, examples["train"], examples.get("validation"), dataset)
 
 
-def backbone_for(recipe: Recipe, preprocessing: Preprocessing, start: Start | None = None) -> Backbone:
+def backbone_for(recipe: ResolvedRecipe, preprocessing: Preprocessing, start: Start | None = None) -> Backbone:
     """What a recipe's network stands on."""
-    if recipe.weights == "none":
+    name = recipe.backbone
+    if name is None:
         return Backbone(None, None, None)
-    network = cut_off(backbone(recipe.model, int(recipe.size or 0), str(recipe.weights)), recipe.cut)
+    network = cut_off(backbone(name, recipe.size, recipe.weights), recipe.cut)
     if start and start.backbone:
         network.set_weights(start.backbone)
     division = split_frozen(network, recipe.unfreeze)
     if division.frozen is None:
         return Backbone(None, division.trained, network)
-    frozen = frozen_network(division.frozen, recipe.model, pooled=division.trained is None)
-    base = FrozenBackbone(recipe.model, frozen, preprocessing, recipe.precision)
+    frozen = frozen_network(division.frozen, name, pooled=division.trained is None)
+    base = FrozenBackbone(name, frozen, preprocessing, recipe.precision)
     whole = division.trained is None and recipe.cut is None and start is None
     if whole and recipe.weights == "imagenet":
         register_backbone(base)
@@ -164,7 +165,12 @@ def backbone_for(recipe: Recipe, preprocessing: Preprocessing, start: Start | No
 
 
 def _examples(
-    dataset: Dataset, name: str, base: FrozenBackbone | None, recipe: Recipe, preprocessing: Preprocessing, cache: Path
+    dataset: Dataset,
+    name: str,
+    base: FrozenBackbone | None,
+    recipe: NetworkRecipe,
+    preprocessing: Preprocessing,
+    cache: Path,
 ) -> tuple[Dataset, Examples]:
     """The examples of a split, and the data set without the images of it that cannot be read."""
     images = dataset.splits[name].images
@@ -184,7 +190,7 @@ def _examples(
     return dataset, Examples(inputs, labels)
 
 
-def looks(images: Images, recipe: Recipe, preprocessing: Preprocessing) -> list[Images]:
+def looks(images: Images, recipe: NetworkRecipe, preprocessing: Preprocessing) -> list[Images]:
     """What else of the training images goes through a frozen base."""
     looks: list[Images] = [MirroredImages(images)] if recipe.mirror else []
     augmentation = Augmentation.parse(recipe.augment)

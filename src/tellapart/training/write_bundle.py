@@ -10,14 +10,14 @@ from tellapart.data.dataset import Images, ReadableValues
 from tellapart.engine import write_graph
 from tellapart.files import atomic_folder, atomic_write
 from tellapart.models.graphs.graph_heads import add_temperature
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.training.final_evaluation import SPLITS, evaluate_finally
 from tellapart.training.prepare import FEATURES, bundle_facts, list_skipped, seen_by
 from tellapart.training.task_predictions import require_agreement, task_predictions
 from tellapart.training.tasks import Task
 
 
-def write_bundle(task: Task, recipe: Recipe, path: Path, *, splits: Sequence[str] = SPLITS) -> None:
+def write_bundle(task: Task, recipe: NetworkRecipe, path: Path, *, splits: Sequence[str] = SPLITS) -> None:
     """Judge a trained task on these splits and write it as the bundle `path`; `recipe` is the one with all stages.
 
     Keras writes its copy meanwhile: neither needs the other.

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from tellapart.data.dataset import Labels
 from tellapart.errors import RecipeError
 from tellapart.models.classical.fit import STRENGTH, estimator_probabilities, fit_estimator
+from tellapart.models.resolved_recipe import EstimatorRecipe, resolve_estimator
 from tellapart.recipe import Recipe
 
 Vectors = NDArray[np.float32]
@@ -25,7 +26,7 @@ def drawn(count: int, *, classes: int = 3, seed: int = 0) -> tuple[Vectors, Labe
     return (5 + centres[labels] + 2 * rng.normal(size=(count, WIDTH))).astype(np.float32), labels
 
 
-def answered(recipe: Recipe, vectors: Vectors, labels: Labels, asked: Vectors, classes: int) -> Vectors:
+def answered(recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, asked: Vectors, classes: int) -> Vectors:
     return estimator_probabilities(fit_estimator(recipe, vectors, labels, classes), asked)
 
 
@@ -36,7 +37,7 @@ def test_knn_is_scikit_learns_for_any_number_of_images_and_neighbours(count: int
     model = KNeighborsClassifier(neighbours, weights="distance").fit(vectors, labels)
     expected = np.zeros((70, 4))
     expected[:, model.classes_] = model.predict_proba(asked)
-    estimator = fit_estimator(Recipe(model="knn", neighbours=neighbours), vectors, labels, 4)
+    estimator = fit_estimator(resolve_estimator(Recipe(model="knn", neighbours=neighbours)), vectors, labels, 4)
     np.testing.assert_allclose(estimator_probabilities(estimator, asked), expected, atol=1e-5)
     alone = np.concatenate(list(estimator.runner(1).run(asked[i : i + 1] for i in range(len(asked)))))
     np.testing.assert_allclose(alone, expected, atol=1e-5)
@@ -45,7 +46,7 @@ def test_knn_is_scikit_learns_for_any_number_of_images_and_neighbours(count: int
 @pytest.mark.parametrize("scale", [1, 100])
 def test_knn_is_sure_of_a_image_that_it_has(scale: int) -> None:
     vectors, labels = drawn(60)
-    found = answered(Recipe(model="knn", neighbours=9), scale * vectors, labels, scale * vectors, 3)
+    found = answered(resolve_estimator(Recipe(model="knn", neighbours=9)), scale * vectors, labels, scale * vectors, 3)
     np.testing.assert_allclose(found, np.eye(3)[labels], atol=1e-6)
 
 
@@ -54,23 +55,25 @@ def test_of_equally_near_pixels_the_first_count() -> None:
     base = rng.integers(50, 200, 784)
     vectors = np.array([base + 1, base - 1] * 20, np.float32)
     labels = np.arange(40, dtype=np.int32)
-    found = answered(Recipe(model="knn", neighbours=3), vectors, labels, base[np.newaxis].astype(np.float32), 40)
+    found = answered(
+        resolve_estimator(Recipe(model="knn", neighbours=3)), vectors, labels, base[np.newaxis].astype(np.float32), 40
+    )
     assert np.flatnonzero(found[0]).tolist() == [0, 1, 2]
 
 
 def test_more_neighbours_than_images_are_refused_with_both_numbers() -> None:
     with pytest.raises(RecipeError, match="neighbours is 13, but there are 12 training images"):
-        fit_estimator(Recipe(model="knn", neighbours=13), *drawn(12), 3)
+        fit_estimator(resolve_estimator(Recipe(model="knn", neighbours=13)), *drawn(12), 3)
 
 
 @pytest.mark.parametrize("trees", [1, 40])
 def test_a_forest_grown_in_steps_is_the_one_that_scikit_learn_grows_at_once(trees: int) -> None:
     vectors, labels = drawn(150)
     asked, _ = drawn(70, seed=1)
-    found = answered(Recipe(model="forest", trees=trees, seed=7), vectors, labels, asked, 4)
+    found = answered(resolve_estimator(Recipe(model="forest", trees=trees, seed=7)), vectors, labels, asked, 4)
     expected = RandomForestClassifier(trees, random_state=7).fit(vectors, labels).predict_proba(asked)
     np.testing.assert_allclose(found, np.pad(expected, ((0, 0), (0, 1))), atol=1e-6)
-    other = answered(Recipe(model="forest", trees=trees, seed=8), vectors, labels, asked, 4)
+    other = answered(resolve_estimator(Recipe(model="forest", trees=trees, seed=8)), vectors, labels, asked, 4)
     assert np.abs(found - other).max() > 0.01
 
 
@@ -80,7 +83,7 @@ def test_logistic_is_scikit_learns_on_standardised_numbers(classes: int) -> None
     asked, _ = drawn(70, seed=1)
     scaler = StandardScaler().fit(vectors)
     model = LogisticRegression(C=STRENGTH / WIDTH, max_iter=300).fit(scaler.transform(vectors), labels)
-    found = answered(Recipe(model="logistic"), vectors, labels, asked, classes)
+    found = answered(resolve_estimator(Recipe(model="logistic")), vectors, labels, asked, classes)
     np.testing.assert_allclose(found, model.predict_proba(scaler.transform(asked)), atol=2e-3)
 
 
@@ -90,8 +93,8 @@ def test_a_number_that_hardly_ever_varies_does_not_outweigh_the_others() -> None
     vectors[5, 0] = 0.01
     odd = vectors[:40].copy()
     odd[:, :2] = 50
-    plain = answered(Recipe(model="logistic"), vectors, labels, vectors[:40], 3)
-    found = answered(Recipe(model="logistic"), vectors, labels, odd, 3)
+    plain = answered(resolve_estimator(Recipe(model="logistic")), vectors, labels, vectors[:40], 3)
+    found = answered(resolve_estimator(Recipe(model="logistic")), vectors, labels, odd, 3)
     assert (found.argmax(axis=1) == plain.argmax(axis=1)).mean() > 0.9
 
 
@@ -100,7 +103,7 @@ def test_a_number_that_hardly_ever_varies_does_not_outweigh_the_others() -> None
 def test_classes_without_images_get_nothing_and_the_rest_sums_to_1(model: str, present: tuple[int, ...]) -> None:
     vectors, numbers = drawn(60, classes=len(present))
     labels = np.array(present, np.int32)[numbers]
-    found = answered(Recipe(model=model, trees=20), vectors, labels, vectors, 5)
+    found = answered(resolve_estimator(Recipe(model=model, trees=20)), vectors, labels, vectors, 5)
     assert found.dtype == np.float32
     assert found[:, [c for c in range(5) if c not in present]].max() == 0
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
@@ -110,12 +113,12 @@ def test_classes_without_images_get_nothing_and_the_rest_sums_to_1(model: str, p
 @pytest.mark.parametrize("model", ["knn", "forest", "logistic"])
 def test_no_vectors_give_no_probabilities(model: str) -> None:
     vectors, labels = drawn(40)
-    assert answered(Recipe(model=model, trees=3), vectors, labels, vectors[:0], 3).shape == (0, 3)
+    assert answered(resolve_estimator(Recipe(model=model, trees=3)), vectors, labels, vectors[:0], 3).shape == (0, 3)
 
 
 @pytest.mark.parametrize("model", ["knn", "forest", "logistic"])
 def test_the_same_seed_gives_the_same_numbers(model: str) -> None:
     vectors, labels = drawn(100)
     asked, _ = drawn(70, seed=1)
-    one, two = (answered(Recipe(model=model, trees=20), vectors, labels, asked, 3) for _ in range(2))
+    one, two = (answered(resolve_estimator(Recipe(model=model, trees=20)), vectors, labels, asked, 3) for _ in range(2))
     np.testing.assert_array_equal(one, two)

@@ -14,6 +14,7 @@ from tellapart.models.graphs.graph_heads import join_head
 from tellapart.models.graphs.graph_surgery import Output, beyond, feature_map, features, rows_each, spatial_axes, up_to
 from tellapart.models.graphs.head_graphs import linear_graph, pixel_graph, voting_graph
 from tellapart.models.networks import backbone_network, head_network, scratch_network, whole
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 
 SIZE = 32
@@ -33,7 +34,7 @@ def images(size: int = SIZE, channels: int = 3) -> NDArray[np.uint8]:
 
 
 def small(model: str) -> Graph:
-    return to_graph(whole(None, scratch_network(Recipe(model=model, size=SIZE, units=512), 3, 4)))
+    return to_graph(whole(None, scratch_network(resolve_network(Recipe(model=model, size=SIZE, units=512)), 3, 4)))
 
 
 @pytest.fixture(scope="module", params=[*WITH_POOLING])
@@ -45,7 +46,7 @@ def base(request: pytest.FixtureRequest, awaken: Callable[[keras.Model], None]) 
 
 
 def on_top(width: int, settings: dict[str, Any]) -> Graph:
-    recipe = Recipe.of({"model": "xception", "dropout": 0.5, **settings})
+    recipe = resolve_network(Recipe.of({"model": "xception", "dropout": 0.5, **settings}))
     return to_graph(whole(None, head_network(width, recipe, 2 if "loss" in settings else 4)))
 
 

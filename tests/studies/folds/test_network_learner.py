@@ -11,7 +11,7 @@ from tellapart.data.dataset import Dataset, Images, ReadableValues
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.files import cache_folder
 from tellapart.judging.calibration import apply_temperature
-from tellapart.models.catalogue import settled
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 from tellapart.studies.folds import network_learner
 from tellapart.studies.folds.network_learner import Networks
@@ -38,7 +38,7 @@ def parts(tiny: Path, recipe: Recipe) -> tuple[Dataset, Dataset, Dataset]:
 
 @pytest.mark.parametrize("changes", [{}, {"mirror": True, "augment": "rotate=20", "views": 2}, {"unfreeze": 3}])
 def test_rows_are_taken_as_if_the_base_had_been_run_over_the_rest_alone(changes: dict[str, object], tiny: Path) -> None:
-    recipe = settled(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
+    recipe = resolve_network(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
     pool, inner, _ = parts(tiny, recipe)
     learner = Networks(pool, recipe)
     shared = learner._shared(inner)
@@ -64,7 +64,7 @@ def test_rows_are_taken_as_if_the_base_had_been_run_over_the_rest_alone(changes:
 def test_every_kind_of_network_answers_as_its_product_does_and_repeats(
     changes: dict[str, object], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = settled(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
+    recipe = resolve_network(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
     pool, inner, fold = parts(tiny, recipe)
     finished: list[Task] = []
 

@@ -11,15 +11,16 @@ import pytest
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import StorageError
-from tellapart.models.catalogue import settled
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe, Schedule
+from tellapart.studies.backbone_cache import shape_of
 from tellapart.studies.search import trials
 from tellapart.studies.search.local_workers import Step
 from tellapart.studies.search.trials import Trainer
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import Checkpoint, History, found
 
-RECIPE = settled(Recipe(model="mlp", size=20, units=8, dropout=0.3, epochs=4, batch_size=8), own_size=None)
+RECIPE = resolve_network(Recipe(model="mlp", size=20, units=8, dropout=0.3, epochs=4, batch_size=8), own_size=None)
 
 
 def nothing() -> None:
@@ -93,7 +94,7 @@ def test_loops_are_forgotten_where_their_weights_would_fill_the_memory(
     trainer = Trainer(dataset, tmp_path)
     for number, units in enumerate((4, 6)):
         trainer.train(Step(number, replace(RECIPE, units=units), 1), nothing)
-    assert [one.units for one in trainer._loops] == [6]
+    assert [*trainer._loops] == [shape_of(replace(RECIPE, units=6))]
 
 
 def test_a_checkpoint_that_a_kill_left_beside_the_newest_is_removed(dataset: Dataset, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import DatasetError, RecipeError, RunError
 from tellapart.files import exclusive_lock
+from tellapart.models.resolved_recipe import ResolvedRecipe, resolve_network
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep.plan import Factor, Trial, best_of, gap, parse_vary, planned
 from tellapart.studies.sweep.sweep import Sweep, sweep
@@ -66,15 +67,15 @@ def test_the_winners_bundle_is_to_the_byte_what_train_makes(swept: Sweep, tiny: 
     swept.bundle.verify()
 
 
-def recipes_that_build(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
+def recipes_that_build(monkeypatch: pytest.MonkeyPatch) -> list[ResolvedRecipe]:
     """Keep the recipes for which what stands below is built."""
-    made: list[Recipe] = []
+    made: list[ResolvedRecipe] = []
 
-    def noted(recipe: Recipe, preprocessing: Preprocessing, start: Start | None = None) -> Backbone:
+    def noted(recipe: ResolvedRecipe, preprocessing: Preprocessing, start: Start | None = None) -> Backbone:
         made.append(recipe)
         return backbone_for(recipe, preprocessing, start)
 
-    monkeypatch.setattr(tasks, "standing_of", noted)
+    monkeypatch.setattr(tasks, "backbone_for", noted)
     return made
 
 
@@ -373,7 +374,7 @@ def test_a_sweep_that_cannot_be_is_refused_before_a_folder_is_made(
 
 def trial(number: int, accuracy: float, *, training: float = 0.9, loss: float = 0.5, recipe: Recipe = RECIPE) -> Trial:
     row = Epoch(1, 0.1, training, loss, accuracy, 0.1, 1.0)
-    return Trial(number, "units", {}, recipe, (row,), 1)
+    return Trial(number, "units", {}, resolve_network(recipe), (row,), 1)
 
 
 def test_the_best_is_by_accuracy_then_the_smaller_gap_then_the_smaller_loss_then_the_first() -> None:

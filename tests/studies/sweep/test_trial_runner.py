@@ -13,6 +13,7 @@ import pytest
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.models.networks import head_network
+from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep import trial_runner
 from tellapart.studies.sweep.background_trial import Outcome
@@ -22,10 +23,10 @@ from tellapart.training.examples import Examples
 from tellapart.training.loop import Loop, Score, repeatable
 from tellapart.training.tasks import Backbone, Task
 
-RECIPE = Recipe(
+RECIPE = resolve_network(Recipe(
     model="xception", optimizer="adam", learning_rate=0.01, schedule="constant", batch_size=8, epochs=4, patience=9,
     inner=8, dropout=0.3, label_smoothing=0.0, class_weight="none", ema=0.0,
-)  # fmt: skip
+))  # fmt: skip
 TURN = [replace(RECIPE, learning_rate=rate) for rate in (1e-3, 1e-2, 1e-1)] + [replace(RECIPE, dropout=0.0)]
 FOREVER = 100_000  # epochs: minutes
 
@@ -41,16 +42,16 @@ class Heads:
     def __init__(self, _: Dataset) -> None:
         self.train, self.validation = examples(60, 1), examples(20, 2)
 
-    def has(self, _: Recipe) -> bool:
+    def has(self, _: NetworkRecipe) -> bool:
         """They stand from the beginning."""
         return True
 
-    def network(self, recipe: Recipe) -> keras.Model:
+    def network(self, recipe: NetworkRecipe) -> keras.Model:
         """A fresh head."""
         repeatable(recipe.seed)
         return head_network(6, recipe, 3)
 
-    def task(self, recipe: Recipe) -> Task:
+    def task(self, recipe: NetworkRecipe) -> Task:
         """The vectors, and some head."""
         nothing = cast("tuple[Preprocessing, Backbone]", (None, None))
         return Task(self.network(recipe), recipe, *nothing, self.train, self.validation, cast("Dataset", None))
@@ -77,7 +78,7 @@ def ignored(_: Epoch) -> None:
     """Show nothing."""
 
 
-def trained(bench: TrialRunner, turn: list[Recipe]) -> list[Outcome]:
+def trained(bench: TrialRunner, turn: list[NetworkRecipe]) -> list[Outcome]:
     later = [turn[i + 1 :] for i in range(len(turn))]
     return [
         bench.train(recipe, ignored, following=rest, ahead=rest[0] if rest else None)

@@ -11,8 +11,8 @@ from tellapart.errors import RecipeError, require
 from tellapart.jobs import cores
 from tellapart.models.classical.estimators import Estimator, Fitted, Forest, Formula, Vectors
 from tellapart.models.graphs.head_graphs import linear_graph, voting_graph
+from tellapart.models.resolved_recipe import EstimatorRecipe
 from tellapart.progress import notify, progress
-from tellapart.recipe import Recipe
 
 AT_ONCE = 64  # vectors: k-NN's training vectors are read from memory once for all of them
 STRENGTH = 20  # scikit-learn's C times how many numbers there are: logits then spread alike however many they sum
@@ -22,7 +22,7 @@ WORTH_SAYING_S = 1.0
 NEVER = -1e9  # the logit of a class without a single image
 
 
-def fit_estimator(recipe: Recipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
+def fit_estimator(recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
     """Fit a recipe's knn, forest or logistic on vectors, float32 (n, width). Raises RecipeError.
 
     There may be more classes than the labels have: such a class gets probability 0. The seed repeats it exactly.

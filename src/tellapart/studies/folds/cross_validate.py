@@ -18,7 +18,8 @@ from tellapart.data.splits.draw_splits import draw_splits, require_classes, vali
 from tellapart.data.splits.folds import folds as divided
 from tellapart.errors import DatasetError, RecipeError, RunError
 from tellapart.jobs import Jobs
-from tellapart.models.catalogue import lookup, settled
+from tellapart.models.catalogue import lookup
+from tellapart.models.resolved_recipe import NetworkRecipe, ResolvedRecipe, resolve
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.folder import (
@@ -40,10 +41,10 @@ MOST = 1_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What is divided, by which settled recipe. The data set has the images of all folds in `train`, and no other."""
+    """What is divided, by which recipe. The data set has the images of all folds in `train`, and no other."""
 
     dataset: Dataset
-    recipe: Recipe
+    recipe: ResolvedRecipe
     parts: tuple[NDArray[np.intp], ...]
     """For each fold its images, by their places in `train`."""
     closed: int
@@ -73,7 +74,7 @@ def planned(dataset: Dataset, recipe: Recipe, count: int) -> Plan:
     """Check everything that can be before an image is decoded. Raises RecipeError or DatasetError."""
     if not 2 <= count <= MOST:
         raise RecipeError(f"folds is {count}; expected 2 to {MOST:,}, such as --folds 5")
-    settled(recipe, own_size=dataset.own_size)
+    resolve(replace(recipe, validation=recipe.validation or 0.0), own_size=dataset.own_size)  # it says what is wrong
     dataset = draw_splits(with_duplicate_families(dataset), validation=0.0, test=recipe.test, seed=recipe.split_seed)
     closed = len(dataset.splits["test"]) if "test" in dataset.splits else 0
     if "validation" in dataset.splits:
@@ -81,8 +82,8 @@ def planned(dataset: Dataset, recipe: Recipe, count: int) -> Plan:
     pool = replace(dataset, splits={"train": dataset.splits["train"]})
     require_classes(pool)
     parts = divided(pool.splits["train"], count, recipe.split_seed, pool.families, classes=pool.classes)
-    recipe = settled(replace(recipe, validation=_share(pool, recipe, parts)), own_size=dataset.own_size)
-    return Plan(pool, recipe, parts, closed)
+    resolved = resolve(replace(recipe, validation=_share(pool, recipe, parts)), own_size=dataset.own_size)
+    return Plan(pool, resolved, parts, closed)
 
 
 def _share(pool: Dataset, recipe: Recipe, parts: Sequence[NDArray[np.intp]]) -> float:
@@ -94,10 +95,8 @@ def _share(pool: Dataset, recipe: Recipe, parts: Sequence[NDArray[np.intp]]) -> 
 
 
 def _say_what(plan: Plan) -> None:
-    count, images, share = len(plan.parts), len(plan.dataset.splits["train"]), plan.recipe.validation or 0.0
-    chosen = (
-        f"; of the others {share:.0%} choose the epoch" if share and not lookup(plan.recipe.model).estimator else ""
-    )
+    count, images, share = len(plan.parts), len(plan.dataset.splits["train"]), plan.recipe.validation
+    chosen = f"; of the others {share:.0%} choose the epoch" if share and isinstance(plan.recipe, NetworkRecipe) else ""
     test = f"the {plan.closed:,} for test stay shut" if plan.closed else "none is kept for test"
     notify(
         f"{plan.dataset.name}: {count} folds of {images:,} images, about {images / count:,.0f} judged in each"
@@ -159,7 +158,7 @@ def _learned(learner: Learner, plan: Plan, number: int, checkpoints: Path) -> Pa
         raise DatasetError(f"none of the images of fold {number} can be read: check the files")
     rest, held = (pool.take(np.flatnonzero(rows).tolist()) for rows in (~inside, inside))
     dataset = replace(plan.dataset, name=f"{plan.dataset.name} without fold {number}", splits={"all": rest})
-    dataset = draw_splits(dataset, validation=plan.recipe.validation or 0.0, test=0.0, seed=plan.recipe.split_seed)
+    dataset = draw_splits(dataset, validation=plan.recipe.validation, test=0.0, seed=plan.recipe.split_seed)
     require_classes(dataset)
     found = learner.learn(dataset, held.images, checkpoints)
     if not np.isfinite(found.probabilities).all():

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Images
 from tellapart.judging.calibration import apply_temperature
-from tellapart.models.catalogue import lookup
 from tellapart.models.classical.estimators import Estimator, Vectors
 from tellapart.models.classical.fit import estimator_probabilities, fit_estimator
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe
 from tellapart.training.classical import source_of
 from tellapart.training.final_evaluation import temperature_of
 from tellapart.training.prepare import drop_unreadable
@@ -41,9 +40,9 @@ class Learner(Protocol):
         """
 
 
-def learner_of(dataset: Dataset, recipe: Recipe) -> Learner:
+def learner_of(dataset: Dataset, recipe: ResolvedRecipe) -> Learner:
     """What learns by a settled recipe from a data set's `train`. Raises WeightsError."""
-    if lookup(recipe.model).estimator:
+    if isinstance(recipe, EstimatorRecipe):
         return Estimators(dataset, recipe)
     from tellapart.backend import load_keras
 
@@ -56,7 +55,7 @@ def learner_of(dataset: Dataset, recipe: Recipe) -> Learner:
 class Estimators:
     """Fits knn, forest or logistic in each fold. Holds the vectors of all images."""
 
-    def __init__(self, dataset: Dataset, recipe: Recipe) -> None:
+    def __init__(self, dataset: Dataset, recipe: EstimatorRecipe) -> None:
         self._recipe = recipe
         found = source_of(dataset, recipe).vectors(dataset.splits["train"].images, "all folds")
         self._dataset = drop_unreadable(dataset, "train", found.kept, found.skipped)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tellapart.data.dataset import Dataset, Images, Split
 from tellapart.files import cache_folder
 from tellapart.judging.calibration import apply_temperature
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.studies.folds.learners import Learned, rows_by_digest, rows_of
 from tellapart.training.examples import Array, Chosen, Examples, Rows
 from tellapart.training.final_evaluation import temperature_of
@@ -38,7 +38,7 @@ class Taken:
 class Networks:
     """Trains a network in each fold. Holds the frozen base, if there is one, and what all images are to it."""
 
-    def __init__(self, dataset: Dataset, recipe: Recipe) -> None:
+    def __init__(self, dataset: Dataset, recipe: NetworkRecipe) -> None:
         self._stages = recipe.stages()
         self._all = self._made(dataset, self._stages[0], None)
         self._rows = rows_by_digest(self.dataset)
@@ -64,7 +64,7 @@ class Networks:
         """Whether every fold may start from the same base: not where its layers go on to a further stage."""
         return len(self._stages) == 1 or self._all.standing.unfrozen is None
 
-    def _made(self, dataset: Dataset, stage: Recipe, start: Start | None) -> Task:
+    def _made(self, dataset: Dataset, stage: NetworkRecipe, start: Start | None) -> Task:
         return make_task(dataset, stage, preprocessing_for(dataset, stage), cache=cache_folder(), start=start)
 
     def _shared(self, dataset: Dataset) -> Task:

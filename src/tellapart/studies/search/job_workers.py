@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from tellapart.data.dataset import Dataset
 from tellapart.jobs import Jobs, Work
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
 from tellapart.studies.search.local_workers import EachEpoch, Step, TrialWorkers, trainer_of
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 from tellapart.training.checkpoints import History
@@ -39,7 +39,7 @@ class Training:
     """
 
     dataset: Dataset
-    recipe: Recipe
+    recipe: NetworkRecipe
     folder: Path
 
     def __call__(self) -> Callable[[Step | None], Done | None]:
@@ -51,7 +51,7 @@ class Training:
 
 
 @contextmanager
-def job_workers(jobs: Jobs, dataset: Dataset, recipe: Recipe, folder: Path) -> Iterator[TrialWorkers]:
+def job_workers(jobs: Jobs, dataset: Dataset, recipe: NetworkRecipe, folder: Path) -> Iterator[TrialWorkers]:
     """Workers for as long as the block lasts; none is asked for before there is work."""
     with ExitStack() as stack:
         yield _Hired(jobs, Training(dataset, with_fixed_precision(recipe), folder.resolve()), stack)

@@ -16,8 +16,8 @@ from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
 from tellapart.jobs import cores, limit_threads
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
 from tellapart.training.checkpoints import History
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Step:
     """A piece of work: train a trial on, until it has had so many epochs in all."""
 
     number: int
-    recipe: Recipe
+    recipe: NetworkRecipe
     epochs: int
 
 
@@ -47,7 +47,7 @@ class TrialWorkers(Protocol):
 
 
 @contextmanager
-def local_workers(dataset: Dataset, recipe: Recipe, folder: Path, workers: int) -> Iterator[TrialWorkers]:
+def local_workers(dataset: Dataset, recipe: NetworkRecipe, folder: Path, workers: int) -> Iterator[TrialWorkers]:
     """Workers for as long as the block lasts; they load nothing before there is work.
 
     `recipe` is one of those that will be asked for: its images are decoded once before several workers begin.
@@ -65,7 +65,7 @@ class _Alone:
     """This process. Lives for one search."""
 
     dataset: Dataset
-    recipe: Recipe
+    recipe: NetworkRecipe
     folder: Path
     trainer: "Trainer | None" = None
 
@@ -101,7 +101,7 @@ class _Several:
     """Processes of this machine, each with its share of the cores. Lives for one search."""
 
     dataset: Dataset
-    recipe: Recipe
+    recipe: NetworkRecipe
     folder: Path
     count: int
     workers: list[_Worker] = field(default_factory=list)
@@ -206,7 +206,7 @@ def _work(line: "Connection[Any, Any]", dataset: Dataset, folder: Path, threads:
         trainer = trainer_of(dataset, folder)
         while True:
             asked = line.recv()
-            if isinstance(asked, Recipe):
+            if isinstance(asked, NetworkRecipe):
                 trainer.prepare(asked)
                 line.send(None)
             else:

@@ -14,7 +14,7 @@ import numpy as np
 from tellapart.data.dataset import ArrayImages, Dataset, FileImages, Images, Split
 from tellapart.errors import DatasetError, RecipeError, RunError, require
 from tellapart.jobs import Jobs
-from tellapart.models.catalogue import lookup, settled
+from tellapart.models.resolved_recipe import EstimatorRecipe, resolve
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.search.folder import BEST, FINAL, JOURNAL, claimed
@@ -86,8 +86,8 @@ def planned(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epoch
     dataset, recipe = draw_splits_to_compare(dataset, recipe)
     values = ({name: value} for name, one in space.items() for value in extremes(one))
     for changed in ({}, *values):
-        one = settled(Recipe.of({**recipe.as_dict(), **changed}), own_size=dataset.own_size)
-        if lookup(one.model).estimator:
+        one = resolve(Recipe.of({**recipe.as_dict(), **changed}), own_size=dataset.own_size)
+        if isinstance(one, EstimatorRecipe):
             raise RecipeError(f"{one.model} has no epochs, which is what a search shares out: try tellapart sweep")
     return Plan(dataset, recipe, space, found)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
 from tellapart.errors import RecipeError, did_you_mean, require
-from tellapart.recipe import Recipe
+from tellapart.recipe import FACTS, Recipe
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -15,18 +15,7 @@ if TYPE_CHECKING:
 Value = str | int | float | bool
 Kind = type[int] | type[float] | type[bool] | type[str]
 KINDS: tuple[Kind, ...] = (int, float, bool, str)
-FIXED = {
-    "validation": "the trials are compared on one validation split",
-    "test": "the test split is opened once, at the end",
-    "split_seed": "the trials are compared on one validation split",
-    "seed": "it draws the trials: give it with --seed",
-    "epochs": "the search finds it: give --max-epochs",
-    "then": "a trial has one stage",
-    "patience": "Hyperband decides when a trial ends",
-    "min_delta": "Hyperband decides when a trial ends",
-    "monitor": "the trials are compared by it: give it with --monitor",
-    "keep": "a trial counts as its best epoch",
-}
+FIXED = {name: facts.fixed_in_search for name, facts in FACTS.items() if facts.fixed_in_search}
 SWITCH = {"true": True, "false": False}
 TRIES = 100  # to draw values that no trial has yet
 

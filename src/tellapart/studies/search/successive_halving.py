@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tellapart.data.dataset import Dataset
 from tellapart.files import atomic_write, csv_text, remove_folder
 from tellapart.jobs import Jobs
-from tellapart.models.catalogue import settled
+from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
 from tellapart.progress import Advance, progress
 from tellapart.recipe import Monitor, Recipe
 from tellapart.studies.search.hyperband import Bracket, Rung, best_first, trial_count, trial_epochs
@@ -33,7 +33,7 @@ class Trial:
     bracket: int
     """In which of Hyperband's brackets; the last, 0, gives every trial all epochs."""
     values: dict[str, Value]
-    recipe: Recipe
+    recipe: NetworkRecipe
     history: History = ()
 
     @property
@@ -67,7 +67,7 @@ class Plan:
     def _trial(self, number: int, bracket: int, values: dict[str, Value]) -> Trial:
         seed = (self.recipe.seed + number) % SEEDS
         recipe = Recipe.of({**self.recipe.as_dict(), **values, "seed": seed, "epochs": self.max_epochs})
-        return Trial(number, bracket, values, settled(recipe, own_size=self.dataset.own_size))
+        return Trial(number, bracket, values, resolve_network(recipe, own_size=self.dataset.own_size))
 
 
 def cost(row: Epoch, monitor: Monitor) -> float:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tellapart.data.dataset import Dataset
 from tellapart.errors import StorageError
 from tellapart.files import remove_partials
-from tellapart.recipe import Recipe
-from tellapart.studies.backbone_cache import KEPT_BYTES, BackboneCache, quietly, shape_of
+from tellapart.models.resolved_recipe import NetworkRecipe
+from tellapart.studies.backbone_cache import KEPT_BYTES, BackboneCache, Key, quietly, shape_of
 from tellapart.studies.search.local_workers import Step
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import History
@@ -39,9 +39,9 @@ class Trainer:
     def __init__(self, dataset: Dataset, folder: Path) -> None:
         self._standings = BackboneCache(dataset)
         self._folder = folder
-        self._loops: dict[Recipe, _Kept] = {}
+        self._loops: dict[Key, _Kept] = {}
 
-    def prepare(self, recipe: Recipe) -> None:
+    def prepare(self, recipe: NetworkRecipe) -> None:
         """Decode the images, and run the frozen base over them, where no cache has the result."""
         self._standings.task(recipe)
 
@@ -66,7 +66,7 @@ class Trainer:
                 kept = time.monotonic()
         return history
 
-    def _loop(self, recipe: Recipe, state: list[NDArray[Any]] | None) -> Loop:
+    def _loop(self, recipe: NetworkRecipe, state: list[NDArray[Any]] | None) -> Loop:
         """The loop of a trial in its state, or at its start: a compiled one, where there is one of the same shape."""
         shape = shape_of(recipe)
         kept = self._loops.pop(shape, None)
@@ -85,7 +85,7 @@ class Trainer:
             del self._loops[next(iter(self._loops))]
 
 
-def _keep(place: Path, history: History, recipe: Recipe, loop: Loop) -> None:
+def _keep(place: Path, history: History, recipe: NetworkRecipe, loop: Loop) -> None:
     """Store the state after the newest epoch, and no other."""
     try:
         checkpoints.write(place, history, recipe.monitor, loop.state())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from tellapart.recipe import Recipe
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.studies.sweep.folder import Weights
 from tellapart.training.checkpoints import Epoch, History
 from tellapart.training.examples import Array
@@ -33,7 +33,7 @@ class _StoppedError(Exception):
 class BackgroundTrial:
     """One trial. Lives while it is trained in one thread and asked for in another."""
 
-    def __init__(self, loop: Loop, recipe: Recipe, task: Task) -> None:
+    def __init__(self, loop: Loop, recipe: NetworkRecipe, task: Task) -> None:
         self._loop, self._recipe, self._task = loop, recipe, task
         self._rows: SimpleQueue[Epoch | None] = SimpleQueue()
         self._stopped = Event()
@@ -75,7 +75,7 @@ class BackgroundTrial:
         loop, recipe, task = self._loop, self._recipe, self._task
         history: History = ()
         best, state = 0, loop.state()
-        while len(history) < int(recipe.epochs or 1) and not patience_ended(history, recipe):
+        while len(history) < recipe.epochs and not patience_ended(history, recipe):
             history += (next_epoch(loop, history, recipe, task.train, task.validation, self._go_on),)
             best = len(history) if recipe.keep == "last" else best_epoch(history, recipe)
             state = loop.state() if best == len(history) else state

@@ -66,7 +66,7 @@ def kept_trial(folder: Path, number: int, candidate: Candidate) -> Trial | None:
         facts = json.loads(path.read_text(encoding="utf-8"))
         history = tuple(Epoch(**row) for row in facts["history"])
         trial = Trial(number, candidate.factor, candidate.values, candidate.recipe, history, facts["best_epoch"])
-        return trial if Recipe.of(facts["recipe"]) == candidate.recipe and trial.best else None
+        return trial if Recipe.of(facts["recipe"]).as_dict() == candidate.recipe.as_dict() and trial.best else None
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise RunError(f"{path} cannot be read ({error!r}): remove it to train that trial again") from error
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
 from tellapart.jobs import Jobs, Work
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 
 if TYPE_CHECKING:
     from tellapart.studies.sweep.background_trial import Outcome
     from tellapart.studies.sweep.trial_runner import TrialRunner
 
-Numbered = tuple[int, Recipe]
+Numbered = tuple[int, NetworkRecipe]
 """A trial that is to be trained, by its number."""
 
 
@@ -26,7 +26,7 @@ class Training:
     """The job: the images, and one of the recipes that will be asked for. An item is a trial."""
 
     dataset: Dataset
-    recipe: Recipe
+    recipe: NetworkRecipe
 
     def __call__(self) -> "Callable[[Numbered], tuple[int, Outcome]]":
         """Load what training needs and read the images, once for each worker."""
@@ -48,7 +48,7 @@ class TrialRunners:
     stack: ExitStack
     work: "Work[Numbered, tuple[int, Outcome]] | None" = None
 
-    def ready(self, recipe: Recipe) -> "Work[Numbered, tuple[int, Outcome]]":
+    def ready(self, recipe: NetworkRecipe) -> "Work[Numbered, tuple[int, Outcome]]":
         """What trains numbered recipes at once, and gives each when it has ended; `recipe` is one of them."""
         if self.work is None:
             compute_features(self.dataset, recipe, self.jobs)

@@ -8,20 +8,13 @@ from typing import Any
 
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RecipeError
-from tellapart.models.catalogue import lookup, settled
-from tellapart.recipe import Recipe
+from tellapart.models.catalogue import lookup
+from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
+from tellapart.recipe import FACTS, Recipe
 from tellapart.training.checkpoints import Epoch, History
 from tellapart.training.prepare import draw_splits_to_compare
 
-FIXED = {
-    "validation": "the trials are compared on one validation split",
-    "test": "the test split is opened once, at the end",
-    "split_seed": "the trials are compared on one validation split",
-    "seed": "every trial begins with the same draw: give it with --seed",
-    "then": "a trial has one stage",
-    "monitor": "the trials are compared by it: give it with --monitor",
-    "keep": "a trial counts as its best epoch",
-}
+FIXED = {name: facts.fixed_in_sweep for name, facts in FACTS.items() if facts.fixed_in_sweep}
 EXAMPLE = "--vary learning_rate=1e-4,1e-3,1e-2"
 GRID = "grid"
 
@@ -41,7 +34,7 @@ class Candidate:
 
     factor: str
     values: Mapping[str, Any]
-    recipe: Recipe
+    recipe: NetworkRecipe
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class Trial:
     factor: str
     """In whose turn it was trained first."""
     values: Mapping[str, Any]
-    recipe: Recipe
+    recipe: NetworkRecipe
     history: History
     best_epoch: int
 
@@ -98,7 +91,7 @@ class Plan:
 
     def epochs(self, turn: int, best: Mapping[str, Any]) -> int:
         """How many epochs a turn takes at most."""
-        return sum(int(one.recipe.epochs or 1) for one in self.candidates(turn, best))
+        return sum(one.recipe.epochs for one in self.candidates(turn, best))
 
     def _candidate(
         self, factor: str, values: Mapping[str, Any], settings: Mapping[str, Any] | None = None
@@ -106,7 +99,7 @@ class Plan:
         recipe = replace(self.recipe, **{**values, **(settings or {})})
         if lookup(recipe.model).estimator:
             raise RecipeError(f"{recipe.model} learns in no epochs, and a sweep compares epochs: train it by itself")
-        return Candidate(factor, values, settled(recipe, own_size=self.dataset.own_size))
+        return Candidate(factor, values, resolve_network(recipe, own_size=self.dataset.own_size))
 
 
 def parse_vary(words: Sequence[str], recipe: Recipe) -> tuple[Factor, ...]:

@@ -16,6 +16,7 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
 from tellapart.jobs import Jobs
+from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep.folder import (
@@ -61,7 +62,7 @@ class Sweep:
     winner: Trial
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> NetworkRecipe:
         """The winner's."""
         return self.winner.recipe
 
@@ -141,7 +142,7 @@ class _Race:
     board: Board
 
     def __post_init__(self) -> None:
-        self.trials: dict[Recipe, Trial] = {}
+        self.trials: dict[NetworkRecipe, Trial] = {}
 
     def run(self) -> tuple[Round, ...]:
         """Turn after turn."""
@@ -208,7 +209,7 @@ class _Race:
         following = self._following(turn, later)
         return self.bench.train(candidate.recipe, self.board.epoch, following=following, ahead=ahead)
 
-    def _following(self, turn: int, later: list[Candidate]) -> list[Recipe]:
+    def _following(self, turn: int, later: list[Candidate]) -> list[NetworkRecipe]:
         """What will be trained next, as far as is known."""
         if turn + 1 < self.plan.turns:
             later = [*later, *self.plan.candidates(turn + 1, self._best_values)]
@@ -217,7 +218,7 @@ class _Race:
     def _epochs_left(self, turn: int, now: list[Candidate]) -> int:
         values = self._best_values
         later = sum(self.plan.epochs(number, values) for number in range(turn + 1, self.plan.turns))
-        return later + sum(int(one.recipe.epochs or 1) for one in now if one.recipe not in self.trials)
+        return later + sum(one.recipe.epochs for one in now if one.recipe not in self.trials)
 
     @property
     def _best_values(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import keras
 
 from tellapart.data.dataset import Dataset
 from tellapart.jobs import cores
-from tellapart.recipe import Recipe
-from tellapart.studies.backbone_cache import KEPT_BYTES, BackboneCache, shape_of
+from tellapart.models.resolved_recipe import NetworkRecipe
+from tellapart.studies.backbone_cache import KEPT_BYTES, BackboneCache, Key, shape_of
 from tellapart.studies.sweep.background_trial import BackgroundTrial, Outcome
 from tellapart.studies.sweep.folder import Weights
 from tellapart.training.checkpoints import Epoch
@@ -44,10 +44,10 @@ class TrialRunner:
 
     def __init__(self, dataset: Dataset) -> None:
         self._standings = BackboneCache(dataset)
-        self._loops: dict[Recipe, _Kept] = {}
+        self._loops: dict[Key, _Kept] = {}
         """Those that no trial uses now."""
-        self._courses: dict[Recipe, BackgroundTrial] = {}
-        self._used: dict[Recipe, _Kept] = {}
+        self._courses: dict[NetworkRecipe, BackgroundTrial] = {}
+        self._used: dict[NetworkRecipe, _Kept] = {}
         self._compiler = ThreadPoolExecutor(1)
         self._trainers = ThreadPoolExecutor(AT_ONCE)
 
@@ -58,21 +58,21 @@ class TrialRunner:
         self._compiler.shutdown(cancel_futures=True)
         self._trainers.shutdown(cancel_futures=True)
 
-    def stands(self, recipe: Recipe) -> bool:
+    def stands(self, recipe: NetworkRecipe) -> bool:
         """Whether what a recipe's network stands on is there, and its examples."""
         return self._standings.has(recipe)
 
-    def task(self, recipe: Recipe) -> Task:
+    def task(self, recipe: NetworkRecipe) -> Task:
         """What a recipe's network stands on, and its examples: made once. Raises DatasetError."""
         return self._standings.task(recipe)
 
     def train(
         self,
-        recipe: Recipe,
+        recipe: NetworkRecipe,
         each_epoch: Callable[[Epoch], None],
         *,
-        following: Sequence[Recipe] = (),
-        ahead: Recipe | None = None,
+        following: Sequence[NetworkRecipe] = (),
+        ahead: NetworkRecipe | None = None,
     ) -> Outcome:
         """Train until the epochs or the patience end, as `fit` does.
 
@@ -89,14 +89,14 @@ class TrialRunner:
         self._ended(recipe)
         return outcome
 
-    def network(self, recipe: Recipe, weights: Weights) -> keras.Model:
+    def network(self, recipe: NetworkRecipe, weights: Weights) -> keras.Model:
         """The network of a trial with what it has learned."""
         network = self._standings.network(recipe)
         for variable, value in zip(network.variables, weights, strict=True):
             variable.assign(value)
         return network
 
-    def _begun(self, recipe: Recipe) -> BackgroundTrial:
+    def _begun(self, recipe: NetworkRecipe) -> BackgroundTrial:
         """Let a trial begin in a thread; its network is drawn before, here, for a draw sets the seed of everything."""
         kept = self._free_loop(recipe)
         self._forget(but=0)
@@ -105,7 +105,7 @@ class TrialRunner:
         self._trainers.submit(course.run, kept.compiled, kept.start)
         return course
 
-    def _ended(self, recipe: Recipe) -> None:
+    def _ended(self, recipe: NetworkRecipe) -> None:
         """Keep a trial's loop for the next of its shape."""
         del self._courses[recipe]
         self._loops[shape_of(recipe)] = self._used.pop(recipe)  # the one used last comes last
@@ -116,23 +116,23 @@ class TrialRunner:
         while len(self._loops) > but and self._bytes > KEPT_BYTES:
             del self._loops[next(iter(self._loops))]
 
-    def _free_loop(self, recipe: Recipe) -> _Kept:
+    def _free_loop(self, recipe: NetworkRecipe) -> _Kept:
         """A compiled loop for a trial."""
         kept = self._loops.pop(shape_of(recipe), None)
         return kept or self._submitted(recipe, Loop(self._standings.network(recipe), recipe))
 
-    def _has_room_for(self, recipe: Recipe) -> bool:
+    def _has_room_for(self, recipe: NetworkRecipe) -> bool:
         """Whether a trial may run beside another: a small one, of vectors, whose steps leave a core free."""
         if not self.stands(recipe) or recipe in self._courses or len(self._courses) >= min(AT_ONCE, cores()):
             return False
         of_vectors = all(len(self.task(one).network.input_shape) == 2 for one in (recipe, *self._courses))
         return of_vectors and self._bytes < KEPT_BYTES / 2
 
-    def _foresee(self, recipes: Sequence[Recipe]) -> None:
+    def _foresee(self, recipes: Sequence[NetworkRecipe]) -> None:
         """Begin to compile loops for later trials; all are drawn first, for a draw sets the seed of all TensorFlow."""
         if not all(kept.compiled.done() for kept in self._loops.values()):
             return
-        drawn: dict[Recipe, tuple[Recipe, Loop]] = {}
+        drawn: dict[Key, tuple[NetworkRecipe, Loop]] = {}
         busy = {shape_of(recipe) for recipe in self._used}
         for recipe in recipes:
             known = shape_of(recipe) in {*self._loops, *drawn, *busy}
@@ -141,7 +141,7 @@ class TrialRunner:
         for shape, (recipe, loop) in drawn.items():
             self._loops[shape] = self._submitted(recipe, loop)
 
-    def _submitted(self, recipe: Recipe, loop: Loop) -> _Kept:
+    def _submitted(self, recipe: NetworkRecipe, loop: Loop) -> _Kept:
         return _Kept(loop, loop.state(), self._compiler.submit(_compile, loop, self.task(recipe)))
 
     @property
