@@ -17,9 +17,9 @@ import numpy as np
 
 from measuring import Table, own_peak_bytes
 from tellapart import Dataset
-from tellapart.checking.dataset_features import Seen, features_of
+from tellapart.checking.dataset_features import DatasetFeatures, dataset_features
 from tellapart.checking.finding import Finding
-from tellapart.checking.findings.label_errors import findings_from_features, label_finding
+from tellapart.checking.findings.label_errors import feature_findings, label_error_findings
 from tellapart.checking.findings.outliers import outlier_finding
 from tellapart.data.dataset import Split
 from tellapart.data.images import ConcatImages
@@ -36,22 +36,22 @@ def main() -> None:
     options = parser.parse_args()
     photos = Dataset.open(options.photos)
     started = time.perf_counter()
-    own = {one.kind: one.count for one in findings_from_features(photos, options.base)}
+    own = {one.kind: one.count for one in feature_findings(photos, options.base)}
     seconds, without_keras = time.perf_counter() - started, "keras" not in sys.modules
     print(f"{seconds:.1f} s, {own_peak_bytes() / 1e6:,.0f} MB, features {'cached' if without_keras else 'computed'}")
     print(f"among the photos as they came: {own}")
-    labels_table(photos, features_of(photos, options.base), options.repeats).print()
+    labels_table(photos, dataset_features(photos, options.base), options.repeats).print()
     strangers_table(photos, options.base, options.repeats).print()
 
 
-def labels_table(photos: Dataset, seen: Seen, repeats: int) -> Table:
+def labels_table(photos: Dataset, seen: DatasetFeatures, repeats: int) -> Table:
     """Wrong labels among the first of the list, by the seed that planted them."""
     table = Table("seed", "wrong labels", "listed", "found among the first 8 %", "asked", "rightly put", "s")
     for seed in range(repeats):
         labels, wrong = mislabelled(seen.split.labels, len(photos.classes), seed)
         planted = replace(seen, split=replace(seen.split, labels=labels))
         started = time.perf_counter()
-        rows = label_finding(photos, planted)[0].rows
+        rows = label_error_findings(photos, planted)[0].rows
         seconds = time.perf_counter() - started
         truth = dict(zip(seen.split.images.digests, seen.split.labels.tolist(), strict=True))
         sought = {seen.split.images.digests[i] for i in wrong}
@@ -72,7 +72,7 @@ def strangers_table(photos: Dataset, base: str, repeats: int) -> Table:
         labels = np.concatenate([train.labels, drawn])
         mixed = Split(ConcatImages((train.images, digits.images)), labels)
         planted = replace(photos, splits={**photos.splits, "train": mixed})
-        found: list[Finding] = outlier_finding(planted, features_of(planted, base))
+        found: list[Finding] = outlier_finding(planted, dataset_features(planted, base))
         rows = found[0].rows if found else ()
         hits = sum(row.digest in digits.images.digests for row in rows)
         table.row(str(seed), str(STRANGERS), str(hits), str(len(rows) - hits))

@@ -178,7 +178,7 @@ def mean_mobilenet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     images = keras.Input((224, 224, 3), dtype="uint8")
     means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(images))
-    monkeypatch.setattr(networks, "base_network", lambda *_: keras.Model(images, means))
+    monkeypatch.setattr(networks, "backbone_network", lambda *_: keras.Model(images, means))
     (tmp_path / "mobilenet.weights.h5").write_bytes(b"weights")
     monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
 

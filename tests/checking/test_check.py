@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from tellapart.checking.check import check, check_cheap
 from tellapart.checking.finding import SEVERITIES, Finding, Row
-from tellapart.checking.table import write
+from tellapart.checking.findings_csv import write_findings_csv
 from tellapart.data.dataset import Dataset, FileImages
 from tellapart.data.sources.arrays import array_split
 from tellapart.data.sources.read_options import ReadOptions
@@ -117,7 +117,7 @@ def test_what_a_person_marked_is_not_found_again(folder: Path, tmp_path: Path) -
     shutil.copy(folder / "test" / "cat" / "00.jpg", folder / "train" / "cat" / "copy.jpg")
     (leak,) = check_cheap(Dataset.open(folder))
     table = tmp_path / "findings.csv"
-    write([leak], table)
+    write_findings_csv([leak], table)
     table.write_text(table.read_text().replace("\n,leak", "\nx,leak"))
     whole = Dataset.open(folder, ReadOptions(skip=table))
     assert [one.reason for one in whole.skipped] == ["left out by findings.csv, line 2 (leak)"]
@@ -144,7 +144,7 @@ def featured(monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
         asked.append(dataset)
         return (Finding("label-error", "warning", 1, "It is.", "Look.", (Row("a", "d", "train", "cat", "dog"),)),)
 
-    monkeypatch.setattr(label_errors, "findings_from_features", from_features)
+    monkeypatch.setattr(label_errors, "feature_findings", from_features)
     monkeypatch.setattr(label_errors, "features_by_digest", lambda *_: {})
     return asked
 

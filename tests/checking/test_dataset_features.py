@@ -44,11 +44,11 @@ def test_features_are_computed_once_and_then_read_without_keras(
 def test_images_stand_in_a_row_with_their_places_and_groups(colours: Dataset) -> None:
     train = colours.splits["train"]
     grouped = type(train)(train.images, train.labels, ("a", "a", "b", "b"))
-    seen = dataset_features.features_of(
+    seen = dataset_features.dataset_features(
         Dataset(colours.name, colours.classes, {**colours.splits, "train": grouped}), "mobilenet"
     )
-    assert [place.split for place in seen.places] == ["train"] * 4 + ["test"] * 4
-    assert [place.label for place in seen.places] == seen.split.labels.tolist()
+    assert [place.split for place in seen.locations] == ["train"] * 4 + ["test"] * 4
+    assert [place.label for place in seen.locations] == seen.split.labels.tolist()
     assert seen.split.groups == ("a", "a", "b", "b", "", "", "", "")
     assert seen.rows[:].shape == (8, 3)
     np.testing.assert_array_equal(seen.rows[2:4], seen.rows[4:6])  # the copies

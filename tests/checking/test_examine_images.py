@@ -8,8 +8,8 @@ import pytest
 
 from tellapart.checking import examine_images as module
 from tellapart.checking import facts_cache
-from tellapart.checking.examine_images import examined
-from tellapart.checking.image_facts import Facts, examine
+from tellapart.checking.examine_images import examine_images
+from tellapart.checking.image_facts import ImageFacts, examine_file
 from tellapart.data.dataset import ArrayImages, Dataset, FileImages, Split
 from tellapart.files import cache_folder
 
@@ -36,15 +36,15 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What was decoded, in any order."""
     seen: list[bytes] = []
 
-    def counting(content: bytes) -> Facts:
+    def counting(content: bytes) -> ImageFacts:
         seen.append(content)
-        return examine(content)
+        return examine_file(content)
 
-    monkeypatch.setattr(module, "examine", counting)
+    monkeypatch.setattr(module, "examine_file", counting)
     return seen
 
 
-def same(one: Facts | str, other: Facts | str) -> bool:
+def same(one: ImageFacts | str, other: ImageFacts | str) -> bool:
     if isinstance(one, str) or isinstance(other, str):
         return one == other
     values, others = ({**vars(facts), "small": facts.small.tobytes()} for facts in (one, other))
@@ -59,9 +59,9 @@ def shards() -> list[Path]:
 def test_each_content_is_decoded_once_and_never_again(tmp_path: Path, looks: list[bytes]) -> None:
     good, tiny = saved(scene(1), "JPEG"), saved(scene(2, 20, 30))
     paths = written(tmp_path, good, tiny, b"no image", good)
-    first = examined(dataset(*paths))
+    first = examine_images(dataset(*paths))
     assert sorted(looks) == sorted([good, tiny, b"no image"])
-    second = examined(dataset(*paths))
+    second = examine_images(dataset(*paths))
     assert len(looks) == 3
     assert len(first) == 3
     assert first.keys() == second.keys()
@@ -71,14 +71,14 @@ def test_each_content_is_decoded_once_and_never_again(tmp_path: Path, looks: lis
 
 def test_only_what_is_new_is_decoded(tmp_path: Path, looks: list[bytes]) -> None:
     paths = written(tmp_path, *(saved(scene(seed)) for seed in range(4)))
-    examined(dataset(*paths[:2]))
+    examine_images(dataset(*paths[:2]))
     looks.clear()
-    found = examined(dataset(*paths))
+    found = examine_images(dataset(*paths))
     assert sorted(looks) == sorted(path.read_bytes() for path in paths[2:])
     assert len(found) == 4
     assert len(shards()) == 2
     for path in paths:
-        assert same(found[hashlib.sha256(path.read_bytes()).hexdigest()], examine(path.read_bytes()))
+        assert same(found[hashlib.sha256(path.read_bytes()).hexdigest()], examine_file(path.read_bytes()))
 
 
 def test_a_file_that_is_gone_or_changed_is_looked_at_again(tmp_path: Path) -> None:
@@ -86,36 +86,36 @@ def test_a_file_that_is_gone_or_changed_is_looked_at_again(tmp_path: Path) -> No
     listed, content = dataset(*paths), paths[0].read_bytes()
     paths[0].write_bytes(saved(scene(9)))
     paths[1].unlink()
-    changed, gone = examined(listed).values()
+    changed, gone = examine_images(listed).values()
     assert "changed after it was listed" in str(changed)
     assert "cannot be read" in str(gone)
     paths[0].write_bytes(content)
-    assert isinstance(examined(listed)[listed.splits["train"].images.digests[0]], Facts)
+    assert isinstance(examine_images(listed)[listed.splits["train"].images.digests[0]], ImageFacts)
 
 
 @pytest.mark.parametrize("left", [0, 7, 1000, -5])
 def test_a_broken_cache_is_made_again(tmp_path: Path, looks: list[bytes], left: int) -> None:
     whole = dataset(*written(tmp_path, saved(scene(1))))
-    before = examined(whole)
+    before = examine_images(whole)
     shards()[0].write_bytes(shards()[0].read_bytes()[:left])
-    after = examined(whole)
+    after = examine_images(whole)
     assert len(looks) == 2
     assert all(same(before[digest], after[digest]) for digest in before)
-    examined(whole)
+    examine_images(whole)
     assert len(looks) == 2
 
 
 @pytest.mark.parametrize("column", ["formats", "numbers", "spreads", "hashes", "colours", "small", "reasons"])
 def test_a_cache_with_a_column_cut_short_is_made_again(tmp_path: Path, looks: list[bytes], column: str) -> None:
     whole = dataset(*written(tmp_path, saved(scene(1)), b"no image"))
-    examined(whole)
+    examine_images(whole)
     with np.load(shards()[0], allow_pickle=False) as columns:
         changed = {**columns, column: columns[column][:0]}
     np.savez(shards()[0], allow_pickle=False, **changed)
     looks.clear()
-    found = examined(whole).values()
+    found = examine_images(whole).values()
     assert len(looks) == 2
-    assert [type(facts) for facts in found] == [Facts, str]
+    assert [type(facts) for facts in found] == [ImageFacts, str]
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(
@@ -124,8 +124,8 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "file"))
     whole = dataset(*written(tmp_path, saved(scene(1))))
-    assert all(isinstance(facts, Facts) for facts in examined(whole).values())
-    examined(whole)
+    assert all(isinstance(facts, ImageFacts) for facts in examine_images(whole).values())
+    examine_images(whole)
     assert len(looks) == 2
 
 
@@ -133,9 +133,9 @@ def test_another_method_does_not_take_the_facts_of_this_one(
     tmp_path: Path, looks: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = dataset(*written(tmp_path, saved(scene(1))))
-    examined(whole)
+    examine_images(whole)
     monkeypatch.setattr(facts_cache, "KEY", "another")
-    examined(whole)
+    examine_images(whole)
     assert len(looks) == 2
 
 
@@ -143,16 +143,16 @@ def test_what_was_found_is_kept_when_interrupted(tmp_path: Path, monkeypatch: py
     paths = written(tmp_path, *(saved(scene(seed)) for seed in range(3)))
     last = paths[2].read_bytes()
 
-    def interrupted(content: bytes) -> Facts:
+    def interrupted(content: bytes) -> ImageFacts:
         if content == last:
             raise KeyboardInterrupt
-        return examine(content)
+        return examine_file(content)
 
-    monkeypatch.setattr(module, "examine", interrupted)
+    monkeypatch.setattr(module, "examine_file", interrupted)
     whole = dataset(*paths)
     with pytest.raises(KeyboardInterrupt):
-        examined(whole)
-    kept = facts_cache.kept(cache_folder() / "facts", whole.splits["train"].images.digests)
+        examine_images(whole)
+    kept = facts_cache.read_facts(cache_folder() / "facts", whole.splits["train"].images.digests)
     assert set(kept) == set(whole.splits["train"].images.digests[:2])
 
 
@@ -161,8 +161,8 @@ def test_small_arrays_are_examined_at_once(channels: int) -> None:
     array = np.random.default_rng(0).integers(0, 256, (5, 20, 28, channels), dtype=np.uint8)
     array[3] = 200
     images = ArrayImages(array, tuple("abcde"))
-    found = examined(Dataset("set", ("a",), {"all": Split(images, np.zeros(5, np.int32))}))
-    facts = [one for one in found.values() if isinstance(one, Facts)]
+    found = examine_images(Dataset("set", ("a",), {"all": Split(images, np.zeros(5, np.int32))}))
+    facts = [one for one in found.values() if isinstance(one, ImageFacts)]
     assert [(one.format, one.width, one.height) for one in facts] == [("", 28, 20)] * 5
     assert facts[3].spread == pytest.approx(0, abs=0.01)
     assert min(facts[index].spread for index in (0, 1, 2, 4)) > 30
@@ -172,8 +172,8 @@ def test_small_arrays_are_examined_at_once(channels: int) -> None:
 def test_large_arrays_are_examined_like_files() -> None:
     array = np.stack([np.asarray(scene(seed)) for seed in range(2)])
     images = ArrayImages(array, ("a" * 64, "b" * 64))
-    found = examined(Dataset("set", ("a",), {"all": Split(images, np.zeros(2, np.int32))}))
+    found = examine_images(Dataset("set", ("a",), {"all": Split(images, np.zeros(2, np.int32))}))
     facts = found["b" * 64]
-    assert isinstance(facts, Facts)
+    assert isinstance(facts, ImageFacts)
     assert facts.format == ""
-    assert facts.hash == examine(saved(scene(1))).hash
+    assert facts.hash == examine_file(saved(scene(1))).hash

@@ -1,6 +1,6 @@
 """Findings are read in the order of how bad they are."""
 
-from tellapart.checking.finding import KINDS, Finding, Severity, ordered
+from tellapart.checking.finding import KINDS, Finding, Severity, sort_findings
 
 
 def finding(kind: str, severity: Severity) -> Finding:
@@ -14,7 +14,7 @@ def test_problems_first_then_as_a_person_reads() -> None:
         finding("imbalance", "warning"),
         finding("leak", "problem"),
     ]
-    assert [one.kind for one in ordered(found)] == ["leak", "imbalance", "copies", "blank"]
+    assert [one.kind for one in sort_findings(found)] == ["leak", "imbalance", "copies", "blank"]
 
 
 def test_each_kind_once() -> None:

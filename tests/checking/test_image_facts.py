@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tellapart.checking.image_facts import NOTHING, SIDE, SMALLEST, examine, measure
+from tellapart.checking.image_facts import EMPTY_THUMBNAIL, MIN_SIDE, THUMBNAIL_SIDE, examine_file, measure_facts
 from tellapart.errors import ImageError
 
 from .scenes import saved, scene
@@ -15,9 +15,9 @@ def bits(one: int, other: int) -> int:
 
 
 def test_facts_of_a_photo() -> None:
-    facts = examine(saved(scene(1), "JPEG"))
+    facts = examine_file(saved(scene(1), "JPEG"))
     assert (facts.format, facts.width, facts.height, facts.turned, facts.frames) == ("JPEG", 200, 160, False, 1)
-    assert facts.small.shape == (SIDE, SIDE)
+    assert facts.small.shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     grey = np.asarray(scene(1).convert("L"))
     assert facts.spread == pytest.approx(grey.std(), abs=0.5)
     assert facts.colour == pytest.approx(np.asarray(scene(1)).mean(axis=(0, 1)), abs=1)
@@ -27,8 +27,8 @@ def test_facts_of_a_photo() -> None:
 def test_a_turned_photo_is_seen_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    upright = examine(saved(scene(1).transpose(Image.Transpose.ROTATE_270)))
-    turned = examine(saved(scene(1), exif=exif))
+    upright = examine_file(saved(scene(1).transpose(Image.Transpose.ROTATE_270)))
+    turned = examine_file(saved(scene(1), exif=exif))
     assert turned.turned
     assert not upright.turned
     assert (turned.width, turned.height) == (160, 200)
@@ -36,37 +36,37 @@ def test_a_turned_photo_is_seen_upright() -> None:
 
 
 def test_the_hash_is_kept_by_copies_and_by_nothing_else() -> None:
-    facts = examine(saved(scene(1)))
-    assert bits(facts.hash, examine(saved(scene(1).resize((120, 96)))).hash) <= 2
-    assert bits(facts.hash, examine(saved(scene(1), "JPEG", quality=60)).hash) <= 2
-    assert bits(facts.hash, examine(saved(scene(2))).hash) > 14
+    facts = examine_file(saved(scene(1)))
+    assert bits(facts.hash, examine_file(saved(scene(1).resize((120, 96)))).hash) <= 2
+    assert bits(facts.hash, examine_file(saved(scene(1), "JPEG", quality=60)).hash) <= 2
+    assert bits(facts.hash, examine_file(saved(scene(2))).hash) > 14
 
 
 def test_mirrored_is_the_hash_of_the_mirror_image() -> None:
-    facts, mirror = examine(saved(scene(1))), examine(saved(ImageOps.mirror(scene(1))))
+    facts, mirror = examine_file(saved(scene(1))), examine_file(saved(ImageOps.mirror(scene(1))))
     assert (facts.mirrored, facts.hash) == (mirror.hash, mirror.mirrored)
     assert bits(facts.hash, facts.mirrored) > 14
 
 
 def test_a_blank_image_has_no_spread() -> None:
-    assert measure(np.full((80, 80, 3), 77, np.uint8)).spread == 0
+    assert measure_facts(np.full((80, 80, 3), 77, np.uint8)).spread == 0
     halves = np.zeros((80, 80, 1), np.uint8)
     halves[40:] = 255
-    assert measure(halves).spread == 127.5
+    assert measure_facts(halves).spread == 127.5
 
 
 def test_a_small_image_has_neither_hash_nor_thumbnail() -> None:
-    facts = measure(np.asarray(scene(1).resize((SMALLEST - 1, 200))))
+    facts = measure_facts(np.asarray(scene(1).resize((MIN_SIDE - 1, 200))))
     assert (facts.hash, facts.mirrored) == (0, 0)
-    assert facts.small is NOTHING
+    assert facts.small is EMPTY_THUMBNAIL
     assert facts.spread > 0
-    assert measure(np.asarray(scene(1).resize((SMALLEST, SMALLEST)))).hash != 0
+    assert measure_facts(np.asarray(scene(1).resize((MIN_SIDE, MIN_SIDE)))).hash != 0
 
 
 def test_what_is_no_image_is_refused() -> None:
     with pytest.raises(ImageError, match="empty"):
-        measure(np.empty((0, 5, 3), np.uint8))
+        measure_facts(np.empty((0, 5, 3), np.uint8))
     with pytest.raises(ImageError, match="not an image"):
-        examine(b"hello")
+        examine_file(b"hello")
     with pytest.raises(ImageError, match="cannot be decoded"):
-        examine(saved(scene(1), "JPEG")[:-500])
+        examine_file(saved(scene(1), "JPEG")[:-500])

@@ -7,16 +7,16 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from tellapart.checking import near_duplicates
-from tellapart.checking.image_facts import Facts, examine, measure
-from tellapart.checking.near_duplicates import Pair, pairs
+from tellapart.checking.image_facts import ImageFacts, examine_file, measure_facts
+from tellapart.checking.near_duplicates import Pair, close_hashes, find_pairs
 
 from .scenes import saved, scene
 
 
-def examined(*images: Image.Image, **options: object) -> dict[str, Facts | str]:
+def examined(*images: Image.Image, **options: object) -> dict[str, ImageFacts | str]:
     """Facts of images that are called by their numbers."""
     kind = "JPEG" if options else "PNG"
-    return {f"{number:02}": examine(saved(image, kind, **options)) for number, image in enumerate(images)}
+    return {f"{number:02}": examine_file(saved(image, kind, **options)) for number, image in enumerate(images)}
 
 
 def cropped(image: Image.Image) -> Image.Image:
@@ -38,26 +38,26 @@ COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
 def test_copies_are_found_and_nothing_else(copied: Callable[[Image.Image], Image.Image]) -> None:
     originals = [scene(seed) for seed in range(12)]
     facts = examined(*originals, copied(originals[3]), copied(originals[7]))
-    assert pairs(facts) == [Pair("03", "12", "alike"), Pair("07", "13", "alike")]
+    assert find_pairs(facts) == [Pair("03", "12", "similar"), Pair("07", "13", "similar")]
 
 
 def test_reencoded_copies_are_found() -> None:
     facts = examined(*(scene(seed) for seed in range(6)))
-    facts["copy"] = examine(saved(scene(4), "JPEG", quality=60))
-    assert pairs(facts) == [Pair("04", "copy", "alike")]
+    facts["copy"] = examine_file(saved(scene(4), "JPEG", quality=60))
+    assert find_pairs(facts) == [Pair("04", "copy", "similar")]
 
 
 @pytest.mark.parametrize("copied", [lambda image: image, cropped], ids=["whole", "cropped"])
 def test_mirrored_copies_are_found(copied: Callable[[Image.Image], Image.Image]) -> None:
     originals = [scene(seed) for seed in range(6)]
     facts = examined(*originals, ImageOps.mirror(copied(originals[2])))
-    assert pairs(facts) == [Pair("02", "06", "mirrored")]
+    assert find_pairs(facts) == [Pair("02", "06", "mirrored")]
 
 
 def test_a_symmetrical_image_is_paired_once() -> None:
     half = np.asarray(scene(1))[:, :100]
     both = Image.fromarray(np.concatenate([half, half[:, ::-1]], axis=1))
-    assert pairs(examined(both, both.resize((150, 120)))) == [Pair("00", "01", "alike")]
+    assert find_pairs(examined(both, both.resize((150, 120)))) == [Pair("00", "01", "similar")]
 
 
 def disc(colour: str) -> Image.Image:
@@ -69,38 +69,38 @@ def disc(colour: str) -> Image.Image:
 def test_the_same_shape_in_another_colour_is_another_image() -> None:
     grey = {disc(colour).convert("L").getpixel((64, 64)) for colour in ("#0000ff", "#500000")}
     assert max(map(int, map(str, grey))) - min(map(int, map(str, grey))) < 8
-    assert pairs(examined(disc("#0000ff"), disc("#500000"))) == []
-    assert len(pairs(examined(disc("#0000ff"), disc("#0400f0")))) == 1
+    assert find_pairs(examined(disc("#0000ff"), disc("#500000"))) == []
+    assert len(find_pairs(examined(disc("#0000ff"), disc("#0400f0")))) == 1
 
 
 def test_the_same_background_behind_something_else_is_another_image() -> None:
     one, other = scene(1), scene(1)
     other.paste(scene(2, 60, 60), (70, 50))
-    assert pairs(examined(one, other)) == []
+    assert find_pairs(examined(one, other)) == []
 
 
 def test_blank_small_and_unreadable_images_are_left_out() -> None:
     rng = np.random.default_rng(0)
-    blank = [measure(rng.integers(100, 103, (100, 100, 1), dtype=np.uint8)) for _ in range(3)]
-    small = [examine(saved(scene(1, 63, 63), "PNG")), examine(saved(scene(1, 63, 63), "BMP"))]
-    facts: dict[str, Facts | str] = {str(number): one for number, one in enumerate([*blank, *small])}
-    assert pairs(facts | {"x": "cannot be decoded", "y": "cannot be decoded"}) == []
-    assert pairs({}) == []
-    assert pairs({"0": examine(saved(scene(1)))}) == []
+    blank = [measure_facts(rng.integers(100, 103, (100, 100, 1), dtype=np.uint8)) for _ in range(3)]
+    small = [examine_file(saved(scene(1, 63, 63), "PNG")), examine_file(saved(scene(1, 63, 63), "BMP"))]
+    facts: dict[str, ImageFacts | str] = {str(number): one for number, one in enumerate([*blank, *small])}
+    assert find_pairs(facts | {"x": "cannot be decoded", "y": "cannot be decoded"}) == []
+    assert find_pairs({}) == []
+    assert find_pairs({"0": examine_file(saved(scene(1)))}) == []
 
 
 def test_the_order_of_images_does_not_matter() -> None:
     facts = examined(*(scene(seed) for seed in range(6)), cropped(scene(1)), ImageOps.mirror(scene(5)))
-    assert pairs(dict(reversed(facts.items()))) == pairs(facts)
-    assert len(pairs(facts)) == 2
+    assert find_pairs(dict(reversed(facts.items()))) == find_pairs(facts)
+    assert len(find_pairs(facts)) == 2
 
 
 def test_features_may_only_refuse() -> None:
     facts = examined(scene(1), cropped(scene(1)), scene(2))
     near = {"00": np.array([1.0, 0.1]), "01": np.array([1.0, 0.2]), "02": np.array([1.0, 0.1])}
-    assert pairs(facts, near) == pairs(facts) == [Pair("00", "01", "alike")]
-    assert pairs(facts, {**near, "01": np.array([0.0, 1.0])}) == []
-    assert pairs(facts, {"00": near["00"]}) == pairs(facts)
+    assert find_pairs(facts, near) == find_pairs(facts) == [Pair("00", "01", "similar")]
+    assert find_pairs(facts, {**near, "01": np.array([0.0, 1.0])}) == []
+    assert find_pairs(facts, {"00": near["00"]}) == find_pairs(facts)
 
 
 def test_of_many_copies_enough_pairs_are_given_to_tie_them_together() -> None:
@@ -108,17 +108,37 @@ def test_of_many_copies_enough_pairs_are_given_to_tie_them_together() -> None:
     noise = np.random.default_rng(0)
     base = np.asarray(scene(1)).astype(int)
     frames = [np.clip(base + noise.integers(-6, 7, base.shape), 0, 255).astype(np.uint8) for _ in range(count)]
-    found = pairs({f"{number:02}": measure(frame) for number, frame in enumerate(frames)})
-    assert {pair.one for pair in found} | {pair.other for pair in found} == {f"{number:02}" for number in range(count)}
+    found = find_pairs({f"{number:02}": measure_facts(frame) for number, frame in enumerate(frames)})
+    assert {pair.first for pair in found} | {pair.second for pair in found} == {
+        f"{number:02}" for number in range(count)
+    }
     assert len(found) <= count * count // 2
 
 
 def test_a_film_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(near_duplicates, "CHUNK", 8)
-    monkeypatch.setattr(near_duplicates, "MOST", 2)
+    monkeypatch.setattr(near_duplicates, "MAX_PAIRS", 2)
     noise = np.random.default_rng(0)
     base = np.asarray(scene(1)).astype(int)
     frames = [np.clip(base + noise.integers(-6, 7, base.shape), 0, 255).astype(np.uint8) for _ in range(60)]
-    found = pairs({f"{number:02}": measure(frame) for number, frame in enumerate(frames)})
+    found = find_pairs({f"{number:02}": measure_facts(frame) for number, frame in enumerate(frames)})
     assert len(found) < 60 * 59 // 6
-    assert {pair.other for pair in found} >= {f"{number:02}" for number in range(1, 60)}
+    assert {pair.second for pair in found} >= {f"{number:02}" for number in range(1, 60)}
+
+
+@pytest.mark.parametrize("block_pairs", [1, 7, 1000, 1 << 19])
+@pytest.mark.parametrize("count", [0, 1, 2, 40])
+def test_close_hashes_equal_a_comparison_of_every_pair(
+    monkeypatch: pytest.MonkeyPatch, block_pairs: int, count: int
+) -> None:
+    monkeypatch.setattr(near_duplicates, "BLOCK_PAIRS", block_pairs)
+    rng = np.random.default_rng(count)
+    ones, others = (rng.integers(0, 2**64, count, dtype=np.uint64) for _ in range(2))
+    wanted = [
+        (i, j) for i in range(count) for j in range(i + 1, count) if (int(ones[i]) ^ int(others[j])).bit_count() <= 30
+    ]
+    blocks = list(close_hashes(ones, others, 30))
+    found = [pair for _, i, j in blocks for pair in zip(i.tolist(), j.tolist(), strict=True)]
+    assert found == wanted
+    assert [row for rows, _, _ in blocks for row in rows] == [*range(count - 1)]
+    assert count < 40 or wanted

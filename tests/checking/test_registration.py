@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tellapart.checking.image_facts import Thumbnail
-from tellapart.checking.registration import Values, finely, rough, roughly
+from tellapart.checking.registration import Values, coarse_residuals, coarse_thumbnails, fine_residuals
 
 from .scenes import scene
 
@@ -21,8 +21,8 @@ def thumbnail(image: Image.Image, box: tuple[float, float, float, float] = (0, 0
 
 def left(one: Thumbnail, other: Thumbnail, *, mirrored: bool = False) -> tuple[Values, Values]:
     turned = other[:, ::-1] if mirrored else other
-    coarse = roughly(rough(np.stack([one, other])), FIRST, SECOND, mirrored=mirrored)
-    return coarse, finely(one[np.newaxis], turned[np.newaxis])
+    coarse = coarse_residuals(coarse_thumbnails(np.stack([one, other])), FIRST, SECOND, mirrored=mirrored)
+    return coarse, fine_residuals(one[np.newaxis], turned[np.newaxis])
 
 
 @pytest.mark.parametrize("box", [(0, 0, 1, 1), (0.03, 0.03, 0.97, 0.97), (0.04, 0, 1, 1), (0, 0, 1, 0.96)])
@@ -48,13 +48,13 @@ def test_moving_helps() -> None:
     whole, part = thumbnail(scene(1)), thumbnail(scene(1), (0.03, 0.03, 0.97, 0.97))
     a, b = (np.asarray(one, np.float64) - one.mean() for one in (whole, part))
     unmoved = np.square(a - b).mean() / np.sqrt(np.square(a).mean() * np.square(b).mean())
-    assert finely(whole[np.newaxis], part[np.newaxis]).item() < unmoved / 10
+    assert fine_residuals(whole[np.newaxis], part[np.newaxis]).item() < unmoved / 10
 
 
 def test_no_pairs_and_even_thumbnails_give_numbers() -> None:
     none = np.empty((0, 32, 32), np.uint8)
-    assert finely(none, none).shape == (0,)
+    assert fine_residuals(none, none).shape == (0,)
     even = np.full((2, 32, 32), 9, np.uint8)
-    assert np.isfinite(finely(even, even)).all()
-    assert np.isfinite(roughly(rough(even), FIRST, SECOND, mirrored=False)).all()
-    assert rough(none).blocks.shape == (0, 64)
+    assert np.isfinite(fine_residuals(even, even)).all()
+    assert np.isfinite(coarse_residuals(coarse_thumbnails(even), FIRST, SECOND, mirrored=False)).all()
+    assert coarse_thumbnails(none).blocks.shape == (0, 64)

@@ -1,4 +1,4 @@
-"""The data doctor: what may be wrong with labelled images, said before a classifier is trained on them.
+"""The data doctor: reports what may be wrong with labelled images before a classifier is trained on them.
 
-Owns the findings. May import models, judging, data and what lies below.
+Owns the findings. May import models, judging, data and the layers below.
 """

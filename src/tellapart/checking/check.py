@@ -1,55 +1,59 @@
-"""Check a data set: quickly, from names, counts and hashes; or fully, with every image decoded."""
+"""Check a data set: the cheap part from names, counts and hashes; the full part decodes every image."""
 
-from tellapart.checking.finding import Finding, Row, ordered
-from tellapart.checking.findings.classes import classes
-from tellapart.checking.findings.exact_duplicates import exact_duplicates
-from tellapart.checking.findings.group_leaks import group_leaks
-from tellapart.checking.findings.odd_formats import odd_files
-from tellapart.checking.findings.odd_images import odd_images
-from tellapart.checking.findings.unreadable_files import others, readable, reasons, unreadable
-from tellapart.checking.locations import places
+from tellapart.checking.examine_images import examine_images
+from tellapart.checking.finding import Finding, Row, sort_findings
+from tellapart.checking.findings.classes import class_findings
+from tellapart.checking.findings.exact_duplicates import exact_duplicate_findings
+from tellapart.checking.findings.group_leaks import group_leak_findings
+from tellapart.checking.findings.near_duplicate_findings import near_duplicate_findings
+from tellapart.checking.findings.odd_formats import odd_format_findings
+from tellapart.checking.findings.odd_images import odd_image_findings
+from tellapart.checking.findings.unreadable_files import (
+    drop_unreadable,
+    failure_reasons,
+    other_file_findings,
+    unreadable_findings,
+)
+from tellapart.checking.locations import find_locations
+from tellapart.checking.near_duplicates import find_pairs
 from tellapart.data.dataset import Dataset
+from tellapart.models.catalogue import lookup
 
 
 def check_cheap(dataset: Dataset) -> tuple[Finding, ...]:
-    """Find what names, counts and hashes tell: nothing is decoded. Problems first, then warnings, then notes."""
-    return ordered(_cheap(dataset))
+    """Find what names, counts and hashes show; no image is decoded. Problems first, then warnings, then notes."""
+    return sort_findings(_cheap(dataset))
 
 
-def check(dataset: Dataset, base: str | None = None) -> tuple[Finding, ...]:
-    """Find all that is known to go wrong: each distinct image is decoded once, or taken from the cache.
+def check(dataset: Dataset, backbone: str | None = None) -> tuple[Finding, ...]:
+    """Run every check: each distinct image is decoded once, or its facts are read from the cache.
 
-    With a frozen base from the catalogue its features confirm near-copies, and likely wrong labels and strangers are
-    found too. Problems first, then warnings, then notes. Raises RecipeError for an unknown base.
+    With a frozen backbone from the catalogue, its features confirm near-duplicates and reveal likely label errors and
+    outliers. Problems first, then warnings, then notes. Raises RecipeError for an unknown backbone.
     """
-    from tellapart.checking.examine_images import examined
-    from tellapart.checking.findings.near_duplicate_findings import near_duplicate_findings
-    from tellapart.checking.near_duplicates import pairs
-    from tellapart.models.catalogue import lookup
-
-    size = lookup(base).size if base else None
-    facts = examined(dataset)
-    dataset, unread = readable(dataset, places(dataset), reasons(facts))
-    where = places(dataset)
-    good = {digest: fact for digest, fact in facts.items() if not isinstance(fact, str)}
-    seen = [(place, good[digest]) for digest, found in where.items() for place in found]
+    size = lookup(backbone).size if backbone else None
+    facts_by_digest = examine_images(dataset)
+    dataset, unread = drop_unreadable(dataset, find_locations(dataset), failure_reasons(facts_by_digest))
+    locations = find_locations(dataset)
+    decoded = {digest: facts for digest, facts in facts_by_digest.items() if not isinstance(facts, str)}
+    examined = [(location, decoded[digest]) for digest, copies in locations.items() for location in copies]
     features, findings = None, list[Finding]()
-    if base:
-        from tellapart.checking.findings.label_errors import features_by_digest, findings_from_features
+    if backbone:
+        from tellapart.checking.findings.label_errors import feature_findings, features_by_digest  # scikit-learn
 
-        findings += findings_from_features(dataset, base)
-        features = features_by_digest(dataset, base)
-    findings += near_duplicate_findings(dataset, where, pairs(good, features))
-    findings += odd_files(dataset, seen) + odd_images(dataset, seen, size)
-    return ordered([*_cheap(dataset, unread), *findings])
+        findings += feature_findings(dataset, backbone)
+        features = features_by_digest(dataset, backbone)
+    findings += near_duplicate_findings(dataset, locations, find_pairs(decoded, features))
+    findings += odd_format_findings(dataset, examined) + odd_image_findings(dataset, examined, size)
+    return sort_findings([*_cheap(dataset, unread), *findings])
 
 
 def _cheap(dataset: Dataset, unread: tuple[Row, ...] = ()) -> list[Finding]:
-    where = places(dataset)
+    locations = find_locations(dataset)
     return [
-        *exact_duplicates(dataset, where),
-        *group_leaks(dataset),
-        *classes(dataset, where),
-        *unreadable(dataset, unread),
-        *others(dataset),
+        *exact_duplicate_findings(dataset, locations),
+        *group_leak_findings(dataset),
+        *class_findings(dataset, locations),
+        *unreadable_findings(dataset, unread),
+        *other_file_findings(dataset),
     ]

@@ -1,4 +1,4 @@
-"""What a frozen base sees in the images of a data set: read from the cache without Keras, computed where it lacks."""
+"""Features of a data set's images from a frozen backbone: read from the cache without Keras, else computed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from tellapart.backend import load_keras
-from tellapart.checking.locations import Place, rank
+from tellapart.checking.locations import Location, split_rank
 from tellapart.data.dataset import Dataset, Images, Split
 from tellapart.data.images import ConcatImages
 from tellapart.data.preprocessing import Preprocessing
@@ -20,49 +20,46 @@ from tellapart.models.features.feature_cache import FeatureCache, StoredRows, Va
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """All images of a data set that a base could see, in a row: where they stand, and their features.
+class DatasetFeatures:
+    """The readable images of all splits as one split, their locations, and their features, float32 (n, width)."""
 
-    `split` holds the images of all splits, `places` says where each stands, `rows` are float32 (n, width).
-    """
-
-    places: tuple[Place, ...]
+    locations: tuple[Location, ...]
     split: Split
     rows: StoredRows
 
 
-class ByDigest(Mapping[str, Values]):
-    """Features float32 (width,) by the hash of the content. They stay on disk until one is asked for."""
+class FeaturesByDigest(Mapping[str, Values]):
+    """Features, float32 (width,), by content hash. They stay on disk until accessed."""
 
     def __init__(self, digests: Sequence[str], rows: StoredRows) -> None:
         self._rows = rows
-        self._numbers = {digest: number for number, digest in enumerate(digests)}
+        self._indices = {digest: index for index, digest in enumerate(digests)}
 
     def __getitem__(self, digest: str) -> Values:
-        row: Values = self._rows[np.array([self._numbers[digest]])][0]
+        row: Values = self._rows[np.array([self._indices[digest]])][0]
         return row
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
+        return iter(self._indices)
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._indices)
 
 
 @dataclass(frozen=True, eq=False)
-class _InARow:
-    """The images of all splits as one split: train before validation before test."""
+class _AllSplits:
+    """The images of all splits as one split, train before validation before test."""
 
     dataset: Dataset
 
     @cached_property
     def names(self) -> list[str]:
-        return sorted(self.dataset.splits, key=rank)
+        return sorted(self.dataset.splits, key=split_rank)
 
     @property
-    def places(self) -> list[Place]:
+    def locations(self) -> list[Location]:
         labels = {name: self.dataset.splits[name].labels.tolist() for name in self.names}
-        return [Place(name, number, label) for name in self.names for number, label in enumerate(labels[name])]
+        return [Location(name, index, label) for name in self.names for index, label in enumerate(labels[name])]
 
     @property
     def split(self) -> Split:
@@ -73,42 +70,45 @@ class _InARow:
         return Split(ConcatImages(tuple(part.images for part in parts)), labels, tuple(groups) if grouped else None)
 
 
-def features_by_digest(dataset: Dataset, base: str) -> Mapping[str, Values]:
-    """The features of a data set's images, float32 (width,) each, by content hash; raises as `features_of` does."""
-    seen = features_of(dataset, base)
-    return ByDigest(seen.split.images.digests, seen.rows)
+def features_by_digest(dataset: Dataset, backbone: str) -> Mapping[str, Values]:
+    """Return the features of each image, float32 (width,), by content hash. Raises as `dataset_features`."""
+    features = dataset_features(dataset, backbone)
+    return FeaturesByDigest(features.split.images.digests, features.rows)
 
 
-def features_of(dataset: Dataset, base: str, jobs: Jobs | None = None) -> Seen:
-    """What a base of the catalogue, with its published weights, sees in all images of a data set.
+def dataset_features(dataset: Dataset, backbone: str, jobs: Jobs | None = None) -> DatasetFeatures:
+    """Return the features of all images from a backbone of the catalogue with its published weights.
 
-    Features that are cached for all of them are taken, of the largest images first; else the base is run over
-    images of its own size, with progress, by `jobs` where they are given. Images that cannot be read are left
+    Features cached for all images are used, those of the largest input size first. Otherwise the backbone runs over
+    the images at its default size, with progress, on the workers of `jobs` where given. Unreadable images are left
     out. Raises RecipeError, WeightsError.
     """
-    if not lookup(base).pretrained:
-        raise RecipeError(f"{base} never trained on other images, so it sees nothing: take --features xception")
-    row = _InARow(dataset)
-    split = row.split
-    rows, kept = _cached(base, split.images.digests) or _computed(base, split.images, jobs)
-    places = row.places
-    return Seen(tuple(places[i] for i in kept), split.take(kept), rows)
+    if not lookup(backbone).pretrained:
+        raise RecipeError(
+            f"{backbone} has no pre-trained weights, so its features mean nothing: use --features xception"
+        )
+    merged = _AllSplits(dataset)
+    split, locations = merged.split, merged.locations
+    rows, kept = _read_cached(backbone, split.images.digests) or _compute(backbone, split.images, jobs)
+    return DatasetFeatures(tuple(locations[i] for i in kept), split.take(kept), rows)
 
 
-def _cached(base: str, digests: Sequence[str]) -> tuple[StoredRows, Sequence[int]] | None:
-    for known in known_backbones(base):
+def _read_cached(backbone: str, digests: Sequence[str]) -> tuple[StoredRows, Sequence[int]] | None:
+    for known in known_backbones(backbone):
         store = FeatureCache(cache_folder() / "features" / known.key)
         if store.knows(digests):
             return store.take(list(digests), (known.width,)), range(len(digests))
     return None
 
 
-def _computed(base: str, images: Images, jobs: Jobs | None) -> tuple[StoredRows, Sequence[int]]:
+def _compute(backbone: str, images: Images, jobs: Jobs | None) -> tuple[StoredRows, Sequence[int]]:
     load_keras()
-    # By name: what checks images knows no Keras, and an import would say otherwise.
-    networks, features = (require(f"tellapart.models.{name}", extra="train") for name in ("networks", "features"))
-    size = lookup(base).size
-    frozen = features.FrozenBase(base, networks.base_network(base, size, "imagenet"), Preprocessing(size, size, 3))
-    found = features.stored_features(frozen, images, cache=cache_folder(), label="features", jobs=jobs)
+    # Imported by name: this room must not depend on Keras, and import-linter would see that it does.
+    networks = require("tellapart.models.networks", extra="train")
+    frozen_backbone = require("tellapart.models.features.frozen_backbone", extra="train")
+    size = lookup(backbone).size
+    network = networks.backbone_network(backbone, size, "imagenet")
+    frozen = frozen_backbone.FrozenBackbone(backbone, network, Preprocessing(size, size, 3))
+    stored = frozen_backbone.stored_features(frozen, images, cache=cache_folder(), label="features", jobs=jobs)
     register_backbone(frozen)
-    return found.rows, found.kept
+    return stored.rows, stored.kept

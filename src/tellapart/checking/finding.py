@@ -1,12 +1,11 @@
-"""Finding: something about a data set that a person should know before training, and the images concerned."""
+"""Findings: what a person should know about a data set before training, and the images concerned."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 Severity = Literal["problem", "warning", "note"]
-"""problem: the result would be a lie, or training stops; warning: it probably costs accuracy or honesty; note: handled,
-for your information."""
+"""A problem makes results wrong or stops training; a warning probably costs accuracy or honesty; a note is handled."""
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
@@ -18,16 +17,16 @@ KINDS = (
     "blank", "odd-size", "odd-shape",
     "animated", "exif-rotated", "wrong-extension", "other-files",
 )  # fmt: skip
-"""All kinds of findings, in the order in which a person reads those of one severity."""
+"""All kinds of findings, in the order in which those of one severity are listed."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One image that a finding concerns. What does not apply is empty.
+    """One image that a finding concerns. Fields that do not apply are empty.
 
-    `path` is what `images.name(i)` gives, `digest` the hash of its content, `split` where it stands and `label` the
-    name of its class. `suggested` is the class that it may rather be, `other` the path of what it resembles. `detail`
-    says in a few words what is particular to this image.
+    `path` is `images.name(i)`, `digest` the hash of the content, `split` the name of its split and `label` the name of
+    its class. `suggested` is the class that it may belong to instead, `other` the path of the image that it resembles.
+    `detail` describes in a few words what is particular to this image.
     """
 
     path: str
@@ -41,12 +40,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found, of one kind (of KINDS): `sentence` says it in numbers, `advice` what to do, in one sentence each.
+    """A finding of one of KINDS: `sentence` gives the numbers and `advice` what to do, each as whole sentences.
 
-    Both are whole sentences, which begin with a capital or a number and end with a full stop.
-
-    `count` is how many images (files, classes) are concerned; `rows` are the images, the clearest or worst first.
-    They may be fewer than `count`, since a class without images has no row.
+    `count` is the number of images (files, classes) concerned; `rows` are the images, the clearest or worst first.
+    There may be fewer rows than `count`, since a class without images has no row.
     """
 
     kind: str
@@ -57,6 +54,6 @@ class Finding:
     rows: tuple[Row, ...] = ()
 
 
-def ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Problems, then warnings, then notes; within one severity in the order of KINDS."""
+def sort_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Sort problems before warnings before notes, and within one severity by the order of KINDS."""
     return tuple(sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), KINDS.index(finding.kind))))

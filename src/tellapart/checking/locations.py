@@ -1,67 +1,71 @@
-"""Where in a data set each distinct image stands."""
+"""The locations of each distinct image in a data set, and the rows that findings make of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tellapart.checking.finding import Row
-from tellapart.checking.image_facts import Facts
+from tellapart.checking.image_facts import ImageFacts
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import NAMES
 
-ORDER = ("all", *NAMES)
-"""Of copies in two splits the one in the earlier is to go, so that the images which judge stay what they were."""
+SPLIT_ORDER = ("all", *NAMES)
+"""Of duplicates in two splits, the one in the earlier split should go: the splits that judge stay as they are."""
 
 
-class Place(NamedTuple):
-    """One image: its split, its number there from 0, and the index of its class."""
+class Location(NamedTuple):
+    """The position of one image: its split, its number there from 0, and the index of its class."""
 
     split: str
     number: int
     label: int
 
 
-Places = Mapping[str, Sequence[Place]]
-"""For each distinct content, by its hash, where it stands: train before validation before test, then by number."""
+Locations = Mapping[str, Sequence[Location]]
+"""The locations of each distinct content, by its hash: train before validation before test, then by number."""
 
-Seen = Sequence[tuple[Place, Facts]]
-"""The images that could be decoded, and what they are like."""
+Examined = Sequence[tuple[Location, ImageFacts]]
+"""The images that could be decoded, each with its facts."""
 
 
-def places(dataset: Dataset) -> Places:
-    """Find where each distinct image of a data set stands."""
-    found: dict[str, list[Place]] = {}
-    for name in sorted(dataset.splits, key=rank):
+def find_locations(dataset: Dataset) -> Locations:
+    """Find the locations of each distinct image of a data set."""
+    locations: dict[str, list[Location]] = {}
+    for name in sorted(dataset.splits, key=split_rank):
         split = dataset.splits[name]
         rows = zip(split.images.digests, split.labels.tolist(), strict=True)
         for number, (digest, label) in enumerate(rows):
-            found.setdefault(digest, []).append(Place(name, number, label))
-    return found
+            locations.setdefault(digest, []).append(Location(name, number, label))
+    return locations
 
 
-def rank(split: str) -> int:
-    """Train before validation before test."""
-    return ORDER.index(split) if split in ORDER else len(ORDER)
+def split_rank(split: str) -> int:
+    """Rank train before validation before test."""
+    return SPLIT_ORDER.index(split) if split in SPLIT_ORDER else len(SPLIT_ORDER)
 
 
-def name_of(dataset: Dataset, place: Place) -> str:
-    """What a person would call the image: its path."""
-    return dataset.splits[place.split].images.name(place.number)
+def path_at(dataset: Dataset, location: Location) -> str:
+    """Return the path of an image, or the name of one that comes in an array."""
+    return dataset.splits[location.split].images.name(location.number)
 
 
-def row_at(dataset: Dataset, place: Place, *, suggested: str = "", other: Place | None = None, detail: str = "") -> Row:
-    """What a finding says of one image; `other` is the image that it resembles."""
+def row_at(
+    dataset: Dataset, location: Location, *, suggested: str = "", other: Location | None = None, detail: str = ""
+) -> Row:
+    """Make the row of a finding for one image; `other` is the location of the image that it resembles."""
     return Row(
-        path=name_of(dataset, place),
-        digest=dataset.splits[place.split].images.digests[place.number],
-        split=place.split,
-        label=dataset.classes[place.label],
+        path=path_at(dataset, location),
+        digest=dataset.splits[location.split].images.digests[location.number],
+        split=location.split,
+        label=dataset.classes[location.label],
         suggested=suggested,
-        other=name_of(dataset, other) if other else "",
+        other=path_at(dataset, other) if other else "",
         detail=detail,
     )
 
 
-def rows_where(dataset: Dataset, seen: Seen, told: Callable[[Place, Facts], str]) -> tuple[Row, ...]:
-    """A row for each image of which `told` has something to say: its detail."""
-    said = ((place, told(place, facts)) for place, facts in seen)
-    return tuple(row_at(dataset, place, detail=detail) for place, detail in said if detail)
+def rows_with_detail(
+    dataset: Dataset, examined: Examined, describe: Callable[[Location, ImageFacts], str]
+) -> tuple[Row, ...]:
+    """Make a row for each image for which `describe` returns a detail that is not empty."""
+    described = ((location, describe(location, facts)) for location, facts in examined)
+    return tuple(row_at(dataset, location, detail=detail) for location, detail in described if detail)

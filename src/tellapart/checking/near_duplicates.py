@@ -1,124 +1,156 @@
-"""Near-duplicates: an image resized, re-encoded, mirrored, a little brighter or cropped, beside what it came from.
+"""Find near-duplicates: pairs of an image and its resized, re-encoded, mirrored, brightened or cropped version.
 
-Pairs whose perceptual hashes differ in few bits are candidates; their thumbnails, laid over each other, decide.
-Shapes are compared in grey, and colours on the whole. The figures below were chosen on photos of clothing with
-copies planted among them.
+Pairs whose perceptual hashes differ in few bits are candidates; registering their thumbnails decides. Shapes are
+compared in grey, colours by their mean. The thresholds were chosen on photos of clothing with planted duplicates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.checking.hamming import Indices, close
-from tellapart.checking.image_facts import SIDE, SMALLEST, Facts
-from tellapart.checking.registration import CHUNK, finely, rough, roughly
+from tellapart.checking.image_facts import MIN_SIDE, THUMBNAIL_SIDE, ImageFacts
+from tellapart.checking.registration import CHUNK, coarse_residuals, coarse_thumbnails, fine_residuals
+from tellapart.data.pipeline import prefetch_map
 from tellapart.progress import progress
 
 Features = Mapping[str, NDArray[np.floating[Any]]]
-BITS = 14  # of 64, in which the hashes of an image and of its copy cropped by 3 % at each side may differ
-ROUGH = 0.025  # unexplained at most, in 8 x 8 blocks
-FINE = 0.007  # unexplained at most, in 32 x 32 pixels
-TINT = 12.0  # grey levels at most, in which the mean colours may differ beside their brightness
-COSINE = 0.8  # of features at least; of Xception, for copies cropped, mirrored and scaled at once, 0.84 to 1
-FLAT = 3.0  # grey levels of standard deviation; below, a thumbnail is blank and all such are alike
-MOST = 10  # pairs of one image, beside those that tie a family together
+Indices = NDArray[np.intp]
+MAX_BITS = 14  # of 64 that may differ between the hashes of an image and its version cropped by 3 % on each side
+MAX_COARSE_RESIDUAL = 0.025  # in 8 x 8 blocks
+MAX_FINE_RESIDUAL = 0.007  # in 32 x 32 pixels
+MAX_TINT = 12.0  # grey levels by which the mean colours may differ apart from brightness
+MIN_COSINE = 0.8  # of features; of Xception, versions cropped, mirrored and scaled at once reach 0.84 to 1
+MIN_CONTRAST = 3.0  # grey levels of standard deviation; thumbnails below are blank and all look the same
+MAX_PAIRS = 10  # of one image, besides the pairs that connect its family
+BLOCK_PAIRS = 1 << 19  # pairs of hashes in a block: 4 MB, which fits into a core's cache
 
 
-How = Literal["alike", "mirrored"]
+Relation = Literal["similar", "mirrored"]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images, by the hashes of their content, that are one in all but the file."""
+    """Two near-duplicates, by the hashes of their contents."""
 
-    one: str
-    other: str
-    how: How
+    first: str
+    second: str
+    relation: Relation
 
 
-def pairs(facts: Mapping[str, Facts | str], features: Features | None = None) -> list[Pair]:
-    """Near-duplicates among images, given by content hash; those too small or blank, or without facts, are left out.
+def find_pairs(facts_by_digest: Mapping[str, ImageFacts | str], features: Features | None = None) -> list[Pair]:
+    """Find near-duplicates among images, given by content hash; small, blank and unreadable ones are ignored.
 
-    The pairs tie every family of near-duplicates together, but of an image that has many only some are given.
-    `features`, vectors of any length, must agree as well where they are there for both. Takes 4 KB an image.
+    The pairs connect every family of near-duplicates, but of an image with many only some are returned. `features`,
+    vectors of any length, must agree as well where both images have them. Takes 4 KB an image.
     """
-    search = _Search({digest: seen for digest, seen in facts.items() if isinstance(seen, Facts)}, features or {})
-    return sorted(search.run(), key=lambda pair: (pair.one, pair.other))
+    facts = {digest: facts for digest, facts in facts_by_digest.items() if isinstance(facts, ImageFacts)}
+    return sorted(_Search(facts, features or {}).run(), key=lambda pair: (pair.first, pair.second))
 
 
-def _telling(facts: Facts) -> bool:
-    return min(facts.width, facts.height) >= SMALLEST and float(facts.small.std()) >= FLAT
+def close_hashes(
+    left: NDArray[np.uint64], right: NDArray[np.uint64], bits: int
+) -> Iterator[tuple[range, Indices, Indices]]:
+    """Find the pairs i < j in which left[i] and right[j] differ in at most `bits` bits.
+
+    Compares all pairs in threads, 5 billion for 100,000 images. Yields the rows of each block in order, and the i and
+    j of its pairs, sorted.
+    """
+    yield from prefetch_map(partial(_compare_block, left, right, bits), _blocks(len(left)), depth=8)
 
 
-def _tints(seen: Sequence[Facts]) -> NDArray[np.float32]:
-    """How the mean colours lean from grey, (n, 3); NaN of a grey image, since it may be a copy of a coloured one."""
-    colours = np.array([one.colour for one in seen], np.float32).reshape(-1, 3)
-    leaning = colours - colours.mean(axis=1, keepdims=True)
-    return np.where(np.ptp(colours, axis=1, keepdims=True) == 0, np.float32(np.nan), leaning)
+def _blocks(count: int) -> Iterator[range]:
+    start = 0
+    while start < count - 1:
+        stop = min(count - 1, start + max(1, BLOCK_PAIRS // (count - start)))
+        yield range(start, stop)
+        start = stop
+
+
+def _compare_block(
+    left: NDArray[np.uint64], right: NDArray[np.uint64], bits: int, rows: range
+) -> tuple[range, Indices, Indices]:
+    differing = np.bitwise_count(left[rows.start : rows.stop, np.newaxis] ^ right[rows.start + 1 :])
+    close = np.flatnonzero(differing <= bits)
+    i, j = np.divmod(close, differing.shape[1])
+    upper = j >= i  # columns start at the block's second image: keep the pairs above the diagonal
+    return rows, i[upper] + rows.start, j[upper] + rows.start + 1
+
+
+def _is_comparable(facts: ImageFacts) -> bool:
+    return min(facts.width, facts.height) >= MIN_SIDE and float(facts.small.std()) >= MIN_CONTRAST
+
+
+def _tints(all_facts: Sequence[ImageFacts]) -> NDArray[np.float32]:
+    """Return the mean colours less their grey, (n, 3); NaN for a grey image, which may match a coloured one."""
+    colours = np.array([facts.colour for facts in all_facts], np.float32).reshape(-1, 3)
+    tints = colours - colours.mean(axis=1, keepdims=True)
+    return np.where(np.ptp(colours, axis=1, keepdims=True) == 0, np.float32(np.nan), tints)
 
 
 class _Search:
-    """One search for pairs. Lives while they are found, since what is known of a family saves looking further."""
+    """One search for pairs. Tracks families while it runs, so that large ones are not compared exhaustively."""
 
-    def __init__(self, facts: Mapping[str, Facts], features: Features) -> None:
-        self._digests = sorted(digest for digest, seen in facts.items() if _telling(seen))
-        seen = [facts[digest] for digest in self._digests]
-        self._small = np.array([one.small for one in seen], np.uint8).reshape(-1, SIDE, SIDE)
-        self._rough = rough(self._small)
-        self._hashes = np.array([one.hash for one in seen], np.uint64)
-        self._mirrored = np.array([one.mirrored for one in seen], np.uint64)
-        self._tint = _tints(seen)
+    def __init__(self, facts: Mapping[str, ImageFacts], features: Features) -> None:
+        self._digests = sorted(digest for digest, image_facts in facts.items() if _is_comparable(image_facts))
+        comparable = [facts[digest] for digest in self._digests]
+        side = THUMBNAIL_SIDE
+        self._small = np.array([image_facts.small for image_facts in comparable], np.uint8).reshape(-1, side, side)
+        self._coarse = coarse_thumbnails(self._small)
+        self._hashes = np.array([image_facts.hash for image_facts in comparable], np.uint64)
+        self._mirrored = np.array([image_facts.mirrored for image_facts in comparable], np.uint64)
+        self._tint = _tints(comparable)
         self._features = features
-        self._family = np.arange(len(seen))
-        self._pairs = np.zeros(len(seen), np.int64)
-        self._found: dict[tuple[int, int], How] = {}
+        self._family = np.arange(len(comparable))
+        self._pair_counts = np.zeros(len(comparable), np.int64)
+        self._pairs: dict[tuple[int, int], Relation] = {}
 
     def run(self) -> list[Pair]:
-        """Look at every two images, upright and then one of them mirrored."""
+        """Compare every two images, first upright, then with one of them mirrored."""
         with progress("Comparing", 2 * len(self._digests), "images") as advance:
-            for rows, one, other in close(self._hashes, self._hashes, BITS):
-                self._look(one, other, "alike")
+            for rows, i, j in close_hashes(self._hashes, self._hashes, MAX_BITS):
+                self._compare(i, j, "similar")
                 advance(len(rows))
-            for rows, one, other in close(self._hashes, self._mirrored, BITS):
-                self._look(one, other, "mirrored")
+            for rows, i, j in close_hashes(self._hashes, self._mirrored, MAX_BITS):
+                self._compare(i, j, "mirrored")
                 advance(len(rows))
-        return [Pair(self._digests[i], self._digests[j], how) for (i, j), how in self._found.items()]
+        return [Pair(self._digests[i], self._digests[j], relation) for (i, j), relation in self._pairs.items()]
 
-    def _look(self, one: Indices, other: Indices, how: How) -> None:
-        """Confirm candidates, and keep them."""
-        new = self._tells(one, other)
-        one, other = one[new], other[new]
-        likely = roughly(self._rough, one, other, mirrored=how == "mirrored") <= ROUGH
-        likely &= ~(np.abs(self._tint[one] - self._tint[other]).max(axis=1, initial=0) > TINT)  # so NaN agrees with all
-        one, other = one[likely], other[likely]
-        for start in range(0, len(one), CHUNK):
-            self._confirm(one[start : start + CHUNK], other[start : start + CHUNK], how)
+    def _compare(self, i: Indices, j: Indices, relation: Relation) -> None:
+        """Confirm candidates by the coarse residual and the tint, then chunk by chunk by the fine residual."""
+        useful = self._is_useful(i, j)
+        i, j = i[useful], j[useful]
+        likely = coarse_residuals(self._coarse, i, j, mirrored=relation == "mirrored") <= MAX_COARSE_RESIDUAL
+        likely &= ~(np.abs(self._tint[i] - self._tint[j]).max(axis=1, initial=0) > MAX_TINT)  # NaN matches all
+        i, j = i[likely], j[likely]
+        for start in range(0, len(i), CHUNK):
+            self._confirm(i[start : start + CHUNK], j[start : start + CHUNK], relation)
 
-    def _confirm(self, one: Indices, other: Indices, how: How) -> None:
-        new = self._tells(one, other)
-        one, other = one[new], other[new]
-        turned = self._small[other][:, :, :: -1 if how == "mirrored" else 1]
-        same = finely(self._small[one], turned) <= FINE
-        for i, j in zip(one[same].tolist(), other[same].tolist(), strict=True):
-            if self._agree(i, j):
-                self._keep(i, j, how)
+    def _confirm(self, i: Indices, j: Indices, relation: Relation) -> None:
+        useful = self._is_useful(i, j)
+        i, j = i[useful], j[useful]
+        second = self._small[j][:, :, :: -1 if relation == "mirrored" else 1]
+        same = fine_residuals(self._small[i], second) <= MAX_FINE_RESIDUAL
+        for first_index, second_index in zip(i[same].tolist(), j[same].tolist(), strict=True):
+            if self._features_agree(first_index, second_index):
+                self._add(first_index, second_index, relation)
 
-    def _tells(self, one: Indices, other: Indices) -> NDArray[np.bool_]:
-        """Whether each pair would tell something new: not where a film's 10,000 frames are one family already."""
-        enough = np.maximum(self._pairs[one], self._pairs[other]) >= MOST
-        return np.asarray(~(enough & (self._family[one] == self._family[other])))
+    def _is_useful(self, i: Indices, j: Indices) -> NDArray[np.bool_]:
+        """Return which pairs to compare: not those of a family with many pairs, such as the frames of a film."""
+        enough = np.maximum(self._pair_counts[i], self._pair_counts[j]) >= MAX_PAIRS
+        return np.asarray(~(enough & (self._family[i] == self._family[j])))
 
-    def _agree(self, one: int, other: int) -> bool:
-        a, b = (self._features.get(self._digests[place]) for place in (one, other))
+    def _features_agree(self, i: int, j: int) -> bool:
+        a, b = (self._features.get(self._digests[index]) for index in (i, j))
         if a is None or b is None:
             return True
-        return float(np.vdot(a, b)) >= COSINE * float(np.linalg.norm(a)) * float(np.linalg.norm(b))
+        return float(np.vdot(a, b)) >= MIN_COSINE * float(np.linalg.norm(a)) * float(np.linalg.norm(b))
 
-    def _keep(self, one: int, other: int, how: How) -> None:
-        if (one, other) not in self._found:
-            self._found[one, other] = how
-            self._pairs[[one, other]] += 1
-            self._family[self._family == self._family[other]] = self._family[one]
+    def _add(self, i: int, j: int, relation: Relation) -> None:
+        if (i, j) not in self._pairs:
+            self._pairs[i, j] = relation
+            self._pair_counts[[i, j]] += 1
+            self._family[self._family == self._family[j]] = self._family[i]

@@ -8,13 +8,13 @@ from typing import Any
 
 from tellapart.checking.check import check as find
 from tellapart.checking.finding import Finding
-from tellapart.checking.findings_csv import keep
-from tellapart.checking.words import shown
+from tellapart.checking.findings_csv import keep_findings_csv
 from tellapart.cli.messages import command, described
 from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.run_command import INTERRUPTED
 from tellapart.data.dataset import Dataset
 from tellapart.progress import notify
+from tellapart.text import printable
 
 PROBLEMS = 1  # the exit status where there is any
 COLOURS = {"problem": "bold red", "warning": "yellow", "note": "dim"}
@@ -55,7 +55,7 @@ def check(
     except KeyboardInterrupt:
         notify("\nstopped. What was looked at is remembered: the same command goes on with the rest")
         return INTERRUPTED
-    table = keep(found, findings)
+    table = keep_findings_csv(found, findings)
     follow = command("train", source, reading, skip=table)
     if save:
         _save(dataset, found, table, follow, save)
@@ -99,9 +99,9 @@ def _show(dataset: Dataset, found: tuple[Finding, ...]) -> None:
     table = Table("", "", box=None, show_header=False, padding=(1, 2, 0, 0))
     for finding in found:
         # As Text, so that no name with brackets is taken for markup.
-        says = Text(shown(finding.sentence))
+        says = Text(printable(finding.sentence))
         if finding.advice and finding.severity != "note":
-            says.append(f"\n{shown(finding.advice)}", "dim")
+            says.append(f"\n{printable(finding.advice)}", "dim")
         table.add_row(Text(finding.severity, COLOURS[finding.severity]), says)
     console.print(table)
     console.print()

@@ -1,6 +1,6 @@
 """`tellapart features`."""
 
-from tellapart.checking.dataset_features import features_of
+from tellapart.checking.dataset_features import dataset_features
 from tellapart.cli.job_options import jobs_on
 from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.run_command import INTERRUPTED
@@ -38,10 +38,10 @@ def features(
     try:
         dataset = Dataset.open(source, reading)
         with jobs_on(on, workers) as jobs:
-            seen = features_of(dataset, model, jobs)
+            seen = dataset_features(dataset, model, jobs)
     except KeyboardInterrupt:
         notify("\nstopped. What was computed is kept: the same command goes on with the rest")
         return INTERRUPTED
-    count, missed = len(seen.places), sum(map(len, dataset.splits.values())) - len(seen.places)
+    count, missed = len(seen.locations), sum(map(len, dataset.splits.values())) - len(seen.locations)
     print(f"{count:,} images as {model} sees them, {missed:,} unreadable: kept in {cache_folder()}")
     return PARTLY if missed else 0

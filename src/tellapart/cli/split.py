@@ -4,8 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tellapart.checking.check import check_cheap
-from tellapart.checking.families import with_duplicate_families
-from tellapart.checking.words import shown
+from tellapart.checking.duplicate_families import with_duplicate_families
 from tellapart.cli.read_options import AS_IT_IS, ReadAs
 from tellapart.cli.tables import aligned
 from tellapart.data.dataset import Dataset
@@ -15,6 +14,7 @@ from tellapart.data.splits.folder_groups import by_folder
 from tellapart.data.splits.split_csv import require_files, save_split
 from tellapart.errors import DatasetError
 from tellapart.progress import notify
+from tellapart.text import printable
 
 
 def split(
@@ -54,7 +54,7 @@ def split(
     save_split(dataset, save)
     print(_table(dataset))
     for finding in check_cheap(dataset):
-        notify(f"{finding.severity}: {shown(finding.sentence)}")
+        notify(f"{finding.severity}: {printable(finding.sentence)}")
     notify(f"split: {save}\ntry: tellapart train {save}")
 
 
@@ -89,7 +89,7 @@ def _table(dataset: Dataset) -> str:
     names = [name for name in NAMES if name in dataset.splits]
     columns = [dataset.counts(name).tolist() for name in names]
     rows = [
-        [shown(label), *(f"{count:,}" for count in counts)]
+        [printable(label), *(f"{count:,}" for count in counts)]
         for label, *counts in zip(dataset.classes, *columns, strict=True)
     ]
     return aligned([["class", *names], *rows, ["in all", *(f"{sum(column):,}" for column in columns)]])

@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 from tellapart.checking.check import check, check_cheap
 from tellapart.checking.finding import KINDS, Finding
-from tellapart.checking.words import listed, shown
 from tellapart.data.dataset import Dataset
 from tellapart.errors import DatasetError, did_you_mean
 from tellapart.progress import notify
+from tellapart.text import joined, printable
 
 BY_FEATURES = ("label-error", "outlier")
 """Kinds that no look at the images alone can find."""
@@ -36,14 +36,14 @@ def preflight(dataset: Dataset, *, forbid: Collection[str] = (), strict: bool = 
     if set(forbid) - seen:  # what is not found cheaply may be found by decoding
         found += tuple(one for one in check(dataset, None) if one.kind in forbid and one.kind not in seen)
     for finding in found:
-        notify(f"{finding.severity}: {shown(finding.sentence)}")
+        notify(f"{finding.severity}: {printable(finding.sentence)}")
     refused = [one for one in found if one.kind in forbid or (strict and one.severity != "note")]
     if refused:
         raise DatasetError(_refusal(refused, dataset.source))
 
 
 def _refusal(refused: list[Finding], source: str | None) -> str:
-    kinds = listed(list(dict.fromkeys(finding.kind for finding in refused)))
+    kinds = joined(list(dict.fromkeys(finding.kind for finding in refused)))
     return (
         f"nothing was trained, since what was found is forbidden: {kinds}. Run `tellapart check {source or 'SOURCE'}` "
         f"to see the images, then mend them, or leave some out with --skip"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
-from tellapart.checking.families import with_duplicate_families
+from tellapart.checking.duplicate_families import with_duplicate_families
 from tellapart.data.dataset import ArrayImages, Dataset, Skipped
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.apply_skips import is_user_skip

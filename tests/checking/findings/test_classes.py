@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tellapart.checking.finding import Finding
-from tellapart.checking.findings.classes import classes
-from tellapart.checking.locations import places
+from tellapart.checking.findings.classes import class_findings
+from tellapart.checking.locations import find_locations
 from tellapart.data.dataset import Dataset, FileImages, Split
 
 NAMES = ("cat", "dog", "cow")
@@ -24,7 +24,7 @@ def split_of(name: str, counts: Sequence[int], *, copies: bool = False) -> Split
 def found(names: Sequence[str] = NAMES, *, copies: bool = False, **counts: Sequence[int]) -> dict[str, Finding]:
     splits = {name: split_of(name, each, copies=copies) for name, each in counts.items()}
     whole = Dataset("set", tuple(names), splits)
-    return {finding.kind: finding for finding in classes(whole, places(whole))}
+    return {finding.kind: finding for finding in class_findings(whole, find_locations(whole))}
 
 
 def test_enough_of_each() -> None:
@@ -51,7 +51,7 @@ def test_a_split_that_lacks_a_class() -> None:
 def test_tiny_classes(counts: list[int], severity: str) -> None:
     finding = found(all=counts)["tiny-class"]
     assert (finding.severity, finding.count, len(finding.rows)) == (severity, 1, counts[0])
-    assert f"fewer than 10 different images: cat {counts[0]}" in finding.sentence
+    assert f"fewer than 10 distinct images: cat {counts[0]}" in finding.sentence
 
 
 def test_one_image_to_learn_from_is_few_where_others_judge() -> None:
@@ -87,7 +87,7 @@ def test_imbalance(counts: list[int], severity: str, count: int) -> None:
 def test_imbalance_says_what_always_answering_one_class_is_worth() -> None:
     assert found(all=[9_000, 20, 980])["imbalance"].sentence == (
         "The largest class, cat, has 9,000 images, 450 times as many as the smallest, dog, with 20; always "
-        "answering cat would be right for 90%."
+        "predicting cat would be 90% accurate."
     )
     assert "imbalance" not in found(all=[59, 20, 59])
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tellapart.checking.finding import Finding
-from tellapart.checking.findings.exact_duplicates import exact_duplicates
-from tellapart.checking.locations import places
+from tellapart.checking.findings.exact_duplicates import exact_duplicate_findings
+from tellapart.checking.locations import find_locations
 from tellapart.data.dataset import Dataset, FileImages, Split
 
 CLASSES = ("cat", "dog", "cow")
@@ -28,7 +28,7 @@ def split_of(name: str, rows: Rows) -> Split:
 
 def found(**splits: Rows) -> dict[str, Finding]:
     whole = made(**splits)
-    return {finding.kind: finding for finding in exact_duplicates(whole, places(whole))}
+    return {finding.kind: finding for finding in exact_duplicate_findings(whole, find_locations(whole))}
 
 
 def pairs(finding: Finding) -> list[tuple[str, str]]:
@@ -82,7 +82,7 @@ def test_many_pairs_of_labels_are_cut() -> None:
     digests = tuple(hashlib.sha256(content.encode()).hexdigest() for content, _ in rows)
     labels = np.array([label for _, label in rows], dtype=np.int32)
     whole = Dataset("set", tuple(names), {"all": Split(FileImages(tuple(map(str, range(30))), digests), labels)})
-    (finding,) = exact_duplicates(whole, places(whole))
+    (finding,) = exact_duplicate_findings(whole, find_locations(whole))
     assert finding.sentence.endswith("class 8 and class 9 (2), and 10 more such sets of labels.")
 
 
@@ -100,7 +100,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(CLASSES)), 
 @given(ROWS, ROWS, ROWS)
 def test_without_what_leaks_and_repeats_each_content_is_there_once(train: Rows, validation: Rows, test: Rows) -> None:
     whole = made(train=train, validation=validation, test=test)
-    findings = exact_duplicates(whole, places(whole))
+    findings = exact_duplicate_findings(whole, find_locations(whole))
     gone = {row.path for finding in findings if finding.kind in ("leak", "copies") for row in finding.rows}
     left = [
         (content, label)

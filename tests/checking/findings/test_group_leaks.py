@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tellapart.checking.check import check_cheap
-from tellapart.checking.findings.group_leaks import group_leaks
+from tellapart.checking.findings.group_leaks import group_leak_findings
 from tellapart.data.dataset import Dataset, FileImages, Split
 
 
@@ -20,16 +20,18 @@ def dataset(**groups: tuple[str, ...]) -> Dataset:
 
 
 def test_groups_in_one_split_are_no_finding() -> None:
-    assert group_leaks(dataset(train=("a", "a", "", ""), test=("b", "", "c"))) == []
+    assert group_leak_findings(dataset(train=("a", "a", "", ""), test=("b", "", "c"))) == []
     whole = dataset(train=("a",), test=("a",))
-    assert group_leaks(replace(whole, splits={n: replace(s, groups=None) for n, s in whole.splits.items()})) == []
+    assert (
+        group_leak_findings(replace(whole, splits={n: replace(s, groups=None) for n, s in whole.splits.items()})) == []
+    )
 
 
 def test_a_group_in_two_splits_is_a_problem_that_names_its_images() -> None:
-    (found,) = group_leaks(dataset(train=("a", "b", "a"), validation=("c", "b"), test=("a", "d", "c")))
+    (found,) = group_leak_findings(dataset(train=("a", "b", "a"), validation=("c", "b"), test=("a", "d", "c")))
     assert (found.kind, found.severity, found.count) == ("group-leak", "problem", 4)
     assert found.sentence == (
-        "3 groups stand in two splits: 2 of train share their group with test, 1 of validation share their group with "
+        "3 groups are in two splits: 2 of train share their group with test, 1 of validation share their group with "
         "test, 1 of train share their group with validation."
     )
     assert [row.path for row in found.rows] == ["train/0.jpg", "train/2.jpg", "validation/0.jpg", "train/1.jpg"]

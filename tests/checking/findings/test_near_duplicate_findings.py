@@ -7,7 +7,7 @@ import pytest
 
 from tellapart.checking.finding import Finding
 from tellapart.checking.findings.near_duplicate_findings import near_duplicate_findings
-from tellapart.checking.locations import places
+from tellapart.checking.locations import find_locations
 from tellapart.checking.near_duplicates import Pair
 from tellapart.data.dataset import Dataset, FileImages, Split
 
@@ -24,7 +24,7 @@ def split_of(name: str, rows: Rows) -> Split:
 def found(*pairs: tuple[str, str], **splits: Rows) -> dict[str, Finding]:
     whole = Dataset("set", CLASSES, {name: split_of(name, rows) for name, rows in splits.items()})
     near = [Pair(one, other, "mirrored") for one, other in pairs]
-    return {finding.kind: finding for finding in near_duplicate_findings(whole, places(whole), near)}
+    return {finding.kind: finding for finding in near_duplicate_findings(whole, find_locations(whole), near)}
 
 
 def pairs(finding: Finding) -> list[tuple[str, str]]:

@@ -6,23 +6,25 @@ import numpy as np
 import pytest
 
 from tellapart.checking.finding import Finding
-from tellapart.checking.findings.odd_formats import FORMATS, odd_files
-from tellapart.checking.findings.odd_images import odd_images
-from tellapart.checking.image_facts import NOTHING, Facts
-from tellapart.checking.locations import places
+from tellapart.checking.findings.odd_formats import FORMATS_BY_EXTENSION, odd_format_findings
+from tellapart.checking.findings.odd_images import odd_image_findings
+from tellapart.checking.image_facts import EMPTY_THUMBNAIL, ImageFacts
+from tellapart.checking.locations import find_locations
 from tellapart.data.dataset import Dataset, FileImages, Split
 from tellapart.data.image import SUFFIXES
 
-PHOTO = Facts("JPEG", 400, 300, turned=False, frames=1, spread=50.0, hash=0, mirrored=0, small=NOTHING)
+PHOTO = ImageFacts("JPEG", 400, 300, turned=False, frames=1, spread=50.0, hash=0, mirrored=0, small=EMPTY_THUMBNAIL)
 
 
-def found(*facts: Facts, name: str = "{}.jpg", size: int | None = None) -> dict[str, Finding]:
+def found(*facts: ImageFacts, name: str = "{}.jpg", size: int | None = None) -> dict[str, Finding]:
     """What is found of images like these, called 0.jpg and so on."""
     numbers = range(len(facts))
     images = FileImages(tuple(map(name.format, numbers)), tuple(map(str, numbers)))
     whole = Dataset("set", ("cat", "dog"), {"all": Split(images, np.zeros(len(facts), np.int32))})
-    seen = [(place, facts[int(digest)]) for digest, (place,) in places(whole).items()]
-    return {finding.kind: finding for finding in (*odd_files(whole, seen), *odd_images(whole, seen, size))}
+    seen = [(place, facts[int(digest)]) for digest, (place,) in find_locations(whole).items()]
+    return {
+        finding.kind: finding for finding in (*odd_format_findings(whole, seen), *odd_image_findings(whole, seen, size))
+    }
 
 
 def told(finding: Finding) -> list[tuple[str, str]]:
@@ -35,14 +37,14 @@ def test_usual_photos() -> None:
 
 
 def test_each_ending_that_is_read_promises_a_format() -> None:
-    assert set(FORMATS) == set(SUFFIXES)
+    assert set(FORMATS_BY_EXTENSION) == set(SUFFIXES)
 
 
 @pytest.mark.parametrize("name", ["{}.png", "{}.PNG"])
 def test_wrong_extension(name: str) -> None:
     finding = found(PHOTO, replace(PHOTO, format="PNG"), name=name)["wrong-extension"]
     assert (finding.severity, told(finding)) == ("note", [(name.format(0), "JPEG, not PNG")])
-    assert finding.sentence == "1 file is not what the end of the name says: JPEG, not PNG (1)."
+    assert finding.sentence == "1 file has another format than the extension says: JPEG, not PNG (1)."
 
 
 @pytest.mark.parametrize("name", ["{}", "{}.jpe", "{}.JFIF", "{}.photo"])
@@ -52,7 +54,7 @@ def test_endings_that_promise_jpeg_or_nothing(name: str) -> None:
 
 def test_turned_photos_are_a_note() -> None:
     finding = found(PHOTO, replace(PHOTO, turned=True))["exif-rotated"]
-    assert (finding.severity, told(finding)) == ("note", [("1.jpg", "turned upright when read")])
+    assert (finding.severity, told(finding)) == ("note", [("1.jpg", "rotated upright when read")])
 
 
 def test_of_an_animation_the_first_frame_counts() -> None:
@@ -65,7 +67,7 @@ def test_blank_images_the_blankest_first() -> None:
     assert (finding.severity, [row.path for row in finding.rows]) == ("warning", ["1.jpg", "0.jpg"])
 
 
-def small(side: int) -> Facts:
+def small(side: int) -> ImageFacts:
     return replace(PHOTO, width=side, height=2 * side)
 
 
@@ -83,7 +85,7 @@ def test_small_beside_the_size_they_are_seen_at() -> None:
     finding = found(PHOTO, small(74), small(75), size=299)["odd-size"]
     assert told(finding) == [("1.jpg", "74 x 148 pixels")]
     assert finding.sentence == (
-        "1 image is less than 75 pixels high or wide, a quarter of the 299 at which they are seen."
+        "1 image is less than 75 pixels high or wide, a quarter of the input size 299."
     )
 
 
@@ -103,4 +105,4 @@ def test_sizes_in_arrays_are_known_to_their_owner() -> None:
 def test_long_images_the_longest_first() -> None:
     finding = found(replace(PHOTO, width=901), replace(PHOTO, width=900), replace(PHOTO, height=4000))["odd-shape"]
     assert (finding.severity, [row.path for row in finding.rows]) == ("warning", ["2.jpg", "0.jpg"])
-    assert finding.sentence.endswith("of the longest, the square in its middle is 10%.")
+    assert finding.sentence.endswith("the centre crop of the most elongated one is 10% of it.")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tellapart.checking.dataset_features import Seen
+from tellapart.checking.dataset_features import DatasetFeatures
 from tellapart.checking.findings.outliers import LIMIT, outlier_distances, outlier_finding
-from tellapart.checking.locations import Place
+from tellapart.checking.locations import Location
 from tellapart.data.dataset import Dataset, Labels
 from tellapart.data.sources.arrays import array_split
 from tellapart.files import cache_folder
@@ -64,14 +64,14 @@ def test_nothing_is_said_of_few_images_or_of_images_all_alike() -> None:
     assert not outlier_distances(np.zeros((30, 3), np.float32), np.arange(30, dtype=np.int32)).any()
 
 
-def found_in(values: Values, labels: Labels) -> tuple[Dataset, Seen]:
+def found_in(values: Values, labels: Labels) -> tuple[Dataset, DatasetFeatures]:
     pixels = np.random.default_rng(1).integers(0, 256, (len(labels), 4, 4, 3), dtype=np.uint8)
     split = array_split(pixels, labels)
     store = FeatureCache(cache_folder() / "features" / "made-up")
     store.add(list(split.images.digests), values)
     rows = store.take(list(split.images.digests), (WIDTH,))
-    places = tuple(Place("train", number, label) for number, label in enumerate(labels.tolist()))
-    return Dataset("made up", ("ant", "bee"), {"train": split}), Seen(places, split, rows)
+    places = tuple(Location("train", number, label) for number, label in enumerate(labels.tolist()))
+    return Dataset("made up", ("ant", "bee"), {"train": split}), DatasetFeatures(places, split, rows)
 
 
 def test_the_finding_lists_the_strangest_first() -> None:

@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""The checks, one file each: functions from a data set, its locations or its image facts to findings."""

@@ -1,4 +1,4 @@
-"""Classes: without images, absent from a split, hardly any images, or far fewer than another."""
+"""Find classes without images, missing from a split, with very few images, or much smaller than others."""
 
 import math
 
@@ -6,123 +6,130 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.checking.finding import Finding, Row
-from tellapart.checking.locations import Place, Places, row_at
-from tellapart.checking.words import counted, listed, shown
+from tellapart.checking.locations import Location, Locations, row_at
 from tellapart.data.dataset import Dataset
+from tellapart.text import counted, joined, printable
 
-FEW = 10
-"""Distinct images: of fewer the 15 % that are held out are one image, right or wrong by chance."""
-NEEDED = 2  # one to learn from and one to be judged by
-UNEVEN = 3.0  # largest to smallest class: less hardly shows in what is learned
-STEEP = 9.0
-"""Largest to smallest class: beyond, a data set counts as highly imbalanced. Source: Fernandez et al., Fuzzy Sets
-and Systems 159 (2008), the border that the KEEL repository draws."""
-
-
-def classes(dataset: Dataset, where: Places) -> list[Finding]:
-    """Find classes that cannot be learned or judged well, from how many images they have."""
-    found = (_empty(dataset), _missing(dataset), _tiny(dataset, where), _imbalance(dataset))
-    return [finding for finding in found if finding]
+MIN_IMAGES = 10
+"""Distinct images of a class: with fewer, the 15 % held out are a single image, correct or incorrect by chance."""
+MIN_TO_SPLIT = 2  # one to learn from and one to judge with
+NOTABLE_RATIO = 3.0  # largest to smallest class: less hardly affects training
+HIGH_RATIO = 9.0
+"""Largest to smallest class of a highly imbalanced data set. Source: Fernandez et al., Fuzzy Sets and Systems 159
+(2008), the limit that the KEEL repository uses."""
 
 
-def _counts(dataset: Dataset) -> NDArray[np.int64]:
-    """How many images of each class all splits hold together: int64 (classes,)."""
-    every = [split.labels for split in dataset.splits.values()]
-    return np.bincount(np.concatenate(every), minlength=len(dataset.classes))
+def class_findings(dataset: Dataset, locations: Locations) -> list[Finding]:
+    """Find classes that cannot be learned or judged well, from their numbers of images."""
+    findings = (_empty(dataset), _missing(dataset), _tiny(dataset, locations), _imbalance(dataset))
+    return [finding for finding in findings if finding]
 
 
-def _names(dataset: Dataset, which: NDArray[np.bool_]) -> list[str]:
-    return [dataset.classes[label] for label in np.flatnonzero(which)]
+def _total_counts(dataset: Dataset) -> NDArray[np.int64]:
+    """Count the images of each class over all splits: int64 (classes,)."""
+    labels = [split.labels for split in dataset.splits.values()]
+    return np.bincount(np.concatenate(labels), minlength=len(dataset.classes))
+
+
+def _names(dataset: Dataset, mask: NDArray[np.bool_]) -> list[str]:
+    return [dataset.classes[label] for label in np.flatnonzero(mask)]
 
 
 def _empty(dataset: Dataset) -> Finding | None:
-    names = _names(dataset, _counts(dataset) == 0)
+    names = _names(dataset, _total_counts(dataset) == 0)
     if not names:
         return None
     return Finding(
         "empty-class",
         "problem",
         len(names),
-        f"{counted(len(names), 'class has', 'classes have')} no image that can be read: {listed(names)}.",
+        f"{counted(len(names), 'class has', 'classes have')} no image that can be read: {joined(names)}.",
         "Add images of it, or leave the class out with --exclude-label.",
     )
 
 
 def _missing(dataset: Dataset) -> Finding | None:
-    some = _counts(dataset) > 0
-    absent = {name: _names(dataset, some & (dataset.counts(name) == 0)) for name in dataset.splits}
-    lacking = {name: names for name, names in absent.items() if names}
-    if not lacking:
+    present = _total_counts(dataset) > 0
+    absent = {name: _names(dataset, present & (dataset.counts(name) == 0)) for name in dataset.splits}
+    missing = {name: names for name, names in absent.items() if names}
+    if not missing:
         return None
-    parts = [f"{name} split has no image of {listed(names)}" for name, names in lacking.items()]
+    parts = [f"{name} split has no image of {joined(names)}" for name, names in missing.items()]
     return Finding(
         "missing-class",
         "problem",
-        sum(len(names) for names in lacking.values()),
+        sum(len(names) for names in missing.values()),
         f"The {'; the '.join(parts)}.",
-        "Add images of the class to that split, leave the class out with --exclude-label, or give no splits and let "
+        "Add images of the class to that split, leave the class out with --exclude-label, or pass no splits and let "
         "them be drawn.",
     )
 
 
-def _taught(dataset: Dataset) -> str | None:
-    """The split that a classifier learns from, or from which it will be drawn."""
+def _training_split(dataset: Dataset) -> str | None:
+    """Return the split that a classifier is trained on, or from which it will be drawn."""
     return next((name for name in ("all", "train") if name in dataset.splits), None)
 
 
-def _tiny(dataset: Dataset, where: Places) -> Finding | None:
-    taught = _taught(dataset)
-    distinct = _distinct(where, taught)
-    counts = np.bincount([place.label for place in distinct], minlength=len(dataset.classes))
-    tiny = np.flatnonzero((counts > 0) & (counts < FEW))
+def _tiny(dataset: Dataset, locations: Locations) -> Finding | None:
+    training = _training_split(dataset)
+    distinct = _distinct(locations, training)
+    counts = np.bincount([location.label for location in distinct], minlength=len(dataset.classes))
+    tiny = np.flatnonzero((counts > 0) & (counts < MIN_IMAGES))
     if not len(tiny):
         return None
     tiny = tiny[np.argsort(counts[tiny], kind="stable")]
-    few = [f"{dataset.classes[label]} {counts[label]}" for label in tiny]
-    alone = taught == "all" and counts[tiny[0]] < NEEDED
-    rows = sorted((one for one in distinct if counts[one.label] < FEW), key=lambda one: (counts[one.label], one.label))
+    sizes = [f"{dataset.classes[label]} {counts[label]}" for label in tiny]
+    too_few = training == "all" and counts[tiny[0]] < MIN_TO_SPLIT
+    rows = sorted(
+        (location for location in distinct if counts[location.label] < MIN_IMAGES),
+        key=lambda location: (counts[location.label], location.label),
+    )
     return Finding(
         "tiny-class",
-        "problem" if alone else "warning",
+        "problem" if too_few else "warning",
         len(tiny),
-        f"{counted(len(tiny), 'class has', 'classes have')} fewer than {FEW} different images{_within(taught)}: "
-        f"{listed(few)}{'; one image cannot be both learned from and judged by' if alone else ''}.",
-        f"Add images until each class has {FEW} or more, or leave the class out with --exclude-label.",
-        tuple(_tiny_row(dataset, place, int(counts[place.label])) for place in rows),
+        f"{counted(len(tiny), 'class has', 'classes have')} fewer than {MIN_IMAGES} distinct images"
+        f"{_within(training)}: {joined(sizes)}"
+        f"{'; one image cannot both train and judge a classifier' if too_few else ''}.",
+        f"Add images until each class has {MIN_IMAGES} or more, or leave the class out with --exclude-label.",
+        tuple(_tiny_row(dataset, location, int(counts[location.label])) for location in rows),
     )
 
 
-def _distinct(where: Places, split: str | None) -> list[Place]:
-    """The images of a split without copies; what stands under two labels once for each."""
-    return [one for found in where.values() for one in {one.label: one for one in found if one.split == split}.values()]
+def _distinct(locations: Locations, split: str | None) -> list[Location]:
+    """Return the images of a split without duplicates; an image under two labels appears once for each."""
+    by_label = (
+        {location.label: location for location in copies if location.split == split} for copies in locations.values()
+    )
+    return [location for copies in by_label for location in copies.values()]
 
 
 def _within(split: str | None) -> str:
     return "" if split == "all" else f" in {split}"
 
 
-def _tiny_row(dataset: Dataset, place: Place, count: int) -> Row:
-    return row_at(dataset, place, detail=f"one of {count}" if count > 1 else "the only one")
+def _tiny_row(dataset: Dataset, location: Location, count: int) -> Row:
+    return row_at(dataset, location, detail=f"one of {count}" if count > 1 else "the only one")
 
 
 def _imbalance(dataset: Dataset) -> Finding | None:
-    taught = _taught(dataset)
-    counts = dataset.counts(taught) if taught else np.zeros(0, np.int64)
+    training = _training_split(dataset)
+    counts = dataset.counts(training) if training else np.zeros(0, np.int64)
     if not counts.any():
         return None
-    some = np.flatnonzero(counts)
-    most, least = int(some[counts[some].argmax()]), int(some[counts[some].argmin()])
-    ratio = counts[most] / counts[least]
-    if ratio < UNEVEN:
+    present = np.flatnonzero(counts)
+    largest, smallest = int(present[counts[present].argmax()]), int(present[counts[present].argmin()])
+    ratio = counts[largest] / counts[smallest]
+    if ratio < NOTABLE_RATIO:
         return None
-    large = shown(dataset.classes[most])
+    name = printable(dataset.classes[largest])
     return Finding(
         "imbalance",
-        "warning" if ratio > STEEP else "note",
-        int((counts[some] * UNEVEN <= counts[most]).sum()),
-        f"The largest class{_within(taught)}, {large}, has {counted(int(counts[most]), 'image')}, {ratio:,.0f} times "
-        f"as many as the smallest, {shown(dataset.classes[least])}, with {counts[least]:,}; always answering {large} "
-        f"would be right for {math.floor(100 * counts[most] / counts.sum())}%.",
-        "Judge by balanced accuracy or macro F1 rather than by accuracy, and add images of the small classes or "
-        "train with --class-weight balanced.",
+        "warning" if ratio > HIGH_RATIO else "note",
+        int((counts[present] * NOTABLE_RATIO <= counts[largest]).sum()),
+        f"The largest class{_within(training)}, {name}, has {counted(int(counts[largest]), 'image')}, {ratio:,.0f} "
+        f"times as many as the smallest, {printable(dataset.classes[smallest])}, with {counts[smallest]:,}; always "
+        f"predicting {name} would be {math.floor(100 * counts[largest] / counts.sum())}% accurate.",
+        "Compare balanced accuracy or macro F1 rather than accuracy, and add images of the small classes or train "
+        "with --class-weight balanced.",
     )

@@ -1,120 +1,121 @@
-"""The same file more than once: across splits, under two labels, or beside itself."""
+"""Find exact duplicates: the same content in two splits, under two labels, or twice in one class and split."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 from tellapart.checking.finding import Finding, Row, Severity
-from tellapart.checking.locations import Place, Places, rank, row_at
-from tellapart.checking.words import counted, listed
+from tellapart.checking.locations import Location, Locations, row_at, split_rank
 from tellapart.data.dataset import Dataset
+from tellapart.text import counted, joined
 
-MANY = 0.05  # of a split: more than one image in twenty that counts twice changes what the classes weigh
-
-
-def exact_duplicates(dataset: Dataset, where: Places) -> list[Finding]:
-    """Find exact copies: leaks between splits, images under two labels, and those of one class in one split."""
-    repeated = [found for found in where.values() if len(found) > 1]
-    found = (_leak(dataset, repeated), _two_labels(dataset, repeated), _beside(dataset, repeated))
-    return [finding for finding in found if finding]
+MAX_SHARE = 0.05  # of a split: more duplicates change the weights of the classes
 
 
-def _leak(dataset: Dataset, repeated: Sequence[Sequence[Place]]) -> Finding | None:
+def exact_duplicate_findings(dataset: Dataset, locations: Locations) -> list[Finding]:
+    """Find exact duplicates: leaks between splits, images under two labels, and those of one class in one split."""
+    repeated = [copies for copies in locations.values() if len(copies) > 1]
+    findings = (_leak(dataset, repeated), _two_labels(dataset, repeated), _copies(dataset, repeated))
+    return [finding for finding in findings if finding]
+
+
+def _leak(dataset: Dataset, repeated: Sequence[Sequence[Location]]) -> Finding | None:
     rows: list[tuple[int, Row]] = []
     between: Counter[tuple[str, str]] = Counter()
-    for found in repeated:
-        judged = next(place for place in found if place.split == found[-1].split)
-        for place in found:
-            if place.split != judged.split:
-                rows.append((rank(judged.split), _leaked(dataset, place, judged)))
-                between[place.split, judged.split] += 1
+    for copies in repeated:
+        last = next(location for location in copies if location.split == copies[-1].split)
+        for location in copies:
+            if location.split != last.split:
+                rows.append((split_rank(last.split), _leak_row(dataset, location, last)))
+                between[location.split, last.split] += 1
     if not rows:
         return None
-    rows.sort(key=lambda row: -row[0])  # those that the final score stands on first
+    rows.sort(key=lambda row: -row[0])  # leaks into the test split first
     return Finding(
         "leak",
         "problem",
         len(rows),
-        f"{counted(len(rows), 'image is', 'images are')} in two splits: {across(between, 'also in')}.",
-        "Leave out the copy in the first of the two splits (mark it in findings.csv, and pass it to --skip): a score "
-        "on images that were learned is too good.",
+        f"{counted(len(rows), 'image is', 'images are')} in two splits: {describe_between(between, 'also in')}.",
+        "Leave out the copy in the first of the two splits (mark it in findings.csv and pass the file to --skip): a "
+        "score on images seen in training is too high.",
         tuple(row for _, row in rows),
     )
 
 
-def _leaked(dataset: Dataset, place: Place, judged: Place) -> Row:
-    return row_at(dataset, place, other=judged, detail=f"{place.split} and {judged.split}")
+def _leak_row(dataset: Dataset, location: Location, last: Location) -> Row:
+    return row_at(dataset, location, other=last, detail=f"{location.split} and {last.split}")
 
 
-def across(between: Counter[tuple[str, str]], how: str) -> str:
-    """How many stand in which two splits: `12 of train also in test, 3 of train also in validation`."""
-    told = sorted(between.items(), key=lambda item: (-rank(item[0][1]), rank(item[0][0])))
-    return ", ".join(f"{count:,} of {one} {how} {other}" for (one, other), count in told)
+def describe_between(between: Counter[tuple[str, str]], relation: str) -> str:
+    """Format the counts of pairs of splits: `12 of train also in test, 3 of train also in validation`."""
+    pairs = sorted(between.items(), key=lambda item: (-split_rank(item[0][1]), split_rank(item[0][0])))
+    return ", ".join(f"{count:,} of {first} {relation} {second}" for (first, second), count in pairs)
 
 
-def _two_labels(dataset: Dataset, repeated: Sequence[Sequence[Place]]) -> Finding | None:
+def _two_labels(dataset: Dataset, repeated: Sequence[Sequence[Location]]) -> Finding | None:
     rows: list[Row] = []
-    between: Counter[str] = Counter()
-    for found in repeated:
-        labels = Counter(place.label for place in found)
+    counts: Counter[str] = Counter()
+    for copies in repeated:
+        labels = Counter(location.label for location in copies)
         if len(labels) > 1:
-            rows += [_contradicted(dataset, place, found, labels) for place in found]
-            between[listed([dataset.classes[label] for label in sorted(labels)])] += len(found)
+            rows += [_two_labels_row(dataset, location, copies, labels) for location in copies]
+            counts[joined([dataset.classes[label] for label in sorted(labels)])] += len(copies)
     if not rows:
         return None
-    named = [f"{labels} ({count:,})" for labels, count in between.most_common()]
-    more = f", and {len(named) - 5:,} more such sets of labels" if len(named) > 5 else ""
+    label_sets = [f"{labels} ({count:,})" for labels, count in counts.most_common()]
+    more = f", and {len(label_sets) - 5:,} more such sets of labels" if len(label_sets) > 5 else ""
     return Finding(
         "two-labels",
         "warning",
         len(rows),
-        f"{len(rows):,} images have an exact copy under another label: {', '.join(named[:5])}{more}.",
-        "Decide which label is right and leave out the other copies: mark them in findings.csv, and pass it to --skip.",
+        f"{len(rows):,} images have an exact copy under another label: {', '.join(label_sets[:5])}{more}.",
+        "Decide which label is correct and leave out the other copies: mark them in findings.csv and pass the file to "
+        "--skip.",
         tuple(rows),
     )
 
 
-def _contradicted(dataset: Dataset, place: Place, found: Sequence[Place], labels: Counter[int]) -> Row:
-    others = [label for label, _ in labels.most_common() if label != place.label]
+def _two_labels_row(dataset: Dataset, location: Location, copies: Sequence[Location], labels: Counter[int]) -> Row:
+    others = [label for label, _ in labels.most_common() if label != location.label]
     return row_at(
         dataset,
-        place,
+        location,
         suggested=dataset.classes[others[0]],
-        other=next(one for one in found if one.label == others[0]),
-        detail=f"also labelled {listed([dataset.classes[label] for label in others])}",
+        other=next(copy for copy in copies if copy.label == others[0]),
+        detail=f"also labelled {joined([dataset.classes[label] for label in others])}",
     )
 
 
-def _beside(dataset: Dataset, repeated: Sequence[Sequence[Place]]) -> Finding | None:
-    """Copies of one class in one split: all but the first of each."""
+def _copies(dataset: Dataset, repeated: Sequence[Sequence[Location]]) -> Finding | None:
+    """Find copies of one class in one split: all but the first of each."""
     rows: list[Row] = []
-    within: Counter[str] = Counter()
-    for found in repeated:
-        first: dict[tuple[str, int], Place] = {}
-        for place in found:
-            kept = first.setdefault((place.split, place.label), place)
-            if kept is not place:
-                rows.append(row_at(dataset, place, other=kept, detail=f"twice in {place.split}"))
-                within[place.split] += 1
+    counts: Counter[str] = Counter()
+    for copies in repeated:
+        first: dict[tuple[str, int], Location] = {}
+        for location in copies:
+            original = first.setdefault((location.split, location.label), location)
+            if original is not location:
+                rows.append(row_at(dataset, location, other=original, detail=f"twice in {location.split}"))
+                counts[location.split] += 1
     if not rows:
         return None
     return Finding(
         "copies",
-        severity_of(dataset, within),
+        duplicate_severity(dataset, counts),
         len(rows),
         f"{counted(len(rows), 'image is an exact copy', 'images are exact copies')} of one of the same class in "
-        f"the same split: {shares(dataset, within)}.",
-        "Nothing has to be done: copies stay together when splits are drawn; to count each once, mark them in "
-        "findings.csv and pass it to --skip.",
+        f"the same split: {describe_shares(dataset, counts)}.",
+        "No action is needed: copies stay together when splits are drawn; to use each once, mark them in findings.csv "
+        "and pass the file to --skip.",
         tuple(rows),
     )
 
 
-def severity_of(dataset: Dataset, within: Counter[str]) -> Severity:
-    """A warning where many images of a split are copies, else a note."""
-    many = any(count > MANY * len(dataset.splits[name]) for name, count in within.items())
+def duplicate_severity(dataset: Dataset, counts: Counter[str]) -> Severity:
+    """Return a warning where many images of a split are duplicates, else a note."""
+    many = any(count > MAX_SHARE * len(dataset.splits[name]) for name, count in counts.items())
     return "warning" if many else "note"
 
 
-def shares(dataset: Dataset, within: Counter[str]) -> str:
-    """How many of a split's images: `12 of 3,068 in train, 1 of 341 in validation`."""
-    return ", ".join(f"{count:,} of {len(dataset.splits[name]):,} in {name}" for name, count in within.items())
+def describe_shares(dataset: Dataset, counts: Counter[str]) -> str:
+    """Format counts with the sizes of their splits: `12 of 3,068 in train, 1 of 341 in validation`."""
+    return ", ".join(f"{count:,} of {len(dataset.splits[name]):,} in {name}" for name, count in counts.items())

@@ -1,48 +1,48 @@
-"""Groups, such as a person or a place, of which images stand in two of the owner's splits."""
+"""Find groups, such as people or places, whose images are in two of the user's own splits."""
 
 from collections import Counter
 from collections.abc import Mapping
 
 from tellapart.checking.finding import Finding, Row
-from tellapart.checking.findings.exact_duplicates import across
-from tellapart.checking.locations import Place, rank, row_at
-from tellapart.checking.words import counted
+from tellapart.checking.findings.exact_duplicates import describe_between
+from tellapart.checking.locations import Location, row_at, split_rank
 from tellapart.data.dataset import Dataset
+from tellapart.text import counted
 
 
-def group_leaks(dataset: Dataset) -> list[Finding]:
-    """Find groups that a user's own splits part. Splits that are drawn here never do."""
-    parted = {group: homes for group, homes in _homes(dataset).items() if len(homes) > 1}
-    if not parted:
+def group_leak_findings(dataset: Dataset) -> list[Finding]:
+    """Find groups divided between splits. Splits drawn by tellapart never divide one."""
+    divided = {group: by_split for group, by_split in _locations_by_group(dataset).items() if len(by_split) > 1}
+    if not divided:
         return []
     between: Counter[tuple[str, str]] = Counter()
     rows: list[tuple[int, Row]] = []
-    for group, homes in parted.items():
-        judged = max(homes, key=rank)
-        for split in sorted(homes.keys() - {judged}, key=rank):
-            between[split, judged] += len(homes[split])
-            detail = f"group {group}: {counted(len(homes[judged]), 'image')} in {judged}"
-            rows += [(rank(judged), row_at(dataset, place, detail=detail)) for place in homes[split]]
-    rows.sort(key=lambda row: -row[0])  # those that the final score stands on first
+    for group, by_split in divided.items():
+        last = max(by_split, key=split_rank)
+        for split in sorted(by_split.keys() - {last}, key=split_rank):
+            between[split, last] += len(by_split[split])
+            detail = f"group {group}: {counted(len(by_split[last]), 'image')} in {last}"
+            rows += [(split_rank(last), row_at(dataset, location, detail=detail)) for location in by_split[split]]
+    rows.sort(key=lambda row: -row[0])  # leaks into the test split first
     finding = Finding(
         "group-leak",
         "problem",
         len(rows),
-        f"{counted(len(parted), 'group stands', 'groups stand')} in two splits: "
-        f"{across(between, 'share their group with')}.",
-        "Give each group one split, or give no splits and let them be drawn, which keeps groups together: a score on "
-        "those whose like was learned is too good.",
+        f"{counted(len(divided), 'group is', 'groups are')} in two splits: "
+        f"{describe_between(between, 'share their group with')}.",
+        "Put each group into one split, or pass no splits and let them be drawn, which keeps groups together: a score "
+        "on images of groups seen in training is too high.",
         tuple(row for _, row in rows),
     )
     return [finding]
 
 
-def _homes(dataset: Dataset) -> Mapping[str, Mapping[str, list[Place]]]:
-    """For each group the splits it stands in, and its images there."""
-    found: dict[str, dict[str, list[Place]]] = {}
+def _locations_by_group(dataset: Dataset) -> Mapping[str, Mapping[str, list[Location]]]:
+    """Return the locations of each group's images by split."""
+    locations: dict[str, dict[str, list[Location]]] = {}
     for name, split in dataset.splits.items():
         for number, group in enumerate(split.groups or ()):
             if group:
-                place = Place(name, number, int(split.labels[number]))
-                found.setdefault(group, {}).setdefault(name, []).append(place)
-    return found
+                location = Location(name, number, int(split.labels[number]))
+                locations.setdefault(group, {}).setdefault(name, []).append(location)
+    return locations

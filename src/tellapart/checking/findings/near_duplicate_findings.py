@@ -1,117 +1,119 @@
-"""Images that are nearly the same: across splits, or beside each other in one."""
+"""Report near-duplicates: those across splits, and those within one."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tellapart.checking.finding import Finding, Row
-from tellapart.checking.findings.exact_duplicates import across, severity_of, shares
-from tellapart.checking.locations import Place, Places, rank, row_at
+from tellapart.checking.findings.exact_duplicates import describe_between, describe_shares, duplicate_severity
+from tellapart.checking.locations import Location, Locations, row_at, split_rank
 from tellapart.checking.near_duplicates import Pair
-from tellapart.checking.words import counted
 from tellapart.data.dataset import Dataset
+from tellapart.text import counted
 
-LIE = 0.01  # of a split that judges: from there on near-copies may move its accuracy by a whole point
+MISLEADING_SHARE = 0.01  # of a judging split: near-duplicates beyond it may change the accuracy by a whole point
 
 
 @dataclass
-class _Resembling:
-    """For each image that might be left out the one that it resembles, and how."""
+class _Matches:
+    """The image that each image resembles, and how: at most one per image."""
 
-    found: dict[Place, tuple[Place, str]] = field(default_factory=dict)
+    by_location: dict[Location, tuple[Location, str]] = field(default_factory=dict)
 
-    def add(self, place: Place, other: Place, how: str) -> None:
-        """Keep one for each image: of several that which stands in the split that judges last."""
-        held = self.found.get(place)
-        if held is None or rank(other.split) > rank(held[0].split):
-            self.found[place] = (other, how)
+    def add(self, location: Location, other: Location, relation: str) -> None:
+        """Keep one match per image: the one in the latest split."""
+        current = self.by_location.get(location)
+        if current is None or split_rank(other.split) > split_rank(current[0].split):
+            self.by_location[location] = (other, relation)
 
     def rows(self, dataset: Dataset) -> tuple[Row, ...]:
-        """A row for each, those with different labels first: one of the two is likely to be wrong."""
-        pairs = sorted(self.found.items(), key=lambda item: item[0].label == item[1][0].label)
-        return tuple(_row(dataset, place, other, how) for place, (other, how) in pairs)
+        """Make a row for each, those with different labels first: one of the two is likely wrong."""
+        pairs = sorted(self.by_location.items(), key=lambda item: item[0].label == item[1][0].label)
+        return tuple(_row(dataset, location, other, relation) for location, (other, relation) in pairs)
 
     def contradicting(self) -> int:
-        """How many have another label than what they resemble."""
-        return sum(place.label != other.label for place, (other, _) in self.found.items())
+        """Count the images whose match has another label."""
+        return sum(location.label != other.label for location, (other, _) in self.by_location.items())
 
 
-def near_duplicate_findings(dataset: Dataset, where: Places, pairs: Iterable[Pair]) -> list[Finding]:
-    """Find near-copies from pairs of distinct contents: those across splits, and those within one."""
-    leaked, beside = _Resembling(), _Resembling()
+def near_duplicate_findings(dataset: Dataset, locations: Locations, pairs: Iterable[Pair]) -> list[Finding]:
+    """Make findings of pairs of distinct contents: those across splits, and those within one."""
+    across, within = _Matches(), _Matches()
     for pair in pairs:
-        one, other = sorted((where[pair.one], where[pair.other]), key=lambda found: _order(found[0]))
-        for first in _first_of_each_split(one):
-            for place in other:
-                _add(leaked, beside, first, place, pair.how)
-        for first in _first_of_each_split(other):
-            for place in one:
-                if place.split != first.split:
-                    _add(leaked, beside, first, place, pair.how)
-    return [finding for finding in (_leak(dataset, leaked), _beside(dataset, beside)) if finding]
+        earlier, later = sorted(
+            (locations[pair.first], locations[pair.second]), key=lambda copies: _position(copies[0])
+        )
+        for first in _first_in_each_split(earlier):
+            for location in later:
+                _add(across, within, first, location, pair.relation)
+        for first in _first_in_each_split(later):
+            for location in earlier:
+                if location.split != first.split:
+                    _add(across, within, first, location, pair.relation)
+    return [finding for finding in (_near_leak(dataset, across), _near_copies(dataset, within)) if finding]
 
 
-def _add(leaked: _Resembling, beside: _Resembling, first: Place, place: Place, how: str) -> None:
-    if place.split == first.split:
-        beside.add(place, first, how)
-    elif rank(place.split) < rank(first.split):
-        leaked.add(place, first, how)
+def _add(across: _Matches, within: _Matches, first: Location, location: Location, relation: str) -> None:
+    if location.split == first.split:
+        within.add(location, first, relation)
+    elif split_rank(location.split) < split_rank(first.split):
+        across.add(location, first, relation)
 
 
-def _order(place: Place) -> tuple[int, int]:
-    return rank(place.split), place.number
+def _position(location: Location) -> tuple[int, int]:
+    return split_rank(location.split), location.number
 
 
-def _first_of_each_split(found: Iterable[Place]) -> list[Place]:
-    first: dict[str, Place] = {}
-    for place in found:
-        first.setdefault(place.split, place)
+def _first_in_each_split(copies: Iterable[Location]) -> list[Location]:
+    first: dict[str, Location] = {}
+    for location in copies:
+        first.setdefault(location.split, location)
     return list(first.values())
 
 
-def _row(dataset: Dataset, place: Place, other: Place, how: str) -> Row:
-    suggested = "" if place.label == other.label else dataset.classes[other.label]
-    return row_at(dataset, place, suggested=suggested, other=other, detail=how)
+def _row(dataset: Dataset, location: Location, other: Location, relation: str) -> Row:
+    suggested = "" if location.label == other.label else dataset.classes[other.label]
+    return row_at(dataset, location, suggested=suggested, other=other, detail=relation)
 
 
-def _leak(dataset: Dataset, leaked: _Resembling) -> Finding | None:
-    rows = leaked.rows(dataset)
+def _near_leak(dataset: Dataset, matches: _Matches) -> Finding | None:
+    rows = matches.rows(dataset)
     if not rows:
         return None
-    between = Counter((place.split, other.split) for place, (other, _) in leaked.found.items())
-    judged = Counter(other.split for other in {other for other, _ in leaked.found.values()})
-    lie = any(count > LIE * len(dataset.splits[name]) for name, count in judged.items())
+    between = Counter((location.split, other.split) for location, (other, _) in matches.by_location.items())
+    leaked = Counter(other.split for other in {other for other, _ in matches.by_location.values()})
+    misleading = any(count > MISLEADING_SHARE * len(dataset.splits[name]) for name, count in leaked.items())
     return Finding(
         "near-leak",
-        "problem" if lie else "warning",
+        "problem" if misleading else "warning",
         len(rows),
         f"{counted(len(rows), 'image is', 'images are')} nearly the same as one in another split: "
-        f"{across(between, 'like one of')}{_contradicted(leaked.contradicting())}.",
-        "Look at the pairs and leave out the one in the first of the two splits where they show the same thing: mark "
-        "it in findings.csv, and pass it to --skip.",
+        f"{describe_between(between, 'like one of')}{_contradictions(matches.contradicting())}.",
+        "Look at the pairs; where both show the same thing, leave out the one in the first of the two splits: mark "
+        "it in findings.csv and pass the file to --skip.",
         rows,
     )
 
 
-def _beside(dataset: Dataset, beside: _Resembling) -> Finding | None:
-    rows = beside.rows(dataset)
+def _near_copies(dataset: Dataset, matches: _Matches) -> Finding | None:
+    rows = matches.rows(dataset)
     if not rows:
         return None
-    within = Counter(place.split for place in beside.found)
-    contradicting = beside.contradicting()
-    nothing = "nothing has to be done, since near-copies stay together when splits are drawn"
+    counts = Counter(location.split for location in matches.by_location)
+    contradicting = matches.contradicting()
+    no_action = "no action is needed, since near-duplicates stay together when splits are drawn"
     return Finding(
         "near-copies",
-        "warning" if contradicting else severity_of(dataset, within),
+        "warning" if contradicting else duplicate_severity(dataset, counts),
         len(rows),
         f"{counted(len(rows), 'image is', 'images are')} nearly the same as another one in the same split: "
-        f"{shares(dataset, within)}{_contradicted(contradicting)}.",
-        f"Look at those under another label, where one of the two is likely to be wrong; otherwise {nothing}."
+        f"{describe_shares(dataset, counts)}{_contradictions(contradicting)}.",
+        f"Look at those under another label, where one of the two is likely wrong; otherwise {no_action}."
         if contradicting
-        else f"{nothing[0].upper()}{nothing[1:]}.",
+        else f"{no_action[0].upper()}{no_action[1:]}.",
         rows,
     )
 
 
-def _contradicted(count: int) -> str:
+def _contradictions(count: int) -> str:
     return f"; {count:,} of them under another label" if count else ""

@@ -1,34 +1,37 @@
-"""Files that are read all the same: named as what they are not, turned, or with several images in them."""
+"""Find files that are handled but may trouble other programs: misnamed, rotated by EXIF, or animated."""
 
 from collections import Counter
 from pathlib import PurePath
 
 from tellapart.checking.finding import Finding
-from tellapart.checking.image_facts import Facts
-from tellapart.checking.locations import Place, Seen, name_of, rows_where
-from tellapart.checking.words import counted, listed
+from tellapart.checking.image_facts import ImageFacts
+from tellapart.checking.locations import Examined, Location, path_at, rows_with_detail
 from tellapart.data.dataset import Dataset
+from tellapart.text import counted, joined
 
-FORMATS = {
+FORMATS_BY_EXTENSION = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF",
     ".bmp": "BMP", ".avif": "AVIF",
 }  # fmt: skip
-"""What the ending of a file's name promises. No ending promises nothing."""
 
 
-def odd_files(dataset: Dataset, seen: Seen) -> list[Finding]:
-    """Find wrong endings, turned images and animations: all are handled, but other programs may not."""
-    found = (_wrong_extension(dataset, seen), _rotated(dataset, seen), _animated(dataset, seen))
-    return [finding for finding in found if finding]
+def odd_format_findings(dataset: Dataset, examined: Examined) -> list[Finding]:
+    """Find wrong extensions, EXIF rotations and animations."""
+    findings = (
+        _wrong_extension(dataset, examined),
+        _exif_rotated(dataset, examined),
+        _animated(dataset, examined),
+    )
+    return [finding for finding in findings if finding]
 
 
-def _wrong_extension(dataset: Dataset, seen: Seen) -> Finding | None:
-    def told(place: Place, facts: Facts) -> str:
-        ending = PurePath(name_of(dataset, place)).suffix.lower()
-        promised = FORMATS.get(ending, facts.format) if facts.format else ""  # none in an array
-        return f"{facts.format}, not {promised}" if promised != facts.format else ""
+def _wrong_extension(dataset: Dataset, examined: Examined) -> Finding | None:
+    def mismatch(location: Location, facts: ImageFacts) -> str:
+        extension = PurePath(path_at(dataset, location)).suffix.lower()
+        expected = FORMATS_BY_EXTENSION.get(extension, facts.format) if facts.format else ""  # no file for arrays
+        return f"{facts.format}, not {expected}" if expected != facts.format else ""
 
-    rows = rows_where(dataset, seen, told)
+    rows = rows_with_detail(dataset, examined, mismatch)
     if not rows:
         return None
     kinds = [f"{kind} ({count:,})" for kind, count in Counter(row.detail for row in rows).most_common()]
@@ -36,36 +39,35 @@ def _wrong_extension(dataset: Dataset, seen: Seen) -> Finding | None:
         "wrong-extension",
         "note",
         len(rows),
-        f"{counted(len(rows), 'file is', 'files are')} not what the end of the name says: {listed(kinds)}.",
-        "Nothing has to be done here, where the content counts; rename them if other programs are to read them.",
+        f"{counted(len(rows), 'file has', 'files have')} another format than the extension says: {joined(kinds)}.",
+        "No action is needed, since the content decides here; rename them if other programs will read them.",
         rows,
     )
 
 
-def _rotated(dataset: Dataset, seen: Seen) -> Finding | None:
-    rows = rows_where(dataset, seen, lambda _, facts: "turned upright when read" if facts.turned else "")
+def _exif_rotated(dataset: Dataset, examined: Examined) -> Finding | None:
+    rows = rows_with_detail(dataset, examined, lambda _, facts: "rotated upright when read" if facts.turned else "")
     if not rows:
         return None
     return Finding(
         "exif-rotated",
         "note",
         len(rows),
-        f"{counted(len(rows), 'photo lies', 'photos lie')} on the side or head in the file and "
-        f"{'says' if len(rows) == 1 else 'say'} so in EXIF.",
-        "Nothing has to be done here, where each is turned upright; a program that ignores EXIF sees them turned.",
+        f"{counted(len(rows), 'photo is', 'photos are')} stored rotated or mirrored, with the orientation in EXIF.",
+        "No action is needed, since images are rotated upright here; programs that ignore EXIF show them rotated.",
         rows,
     )
 
 
-def _animated(dataset: Dataset, seen: Seen) -> Finding | None:
-    rows = rows_where(dataset, seen, lambda _, facts: f"{facts.frames:,} frames" if facts.frames > 1 else "")
+def _animated(dataset: Dataset, examined: Examined) -> Finding | None:
+    rows = rows_with_detail(dataset, examined, lambda _, facts: f"{facts.frames:,} frames" if facts.frames > 1 else "")
     if not rows:
         return None
     return Finding(
         "animated",
         "note",
         len(rows),
-        f"{counted(len(rows), 'file holds', 'files hold')} several images, of which the first alone is looked at.",
-        "Look whether the first frame shows what the label says; save the frame that does as an image of its own.",
+        f"{counted(len(rows), 'file has', 'files have')} several frames, of which only the first is used.",
+        "Check that the first frame shows what the label says; otherwise save the right frame as an image of its own.",
         rows,
     )

@@ -7,12 +7,12 @@ themselves the strangers, where they resemble each other, would make the spread 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.checking.dataset_features import Seen
+from tellapart.checking.dataset_features import DatasetFeatures
 from tellapart.checking.finding import Finding
 from tellapart.checking.locations import row_at
 from tellapart.checking.unit_vectors import Rows, directions
-from tellapart.checking.words import counted
 from tellapart.data.dataset import Dataset, Labels
+from tellapart.text import counted
 
 LIMIT = (
     2.3  # deviations above the median: 1 % of a normal distribution, 0.4 % of clean photos (benchmarks/label_errors.py)
@@ -23,14 +23,15 @@ LEAST = 1e-12  # a distance whose logarithm can be taken
 Floats = NDArray[np.float64]
 
 
-def outlier_finding(dataset: Dataset, seen: Seen) -> list[Finding]:
+def outlier_finding(dataset: Dataset, seen: DatasetFeatures) -> list[Finding]:
     """A finding with the images that belong to no class, the strangest first; none where there are none."""
     excess = outlier_distances(seen.rows, seen.split.labels)
     found = [i for i in np.argsort(-excess, kind="stable").tolist() if excess[i] > LIMIT]
     if not found:
         return []
     rows = tuple(
-        row_at(dataset, seen.places[i], detail=f"{excess[i]:.1f} deviations beyond the usual distance") for i in found
+        row_at(dataset, seen.locations[i], detail=f"{excess[i]:.1f} deviations beyond the usual distance")
+        for i in found
     )
     sentence = (
         f"{counted(len(found), 'image looks', 'images look')} like none of the classes: farther from the mean of "

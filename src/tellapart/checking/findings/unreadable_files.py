@@ -1,4 +1,4 @@
-"""Files that are no images: unreadable ones, and those of another kind."""
+"""Find files that are not usable images: unreadable ones, and files of other kinds."""
 
 import re
 from collections import Counter
@@ -8,50 +8,52 @@ from dataclasses import replace
 import numpy as np
 
 from tellapart.checking.finding import Finding, Row
-from tellapart.checking.image_facts import Facts
-from tellapart.checking.locations import Places, row_at
-from tellapart.checking.words import counted, listed, shown
+from tellapart.checking.image_facts import ImageFacts
+from tellapart.checking.locations import Locations, row_at
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.apply_skips import is_user_skip
+from tellapart.text import counted, joined, printable
 
-PLACE_IN_TABLE = re.compile(r" \((line|row) [\d,]+.*\)$")
-"""Where a table names a file: another place for each, though the reason is the same."""
+LINE_OF_TABLE = re.compile(r" \((line|row) [\d,]+.*\)$")
+"""The part of a reason that names a line of a table: it differs for each file with the same reason."""
 
 
-def unreadable(dataset: Dataset, found: Sequence[Row] = ()) -> list[Finding]:
-    """Find files that cannot be read: those left out when the data set was opened, and rows `found` since."""
-    skipped = [one for one in dataset.skipped if not is_user_skip(one)]
-    rows = (*(Row(one.path, "", "", "", detail=one.reason) for one in skipped), *found)
+def unreadable_findings(dataset: Dataset, unread: Sequence[Row] = ()) -> list[Finding]:
+    """Find unreadable files: those skipped when the data set was opened, and the rows `unread` found since."""
+    skipped = [item for item in dataset.skipped if not is_user_skip(item)]
+    rows = (*(Row(item.path, "", "", "", detail=item.reason) for item in skipped), *unread)
     if not rows:
         return []
-    reasons = Counter(PLACE_IN_TABLE.sub("", row.detail) for row in rows)
-    why = [f"{reason} ({count:,})" for reason, count in reasons.most_common()]
+    counts = Counter(LINE_OF_TABLE.sub("", row.detail) for row in rows)
+    reasons = [f"{reason} ({count:,})" for reason, count in counts.most_common()]
     finding = Finding(
         "unreadable",
         "warning",
         len(rows),
-        f"{counted(len(rows), 'file')} cannot be used and will be left out, {shown(rows[0].path)} first: "
-        f"{listed(why, 3)}.",
-        "Put good copies in their place, or do nothing: training leaves them out and names each in skipped.csv.",
+        f"{counted(len(rows), 'file')} cannot be used and will be skipped, {printable(rows[0].path)} first: "
+        f"{joined(reasons, 3)}.",
+        "Replace them with good copies, or do nothing: training skips them and lists each in skipped.csv.",
         rows,
     )
     return [finding]
 
 
-def readable(dataset: Dataset, where: Places, failed: Mapping[str, str]) -> tuple[Dataset, tuple[Row, ...]]:
-    """Leave out the images whose hash is in `failed`, with the reason there; give a row for each of them."""
-    gone = [(place, why) for digest, why in failed.items() for place in where.get(digest, ())]
-    rows = tuple(row_at(dataset, place, detail=why) for place, why in gone)
+def drop_unreadable(
+    dataset: Dataset, locations: Locations, failures: Mapping[str, str]
+) -> tuple[Dataset, tuple[Row, ...]]:
+    """Drop the images whose content hash is in `failures`, a mapping to reasons; return a row for each."""
+    failed = [(location, reason) for digest, reason in failures.items() for location in locations.get(digest, ())]
+    rows = tuple(row_at(dataset, location, detail=reason) for location, reason in failed)
     splits = dict(dataset.splits)
-    for name in {place.split for place, _ in gone}:
-        kept = np.ones(len(splits[name]), dtype=bool)
-        kept[[place.number for place, _ in gone if place.split == name]] = False
-        splits[name] = splits[name].take(np.flatnonzero(kept).tolist())
+    for name in {location.split for location, _ in failed}:
+        keep = np.ones(len(splits[name]), dtype=bool)
+        keep[[location.number for location, _ in failed if location.split == name]] = False
+        splits[name] = splits[name].take(np.flatnonzero(keep).tolist())
     return replace(dataset, splits=splits), rows
 
 
-def others(dataset: Dataset) -> list[Finding]:
-    """Find files that are not images. They have no rows: nothing is to be decided about them."""
+def other_file_findings(dataset: Dataset) -> list[Finding]:
+    """Find files that are not images. The finding has no rows: there is nothing to decide about them."""
     if not dataset.others:
         return []
     count = len(dataset.others)
@@ -59,14 +61,13 @@ def others(dataset: Dataset) -> list[Finding]:
         "other-files",
         "note",
         count,
-        f"{counted(count, 'file is not an image and is', 'files are not images and are')} not looked at: "
-        f"{listed(dataset.others, 3)}.",
-        "Nothing has to be done, unless one of them is an image in a format that is not read: then save it as JPEG "
-        "or PNG.",
+        f"{counted(count, 'file is not an image and is', 'files are not images and are')} ignored: "
+        f"{joined(dataset.others, 3)}.",
+        "No action is needed, unless one is an image in an unsupported format: then save it as JPEG or PNG.",
     )
     return [finding]
 
 
-def reasons(facts: Mapping[str, Facts | str]) -> dict[str, str]:
-    """Of what was examined, by hash, the images that could not be decoded, and why."""
-    return {digest: fact for digest, fact in facts.items() if isinstance(fact, str)}
+def failure_reasons(facts_by_digest: Mapping[str, ImageFacts | str]) -> dict[str, str]:
+    """Return the reasons, by content hash, why images could not be decoded."""
+    return {digest: reason for digest, reason in facts_by_digest.items() if isinstance(reason, str)}

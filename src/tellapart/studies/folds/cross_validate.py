@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.checking.families import with_duplicate_families
+from tellapart.checking.duplicate_families import with_duplicate_families
 from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.splits.draw_splits import draw_splits, require_classes, validation_share
 from tellapart.data.splits.folds import folds as divided

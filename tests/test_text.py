@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.checking.words import counted, listed, shown
+from tellapart.text import counted, joined, printable
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from tellapart.checking.words import counted, listed, shown
     ],
 )
 def test_lists(names: list[str], told: str) -> None:
-    assert listed(names) == told
+    assert joined(names) == told
 
 
 def test_counts() -> None:
@@ -35,10 +35,10 @@ def test_counts() -> None:
 
 @pytest.mark.parametrize("name", ["cat", "Hauskatze, grau", "猫", "قط", "می\u200cخواهم", "a\u3000b", "👩\u200d🌾"])
 def test_names_of_any_script_stay(name: str) -> None:
-    assert shown(name) == name
+    assert printable(name) == name
 
 
 @given(st.binary().map(os.fsdecode))
 def test_nothing_moves_the_cursor_or_the_direction(name: str) -> None:
-    assert not set(shown(name + "\x1b[2J\u202e\x07\r\n\ud800")) & set("\x1b\u202e\x07\r\n\ud800")
-    shown(name).encode()  # no half of a surrogate is left
+    assert not set(printable(name + "\x1b[2J\u202e\x07\r\n\ud800")) & set("\x1b\u202e\x07\r\n\ud800")
+    printable(name).encode()  # no half of a surrogate is left

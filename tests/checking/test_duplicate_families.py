@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tellapart.checking.families import families, with_duplicate_families
+from tellapart.checking.duplicate_families import families_of, with_duplicate_families
 from tellapart.checking.near_duplicates import Pair
 from tellapart.data.dataset import Dataset
 
@@ -12,15 +12,20 @@ from .scenes import saved, scene
 
 
 def test_families_are_named_by_their_first_and_tied_by_any_chain() -> None:
-    pairs = [Pair("c", "d", "alike"), Pair("x", "y", "mirrored"), Pair("b", "c", "alike"), Pair("d", "e", "alike")]
-    assert families(pairs) == {"b": "b", "c": "b", "d": "b", "e": "b", "x": "x", "y": "x"}
-    assert families(reversed(pairs)) == families(pairs)
-    assert families([]) == {}
+    pairs = [
+        Pair("c", "d", "similar"),
+        Pair("x", "y", "mirrored"),
+        Pair("b", "c", "similar"),
+        Pair("d", "e", "similar"),
+    ]
+    assert families_of(pairs) == {"b": "b", "c": "b", "d": "b", "e": "b", "x": "x", "y": "x"}
+    assert families_of(reversed(pairs)) == families_of(pairs)
+    assert families_of([]) == {}
 
 
 def test_a_long_chain() -> None:
     names = [f"{number:05}" for number in range(20_000)]
-    found = families(Pair(one, other, "alike") for one, other in zip(names[1:], names, strict=False))
+    found = families_of(Pair(one, other, "similar") for one, other in zip(names[1:], names, strict=False))
     assert set(found.values()) == {"00000"}
 
 
