@@ -84,9 +84,7 @@ def test_where_all_are_small_that_is_how_the_data_set_is() -> None:
 def test_small_beside_the_size_they_are_seen_at() -> None:
     finding = found(PHOTO, small(74), small(75), size=299)["odd-size"]
     assert told(finding) == [("1.jpg", "74 x 148 pixels")]
-    assert finding.sentence == (
-        "1 image is less than 75 pixels high or wide, a quarter of the input size 299."
-    )
+    assert finding.sentence == ("1 image is less than 75 pixels high or wide, a quarter of the input size 299.")
 
 
 def test_enormous_images_are_a_note() -> None:
