@@ -35,6 +35,19 @@ def test_the_graph_takes_bytes_and_leaves_the_batch_open() -> None:
     assert graph.output(0).partial_shape[1].get_length() == 3
 
 
+def test_networks_convert_where_openvino_cannot_look_up_the_version_of_tensorflow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from openvino.frontend.tensorflow import utils
+
+    def as_on_python_3_13(framework: str) -> dict[str, str]:
+        raise NameError("name 'tensorflow' is not defined")
+
+    monkeypatch.setattr(utils, "get_environment_setup", as_on_python_3_13)
+    graph = to_graph(whole(None, scratch_network(Recipe(model="mlp", size=8), 1, 3)))
+    assert graph.output(0).partial_shape[1].get_length() == 3
+
+
 def test_two_graphs_joined_say_what_they_say_one_after_the_other() -> None:
     images = keras.Input((6, 6, 3), dtype="uint8")
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
