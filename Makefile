@@ -1,29 +1,39 @@
 # Needs Python 3.11 to 3.13 and a package registry; everything else is put into .venv.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV := .venv
+OUT := runs/demo
+BIN := $(VENV)/bin
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: demo test test-long check requirements clean
+.PHONY: demo smoke test test-long check requirements clean
 
-.venv/ready: requirements/dev.txt pyproject.toml
+$(VENV)/ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "tellapart needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
-demo: .venv/ready
-	PATH="$(CURDIR)/$(BIN):$$PATH" sh demo.sh
+demo: $(VENV)/ready
+	PATH="$(abspath $(BIN)):$$PATH" sh demo.sh "$(OUT)"
 
-test: .venv/ready
+# What must work on every Python: make smoke PYTHON=python3.13 VENV=.venv-3.13. The files are named, since only to
+# collect all tests takes longer than to run these.
+smoke: SMOKE := models/test_graphs.py models/test_estimators.py bundles/test_predictor.py exporting/test_formats.py
+smoke: SMOKE += workflows/test_stories.py cli/test_report.py serving/test_service.py
+smoke: $(VENV)/ready
+	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && $(MAKE) demo OUT="$$scratch/demo"
+	$(BIN)/python -m pytest -m "not long" -n auto --maxprocesses 2 --dist loadgroup $(addprefix tests/,$(SMOKE))
+
+test: $(VENV)/ready
 	$(BIN)/python -m pytest -m "not long" -n auto --maxprocesses 4 --dist loadgroup
 
-test-long: .venv/ready
+test-long: $(VENV)/ready
 	$(BIN)/python -m pytest -m long
 
-check: .venv/ready
+check: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy src tests
@@ -38,4 +48,4 @@ requirements:
 	printf 'scikit-learn>=1.9\nskops>=0.14\n' | $(BIN)/uv pip compile $(PINNED) --no-annotate -c requirements/dev.txt pyproject.toml - -o $(LOCKS)/requirements-forest.txt
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-3.* build dist
