@@ -1,6 +1,9 @@
 """What many tests stand on."""
 
+import ctypes
+import gc
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -33,6 +36,7 @@ hypothesis.settings.load_profile("any machine")
 CHROMIUM = Path("/usr/bin/chromium")
 TESTS = Path(__file__).parent
 TOGETHER = {"lessons", "scale"}  # what all tests of these folders stand on takes long to make
+PEAK = 3_000_000  # kB of memory that a process which tests may hold
 COLOURS = {"blue": (60, 60, 180), "green": (60, 180, 60), "red": (180, 60, 60)}
 
 
@@ -41,6 +45,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(TESTS)
         item.add_marker(pytest.mark.xdist_group(place.parts[0] if place.parts[0] in TOGETHER else str(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare later garbage collections the modules that are imported by now: they stay, and take most of the time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_is_given_back() -> Iterator[None]:
+    """After each file of tests free the networks that it made, and fail where the process has come to hold too much.
+
+    Networks hold themselves in cycles. Python seldom looks for those, since it counts objects and not what they hold;
+    and glibc keeps what is freed between blocks that are in use.
+    """
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    if "keras" in sys.modules:
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert not before <= PEAK < peak, f"this process has held {peak / 1e6:.1f} GB; {before / 1e6:.1f} before this file"
 
 
 @pytest.fixture(autouse=True)
