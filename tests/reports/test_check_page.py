@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from tellapart.checking.table import text
 
 from tellapart.checking.finding import Finding, Row, Severity
-from tellapart.checking.table import text
 from tellapart.data.dataset import ArrayImages, Dataset, Split
 from tellapart.errors import StorageError
 from tellapart.reports.check_page import MOST, Checked, below, check_html, tally, write_check
