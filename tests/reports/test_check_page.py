@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from tellapart.checking.table import text
 
 from tellapart.checking.finding import Finding, Row, Severity
+from tellapart.checking.findings_csv import findings_text
 from tellapart.data.dataset import ArrayImages, Dataset, Split
 from tellapart.errors import StorageError
 from tellapart.reports.check_page import MOST, Checked, below, check_html, tally, write_check
@@ -94,7 +94,7 @@ def test_a_label_in_doubt_says_which_is_given_which_suggested_and_its_row_of_the
     page.set_content(check_html(everything))
     doubts = page.locator("#label-error li")
     expect(doubts).to_have_count(2)
-    lines = text(everything.findings).splitlines()
+    lines = findings_text(everything.findings).splitlines()
     for doubt, number in zip(doubts.all(), (4, 5), strict=True):
         expect(doubt).to_contain_text("given blue")
         expect(doubt).to_contain_text("rather green")
