@@ -102,9 +102,14 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def document_text(path: Path) -> str:
-    if path.suffix != ".ipynb":
-        return path.read_text()
-    return "\n".join("".join(cell["source"]) for cell in json.loads(path.read_text())["cells"])
+    text = path.read_text()
+    if path.suffix == ".ipynb":
+        text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    return re.sub(
+        r"`[^`\n]*`",
+        lambda code: "" if set(re.findall(r"[\w.-]+", code.group(0))) & {*CONTRACTS} else code.group(0),
+        text,
+    )
 
 
 def banned(text: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Running a frozen Xception: tellapart against a bare OpenVINO loop and Keras's `predict`, in one session.
 
-    python benchmarks/frozen_base.py PHOTOS WEIGHTS [--size 150] [--repeats 5]
+    python benchmarks/frozen_backbone.py PHOTOS WEIGHTS [--size 150] [--repeats 5]
 
 Prints images a second (median over interleaved repeats) over ready arrays, and over JPEG files.
 """
