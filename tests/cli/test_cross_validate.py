@@ -57,7 +57,7 @@ def test_a_stopped_command_says_that_it_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "learner_of", stopped)
+        patch.setattr(module, "make_learner", stopped)
         answer = said("folds", tiny, *WORDS, "--out", tmp_path)
     assert answer.status == 130
     assert "the same command goes on with it" in answer.err

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tellapart.cli import serve as verb
-from tellapart.scale.ray_serve import Between
+from tellapart.scale.ray_serve import ReplicaCount
 from tellapart.serving.settings import Settings
 
 from .conftest import Said
@@ -70,10 +70,10 @@ def test_the_environment_may_hold_the_token_and_no_token_waives_it(
 
 @pytest.mark.parametrize(
     ("words", "count"),
-    [([], None), (["--replicas", "3"], Between(3, 3)), (["--replicas", "2..8"], Between(2, 8))],
+    [([], None), (["--replicas", "3"], ReplicaCount(3, 3)), (["--replicas", "2..8"], ReplicaCount(2, 8))],
 )
 def test_replicas_are_asked_for_with_the_same_settings(
-    served: list[dict[str, Any]], said: Said, words: list[str], count: Between | None
+    served: list[dict[str, Any]], said: Said, words: list[str], count: ReplicaCount | None
 ) -> None:
     assert said("serve", "b", "--on", "ray", "--queue", "5", *words).status == 0
     (asked,) = served

@@ -76,4 +76,4 @@ def test_the_folder_of_another_sweep_is_refused(said: Said, tiny: Path, tmp_path
     words = (tiny, *WORDS, "--out", tmp_path / "swept")
     assert said("sweep", *words, "--vary", "units=4").status == 0
     answer = said("sweep", *words, "--vary", "units=4,8")
-    assert "holds another sweep: it varied units=4, now units=4,8" in answer.error
+    assert "contains another sweep: it varied units=4, now units=4,8" in answer.error

@@ -43,7 +43,7 @@ def begin(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
         "optuna",
         "tellapart.studies.search.journal",
         "tellapart.studies.search.search",
-        "tellapart.studies.search.trials",
+        "tellapart.studies.search.trainer",
     )
     with nursery(tmp_path_factory.mktemp("nursery"), *modules) as run:
 

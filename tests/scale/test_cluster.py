@@ -12,7 +12,7 @@ import pytest
 from tellapart.errors import ClusterError, ImageError
 from tellapart.jobs import Jobs
 from tellapart.scale import cluster as module
-from tellapart.scale.cluster import address_of, notes, on
+from tellapart.scale.cluster import address_of, log_folder, on
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def failed(error: BaseException, words: str) -> None:
-    with notes() as folder:
+    with log_folder() as folder:
         (folder / "driver.log").write_text(words)
         raise error
 
@@ -106,7 +106,7 @@ def test_what_ray_wrote_is_kept_where_the_cluster_failed(temporary: Path) -> Non
     ("error", "words"), [(KeyboardInterrupt("it"), "stopped"), (ImageError("it"), "why"), (ClusterError("it"), "")]
 )
 def test_nothing_is_kept_otherwise(temporary: Path, error: BaseException, words: str) -> None:
-    with notes() as folder:
+    with log_folder() as folder:
         (folder / "driver.log").write_text("all is well")
     with pytest.raises(type(error), match=r"^it$"):
         failed(error, words)

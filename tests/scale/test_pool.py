@@ -76,7 +76,7 @@ def test_a_job_that_kills_every_worker_ends(cluster: Jobs, monkeypatch: pytest.M
 
         return work
 
-    monkeypatch.setattr(pool, "REPEATS", 1)
+    monkeypatch.setattr(pool, "MAX_RETRIES", 1)
     with pytest.raises(ClusterError, match=r"the Ray cluster gave a job up: .*is there enough memory"):
         list(cluster.run(begin, [1]))
 
@@ -134,7 +134,7 @@ def test_whoever_waits_for_a_core_is_told(
     later = threading.Thread(target=lambda: found.extend(cluster.run(begin, [1, 2])))
     with cluster.workers(begin) as work:
         assert sorted(work([1, 2])) == [2, 3]  # both cores are taken now
-        monkeypatch.setattr(pool, "LOOK_S", 0.2)
+        monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.2)
         later.start()
         waited(told)
         assert later.is_alive()
@@ -169,7 +169,7 @@ def waited_for(head: str) -> object:
 
 
 def test_a_cluster_without_a_core_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "LOOK_S", 0.0)
+    monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
         with pytest.raises(ClusterError, match=r"has lost all its cores\. What was finished is kept"):
@@ -179,7 +179,7 @@ def test_a_cluster_without_a_core_is_not_waited_for(monkeypatch: pytest.MonkeyPa
 def test_a_head_that_is_gone_is_said_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert waited_for("127.0.0.1:1") == "late"
     assert capsys.readouterr().err == ""  # it was not yet time to look
-    monkeypatch.setattr(pool, "LOOK_S", 0.0)
+    monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.0)
     assert waited_for("127.0.0.1:1") == "late"
     said = capsys.readouterr().err
     assert said.startswith("the head of the Ray cluster, 127.0.0.1:1, answers no longer (")

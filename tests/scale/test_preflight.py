@@ -10,7 +10,7 @@ import pytest
 
 from tellapart.errors import ClusterError, require
 from tellapart.scale import preflight
-from tellapart.scale.preflight import QUESTION, known_token, require_ours
+from tellapart.scale.preflight import CLUSTER_ID_METHOD, known_token, require_ours
 
 Served = Callable[..., str]
 
@@ -38,7 +38,7 @@ def served() -> Iterator[Served]:
     grpc: Any = require("grpc", extra="ray")
     servers = []
 
-    def serve(token: str | None = None, question: str = QUESTION) -> str:
+    def serve(token: str | None = None, question: str = CLUSTER_ID_METHOD) -> str:
         def answer(_: bytes, context: Context) -> bytes:
             said = dict(context.invocation_metadata()).get("authorization")
             if token is not None and said != f"Bearer {token}":
@@ -109,7 +109,7 @@ def test_a_cluster_that_anybody_may_use_is_used_only_if_that_is_meant(
 
 def test_what_is_no_cluster_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "ours")
-    monkeypatch.setattr(preflight, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(preflight, "TIMEOUT_S", 0.3)
     with pytest.raises(ClusterError, match=r"is not a Ray cluster's own port \(UNIMPLEMENTED\): name that, 6379"):
         require_ours(served(None, question="/ray.rpc.RayletDriver/ClusterInfo"))
     with socket.socket() as mute:

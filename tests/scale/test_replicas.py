@@ -23,7 +23,7 @@ from tellapart import Predictor
 from tellapart.errors import ClusterError
 from tellapart.jobs import Jobs
 from tellapart.scale import ray_serve, replicas
-from tellapart.scale.ray_serve import Between
+from tellapart.scale.ray_serve import ReplicaCount
 from tellapart.scale.replica import Replicas
 from tellapart.scale.replicas import replicated
 from tellapart.serving.server import Server, server, server_of
@@ -40,10 +40,10 @@ NAME = "tellapart-tested"
 def test_another_bundle_on_a_node_is_refused(cluster: Jobs, trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     del cluster
     monkeypatch.setattr(replicas, "sha256", lambda _: "0" * 64)
-    monkeypatch.setattr(ray_serve, "TRIES", 1)
+    monkeypatch.setattr(ray_serve, "MAX_START_TRIES", 1)
     with (
         pytest.raises(ClusterError, match=r"no replica could be started: .* is another bundle on a worker's machine"),
-        replicated(trained.bundle, Between(1, 1), SMALL, name="other"),
+        replicated(trained.bundle, ReplicaCount(1, 1), SMALL, name="other"),
     ):
         pass
 
@@ -52,7 +52,7 @@ def test_another_bundle_on_a_node_is_refused(cluster: Jobs, trained: Run, monkey
 def service(cluster: Jobs, trained: Run) -> Iterator[Service]:
     """Two replicas."""
     del cluster
-    with replicated(trained.bundle, Between(2, 2), SMALL, name=NAME) as service:
+    with replicated(trained.bundle, ReplicaCount(2, 2), SMALL, name=NAME) as service:
         yield service
 
 
@@ -169,7 +169,7 @@ def test_more_replicas_than_cores_are_refused(cluster: Jobs, trained: Run) -> No
     del cluster
     with (
         pytest.raises(ClusterError, match=r"--replicas is 3 at least, .* has 2 cores: ask for fewer"),
-        replicated(trained.bundle, Between(3, 8), SMALL, name="many"),
+        replicated(trained.bundle, ReplicaCount(3, 8), SMALL, name="many"),
     ):
         pass
 
@@ -177,7 +177,7 @@ def test_more_replicas_than_cores_are_refused(cluster: Jobs, trained: Run) -> No
 @pytest.mark.parametrize("count", [(0, 2), (3, 2), (-1, -1)])
 def test_a_count_that_makes_no_sense_is_refused(count: tuple[int, int]) -> None:
     with pytest.raises(ClusterError, match="expected 1 or more"):
-        Between(*count)
+        ReplicaCount(*count)
 
 
 def test_the_command_serves_and_ends_with_all_that_it_started(trained: Run, tmp_path: Path) -> None:

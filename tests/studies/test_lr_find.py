@@ -10,7 +10,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.sources.arrays import array_split
 from tellapart.errors import DatasetError, RecipeError
 from tellapart.recipe import Recipe
-from tellapart.studies.lr_find import HIGHEST, LOWEST, SMOOTHING, RateTest, lr_find
+from tellapart.studies.lr_find import MAX_RATE, MIN_RATE, SMOOTHING, RateTest, lr_find
 from tellapart.training.loop import Loop
 from tellapart.training.run import train
 
@@ -68,7 +68,7 @@ def test_a_test_repeats_and_neither_the_recipes_rate_nor_its_schedule_matters(ti
     one = lr_find(Dataset.open(tiny), MLP, steps=30)
     other = lr_find(Dataset.open(tiny), replace(MLP, learning_rate=5.0, schedule="cosine", epochs=9), steps=30)
     np.testing.assert_array_equal(one.losses, other.losses)
-    np.testing.assert_allclose(one.rates, np.geomspace(LOWEST, HIGHEST, 30)[: len(one.rates)])
+    np.testing.assert_allclose(one.rates, np.geomspace(MIN_RATE, MAX_RATE, 30)[: len(one.rates)])
 
 
 def test_it_ends_where_the_loss_is_out_of_hand_also_where_it_is_no_number(

@@ -14,7 +14,7 @@ from tellapart.models.features import frozen_backbone
 from tellapart.models.features.feature_job import Shard
 from tellapart.models.resolved_recipe import resolve
 from tellapart.recipe import Recipe
-from tellapart.studies.folds.learners import learner_of
+from tellapart.studies.folds.learners import make_learner
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 
 from .crowd import Crowd
@@ -47,7 +47,7 @@ def test_whoever_learns_finds_all_features_there(
     compute_features(dataset, recipe, crowd)
     assert crowd.done >= 4
     monkeypatch.setattr(frozen_backbone, "_fill", None)
-    learner_of(dataset, recipe)
+    make_learner(dataset, recipe)
     again = Crowd()
     compute_features(dataset, recipe, again)
     assert again.begun == 0

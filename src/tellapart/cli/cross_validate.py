@@ -14,7 +14,7 @@ from tellapart.judging.intervals import Estimate
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.cross_validate import cross_validate as make_folds
-from tellapart.studies.folds.results import Folds
+from tellapart.studies.folds.results import CrossValidation
 
 
 def cross_validate(
@@ -65,7 +65,7 @@ def cross_validate(
     return 0
 
 
-def _table(found: Folds) -> str:
+def _table(found: CrossValidation) -> str:
     rows = [
         [
             str(row.fold),

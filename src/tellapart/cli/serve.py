@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tellapart.bundles.predictor import Predictor
 from tellapart.errors import ClusterError, TellapartError
-from tellapart.scale.ray_serve import Between
+from tellapart.scale.ray_serve import ReplicaCount
 from tellapart.scale.replicas import serve_on as serve_on_ray
 from tellapart.serving.server import serve as serve_predictor
 from tellapart.serving.settings import Settings
@@ -83,7 +83,7 @@ def serve(
         serve_on_ray(on, bundle, count, host=host, port=port, settings=settings)
 
 
-def _between(text: str | None, on: str | None) -> Between | None:
+def _between(text: str | None, on: str | None) -> ReplicaCount | None:
     if text is None:
         return None
     if on is None:
@@ -91,7 +91,7 @@ def _between(text: str | None, on: str | None) -> Between | None:
     found = re.fullmatch(r"(\d{1,4})(?:\.\.(\d{1,4}))?", text.strip())
     if found is None:
         raise ClusterError(f"--replicas is {text!r}, expected a number such as 3, or the fewest and the most: 2..8")
-    return Between(int(found[1]), int(found[2] or found[1]))
+    return ReplicaCount(int(found[1]), int(found[2] or found[1]))
 
 
 def _seconds(text: str) -> float:

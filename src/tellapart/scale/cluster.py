@@ -18,11 +18,11 @@ from tellapart.scale.pool import Pool
 from tellapart.scale.preflight import MODE, TOKEN, known_token, require_ours
 from tellapart.silence import native_stderr_to
 
-HERE, ADDRESSED = "ray", "ray://"
-FOUND_BY_RAY = "auto"
+LOCAL, ADDRESS_PREFIX = "ray", "ray://"
+AUTO = "auto"
 LOOPBACK = "127.0.0.1"
 STORE_BYTES = 500_000_000  # shared memory for what is under way; a share of all memory otherwise
-SHORT = 40  # characters of a folder's path: sockets lie below it, whose paths end at 104 on some systems
+MAX_TEMP_PATH = 40  # characters of a folder's path: sockets lie below it, whose paths end at 104 on some systems
 NODE_WAIT, NODE_WAIT_S = "RAY_gcs_server_request_timeout_seconds", 20  # for this machine's node; a minute otherwise
 SETTINGS = {
     MODE: "token",  # nobody joins without it
@@ -45,10 +45,10 @@ def on(place: str, workers: int | None = None) -> Iterator[Jobs]:
     if workers is not None and workers < 1:
         raise ClusterError(f"workers is {workers}; expected 1 or more")
     _settle(alone=address is None)
-    if address not in (None, FOUND_BY_RAY):
+    if address not in (None, AUTO):
         require_ours(str(address))
     ray = require("ray", extra="ray")
-    with notes() as folder, native_stderr_to(folder / "driver.log"):
+    with log_folder() as folder, native_stderr_to(folder / "driver.log"):
         notify(f"joining the Ray cluster at {address}" if address else "starting Ray on this machine")
         try:
             if address:
@@ -62,17 +62,17 @@ def on(place: str, workers: int | None = None) -> Iterator[Jobs]:
 
 def address_of(place: str) -> str | None:
     """Where the cluster is, HOST:PORT, None when it is yet to be started. Raises ClusterError for another word."""
-    if place == HERE:
+    if place == LOCAL:
         named = os.environ.get("RAY_ADDRESS", "")
-        if named in ("", "local", FOUND_BY_RAY):
-            return FOUND_BY_RAY if named == FOUND_BY_RAY else None
+        if named in ("", "local", AUTO):
+            return AUTO if named == AUTO else None
         return _host_and_port(named) or _refused("RAY_ADDRESS", named, "HOST:PORT such as 10.0.0.5:6379")
-    found = _host_and_port(place) if place.startswith(ADDRESSED) else None
+    found = _host_and_port(place) if place.startswith(ADDRESS_PREFIX) else None
     return found or _refused("--on", place, "ray, or ray://HOST:PORT such as ray://10.0.0.5:6379")
 
 
 def _host_and_port(word: str) -> str | None:
-    host, _, port = word.removeprefix(ADDRESSED).rpartition(":")
+    host, _, port = word.removeprefix(ADDRESS_PREFIX).rpartition(":")
     return f"{host}:{port}" if host and "/" not in host and port.isdecimal() else None
 
 
@@ -90,7 +90,7 @@ def _settle(*, alone: bool) -> None:
 
 
 @contextmanager
-def notes() -> Iterator[Path]:
+def log_folder() -> Iterator[Path]:
     """A folder for what Ray writes: kept, and named, where the cluster failed."""
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
     try:
@@ -112,7 +112,7 @@ def _start(ray: ModuleType, workers: int | None, folder: Path) -> None:
         "include_dashboard": False,
         "object_store_memory": STORE_BYTES,
         "_node_ip_address": LOOPBACK,
-        "_temp_dir": str(folder) if len(str(folder)) <= SHORT else None,
+        "_temp_dir": str(folder) if len(str(folder)) <= MAX_TEMP_PATH else None,
     }
     try:
         _init(ray, address="local", **own)

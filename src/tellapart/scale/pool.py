@@ -13,15 +13,17 @@ from typing import Any, TypeVar
 from tellapart.errors import ClusterError, TellapartError, first_line, require
 from tellapart.jobs import CORES, CommandContext, Work
 from tellapart.progress import notify
-from tellapart.scale.preflight import silence
+from tellapart.scale.preflight import connection_error
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Actors = Any
 """Ray's, and below what comes out of them: their types are known only where Ray is installed."""
 Result = Any
-REPEATS = 20  # of one job whose worker was killed, or out of reach, which uses some up until its node counts as lost
-LOOK_S = 10.0  # between two looks whether anybody is left who could give a result
+MAX_RETRIES = (
+    20  # of one job whose worker was killed, or out of reach, which uses some up until its node counts as lost
+)
+CHECK_EVERY_S = 10.0  # between two looks whether anybody is left who could give a result
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Pool:
 
     @contextmanager
     def _begun(self, begin: Callable[[], Callable[[In], Out]]) -> Iterator["_Team"]:
-        kind = self.ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=REPEATS)(Worker)
+        kind = self.ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=MAX_RETRIES)(Worker)
         sent = self.ray.put(begin)  # once, however many workers share it
         workers = [kind.remote(sent, CommandContext.here()) for _ in range(self.count)]
         try:
@@ -93,9 +95,9 @@ class Pool:
     def _waited_for(self, team: "_Team") -> Result:
         while True:
             try:
-                if time.monotonic() - team.looked >= LOOK_S:
+                if time.monotonic() - team.looked >= CHECK_EVERY_S:
                     self._look(team)
-                return team.pool.get_next_unordered(timeout=LOOK_S)
+                return team.pool.get_next_unordered(timeout=CHECK_EVERY_S)
             except TimeoutError as error:
                 if isinstance(error, self.ray.exceptions.RayError):
                     raise  # a job's own
@@ -103,7 +105,7 @@ class Pool:
     def _look(self, team: "_Team") -> None:
         """See whether anybody is left who could give a result."""
         team.looked = time.monotonic()
-        if why := silence(self.head):
+        if why := connection_error(self.head):
             team.tell(
                 f"the head of the Ray cluster, {self.head}, answers no longer ({why}). Ray gives up after a minute, "
                 f"and with it the command. What was finished is kept: then run the command again"

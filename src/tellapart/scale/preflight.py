@@ -12,9 +12,9 @@ from tellapart.errors import ClusterError, require
 
 TOKEN_FILE = Path(".ray") / "auth_token"  # below the home folder, where Ray looks for it by itself
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
-PATIENCE_S = 5.0
-QUESTION = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # Ray's own first; without an argument
-REFUSED = "UNAUTHENTICATED"  # a gRPC status
+TIMEOUT_S = 5.0
+CLUSTER_ID_METHOD = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # Ray's own first; without an argument
+UNAUTHENTICATED = "UNAUTHENTICATED"  # a gRPC status
 TOKEN_ADVICE = f"set {TOKEN}, or copy ~/.ray/auth_token from a machine of the cluster to this one"
 
 
@@ -24,17 +24,17 @@ def require_ours(address: str) -> None:
     One that asks for none is refused too, unless RAY_AUTH_MODE says that this is meant: whoever reaches it runs what
     he likes on it.
     """
-    if why := silence(address):
+    if why := connection_error(address):
         raise ClusterError(
             f"the Ray cluster at {address} cannot be joined: {why}. Check the address, and that ray start --head runs"
         )
     if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
         return  # certificates say who may come, and Ray alone has them
     unasked = _answer(address, None)
-    if unasked not in ("OK", REFUSED):
+    if unasked not in ("OK", UNAUTHENTICATED):
         raise _no_cluster(address, unasked)
     if os.environ.get(MODE, "token").lower() != "token":
-        if unasked == REFUSED:
+        if unasked == UNAUTHENTICATED:
             raise ClusterError(
                 f"the Ray cluster at {address} asks for a token, but {MODE} is {os.environ[MODE]}: unset it"
             )
@@ -65,7 +65,7 @@ def _require_known(address: str) -> None:
     if token is None:
         raise ClusterError(f"the Ray cluster at {address} asks for a token, and none is known here: {TOKEN_ADVICE}")
     answer = _answer(address, token)
-    if answer == REFUSED:
+    if answer == UNAUTHENTICATED:
         raise ClusterError(f"the Ray cluster at {address} has another token than is known here: {TOKEN_ADVICE}")
     if answer != "OK":
         raise _no_cluster(address, answer)
@@ -78,11 +78,11 @@ def _no_cluster(address: str, answer: str) -> ClusterError:
     )
 
 
-def silence(address: str) -> str | None:
+def connection_error(address: str) -> str | None:
     """Why nothing answers at HOST:PORT; None where something does."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=TIMEOUT_S).close()
     except (OSError, OverflowError) as error:
         return str(error)
     return None
@@ -94,7 +94,7 @@ def _answer(address: str, token: str | None) -> str:
     metadata = [("authorization", f"Bearer {token}")] if token else []
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
-            channel.unary_unary(QUESTION)(b"", metadata=metadata, timeout=PATIENCE_S)
+            channel.unary_unary(CLUSTER_ID_METHOD)(b"", metadata=metadata, timeout=TIMEOUT_S)
         except grpc.RpcError as error:
             return str(error.code().name)
     return "OK"

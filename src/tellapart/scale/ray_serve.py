@@ -12,23 +12,23 @@ from typing import Any
 
 from tellapart.errors import ClusterError, require
 from tellapart.progress import notify, progress
-from tellapart.scale.replica import Beginning, Handle, Replica
+from tellapart.scale.replica import Handle, Replica, ReplicaConfig
 
-AT_ONCE = 8  # images in one replica: enough for its core to have no pause; the rest wait for whichever is free
-BUSY = 2  # images under way for each replica, beyond which there should be more replicas
-MORE_AFTER_S = 10.0  # of that
-FEWER_AFTER_S = 300.0  # of the contrary: starting one again takes seconds
-LOOK_S = 2.0  # between two looks at a replica; a killed one is noticed as soon
-LEAVE_S = 15.0  # what a replica may still take for what it is at
-ENDING_S = 30.0  # in which a cluster that answers has ended all of them
-TRIES = 2  # to start a replica, before it is given up
-WAIT_S = 30.0  # until it is said that replicas have not found a core
+MAX_CONCURRENT = 8  # images in one replica: enough for its core to have no pause; the rest wait for whichever is free
+TARGET_CONCURRENT = 2  # images under way for each replica, beyond which there should be more replicas
+UPSCALE_DELAY_S = 10.0  # of that
+DOWNSCALE_DELAY_S = 300.0  # of the contrary: starting one again takes seconds
+HEALTH_CHECK_EVERY_S = 2.0  # between two looks at a replica; a killed one is noticed as soon
+DRAIN_S = 15.0  # what a replica may still take for what it is at
+SHUTDOWN_S = 30.0  # in which a cluster that answers has ended all of them
+MAX_START_TRIES = 2  # to start a replica, before it is given up
+NOTIFY_EVERY_S = 30.0  # until it is said that replicas have not found a core
 FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 QUIET = {"log_level": "ERROR", "enable_access_log": False}
 
 
 @dataclass(frozen=True)
-class Between:
+class ReplicaCount:
     """How many replicas there are: never fewer, never more. Raises ClusterError."""
 
     fewest: int
@@ -41,7 +41,7 @@ class Between:
 
 
 @contextmanager
-def ray_serve_app(name: str, beginning: Beginning, count: Between, *, lasts: bool) -> Iterator[Handle]:
+def ray_serve_app(name: str, beginning: ReplicaConfig, count: ReplicaCount, *, lasts: bool) -> Iterator[Handle]:
     """Give what asks the replicas, when the fewest are ready; with the block they end, or with a cluster not to last.
 
     An app of the same name is replaced. Raises ClusterError.
@@ -65,15 +65,15 @@ def _ray_serve() -> ModuleType:
     return serve
 
 
-def _deployed(serve: ModuleType, name: str, beginning: Beginning, count: Between) -> Handle:
+def _deployed(serve: ModuleType, name: str, beginning: ReplicaConfig, count: ReplicaCount) -> Handle:
     kind = serve.deployment(Replica).options(
         name=name,
         ray_actor_options={"num_cpus": 1},
-        max_ongoing_requests=AT_ONCE,
-        max_constructor_retry_count=TRIES,
-        health_check_period_s=LOOK_S,
+        max_ongoing_requests=MAX_CONCURRENT,
+        max_constructor_retry_count=MAX_START_TRIES,
+        health_check_period_s=HEALTH_CHECK_EVERY_S,
         graceful_shutdown_wait_loop_s=0.1,
-        graceful_shutdown_timeout_s=LEAVE_S,
+        graceful_shutdown_timeout_s=DRAIN_S,
         logging_config=QUIET,
         **_scaling(count),
     )
@@ -83,15 +83,15 @@ def _deployed(serve: ModuleType, name: str, beginning: Beginning, count: Between
     return handle
 
 
-def _scaling(count: Between) -> dict[str, Any]:
+def _scaling(count: ReplicaCount) -> dict[str, Any]:
     if count.fewest == count.most:
         return {"num_replicas": count.most}
     scaling = {
         "min_replicas": count.fewest,
         "max_replicas": count.most,
-        "target_ongoing_requests": BUSY,
-        "upscale_delay_s": MORE_AFTER_S,
-        "downscale_delay_s": FEWER_AFTER_S,
+        "target_ongoing_requests": TARGET_CONCURRENT,
+        "upscale_delay_s": UPSCALE_DELAY_S,
+        "downscale_delay_s": DOWNSCALE_DELAY_S,
     }
     return {"autoscaling_config": scaling}
 
@@ -109,7 +109,7 @@ def _wait(serve: ModuleType, name: str, wanted: int) -> None:
             now = found.deployments[name].replica_states.get("RUNNING", 0) if name in found.deployments else 0
             advance(max(0, now - ready))
             ready = max(ready, now)
-            if time.monotonic() - told > WAIT_S:
+            if time.monotonic() - told > NOTIFY_EVERY_S:
                 told = time.monotonic()
                 notify(f"{ready} of {wanted} replicas are ready; the others wait for a core, or are slow to start")
 
@@ -133,7 +133,7 @@ def _end(serve: ModuleType, name: str) -> None:
 
     thread = threading.Thread(target=end, daemon=True)
     thread.start()
-    thread.join(ENDING_S)
+    thread.join(SHUTDOWN_S)
     if not ended.is_set():
         notify(
             "the replicas may be left on the Ray cluster: the same command replaces them, `serve shutdown` ends them"

@@ -18,7 +18,7 @@ Handle = Any
 
 
 @dataclass(frozen=True)
-class Beginning:
+class ReplicaConfig:
     """What a replica begins with: a bundle, which it reads where it finds it, and the limits."""
 
     answering: ChunkPrediction
@@ -31,7 +31,7 @@ class Replica:
     Lives until Ray Serve ends it; the processes that decode for it end with it.
     """
 
-    def __init__(self, beginning: Beginning) -> None:
+    def __init__(self, beginning: ReplicaConfig) -> None:
         """Load the bundle. Raises BundleError, for which Ray Serve gives up."""
         os.environ[CORES] = "1"
         self._work = LocalBackend(beginning.answering.predictor(), beginning.settings)

@@ -18,8 +18,8 @@ from tellapart.errors import ClusterError, require
 from tellapart.files import sha256
 from tellapart.progress import notify
 from tellapart.scale.cluster import address_of, on
-from tellapart.scale.ray_serve import BUSY, Between, ray_serve_app
-from tellapart.scale.replica import Beginning, Replicas
+from tellapart.scale.ray_serve import TARGET_CONCURRENT, ReplicaCount, ray_serve_app
+from tellapart.scale.replica import ReplicaConfig, Replicas
 from tellapart.serving.admission import SHORTEST_QUEUE
 from tellapart.serving.server import attend, listening
 from tellapart.serving.service import Service
@@ -27,7 +27,7 @@ from tellapart.serving.settings import Settings
 
 
 def serve_on(
-    place: str, bundle: Bundle | str | Path, count: Between | None, *, host: str, port: int, settings: Settings
+    place: str, bundle: Bundle | str | Path, count: ReplicaCount | None, *, host: str, port: int, settings: Settings
 ) -> None:
     """Serve a bundle at an address of this machine until Ctrl-C or SIGTERM; see `cluster.on` for the place.
 
@@ -43,7 +43,7 @@ def serve_on(
 
 @contextmanager
 def replicated(
-    bundle: Bundle, count: Between | None, settings: Settings, *, name: str, lasts: bool = True
+    bundle: Bundle, count: ReplicaCount | None, settings: Settings, *, name: str, lasts: bool = True
 ) -> Iterator[Service]:
     """Give a service whose work is done by replicas of a Ray Serve app, which ends with the block.
 
@@ -58,18 +58,18 @@ def replicated(
         else f"starting a replica of {bundle.name}"
     )
     answering = ChunkPrediction.by(bundle, sha256(bundle.folder / MANIFEST), top=1)
-    beginning = Beginning(answering, replace(settings, token=None))  # which is the front's alone
+    beginning = ReplicaConfig(answering, replace(settings, token=None))  # which is the front's alone
     limits = replace(settings, queue=settings.queue * count.most)
     with ray_serve_app(name, beginning, count, lasts=lasts) as handle:
         work = Replicas(ray, handle, settings.deadline_s)
         # Where each image takes long, too few would be let in for more replicas ever to seem needed.
-        yield Service(bundle, limits, work, shortest=max(SHORTEST_QUEUE, (BUSY + 1) * count.most))
+        yield Service(bundle, limits, work, shortest=max(SHORTEST_QUEUE, (TARGET_CONCURRENT + 1) * count.most))
 
 
-def _settled(ray: ModuleType, count: Between | None) -> Between:
+def _settled(ray: ModuleType, count: ReplicaCount | None) -> ReplicaCount:
     """How many there will be. More than there are cores would be waited for without end."""
     cores = int(ray.cluster_resources().get("CPU", 0))
-    count = count or Between(max(cores, 1), max(cores, 1))
+    count = count or ReplicaCount(max(cores, 1), max(cores, 1))
     if count.fewest > cores:
         raise ClusterError(
             f"--replicas is {count.fewest} at least, with a core each, and the Ray cluster has {cores} cores: ask for "

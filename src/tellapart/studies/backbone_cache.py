@@ -13,7 +13,7 @@ from tellapart.training.loop import repeatable
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.tasks import Task, make_task
 
-KEPT_BYTES = 500_000_000  # of weights that compiled loops may hold while no trial uses them
+MAX_LOOP_BYTES = 500_000_000  # of weights that compiled loops may hold while no trial uses them
 
 
 BELOW_LOOP = tuple(name for name, facts in FACTS.items() if facts.rebuilds == "examples")
@@ -50,12 +50,12 @@ class BackboneCache:
         return task.standing.network(recipe, task.preprocessing.channels, len(task.dataset.classes))
 
 
-def shape_of(recipe: NetworkRecipe) -> Key:
+def loop_key(recipe: NetworkRecipe) -> Key:
     """What decides a compiled loop."""
     return _values(COMPILED, recipe)
 
 
-def quietly(_: int) -> None:
+def ignore_step(_: int) -> None:
     """Within an epoch nothing is shown."""
 
 

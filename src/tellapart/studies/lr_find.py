@@ -22,12 +22,12 @@ from tellapart.progress import notify, progress
 from tellapart.recipe import Recipe
 from tellapart.training.prepare import draw_all_splits, preprocessing_for
 
-LOWEST, HIGHEST = 1e-7, 10.0
-STEPS, FEWEST, MOST = 150, 20, 10_000
+MIN_RATE, MAX_RATE = 1e-7, 10.0
+STEPS, MIN_STEPS, MAX_STEPS = 150, 20, 10_000
 SMOOTHING = 0.9  # of the running mean of the losses: with more it lags, and rates come out too high
-DIVERGED = 4.0  # times the least smoothed loss
-UNSETTLED = 0.1  # share of all steps, at the beginning, whose slope is noise
-FALLEN = 0.9  # of the loss at the start: a least loss above it shows no learning
+DIVERGED_FACTOR = 4.0  # times the least smoothed loss
+WARMUP_SHARE = 0.1  # share of all steps, at the beginning, whose slope is noise
+LEARNED_SHARE = 0.9  # of the loss at the start: a least loss above it shows no learning
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class RateTest:
     @property
     def learned(self) -> bool:
         """Whether the loss fell enough for a rate to stand out."""
-        return bool(self.smoothed.min() <= FALLEN * self.smoothed[: _settled_after(len(self.rates)) + 1].mean())
+        return bool(self.smoothed.min() <= LEARNED_SHARE * self.smoothed[: _settled_after(len(self.rates)) + 1].mean())
 
     @property
     def least(self) -> float:
@@ -78,8 +78,8 @@ def lr_find(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest
 
     It learns from the training images alone, and is then thrown away. Raises RecipeError, DatasetError.
     """
-    if not FEWEST <= steps <= MOST:
-        raise RecipeError(f"steps is {steps}; expected {FEWEST} to {MOST:,}: {STEPS} do")
+    if not MIN_STEPS <= steps <= MAX_STEPS:
+        raise RecipeError(f"steps is {steps}; expected {MIN_STEPS} to {MAX_STEPS:,}: {STEPS} do")
     if lookup(recipe.model).estimator:
         raise RecipeError(f"{recipe.model} has no learning rate: take a network, such as --model xception")
     if recipe.then:
@@ -87,7 +87,7 @@ def lr_find(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest
     dataset, recipe = draw_all_splits(dataset, recipe)
     resolved = resolve_network(recipe, own_size=dataset.own_size)
     load_keras()
-    rates = np.geomspace(LOWEST, HIGHEST, steps)
+    rates = np.geomspace(MIN_RATE, MAX_RATE, steps)
     losses = np.array(list(_losses(dataset, resolved, rates)))
     if len(losses) < 2:
         raise DatasetError("the loss is no number from the first step on: look at the images, and at --weights")
@@ -103,7 +103,7 @@ def _losses(dataset: Dataset, recipe: NetworkRecipe, rates: NDArray[np.float64])
     only_train = replace(dataset, splits={"train": dataset.splits["train"]})
     task = make_task(only_train, recipe, preprocessing_for(dataset, recipe), cache=cache_folder())
     loop = Loop(task.network, recipe)
-    notify(f"{len(rates)} steps of {loop.batch} examples at most, from a learning rate of {LOWEST:g} to {HIGHEST:g}")
+    notify(f"{len(rates)} steps of {loop.batch} examples at most, from a learning rate of {MIN_RATE:g} to {MAX_RATE:g}")
     done: list[float] = []
     least = math.inf
     with progress("trying rates", len(rates), "steps") as advance:
@@ -115,7 +115,7 @@ def _losses(dataset: Dataset, recipe: NetworkRecipe, rates: NDArray[np.float64])
             if not math.isfinite(loss):
                 return
             yield loss
-            if smoothed > DIVERGED * least:
+            if smoothed > DIVERGED_FACTOR * least:
                 return
 
 
@@ -127,4 +127,4 @@ def _running_mean(values: list[float]) -> Iterator[float]:
 
 
 def _settled_after(steps: int) -> int:
-    return int(UNSETTLED * steps)
+    return int(WARMUP_SHARE * steps)

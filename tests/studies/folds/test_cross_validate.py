@@ -19,8 +19,8 @@ from tellapart.files import exclusive_lock
 from tellapart.judging.metrics import accuracy
 from tellapart.recipe import Recipe
 from tellapart.studies.folds import cross_validate as module
-from tellapart.studies.folds.cross_validate import cross_validate, planned
-from tellapart.studies.folds.learners import Estimators, Learned, Learner
+from tellapart.studies.folds.cross_validate import cross_validate, plan_folds
+from tellapart.studies.folds.learners import EstimatorLearner, FoldPrediction, Learner
 from tellapart.training.examples import Examples
 from tellapart.training.loop import Loop, Score
 from tellapart.training.run import train
@@ -51,11 +51,11 @@ class Watched:
         self.dataset = dataset
         self.shown: list[dict[str, set[str]]] = []
 
-    def learn(self, dataset: Dataset, held: Images, _: Path, /) -> Learned:
+    def learn(self, dataset: Dataset, held: Images, _: Path, /) -> FoldPrediction:
         """See Learner."""
         sets = {name: set(split.images.digests) for name, split in dataset.splits.items()}
         self.shown.append({**sets, "held": set(held.digests)})
-        return Learned(np.full((len(held), len(dataset.classes)), 1 / len(dataset.classes), np.float32), 1)
+        return FoldPrediction(np.full((len(held), len(dataset.classes)), 1 / len(dataset.classes), np.float32), 1)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[Watched]:
         made.append(Watched(dataset))
         return made[-1]
 
-    monkeypatch.setattr(module, "learner_of", learner)
+    monkeypatch.setattr(module, "make_learner", learner)
     return made
 
 
@@ -117,7 +117,7 @@ def test_a_network_guesses_what_cannot_be_learned(tmp_path: Path) -> None:
 def test_a_fold_is_what_train_makes_of_the_rest(recipe: Recipe, tiny: Path, tmp_path: Path) -> None:
     dataset = Dataset.open(tiny)
     found = cross_validate(dataset, recipe, count=3, out=tmp_path / "folds")
-    plan = planned(dataset, recipe, 3)
+    plan = plan_folds(dataset, recipe, 3)
     every = plan.dataset.splits["train"]
     rest = every.take(sorted([*plan.parts[0], *plan.parts[2]]))
     fold = every.take(plan.parts[1].tolist())
@@ -172,16 +172,16 @@ def test_stopped_folds_go_on_with_those_that_are_finished(
     dataset = Dataset.open(tiny)
     learned: list[str] = []
     whole = cross_validate(dataset, KNN, count=3, out=tmp_path / "whole")
-    real = Estimators.learn
+    real = EstimatorLearner.learn
 
-    def learn(self: Estimators, dataset: Dataset, held: Images, folder: Path, /) -> Learned:
+    def learn(self: EstimatorLearner, dataset: Dataset, held: Images, folder: Path, /) -> FoldPrediction:
         if len(learned) == 2:
             learned.append("stopped")
             raise KeyboardInterrupt
         learned.append(dataset.name)
         return real(self, dataset, held, folder)
 
-    monkeypatch.setattr(Estimators, "learn", learn)
+    monkeypatch.setattr(EstimatorLearner, "learn", learn)
     with pytest.raises(KeyboardInterrupt):
         cross_validate(dataset, KNN, count=3, out=tmp_path / "stopped")
     again = cross_validate(dataset, KNN, count=3, out=tmp_path / "stopped")
@@ -236,7 +236,7 @@ def test_a_folder_of_other_folds_is_refused_with_what_differs(
 def test_a_folder_or_file_of_something_else_is_refused(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
-    for name, phrase in (("full", "holds no folds"), ("full/letter.txt", "is a file")):
+    for name, phrase in (("full", "contains no cross-validation"), ("full/letter.txt", "is a file")):
         with pytest.raises(RunError, match=phrase):
             cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path / name)
 
@@ -244,7 +244,7 @@ def test_a_folder_or_file_of_something_else_is_refused(tiny: Path, tmp_path: Pat
 def test_two_commands_never_make_folds_in_one_folder(tiny: Path, tmp_path: Path) -> None:
     with (
         exclusive_lock(tmp_path / ".lock", "folds", "wait"),
-        pytest.raises(RunError, match="another command is at work in"),
+        pytest.raises(RunError, match="another cross-validation is at work in"),
     ):
         cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
@@ -278,11 +278,11 @@ def test_images_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path, colo
 def test_answers_that_are_no_numbers_are_refused_before_they_are_kept(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverged(_: Watched, dataset: Dataset, held: Images, __: Path, /) -> Learned:
-        return Learned(np.full((len(held), len(dataset.classes)), np.nan, np.float32), 1)
+    def diverged(_: Watched, dataset: Dataset, held: Images, __: Path, /) -> FoldPrediction:
+        return FoldPrediction(np.full((len(held), len(dataset.classes)), np.nan, np.float32), 1)
 
     monkeypatch.setattr(Watched, "learn", diverged)
-    monkeypatch.setattr(module, "learner_of", lambda dataset, _: Watched(dataset))
+    monkeypatch.setattr(module, "make_learner", lambda dataset, _: Watched(dataset))
     with pytest.raises(RunError, match=r"fold 1 has answers that are no numbers.*lower --learning-rate"):
         cross_validate(Dataset.open(tiny), MLP, count=2, out=tmp_path)
     assert not (tmp_path / "parts").exists()

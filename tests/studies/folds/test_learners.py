@@ -12,7 +12,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.models.resolved_recipe import resolve
 from tellapart.recipe import Recipe
-from tellapart.studies.folds.learners import learner_of
+from tellapart.studies.folds.learners import make_learner
 from tellapart.training.run import train
 
 RECIPES = {
@@ -44,7 +44,7 @@ def test_a_fold_is_learned_and_calibrated_as_a_run_is(
     assert kept is not None
     assert (run.bundle.facts.calibration is not None) == (validated and name in ("mlp", "logistic"))
     pool = replace(images, splits={"train": images.splits["all"]})
-    learner = learner_of(pool, resolve(run.recipe, own_size=None))
+    learner = make_learner(pool, resolve(run.recipe, own_size=None))
     inner = replace(dataset, splits={part: split for part, split in dataset.splits.items() if part != "test"})
     learned = learner.learn(inner, dataset.splits["test"].images, tmp_path / "fold")
     np.testing.assert_allclose(learned.probabilities, kept.probs, atol=1e-5)

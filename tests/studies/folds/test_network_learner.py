@@ -14,7 +14,7 @@ from tellapart.judging.calibration import apply_temperature
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 from tellapart.studies.folds import network_learner
-from tellapart.studies.folds.network_learner import Networks
+from tellapart.studies.folds.network_learner import NetworkLearner
 from tellapart.training.final_evaluation import temperature_of
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.task_predictions import task_predictions
@@ -40,7 +40,7 @@ def parts(tiny: Path, recipe: Recipe) -> tuple[Dataset, Dataset, Dataset]:
 def test_rows_are_taken_as_if_the_base_had_been_run_over_the_rest_alone(changes: dict[str, object], tiny: Path) -> None:
     recipe = resolve_network(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
     pool, inner, _ = parts(tiny, recipe)
-    learner = Networks(pool, recipe)
+    learner = NetworkLearner(pool, recipe)
     shared = learner._shared(inner)
     alone = make_task(inner, recipe, preprocessing_for(inner, recipe), cache=cache_folder())
     assert shared.validation is not None
@@ -72,8 +72,8 @@ def test_every_kind_of_network_answers_as_its_product_does_and_repeats(
         finished.append(task)
         return task_predictions(task, images, label=label)
 
-    monkeypatch.setattr(network_learner, "answers_of", answers)
-    learner, held = Networks(pool, recipe), fold.splits["train"].images
+    monkeypatch.setattr(network_learner, "task_predictions", answers)
+    learner, held = NetworkLearner(pool, recipe), fold.splits["train"].images
     first = learner.learn(inner, held, tmp_path / "first")
     product, see = finished[0].product(), finished[0].preprocessing
 

@@ -9,16 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tellapart.bundles.bundle import SEEN
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import draw_splits
-from tellapart.errors import DatasetError, RecipeError, RunError, TellapartError
+from tellapart.errors import RecipeError, RunError, TellapartError
 from tellapart.recipe import Recipe
 from tellapart.studies.search import successive_halving
-from tellapart.studies.search.search import Search, search, with_validation_in_train
+from tellapart.studies.search.search import Search, search
 
 from ..crowd import Crowd, StoppedError
 
@@ -76,7 +75,7 @@ def test_a_finished_search_answers_at_once(
     def never(*_: object) -> None:
         raise AssertionError("nothing is left to train")
 
-    monkeypatch.setattr("tellapart.studies.search.local_workers.trainer_of", never)
+    monkeypatch.setattr("tellapart.studies.search.trial_workers.load_keras", never)
     table = (begun / "trials.csv").read_text().splitlines(keepends=True)
     (begun / "trials.csv").write_text("".join(table[:-1]))  # as if killed before its last row was written
     again = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3)
@@ -112,7 +111,7 @@ def test_two_workers_of_which_one_is_killed_find_the_same(
     monkeypatch.setattr(successive_halving.SuccessiveHalving, "_train", train)
     found = search(Dataset.open(tiny), RECIPE, SPACE, out=tmp_path / "two", max_epochs=3, workers=2)
     assert outcome(found) == outcome(finished)
-    assert "was killed: another goes on with it" in capfd.readouterr().err
+    assert "a worker was killed: another repeats its job" in capfd.readouterr().err
     assert not multiprocessing.active_children()
 
 
@@ -223,24 +222,3 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(
     with pytest.raises(error, match=phrase):
         search(Dataset.open(tiny), out=tmp_path / "new", **asked)
     assert not (tmp_path / "new" / "search.json").exists()
-
-
-def test_validation_images_join_those_for_training(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    one, two, three = rng.integers(0, 256, (3, 6, 8, 8), np.uint8)
-    y = np.arange(6) % 2
-    np.savez(tmp_path / "one.npz", x_train=one, x_validation=two, x_test=three, y_train=y, y_validation=y, y_test=y)
-    joined = with_validation_in_train(Dataset.open(tmp_path / "one.npz"))
-    assert {name: len(split) for name, split in joined.splits.items()} == {"train": 12, "test": 6}
-    train = joined.splits["train"]
-    assert np.array_equal(train.images.read(7)[..., 0], two[1])
-    assert train.labels.tolist() == [0, 1] * 6
-    assert len(set(train.images.digests)) == 12
-
-
-def test_images_of_unlike_sizes_cannot_be_joined(tmp_path: Path) -> None:
-    small, large = np.zeros((2, 8, 8), np.uint8), np.zeros((2, 9, 9), np.uint8)
-    y = np.arange(2)
-    np.savez(tmp_path / "two.npz", x_train=small, x_validation=large, y_train=y, y_validation=y)
-    with pytest.raises(DatasetError, match="unlike"):
-        with_validation_in_train(Dataset.open(tmp_path / "two.npz"))

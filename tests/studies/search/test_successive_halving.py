@@ -3,7 +3,6 @@
 import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ from tellapart.recipe import Monitor, Recipe
 from tellapart.studies.search import successive_halving
 from tellapart.studies.search.hyperband import brackets
 from tellapart.studies.search.journal import Journal
-from tellapart.studies.search.local_workers import Step, TrialWorkers
 from tellapart.studies.search.space import parse_space
-from tellapart.studies.search.successive_halving import Plan, Trial
+from tellapart.studies.search.successive_halving import SearchPlan, Trial
+from tellapart.studies.search.trial_workers import Step
 from tellapart.training.checkpoints import Epoch, History
 
 from ..crowd import StoppedError
@@ -33,7 +32,7 @@ class MadeUp:
         self.asked: list[tuple[int, int]] = []
         self.begun = 0
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Nothing has to be loaded."""
         self.begun += 1
 
@@ -51,28 +50,24 @@ class MadeUp:
 
 
 @pytest.fixture
-def plan(tiny: Path) -> Plan:
+def plan(tiny: Path) -> SearchPlan:
     """Nine trials of at least one epoch, five of three, three of nine."""
     dataset = draw_splits(Dataset.open(tiny), validation=0.3, test=0.2, seed=0)
     recipe = Recipe(model="mlp", size=20)
-    return Plan(dataset, recipe, parse_space(["units=4:400"], recipe), brackets(9, 3))
+    return SearchPlan(dataset, recipe, parse_space(["units=4:400"], recipe), brackets(9, 3))
 
 
 @pytest.fixture
 def raced(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: SearchPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[tuple[Trial, ...], MadeUp]]:
     """Run a race to its end; give the trials, and what was asked of the crew."""
 
     def run(losses: Losses, monitor: Monitor = "val_loss") -> tuple[tuple[Trial, ...], MadeUp]:
         made_up = MadeUp(losses, tmp_path)
 
-        @contextmanager
-        def crew(*_: object) -> Iterator[TrialWorkers]:
-            yield made_up
-
-        monkeypatch.setattr(successive_halving, "crew", crew)
-        chosen = Plan(plan.dataset, Recipe(model="mlp", size=20, monitor=monitor), plan.space, plan.brackets)
+        monkeypatch.setattr(successive_halving, "TrialWorkers", lambda *_: made_up)
+        chosen = SearchPlan(plan.dataset, Recipe(model="mlp", size=20, monitor=monitor), plan.space, plan.brackets)
         trials = chosen.trials()
         journal = Journal(tmp_path / "journal.log", monitor)
         journal.enrol([(trial.bracket, trial.values) for trial in trials], plan.space)
@@ -80,7 +75,7 @@ def raced(
             Trial(one.number, one.bracket, one.values, one.recipe, history)
             for one, history in zip(trials, journal.histories(), strict=True)
         ]
-        return successive_halving.run(chosen, known, journal, tmp_path, 1), made_up
+        return successive_halving.run(chosen, known, journal, tmp_path), made_up
 
     return run
 

@@ -15,7 +15,7 @@ from tellapart.errors import DatasetError, RecipeError, RunError
 from tellapart.files import exclusive_lock
 from tellapart.models.resolved_recipe import ResolvedRecipe, resolve_network
 from tellapart.recipe import Recipe
-from tellapart.studies.sweep.plan import Factor, Trial, best_of, gap, parse_vary, planned
+from tellapart.studies.sweep.plan import Factor, Trial, best_trial, gap, parse_vary, plan_sweep
 from tellapart.studies.sweep.sweep import Sweep, sweep
 from tellapart.training import tasks, write_bundle
 from tellapart.training.checkpoints import Epoch
@@ -110,11 +110,11 @@ def test_what_stands_below_is_made_anew_for_another_size(
 def test_each_factor_varies_with_the_others_at_the_best_so_far(swept: Sweep) -> None:
     first, second = swept.turns
     assert [trial.values for trial in first.trials] == [{"learning_rate": 1e-3}, {"learning_rate": 1e-2}]
-    best = best_of(first.trials)
+    best = best_trial(first.trials)
     assert [trial.recipe.learning_rate for trial in second.trials] == [best.recipe.learning_rate] * 2
     assert [trial.recipe.dropout for trial in second.trials] == [0, 0.5]
     assert [trial.recipe.epochs for trial in (*first.trials, *second.trials)] == [4, 4, 3, 3]
-    assert swept.winner == best_of(swept.trials)
+    assert swept.winner == best_trial(swept.trials)
 
 
 def test_a_recipe_that_was_tried_is_not_tried_again(tiny: Path, tmp_path: Path) -> None:
@@ -122,14 +122,14 @@ def test_a_recipe_that_was_tried_is_not_tried_again(tiny: Path, tmp_path: Path) 
     found = sweep(Dataset.open(tiny), replace(RECIPE, epochs=1), vary, out=tmp_path / "sweep")
     assert [trial.number for trial in found.trials] == [1, 2, 3, 4]
     first, second, third = found.turns
-    assert second.trials[0] == best_of(first.trials)
-    assert third.trials[0] == best_of([*first.trials, *second.trials])
+    assert second.trials[0] == best_trial(first.trials)
+    assert third.trials[0] == best_trial([*first.trials, *second.trials])
     assert [row["trial"] for row in rows(found.folder / "trials.csv")] == ["1", "2", "3", "4"]
 
 
 def test_a_grid_tries_all_combinations(tiny: Path, tmp_path: Path) -> None:
     vary = ("inner=none,4", "learning_rate=1e-3,1e-2,1e-1")
-    plan = planned(Dataset.open(tiny), RECIPE, vary, grid=True)
+    plan = plan_sweep(Dataset.open(tiny), RECIPE, vary, grid=True)
     tried = [(one.recipe.inner, one.recipe.learning_rate) for one in plan.candidates(0, {})]
     assert tried == [(0, 1e-3), (0, 1e-2), (0, 1e-1), (4, 1e-3), (4, 1e-2), (4, 1e-1)]
     found = sweep(
@@ -172,7 +172,7 @@ def test_a_trial_stops_when_its_patience_ends_and_counts_as_its_best_epoch(
     )
     next(scores)
     recipe = replace(RECIPE, epochs=9, patience=2)
-    monkeypatch.setattr(write_bundle, "verdict", lambda *_: FinalEvaluation({}, None, {}, ()))
+    monkeypatch.setattr(write_bundle, "evaluate_finally", lambda *_: FinalEvaluation({}, None, {}, ()))
     found = sweep(Dataset.open(tiny), recipe, ("learning_rate=1e-3",), out=tmp_path / "sweep")
     (trial,) = found.trials
     assert (len(trial.history), trial.best_epoch, trial.best.val_accuracy) == (4, 2, 0.7)
@@ -290,7 +290,7 @@ def test_other_images_are_refused(swept: Sweep, coloured: Callable[..., Path], t
 
 def test_a_folder_in_use_is_refused_and_left_alone(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(RunError, match=r"is in use: it is not empty, and holds no sweep"):
+    with pytest.raises(RunError, match=r"is in use: it is not empty, and contains no sweep"):
         sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
     (tmp_path / "file").touch()
@@ -299,7 +299,10 @@ def test_a_folder_in_use_is_refused_and_left_alone(tiny: Path, tmp_path: Path) -
 
 
 def test_two_sweeps_never_work_in_one_folder(tiny: Path, tmp_path: Path) -> None:
-    with exclusive_lock(tmp_path / ".lock", "a sweep", "wait"), pytest.raises(RunError, match="a sweep is at work in"):
+    with (
+        exclusive_lock(tmp_path / ".lock", "another sweep", "wait"),
+        pytest.raises(RunError, match="another sweep is at work in"),
+    ):
         sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     sweep(Dataset.open(tiny), replace(RECIPE, epochs=1), ("units=4",), out=tmp_path)
@@ -378,17 +381,17 @@ def trial(number: int, accuracy: float, *, training: float = 0.9, loss: float = 
 
 
 def test_the_best_is_by_accuracy_then_the_smaller_gap_then_the_smaller_loss_then_the_first() -> None:
-    assert best_of([trial(1, 0.7), trial(2, 0.8), trial(3, 0.6)]).number == 2
-    assert best_of([trial(1, 0.8, training=0.95), trial(2, 0.8, training=0.78)]).number == 2
-    assert best_of([trial(1, 0.8, training=0.7), trial(2, 0.8, training=0.81)]).number == 2
-    assert best_of([trial(1, 0.8), trial(2, 0.8, loss=0.4)]).number == 2
-    assert best_of([trial(2, 0.8), trial(1, 0.8)]).number == 1
+    assert best_trial([trial(1, 0.7), trial(2, 0.8), trial(3, 0.6)]).number == 2
+    assert best_trial([trial(1, 0.8, training=0.95), trial(2, 0.8, training=0.78)]).number == 2
+    assert best_trial([trial(1, 0.8, training=0.7), trial(2, 0.8, training=0.81)]).number == 2
+    assert best_trial([trial(1, 0.8), trial(2, 0.8, loss=0.4)]).number == 2
+    assert best_trial([trial(2, 0.8), trial(1, 0.8)]).number == 1
 
 
 def test_the_best_can_be_by_loss_and_one_that_is_no_number_is_the_worst() -> None:
     recipe = replace(RECIPE, monitor="val_loss")
     trials = [trial(1, 0.9, loss=0.6, recipe=recipe), trial(2, 0.7, loss=0.4, recipe=recipe)]
-    assert best_of([*trials, trial(3, 0.9, loss=float("nan"), recipe=recipe)]).number == 2
+    assert best_trial([*trials, trial(3, 0.9, loss=float("nan"), recipe=recipe)]).number == 2
 
 
 def test_the_gap_is_training_less_validation_accuracy() -> None:

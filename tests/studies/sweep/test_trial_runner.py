@@ -60,7 +60,7 @@ class Heads:
 @pytest.fixture
 def bench_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
     """Make a bench that believes to have so many cores, and close it in the end."""
-    monkeypatch.setattr(trial_runner, "Standings", Heads)
+    monkeypatch.setattr(trial_runner, "BackboneCache", Heads)
 
     @contextmanager
     def make(cores: int) -> Iterator[TrialRunner]:
@@ -116,7 +116,7 @@ def test_nothing_is_trained_ahead_without_a_core_or_memory_for_it(
     with bench_on(1) as bench:
         bench.train(TURN[0], ignored, ahead=TURN[1])
         assert not bench._courses
-    monkeypatch.setattr(trial_runner, "KEPT_BYTES", 100)
+    monkeypatch.setattr(trial_runner, "MAX_LOOP_BYTES", 100)
     with bench_on(2) as bench:
         bench.train(TURN[0], ignored, ahead=TURN[1])
         assert not bench._courses

@@ -1,122 +1,104 @@
-"""A folder of folds: whose it is, and what is kept of each finished fold."""
+"""The folder of a cross-validation: the settings it belongs to, and the result of each finished fold."""
 
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
-from tellapart.files import UNREADABLE, atomic_write, exclusive_lock, remove_folder, remove_partials
-from tellapart.recipe import Recipe
-from tellapart.studies.folds.results import Part
-from tellapart.studies.study_folder import image_changes, recipe_changes, require_place, settings_of
+from tellapart.files import UNREADABLE, atomic_write, remove_folder
+from tellapart.models.resolved_recipe import ResolvedRecipe
+from tellapart.studies.folds.results import FoldResult
+from tellapart.studies.study_folder import (
+    Settings,
+    StudyFolder,
+    image_differences,
+    recipe_differences,
+    study_settings,
+)
 
 SETTINGS, RECIPE, PARTS, CHECKPOINTS = "settings.json", "recipe.toml", "parts", "checkpoints"
-LOCK = ".lock"
 
 
 @contextmanager
-def claimed(folder: Path, dataset: Dataset, recipe: Recipe, count: int) -> Iterator[None]:
-    """Make it a folder of these folds, or find in it the same, and let no other command in while the block lasts.
+def claim_folder(folder: Path, dataset: Dataset, recipe: ResolvedRecipe, count: int) -> Iterator[None]:
+    """Make a folder that of these folds, or find the same there, and keep other commands out inside the block.
 
-    Other folds of which none was finished are no loss, and make room. Raises RunError that says what differs.
+    Other folds give way as long as none of them is finished. Raises RunError that says what differs.
     """
-    require_place(folder, "folds", SETTINGS, {LOCK})
-    with exclusive_lock(folder / LOCK, "another command", "name another --out"):
-        settings = settings_of(dataset, recipe, folds=count)
-        if (folder / SETTINGS).exists():
-            _require_same(folder, settings)
-        remove_partials(folder, folder / PARTS, folder / CHECKPOINTS)
-        atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
+    study = StudyFolder(folder, "cross-validation", SETTINGS, subfolders=(PARTS, CHECKPOINTS))
+    with study.lock():
+        settings = study_settings(dataset, recipe, folds=count)
+        changes = study.changes(settings, _differences) if (folder / SETTINGS).exists() else []
+        if finished_folds(folder):
+            study.require_same(changes)
+        if changes and (folder / CHECKPOINTS).exists():
+            remove_folder(folder / CHECKPOINTS)
+        study.write(settings)
         recipe.write(folder / RECIPE)
         yield
 
 
-def finished(folder: Path) -> set[int]:
-    """The numbers of the folds that are kept, from 1."""
+def finished_folds(folder: Path) -> set[int]:
+    """Return the numbers, from 1, of the folds that are finished."""
     return {int(path.stem) for path in (folder / PARTS).glob("[0-9]*.npz")}
 
 
-def checkpoints_of(folder: Path, number: int) -> Path:
-    """Where a fold's training keeps its checkpoints until it is finished."""
+def checkpoint_folder(folder: Path, number: int) -> Path:
+    """Return where the training of a fold keeps its checkpoints until it is finished."""
     return folder / CHECKPOINTS / f"{number:04d}"
 
 
-def forget_checkpoints(folder: Path, number: int) -> None:
-    """Remove what a finished fold no longer needs."""
-    if checkpoints_of(folder, number).exists():
-        remove_folder(checkpoints_of(folder, number))
-    place = folder / CHECKPOINTS
-    if place.exists() and not any(place.iterdir()):
-        place.rmdir()
+def remove_checkpoints(folder: Path, number: int) -> None:
+    """Remove the checkpoints of a finished fold."""
+    if checkpoint_folder(folder, number).exists():
+        remove_folder(checkpoint_folder(folder, number))
+    parent = folder / CHECKPOINTS
+    if parent.exists() and not any(parent.iterdir()):
+        parent.rmdir()
 
 
-def write_part(folder: Path, number: int, part: Part) -> None:
-    """Keep a finished fold."""
+def write_fold(folder: Path, result: FoldResult) -> None:
+    """Store the result of a finished fold."""
     content = io.BytesIO()
     np.savez(
         content,
-        digests=np.array(part.digests),
-        labels=part.labels,
-        probabilities=part.probabilities,
-        epoch=np.int32(part.epoch or 0),
-        seconds=np.float64(part.seconds),
+        digests=np.array(result.digests),
+        labels=result.labels,
+        probabilities=result.probabilities,
+        epoch=np.int32(result.epoch or 0),
+        seconds=np.float64(result.seconds),
     )
-    atomic_write(_part(folder, number), content.getvalue())
+    atomic_write(_fold_file(folder, result.fold), content.getvalue())
 
 
-def read_part(folder: Path, number: int) -> Part:
-    """A fold that is kept. Raises RunError when it cannot be read."""
-    path = _part(folder, number)
+def read_fold(folder: Path, number: int) -> FoldResult:
+    """Read the result of a finished fold. Raises RunError."""
+    path = _fold_file(folder, number)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
-        return Part(
+            arrays = {name: archive[name] for name in archive.files}
+        return FoldResult(
             fold=number,
-            digests=tuple(found["digests"].tolist()),
-            labels=found["labels"],
-            probabilities=found["probabilities"],
-            epoch=int(found["epoch"]) or None,
-            seconds=float(found["seconds"]),
+            digests=tuple(arrays["digests"].tolist()),
+            labels=arrays["labels"],
+            probabilities=arrays["probabilities"],
+            epoch=int(arrays["epoch"]) or None,
+            seconds=float(arrays["seconds"]),
         )
     except UNREADABLE as error:
-        raise RunError(f"{path} cannot be read ({error}): remove that file, and the fold is made anew") from error
+        raise RunError(f"{path} cannot be read ({error}): remove that file, and the fold is computed again") from error
 
 
-def _part(folder: Path, number: int) -> Path:
+def _fold_file(folder: Path, number: int) -> Path:
     return folder / PARTS / f"{number:04d}.npz"
 
 
-def _require_same(folder: Path, settings: dict[str, Any]) -> None:
-    before = _read(folder / SETTINGS)
-    changed = [*_changes(before, settings)] if before else ["its settings.json cannot be read"]
-    if changed and finished(folder):
-        raise RunError(
-            f"{folder} holds other folds: {'; '.join(changed)}. Give the same to go on with them, or name another "
-            f"folder with --out"
-        )
-    if changed and (folder / CHECKPOINTS).exists():
-        remove_folder(folder / CHECKPOINTS)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """Settings as they were written; None where they are something else."""
-    try:
-        settings = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    kinds = {"folds": int, "pictures": dict, "recipe": dict}
-    whole = isinstance(settings, dict) and all(isinstance(settings.get(name), kind) for name, kind in kinds.items())
-    return settings if whole else None
-
-
-def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+def _differences(before: Settings, now: Settings) -> Iterator[str]:
     if before["folds"] != now["folds"]:
         yield f"there were {before['folds']} folds, now {now['folds']}"
-    yield from recipe_changes(before, now)
-    yield from image_changes(before, now)
+    yield from recipe_differences(before, now)
+    yield from image_differences(before, now)

@@ -19,7 +19,7 @@ from tellapart.training.prepare import drop_unreadable
 
 
 @dataclass(frozen=True)
-class Learned:
+class FoldPrediction:
     """Probabilities of the images held out, float32 (n, classes), and the epoch chosen, from 1, of the last stage."""
 
     probabilities: NDArray[np.float32]
@@ -33,26 +33,26 @@ class Learner(Protocol):
     def dataset(self) -> Dataset:
         """The images that can be read, all in `train`; the others are among its `skipped`."""
 
-    def learn(self, dataset: Dataset, held: Images, folder: Path, /) -> Learned:
+    def learn(self, dataset: Dataset, held: Images, folder: Path, /) -> FoldPrediction:
         """Train on a part of the images, `train` and where there is one `validation`, and answer for others.
 
         `folder` keeps checkpoints: a second call with the same goes on from there.
         """
 
 
-def learner_of(dataset: Dataset, recipe: ResolvedRecipe) -> Learner:
+def make_learner(dataset: Dataset, recipe: ResolvedRecipe) -> Learner:
     """What learns by a settled recipe from a data set's `train`. Raises WeightsError."""
     if isinstance(recipe, EstimatorRecipe):
-        return Estimators(dataset, recipe)
+        return EstimatorLearner(dataset, recipe)
     from tellapart.backend import load_keras
 
     load_keras()
-    from tellapart.studies.folds.network_learner import Networks
+    from tellapart.studies.folds.network_learner import NetworkLearner
 
-    return Networks(dataset, recipe)
+    return NetworkLearner(dataset, recipe)
 
 
-class Estimators:
+class EstimatorLearner:
     """Fits knn, forest or logistic in each fold. Holds the vectors of all images."""
 
     def __init__(self, dataset: Dataset, recipe: EstimatorRecipe) -> None:
@@ -67,7 +67,7 @@ class Estimators:
         """See Learner."""
         return self._dataset
 
-    def learn(self, dataset: Dataset, held: Images, _: Path, /) -> Learned:
+    def learn(self, dataset: Dataset, held: Images, _: Path, /) -> FoldPrediction:
         """Fit on `train`; there is nothing to choose, so validation only calibrates, where a run does so too."""
         split = dataset.splits["train"]
         vectors = self._vectors[rows_of(self._rows, split.images)]
@@ -77,7 +77,7 @@ class Estimators:
             validation = dataset.splits["validation"]
             said = self._answers(estimator, validation.images)
             probs = apply_temperature(probs, temperature_of(validation.labels, said))
-        return Learned(probs, None)
+        return FoldPrediction(probs, None)
 
     def _answers(self, estimator: Estimator, images: Images) -> Vectors:
         return estimator_probabilities(estimator, self._vectors[rows_of(self._rows, images)], label="judging the fold")

@@ -11,7 +11,7 @@ from tellapart.data.dataset import Dataset, Images, Split
 from tellapart.files import cache_folder
 from tellapart.judging.calibration import apply_temperature
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.studies.folds.learners import Learned, rows_by_digest, rows_of
+from tellapart.studies.folds.learners import FoldPrediction, rows_by_digest, rows_of
 from tellapart.training.examples import Array, Chosen, Examples, Rows
 from tellapart.training.final_evaluation import temperature_of
 from tellapart.training.fit import fit
@@ -22,7 +22,7 @@ from tellapart.training.tasks import Start, Task, make_task
 
 
 @dataclass(frozen=True)
-class Taken:
+class SelectedRows:
     """Some rows of others, read when they are asked for."""
 
     rows: Rows
@@ -35,7 +35,7 @@ class Taken:
         return self.rows[self.indices[rows]]
 
 
-class Networks:
+class NetworkLearner:
     """Trains a network in each fold. Holds the frozen base, if there is one, and what all images are to it."""
 
     def __init__(self, dataset: Dataset, recipe: NetworkRecipe) -> None:
@@ -48,7 +48,7 @@ class Networks:
         """See Learner."""
         return self._all.dataset
 
-    def learn(self, dataset: Dataset, held: Images, folder: Path, /) -> Learned:
+    def learn(self, dataset: Dataset, held: Images, folder: Path, /) -> FoldPrediction:
         """Train stage after stage, as a run does, and answer with the weights of the last one's best epoch."""
         repeatable(self._stages[0].seed)
         start: Start | None = None
@@ -57,7 +57,7 @@ class Networks:
             task = self._shared(dataset) if shared else self._made(dataset, stage, start)
             _, best = fit(task.network, stage, task.train, task.validation, folder=folder / f"stage-{number}")
             start = task.end() if number < len(self._stages) else None
-        return Learned(_calibrated(task, dataset, held), best)
+        return FoldPrediction(_calibrated(task, dataset, held), best)
 
     @cached_property
     def _sharable(self) -> bool:
@@ -80,7 +80,7 @@ class Networks:
         """The examples of a split: its images, then the views of all of them, one after the other."""
         count, rows = len(self._pool), rows_of(self._rows, split.images)
         every = np.concatenate([rows + view * count for view in range(views)])
-        return Examples(Taken(self._all.train.inputs, every), np.tile(split.labels, views))
+        return Examples(SelectedRows(self._all.train.inputs, every), np.tile(split.labels, views))
 
     @property
     def _pool(self) -> Split:

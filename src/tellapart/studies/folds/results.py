@@ -24,7 +24,7 @@ INTERVAL = "Student's t over folds, variance corrected for shared training image
 
 
 @dataclass(frozen=True)
-class Fold:
+class FoldRow:
     """A row of folds.csv: a fold of `n` images, and the epoch that was chosen, None where there are no epochs."""
 
     fold: int
@@ -37,7 +37,7 @@ class Fold:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class FoldResult:
     """What is kept of a finished fold: content hashes (n), labels int32 (n,), probabilities float32 (n, classes)."""
 
     fold: int
@@ -48,10 +48,10 @@ class Part:
     seconds: float
 
     @cached_property
-    def row(self) -> Fold:
+    def row(self) -> FoldRow:
         """Its row of folds.csv."""
         counts = confusion_matrix(self.labels, self.probabilities.argmax(axis=1), self.probabilities.shape[1])
-        return Fold(
+        return FoldRow(
             fold=self.fold,
             n=len(self.labels),
             accuracy=round(accuracy(self.labels, self.probabilities), 6),
@@ -63,12 +63,12 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Folds:
+class CrossValidation:
     """Finished folds. `folder` has folds.csv, folds.json, out_of_fold.npz and recipe.toml."""
 
     folder: Path
     recipe: Recipe
-    rows: tuple[Fold, ...]
+    rows: tuple[FoldRow, ...]
     accuracy: Estimate
     """Its mean over folds, with the corrected interval of `mean_over_folds`."""
     pooled: Evaluation
@@ -94,16 +94,16 @@ class Folds:
         }
 
 
-def folds_of(folder: Path, recipe: Recipe, classes: tuple[str, ...], parts: Sequence[Part]) -> Folds:
+def judge_folds(folder: Path, recipe: Recipe, classes: tuple[str, ...], parts: Sequence[FoldResult]) -> CrossValidation:
     """Judge all parts of a data set."""
     rows = tuple(part.row for part in parts)
     labels = np.concatenate([part.labels for part in parts])
     probabilities = np.concatenate([part.probabilities for part in parts])
     interval = mean_over_folds([row.accuracy for row in rows], held_out=1 / (len(rows) - 1))
-    return Folds(folder, recipe, rows, interval, judge(labels, probabilities, classes))
+    return CrossValidation(folder, recipe, rows, interval, judge(labels, probabilities, classes))
 
 
-def write_results(found: Folds, parts: Sequence[Part], dataset: Dataset, closed: int) -> None:
+def write_results(found: CrossValidation, parts: Sequence[FoldResult], dataset: Dataset, closed: int) -> None:
     """Write folds.csv, out_of_fold.npz and folds.json, each whole or not at all; `closed` counts the test images."""
     atomic_write(found.folder / "folds.csv", _csv(found.rows))
     atomic_write(found.folder / "out_of_fold.npz", out_of_fold(parts, dataset.classes))
@@ -111,7 +111,7 @@ def write_results(found: Folds, parts: Sequence[Part], dataset: Dataset, closed:
     atomic_write(found.folder / "folds.json", json.dumps({**facts, **found.as_json()}, indent=2) + "\n")
 
 
-def out_of_fold(parts: Sequence[Part], classes: Sequence[str]) -> bytes:
+def out_of_fold(parts: Sequence[FoldResult], classes: Sequence[str]) -> bytes:
     """An .npz without pickle, a row an image: digests <U64, labels and fold int32, probabilities float32; classes."""
     content = io.BytesIO()
     np.savez(
@@ -125,5 +125,5 @@ def out_of_fold(parts: Sequence[Part], classes: Sequence[str]) -> bytes:
     return content.getvalue()
 
 
-def _csv(rows: Sequence[Fold]) -> str:
-    return csv_text([field.name for field in fields(Fold)], map(astuple, rows))
+def _csv(rows: Sequence[FoldRow]) -> str:
+    return csv_text([field.name for field in fields(FoldRow)], map(astuple, rows))

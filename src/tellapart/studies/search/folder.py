@@ -1,54 +1,43 @@
-"""A search's folder: whose it is, and what in it a search wrote."""
+"""The folder of a search: the settings it belongs to, and the files that a search writes there."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tellapart.errors import RunError
-from tellapart.files import atomic_write, exclusive_lock, remove_folder, remove_partials
-from tellapart.studies.search.successive_halving import TABLE, TRIALS, Plan
-from tellapart.studies.study_folder import image_changes, recipe_changes, require_place, settings_of
+from tellapart.files import remove_folder
+from tellapart.studies.search.successive_halving import TABLE, TRIALS, SearchPlan
+from tellapart.studies.study_folder import (
+    Settings,
+    StudyFolder,
+    image_differences,
+    recipe_differences,
+    study_settings,
+)
 
-SETTINGS, LOCK, JOURNAL, BEST, FINAL = "search.json", ".lock", "journal.log", "best.toml", "final"
-OURS = {SETTINGS, LOCK, JOURNAL, f"{JOURNAL}.lock", TRIALS, TABLE, BEST, FINAL}
+SETTINGS, JOURNAL, BEST, FINAL = "search.json", "journal.log", "best.toml", "final"
+OWN_FILES = frozenset({SETTINGS, JOURNAL, f"{JOURNAL}.lock", TRIALS, TABLE, BEST, FINAL})
 
 
 @contextmanager
-def claimed(folder: Path, plan: Plan, *, fresh: bool) -> Iterator[None]:
-    """Make it a search's folder, or find in it the same search, and let no other command in while the block lasts.
+def claim_folder(folder: Path, plan: SearchPlan, *, fresh: bool) -> Iterator[None]:
+    """Make a folder the search's, or find the same search there, and keep other commands out inside the block.
 
-    Raises RunError that says what differs.
+    `fresh` removes what an earlier search wrote. Raises RunError that says what differs.
     """
-    require_place(folder, "search", SETTINGS, OURS)
-    with exclusive_lock(folder / LOCK, "a search", "name another --out"):
-        remove_partials(folder, folder / TRIALS)
+    study = StudyFolder(folder, "search", SETTINGS, early_files=OWN_FILES, subfolders=(TRIALS,), has_fresh=True)
+    with study.lock():
         if fresh:
             _clear(folder)
-        _settle(folder, plan)
+        space = {name: asdict(values) for name, values in plan.space.items()}
+        brackets = [[asdict(rung) for rung in bracket] for bracket in plan.brackets]
+        study.claim(study_settings(plan.dataset, plan.recipe, space=space, brackets=brackets), _differences)
         yield
 
 
-def _settle(folder: Path, plan: Plan) -> None:
-    settings = _settings(plan)
-    if not (folder / SETTINGS).exists():
-        atomic_write(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
-        return
-    try:
-        changed = list(_changes(json.loads((folder / SETTINGS).read_text()), settings))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise RunError(f"{folder / SETTINGS} cannot be read ({error!r}): begin again with --fresh") from error
-    if changed:
-        raise RunError(
-            f"{folder} holds another search: {'; '.join(changed)}. Give the same to go on with it, name another "
-            f"folder with --out, or begin again with --fresh"
-        )
-
-
 def _clear(folder: Path) -> None:
-    """Remove what a search wrote, its settings last: a kill in between leaves nothing that another could mistake."""
+    """Remove what a search wrote, its settings last, so that a kill in between leaves nothing to be mistaken."""
     (folder / JOURNAL).unlink(missing_ok=True)
     for name in (TRIALS, FINAL):
         if (folder / name).exists():
@@ -57,33 +46,27 @@ def _clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _settings(plan: Plan) -> dict[str, Any]:
-    """Everything that decides how the search ends."""
-    space = {name: asdict(one) for name, one in plan.space.items()}
-    brackets = [[asdict(rung) for rung in bracket] for bracket in plan.brackets]
-    return settings_of(plan.dataset, plan.recipe, space=space, brackets=brackets)
-
-
-def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    yield from recipe_changes(before, now)
+def _differences(before: Settings, now: Settings) -> Iterator[str]:
+    yield from recipe_differences(before, now)
     for name in sorted({*before["space"], *now["space"]}):
-        old, new = (_shown(one["space"].get(name)) for one in (before, now))
+        old, new = (_values_text(settings["space"].get(name)) for settings in (before, now))
         if old != new:
             yield f"the space of {name} was {old}, now {new}"
     if before["brackets"] != now["brackets"]:
-        yield f"its brackets were {_outline(before['brackets'])}, now {_outline(now['brackets'])}"
-    yield from image_changes(before, now)
+        yield f"its brackets were {_brackets_text(before['brackets'])}, now {_brackets_text(now['brackets'])}"
+    yield from image_differences(before, now)
 
 
-def _shown(one: dict[str, Any] | None) -> str:
-    if one is None:
+def _values_text(values: dict[str, Any] | None) -> str:
+    """Return what a field may be, as --space has it."""
+    if values is None:
         return "fixed"
-    if "values" in one:
-        return ",".join(map(str, one["values"]))
-    last = ["log"] if one["log"] else [one["step"]] if one["step"] else []
-    return ":".join(map(str, [one["low"], one["high"], *last]))
+    if "values" in values:
+        return ",".join(map(str, values["values"]))
+    last = ["log"] if values["log"] else [values["step"]] if values["step"] else []
+    return ":".join(map(str, [values["low"], values["high"], *last]))
 
 
-def _outline(brackets: list[list[dict[str, int]]]) -> str:
+def _brackets_text(brackets: list[list[dict[str, int]]]) -> str:
     rungs = (", then ".join(f"{rung['trials']} x {rung['epochs']}" for rung in bracket) for bracket in brackets)
     return f"({'; '.join(rungs)} epochs)"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tellapart.errors import RecipeError
 
 FACTORS = range(2, 101)
-MOST_EPOCHS = 100_000
+MAX_EPOCHS = 100_000
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ def brackets(max_epochs: int, factor: int) -> tuple[Bracket, ...]:
     """The brackets of a search, from the one with the most and shortest trials on. Raises RecipeError."""
     if factor not in FACTORS:
         raise RecipeError(f"factor is {factor}; expected {FACTORS[0]} to {FACTORS[-1]}: 3 is usual")
-    if not 1 <= max_epochs <= MOST_EPOCHS:
-        raise RecipeError(f"max_epochs is {max_epochs}; expected 1 to {MOST_EPOCHS:,}")
-    most = next(power for power in range(MOST_EPOCHS) if factor ** (power + 1) > max_epochs)
+    if not 1 <= max_epochs <= MAX_EPOCHS:
+        raise RecipeError(f"max_epochs is {max_epochs}; expected 1 to {MAX_EPOCHS:,}")
+    most = next(power for power in range(MAX_EPOCHS) if factor ** (power + 1) > max_epochs)
     return tuple(_bracket(power, most, max_epochs, factor) for power in range(most, -1, -1))
 
 

@@ -9,22 +9,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from tellapart.data.dataset import ArrayImages, Dataset, FileImages, Images, Split
-from tellapart.errors import DatasetError, RecipeError, RunError, require
+from tellapart.data.dataset import Dataset
+from tellapart.data.splits.merge_splits import with_validation_in_train
+from tellapart.errors import RecipeError, RunError, require
 from tellapart.jobs import Jobs
 from tellapart.models.resolved_recipe import EstimatorRecipe, resolve
+from tellapart.process_jobs import ProcessJobs
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
-from tellapart.studies.search.folder import BEST, FINAL, JOURNAL, claimed
+from tellapart.studies.search.folder import BEST, FINAL, JOURNAL, claim_folder
 from tellapart.studies.search.hyperband import brackets, trial_epochs
 from tellapart.studies.search.space import extremes, parse_space
-from tellapart.studies.search.successive_halving import Plan, Trial, run
+from tellapart.studies.search.successive_halving import SearchPlan, Trial, run
 from tellapart.training.prepare import draw_splits_to_compare
 from tellapart.training.run import Run, train
 
-MOST_WORKERS = 256
+MAX_WORKERS = 256
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,16 @@ def search(
     a TellapartError with a sentence.
     """
     folder = Path(out)
-    plan = planned(dataset, recipe, space, max_epochs=max_epochs, factor=factor)
-    if not 1 <= workers <= MOST_WORKERS:
-        raise RecipeError(f"workers is {workers}; expected 1 to {MOST_WORKERS}, and no more than there are cores")
+    plan = plan_search(dataset, recipe, space, max_epochs=max_epochs, factor=factor)
+    if not 1 <= workers <= MAX_WORKERS:
+        raise RecipeError(f"workers is {workers}; expected 1 to {MAX_WORKERS}, and no more than there are cores")
     require("optuna", extra="train")
     trials = plan.trials()
     everything = with_validation_in_train(plan.dataset)
-    with claimed(folder, plan, fresh=fresh):
-        ranked = _raced(plan, trials, folder, workers, jobs)
+    with claim_folder(folder, plan, fresh=fresh):
+        if jobs is None and workers > 1:
+            jobs = ProcessJobs(workers)
+        ranked = _raced(plan, trials, folder, jobs)
         best = replace(ranked[0].recipe, epochs=ranked[0].best.epoch)
         best.write(folder / BEST)
         notify(f"trial {ranked[0].number} is best after epoch {best.epochs}: now with the validation images, from zero")
@@ -76,7 +78,7 @@ def search(
     return Search(folder, best, ranked)
 
 
-def planned(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epochs: int, factor: int) -> Plan:
+def plan_search(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epochs: int, factor: int) -> SearchPlan:
     """Check everything that can be before an image is decoded. Raises RecipeError or DatasetError."""
     space, found = parse_space(words, recipe), brackets(max_epochs, factor)
     if recipe.epochs is not None:
@@ -89,10 +91,10 @@ def planned(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epoch
         one = resolve(Recipe.of({**recipe.as_dict(), **changed}), own_size=dataset.own_size)
         if isinstance(one, EstimatorRecipe):
             raise RecipeError(f"{one.model} has no epochs, which is what a search shares out: try tellapart sweep")
-    return Plan(dataset, recipe, space, found)
+    return SearchPlan(dataset, recipe, space, found)
 
 
-def _raced(plan: Plan, trials: Sequence[Trial], folder: Path, workers: int, jobs: Jobs | None) -> tuple[Trial, ...]:
+def _raced(plan: SearchPlan, trials: Sequence[Trial], folder: Path, jobs: Jobs | None) -> tuple[Trial, ...]:
     from tellapart.studies.search.journal import Journal
 
     notify(
@@ -104,30 +106,4 @@ def _raced(plan: Plan, trials: Sequence[Trial], folder: Path, workers: int, jobs
         raise RunError(f"{folder} was begun with another version of Optuna, which drew other trials: use --fresh")
     known = zip(trials, journal.histories(), strict=True)
     begun = [replace(trial, history=history) for trial, history in known]
-    return run(plan, begun, journal, folder, workers, jobs)
-
-
-def with_validation_in_train(dataset: Dataset) -> Dataset:
-    """The same images with those for validation among those for training. Raises DatasetError."""
-    one, other = dataset.splits["train"], dataset.splits["validation"]
-    groups = None if one.groups is other.groups is None else (*_groups(one), *_groups(other))
-    both = Split(_together(one.images, other.images), np.concatenate([one.labels, other.labels]), groups)
-    kept = {name: split for name, split in dataset.splits.items() if name != "validation"}
-    return replace(dataset, splits={**kept, "train": both})
-
-
-def _groups(split: Split) -> tuple[str, ...]:
-    return split.groups if split.groups is not None else ("",) * len(split)
-
-
-def _together(one: Images, other: Images) -> Images:
-    digests = (*one.digests, *other.digests)
-    if isinstance(one, FileImages) and isinstance(other, FileImages):
-        return FileImages((*one.paths, *other.paths), digests)
-    if isinstance(one, ArrayImages) and isinstance(other, ArrayImages) and _alike(one, other):
-        return ArrayImages(np.concatenate([one.array, other.array]), digests)
-    raise DatasetError("training and validation images are stored in unlike ways or sizes: give one set for both")
-
-
-def _alike(one: ArrayImages, other: ArrayImages) -> bool:
-    return one.array.shape[1:] == other.array.shape[1:]
+    return run(plan, begun, journal, folder, jobs)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Value = str | int | float | bool
-Kind = type[int] | type[float] | type[bool] | type[str]
-KINDS: tuple[Kind, ...] = (int, float, bool, str)
-FIXED = {name: facts.fixed_in_search for name, facts in FACTS.items() if facts.fixed_in_search}
+FieldType = type[int] | type[float] | type[bool] | type[str]
+TYPES: tuple[FieldType, ...] = (int, float, bool, str)
+NOT_SEARCHABLE = {name: facts.fixed_in_search for name, facts in FACTS.items() if facts.fixed_in_search}
 SWITCH = {"true": True, "false": False}
-TRIES = 100  # to draw values that no trial has yet
+MAX_DRAWS = 100  # to draw values that no trial has yet
 
 
 @dataclass(frozen=True)
@@ -84,25 +84,25 @@ def draw(space: Space, count: int, seed: int) -> list[dict[str, Value]]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
     drawn: list[dict[str, Value]] = []
     for _ in range(count):
-        tries = (study.ask(distributions(space)).params for _ in range(TRIES))
+        tries = (study.ask(distributions(space)).params for _ in range(MAX_DRAWS))
         values = next((one for one in tries if one not in drawn), None)
         drawn.append(study.ask(distributions(space)).params if values is None else values)
     return drawn
 
 
 def _require_searchable(name: str) -> None:
-    known = [field.name for field in fields(Recipe) if field.name not in FIXED]
-    if name in FIXED:
-        raise RecipeError(f"{name} cannot be searched: {FIXED[name]}")
+    known = [field.name for field in fields(Recipe) if field.name not in NOT_SEARCHABLE]
+    if name in NOT_SEARCHABLE:
+        raise RecipeError(f"{name} cannot be searched: {NOT_SEARCHABLE[name]}")
     if name not in known:
         raise RecipeError(f"a recipe has no field {name!r} to search: {did_you_mean(name, known)}")
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> FieldType:
     """What a field of a recipe holds: int, float, bool or str."""
     hint = get_type_hints(Recipe)[name]
     some = [one for one in get_args(hint) if one is not type(None)] if get_origin(hint) is not Literal else []
-    return next((kind for kind in KINDS if kind is (some[0] if some else hint)), str)
+    return next((kind for kind in TYPES if kind is (some[0] if some else hint)), str)
 
 
 def _parsed(name: str, text: str) -> Span | Choices:
@@ -137,7 +137,7 @@ def _span(name: str, text: str, kind: type[int] | type[float]) -> Span:
     return Span(low, kind(start + (end - start) // width * width), step)
 
 
-def _value(name: str, text: str, kind: Kind) -> Value:
+def _value(name: str, text: str, kind: FieldType) -> Value:
     if kind is str:
         return text
     if kind is int or kind is float:

@@ -1,6 +1,7 @@
 """The race of a search: rung after rung trials are trained on, and the worse ones fall out."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,8 @@ from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
 from tellapart.progress import Advance, progress
 from tellapart.recipe import Monitor, Recipe
 from tellapart.studies.search.hyperband import Bracket, Rung, best_first, trial_count, trial_epochs
-from tellapart.studies.search.job_workers import job_workers
-from tellapart.studies.search.local_workers import Step, TrialWorkers, local_workers
 from tellapart.studies.search.space import Space, Value, draw
+from tellapart.studies.search.trial_workers import Step, TrialWorkers
 from tellapart.training.checkpoints import Epoch, History
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """What is searched: everything that decides how a search ends. The data set has its three splits."""
 
     dataset: Dataset
@@ -76,7 +76,7 @@ def cost(row: Epoch, monitor: Monitor) -> float:
     return float(value) if monitor == "val_loss" else -float(value)
 
 
-def ranked(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+def rank(trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """Trials by their best epochs, the winner first. Each must have an epoch."""
     by_number = {trial.number: trial for trial in trials}
     costs = {number: cost(trial.best, trial.recipe.monitor) for number, trial in by_number.items()}
@@ -84,36 +84,32 @@ def ranked(trials: Iterable[Trial]) -> tuple[Trial, ...]:
 
 
 def run(
-    plan: Plan, trials: list[Trial], journal: "Journal", folder: Path, workers: int, jobs: Jobs | None = None
+    plan: SearchPlan, trials: list[Trial], journal: "Journal", folder: Path, jobs: Jobs | None = None
 ) -> tuple[Trial, ...]:
     """Run what is left of all brackets, and the winner on to the last epoch. Returns all trials, the winner first.
 
-    By `workers` processes of this machine, or by `jobs`.
+    Trials are trained in this process, or by `jobs`.
     """
     left = trial_epochs(plan.brackets) - sum(len(trial.history) for trial in trials)
     splits = {name: plan.dataset.splits[name] for name in ("train", "validation")}
-    seen = replace(plan.dataset, splits=splits)  # the test images stay shut
-    first, place = trials[0].recipe, folder / TRIALS
-    with (
-        local_workers(seen, first, place, workers)
-        if jobs is None
-        else job_workers(jobs, seen, first, place) as workforce
-    ):
-        if left > 0 or len(ranked(trials)[0].history) < plan.max_epochs:
-            workforce.begin()  # before the clock of the progress
+    without_test = replace(plan.dataset, splits=splits)  # the test images stay shut
+    with ExitStack() as stack:
+        workers = TrialWorkers(without_test, trials[0].recipe, folder / TRIALS, jobs, stack)
+        if left > 0 or len(rank(trials)[0].history) < plan.max_epochs:
+            workers.start()  # before the clock of the progress
         with progress("searching", max(left, 0), "epochs") as advance:
-            return SuccessiveHalving(plan, trials, journal, folder, workforce, advance).run()
+            return SuccessiveHalving(plan, trials, journal, folder, workers, advance).run()
 
 
 @dataclass
 class SuccessiveHalving:
     """The trials on their way. Lives while they are trained."""
 
-    plan: Plan
+    plan: SearchPlan
     trials: list[Trial]
     journal: "Journal"
     folder: Path
-    workforce: TrialWorkers
+    workers: TrialWorkers
     advance: Advance
 
     def run(self) -> tuple[Trial, ...]:
@@ -127,12 +123,12 @@ class SuccessiveHalving:
         self._train([self._best.number], self.plan.max_epochs)
         self._tidy()
         self._write_table()  # a kill may have come just before the last was written
-        return ranked(self.trials)
+        return rank(self.trials)
 
     def _train(self, racing: Iterable[int], epochs: int) -> None:
         steps = [Step(one, self.trials[one].recipe, epochs) for one in racing if len(self._history(one)) < epochs]
         steps.sort(key=lambda step: repr(step.recipe))  # those of one shape follow each other, and share what they can
-        for step, history in self.workforce.train(steps, lambda: self.advance(1)):
+        for step, history in self.workers.train(steps, lambda: self.advance(1)):
             self.journal.trained(step.number, history)
             self.trials[step.number] = replace(self.trials[step.number], history=history)
             self.advance(0, note=self._note())
@@ -171,7 +167,7 @@ class SuccessiveHalving:
 
     @property
     def _best(self) -> Trial:
-        return ranked(trial for trial in self.trials if trial.history)[0]
+        return rank(trial for trial in self.trials if trial.history)[0]
 
 
 def _with_starts(plan: Iterable[Bracket]) -> Iterator[tuple[int, Bracket]]:

@@ -14,7 +14,7 @@ from tellapart.training.fit import best_epoch, next_epoch, patience_ended
 from tellapart.training.loop import Loop
 from tellapart.training.tasks import Task
 
-ASKED_EVERY_S = 0.5  # Ctrl-C ends no wait without an end on every system
+POLL_S = 0.5  # Ctrl-C ends no wait without an end on every system
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BackgroundTrial:
     def _next(self) -> Epoch | None:
         while True:
             try:
-                return self._rows.get(timeout=ASKED_EVERY_S)
+                return self._rows.get(timeout=POLL_S)
             except Empty:
                 continue
 

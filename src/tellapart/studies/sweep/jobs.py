@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from tellapart.studies.sweep.background_trial import Outcome
     from tellapart.studies.sweep.trial_runner import TrialRunner
 
-Numbered = tuple[int, NetworkRecipe]
+NumberedRecipe = tuple[int, NetworkRecipe]
 """A trial that is to be trained, by its number."""
 
 
 @dataclass(frozen=True)
-class Training:
+class TrialJob:
     """The job: the images, and one of the recipes that will be asked for. An item is a trial."""
 
     dataset: Dataset
     recipe: NetworkRecipe
 
-    def __call__(self) -> "Callable[[Numbered], tuple[int, Outcome]]":
+    def __call__(self) -> "Callable[[NumberedRecipe], tuple[int, Outcome]]":
         """Load what training needs and read the images, once for each worker."""
         load_keras()
         from tellapart.studies.sweep.trial_runner import TrialRunner
@@ -40,24 +40,24 @@ class Training:
 
 
 @dataclass
-class TrialRunners:
+class TrialWorkers:
     """Whoever does jobs, from the first trial on until `stack` is closed. Lives for one sweep."""
 
     jobs: Jobs
     dataset: Dataset
     stack: ExitStack
-    work: "Work[Numbered, tuple[int, Outcome]] | None" = None
+    work: "Work[NumberedRecipe, tuple[int, Outcome]] | None" = None
 
-    def ready(self, recipe: NetworkRecipe) -> "Work[Numbered, tuple[int, Outcome]]":
+    def ready(self, recipe: NetworkRecipe) -> "Work[NumberedRecipe, tuple[int, Outcome]]":
         """What trains numbered recipes at once, and gives each when it has ended; `recipe` is one of them."""
         if self.work is None:
             compute_features(self.dataset, recipe, self.jobs)
             notify("the trials of a turn are trained by workers: each is told when it has ended")
-            training = Training(self.dataset, with_fixed_precision(recipe))
+            training = TrialJob(self.dataset, with_fixed_precision(recipe))
             self.work = self.stack.enter_context(self.jobs.workers(training))
         return self.work
 
 
-def _trained(bench: "TrialRunner", trial: Numbered) -> "tuple[int, Outcome]":
+def _trained(bench: "TrialRunner", trial: NumberedRecipe) -> "tuple[int, Outcome]":
     number, recipe = trial
     return number, bench.train(recipe, lambda _: None)

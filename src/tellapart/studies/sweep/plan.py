@@ -14,7 +14,7 @@ from tellapart.recipe import FACTS, Recipe
 from tellapart.training.checkpoints import Epoch, History
 from tellapart.training.prepare import draw_splits_to_compare
 
-FIXED = {name: facts.fixed_in_sweep for name, facts in FACTS.items() if facts.fixed_in_sweep}
+NOT_VARIABLE = {name: facts.fixed_in_sweep for name, facts in FACTS.items() if facts.fixed_in_sweep}
 EXAMPLE = "--vary learning_rate=1e-4,1e-3,1e-2"
 GRID = "grid"
 
@@ -61,7 +61,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """What is swept: everything that decides how a sweep ends. The data set has its splits."""
 
     dataset: Dataset
@@ -116,7 +116,7 @@ def parse_vary(words: Sequence[str], recipe: Recipe) -> tuple[Factor, ...]:
     return factors
 
 
-def planned(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, grid: bool) -> Plan:
+def plan_sweep(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, grid: bool) -> SweepPlan:
     """Check everything that can be before an image is decoded. Raises RecipeError or DatasetError."""
     factors = parse_vary(vary, recipe)
     if recipe.then:
@@ -124,13 +124,13 @@ def planned(dataset: Dataset, recipe: Recipe, vary: Sequence[str], *, grid: bool
     if grid and any(factor.settings for factor in factors):
         raise RecipeError("a grid has no turns, so nothing can hold in one alone: leave out the @, or the --grid")
     dataset, recipe = draw_splits_to_compare(dataset, recipe)
-    plan = Plan(dataset, recipe, factors, grid)
+    plan = SweepPlan(dataset, recipe, factors, grid)
     for turn in range(plan.turns):
         plan.candidates(turn, {})  # it says what is wrong
     return plan
 
 
-def best_of(trials: Iterable[Trial]) -> Trial:
+def best_trial(trials: Iterable[Trial]) -> Trial:
     """The winner: the best by `monitor`; of equals the smaller gap, the smaller validation loss, the first."""
     return min(trials, key=_place)
 
@@ -174,5 +174,5 @@ def _settings(text: str, recipe: Recipe) -> Mapping[str, Any]:
 
 
 def _require_variable(name: str) -> None:
-    if name in FIXED:
-        raise RecipeError(f"{name} cannot vary in a sweep: {FIXED[name]}")
+    if name in NOT_VARIABLE:
+        raise RecipeError(f"{name} cannot vary in a sweep: {NOT_VARIABLE[name]}")

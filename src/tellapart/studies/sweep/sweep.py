@@ -23,18 +23,18 @@ from tellapart.studies.sweep.folder import (
     TRIALS,
     WINNER,
     Weights,
-    claimed,
-    drop_weights,
-    keep_trial,
-    keep_weights,
-    kept_trial,
-    kept_weights,
-    release,
+    claim_folder,
+    read_trial,
+    read_weights,
+    release_folder,
+    remove_other_weights,
     write_table,
+    write_trial,
+    write_weights,
 )
-from tellapart.studies.sweep.jobs import TrialRunners
-from tellapart.studies.sweep.plan import Candidate, Plan, Trial, best_of, planned
-from tellapart.studies.sweep.table import Board, board
+from tellapart.studies.sweep.jobs import TrialWorkers
+from tellapart.studies.sweep.plan import Candidate, SweepPlan, Trial, best_trial, plan_sweep
+from tellapart.studies.sweep.table import LiveTable, live_table
 from tellapart.studies.workers import with_fixed_precision
 from tellapart.training.prepare import list_skipped, write_metrics
 from tellapart.training.run import Run
@@ -99,34 +99,34 @@ def sweep(
     once, and the sweep ends the same. Raises a TellapartError with a sentence.
     """
     folder = Path(out)
-    plan = planned(dataset, recipe, vary, grid=grid)
-    with claimed(folder, plan):
+    plan = plan_sweep(dataset, recipe, vary, grid=grid)
+    with claim_folder(folder, plan):
         return _swept(plan, folder, jobs)
 
 
-def _swept(plan: Plan, folder: Path, jobs: Jobs | None) -> Sweep:
+def _swept(plan: SweepPlan, folder: Path, jobs: Jobs | None) -> Sweep:
     load_keras()
     from tellapart.studies.sweep.trial_runner import TrialRunner  # TensorFlow: only when all checks have passed
 
     bench = TrialRunner(plan.dataset)
     try:
         turns = _run(plan, folder, bench, jobs)
-        winner = best_of(chain.from_iterable(turn.trials for turn in turns))
+        winner = best_trial(chain.from_iterable(turn.trials for turn in turns))
         winner.recipe.write(folder / WINNER)
         _bundle(winner, folder, bench)
     except TellapartError:
-        release(folder)
+        release_folder(folder)
         raise
     finally:
         bench.close()
     return Sweep(folder, turns, plan.columns, winner)
 
 
-def _run(plan: Plan, folder: Path, bench: "TrialRunner", jobs: Jobs | None) -> tuple[Round, ...]:
+def _run(plan: SweepPlan, folder: Path, bench: "TrialRunner", jobs: Jobs | None) -> tuple[Round, ...]:
     if jobs is None and not (folder / TRIALS).exists():
         bench.task(plan.candidates(0, {})[0].recipe)  # its progress is shown before the table is
-    with ExitStack() as stack, board(plan) as shown:
-        benches = None if jobs is None else TrialRunners(jobs, plan.dataset, stack)
+    with ExitStack() as stack, live_table(plan) as shown:
+        benches = None if jobs is None else TrialWorkers(jobs, plan.dataset, stack)
         return _Race(plan, folder, bench, benches, shown).run()
 
 
@@ -134,12 +134,12 @@ def _run(plan: Plan, folder: Path, bench: "TrialRunner", jobs: Jobs | None) -> t
 class _Race:
     """The trials on their way. Lives while they are trained."""
 
-    plan: Plan
+    plan: SweepPlan
     folder: Path
     bench: "TrialRunner"
-    benches: TrialRunners | None
+    benches: TrialWorkers | None
     """Those of others, who then train in its place."""
-    board: Board
+    table: LiveTable
 
     def __post_init__(self) -> None:
         self.trials: dict[NetworkRecipe, Trial] = {}
@@ -159,7 +159,7 @@ class _Race:
         """Know the trial of each candidate: of this sweep, of the earlier call's, or trained now."""
         new = {one.recipe: one for one in candidates if one.recipe not in self.trials}
         numbered = dict(enumerate(new.values(), start=len(self.trials) + 1))
-        kept = [kept_trial(self.folder, number, one) for number, one in numbered.items()]
+        kept = [read_trial(self.folder, number, one) for number, one in numbered.items()]
         for trial in filter(None, kept):
             self._end(trial, turn, candidates)
         todo = {number: one for number, one in numbered.items() if one.recipe not in self.trials}
@@ -171,14 +171,14 @@ class _Race:
 
     def _end(self, trial: Trial, turn: int, candidates: list[Candidate]) -> None:
         self.trials[trial.recipe] = trial
-        self.board.end(trial, self._epochs_left(turn, candidates))
+        self.table.end(trial, self._epochs_left(turn, candidates))
 
     def _keep(self, trial: Trial, weights: Weights) -> None:
-        best = best_of([*self.trials.values(), trial]).number
+        best = best_trial([*self.trials.values(), trial]).number
         if best == trial.number:
-            keep_weights(self.folder, trial.number, weights)
-        keep_trial(self.folder, trial)
-        drop_weights(self.folder, but=best)
+            write_weights(self.folder, trial.number, weights)
+        write_trial(self.folder, trial)
+        remove_other_weights(self.folder, best)
         self._write_table(trial)
 
     def _write_table(self, *more: Trial) -> None:
@@ -193,7 +193,7 @@ class _Race:
             return ((number, self._trained_here(number, todo, turn, candidates)) for number in todo)
         if not todo:
             return iter(())
-        with self.board.aside():
+        with self.table.aside():
             work = self.benches.ready(candidates[0].recipe)
         return work((number, with_fixed_precision(one.recipe)) for number, one in todo.items())
 
@@ -202,12 +202,12 @@ class _Race:
     ) -> "Outcome":
         candidate, later = todo[number], [one for other, one in todo.items() if other > number]
         if not self.bench.stands(candidate.recipe):
-            with self.board.aside():
+            with self.table.aside():
                 self.bench.task(candidate.recipe)
-        self.board.begin(number, candidate, self._epochs_left(turn, candidates))
+        self.table.begin(number, candidate, self._epochs_left(turn, candidates))
         ahead = later[0].recipe if later else None  # certain, and next
         following = self._following(turn, later)
-        return self.bench.train(candidate.recipe, self.board.epoch, following=following, ahead=ahead)
+        return self.bench.train(candidate.recipe, self.table.epoch, following=following, ahead=ahead)
 
     def _following(self, turn: int, later: list[Candidate]) -> list[NetworkRecipe]:
         """What will be trained next, as far as is known."""
@@ -222,7 +222,7 @@ class _Race:
 
     @property
     def _best_values(self) -> dict[str, Any]:
-        return dict(best_of(self.trials.values()).values) if self.trials else {}
+        return dict(best_trial(self.trials.values()).values) if self.trials else {}
 
 
 def _bundle(winner: Trial, folder: Path, bench: "TrialRunner") -> None:
@@ -231,7 +231,7 @@ def _bundle(winner: Trial, folder: Path, bench: "TrialRunner") -> None:
 
     if not (folder / "bundle").exists():
         notify(f"trial {winner.number} is best, after epoch {winner.best_epoch} of {len(winner.history)}")
-        network = bench.network(winner.recipe, kept_weights(folder, winner.number))
+        network = bench.network(winner.recipe, read_weights(folder, winner.number))
         task = replace(bench.task(winner.recipe), network=network)
         list_skipped(task.dataset.skipped, folder)
         write_bundle(task, winner.recipe, folder / "bundle")

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from tellapart.progress import LINE_EVERY_S, notify
 from tellapart.recipe import Recipe
-from tellapart.studies.sweep.plan import Candidate, Plan, Trial, best_of, gap
+from tellapart.studies.sweep.plan import Candidate, SweepPlan, Trial, best_trial, gap
 from tellapart.training.checkpoints import Epoch
 
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-SHOWN = 20  # rows: a terminal shows no more than its height
+MAX_ROWS = 20  # rows: a terminal shows no more than its height
 
 
 @dataclass
-class Board:
+class LiveTable:
     """The trials as they end, and the one that runs. Lives for one sweep."""
 
     columns: tuple[str, ...]
@@ -91,8 +91,8 @@ class Board:
         from rich.table import Table
 
         table = Table(*header(self.columns), caption=self.left, caption_justify="left")
-        best = best_of(self.trials).number if self.trials else None
-        for trial in self.trials[-SHOWN:]:
+        best = best_trial(self.trials).number if self.trials else None
+        for trial in self.trials[-MAX_ROWS:]:
             style = "bold" if trial.number == best else None
             row = cells(trial.number, trial.recipe, self.columns, trial.history, trial.best)
             table.add_row(*row, style=style)
@@ -103,16 +103,16 @@ class Board:
 
 
 @contextmanager
-def board(plan: Plan) -> Iterator[Board]:
+def live_table(plan: SweepPlan) -> Iterator[LiveTable]:
     """Show a sweep while the block runs."""
     if not sys.stderr.isatty():
-        yield Board(plan.columns)
+        yield LiveTable(plan.columns)
         return
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(stderr=True)) as live:
-        yield Board(plan.columns, live)
+        yield LiveTable(plan.columns, live)
 
 
 def header(columns: tuple[str, ...]) -> list[str]:

@@ -13,7 +13,7 @@ import keras
 from tellapart.data.dataset import Dataset
 from tellapart.jobs import cores
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.studies.backbone_cache import KEPT_BYTES, BackboneCache, Key, shape_of
+from tellapart.studies.backbone_cache import MAX_LOOP_BYTES, BackboneCache, Key, loop_key
 from tellapart.studies.sweep.background_trial import BackgroundTrial, Outcome
 from tellapart.studies.sweep.folder import Weights
 from tellapart.training.checkpoints import Epoch
@@ -21,8 +21,8 @@ from tellapart.training.examples import Array, Examples
 from tellapart.training.loop import Loop
 from tellapart.training.tasks import Task
 
-MOST_FORESEEN = 4  # loops that are compiled ahead
-AT_ONCE = 2  # trials: the one that is asked for, and the next
+MAX_COMPILED_AHEAD = 4  # loops that are compiled ahead
+MAX_RUNNING = 2  # trials: the one that is asked for, and the next
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class TrialRunner:
         self._courses: dict[NetworkRecipe, BackgroundTrial] = {}
         self._used: dict[NetworkRecipe, _Kept] = {}
         self._compiler = ThreadPoolExecutor(1)
-        self._trainers = ThreadPoolExecutor(AT_ONCE)
+        self._trainers = ThreadPoolExecutor(MAX_RUNNING)
 
     def close(self) -> None:
         """Stop what is being trained, and wait for what is being compiled."""
@@ -108,36 +108,41 @@ class TrialRunner:
     def _ended(self, recipe: NetworkRecipe) -> None:
         """Keep a trial's loop for the next of its shape."""
         del self._courses[recipe]
-        self._loops[shape_of(recipe)] = self._used.pop(recipe)  # the one used last comes last
+        self._loops[loop_key(recipe)] = self._used.pop(recipe)  # the one used last comes last
         self._forget(but=1)
 
     def _forget(self, *, but: int) -> None:
         """Drop loops that no trial uses, those used longest ago first, until memory is kept to."""
-        while len(self._loops) > but and self._bytes > KEPT_BYTES:
+        while len(self._loops) > but and self._bytes > MAX_LOOP_BYTES:
             del self._loops[next(iter(self._loops))]
 
     def _free_loop(self, recipe: NetworkRecipe) -> _Kept:
         """A compiled loop for a trial."""
-        kept = self._loops.pop(shape_of(recipe), None)
+        kept = self._loops.pop(loop_key(recipe), None)
         return kept or self._submitted(recipe, Loop(self._standings.network(recipe), recipe))
 
     def _has_room_for(self, recipe: NetworkRecipe) -> bool:
         """Whether a trial may run beside another: a small one, of vectors, whose steps leave a core free."""
-        if not self.stands(recipe) or recipe in self._courses or len(self._courses) >= min(AT_ONCE, cores()):
+        if not self.stands(recipe) or recipe in self._courses or len(self._courses) >= min(MAX_RUNNING, cores()):
             return False
         of_vectors = all(len(self.task(one).network.input_shape) == 2 for one in (recipe, *self._courses))
-        return of_vectors and self._bytes < KEPT_BYTES / 2
+        return of_vectors and self._bytes < MAX_LOOP_BYTES / 2
 
     def _foresee(self, recipes: Sequence[NetworkRecipe]) -> None:
         """Begin to compile loops for later trials; all are drawn first, for a draw sets the seed of all TensorFlow."""
         if not all(kept.compiled.done() for kept in self._loops.values()):
             return
         drawn: dict[Key, tuple[NetworkRecipe, Loop]] = {}
-        busy = {shape_of(recipe) for recipe in self._used}
+        busy = {loop_key(recipe) for recipe in self._used}
         for recipe in recipes:
-            known = shape_of(recipe) in {*self._loops, *drawn, *busy}
-            if not known and self.stands(recipe) and len(drawn) < MOST_FORESEEN and self._bytes < KEPT_BYTES / 4:
-                drawn[shape_of(recipe)] = recipe, Loop(self._standings.network(recipe), recipe)
+            known = loop_key(recipe) in {*self._loops, *drawn, *busy}
+            if (
+                not known
+                and self.stands(recipe)
+                and len(drawn) < MAX_COMPILED_AHEAD
+                and self._bytes < MAX_LOOP_BYTES / 4
+            ):
+                drawn[loop_key(recipe)] = recipe, Loop(self._standings.network(recipe), recipe)
         for shape, (recipe, loop) in drawn.items():
             self._loops[shape] = self._submitted(recipe, loop)
 

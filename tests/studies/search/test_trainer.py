@@ -13,10 +13,9 @@ from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import StorageError
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe, Schedule
-from tellapart.studies.backbone_cache import shape_of
-from tellapart.studies.search import trials
-from tellapart.studies.search.local_workers import Step
-from tellapart.studies.search.trials import Trainer
+from tellapart.studies.backbone_cache import loop_key
+from tellapart.studies.search import trainer as trainer_module
+from tellapart.studies.search.trainer import Trainer
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import Checkpoint, History, found
 
@@ -39,11 +38,11 @@ def dataset(tiny: Path) -> Dataset:
 
 def test_a_promoted_trial_goes_on_as_if_it_had_never_stopped(dataset: Dataset, tmp_path: Path) -> None:
     calls: list[int] = []
-    at_once = Trainer(dataset, tmp_path / "at once").train(Step(3, RECIPE, 4), lambda: calls.append(1))
+    at_once = Trainer(dataset, tmp_path / "at once").train(3, RECIPE, 4, lambda: calls.append(1))
     trainer = Trainer(dataset, tmp_path / "by rungs")
-    first = trainer.train(Step(3, RECIPE, 1), nothing)
-    trainer.train(Step(4, replace(RECIPE, learning_rate=0.1), 2), nothing)  # another one in between, on the same loop
-    by_rungs = Trainer(dataset, tmp_path / "by rungs").train(Step(3, RECIPE, 4), nothing)
+    first = trainer.train(3, RECIPE, 1, nothing)
+    trainer.train(4, replace(RECIPE, learning_rate=0.1), 2, nothing)  # another one in between, on the same loop
+    by_rungs = Trainer(dataset, tmp_path / "by rungs").train(3, RECIPE, 4, nothing)
     assert numbers(by_rungs) == numbers(at_once)
     assert by_rungs[:1] == first
     assert len(calls) == 4
@@ -59,8 +58,8 @@ def test_a_trial_on_the_compiled_steps_of_another_ends_as_on_its_own(
     before = replace(RECIPE, schedule=schedule, ema=ema, learning_rate=0.1, seed=5, label_smoothing=0.1)
     recipe = replace(before, learning_rate=0.003, seed=6, label_smoothing=0.0, class_weight="balanced", epochs=3)
     shared, own = Trainer(dataset, tmp_path / "shared"), Trainer(dataset, tmp_path / "own")
-    shared.train(Step(0, before, 2), nothing)
-    assert numbers(shared.train(Step(1, recipe, 3), nothing)) == numbers(own.train(Step(1, recipe, 3), nothing))
+    shared.train(0, before, 2, nothing)
+    assert numbers(shared.train(1, recipe, 3, nothing)) == numbers(own.train(1, recipe, 3, nothing))
     assert len(shared._loops) == 1
 
 
@@ -70,16 +69,16 @@ def test_trials_of_another_shape_have_steps_of_their_own(
 ) -> None:
     recipe = replace(RECIPE, **change)
     shared, own = Trainer(dataset, tmp_path / "shared"), Trainer(dataset, tmp_path / "own")
-    shared.train(Step(0, RECIPE, 1), nothing)
-    assert numbers(shared.train(Step(1, recipe, 1), nothing)) == numbers(own.train(Step(1, recipe, 1), nothing))
+    shared.train(0, RECIPE, 1, nothing)
+    assert numbers(shared.train(1, recipe, 1, nothing)) == numbers(own.train(1, recipe, 1, nothing))
     assert len(shared._loops) == 2
     assert len(shared._standings._tasks) == 1
 
 
 def test_what_changes_the_images_gets_images_of_its_own(dataset: Dataset, tmp_path: Path) -> None:
     trainer = Trainer(dataset, tmp_path)
-    trainer.train(Step(0, RECIPE, 1), nothing)
-    trainer.train(Step(1, replace(RECIPE, size=10), 1), nothing)
+    trainer.train(0, RECIPE, 1, nothing)
+    trainer.train(1, replace(RECIPE, size=10), 1, nothing)
     tasks = trainer._standings._tasks.values()
     assert sorted(task.train.inputs[:1].shape for task in tasks) == [
         (1, 10, 10, 3),
@@ -90,50 +89,50 @@ def test_what_changes_the_images_gets_images_of_its_own(dataset: Dataset, tmp_pa
 def test_loops_are_forgotten_where_their_weights_would_fill_the_memory(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trials, "KEPT_BYTES", 1)
+    monkeypatch.setattr(trainer_module, "MAX_LOOP_BYTES", 1)
     trainer = Trainer(dataset, tmp_path)
     for number, units in enumerate((4, 6)):
-        trainer.train(Step(number, replace(RECIPE, units=units), 1), nothing)
-    assert [*trainer._loops] == [shape_of(replace(RECIPE, units=6))]
+        trainer.train(number, replace(RECIPE, units=units), 1, nothing)
+    assert [*trainer._loops] == [loop_key(replace(RECIPE, units=6))]
 
 
 def test_a_checkpoint_that_a_kill_left_beside_the_newest_is_removed(dataset: Dataset, tmp_path: Path) -> None:
     trainer, place = Trainer(dataset, tmp_path), tmp_path / "0000"
-    trainer.train(Step(0, RECIPE, 1), nothing)
+    trainer.train(0, RECIPE, 1, nothing)
     older = found(place)[-1].folder
     kept = shutil.copytree(older, tmp_path / "kept")
-    history = trainer.train(Step(0, RECIPE, 2), nothing)
+    history = trainer.train(0, RECIPE, 2, nothing)
     shutil.copytree(kept, older)
-    assert trainer.train(Step(0, RECIPE, 2), nothing) == history
+    assert trainer.train(0, RECIPE, 2, nothing) == history
     assert [one.epoch for one in found(place)] == [2]
 
 
 def test_a_long_way_is_kept_in_between(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials, "KEEP_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer_module, "CHECKPOINT_EVERY_S", 0.0)
     seen: list[int] = []
 
     def look() -> None:
         seen.append(len(found(tmp_path / "0000")))
 
     trainer = Trainer(dataset, tmp_path)
-    trainer.train(Step(0, RECIPE, 3), look)
+    trainer.train(0, RECIPE, 3, look)
     assert seen == [0, 1, 1]
     assert [one.epoch for one in found(tmp_path / "0000")] == [3]
-    assert len(trainer.train(Step(0, RECIPE, 2), look)) == 2
+    assert len(trainer.train(0, RECIPE, 2, look)) == 2
     assert len(seen) == 3
 
 
 def test_a_checkpoint_of_a_worker_that_was_given_up_for_dead_is_as_good(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = Trainer(dataset, tmp_path).train(Step(0, RECIPE, 2), nothing)
+    first = Trainer(dataset, tmp_path).train(0, RECIPE, 2, nothing)
     unseen = [True]
 
     def seen(folder: Path) -> list[Checkpoint]:
         return [] if unseen and unseen.pop() else found(folder)  # it was stored after the other had looked
 
     monkeypatch.setattr(checkpoints, "found", seen)
-    assert numbers(Trainer(dataset, tmp_path).train(Step(0, RECIPE, 2), nothing)) == numbers(first)
+    assert numbers(Trainer(dataset, tmp_path).train(0, RECIPE, 2, nothing)) == numbers(first)
     assert [one.epoch for one in found(tmp_path / "0000")] == [2]
 
 
@@ -145,4 +144,4 @@ def test_a_disk_that_refuses_a_checkpoint_is_said(
 
     monkeypatch.setattr(checkpoints, "write", refuse)
     with pytest.raises(StorageError, match="the disk is full"):
-        Trainer(dataset, tmp_path).train(Step(0, RECIPE, 1), nothing)
+        Trainer(dataset, tmp_path).train(0, RECIPE, 1, nothing)

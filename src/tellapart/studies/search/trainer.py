@@ -15,14 +15,13 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import StorageError
 from tellapart.files import remove_partials
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.studies.backbone_cache import KEPT_BYTES, BackboneCache, Key, quietly, shape_of
-from tellapart.studies.search.local_workers import Step
+from tellapart.studies.backbone_cache import MAX_LOOP_BYTES, BackboneCache, Key, ignore_step, loop_key
 from tellapart.training import checkpoints
 from tellapart.training.checkpoints import History
 from tellapart.training.fit import next_epoch
 from tellapart.training.loop import Loop
 
-KEEP_EVERY_S = 30.0  # between two checkpoints of a trial that has not come as far as it was told
+CHECKPOINT_EVERY_S = 30.0  # between two checkpoints of a trial that has not come as far as it was told
 
 
 @dataclass(frozen=True)
@@ -45,30 +44,30 @@ class Trainer:
         """Decode the images, and run the frozen base over them, where no cache has the result."""
         self._standings.task(recipe)
 
-    def train(self, step: Step, each_epoch: Callable[[], None]) -> History:
-        """Go on from where the trial's newest checkpoint left it. Returns all its epochs."""
-        place = self._folder / f"{step.number:04d}"
+    def train(self, number: int, recipe: NetworkRecipe, epochs: int, each_epoch: Callable[[], None]) -> History:
+        """Resume a trial from its newest checkpoint until it has had `epochs` epochs in all; return them."""
+        place = self._folder / f"{number:04d}"
         place.mkdir(parents=True, exist_ok=True)
         remove_partials(place)
         saved = checkpoints.found(place)
         history = saved[-1].history if saved else ()
-        if len(history) >= step.epochs:
+        if len(history) >= epochs:
             checkpoints.keep_only(place, {len(history)})  # a kill may have come just before
-            return history[: step.epochs]
-        loop = self._loop(step.recipe, saved[-1].state() if saved else None)
-        task = self._standings.task(step.recipe)
+            return history[:epochs]
+        loop = self._loop(recipe, saved[-1].state() if saved else None)
+        task = self._standings.task(recipe)
         kept = time.monotonic()
-        while len(history) < step.epochs:
-            history += (next_epoch(loop, history, step.recipe, task.train, task.validation, quietly),)
+        while len(history) < epochs:
+            history += (next_epoch(loop, history, recipe, task.train, task.validation, ignore_step),)
             each_epoch()
-            if len(history) == step.epochs or time.monotonic() - kept > KEEP_EVERY_S:
-                _keep(place, history, step.recipe, loop)
+            if len(history) == epochs or time.monotonic() - kept > CHECKPOINT_EVERY_S:
+                _keep(place, history, recipe, loop)
                 kept = time.monotonic()
         return history
 
     def _loop(self, recipe: NetworkRecipe, state: list[NDArray[Any]] | None) -> Loop:
         """The loop of a trial in its state, or at its start: a compiled one, where there is one of the same shape."""
-        shape = shape_of(recipe)
+        shape = loop_key(recipe)
         kept = self._loops.pop(shape, None)
         if kept is None or state is None:
             fresh = Loop(self._standings.network(recipe), recipe)
@@ -81,7 +80,7 @@ class Trainer:
         return kept.loop
 
     def _forget(self) -> None:
-        while len(self._loops) > 1 and sum(kept.bytes for kept in self._loops.values()) > KEPT_BYTES:
+        while len(self._loops) > 1 and sum(kept.bytes for kept in self._loops.values()) > MAX_LOOP_BYTES:
             del self._loops[next(iter(self._loops))]
 
 
