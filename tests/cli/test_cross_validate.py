@@ -24,7 +24,7 @@ def test_it_prints_a_row_for_each_fold_and_says_what_is_left_alone(said: Said, t
     assert lines[5].startswith("standard deviation ")
     assert f" of {36 - test}" in next(line for line in lines if line.startswith("all images as one"))
     assert f"3 folds of {36 - test} images" in answer.err
-    assert f"the {test} for test stay shut" in answer.err
+    assert f"{test} test images are not used" in answer.err
     assert "fold 2 of 3: accuracy" in answer.err
     names = {path.name for path in (tmp_path / "folds").iterdir()}
     assert {"folds.csv", "folds.json", "out_of_fold.npz", "recipe.toml"} <= names

@@ -29,10 +29,10 @@ def trial(number: int, factor: str, value: float | str, epochs: int = 5) -> Tria
 def swept(tmp_path: Path) -> Sweep:
     rates = tuple(trial(n, "learning_rate", value) for n, value in enumerate([1e-4, 1e-3, 1e-2, 1e-1], start=1))
     names = (rates[1], trial(5, "cut", "<b>block</b>"))
-    turns = (Round("learning_rate", rates), Round("cut", names))
+    rounds = (Round("learning_rate", rates), Round("cut", names))
     folder = tmp_path / "sweep <of> clothes"
     folder.mkdir()
-    return Sweep(folder, turns, ("learning_rate", "cut"), rates[2])
+    return Sweep(folder, rounds, ("learning_rate", "cut"), rates[2])
 
 
 def figures_of(page: str) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def test_each_factor_has_its_curves_with_a_line_for_each_trial(swept: Sweep) -> 
     path = write_curves(swept)
     assert path == swept.folder / "curves.html"
     accuracy, loss, gaps, *_ = figures = figures_of(path.read_text(encoding="utf-8"))
-    assert len(figures) == 3 * len(swept.turns)
+    assert len(figures) == 3 * len(swept.rounds)
     assert [len(one["data"]) for one in (accuracy, loss, gaps)] == [8, 8, 4]
     validation, training = accuracy["data"][:2]
     assert validation["y"] == [row.val_accuracy for row in swept.trials[0].history]

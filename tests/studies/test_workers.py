@@ -14,7 +14,7 @@ from tellapart.models.features import frozen_backbone
 from tellapart.models.features.feature_job import Shard
 from tellapart.models.resolved_recipe import resolve
 from tellapart.recipe import Recipe
-from tellapart.studies.folds.learners import make_learner
+from tellapart.studies.folds.cross_validate import make_learner
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 
 from .crowd import Crowd

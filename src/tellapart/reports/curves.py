@@ -32,7 +32,7 @@ def write_curves(sweep: Sweep) -> Path:
     content = page.substitute(
         title=escape(f"Sweep {sweep.folder.name}"),
         lead=escape(_lead(sweep)),
-        turns="\n".join(_section(sweep, turn, number) for number, turn in enumerate(sweep.turns)),
+        turns="\n".join(_section(sweep, turn, number) for number, turn in enumerate(sweep.rounds)),
         script=script,
     )
     path = sweep.folder / PAGE

@@ -19,8 +19,10 @@ from tellapart.files import exclusive_lock
 from tellapart.judging.metrics import accuracy
 from tellapart.recipe import Recipe
 from tellapart.studies.folds import cross_validate as module
-from tellapart.studies.folds.cross_validate import cross_validate, plan_folds
-from tellapart.studies.folds.learners import EstimatorLearner, FoldPrediction, Learner
+from tellapart.studies.folds.cross_validate import cross_validate
+from tellapart.studies.folds.estimator_learner import EstimatorLearner
+from tellapart.studies.folds.learner import FoldPrediction, Learner
+from tellapart.studies.folds.plan import plan_folds
 from tellapart.training.examples import Examples
 from tellapart.training.loop import Loop, Score
 from tellapart.training.run import train
@@ -283,7 +285,7 @@ def test_answers_that_are_no_numbers_are_refused_before_they_are_kept(
 
     monkeypatch.setattr(Watched, "learn", diverged)
     monkeypatch.setattr(module, "make_learner", lambda dataset, _: Watched(dataset))
-    with pytest.raises(RunError, match=r"fold 1 has answers that are no numbers.*lower --learning-rate"):
+    with pytest.raises(RunError, match=r"the probabilities of fold 1 are not numbers.*lower --learning-rate"):
         cross_validate(Dataset.open(tiny), MLP, count=2, out=tmp_path)
     assert not (tmp_path / "parts").exists()
 

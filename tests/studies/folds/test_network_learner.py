@@ -41,7 +41,7 @@ def test_rows_are_taken_as_if_the_base_had_been_run_over_the_rest_alone(changes:
     recipe = resolve_network(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
     pool, inner, _ = parts(tiny, recipe)
     learner = NetworkLearner(pool, recipe)
-    shared = learner._shared(inner)
+    shared = learner._shared_task(inner)
     alone = make_task(inner, recipe, preprocessing_for(inner, recipe), cache=cache_folder())
     assert shared.validation is not None
     assert alone.validation is not None

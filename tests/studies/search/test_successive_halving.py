@@ -13,8 +13,8 @@ from tellapart.recipe import Monitor, Recipe
 from tellapart.studies.search import successive_halving
 from tellapart.studies.search.hyperband import brackets
 from tellapart.studies.search.journal import Journal
+from tellapart.studies.search.plan import SearchPlan, Trial
 from tellapart.studies.search.space import parse_space
-from tellapart.studies.search.successive_halving import SearchPlan, Trial
 from tellapart.studies.search.trial_workers import Step
 from tellapart.training.checkpoints import Epoch, History
 

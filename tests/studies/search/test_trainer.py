@@ -13,7 +13,8 @@ from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import StorageError
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe, Schedule
-from tellapart.studies.backbone_cache import loop_key
+from tellapart.studies import loop_cache
+from tellapart.studies.loop_cache import loop_key
 from tellapart.studies.search import trainer as trainer_module
 from tellapart.studies.search.trainer import Trainer
 from tellapart.training import checkpoints
@@ -60,7 +61,7 @@ def test_a_trial_on_the_compiled_steps_of_another_ends_as_on_its_own(
     shared, own = Trainer(dataset, tmp_path / "shared"), Trainer(dataset, tmp_path / "own")
     shared.train(0, before, 2, nothing)
     assert numbers(shared.train(1, recipe, 3, nothing)) == numbers(own.train(1, recipe, 3, nothing))
-    assert len(shared._loops) == 1
+    assert len(shared._loops.free) == 1
 
 
 @pytest.mark.parametrize("change", [{"units": 4}, {"dropout": 0.0}, {"batch_size": 4}, {"optimizer": "sgd"}])
@@ -71,15 +72,15 @@ def test_trials_of_another_shape_have_steps_of_their_own(
     shared, own = Trainer(dataset, tmp_path / "shared"), Trainer(dataset, tmp_path / "own")
     shared.train(0, RECIPE, 1, nothing)
     assert numbers(shared.train(1, recipe, 1, nothing)) == numbers(own.train(1, recipe, 1, nothing))
-    assert len(shared._loops) == 2
-    assert len(shared._standings._tasks) == 1
+    assert len(shared._loops.free) == 2
+    assert len(shared._backbones._tasks) == 1
 
 
 def test_what_changes_the_images_gets_images_of_its_own(dataset: Dataset, tmp_path: Path) -> None:
     trainer = Trainer(dataset, tmp_path)
     trainer.train(0, RECIPE, 1, nothing)
     trainer.train(1, replace(RECIPE, size=10), 1, nothing)
-    tasks = trainer._standings._tasks.values()
+    tasks = trainer._backbones._tasks.values()
     assert sorted(task.train.inputs[:1].shape for task in tasks) == [
         (1, 10, 10, 3),
         (1, 20, 20, 3),
@@ -89,11 +90,11 @@ def test_what_changes_the_images_gets_images_of_its_own(dataset: Dataset, tmp_pa
 def test_loops_are_forgotten_where_their_weights_would_fill_the_memory(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer_module, "MAX_LOOP_BYTES", 1)
+    monkeypatch.setattr(loop_cache, "MAX_LOOP_BYTES", 1)
     trainer = Trainer(dataset, tmp_path)
     for number, units in enumerate((4, 6)):
         trainer.train(number, replace(RECIPE, units=units), 1, nothing)
-    assert [*trainer._loops] == [loop_key(replace(RECIPE, units=6))]
+    assert [*trainer._loops.free] == [loop_key(replace(RECIPE, units=6))]
 
 
 def test_a_checkpoint_that_a_kill_left_beside_the_newest_is_removed(dataset: Dataset, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_what_stands_below_is_made_anew_for_another_size(
 
 
 def test_each_factor_varies_with_the_others_at_the_best_so_far(swept: Sweep) -> None:
-    first, second = swept.turns
+    first, second = swept.rounds
     assert [trial.values for trial in first.trials] == [{"learning_rate": 1e-3}, {"learning_rate": 1e-2}]
     best = best_trial(first.trials)
     assert [trial.recipe.learning_rate for trial in second.trials] == [best.recipe.learning_rate] * 2
@@ -121,7 +121,7 @@ def test_a_recipe_that_was_tried_is_not_tried_again(tiny: Path, tmp_path: Path) 
     vary = ("units=4,8", "dropout=0.2,0.5", "learning_rate=1e-3,1e-2")  # 0.2 and 1e-3 are what mlp has anyway
     found = sweep(Dataset.open(tiny), replace(RECIPE, epochs=1), vary, out=tmp_path / "sweep")
     assert [trial.number for trial in found.trials] == [1, 2, 3, 4]
-    first, second, third = found.turns
+    first, second, third = found.rounds
     assert second.trials[0] == best_trial(first.trials)
     assert third.trials[0] == best_trial([*first.trials, *second.trials])
     assert [row["trial"] for row in rows(found.folder / "trials.csv")] == ["1", "2", "3", "4"]
@@ -242,7 +242,7 @@ def test_a_sweep_that_others_began_goes_on_though_a_trial_is_missing_in_the_midd
 
 def test_others_are_not_asked_for_a_finished_sweep(swept: Sweep, tiny: Path) -> None:
     crowd = Crowd()
-    assert sweep(Dataset.open(tiny), RECIPE, VARY, out=swept.folder, jobs=crowd).turns == swept.turns
+    assert sweep(Dataset.open(tiny), RECIPE, VARY, out=swept.folder, jobs=crowd).rounds == swept.rounds
     assert crowd.begun == 0
 
 
@@ -261,7 +261,7 @@ def test_a_kill_before_the_bundle_needs_no_trial_again(
 def test_a_finished_sweep_is_read_and_not_made_again(swept: Sweep, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Loop, "epoch", None)
     monkeypatch.setattr(write_bundle, "write_bundle", None)
-    assert sweep(Dataset.open(tiny), RECIPE, VARY, out=swept.folder).turns == swept.turns
+    assert sweep(Dataset.open(tiny), RECIPE, VARY, out=swept.folder).rounds == swept.rounds
 
 
 @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ def test_factors_are_read_in_their_order() -> None:
         (["seed=1,2"], "seed cannot vary in a sweep: every trial begins with the same draw"),
         (["monitor=val_loss,val_accuracy"], "give it with --monitor"),
         (["dropout=0,0.5 @ test=0.3"], "test cannot vary in a sweep"),
-        (["dropout=0,0.5 @ dropout=0.3"], "both varies dropout and holds it"),
+        (["dropout=0,0.5 @ dropout=0.3"], "both varies dropout and sets it"),
         (["dropout=0,0.5 @ epoch=3"], "no field 'epoch': did you mean epochs"),
         (["optimizer=adam,adamm"], "optimizer is 'adamm'"),
     ],
@@ -360,7 +360,7 @@ def test_a_factor_that_cannot_be_is_refused_before_any_image_is_read(words: list
 @pytest.mark.parametrize(
     ("recipe", "vary", "grid", "phrase"),
     [
-        (RECIPE, ["model=mlp,knn"], False, "knn learns in no epochs"),
+        (RECIPE, ["model=mlp,knn"], False, "knn has no epochs"),
         (RECIPE, ["model=mlp,mpl"], False, "there is no model 'mpl': did you mean mlp"),
         (replace(RECIPE, validation=0.0), ["units=4"], False, "validation is 0"),
         (replace(RECIPE, then=("epochs=2",)), ["units=4"], False, "a trial has one stage"),

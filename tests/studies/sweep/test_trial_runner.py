@@ -1,4 +1,4 @@
-"""Trials beside each other: each ends as it does alone, and what is not asked for ends with the bench."""
+"""Trials beside each other: each ends as it does alone, and what is not asked for ends with the runner."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.models.networks import head_network
 from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
 from tellapart.recipe import Recipe
+from tellapart.studies import loop_cache
 from tellapart.studies.sweep import trial_runner
 from tellapart.studies.sweep.background_trial import Outcome
 from tellapart.studies.sweep.trial_runner import TrialRunner
@@ -27,7 +28,7 @@ RECIPE = resolve_network(Recipe(
     model="xception", optimizer="adam", learning_rate=0.01, schedule="constant", batch_size=8, epochs=4, patience=9,
     inner=8, dropout=0.3, label_smoothing=0.0, class_weight="none", ema=0.0,
 ))  # fmt: skip
-TURN = [replace(RECIPE, learning_rate=rate) for rate in (1e-3, 1e-2, 1e-1)] + [replace(RECIPE, dropout=0.0)]
+ROUND = [replace(RECIPE, learning_rate=rate) for rate in (1e-3, 1e-2, 1e-1)] + [replace(RECIPE, dropout=0.0)]
 FOREVER = 100_000  # epochs: minutes
 
 
@@ -58,18 +59,18 @@ class Heads:
 
 
 @pytest.fixture
-def bench_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
-    """Make a bench that believes to have so many cores, and close it in the end."""
+def runner_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
+    """Make a runner that believes to have so many cores, and close it in the end."""
     monkeypatch.setattr(trial_runner, "BackboneCache", Heads)
 
     @contextmanager
     def make(cores: int) -> Iterator[TrialRunner]:
         monkeypatch.setattr(trial_runner, "cores", lambda: cores)
-        bench = TrialRunner(cast("Dataset", None))
+        runner = TrialRunner(cast("Dataset", None))
         try:
-            yield bench
+            yield runner
         finally:
-            bench.close()
+            runner.close()
 
     return make
 
@@ -78,11 +79,11 @@ def ignored(_: Epoch) -> None:
     """Show nothing."""
 
 
-def trained(bench: TrialRunner, turn: list[NetworkRecipe]) -> list[Outcome]:
-    later = [turn[i + 1 :] for i in range(len(turn))]
+def trained(runner: TrialRunner, recipes: list[NetworkRecipe]) -> list[Outcome]:
+    later = [recipes[i + 1 :] for i in range(len(recipes))]
     return [
-        bench.train(recipe, ignored, following=rest, ahead=rest[0] if rest else None)
-        for recipe, rest in zip(turn, later, strict=True)
+        runner.train(recipe, ignored, following=rest, ahead=rest[0] if rest else None)
+        for recipe, rest in zip(recipes, later, strict=True)
     ]
 
 
@@ -90,81 +91,81 @@ def without_seconds(outcome: Outcome) -> list[dict[str, Any]]:
     return [{**asdict(row), "seconds": 0} for row in outcome.history]
 
 
-def test_trials_beside_each_other_end_as_one_after_the_other(bench_on: Callable[[int], Any]) -> None:
-    with bench_on(1) as one:
-        in_a_row = trained(one, TURN)
-    with bench_on(2) as two:
-        beside = trained(two, TURN)
+def test_trials_beside_each_other_end_as_one_after_the_other(runner_on: Callable[[int], Any]) -> None:
+    with runner_on(1) as one:
+        in_a_row = trained(one, ROUND)
+    with runner_on(2) as two:
+        beside = trained(two, ROUND)
     for mine, other in zip(beside, in_a_row, strict=True):
         assert (without_seconds(mine), mine.best_epoch) == (without_seconds(other), other.best_epoch)
         assert all(np.array_equal(a, b) for a, b in zip(mine.weights, other.weights, strict=True))
 
 
-def test_what_was_trained_ahead_is_told_epoch_by_epoch_when_it_is_asked_for(bench_on: Callable[[int], Any]) -> None:
-    with bench_on(2) as bench:
-        bench.train(TURN[0], ignored, ahead=TURN[1])
-        bench._courses[TURN[1]].outcome()  # it ends before it is asked for
+def test_what_was_trained_ahead_is_told_epoch_by_epoch_when_it_is_asked_for(runner_on: Callable[[int], Any]) -> None:
+    with runner_on(2) as runner:
+        runner.train(ROUND[0], ignored, ahead=ROUND[1])
+        runner._running[ROUND[1]].outcome()  # it ends before it is asked for
         told: list[Epoch] = []
-        outcome = bench.train(TURN[1], told.append)
+        outcome = runner.train(ROUND[1], told.append)
     assert tuple(told) == outcome.history
     assert [row.epoch for row in told] == [1, 2, 3, 4]
 
 
 def test_nothing_is_trained_ahead_without_a_core_or_memory_for_it(
-    bench_on: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+    runner_on: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with bench_on(1) as bench:
-        bench.train(TURN[0], ignored, ahead=TURN[1])
-        assert not bench._courses
-    monkeypatch.setattr(trial_runner, "MAX_LOOP_BYTES", 100)
-    with bench_on(2) as bench:
-        bench.train(TURN[0], ignored, ahead=TURN[1])
-        assert not bench._courses
-        assert len(bench._loops) == 1
+    with runner_on(1) as runner:
+        runner.train(ROUND[0], ignored, ahead=ROUND[1])
+        assert not runner._running
+    monkeypatch.setattr(loop_cache, "MAX_LOOP_BYTES", 100)
+    with runner_on(2) as runner:
+        runner.train(ROUND[0], ignored, ahead=ROUND[1])
+        assert not runner._running
+        assert len(runner._loops.free) == 1
 
 
-def test_a_second_loop_of_a_shape_is_kept_only_while_both_are_used(bench_on: Callable[[int], Any]) -> None:
-    with bench_on(2) as bench:
-        trained(bench, TURN)
-        assert len(bench._loops) == 2  # with dropout and without
-        assert not bench._used
-        assert not bench._courses
+def test_a_second_loop_of_a_shape_is_kept_only_while_both_are_used(runner_on: Callable[[int], Any]) -> None:
+    with runner_on(2) as runner:
+        trained(runner, ROUND)
+        assert len(runner._loops.free) == 2  # with dropout and without
+        assert not runner._loops.used
+        assert not runner._running
 
 
-def test_a_trial_that_nobody_asks_for_ends_with_the_bench(bench_on: Callable[[int], Any]) -> None:
+def test_a_trial_that_nobody_asks_for_ends_with_the_runner(runner_on: Callable[[int], Any]) -> None:
     endless = replace(RECIPE, epochs=FOREVER, patience=FOREVER)
-    with bench_on(2) as bench:
-        bench.train(TURN[0], ignored, ahead=endless)
-        course = bench._courses[endless]
-        next(course.epochs())
+    with runner_on(2) as runner:
+        runner.train(ROUND[0], ignored, ahead=endless)
+        trial = runner._running[endless]
+        next(trial.epochs())
         started = time.perf_counter()
     assert time.perf_counter() - started < 5
     with pytest.raises(Exception, match=r"^$"):
-        course.outcome()
+        trial.outcome()
 
 
-def test_a_person_who_stops_waits_for_no_trial(bench_on: Callable[[int], Any]) -> None:
+def test_a_person_who_stops_waits_for_no_trial(runner_on: Callable[[int], Any]) -> None:
     def stopped(row: Epoch) -> None:
         if row.epoch == 2:
             raise KeyboardInterrupt
 
     endless = replace(RECIPE, epochs=FOREVER, patience=FOREVER)
-    with pytest.raises(KeyboardInterrupt), bench_on(2) as bench:
-        bench.train(endless, stopped, ahead=replace(endless, learning_rate=0.1))
+    with pytest.raises(KeyboardInterrupt), runner_on(2) as runner:
+        runner.train(endless, stopped, ahead=replace(endless, learning_rate=0.1))
 
 
 def test_what_ends_a_trial_ahead_is_raised_when_it_is_asked_for(
-    bench_on: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+    runner_on: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Loop.score
 
     def failing(self: Loop, examples: Examples) -> Score:
-        if self.recipe == TURN[1] and len(examples) > 1:  # not the compiler's, which may be on its way
+        if self.recipe == ROUND[1] and len(examples) > 1:  # not the compiler's, which may be on its way
             raise MemoryError
         return real(self, examples)
 
     monkeypatch.setattr(Loop, "score", failing)
-    with bench_on(2) as bench:
-        assert len(bench.train(TURN[0], ignored, ahead=TURN[1]).history) == 4
+    with runner_on(2) as runner:
+        assert len(runner.train(ROUND[0], ignored, ahead=ROUND[1]).history) == 4
         with pytest.raises(MemoryError):
-            bench.train(TURN[1], ignored)
+            runner.train(ROUND[1], ignored)

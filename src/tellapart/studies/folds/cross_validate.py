@@ -1,6 +1,6 @@
-"""Folds: every image but those for test is judged once, by a classifier that was trained without it.
+"""Cross-validation: every image but those for test is predicted once, by a classifier trained without it.
 
-A folder of folds goes on where it was stopped: each fold is kept when it is finished.
+Each finished fold is kept in the folder, so an interrupted cross-validation resumes with the next one.
 """
 
 import time
@@ -12,17 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.checking.duplicate_families import with_duplicate_families
+from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset, Skipped
-from tellapart.data.splits.draw_splits import draw_splits, require_classes, validation_share
-from tellapart.data.splits.folds import folds as divided
-from tellapart.data.splits.merge_splits import with_validation_in_train
-from tellapart.errors import DatasetError, RecipeError, RunError
+from tellapart.data.splits.draw_splits import draw_splits, require_classes
+from tellapart.errors import DatasetError, RunError
 from tellapart.jobs import Jobs
-from tellapart.models.catalogue import lookup
-from tellapart.models.resolved_recipe import NetworkRecipe, ResolvedRecipe, resolve
+from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
+from tellapart.studies.folds.estimator_learner import EstimatorLearner
 from tellapart.studies.folds.folder import (
     checkpoint_folder,
     claim_folder,
@@ -31,149 +29,114 @@ from tellapart.studies.folds.folder import (
     remove_checkpoints,
     write_fold,
 )
-from tellapart.studies.folds.learners import Learner, make_learner
+from tellapart.studies.folds.learner import Learner
+from tellapart.studies.folds.plan import FoldPlan, plan_folds
 from tellapart.studies.folds.results import CrossValidation, FoldResult, judge_folds, write_results
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 from tellapart.training.prepare import list_skipped
-
-MAX_FOLDS = 1_000
-
-
-@dataclass(frozen=True)
-class FoldPlan:
-    """What is divided, by which recipe. The data set has the images of all folds in `train`, and no other."""
-
-    dataset: Dataset
-    recipe: ResolvedRecipe
-    parts: tuple[NDArray[np.intp], ...]
-    """For each fold its images, by their places in `train`."""
-    closed: int
-    """How many test images stay shut."""
 
 
 def cross_validate(
     dataset: Dataset, recipe: Recipe, *, count: int, out: str | Path, jobs: Jobs | None = None
 ) -> CrossValidation:
-    """Judge a recipe by `count` stratified folds of the training and validation images; test stays shut.
+    """Judge a recipe by `count` stratified folds of the training and validation images; test images are not used.
 
-    In each fold the other images are divided and trained on as `train` does it, so the epoch is chosen on some of
-    those. `out` is a new folder, or that of the same folds, which are gone on with. With `jobs` others train, and the
-    folds are the same. Raises a TellapartError.
+    For each fold the other images are split and trained on as `train` does it, so the epoch is chosen on some of
+    them. `out` is a new folder, or that of the same folds, which then resume. With `jobs` its workers train; the
+    result is the same. Raises a TellapartError.
     """
     folder, plan = Path(out), plan_folds(dataset, recipe, count)
     with claim_folder(folder, plan.dataset, plan.recipe, count):
-        _say_what(plan)
+        notify(plan.summary)
         missing = sorted(set(range(1, count + 1)) - finished_folds(folder))
         if missing:
-            _learn(plan, missing, folder, jobs)
-        parts = [read_fold(folder, number) for number in range(1, count + 1)]
-        found = judge_folds(folder, plan.recipe, plan.dataset.classes, parts)
-        write_results(found, parts, plan.dataset, plan.closed)
-    return found
+            _run_folds(plan, missing, folder, jobs)
+        results = [read_fold(folder, number) for number in range(1, count + 1)]
+        validation = judge_folds(folder, plan.recipe, plan.dataset.classes, results)
+        write_results(validation, results, plan.dataset, plan.test_count)
+    return validation
 
 
-def plan_folds(dataset: Dataset, recipe: Recipe, count: int) -> FoldPlan:
-    """Check everything that can be before an image is decoded. Raises RecipeError or DatasetError."""
-    if not 2 <= count <= MAX_FOLDS:
-        raise RecipeError(f"folds is {count}; expected 2 to {MAX_FOLDS:,}, such as --folds 5")
-    resolve(replace(recipe, validation=recipe.validation or 0.0), own_size=dataset.own_size)  # it says what is wrong
-    dataset = draw_splits(with_duplicate_families(dataset), validation=0.0, test=recipe.test, seed=recipe.split_seed)
-    closed = len(dataset.splits["test"]) if "test" in dataset.splits else 0
-    if "validation" in dataset.splits:
-        dataset = with_validation_in_train(dataset)
-    pool = replace(dataset, splits={"train": dataset.splits["train"]})
-    require_classes(pool)
-    parts = divided(pool.splits["train"], count, recipe.split_seed, pool.families, classes=pool.classes)
-    resolved = resolve(replace(recipe, validation=_share(pool, recipe, parts)), own_size=dataset.own_size)
-    return FoldPlan(pool, resolved, parts, closed)
+def make_learner(dataset: Dataset, recipe: ResolvedRecipe) -> Learner:
+    """Return what learns by the recipe from the `train` of a data set. Raises WeightsError."""
+    if isinstance(recipe, EstimatorRecipe):
+        return EstimatorLearner(dataset, recipe)
+    load_keras()
+    from tellapart.studies.folds.network_learner import NetworkLearner
+
+    return NetworkLearner(dataset, recipe)
 
 
-def _share(pool: Dataset, recipe: Recipe, parts: Sequence[NDArray[np.intp]]) -> float:
-    """What is held out for choosing, of the images outside a fold; nothing where there is nothing to choose."""
-    if recipe.validation is not None:
-        return recipe.validation
-    rest = pool.splits["train"].take(np.concatenate(parts[1:]).tolist())
-    return 0.0 if lookup(recipe.model).estimator else validation_share(replace(pool, splits={"train": rest}))
+def _run_folds(plan: FoldPlan, missing: Sequence[int], folder: Path, jobs: Jobs | None) -> None:
+    results = _run_here(plan, missing, folder) if jobs is None else _run_by_jobs(plan, missing, folder, jobs)
+    started = time.monotonic()
+    for done, result in enumerate(results, start=1):
+        write_fold(folder, result)
+        remove_checkpoints(folder, result.fold)
+        left = (time.monotonic() - started) / done * (len(missing) - done)
+        fold = f"fold {result.fold} of {len(plan.parts)}"
+        notify(f"{fold}: accuracy {result.row.accuracy:.1%}, {result.seconds:,.1f} s; about {left:,.0f} s left")
 
 
-def _say_what(plan: FoldPlan) -> None:
-    count, images, share = len(plan.parts), len(plan.dataset.splits["train"]), plan.recipe.validation
-    chosen = f"; of the others {share:.0%} choose the epoch" if share and isinstance(plan.recipe, NetworkRecipe) else ""
-    test = f"the {plan.closed:,} for test stay shut" if plan.closed else "none is kept for test"
-    notify(
-        f"{plan.dataset.name}: {count} folds of {images:,} images, about {images / count:,.0f} judged in each"
-        f"{chosen}; {test}"
-    )
-
-
-def _learn(plan: FoldPlan, missing: Sequence[int], folder: Path, jobs: Jobs | None) -> None:
-    parts = _here(plan, missing, folder) if jobs is None else _elsewhere(plan, missing, folder, jobs)
-    began = time.monotonic()
-    for done, part in enumerate(parts, start=1):
-        write_fold(folder, part)
-        remove_checkpoints(folder, part.fold)
-        left = (time.monotonic() - began) / done * (len(missing) - done)
-        place = f"fold {part.fold} of {len(plan.parts)}"
-        notify(f"{place}: accuracy {part.row.accuracy:.1%}, {part.seconds:,.1f} s; about {left:,.0f} s left")
-
-
-def _here(plan: FoldPlan, missing: Sequence[int], folder: Path) -> Iterator[FoldResult]:
-    """One fold after the other."""
+def _run_here(plan: FoldPlan, missing: Sequence[int], folder: Path) -> Iterator[FoldResult]:
+    """Run one fold after the other."""
     learner = make_learner(plan.dataset, plan.recipe)
     list_skipped(learner.dataset.skipped, folder)
-    return (_learned(learner, plan, number, checkpoint_folder(folder, number)) for number in missing)
+    return (_run_fold(learner, plan, number, checkpoint_folder(folder, number)) for number in missing)
 
 
-def _elsewhere(plan: FoldPlan, missing: Sequence[int], folder: Path, jobs: Jobs) -> Iterator[FoldResult]:
-    """Several folds at once, in the order in which they end."""
+def _run_by_jobs(plan: FoldPlan, missing: Sequence[int], folder: Path, jobs: Jobs) -> Iterator[FoldResult]:
+    """Run several folds at the same time, and yield them as they end."""
     compute_features(plan.dataset, plan.recipe, jobs)
-    notify("the folds are learned by workers: each is told when it has ended")
-    learning = FoldJob(replace(plan, recipe=with_fixed_precision(plan.recipe)), folder.resolve())
-    for number, (part, skipped) in enumerate(jobs.run(learning, missing)):
+    notify("workers train the folds: each is shown when it has ended")
+    job = FoldJob(replace(plan, recipe=with_fixed_precision(plan.recipe)), folder.resolve())
+    for number, (result, skipped) in enumerate(jobs.run(job, missing)):
         if number == 0:  # the same for all
             list_skipped(skipped, folder)
-        yield part
+        yield result
 
 
 @dataclass(frozen=True)
 class FoldJob:
-    """The job: what is divided, and the folder of the folds, in which a fold's training keeps checkpoints."""
+    """The job of a worker; an item is the number of a fold. `folder` keeps the checkpoints of unfinished folds."""
 
     plan: FoldPlan
     folder: Path
 
     def __call__(self) -> Callable[[int], tuple[FoldResult, tuple[Skipped, ...]]]:
-        """Read the images, and run the base over them, once for each worker."""
+        """Read the images and run the backbone over them, once for each worker."""
         with cache_warmup_lock(self.plan.dataset):
             learner = make_learner(self.plan.dataset, self.plan.recipe)
-        return partial(self._fold, learner)
+        return partial(self._run, learner)
 
-    def _fold(self, learner: Learner, number: int) -> tuple[FoldResult, tuple[Skipped, ...]]:
-        return _learned(learner, self.plan, number, checkpoint_folder(self.folder, number)), learner.dataset.skipped
+    def _run(self, learner: Learner, number: int) -> tuple[FoldResult, tuple[Skipped, ...]]:
+        checkpoints = checkpoint_folder(self.folder, number)
+        return _run_fold(learner, self.plan, number, checkpoints), learner.dataset.skipped
 
 
-def _learned(learner: Learner, plan: FoldPlan, number: int, checkpoints: Path) -> FoldResult:
-    """Train on what is not in a fold, and answer for what is."""
-    began = time.monotonic()
+def _run_fold(learner: Learner, plan: FoldPlan, number: int, checkpoints: Path) -> FoldResult:
+    """Train on the images outside a fold, and predict those inside."""
+    started = time.monotonic()
     pool, inside = learner.dataset.splits["train"], _inside(learner.dataset, plan, number)
     if not inside.any():
         raise DatasetError(f"none of the images of fold {number} can be read: check the files")
-    rest, held = (pool.take(np.flatnonzero(rows).tolist()) for rows in (~inside, inside))
-    dataset = replace(plan.dataset, name=f"{plan.dataset.name} without fold {number}", splits={"all": rest})
+    outside, held_out = (pool.take(np.flatnonzero(rows).tolist()) for rows in (~inside, inside))
+    dataset = replace(plan.dataset, name=f"{plan.dataset.name} without fold {number}", splits={"all": outside})
     dataset = draw_splits(dataset, validation=plan.recipe.validation, test=0.0, seed=plan.recipe.split_seed)
     require_classes(dataset)
-    found = learner.learn(dataset, held.images, checkpoints)
-    if not np.isfinite(found.probabilities).all():
+    prediction = learner.learn(dataset, held_out.images, checkpoints)
+    if not np.isfinite(prediction.probabilities).all():
         raise RunError(
-            f"fold {number} has answers that are no numbers: its training diverged. Give a lower --learning-rate, "
-            f"such as `tellapart find-rate` suggests"
+            f"the probabilities of fold {number} are not numbers: its training diverged. Give a lower "
+            f"--learning-rate, such as `tellapart lr-find` suggests"
         )
-    seconds = time.monotonic() - began
-    return FoldResult(number, held.images.digests, held.labels, found.probabilities, found.epoch, seconds)
+    seconds = time.monotonic() - started
+    labels, probabilities = held_out.labels, prediction.probabilities
+    return FoldResult(number, held_out.images.digests, labels, probabilities, prediction.epoch, seconds)
 
 
 def _inside(dataset: Dataset, plan: FoldPlan, number: int) -> NDArray[np.bool_]:
-    """Which of the readable images are in a fold: bool (n,)."""
-    every = plan.dataset.splits["train"].images.digests
-    mine = {every[place] for place in plan.parts[number - 1]}
-    return np.array([digest in mine for digest in dataset.splits["train"].images.digests])
+    """Mark the readable images that are in a fold: bool (n,)."""
+    digests = plan.dataset.splits["train"].images.digests
+    fold = {digests[index] for index in plan.parts[number - 1]}
+    return np.array([digest in fold for digest in dataset.splits["train"].images.digests])

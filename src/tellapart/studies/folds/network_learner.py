@@ -1,4 +1,4 @@
-"""Networks fold after fold: the base is built once, its features are computed once, and rows of them are taken."""
+"""NetworkLearner: a network trained fold by fold; the backbone and its features are computed once for all folds."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +11,7 @@ from tellapart.data.dataset import Dataset, Images, Split
 from tellapart.files import cache_folder
 from tellapart.judging.calibration import apply_temperature
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.studies.folds.learners import FoldPrediction, rows_by_digest, rows_of
+from tellapart.studies.folds.learner import FoldPrediction, rows_by_digest, rows_of
 from tellapart.training.examples import Array, Chosen, Examples, Rows
 from tellapart.training.final_evaluation import temperature_of
 from tellapart.training.fit import fit
@@ -23,7 +23,7 @@ from tellapart.training.tasks import Start, Task, make_task
 
 @dataclass(frozen=True)
 class SelectedRows:
-    """Some rows of others, read when they are asked for."""
+    """A selection of rows, read on access."""
 
     rows: Rows
     indices: NDArray[np.intp]
@@ -36,11 +36,11 @@ class SelectedRows:
 
 
 class NetworkLearner:
-    """Trains a network in each fold. Holds the frozen base, if there is one, and what all images are to it."""
+    """Trains a network in each fold. Keeps the frozen backbone, if there is one, and the features of all images."""
 
     def __init__(self, dataset: Dataset, recipe: NetworkRecipe) -> None:
         self._stages = recipe.stages()
-        self._all = self._made(dataset, self._stages[0], None)
+        self._all = self._make_task(dataset, self._stages[0], None)
         self._rows = rows_by_digest(self.dataset)
 
     @property
@@ -48,50 +48,50 @@ class NetworkLearner:
         """See Learner."""
         return self._all.dataset
 
-    def learn(self, dataset: Dataset, held: Images, folder: Path, /) -> FoldPrediction:
-        """Train stage after stage, as a run does, and answer with the weights of the last one's best epoch."""
+    def learn(self, dataset: Dataset, held_out: Images, folder: Path, /) -> FoldPrediction:
+        """Train all stages, as a run does, and predict with the weights of the best epoch of the last one."""
         repeatable(self._stages[0].seed)
         start: Start | None = None
         for number, stage in enumerate(self._stages, start=1):
-            shared = start is None and self._sharable
-            task = self._shared(dataset) if shared else self._made(dataset, stage, start)
+            shared = start is None and self._can_share
+            task = self._shared_task(dataset) if shared else self._make_task(dataset, stage, start)
             _, best = fit(task.network, stage, task.train, task.validation, folder=folder / f"stage-{number}")
             start = task.end() if number < len(self._stages) else None
-        return FoldPrediction(_calibrated(task, dataset, held), best)
+        return FoldPrediction(_predict(task, dataset, held_out), best)
 
     @cached_property
-    def _sharable(self) -> bool:
-        """Whether every fold may start from the same base: not where its layers go on to a further stage."""
+    def _can_share(self) -> bool:
+        """Whether all folds may use the same backbone: not if a later stage trains its layers further."""
         return len(self._stages) == 1 or self._all.standing.unfrozen is None
 
-    def _made(self, dataset: Dataset, stage: NetworkRecipe, start: Start | None) -> Task:
+    def _make_task(self, dataset: Dataset, stage: NetworkRecipe, start: Start | None) -> Task:
         return make_task(dataset, stage, preprocessing_for(dataset, stage), cache=cache_folder(), start=start)
 
-    def _shared(self, dataset: Dataset) -> Task:
-        """A task as `make_task` has it, on what is there already."""
-        every, splits = self._all, dataset.splits
-        network = every.standing.network(every.recipe, every.preprocessing.channels, len(dataset.classes))
-        views = len(every.train) // len(self._pool)
+    def _shared_task(self, dataset: Dataset) -> Task:
+        """Build the task that `make_task` would, from the backbone and the features of all images."""
+        shared, splits = self._all, dataset.splits
+        network = shared.standing.network(shared.recipe, shared.preprocessing.channels, len(dataset.classes))
+        views = len(shared.train) // len(self._pool)
         train = self._examples(splits["train"], views)
         validation = self._examples(splits["validation"], 1) if "validation" in splits else None
-        return replace(every, network=network, train=train, validation=validation, dataset=dataset)
+        return replace(shared, network=network, train=train, validation=validation, dataset=dataset)
 
     def _examples(self, split: Split, views: int) -> Examples:
-        """The examples of a split: its images, then the views of all of them, one after the other."""
+        """Select the examples of a split: its images, then one augmented view after the other of all of them."""
         count, rows = len(self._pool), rows_of(self._rows, split.images)
-        every = np.concatenate([rows + view * count for view in range(views)])
-        return Examples(SelectedRows(self._all.train.inputs, every), np.tile(split.labels, views))
+        indices = np.concatenate([rows + view * count for view in range(views)])
+        return Examples(SelectedRows(self._all.train.inputs, indices), np.tile(split.labels, views))
 
     @property
     def _pool(self) -> Split:
         return self.dataset.splits["train"]
 
 
-def _calibrated(task: Task, dataset: Dataset, held: Images) -> NDArray[np.float32]:
-    """What a run's bundle would say of the held-out images: at the temperature that its validation asks for."""
-    probs = task_predictions(task, held, label="judging the fold").values
+def _predict(task: Task, dataset: Dataset, held_out: Images) -> NDArray[np.float32]:
+    """Predict the held-out images as a run's bundle would: calibrated on validation, if there is any."""
+    probs = task_predictions(task, held_out, label="judging the fold").values
     if "validation" not in dataset.splits:
         return probs
     validation = dataset.splits["validation"]
-    said = task_predictions(task, validation.images, label="calibrating the fold")
-    return apply_temperature(probs, temperature_of(validation.labels[list(said.kept)], said.values))
+    predicted = task_predictions(task, validation.images, label="calibrating the fold")
+    return apply_temperature(probs, temperature_of(validation.labels[list(predicted.kept)], predicted.values))

@@ -1,4 +1,4 @@
-"""What folds came to: a row for each, their mean and spread, and every image's out-of-fold probabilities."""
+"""Results of a cross-validation: a row per fold, mean and spread, and the out-of-fold probabilities of all images."""
 
 import io
 import json
@@ -25,7 +25,7 @@ INTERVAL = "Student's t over folds, variance corrected for shared training image
 
 @dataclass(frozen=True)
 class FoldRow:
-    """A row of folds.csv: a fold of `n` images, and the epoch that was chosen, None where there are no epochs."""
+    """A row of folds.csv: the metrics of a fold of `n` images; `epoch` is the chosen one, None where there are none."""
 
     fold: int
     n: int
@@ -38,7 +38,7 @@ class FoldRow:
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """What is kept of a finished fold: content hashes (n), labels int32 (n,), probabilities float32 (n, classes)."""
+    """The result of a fold: content hashes (n), labels int32 (n,), probabilities float32 (n, classes)."""
 
     fold: int
     digests: tuple[str, ...]
@@ -49,7 +49,7 @@ class FoldResult:
 
     @cached_property
     def row(self) -> FoldRow:
-        """Its row of folds.csv."""
+        """The row of folds.csv."""
         counts = confusion_matrix(self.labels, self.probabilities.argmax(axis=1), self.probabilities.shape[1])
         return FoldRow(
             fold=self.fold,
@@ -64,26 +64,26 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """Finished folds. `folder` has folds.csv, folds.json, out_of_fold.npz and recipe.toml."""
+    """A finished cross-validation. Its folder has folds.csv, folds.json, out_of_fold.npz and recipe.toml."""
 
     folder: Path
     recipe: Recipe
     rows: tuple[FoldRow, ...]
     accuracy: Estimate
-    """Its mean over folds, with the corrected interval of `mean_over_folds`."""
+    """Mean over folds, with the corrected interval of `mean_over_folds`."""
     pooled: Evaluation
-    """All out-of-fold answers judged together: Wilson's interval of their accuracy."""
+    """All out-of-fold predictions judged together, with Wilson's interval of their accuracy."""
 
     def mean(self, metric: str) -> float:
-        """Of accuracy, log_loss or macro_f1 over folds, each counting the same."""
+        """Return the unweighted mean over folds of accuracy, log_loss or macro_f1."""
         return float(np.mean([getattr(row, metric) for row in self.rows]))
 
     def deviation(self, metric: str) -> float:
-        """The sample standard deviation of accuracy, log_loss or macro_f1 over folds."""
+        """Return the sample standard deviation over folds of accuracy, log_loss or macro_f1."""
         return float(np.std([getattr(row, metric) for row in self.rows], ddof=1))
 
     def as_json(self) -> dict[str, object]:
-        """What folds.json holds of them."""
+        """Return the content of folds.json about the folds."""
         return {
             "folds": len(self.rows),
             "mean": {metric: self.mean(metric) for metric in METRICS},
@@ -94,32 +94,36 @@ class CrossValidation:
         }
 
 
-def judge_folds(folder: Path, recipe: Recipe, classes: tuple[str, ...], parts: Sequence[FoldResult]) -> CrossValidation:
-    """Judge all parts of a data set."""
-    rows = tuple(part.row for part in parts)
-    labels = np.concatenate([part.labels for part in parts])
-    probabilities = np.concatenate([part.probabilities for part in parts])
+def judge_folds(
+    folder: Path, recipe: Recipe, classes: tuple[str, ...], results: Sequence[FoldResult]
+) -> CrossValidation:
+    """Judge the results of all folds of a data set."""
+    rows = tuple(result.row for result in results)
+    labels = np.concatenate([result.labels for result in results])
+    probabilities = np.concatenate([result.probabilities for result in results])
     interval = mean_over_folds([row.accuracy for row in rows], held_out=1 / (len(rows) - 1))
     return CrossValidation(folder, recipe, rows, interval, judge(labels, probabilities, classes))
 
 
-def write_results(found: CrossValidation, parts: Sequence[FoldResult], dataset: Dataset, closed: int) -> None:
-    """Write folds.csv, out_of_fold.npz and folds.json, each whole or not at all; `closed` counts the test images."""
-    atomic_write(found.folder / "folds.csv", _csv(found.rows))
-    atomic_write(found.folder / "out_of_fold.npz", out_of_fold(parts, dataset.classes))
-    facts = {"dataset": dataset.name, "pictures": found.pooled.n, "test_pictures_left_alone": closed}
-    atomic_write(found.folder / "folds.json", json.dumps({**facts, **found.as_json()}, indent=2) + "\n")
+def write_results(
+    validation: CrossValidation, results: Sequence[FoldResult], dataset: Dataset, test_count: int
+) -> None:
+    """Write folds.csv, out_of_fold.npz and folds.json; `test_count` test images were left out."""
+    atomic_write(validation.folder / "folds.csv", _csv(validation.rows))
+    atomic_write(validation.folder / "out_of_fold.npz", out_of_fold(results, dataset.classes))
+    about = {"dataset": dataset.name, "pictures": validation.pooled.n, "test_pictures_left_alone": test_count}
+    atomic_write(validation.folder / "folds.json", json.dumps({**about, **validation.as_json()}, indent=2) + "\n")
 
 
-def out_of_fold(parts: Sequence[FoldResult], classes: Sequence[str]) -> bytes:
-    """An .npz without pickle, a row an image: digests <U64, labels and fold int32, probabilities float32; classes."""
+def out_of_fold(results: Sequence[FoldResult], classes: Sequence[str]) -> bytes:
+    """Make an .npz without pickle, a row per image: digests <U64, labels and fold int32, probabilities float32."""
     content = io.BytesIO()
     np.savez(
         content,
-        digests=np.concatenate([np.array(part.digests) for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]).astype(np.int32),
-        fold=np.concatenate([np.full(len(part.labels), part.fold, np.int32) for part in parts]),
-        probabilities=np.concatenate([part.probabilities for part in parts]).astype(np.float32),
+        digests=np.concatenate([np.array(result.digests) for result in results]),
+        labels=np.concatenate([result.labels for result in results]).astype(np.int32),
+        fold=np.concatenate([np.full(len(result.labels), result.fold, np.int32) for result in results]),
+        probabilities=np.concatenate([result.probabilities for result in results]).astype(np.float32),
         classes=np.array(classes),
     )
     return content.getvalue()

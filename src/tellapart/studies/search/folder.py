@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.files import remove_folder
-from tellapart.studies.search.successive_halving import TABLE, TRIALS, SearchPlan
+from tellapart.studies.search.plan import SearchPlan
+from tellapart.studies.search.successive_halving import TABLE, TRIALS
 from tellapart.studies.study_folder import (
     Settings,
     StudyFolder,

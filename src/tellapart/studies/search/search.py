@@ -1,7 +1,7 @@
-"""Search: Hyperband over a recipe's fields, then the winner trained on all there is and judged once.
+"""Search: Hyperband over the fields of a recipe, then the winner trained on all but the test images and judged once.
 
-A search is a folder. Whatever ends it, the same call goes on with it: the seed draws the trials, each is kept after
-every rung, and only then does the log say so.
+A search is a folder. After an interruption the same call resumes it: the seed draws the trials, and each has a
+checkpoint after every rung before the journal records it.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,13 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits.merge_splits import with_validation_in_train
 from tellapart.errors import RecipeError, RunError, require
 from tellapart.jobs import Jobs
-from tellapart.models.resolved_recipe import EstimatorRecipe, resolve
 from tellapart.process_jobs import ProcessJobs
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.search.folder import BEST, FINAL, JOURNAL, claim_folder
-from tellapart.studies.search.hyperband import brackets, trial_epochs
-from tellapart.studies.search.space import extremes, parse_space
-from tellapart.studies.search.successive_halving import SearchPlan, Trial, run
-from tellapart.training.prepare import draw_splits_to_compare
+from tellapart.studies.search.hyperband import trial_epochs
+from tellapart.studies.search.plan import SearchPlan, Trial, plan_search
+from tellapart.studies.search.successive_halving import run
 from tellapart.training.run import Run, train
 
 MAX_WORKERS = 256
@@ -29,7 +27,7 @@ MAX_WORKERS = 256
 
 @dataclass(frozen=True)
 class Search:
-    """A finished search's folder, its winner's recipe with the best number of epochs, and all trials, best first."""
+    """A finished search: its folder, the winner's recipe with the best number of epochs, and all trials, best first."""
 
     folder: Path
     recipe: Recipe
@@ -37,7 +35,7 @@ class Search:
 
     @cached_property
     def run(self) -> Run:
-        """The winner, trained on training and validation images and judged on test."""
+        """The run of the winner, trained on training and validation images and judged on test."""
         return Run(self.folder / FINAL)
 
 
@@ -56,9 +54,9 @@ def search(
     """Find the best values of a recipe's fields by Hyperband, then train the winner on all but the test images.
 
     `space` has an entry for each field that varies, as `parse_space` reads them. `out` is a new folder, or that of
-    a search with the same settings, which is gone on with; `fresh` begins again. `workers` processes train at once,
-    or with `jobs` those who do these; however many they are and however often it was stopped, it ends the same. Raises
-    a TellapartError with a sentence.
+    a search with the same settings, which then resumes; `fresh` begins again. Trials are trained by `workers`
+    processes of this machine, or by the workers of `jobs`; their number and interruptions change nothing about the
+    result. Raises a TellapartError.
     """
     folder = Path(out)
     plan = plan_search(dataset, recipe, space, max_epochs=max_epochs, factor=factor)
@@ -70,32 +68,19 @@ def search(
     with claim_folder(folder, plan, fresh=fresh):
         if jobs is None and workers > 1:
             jobs = ProcessJobs(workers)
-        ranked = _raced(plan, trials, folder, jobs)
-        best = replace(ranked[0].recipe, epochs=ranked[0].best.epoch)
+        ranked = _run_trials(plan, trials, folder, jobs)
+        winner = ranked[0]
+        best = replace(winner.recipe, epochs=winner.best.epoch)
         best.write(folder / BEST)
-        notify(f"trial {ranked[0].number} is best after epoch {best.epochs}: now with the validation images, from zero")
+        notify(
+            f"trial {winner.number} is best, after epoch {best.epochs}: training it again, on the validation images too"
+        )
         train(everything, replace(best, validation=0.0), out=folder / FINAL, resume=True)
     return Search(folder, best, ranked)
 
 
-def plan_search(dataset: Dataset, recipe: Recipe, words: Sequence[str], *, max_epochs: int, factor: int) -> SearchPlan:
-    """Check everything that can be before an image is decoded. Raises RecipeError or DatasetError."""
-    space, found = parse_space(words, recipe), brackets(max_epochs, factor)
-    if recipe.epochs is not None:
-        raise RecipeError("epochs is given, but a search finds their number: leave it out, and give --max-epochs")
-    if recipe.then:
-        raise RecipeError("then is given, but a trial has one stage: search first, then train the winner with --then")
-    dataset, recipe = draw_splits_to_compare(dataset, recipe)
-    values = ({name: value} for name, one in space.items() for value in extremes(one))
-    for changed in ({}, *values):
-        one = resolve(Recipe.of({**recipe.as_dict(), **changed}), own_size=dataset.own_size)
-        if isinstance(one, EstimatorRecipe):
-            raise RecipeError(f"{one.model} has no epochs, which is what a search shares out: try tellapart sweep")
-    return SearchPlan(dataset, recipe, space, found)
-
-
-def _raced(plan: SearchPlan, trials: Sequence[Trial], folder: Path, jobs: Jobs | None) -> tuple[Trial, ...]:
-    from tellapart.studies.search.journal import Journal
+def _run_trials(plan: SearchPlan, trials: Sequence[Trial], folder: Path, jobs: Jobs | None) -> tuple[Trial, ...]:
+    from tellapart.studies.search.journal import Journal  # imports Optuna
 
     notify(
         f"searching: {len(trials)} trials, {trial_epochs(plan.brackets)} epochs in all, {plan.max_epochs} at most each"
@@ -104,6 +89,5 @@ def _raced(plan: SearchPlan, trials: Sequence[Trial], folder: Path, jobs: Jobs |
     journal.enrol([(trial.bracket, trial.values) for trial in trials], plan.space)
     if journal.values() != [trial.values for trial in trials]:
         raise RunError(f"{folder} was begun with another version of Optuna, which drew other trials: use --fresh")
-    known = zip(trials, journal.histories(), strict=True)
-    begun = [replace(trial, history=history) for trial, history in known]
-    return run(plan, begun, journal, folder, jobs)
+    histories = zip(trials, journal.histories(), strict=True)
+    return run(plan, [replace(trial, history=history) for trial, history in histories], journal, folder, jobs)

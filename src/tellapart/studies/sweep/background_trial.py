@@ -1,4 +1,4 @@
-"""A trial on its way in a thread, told epoch by epoch to who asks for it, whenever that is."""
+"""BackgroundTrial: a trial trained in a thread, whose epochs may be read while it runs or afterwards."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -14,12 +14,12 @@ from tellapart.training.fit import best_epoch, next_epoch, patience_ended
 from tellapart.training.loop import Loop
 from tellapart.training.tasks import Task
 
-POLL_S = 0.5  # Ctrl-C ends no wait without an end on every system
+POLL_S = 0.5  # a wait without a timeout cannot be interrupted by Ctrl-C on every system
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All epochs of a trial, the number of the one it counts as, and the network's variables after that one."""
+    """All epochs of a trial, the number of its best one, and the network's variables after that one."""
 
     history: History
     best_epoch: int
@@ -27,11 +27,11 @@ class Outcome:
 
 
 class _StoppedError(Exception):
-    """Nobody wants the rest of a trial."""
+    """The rest of a trial is not needed."""
 
 
 class BackgroundTrial:
-    """One trial. Lives while it is trained in one thread and asked for in another."""
+    """One trial. Lives while it is trained in one thread and read in another."""
 
     def __init__(self, loop: Loop, recipe: NetworkRecipe, task: Task) -> None:
         self._loop, self._recipe, self._task = loop, recipe, task
@@ -40,43 +40,43 @@ class BackgroundTrial:
         self._result: Future[Outcome] = Future()
 
     def run(self, compiled: "Future[None]", start: list[Array]) -> None:
-        """Train from that start, when the loop is compiled, until the epochs or the patience end, as `fit` does."""
+        """Wait until the loop is compiled, then train from the state `start` as `fit` does."""
         try:
             compiled.result()
             self._loop.recipe = self._recipe
             self._loop.restore(start)
-            self._result.set_result(self._trained())
-        except BaseException as error:  # whatever it is belongs to who asks for the outcome
+            self._result.set_result(self._train())
+        except BaseException as error:  # raised again by `outcome`
             self._result.set_exception(error)
         finally:
             self._rows.put(None)
 
     def epochs(self) -> Iterator[Epoch]:
-        """Each epoch: at once where it is over, else as it ends."""
-        while (row := self._next()) is not None:
+        """Yield each epoch as soon as it has ended."""
+        while (row := self._next_row()) is not None:
             yield row
 
     def outcome(self) -> Outcome:
-        """What it came to, after its epochs. Raises what ended it."""
+        """Wait for the outcome, and return it. Raises what ended the trial."""
         return self._result.result()
 
     def stop(self) -> None:
-        """End it after the steps that are in the graph now."""
+        """End the trial after the steps that are running now."""
         self._stopped.set()
 
-    def _next(self) -> Epoch | None:
+    def _next_row(self) -> Epoch | None:
         while True:
             try:
                 return self._rows.get(timeout=POLL_S)
             except Empty:
                 continue
 
-    def _trained(self) -> Outcome:
+    def _train(self) -> Outcome:
         loop, recipe, task = self._loop, self._recipe, self._task
         history: History = ()
         best, state = 0, loop.state()
         while len(history) < recipe.epochs and not patience_ended(history, recipe):
-            history += (next_epoch(loop, history, recipe, task.train, task.validation, self._go_on),)
+            history += (next_epoch(loop, history, recipe, task.train, task.validation, self._check_stopped),)
             best = len(history) if recipe.keep == "last" else best_epoch(history, recipe)
             state = loop.state() if best == len(history) else state
             self._rows.put(history[-1])
@@ -84,7 +84,6 @@ class BackgroundTrial:
         loop.settle()
         return Outcome(history, best, [variable.numpy() for variable in loop.network.variables])
 
-    def _go_on(self, _: int) -> None:
-        """Within an epoch nothing is shown."""
+    def _check_stopped(self, _: int) -> None:
         if self._stopped.is_set():
             raise _StoppedError

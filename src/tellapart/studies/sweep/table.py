@@ -1,4 +1,4 @@
-"""What a sweep shows while it runs: a table that grows on a terminal, plain lines elsewhere; on standard error."""
+"""The progress of a sweep on standard error: a live table on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ MAX_ROWS = 20  # rows: a terminal shows no more than its height
 
 @dataclass
 class LiveTable:
-    """The trials as they end, and the one that runs. Lives for one sweep."""
+    """The finished trials, and the one that runs. Lives for one sweep."""
 
     columns: tuple[str, ...]
     live: "Live | None" = None
@@ -29,16 +29,16 @@ class LiveTable:
     epochs_left: int = 0
     _running: tuple[int, Candidate, list[Epoch]] | None = None
     _trained: list[float] = field(default_factory=list)
-    """Seconds of each epoch that was trained in this call."""
+    """Seconds of each epoch that this call has trained."""
     _shown: float = field(default_factory=time.monotonic)
 
-    def begin(self, number: int, candidate: Candidate, epochs_left: int) -> None:
-        """A trial begins; with it at most so many epochs are left in the sweep."""
+    def begin_trial(self, number: int, candidate: Candidate, epochs_left: int) -> None:
+        """Show that a trial begins; `epochs_left` is the most that the sweep has left, with this trial."""
         self._running, self.epochs_left = (number, candidate, []), epochs_left
         self._redraw()
 
-    def epoch(self, row: Epoch) -> None:
-        """It has had an epoch."""
+    def add_epoch(self, row: Epoch) -> None:
+        """Show an epoch of the running trial."""
         if self._running is None:
             return
         self._running[2].append(row)
@@ -48,8 +48,8 @@ class LiveTable:
             self._line(self._running[0], self._running[1].recipe, self._running[2], row)
         self._redraw()
 
-    def end(self, trial: Trial, epochs_left: int) -> None:
-        """A trial has ended, or is known from an earlier call."""
+    def end_trial(self, trial: Trial, epochs_left: int) -> None:
+        """Show a finished trial, of this call or an earlier one."""
         self.trials.append(trial)
         self._running, self.epochs_left = None, epochs_left
         if self.live is None:
@@ -57,8 +57,8 @@ class LiveTable:
         self._redraw()
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Leave the terminal to what else shows how far it is."""
+    def paused(self) -> Iterator[None]:
+        """Hide the table inside the block, in which another progress bar is shown."""
         if self.live:
             self.live.stop()
         try:
@@ -69,7 +69,7 @@ class LiveTable:
 
     @property
     def left(self) -> str:
-        """The time that is left, from what the epochs so far took."""
+        """The remaining time, estimated from the epochs so far."""
         if not self._trained or not self.epochs_left:
             return ""
         seconds = self.epochs_left * sum(self._trained) / len(self._trained)
@@ -77,10 +77,10 @@ class LiveTable:
 
     def _line(self, number: int, recipe: Recipe, history: Sequence[Epoch], row: Epoch) -> None:
         values = ", ".join(f"{name} {short(getattr(recipe, name))}" for name in self.columns)
-        facts = f"validation accuracy {row.val_accuracy:.1%}, loss {row.val_loss:.3f}, gap {gap(row):+.1%}"
-        seconds = sum(one.seconds for one in history)
+        metrics = f"validation accuracy {row.val_accuracy:.1%}, loss {row.val_loss:.3f}, gap {gap(row):+.1%}"
+        seconds = sum(epoch.seconds for epoch in history)
         rest = f"; {self.left}" if self.left else ""
-        notify(f"trial {number}: {values}; {len(history)} epochs, {facts}, {seconds:.1f} s{rest}")
+        notify(f"trial {number}: {values}; {len(history)} epochs, {metrics}, {seconds:.1f} s{rest}")
         self._shown = time.monotonic()
 
     def _redraw(self) -> None:
@@ -116,27 +116,27 @@ def live_table(plan: SweepPlan) -> Iterator[LiveTable]:
 
 
 def header(columns: tuple[str, ...]) -> list[str]:
-    """The titles over `cells`."""
+    """Return the titles of `cells`."""
     return ["trial", *columns, "best epoch", "validation accuracy", "validation loss", "gap", "seconds"]
 
 
 def cells(
     number: int, recipe: Recipe, columns: tuple[str, ...], history: Sequence[Epoch], row: Epoch | None
 ) -> list[str]:
-    """A trial as a row of a table: number, varied values, and what the epoch that counts came to."""
+    """Return a trial as a row of a table: its number, its varied values, and the metrics of an epoch."""
     values = [short(getattr(recipe, name)) for name in columns]
     if row is None:
         return [str(number), *values, "", "", "", "", ""]
-    facts = [f"{row.val_accuracy:.1%}", f"{row.val_loss:.3f}", f"{gap(row):+.1%}"]
+    metrics = [f"{row.val_accuracy:.1%}", f"{row.val_loss:.3f}", f"{gap(row):+.1%}"]
     return [
         str(number),
         *values,
         f"{row.epoch} of {len(history)}",
-        *facts,
-        f"{sum(one.seconds for one in history):.1f}",
+        *metrics,
+        f"{sum(epoch.seconds for epoch in history):.1f}",
     ]
 
 
 def short(value: object) -> str:
-    """A value as a person writes it."""
+    """Return a value as a person would write it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -12,7 +12,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.models.resolved_recipe import resolve
 from tellapart.recipe import Recipe
-from tellapart.studies.folds.learners import make_learner
+from tellapart.studies.folds.cross_validate import make_learner
 from tellapart.training.run import train
 
 RECIPES = {

@@ -1,4 +1,4 @@
-"""The trials of a sweep by whoever does jobs: each worker has a bench, whose compiled loops it keeps between trials."""
+"""Workers that train the trials of a sweep. Each has a TrialRunner, whose compiled loops it keeps between trials."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from tellapart.studies.sweep.trial_runner import TrialRunner
 
 NumberedRecipe = tuple[int, NetworkRecipe]
-"""A trial that is to be trained, by its number."""
+"""A trial to train: its number and its recipe."""
 
 
 @dataclass(frozen=True)
 class TrialJob:
-    """The job: the images, and one of the recipes that will be asked for. An item is a trial."""
+    """The job; an item is a trial. `recipe` is one of the recipes that will be trained."""
 
     dataset: Dataset
     recipe: NetworkRecipe
@@ -33,31 +33,31 @@ class TrialJob:
         load_keras()
         from tellapart.studies.sweep.trial_runner import TrialRunner
 
-        bench = TrialRunner(self.dataset)
+        runner = TrialRunner(self.dataset)
         with cache_warmup_lock(self.dataset):
-            bench.task(self.recipe)
-        return partial(_trained, bench)
+            runner.task(self.recipe)
+        return partial(_train, runner)
 
 
 @dataclass
 class TrialWorkers:
-    """Whoever does jobs, from the first trial on until `stack` is closed. Lives for one sweep."""
+    """The workers of `jobs`, from the first trial until `stack` is closed. Lives for one sweep."""
 
     jobs: Jobs
     dataset: Dataset
     stack: ExitStack
     work: "Work[NumberedRecipe, tuple[int, Outcome]] | None" = None
 
-    def ready(self, recipe: NetworkRecipe) -> "Work[NumberedRecipe, tuple[int, Outcome]]":
-        """What trains numbered recipes at once, and gives each when it has ended; `recipe` is one of them."""
+    def start(self, recipe: NetworkRecipe) -> "Work[NumberedRecipe, tuple[int, Outcome]]":
+        """Start the workers, unless they run already. `recipe` is one of those that will be trained."""
         if self.work is None:
             compute_features(self.dataset, recipe, self.jobs)
-            notify("the trials of a turn are trained by workers: each is told when it has ended")
-            training = TrialJob(self.dataset, with_fixed_precision(recipe))
-            self.work = self.stack.enter_context(self.jobs.workers(training))
+            notify("workers train the trials of a round: each is shown when it has ended")
+            job = TrialJob(self.dataset, with_fixed_precision(recipe))
+            self.work = self.stack.enter_context(self.jobs.workers(job))
         return self.work
 
 
-def _trained(bench: "TrialRunner", trial: NumberedRecipe) -> "tuple[int, Outcome]":
+def _train(runner: "TrialRunner", trial: NumberedRecipe) -> "tuple[int, Outcome]":
     number, recipe = trial
-    return number, bench.train(recipe, lambda _: None)
+    return number, runner.train(recipe, lambda _: None)
