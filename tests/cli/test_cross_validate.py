@@ -1,4 +1,4 @@
-"""`tellapart folds` as a person sees it."""
+"""`tellapart cross-validate` as a person sees it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ WORDS = ("--model", "knn", "--features", "pixels", "--size", 20, "--folds", 3)
 
 
 def test_it_prints_a_row_for_each_fold_and_says_what_is_left_alone(said: Said, tiny: Path, tmp_path: Path) -> None:
-    answer = said("folds", tiny, *WORDS, "--out", tmp_path / "folds")
+    answer = said("cross-validate", tiny, *WORDS, "--out", tmp_path / "folds")
     assert answer.status == 0
     test = len(draw_all_splits(Dataset.open(tiny), Recipe())[0].splits["test"])
     lines = answer.out.splitlines()
@@ -34,9 +34,9 @@ def test_without_a_folder_named_it_takes_one_below_folds(
     said: Said, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert said("folds", tiny, *WORDS).status == 0
+    assert said("cross-validate", tiny, *WORDS).status == 0
     assert (tmp_path / "folds" / "tiny-knn" / "folds.json").is_file()
-    assert "holds other folds: there were 3 folds, now 2" in said("folds", tiny, *WORDS[:-1], 2).error
+    assert "holds other folds: there were 3 folds, now 2" in said("cross-validate", tiny, *WORDS[:-1], 2).error
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_without_a_folder_named_it_takes_one_below_folds(
 def test_a_number_of_folds_that_cannot_be_is_a_sentence(
     count: int, phrase: str, said: Said, tiny: Path, tmp_path: Path
 ) -> None:
-    assert phrase in said("folds", tiny, "--model", "mlp", "--folds", count, "--out", tmp_path / "folds").error
+    assert phrase in said("cross-validate", tiny, "--model", "mlp", "--folds", count, "--out", tmp_path / "folds").error
     assert not (tmp_path / "folds").exists()
 
 
@@ -58,10 +58,10 @@ def test_a_stopped_command_says_that_it_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "make_learner", stopped)
-        answer = said("folds", tiny, *WORDS, "--out", tmp_path)
+        answer = said("cross-validate", tiny, *WORDS, "--out", tmp_path)
     assert answer.status == 130
-    assert "the same command goes on with it" in answer.err
-    assert said("folds", tiny, *WORDS, "--out", tmp_path).status == 0
+    assert "the same command resumes" in answer.err
+    assert said("cross-validate", tiny, *WORDS, "--out", tmp_path).status == 0
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_stopped_command_says_that_it_goes_on(
 def test_what_others_cannot_do_is_refused_before_a_cluster_is_started(
     words: tuple[str | int, ...], phrase: str, said: Said, tiny: Path, tmp_path: Path
 ) -> None:
-    answer = said("folds", tiny, "--model", "knn", "--out", tmp_path / "folds", *words)
+    answer = said("cross-validate", tiny, "--model", "knn", "--out", tmp_path / "folds", *words)
     assert phrase in answer.error
     assert not (tmp_path / "folds").exists()
     assert "Ray" not in answer.err.replace(answer.error, "")

@@ -18,17 +18,18 @@ from .conftest import Said
 
 PARAMETERS = {
     "check": ["SOURCE", "--features", "--save", "--findings", "--json"],
-    "split": ["SOURCE", "--fractions", "--save", "--group-by", "--seed"],
+    "split": ["SOURCE", "--fractions", "--save", "--group-by", "--seed", "--json"],
     "train": [
         *(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)),
         "--time",
-        "--effort",
+        "--budget",
         "--from",
         "--out",
         "--resume",
         "--report",
         "--forbid",
         "--strict",
+        "--json",
         "SOURCE",
     ],
     "sweep": [
@@ -38,6 +39,7 @@ PARAMETERS = {
         "--on",
         "--workers",
         "--out",
+        "--json",
         "SOURCE",
     ],
     "search": [
@@ -49,49 +51,52 @@ PARAMETERS = {
         "--on",
         "--out",
         "--fresh",
+        "--json",
         "SOURCE",
     ],
-    "folds": [
+    "cross-validate": [
         *(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)),
         "--folds",
         "--on",
         "--workers",
         "--out",
+        "--json",
         "SOURCE",
     ],
-    "find-rate": [
+    "lr-find": [
         *(f"--{field.name.replace('_', '-')}" for field in fields(Recipe)),
         "--steps",
         "--out",
         "--save",
+        "--json",
         "SOURCE",
     ],
     "evaluate": ["BUNDLE", "SOURCE", "--split", "--cost", "--figures", "--json"],
     "compare": ["RUNS", "--save", "--json"],
-    "explain": ["BUNDLE", "IMAGES", "--method", "--label", "--save"],
-    "report": ["RUN", "--data"],
-    "calibrate": ["BUNDLE", "SOURCE", "--reject-for", "--out"],
+    "explain": ["BUNDLE", "IMAGES", "--method", "--label", "--save", "--json"],
+    "report": ["RUN", "--data", "--json"],
+    "calibrate": ["BUNDLE", "SOURCE", "--reject-for", "--out", "--json"],
     "predict": ["BUNDLE", "IMAGES", "--top", "--json", "--csv", "--out", "--fresh", "--on", "--workers"],
-    "features": ["SOURCE", "--model", "--on", "--workers"],
+    "features": ["SOURCE", "--model", "--on", "--workers", "--json"],
     "serve": [
         "BUNDLE",
         *("--host", "--port", "--token-file", "--no-token", "--allow-host"),
         *("--workers", "--queue", "--deadline", "--max-body", "--max-pixels", "--on", "--replicas"),
     ],
     "package": ["BUNDLE", "--as", "--out", "--token", "--allow-host"],
-    "summary": ["MODEL", "--size", "--channels", "--classes"],
+    "summary": ["MODEL", "--size", "--channels", "--classes", "--json", "--recipe-schema"],
     "show": ["SOURCE", "--count", "--image", "--save"],
     "augment": ["SOURCE", "--augment", "--count", "--views", "--size", "--seed", "--save"],
-    "adopt": ["MODEL", "--classes", "--preprocess", "--out", "--size", "--fit", "--name"],
-    "export": ["BUNDLE", "--to", "--check", "--out", "--int8"],
+    "import": ["MODEL", "--classes", "--preprocess", "--out", "--size", "--fit", "--name", "--json"],
+    "export": ["BUNDLE", "--to", "--check", "--out", "--int8", "--json"],
     "imagenet": ["IMAGES", "--model", "--weights", "--top", "--json"],
     "lessons": ["--json"],
-    "lesson": ["NAME", "--all", "--small", "--show-code", "--save"],
+    "lesson": ["NAME", "--all", "--small", "--show-code", "--save", "--json"],
     "doctor": ["--json"],
 }
 READING = [f"--{field.name.replace('_', '-')}" for field in fields(ReadOptions)]
 READERS = (
-    "check", "split", "train", "sweep", "search", "folds", "find-rate", "evaluate", "calibrate", "show", "augment",
+    "check", "split", "train", "sweep", "search", "cross-validate", "lr-find", "evaluate", "calibrate", "show", "augment",
     "features",
 )  # fmt: skip
 for reader in READERS:

@@ -1,4 +1,4 @@
-"""`tellapart adopt`, as somebody uses it who has a model from elsewhere."""
+"""`tellapart import`, with a model from elsewhere."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def theirs(tmp_path: Path) -> Path:
 
 def test_a_model_is_adopted_and_predicts_and_is_judged(said: Said, theirs: Path, tiny: Path) -> None:
     words = (theirs / "theirs.keras", "--classes", theirs / "names.txt", "--preprocess", "unit")
-    answer = said("adopt", *words, "--out", theirs / "bundle")
+    answer = said("import", *words, "--out", theirs / "bundle")
     assert (answer.status, answer.out) == (0, f"bundle: {theirs / 'bundle'}\n")
     assert "images of 20 x 20, colour; its last layer is softmax" in answer.err
     assert f"tellapart evaluate {theirs / 'bundle'}" in answer.err
@@ -28,7 +28,7 @@ def test_a_model_is_adopted_and_predicts_and_is_judged(said: Said, theirs: Path,
     assert (predicted.status, predicted.out.count("%")) == (0, 3)
     judged = said("evaluate", theirs / "bundle", tiny)
     assert "n = 36" in judged.out
-    again = said("adopt", *words, "--out", theirs / "bundle")
+    again = said("import", *words, "--out", theirs / "bundle")
     assert "is there already and not empty" in again.error
 
 
@@ -50,7 +50,7 @@ def test_bad_luck_is_one_sentence(
     monkeypatch.chdir(theirs)
     words = {"--classes": "names.txt", "--preprocess": "unit", "--out": "bundle", **change}
     model = words.pop("model", "theirs.keras")
-    answer = said("adopt", model, *(word for pair in words.items() for word in pair))
+    answer = said("import", model, *(word for pair in words.items() for word in pair))
     assert phrase in answer.error
     assert not (theirs / "bundle").exists()
 
@@ -59,4 +59,4 @@ def test_a_model_that_holds_code_is_refused_without_loading_keras(said: Said, th
     layer = layers.Lambda(lambda x: x, name="sneaky")
     keras.Sequential([keras.Input((8, 8, 3)), layer, layers.Flatten(), layers.Dense(3)]).save(theirs / "evil.keras")
     words = ("--classes", theirs / "names.txt", "--preprocess", "unit", "--out", theirs / "bundle")
-    assert "'sneaky' is made by 'Lambda'" in said("adopt", theirs / "evil.keras", *words).error
+    assert "'sneaky' is made by 'Lambda'" in said("import", theirs / "evil.keras", *words).error

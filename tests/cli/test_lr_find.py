@@ -1,4 +1,4 @@
-"""`tellapart find-rate` as a person sees it."""
+"""`tellapart lr-find` as a person sees it."""
 
 import csv
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_it_prints_the_curve_and_recommends_a_rate_and_writes_nothing(
     said: Said, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    answer = said("find-rate", tiny, *WORDS)
+    answer = said("lr-find", tiny, *WORDS)
     assert answer.status == 0
     lines = answer.out.splitlines()
     assert lines[0].split() == ["rate", "loss"]
@@ -33,7 +33,7 @@ def test_it_prints_the_curve_and_recommends_a_rate_and_writes_nothing(
 
 @pytest.mark.parametrize("name", ["rate.png", "rate.html"])
 def test_it_saves_the_curve_and_the_table(name: str, said: Said, tiny: Path, tmp_path: Path) -> None:
-    answer = said("find-rate", tiny, *WORDS, "--steps", 40, "--out", tmp_path / "out", "--save", tmp_path / name)
+    answer = said("lr-find", tiny, *WORDS, "--steps", 40, "--out", tmp_path / "out", "--save", tmp_path / name)
     assert answer.status == 0
     with (tmp_path / "out" / "find-rate.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -52,7 +52,7 @@ def test_it_saves_the_curve_and_the_table(name: str, said: Said, tiny: Path, tmp
 def test_a_loss_that_never_falls_recommends_nothing(said: Said, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flat = RateTest(np.geomspace(1e-7, 10, 50), np.full(50, 2.3))
     monkeypatch.setattr(command, "test_rates", lambda *_, **__: flat)
-    answer = said("find-rate", tiny, *WORDS)
+    answer = said("lr-find", tiny, *WORDS)
     assert answer.status == 1
     assert "none can be recommended" in answer.out
     assert "recommended  " not in answer.out
@@ -64,8 +64,8 @@ def test_it_says_whether_the_loss_rose_again(
 ) -> None:
     found = RateTest(np.geomspace(1e-7, 10, 60), np.r_[np.full(20, 2.3), np.linspace(2.3, 0.8, 30), np.full(10, end)])
     monkeypatch.setattr(command, "test_rates", lambda *_, **__: found)
-    assert phrase in said("find-rate", tiny, *WORDS).out
+    assert phrase in said("lr-find", tiny, *WORDS).out
 
 
 def test_a_file_of_an_unknown_kind_is_refused_before_the_work(said: Said, tmp_path: Path) -> None:
-    assert "name it .png or .html" in said("find-rate", tmp_path / "absent", *WORDS, "--save", "rate.gif").error
+    assert "name it .png or .html" in said("lr-find", tmp_path / "absent", *WORDS, "--save", "rate.gif").error

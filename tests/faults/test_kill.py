@@ -147,7 +147,7 @@ def test_ctrl_c_ends_with_one_sentence_and_the_run_goes_on_later(begin: Begin, w
     assert training.status() == 130
     said = training.log.read_text()
     assert "Traceback" not in said
-    assert said.strip().splitlines()[-1].startswith("stopped. What was finished is kept")
+    assert said.strip().splitlines()[-1].startswith("stopped. Finished work is kept")
     require_whole_or_absent(run)
     require_resumed(begin, run, whole)
 

@@ -83,6 +83,6 @@ def test_ctrl_c_ends_with_one_sentence(begin: Begin, whole: Path, tmp_path: Path
     answering.send(signal.SIGINT)
     assert answering.status() == 130
     said = answering.log.read_text()
-    assert said.strip().splitlines()[-1].startswith(f"stopped. What was answered is kept in {parts.parent}")
+    assert said.strip().splitlines()[-1].startswith(f"stopped. Finished predictions are kept in {parts.parent}")
     assert "Traceback" not in said
     require_ended(begin, out, whole)

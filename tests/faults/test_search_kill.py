@@ -138,7 +138,7 @@ def test_ctrl_c_ends_with_one_sentence_and_the_same_command_goes_on(begin: Begin
     assert training.status() == 130
     said = training.log.read_text()
     assert "Traceback" not in said
-    assert said.strip().splitlines()[-1] == "stopped. What was finished is kept: the same command goes on with it"
+    assert said.strip().splitlines()[-1] == "stopped. Finished work is kept: the same command resumes"
     require_ended(begin, search, whole)
 
 

@@ -78,7 +78,7 @@ def test_a_prediction_on_ray_is_killed_stopped_and_ended_alone(
     going_on, starting, *_, last = progress.splitlines(keepends=True)
     assert starting == STARTING
     assert going_on.endswith("images are answered already: going on\n")
-    assert last == f"stopped. What was answered is kept in {out}.parts: the same command goes on\n"
+    assert last == f"stopped. Finished predictions are kept in {out}.parts: the same command resumes\n"
     assert "Traceback" not in progress
     require_gone(family)
 

@@ -1,6 +1,6 @@
-"""The command line: one file per verb, each of which parses, calls one function, and prints.
+"""The command line: one file per command, each of which parses its options, calls one function, and prints.
 
-`COMMANDS` lists them. `tellapart --help` is printed from that table alone, so that it takes no import.
+`GROUPS` lists the commands. `tellapart` and `tellapart --help` are printed from this file alone, without heavy imports.
 """
 
 import io
@@ -9,67 +9,106 @@ from collections.abc import Mapping
 
 from tellapart.version import __version__
 
-COMMANDS: Mapping[str, str] = {
-    "check": "Look at labelled images before training: copies, leaks, odd files, wrong labels, uneven classes.",
-    "split": "Divide labelled images into train, validation and test, as a table to train from.",
-    "train": "Train a classifier from a folder of class folders, an .npz file or a named data set.",
-    "sweep": "Try values of a recipe's fields, one after the other, and leave the winner's bundle.",
-    "search": "Find the best values of a recipe by Hyperband, and leave the winner's bundle.",
-    "folds": "Judge a recipe by cross-validation: the mean over folds, its spread, and every image's probabilities.",
-    "find-rate": "Find a learning rate: the loss while the rate grows from step to step.",
-    "evaluate": "Judge a bundle on labelled images it has not seen.",
-    "compare": "Set runs side by side: metrics, paired tests, curves over each other.",
-    "report": "Write a run's report: one HTML file that opens without a network.",
-    "calibrate": 'Let a bundle say "I don\'t know": below a threshold for an accuracy or a coverage.',
-    "predict": "Name the category of images: files, folders, globs, or a list on standard input.",
-    "features": "Run a pre-trained network once over images and keep what it sees, for whatever trains on it.",
-    "explain": "Show where in an image a bundle looks, and check that it matters.",
-    "serve": "Answer over HTTP, with a page to drop images on.",
-    "package": "Make a folder that serves a bundle: to build a container of, or to push as a Hugging Face Space.",
-    "summary": "A model's layers, parameters, multiply-adds and what it will cost on this machine.",
-    "show": "Show an image as the array it is, or the first images of a data set with their labels.",
-    "augment": "Show what an augmentation makes of a data set's images, before anything is trained.",
-    "adopt": "Make a bundle of a Keras model trained elsewhere; nothing in it that could run code is loaded.",
-    "export": "Write a bundle as ONNX, LiteRT, SavedModel, .keras, .h5 or OpenVINO, and compare the two at once.",
-    "imagenet": "Name what images show among ImageNet's 1,000 classes.",
-    "lessons": "List the lessons: questions about telling images apart, in the order to read them.",
-    "lesson": "Answer a question by an experiment that checks its own claims; or write the book of all.",
-    "doctor": "Say what this machine has, what tellapart uses of it, and what to install.",
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Data": {
+        "check": "Find duplicates, leaks, odd files and likely wrong labels.",
+        "split": "Divide images into train, validation and test.",
+        "show": "Show an image as an array, or a data set's first images.",
+        "augment": "Preview what an augmentation does to images.",
+    },
+    "Train": {
+        "train": "Train a classifier and write a report.",
+        "sweep": "Try values of the options one after the other; keep the best.",
+        "search": "Search the best values of the options with Hyperband.",
+        "lr-find": "Find a learning rate with a range test.",
+        "features": "Compute a pre-trained network's features once, and cache them.",
+        "import": "Make a bundle of a Keras model trained elsewhere, safely.",
+    },
+    "Judge": {
+        "evaluate": "Measure a bundle on labelled images it has not seen.",
+        "cross-validate": "Judge a recipe by k-fold cross-validation.",
+        "compare": "Compare runs: metrics, paired tests, curves.",
+        "report": "Write a run's report as one HTML file.",
+        "explain": "Show which parts of an image a prediction depends on.",
+        "calibrate": 'Choose a threshold below which a bundle says "I don\'t know".',
+    },
+    "Use": {
+        "predict": "Classify images: files, folders, globs, or a list of paths.",
+        "serve": "Serve predictions over HTTP, with a web page.",
+        "export": "Convert a bundle to ONNX, LiteRT, SavedModel, Keras or OpenVINO.",
+        "package": "Make a container or a Hugging Face Space that serves a bundle.",
+        "imagenet": "Classify images among ImageNet's 1,000 classes.",
+    },
+    "Learn": {
+        "lessons": "List the lessons, in the order to read them.",
+        "lesson": "Run a lesson: an experiment that checks its own claims.",
+        "summary": "List the models, or show a model's layers, size and speed.",
+        "doctor": "Show what this machine has, and what to install.",
+    },
 }
+"""The commands, by what they are for, each with a sentence."""
+
+COMMANDS: Mapping[str, str] = {name: text for commands in GROUPS.values() for name, text in commands.items()}
+
+FIRST_STEPS = """\
+tellapart trains, judges, explains, exports and serves image classifiers.
+
+With your own photos, one folder per class (photos/cat/1.jpg, photos/dog/2.jpg):
+
+  tellapart check photos                          find duplicates and wrong labels
+  tellapart train photos --time 10m --out runs/1  the best classifier in 10 minutes
+  tellapart predict runs/1/bundle new.jpg         classify a new photo
+  tellapart serve runs/1/bundle                   the same in the browser
+
+Without data, on the handwritten digits of scikit-learn, in under a minute:
+
+  tellapart train digits --model mlp --out runs/demo
+  tellapart evaluate runs/demo/bundle digits
+
+Next:
+
+  tellapart --help          all commands
+  tellapart train --help    all options of a command
+  tellapart lessons         what the figures mean, by experiments you can run
+  tellapart doctor          what this machine has, and what to install
+"""
+
+OPTIONS = """\
+Options
+  --help                Show this text; after a command, that command's options.
+  --version             Print the version.
+  --install-completion  Install completion of commands, options and choices for
+                        your shell; --shell bash, zsh or fish chooses another.
+"""
 
 
 def main() -> None:
-    """Run the command line; the only place where an error becomes a sentence and an exit status."""
-    if sys.argv[1:] in ([], ["--help"], ["-h"]):
-        sys.stdout.write(_overview())
-        return
-    if sys.argv[1:] == ["--version"]:
+    """Run the command line."""
+    words = sys.argv[1:]
+    if not words:
+        sys.stdout.write(FIRST_STEPS)
+    elif words in (["--help"], ["-h"]):
+        sys.stdout.write(overview())
+    elif words == ["--version"]:
         sys.stdout.write(f"tellapart {__version__}\n")
-        return
-    from tellapart.cli.run_command import run
+    else:
+        from tellapart.cli.run_command import run
 
-    _let_names_pass()
-    sys.exit(run(sys.argv[1:]))
+        _accept_any_file_name()
+        sys.exit(run(words))
 
 
-def _let_names_pass() -> None:
-    """A file's name may be bytes that are no text: they are taken as they are, and printed as escapes of JSON."""
+def overview() -> str:
+    """Return the text of `tellapart --help`: every command with its sentence, by group."""
+    lines = ["tellapart trains, judges, explains, exports and serves image classifiers.", ""]
+    lines += ["Usage: tellapart COMMAND [OPTIONS]", ""]
+    for group, commands in GROUPS.items():
+        lines += [group, *(f"  {name:<14}  {sentence}" for name, sentence in commands.items()), ""]
+    return "\n".join([*lines, OPTIONS])
+
+
+def _accept_any_file_name() -> None:
+    """Read and print file names that are not valid text: as their bytes on input, as escapes on output."""
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
-
-
-def _overview() -> str:
-    lines = [f"  {name:<10} {sentence}" for name, sentence in COMMANDS.items()]
-    return "\n".join(
-        [
-            "tellapart learns to tell images apart.",
-            "",
-            "Usage: tellapart COMMAND ...        (tellapart COMMAND --help says more)",
-            "",
-            *lines,
-            "",
-            "Begin with:  tellapart train PHOTOS     where PHOTOS holds one folder of images per class",
-            "",
-        ]
-    )

@@ -2,36 +2,68 @@
 
 from pathlib import Path
 
+from tellapart.bundles.calibrate import Calibrated
 from tellapart.bundles.calibrate import calibrate as calibrate_bundle
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
+from tellapart.cli.output import print_json
 from tellapart.data.dataset import Dataset
 from tellapart.judging.selective import parse_goal
 
 
 def calibrate(
-    bundle: Path, source: str, /, *, reading: ReadAs = AS_IT_IS, reject_for: str, out: Path | None = None
+    bundle: Path,
+    source: str,
+    /,
+    *,
+    reading: ReadAs = READ_DEFAULTS,
+    reject_for: str,
+    out: Path | None = None,
+    json: Json = False,
 ) -> None:
-    """Write a copy of a bundle that says "I don't know" when it is not sure enough, or an image is too strange.
+    """Write a copy of a bundle that answers "I don't know" below a confidence threshold, and for outliers.
+
+    The threshold is chosen on the validation images, never on the test images.
+
+        tellapart calibrate runs/photos/bundle photos --reject-for accuracy=0.97
 
     Parameters
     ----------
     bundle
-        The bundle's folder. It stays as it is.
+        Folder of the bundle. It is not changed.
     source
-        Labelled images, as for train: thresholds are chosen on their validation part, never on test.
+        Labelled images, as for train.
     reject_for
-        What is wanted of the answers that are given: accuracy=0.97, or coverage=0.9 to answer that share of images.
+        The goal: accuracy=0.97 among the images that are answered, or coverage=0.9 to answer that share of images.
     out
-        The new bundle's folder; the old one's name with -calibrated when left out.
+        Folder of the new bundle. Default: the old one's name with -calibrated.
     """
     folder = out or bundle.resolve().with_name(f"{bundle.resolve().name}-calibrated")
-    found = calibrate_bundle(bundle, Dataset.open(source, reading), out=folder, **parse_goal(reject_for))
-    reject, coverage, accuracy = found.reject, found.coverage, found.accuracy
-    print(f'answers below {reject.probability:.1%} become "I don\'t know": for {found.wanted} by this rule alone')
+    result = calibrate_bundle(bundle, Dataset.open(source, reading), out=folder, **parse_goal(reject_for))
+    if json:
+        print_json(_as_json(result, folder))
+    else:
+        _print(result, folder)
+
+
+def _print(result: Calibrated, folder: Path) -> None:
+    reject, coverage, accuracy = result.reject, result.coverage, result.accuracy
+    print(f'predictions below {reject.probability:.1%} become "I don\'t know": for {result.wanted} by this rule alone')
     if reject.strangeness is not None:
-        print(f"so do images stranger than 99 % of the validation images (above {reject.strangeness:.4g})")
-    print(f"answered by both:  {coverage.value:.1%} ({coverage.low:.1%} to {coverage.high:.1%}) of validation")
-    print(f"right among these: {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})")
-    if found.temperature != 1:
-        print(f"temperature:       {found.temperature:.3f} times what it was; metrics of test are to be measured anew")
+        print(f"so do outliers beyond 99 % of the validation images (OOD score above {reject.strangeness:.4g})")
+    print(f"answered by both: {coverage.value:.1%} ({coverage.low:.1%} to {coverage.high:.1%}) of validation")
+    print(f"correct of these: {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})")
+    if result.temperature != 1:
+        print(f"temperature:      {result.temperature:.3f} times the old one; measure metrics on test again")
     print(f"bundle: {folder}")
+
+
+def _as_json(result: Calibrated, folder: Path) -> dict[str, object]:
+    return {
+        "bundle": folder,
+        "goal": result.wanted,
+        "probability": result.reject.probability,
+        "strangeness": result.reject.strangeness,
+        "temperature": result.temperature,
+        "coverage": result.coverage.as_json(),
+        "accuracy": result.accuracy.as_json(),
+    }

@@ -2,21 +2,20 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from json import dumps
 from pathlib import Path
 from typing import Any
 
-from tellapart.checking.check import check as find
+from tellapart.checking.check import check as find_problems
 from tellapart.checking.finding import Finding
 from tellapart.checking.findings_csv import keep_findings_csv
-from tellapart.cli.messages import command, described
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
-from tellapart.cli.run_command import INTERRUPTED
+from tellapart.cli.job_options import resumable
+from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
+from tellapart.cli.output import command_line, dataset_line, print_json
 from tellapart.data.dataset import Dataset
 from tellapart.progress import notify
 from tellapart.text import printable
 
-PROBLEMS = 1  # the exit status where there is any
+PROBLEMS = 1  # the exit status where there are any
 COLOURS = {"problem": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -24,58 +23,56 @@ def check(
     source: str,
     /,
     *,
-    reading: ReadAs = AS_IT_IS,
+    reading: ReadAs = READ_DEFAULTS,
     features: str | None = None,
     save: Path | None = None,
     findings: Path = Path("findings.csv"),
-    json: bool = False,
+    json: Json = False,
 ) -> int:
-    """Look at labelled images before anything is trained on them, and say what may be wrong.
+    """Find duplicates, leaks, odd files, likely wrong labels and uneven classes, before anything is trained.
 
-    Nothing is deleted or moved: the images concerned are listed in a table, in which you mark those that `train
-    --skip` is to leave out. The exit status is 1 where there is a problem.
+    Nothing is deleted or moved. The images concerned are listed in a table; mark there those that `tellapart train
+    --skip findings.csv` is to leave out. The exit status is 1 where there is a problem.
+
+        tellapart check photos
+        tellapart check photos --features xception --save check.html
 
     Parameters
     ----------
     source
         Labelled images, as for train.
     features
-        Also look for wrong labels and for strangers, by what this base (such as xception) sees in the images. Where
-        its features are not cached yet, it has to see every image once.
+        Also find likely wrong labels and outliers, from the features of this pre-trained network, such as xception.
+        It runs once over every image whose features are not cached yet.
     save
         Write a page with the images: one HTML file that opens without a network.
     findings
-        The table. One that is there already and says something else stays as it is: a number is added to the name.
-    json
-        One JSON object: the counts, the findings with all their images, and where the table and the page are.
+        The table. An existing one with other content is kept: a number is added to the name.
     """
-    try:
+    with resumable("Images already examined are remembered"):
         dataset = Dataset.open(source, reading)
-        found = find(dataset, features)
-    except KeyboardInterrupt:
-        notify("\nstopped. What was looked at is remembered: the same command goes on with the rest")
-        return INTERRUPTED
+        found = find_problems(dataset, features)
     table = keep_findings_csv(found, findings)
-    follow = command("train", source, reading, skip=table)
+    train_line = command_line("train", source, reading, skip=table)
     if save:
-        _save(dataset, found, table, follow, save)
+        _save(dataset, found, table, train_line, save)
     if json:
-        print(dumps(_facts(dataset, found) | {"table": _text(table), "page": _text(save)}))
+        print_json(_as_json(dataset, found) | {"table": table, "page": save})
     else:
-        _show(dataset, found)
-        _say_next(table, save, follow, command("check", source, reading))
+        _print(dataset, found)
+        _notify_next(table, save, train_line, command_line("check", source, reading))
         if table and reading.skip:
             notify(f"what is marked in {reading.skip} is not in {table}: copy those rows into it")
     return PROBLEMS if any(finding.severity == "problem" for finding in found) else 0
 
 
-def _save(dataset: Dataset, found: tuple[Finding, ...], table: Path | None, follow: str, path: Path) -> None:
-    from tellapart.reports.check_page import Checked, write_check  # not wanted where no page is
+def _save(dataset: Dataset, found: tuple[Finding, ...], table: Path | None, train_line: str, path: Path) -> None:
+    from tellapart.reports.check_page import Checked, write_check  # needed only for a page
 
-    write_check(Checked(dataset, found, table, follow, f"{datetime.now():%d %B %Y, %H:%M}"), path)
+    write_check(Checked(dataset, found, table, train_line, f"{datetime.now():%d %B %Y, %H:%M}"), path)
 
 
-def _facts(dataset: Dataset, found: tuple[Finding, ...]) -> dict[str, Any]:
+def _as_json(dataset: Dataset, found: tuple[Finding, ...]) -> dict[str, Any]:
     return {
         "source": dataset.source,
         "name": dataset.name,
@@ -86,37 +83,33 @@ def _facts(dataset: Dataset, found: tuple[Finding, ...]) -> dict[str, Any]:
     }
 
 
-def _show(dataset: Dataset, found: tuple[Finding, ...]) -> None:
+def _print(dataset: Dataset, found: tuple[Finding, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    console.print(Text(described(dataset)))
+    console.print(Text(dataset_line(dataset)))
     if not found:
-        console.print("Nothing was found that is wrong with them.")
+        console.print("Nothing wrong was found.")
         return
     table = Table("", "", box=None, show_header=False, padding=(1, 2, 0, 0))
     for finding in found:
-        # As Text, so that no name with brackets is taken for markup.
-        says = Text(printable(finding.sentence))
+        # As Text: brackets in a name are no markup.
+        text = Text(printable(finding.sentence))
         if finding.advice and finding.severity != "note":
-            says.append(f"\n{printable(finding.advice)}", "dim")
-        table.add_row(Text(finding.severity, COLOURS[finding.severity]), says)
+            text.append(f"\n{printable(finding.advice)}", "dim")
+        table.add_row(Text(finding.severity, COLOURS[finding.severity]), text)
     console.print(table)
     console.print()
 
 
-def _say_next(table: Path | None, page: Path | None, follow: str, again: str) -> None:
+def _notify_next(table: Path | None, page: Path | None, train_line: str, check_line: str) -> None:
     if page:
         notify(f"page: {page}")
     if table is None:
-        notify(f"try: {follow}")
+        notify(f"try: {train_line}")
         return
-    notify(f"table: {table}. Mark with an x in its column skip what is to be left out, then: {follow}")
+    notify(f"table: {table}. Put an x in its column skip for each image to leave out, then: {train_line}")
     if page is None:
-        notify(f"to see the images: {again} --save check.html")
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+        notify(f"to see the images: {check_line} --save check.html")

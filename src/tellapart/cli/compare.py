@@ -1,8 +1,9 @@
 """`tellapart compare`."""
 
-import json as jsonlib
 from pathlib import Path
 
+from tellapart.cli.options import Json
+from tellapart.cli.output import print_json
 from tellapart.cli.tables import aligned
 from tellapart.progress import notify
 from tellapart.reports.compare import Compared, Side, as_json, compare_runs
@@ -11,21 +12,21 @@ from tellapart.reports.comparison_words import pairs_table, runs_table, sentence
 from tellapart.reports.report import Table
 
 
-def compare(*runs: Path, save: Path | None = None, json: bool = False) -> None:
-    """Set runs side by side, and test on the test images they share whether one is better.
+def compare(*runs: Path, save: Path | None = None, json: Json = False) -> None:
+    """Compare runs side by side, with paired tests on the test images they share.
+
+        tellapart compare runs/a runs/b --save comparison.html
 
     Parameters
     ----------
     runs
-        The folders of two finished runs or more; of more than four each is tested against the best on validation.
+        Folders of two or more finished runs. Of more than four, each is tested against the best on validation.
     save
-        Write one HTML file that opens without a network: tables, tests, curves over each other.
-    json
-        One JSON object: the metrics by split with their 95 % intervals, and the paired tests.
+        Write one HTML file that opens without a network: tables, tests, curves.
     """
     compared = compare_runs(runs)
     if json:
-        print(jsonlib.dumps(as_json(compared)))
+        print_json(as_json(compared))
     else:
         _print(compared)
     if save is not None:
@@ -34,11 +35,11 @@ def compare(*runs: Path, save: Path | None = None, json: bool = False) -> None:
 
 
 def _print(compared: Compared) -> None:
-    _side("test: images that no run was trained or chosen on", compared, compared.test)
+    _side("test: images that no run was trained or chosen with", compared, compared.test)
     if compared.validation:
         _side("validation: choices were made with these images", compared, compared.validation)
     print(f"what differs\n{_text(settings_table(compared.contenders))}\n")
-    print(f"paired tests on the {compared.test.n:,} test images: the first run less the second\n")
+    print(f"paired tests on the {compared.test.n:,} test images: the first run minus the second\n")
     print(f"{_text(pairs_table(compared))}\n")
     for sentence in sentences(compared):
         print(sentence)

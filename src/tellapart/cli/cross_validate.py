@@ -1,19 +1,19 @@
-"""`tellapart folds`."""
+"""`tellapart cross-validate`."""
 
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli.job_options import jobs_on
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
-from tellapart.cli.run_command import INTERRUPTED
+from tellapart.cli.job_options import jobs_on, resumable
+from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers
+from tellapart.cli.output import print_json
+from tellapart.cli.recipe_options import DEFAULT_RECIPE, RecipeOptions
 from tellapart.cli.tables import aligned
 from tellapart.data.dataset import Dataset
 from tellapart.judging.intervals import Estimate
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
-from tellapart.studies.folds.cross_validate import cross_validate as make_folds
+from tellapart.studies.folds.cross_validate import cross_validate as run_folds
 from tellapart.studies.folds.results import CrossValidation
 
 
@@ -21,51 +21,49 @@ def cross_validate(
     source: str,
     /,
     *,
-    recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
-    reading: ReadAs = AS_IT_IS,
-    cross_validate: int = 5,
-    on: str | None = None,
-    workers: int | None = None,
-    out: Path | None = None,
-) -> int:
-    """Judge a recipe on every image but those for test, each time by a classifier trained without it.
+    recipe: RecipeOptions = DEFAULT_RECIPE,
+    reading: ReadAs = READ_DEFAULTS,
+    folds: Annotated[int, Parameter(group=COMMON)] = 5,
+    on: On = None,
+    workers: Workers = None,
+    out: Annotated[Path | None, Parameter(group=COMMON)] = None,
+    json: Json = False,
+) -> None:
+    """Judge a recipe by k-fold cross-validation: the mean over folds, and its spread.
 
-    The same command goes on with folds that were stopped or killed, be it with --on or without.
+    Every image, except those for test, is predicted once by a classifier trained without it. If it is stopped or
+    killed, the same command resumes.
+
+        tellapart cross-validate photos --folds 5
 
     Parameters
     ----------
     source
         Labelled images, as for train.
     folds
-        How many parts: each is judged once, after training on the others.
-    on
-        Who learns the folds, several at once: ray, or a Ray cluster's ray://HOST:PORT. The folds are the same.
-    workers
-        How many cores of the cluster learn; all when left out.
+        Number of parts: each is predicted once, after training on the others.
     out
-        The folder for the results; folds/<dataset>-<model> when left out.
+        Folder of the results. Default: folds/<dataset>-<model>.
     """
     dataset = Dataset.open(source, reading)
     folder = out or Path("folds") / f"{dataset.name}-{recipe.model}"
-    try:
-        with jobs_on(on, workers) as jobs:
-            found = make_folds(dataset, recipe, count=cross_validate, out=folder, jobs=jobs)
-    except KeyboardInterrupt:
-        notify("\nstopped. What was finished is kept: the same command goes on with it")
-        return INTERRUPTED
-    print(_table(found))
-    print(f"\nmean accuracy           {_interval(found.accuracy)}")
-    print(f"all images as one     {_interval(found.pooled.accuracy)} of {found.pooled.n:,}")
+    with resumable("Finished work is kept"), jobs_on(on, workers) as jobs:
+        result = run_folds(dataset, recipe, count=folds, out=folder, jobs=jobs)
+    if json:
+        print_json({"folder": folder, "recipe": result.recipe.as_dict()} | result.as_json())
+    else:
+        print(_table(result))
+        print(f"\nmean accuracy           {_interval(result.accuracy)}")
+        print(f"all images as one     {_interval(result.pooled.accuracy)} of {result.pooled.n:,}")
     notify(
         "intervals: 95 %. Of the mean, Student's over folds, wider because folds share training images (Nadeau & "
         "Bengio 2003); of all images as one, Wilson's\n"
         f"every image's probabilities: {folder / 'out_of_fold.npz'}; the rows: {folder / 'folds.csv'}\n"
-        "folds are for choosing: what the choice is worth, `tellapart train` says on the test images"
+        "cross-validation is for choosing a recipe: `tellapart train` measures the chosen one on the test images"
     )
-    return 0
 
 
-def _table(found: CrossValidation) -> str:
+def _table(result: CrossValidation) -> str:
     rows = [
         [
             str(row.fold),
@@ -75,11 +73,11 @@ def _table(found: CrossValidation) -> str:
             f"{row.macro_f1:.1%}",
             "-" if row.epoch is None else str(row.epoch),
         ]
-        for row in found.rows
+        for row in result.rows
     ]
     summary = [
         [name, "", f"{of('accuracy'):.1%}", f"{of('log_loss'):.3f}", f"{of('macro_f1'):.1%}", ""]
-        for name, of in (("mean", found.mean), ("standard deviation", found.deviation))
+        for name, of in (("mean", result.mean), ("standard deviation", result.deviation))
     ]
     return aligned([["fold", "n", "accuracy", "log-loss", "macro F1", "epoch"], *rows, *summary])
 

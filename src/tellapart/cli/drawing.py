@@ -1,4 +1,4 @@
-"""Images as coloured half blocks in a terminal, and as plain facts."""
+"""Images in a terminal: as coloured half blocks, and as plain numbers."""
 
 import shutil
 import sys
@@ -14,8 +14,8 @@ from tellapart.files import atomic_write
 CORNER = 4  # rows and columns of numbers that are printed
 
 
-def facts(image: ImageArray) -> str:
-    """Say what the array is: its shape, type, range, mean colour and first numbers."""
+def array_text(image: ImageArray) -> str:
+    """Describe the array: its shape, type, range, mean colour and first numbers."""
     height, width, channels = image.shape
     means = ", ".join(f"{mean:.1f}" for mean in image.reshape(-1, channels).mean(axis=0))
     numbers = "\n".join("  " + " ".join(f"{value:3d}" for value in row) for row in image[:CORNER, :CORNER, 0])
@@ -26,19 +26,24 @@ def facts(image: ImageArray) -> str:
     )
 
 
-def save_or_draw(pil_image: Image.Image, save: Path | None) -> None:
-    """Write a PNG file and say so, or draw in the terminal."""
-    if save is None:
+def save_or_draw(pil_image: Image.Image, path: Path | None) -> None:
+    """Write a PNG file and print its path; without a path, draw in the terminal."""
+    if path is None:
         print(draw(pil_image, width=shutil.get_terminal_size().columns - 1))
-        return
+    else:
+        save(pil_image, path)
+        print(f"saved: {path}")
+
+
+def save(pil_image: Image.Image, path: Path) -> None:
+    """Write a PNG file, whole or not at all."""
     content = BytesIO()
     pil_image.save(content, format="PNG")
-    atomic_write(save, content.getvalue())
-    print(f"saved: {save}")
+    atomic_write(path, content.getvalue())
 
 
 def draw(pil_image: Image.Image, *, width: int) -> str:
-    """Half blocks, two pixels each, in 24-bit colour; empty where the output is no terminal."""
+    """Return half blocks, two pixels each, in 24-bit colour; nothing where standard output is not a terminal."""
     if not sys.stdout.isatty():
         return ""
     columns = min(width, pil_image.width)

@@ -1,13 +1,13 @@
 """`tellapart evaluate`."""
 
-import json as jsonlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.evaluate import evaluate as evaluate_bundle
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
+from tellapart.cli.output import print_json
 from tellapart.cli.tables import confusion_table, cost_table, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.judging.costs import compare_decisions, read_costs
@@ -20,43 +20,43 @@ def evaluate(
     source: str,
     /,
     *,
-    reading: ReadAs = AS_IT_IS,
+    reading: ReadAs = READ_DEFAULTS,
     split: Literal["train", "validation", "test"] = "test",
     cost: Path | None = None,
     figures: Path | None = None,
-    json: bool = False,
+    json: Json = False,
 ) -> None:
-    """Judge a bundle on one split of a data set.
+    """Measure a bundle on one split of a data set: metrics with 95 % intervals, and the confusion matrix.
+
+        tellapart evaluate runs/photos/bundle photos
 
     Parameters
     ----------
     bundle
-        The bundle's folder.
+        Folder of the bundle.
     source
         Labelled images, as for train.
     split
-        Which part. Test never holds an image that training saw.
+        Which part. The test split never contains an image that training saw.
     cost
-        A CSV table of what each mistake costs: a row for each true class, a column for each predicted one.
+        A CSV table with the cost of each mistake: a row per true class, a column per predicted class.
     figures
-        A folder for the figures as PNG files. A Chromium or Chrome must be installed.
-    json
-        One JSON object: the metrics with their 95 % intervals, the confusion matrix, the classes.
+        A folder for the figures as PNG files. Needs Chromium or Chrome.
     """
     opened = Bundle.open(bundle)
     costs = None if cost is None else read_costs(cost, opened.classes)
-    found = evaluate_bundle(opened, Dataset.open(source, reading), split=split)
-    decided = None if costs is None else compare_decisions(found.labels, found.probs, costs)
+    result = evaluate_bundle(opened, Dataset.open(source, reading), split=split)
+    decision = None if costs is None else compare_decisions(result.labels, result.probs, costs)
     if json:
-        print(jsonlib.dumps(found.as_json(detailed=True) | ({"cost": asdict(decided)} if decided else {})))
+        print_json(result.as_json(detailed=True) | ({"cost": asdict(decision)} if decision else {}))
     else:
-        print(metrics_table({split: found.as_json()}, every=True))
+        print(metrics_table({split: result.as_json()}, every=True))
         print()
-        print(confusion_table(found.confusion.tolist(), found.classes))
-        if decided:
+        print(confusion_table(result.confusion.tolist(), result.classes))
+        if decision:
             print()
-            print(cost_table(decided))
+            print(cost_table(decision))
     if figures:
         threshold = opened.reject.probability if opened.reject else None
-        for path in write_figures(found, figures, split=split, threshold=threshold):
+        for path in write_figures(result, figures, split=split, threshold=threshold):
             notify(f"figure: {path}")

@@ -1,13 +1,17 @@
 """`tellapart explain`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image
 
 from tellapart.bundles.bundle import Bundle
+from tellapart.cli.drawing import save as save_png
 from tellapart.cli.drawing import save_or_draw
-from tellapart.cli.predict import Word
+from tellapart.cli.options import Json
+from tellapart.cli.output import print_json
+from tellapart.cli.predict import PARTLY, ImageArgument
 from tellapart.data.dataset import read_bytes
 from tellapart.data.grid import grid
 from tellapart.data.image import ImageArray, decode
@@ -17,66 +21,93 @@ from tellapart.explaining.explanation import Explainer, Explanation
 from tellapart.explaining.methods import explainer
 from tellapart.explaining.overlay import overlay_on_photo, shrunk
 
-PARTLY = 1
-ROW = 320  # pixels that a photo is high where there are several
+ROW_HEIGHT = 320  # pixels, where there are several photos
 
 
 def explain(
     bundle: Path,
     /,
-    *images: Word,
+    *images: ImageArgument,
     method: Literal["cam", "gradcam", "occlusion", "layers", "filters"] | None = None,
     label: str | None = None,
     save: Path | None = None,
+    json: Json = False,
 ) -> int:
-    """Show where in an image a bundle looks, and check that it matters.
+    """Show which parts of an image a prediction depends on, and test that they matter.
+
+    The saliency map is tested by hiding what it marks, and by showing nothing else, beside random maps.
+
+        tellapart explain runs/photos/bundle new.jpg --save why.png
 
     Parameters
     ----------
     bundle
-        The bundle's folder.
+        Folder of the bundle.
     images
         Image files.
     method
-        cam: what each cell of the last feature map speaks for (the default where there is one). occlusion: what
-        hiding a place costs (works on any bundle; the default for others). gradcam: the same by gradients (needs
-        tellapart[train]). layers: an image's feature maps, layer by layer. filters: what the first layer looks
-        for; needs no image.
+        cam: the contribution of each cell of the last feature map; the default where the network has one.
+        occlusion: the effect of hiding each part; works with any bundle; the default for others. gradcam: cam by
+        gradients; needs tellapart[train]. layers: the feature maps of one image, layer by layer. filters: the
+        weights of the first layer; takes no image.
     label
-        Explain what speaks for this class; the likeliest unless stated.
+        Explain this class; by default the predicted one.
     save
-        Write a PNG file.
+        Write a PNG file instead of drawing in the terminal.
     """
     opened = Bundle.open(bundle)
+    if json and method in ("layers", "filters"):
+        raise DatasetError(f"--json is for saliency maps, not for --method {method}: leave one of the two out")
     if method == "filters":
         return _filters(opened, images, save)
     if not images:
         raise DatasetError("no image was named; expected one file or more. Only --method filters needs none")
     if method == "layers":
         return _layers(opened, images, save)
-    return _maps(explainer(opened, method), images, label, save)
+    return _maps(explainer(opened, method), images, label, save, json=json)
 
 
-def _maps(ready: Explainer, files: tuple[str, ...], label: str | None, save: Path | None) -> int:
+def _maps(ready: Explainer, files: tuple[str, ...], label: str | None, save: Path | None, *, json: bool) -> int:
     pairs: list[tuple[ImageArray, ImageArray]] = []
+    rows: list[dict[str, object]] = []
     for file in files:
         try:
             photo = decode(read_bytes(file))
-            found = ready.explain(photo, label=label)
+            result = ready.explain(photo, label=label)
         except ImageError as error:
-            print(f"{file}: error: {error}")
-            continue
-        print(_said(file, found), flush=True)
-        pairs.append((shrunk(photo), overlay_on_photo(photo, found.heat, ready.bundle.preprocessing)))
-    if pairs:
+            rows.append({"path": file, "error": str(error)})
+            text = f"{file}: error: {error}"
+        else:
+            pairs.append((shrunk(photo), overlay_on_photo(photo, result.heat, ready.bundle.preprocessing)))
+            rows.append({"path": file} | _as_json(result))
+            text = _text(file, result)
+        if not json:
+            print(text, flush=True)
+    if pairs and not json:
         save_or_draw(_sheet(pairs), save)
+    elif pairs and save:
+        save_png(_sheet(pairs), save)
+    if json:
+        print_json({"explanations": rows, "saved": save if pairs else None})
     return PARTLY if len(pairs) < len(files) else 0
 
 
-def _said(file: str, found: Explanation) -> str:
-    """The answer, the map's scores beside those of random maps, and what they mean."""
-    lines = [f"{file}: {found.label} {found.probability:.1%}, explained by {found.method}"]
-    if (scores := found.faithfulness) is not None:
+def _as_json(result: Explanation) -> dict[str, object]:
+    faithfulness = None
+    if result.faithfulness is not None:
+        faithfulness = asdict(result.faithfulness) | {"meaning": result.faithfulness.meaning}
+    return {
+        "label": result.label,
+        "probability": result.probability,
+        "method": result.method,
+        "faithfulness": faithfulness,
+    }
+
+
+def _text(file: str, result: Explanation) -> str:
+    """The prediction, the map's scores beside those of random maps, and what they mean."""
+    lines = [f"{file}: {result.label} {result.probability:.1%}, explained by {result.method}"]
+    if (scores := result.faithfulness) is not None:
         lines += [
             f"  hiding what is marked leaves    {scores.deletion:.1%}  (random maps {scores.random_deletion:.1%}; "
             f"less is better)",
@@ -88,8 +119,8 @@ def _said(file: str, found: Explanation) -> str:
 
 
 def _sheet(pairs: list[tuple[ImageArray, ImageArray]]) -> Image.Image:
-    """Each photo with its overlay beside it; of several the pairs below each other, at one height."""
-    height = pairs[0][0].shape[0] if len(pairs) == 1 else ROW
+    """Each photo with its overlay beside it; several pairs below each other, at one height."""
+    height = pairs[0][0].shape[0] if len(pairs) == 1 else ROW_HEIGHT
     rows = [_row(pair, height) for pair in pairs]
     sheet = Image.new("RGB", (max(row.width for row in rows), height * len(rows)), "white")
     for number, row in enumerate(rows):
@@ -100,8 +131,8 @@ def _sheet(pairs: list[tuple[ImageArray, ImageArray]]) -> Image.Image:
 def _row(pair: tuple[ImageArray, ImageArray], height: int) -> Image.Image:
     width = max(1, round(pair[0].shape[1] * height / pair[0].shape[0]))
     row = Image.new("RGB", (2 * width, height))
-    for number, one in enumerate(pair):
-        row.paste(to_image(one).convert("RGB").resize((width, height)), (number * width, 0))
+    for number, image in enumerate(pair):
+        row.paste(to_image(image).convert("RGB").resize((width, height)), (number * width, 0))
     return row
 
 
@@ -111,10 +142,10 @@ def _filters(bundle: Bundle, files: tuple[str, ...], save: Path | None) -> int:
     if files:
         raise DatasetError(f"{len(files)} images were named, but filters are of the bundle alone: leave them out")
     bundle.verify()
-    found = first_filters(bundle)
-    height, width, channels = found[0].shape
-    print(f"first layer: {len(found)} filters of {height} x {width} x {channels} weights; grey is 0")
-    save_or_draw(grid(found, [str(number) for number in range(len(found))], columns=8), save)
+    filters = first_filters(bundle)
+    height, width, channels = filters[0].shape
+    print(f"first layer: {len(filters)} filters of {height} x {width} x {channels} weights; grey is 0")
+    save_or_draw(grid(filters, [str(number) for number in range(len(filters))], columns=8), save)
     return 0
 
 
@@ -128,11 +159,11 @@ def _layers(bundle: Bundle, files: tuple[str, ...], save: Path | None) -> int:
         image = bundle.preprocessing(decode(read_bytes(files[0])))
     except ImageError as error:
         raise ImageError(f"{files[0]}: {error}") from error
-    found = feature_maps(bundle, image)
-    columns = max(len(layer.images) for layer in found)
+    layers = feature_maps(bundle, image)
+    columns = max(len(layer.images) for layer in layers)
     cells: list[ImageArray] = []
     captions: list[str] = []
-    for layer in found:
+    for layer in layers:
         height, width, count = layer.shape
         print(f"{layer.name}: {layer.kind}, {count} maps of {height} x {width}")
         blank = columns - len(layer.images)

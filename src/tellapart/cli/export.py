@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from tellapart.cli.options import Json
+from tellapart.cli.output import print_json
 from tellapart.data.dataset import Dataset
 from tellapart.exporting.export import Exported
 from tellapart.exporting.export import export as export_bundle
 from tellapart.exporting.int8 import export_int8
 from tellapart.progress import notify
-
-Int8 = Annotated[bool, Parameter(name="--int8")]  # which would else be --int-8
 
 
 def export(
@@ -21,40 +21,59 @@ def export(
     to: Literal["openvino", "onnx", "litert", "savedmodel", "keras", "h5"],
     check: str,
     out: Path,
-    int8: Int8 = False,
+    int8: Annotated[bool, Parameter(name="--int8")] = False,  # by default --int-8
+    json: Json = False,
 ) -> None:
-    """Write a bundle in another format, and compare the two on real images right away.
+    """Convert a bundle to another format, and compare the two on real images.
 
-    What is written takes uint8 images and gives calibrated probabilities. Beside it are labels.txt, and export.json
-    with the preprocessing. An export that disagrees is removed.
+    The export takes uint8 images and returns calibrated probabilities. Beside it are labels.txt, and export.json with
+    the preprocessing. An export that disagrees with the bundle is removed.
+
+        tellapart export runs/photos/bundle --to onnx --check photos --out exports/photos
 
     Parameters
     ----------
     bundle
-        The bundle's folder. It stays as it is.
+        Folder of the bundle. It is not changed.
     to
-        The format. Estimators such as knn and logistic can be openvino and onnx.
+        The format. Estimators such as knn and logistic can only be exported as openvino and onnx.
     check
-        Labelled images, as for train: the export is run on 200 of those that training did not see.
+        Labelled images, as for train: bundle and export are compared on 200 that training did not see.
     out
         A new folder for the export.
     int8
-        With openvino: compute in 8 bits. Refused where it is under 1.3 times as fast here, or loses over 1 point.
+        With --to openvino: compute in 8 bits. Refused if it is less than 1.3 times as fast here, or costs more than
+        1 point of accuracy.
     """
     dataset = Dataset.open(check)
+    gain = None
     if int8:
-        exported, worth = export_int8(bundle, dataset, to=to, out=out)
-        print(f"int8:      {worth.sentence()}")
+        exported, gain = export_int8(bundle, dataset, to=to, out=out)
     else:
         exported = export_bundle(bundle, dataset, to=to, out=out)
-    _print(exported)
+    if json:
+        print_json(
+            {
+                "export": exported.folder,
+                "format": exported.format,
+                "bytes": exported.bytes,
+                "agreement": exported.parity.as_json(),
+                "int8": gain.as_json() if gain else None,
+            }
+        )
+    else:
+        if gain:
+            print(f"int8:      {gain.sentence()}")
+        _print(exported)
+    notify("labels.txt names the classes in the order of the output; export.json describes how to resize an image")
 
 
 def _print(exported: Exported) -> None:
-    found = exported.parity
-    kind = "unseen images" if found.unseen else "images, of which training saw some"
-    print(f"agreement: run in {found.runtime}, the same class as the bundle on {found.same} of {found.images} {kind}")
-    print(f"           probabilities differ by at most {found.largest_difference:.2g}")
+    parity = exported.parity
+    kind = "unseen images" if parity.unseen else "images, of which training saw some"
+    print(
+        f"agreement: run in {parity.runtime}, the same class as the bundle on {parity.same} of {parity.images} {kind}"
+    )
+    print(f"           probabilities differ by at most {parity.largest_difference:.2g}")
     print(f"size:      {exported.bytes / 1e6:.1f} MB")
     print(f"{exported.format}: {exported.folder}")
-    notify("labels.txt names the classes in the order of the output; export.json says how an image is made to fit")

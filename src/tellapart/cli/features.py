@@ -1,12 +1,15 @@
 """`tellapart features`."""
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from tellapart.checking.dataset_features import dataset_features
-from tellapart.cli.job_options import jobs_on
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
-from tellapart.cli.run_command import INTERRUPTED
+from tellapart.cli.job_options import jobs_on, resumable
+from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers
+from tellapart.cli.output import print_json
 from tellapart.data.dataset import Dataset
 from tellapart.files import cache_folder
-from tellapart.progress import notify
 
 PARTLY = 1
 
@@ -15,33 +18,33 @@ def features(
     source: str,
     /,
     *,
-    model: str,
-    reading: ReadAs = AS_IT_IS,
-    on: str | None = None,
-    workers: int | None = None,
+    model: Annotated[str, Parameter(group=COMMON)],
+    reading: ReadAs = READ_DEFAULTS,
+    on: On = None,
+    workers: Workers = None,
+    json: Json = False,
 ) -> int:
-    """Run a pre-trained network once over images and keep what it sees, for whatever trains on it.
+    """Run a pre-trained network once over images, and cache its features for every later training.
 
-    Stopped, the same command goes on with the rest.
+    If it is stopped, the same command resumes. The exit status is 1 where an image cannot be read.
+
+        tellapart features photos --model xception
 
     Parameters
     ----------
     source
         Labelled images, as for train.
     model
-        The network, such as xception, with its published weights and images of its own size.
-    on
-        Who computes: ray, or a Ray cluster's ray://HOST:PORT. The features are the same.
-    workers
-        How many cores of the cluster compute; all when left out.
+        The network, such as xception, with its published weights, at its own image size.
     """
-    try:
+    with resumable("Computed features are kept"):
         dataset = Dataset.open(source, reading)
         with jobs_on(on, workers) as jobs:
-            seen = dataset_features(dataset, model, jobs)
-    except KeyboardInterrupt:
-        notify("\nstopped. What was computed is kept: the same command goes on with the rest")
-        return INTERRUPTED
-    count, missed = len(seen.locations), sum(map(len, dataset.splits.values())) - len(seen.locations)
-    print(f"{count:,} images as {model} sees them, {missed:,} unreadable: kept in {cache_folder()}")
-    return PARTLY if missed else 0
+            result = dataset_features(dataset, model, jobs)
+    count = len(result.locations)
+    unreadable = sum(map(len, dataset.splits.values())) - count
+    if json:
+        print_json({"model": model, "images": count, "unreadable": unreadable, "cache": cache_folder()})
+    else:
+        print(f"{model} features of {count:,} images, {unreadable:,} unreadable: kept in {cache_folder()}")
+    return PARTLY if unreadable else 0

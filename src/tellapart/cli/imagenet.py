@@ -4,49 +4,58 @@ import json as jsonlib
 import sys
 from itertools import chain, islice, tee
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from cyclopts import Parameter
 from numpy.typing import NDArray
 
-from tellapart.cli.predict import PARTLY, Word
+from tellapart.cli.predict import PARTLY, ImageArgument
 from tellapart.data.sources.listing import list_images
 from tellapart.errors import ImageError
 from tellapart.models.imagenet import Class
-from tellapart.models.imagenet import imagenet as opened
+from tellapart.models.imagenet import imagenet as open_network
 
 Choices = list[tuple[Class, float]]
 
 
 def imagenet(
-    *images: Word, model: str = "xception", weights: Path | None = None, top: int = 5, json: bool = False
+    *images: ImageArgument,
+    model: str = "xception",
+    weights: Path | None = None,
+    top: int = 5,
+    json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
-    """Name what images show among ImageNet's 1,000 classes, in the order given.
+    """Classify images among ImageNet's 1,000 classes, in the order given. Nothing is trained.
+
+        tellapart imagenet photo.jpg
 
     Parameters
     ----------
     images
-        Files, folders (all images below them), globs in quotes, or - for one path per line on standard input.
+        Files, folders (all images in them and below), globs in quotes, or - for one path per line on standard input.
     model
-        A network that was trained on ImageNet: tellapart summary lists them.
+        A network that was trained on ImageNet: `tellapart summary` lists them.
     weights
-        A file with the whole network's weights, its top included; else TELLAPART_WEIGHTS and Keras are asked.
+        A file with the whole network's weights, head included. By default they are found in TELLAPART_WEIGHTS, or
+        downloaded by Keras.
     top
-        How many classes to name for each image.
+        Number of classes to print for each image.
     json
-        One JSON object per line.
+        Print one JSON object per line, for each image.
     """
     paths = list_images(images, sys.stdin)
-    first = list(islice(paths, 1))  # refuses here what names no image, before the network is opened
-    network = opened(model, weights)
+    first = list(islice(paths, 1))  # refuses here what names no image, before the network is loaded
+    network = open_network(model, weights)
     paths, again = tee(chain(first, paths))
-    unread = 0
-    for path, answer in zip(again, network.probabilities(paths), strict=True):
-        if isinstance(answer, ImageError):
-            unread += 1
-            print(jsonlib.dumps({"path": path, "error": str(answer)}) if json else f"{path}: error: {answer}")
+    unreadable = 0
+    for path, result in zip(again, network.probabilities(paths), strict=True):
+        if isinstance(result, ImageError):
+            unreadable += 1
+            print(jsonlib.dumps({"path": path, "error": str(result)}) if json else f"{path}: error: {result}")
         else:
-            print(_line(path, _best(answer, network.classes, top), json=json), flush=True)
-    return PARTLY if unread else 0
+            print(_line(path, _best(result, network.classes, top), json=json), flush=True)
+    return PARTLY if unreadable else 0
 
 
 def _best(probabilities: NDArray[np.float32], classes: tuple[Class, ...], top: int) -> Choices:
@@ -56,8 +65,6 @@ def _best(probabilities: NDArray[np.float32], classes: tuple[Class, ...], top: i
 
 def _line(path: str, choices: Choices, *, json: bool) -> str:
     if not json:
-        return f"{path}: " + ", ".join(f"{one.label} {probability:.1%}" for one, probability in choices)
-    named = [{"label": one.label, "wordnet": one.wordnet, "probability": share} for one, share in choices]
-    return jsonlib.dumps(
-        {"path": path, "label": named[0]["label"], "probability": named[0]["probability"], "top": named}
-    )
+        return f"{path}: " + ", ".join(f"{label.label} {probability:.1%}" for label, probability in choices)
+    top = [{"label": label.label, "wordnet": label.wordnet, "probability": share} for label, share in choices]
+    return jsonlib.dumps({"path": path, "label": top[0]["label"], "probability": top[0]["probability"], "top": top})

@@ -1,10 +1,12 @@
-"""`tellapart adopt`."""
+"""`tellapart import`."""
 
 from pathlib import Path
 
+from tellapart.cli.options import Json
+from tellapart.cli.output import print_json
 from tellapart.data.preprocessing import Fit
 from tellapart.progress import notify
-from tellapart.training.import_model import import_model as adopt_model
+from tellapart.training.import_model import import_model as import_keras_model
 
 
 def import_model(
@@ -17,32 +19,36 @@ def import_model(
     size: int | None = None,
     fit: Fit = "crop",
     name: str | None = None,
+    json: Json = False,
 ) -> None:
-    """Make a bundle of a Keras model trained elsewhere, so that predict, evaluate and serve take it.
+    """Make a bundle of a Keras model trained elsewhere, for predict, evaluate, export and serve.
 
-    Only Keras's own layers are taken; a file that could run code is refused before anything in it is loaded.
+    Only Keras's own layers are accepted: a file that could run code is refused before any of it is loaded.
+
+        tellapart import model.keras --classes names.txt --preprocess xception --out bundles/mine
 
     Parameters
     ----------
     model
         A .keras file, or an .h5 file with the whole model.
     classes
-        A text file with a class name on each line, in the order of the model's outputs.
+        A text file with one class name per line, in the order of the model's outputs.
     preprocess
-        Which numbers the model was trained on: the name of the network it was made from, such as xception; or unit
-        (0 to 1), tf (-1 to 1), torch, caffe; or none where it takes 0 to 255 as they are.
+        How pixels were scaled when the model was trained: the name of the network it was made from, such as xception;
+        or unit (0 to 1), tf (-1 to 1), torch, caffe; or none for 0 to 255.
     out
-        The bundle's folder.
+        Folder of the new bundle.
     size
-        Height and width in pixels, for a model that takes any.
+        Image height and width in pixels, for a model that accepts any.
     fit
-        How an image of another shape is made to fit.
+        How an image that is not square is made so: cut, squeezed, or padded.
     name
-        What the bundle is called; the file's name when left out.
+        Name of the bundle; by default the file's name.
     """
-    bundle = adopt_model(model, classes=classes, preprocess=preprocess, out=out, size=size, fit=fit, name=name)
-    print(f"bundle: {bundle.folder}")
-    notify(
-        "nothing is known yet of how good it is, nor whether the class names are in the model's order: judge it with"
-    )
+    bundle = import_keras_model(model, classes=classes, preprocess=preprocess, out=out, size=size, fit=fit, name=name)
+    if json:
+        print_json({"bundle": bundle.folder, "name": bundle.name, "classes": bundle.classes})
+    else:
+        print(f"bundle: {bundle.folder}")
+    notify("its accuracy is not known yet, nor whether the class names are in the model's order. Measure it:")
     notify(f"tellapart evaluate {bundle.folder} PHOTOS   or try   tellapart predict {bundle.folder} IMAGE")

@@ -1,4 +1,4 @@
-"""Where the jobs of a command are done: `--on` and `--workers`, the same for every command that has them."""
+"""`--on` and `--workers`: the cluster that does a command's jobs; and what is printed when a command is stopped."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -14,31 +14,39 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def jobs_on(place: str | None, workers: int | None) -> AbstractContextManager[Jobs | None]:
-    """The workers of a cluster for as long as the block lasts; None for this process. Raises ClusterError.
+@contextmanager
+def resumable(kept: str) -> Iterator[None]:
+    """Let Ctrl-C in this block report what is kept, and that the same command resumes."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"{kept}: the same command resumes") from error
 
-    The cluster is joined when there is a first job, which no bar may be shown around: what is refused or finished
-    already does not wait for it.
+
+def jobs_on(address: str | None, workers: int | None) -> AbstractContextManager[Jobs | None]:
+    """Give a cluster's workers for as long as the block lasts, or None for this process. Raises ClusterError.
+
+    The cluster is joined with the first job: what is refused, or finished already, does not wait for it.
     """
-    if place is not None:
-        address_of(place)
-        return _later(place, workers)
+    if address is not None:
+        address_of(address)
+        return _lazy(address, workers)
     if workers is not None:
         raise ClusterError("--workers is about a cluster, which is not named: add --on ray, or leave --workers out")
     return nullcontext()
 
 
 @contextmanager
-def _later(place: str, workers: int | None) -> Iterator[Jobs]:
+def _lazy(address: str, workers: int | None) -> Iterator[Jobs]:
     with ExitStack() as stack:
-        yield _Later(place, workers, stack)
+        yield _LazyCluster(address, workers, stack)
 
 
 @dataclass
-class _Later:
-    """The workers of a cluster that is joined when they are asked for. Lives until `stack` is closed."""
+class _LazyCluster:
+    """A cluster's workers, joined on first use and left when `stack` closes."""
 
-    place: str
+    address: str
     count: int | None
     stack: ExitStack
     joined: Jobs | None = None
@@ -53,5 +61,5 @@ class _Later:
 
     def _jobs(self) -> Jobs:
         if self.joined is None:
-            self.joined = self.stack.enter_context(cluster(self.place, self.count))
+            self.joined = self.stack.enter_context(cluster(self.address, self.count))
         return self.joined

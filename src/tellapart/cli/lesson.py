@@ -4,6 +4,8 @@ import inspect
 import textwrap
 from pathlib import Path
 
+from tellapart.cli.options import Json
+from tellapart.cli.output import print_json
 from tellapart.errors import RecipeError
 from tellapart.files import require_unused, require_writable
 from tellapart.lessons.book import write_book, write_page
@@ -25,62 +27,85 @@ def lesson(
     small: bool = False,
     show_code: bool = False,
     save: Path | None = None,
+    json: Json = False,
 ) -> int:
-    """Answer a question by an experiment that checks its own claims; or write the book of all.
+    """Run a lesson: a question answered by an experiment that checks its own claims.
 
     The exit status is 1 where a claim does not hold.
+
+        tellapart lesson image-as-array
+        tellapart lesson --all --small --save book
 
     Parameters
     ----------
     name
-        A lesson: tellapart lessons lists them.
+        A lesson: `tellapart lessons` lists them.
     all
-        Run all lessons, and write them as a site that needs no network.
+        Run all lessons, and write them as a web site that needs no network.
     small
-        A few seconds' work on scikit-learn's digits, for a first look; numbers are less certain.
+        A few seconds of work on scikit-learn's digits, for a first look; the numbers are less certain.
     show_code
-        Print the lesson's source, and do not run it.
+        Print the lesson's source instead of running it.
     save
-        Where its page goes, lessons/<name>.html when left out; with --all the site's folder, book/ when left out.
+        Path of the page; lessons/<name>.html by default. With --all the site's folder; book/ by default.
     """
     if all == (name is not None):
         raise RecipeError("expected a lesson's name, or --all and no name: tellapart lessons lists them")
     if name is None:
-        return _book(save or Path("book"), Settings(small=small))
+        return _run_all(save or Path("book"), Settings(small=small), json=json)
     chosen = lesson_named(name)
     if show_code:
         print(Path(inspect.getfile(chosen.run)).read_text(encoding="utf-8"), end="")
         return 0
-    page = save or Path("lessons") / f"{name}.html"
+    page = save or Path("lessons") / f"{chosen.name}.html"
     require_writable(page)
     notify(f"{chosen.question} It takes {'a few seconds' if small else f'about {chosen.seconds} s'}")
     learned = learn(chosen, Settings(small=small))
-    print(_told(learned))
+    if not json:
+        print(_text(learned))
     write_page(learned, page)
-    print(f"\nfigures: {page}")
+    if json:
+        print_json(_as_json(learned) | {"page": page})
+    else:
+        print(f"\nfigures: {page}")
     return 0 if learned.holds else FAILED
 
 
-def _book(folder: Path, settings: Settings) -> int:
+def _run_all(folder: Path, settings: Settings, *, json: bool) -> int:
     require_unused(folder)
-    every, learned = all_lessons(), []
-    with progress("lessons", len(every), "lessons") as advance:
-        for one in every:
-            learned.append(learn(one, settings))
-            advance(1, one.name)
-            for sentence, holds in learned[-1].claims:
+    lessons, results = all_lessons(), []
+    with progress("lessons", len(lessons), "lessons") as advance:
+        for lesson in lessons:
+            learned = learn(lesson, settings)
+            results.append(learned)
+            advance(1, lesson.name)
+            for sentence, holds in learned.claims:
                 if not holds:
-                    notify(f"{one.name}: does not hold: {sentence}")
-    write_book(learned, folder)
-    held = sum(one.holds for one in learned)
-    print(f"{held} of {len(learned)} lessons hold\nbook: {folder / 'index.html'}")
-    return 0 if held == len(learned) else FAILED
+                    notify(f"{lesson.name}: does not hold: {sentence}")
+    write_book(results, folder)
+    held = sum(learned.holds for learned in results)
+    index = folder / "index.html"
+    if json:
+        print_json({"book": index, "holds": held == len(results), "lessons": [_as_json(result) for result in results]})
+    else:
+        print(f"{held} of {len(results)} lessons hold\nbook: {index}")
+    return 0 if held == len(results) else FAILED
 
 
-def _told(learned: Learned) -> str:
+def _as_json(learned: Learned) -> dict[str, object]:
+    return {
+        "name": learned.lesson.name,
+        "question": learned.lesson.question,
+        "holds": learned.holds,
+        "claims": [{"claim": sentence, "holds": holds} for sentence, holds in learned.claims],
+        "seconds": learned.seconds,
+    }
+
+
+def _text(learned: Learned) -> str:
     lesson = learned.lesson
     claims = "\n\n".join(f"{'holds:' if holds else 'DOES NOT HOLD:'} {sentence}" for sentence, holds in learned.claims)
-    figures = "\n\n".join(f"{one.title}. {one.caption}" for one in learned.findings.figures)
+    figures = "\n\n".join(f"{figure.title}. {figure.caption}" for figure in learned.findings.figures)
     parts = {
         "What we do": learned.text(lesson.method),
         "The figures": figures,

@@ -1,28 +1,32 @@
 """`tellapart lessons`."""
 
 import json as jsonlib
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from tellapart.cli.tables import aligned
 from tellapart.lessons.table import all_lessons
 from tellapart.progress import notify
 
 
-def lessons(*, json: bool = False) -> None:
-    """List the lessons: questions about telling images apart, in the order to read them.
+def lessons(*, json: Annotated[bool, Parameter(name="--json")] = False) -> None:
+    """List the lessons: questions about image classification, in the order to read them.
+
+        tellapart lessons
 
     Parameters
     ----------
     json
-        One JSON object per line.
+        Print one JSON object per line, for each lesson.
     """
-    every = all_lessons()
+    listed = all_lessons()
     if json:
-        for one in every:
-            print(
-                jsonlib.dumps({"name": one.name, "question": one.question, "data": one.needs, "seconds": one.seconds})
-            )
+        for lesson in listed:
+            row = {"name": lesson.name, "question": lesson.question, "data": lesson.needs, "seconds": lesson.seconds}
+            print(jsonlib.dumps(row))
         return
-    rows = [[f"{one.name}  ", f"about {one.seconds} s", f"  {one.question}"] for one in every]
+    rows = [[f"{lesson.name}  ", f"about {lesson.seconds} s", f"  {lesson.question}"] for lesson in listed]
     widest = max(len(row[2]) for row in rows)
     print(aligned([[*row[:2], row[2].ljust(widest)] for row in rows]))
-    notify(f"try: tellapart lesson {every[0].name}")
+    notify(f"try: tellapart lesson {listed[0].name}")

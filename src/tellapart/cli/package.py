@@ -20,22 +20,24 @@ def package(
     token: bool = True,
     allow_host: Annotated[tuple[str, ...], Parameter(negative=())] = (),
 ) -> None:
-    """Make a folder that serves a bundle: ready to be built as a container, or to be pushed as a Hugging Face Space.
+    """Make a folder that serves a bundle: to build a container from, or to push as a Hugging Face Space.
+
+        tellapart package runs/photos/bundle --as container
 
     Parameters
     ----------
     bundle
-        The bundle's folder.
+        Folder of the bundle.
     kind
-        container: for docker build. space: with what a Hugging Face Space of the kind Docker needs besides.
+        container: for docker build. space: the same, with what a Hugging Face Space of the kind Docker needs.
     out
-        The folder to write; <name>-container or <name>-space when left out.
+        The folder to write. Default: <name>-container or <name>-space.
     token
-        Ask callers for the token in TELLAPART_TOKEN. --no-token lets everyone in, as a public Space does.
+        Require callers to send the token in TELLAPART_TOKEN. --no-token admits everyone, as a public Space does.
     allow_host
-        A name by which the service may be called, besides localhost and addresses. Once for each.
+        A host name of the service, besides localhost and IP addresses. Once for each.
     """
     opened = Bundle.open(bundle)
     folder = out or Path(f"{re.sub(r'[^A-Za-z0-9]+', '-', opened.name).strip('-') or 'classifier'}-{kind}")
     package_bundle(opened, kind, folder, token=token, hosts=allow_host)
-    print(f"{folder}: its README.md says how it is {'pushed' if kind == 'space' else 'built and run'}")
+    print(f"{folder}: its README.md says how to {'push it' if kind == 'space' else 'build and run it'}")

@@ -1,46 +1,83 @@
-"""`--from`: a recipe that was found is the same as its options said; those that are said beside it win."""
+"""The recipe as options: a group for each field, and `--from`, which begins with a recipe that exists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, make_dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
+from cyclopts import Parameter
+
+from tellapart.cli.options import COMMON, DATA, FINE_TUNING, MODEL, TRAINING
 from tellapart.errors import RecipeError
-from tellapart.recipe import Recipe
+from tellapart.recipe import FACTS, Recipe
 
-FOUND_IN = ("winner.toml", "best.toml", "recipe.toml")
-"""Where a folder has its recipe: a sweep's or a climbed run's, a search's, a run's."""
+RECIPE_FILES = ("winner.toml", "best.toml", "recipe.toml")
+"""Where a folder has its recipe: a sweep's or a budgeted run's, a search's, a run's."""
+
+GROUPS = {"data": DATA, "model": MODEL, "training": TRAINING, "fine-tuning": FINE_TUNING}
+"""The groups of options, by the name that a field's facts give."""
+MOST_USED = ("model", "size")
+"""Fields listed first, whatever their group."""
+
+
+def _recipe_class(**defaults: object) -> type:
+    """Return a class that cyclopts reads as one option for each field of a recipe, and that makes a plain Recipe."""
+    hints = get_type_hints(Recipe)
+    options = []
+    for field in fields(Recipe):
+        group = COMMON if field.name in MOST_USED else GROUPS[FACTS[field.name].group]
+        hint = Annotated[hints[field.name], Parameter(group=group)]
+        options.append((field.name, hint, defaults.get(field.name, field.default)))
+
+    def new(_: type, **values: object) -> Recipe:
+        return Recipe.of({**defaults, **values})
+
+    namespace = {"__new__": new, "__module__": __name__}
+    return make_dataclass("RecipeOptions", options, bases=(Recipe,), frozen=True, namespace=namespace)
+
+
+DEFAULT_RECIPE = Recipe()
+TRIAL_RECIPE = Recipe(monitor="val_accuracy")
+"""A sweep compares its trials by accuracy, if nothing else is given."""
+if TYPE_CHECKING:
+    RecipeOptions = Recipe
+    TrialOptions = Recipe
+else:
+    RecipeOptions = Annotated[_recipe_class(), Parameter(name="*")]
+    TrialOptions = Annotated[_recipe_class(monitor="val_accuracy"), Parameter(name="*")]
 
 
 def expanded(words: Sequence[str]) -> list[str]:
-    """The words of a command with the options of its `--from` recipe, those apart that are said. Raises RecipeError."""
+    """Replace `--from` by the options of its recipe, without those given beside it. Raises RecipeError."""
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--from=") else [word])]
     if "--from" not in words:
         return words
-    place = words.index("--from")
-    if place + 1 == len(words):
+    index = words.index("--from")
+    if index + 1 == len(words):
         raise RecipeError("--from names no recipe; expected a sweep's, search's or run's folder, or a .toml file")
-    rest = words[:place] + words[place + 2 :]
-    said = {word.split("=")[0].removeprefix("--").removeprefix("no-").replace("-", "_") for word in rest}
-    options = [option for name, option in _options(_found(Path(words[place + 1]))) if name not in said]
-    return [*rest, *options]
+    rest = words[:index] + words[index + 2 :]
+    given = {word.split("=")[0].removeprefix("--").removeprefix("no-").replace("-", "_") for word in rest}
+    recipe = _read(Path(words[index + 1]))
+    return [*rest, *(option for name, option in _options(recipe.as_dict()) if name not in given)]
 
 
-def _found(place: Path) -> Recipe:
-    if place.is_file():
-        return Recipe.read(place)
-    for name in FOUND_IN:
-        if (place / name).is_file():
-            return Recipe.read(place / name)
-    raise RecipeError(f"{place} has no recipe: expected a .toml file, or a folder with {' or '.join(FOUND_IN)}")
+def _read(path: Path) -> Recipe:
+    if path.is_file():
+        return Recipe.read(path)
+    for name in RECIPE_FILES:
+        if (path / name).is_file():
+            return Recipe.read(path / name)
+    raise RecipeError(f"{path} has no recipe: expected a .toml file, or a folder with {' or '.join(RECIPE_FILES)}")
 
 
-def _options(recipe: Recipe) -> list[tuple[str, str]]:
+def _options(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     options: list[tuple[str, str]] = []
-    for name, value in recipe.as_dict().items():
+    for name, value in values.items():
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             options.append((name, f"--{flag}" if value else f"--no-{flag}"))
         elif isinstance(value, tuple):
-            options += [(name, f"--{flag}={one}") for one in value]
+            options += [(name, f"--{flag}={item}") for item in value]
         else:
             options.append((name, f"--{flag}={value}"))
     return options

@@ -1,4 +1,4 @@
-"""Hand the words of a command to its function, and turn what goes wrong into one sentence and an exit status."""
+"""Run one command; the only place where an error becomes a sentence and an exit status."""
 
 import io
 import os
@@ -8,38 +8,46 @@ from collections.abc import Sequence
 import cyclopts
 
 from tellapart.cli import COMMANDS
+from tellapart.cli.help_format import Formatter
+from tellapart.cli.old_names import renamed
+from tellapart.cli.options import OPTIONS
 from tellapart.cli.recipe_options import expanded
 from tellapart.errors import TellapartError
 from tellapart.version import __version__
 
 REFUSED, INTERRUPTED = 2, 130
+STOPPED = "Finished work is kept; resume a run with --resume and the same --out"
+FUNCTIONS = {"import": "import_model"}
+"""Commands whose function cannot have their name."""
 
 app = cyclopts.App(
     name="tellapart",
     version=__version__,
     help_format="plaintext",
+    help_formatter=Formatter(),
+    group_parameters=OPTIONS,
     result_action="return_value",
-    default_parameter=cyclopts.Parameter(negative_iterable=()),  # an option left out is empty: no --empty-then
-    suppress_keyboard_interrupt=False,  # `run` says what is kept
+    default_parameter=cyclopts.Parameter(negative_iterable=()),  # no --empty-then: an option left out is empty
+    suppress_keyboard_interrupt=False,  # `run` reports what is kept
 )
-for _name, _sentence in COMMANDS.items():
-    _module = _name.replace("-", "_")
-    app.command(f"tellapart.cli.{_module}:{_module}", name=_name, help=_sentence)
+for _name in COMMANDS:
+    _function = FUNCTIONS.get(_name, _name.replace("-", "_"))
+    app.command(f"tellapart.cli.{_function}:{_function}", name=_name)
 
 
 def run(words: Sequence[str]) -> int:
-    """Run one command. Returns the exit status: 0 done, 1 partly, 2 refused, 130 interrupted."""
+    """Run one command. Returns the exit status: 0 done, 1 partly done, 2 refused, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # a file's name is printed as it is, be it text or not
+        sys.stdout.reconfigure(errors="surrogateescape")  # print file names as they are, valid text or not
     try:
-        status = app(expanded(words), exit_on_error=False, print_error=True)
+        status = app(expanded(renamed(words)), exit_on_error=False, print_error=True)
     except cyclopts.CycloptsError:
-        return REFUSED  # cyclopts has said what is wrong with the words
+        return REFUSED  # cyclopts has printed what is wrong with the words
     except TellapartError as error:
         sys.stderr.write(f"error: {error}\n")
         return REFUSED
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped. What was finished is kept; a run goes on with --resume and the same --out\n")
+    except KeyboardInterrupt as stop:  # with a sentence where `resumable` has given it one
+        sys.stderr.write(f"\nstopped. {stop or STOPPED}\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in `tellapart predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

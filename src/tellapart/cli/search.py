@@ -1,106 +1,125 @@
 """`tellapart search`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli.job_options import jobs_on
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
-from tellapart.cli.run_command import INTERRUPTED
+from tellapart.cli.job_options import jobs_on, resumable
+from tellapart.cli.options import BUDGET, CLUSTER, COMMON, OUTPUT, READ_DEFAULTS, Json, On, ReadAs
+from tellapart.cli.output import print_json
+from tellapart.cli.recipe_options import DEFAULT_RECIPE, RecipeOptions
 from tellapart.cli.tables import aligned, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
 from tellapart.studies.search.search import Search
 from tellapart.studies.search.search import search as search_recipes
 from tellapart.studies.search.space import parse_space
+from tellapart.studies.sweep.table import short
 
-SHOWN = 10
+MAX_ROWS = 10
 
 
 def search(
     source: str,
     /,
     *,
-    recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
-    reading: ReadAs = AS_IT_IS,
-    space: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    max_epochs: int = 10,
-    factor: int = 3,
-    workers: int | None = None,
-    on: str | None = None,
-    out: Path | None = None,
-    fresh: bool = False,
-) -> int:
-    """Find the best values of a recipe by Hyperband, and leave the winner's bundle.
+    recipe: RecipeOptions = DEFAULT_RECIPE,
+    reading: ReadAs = READ_DEFAULTS,
+    space: Annotated[tuple[str, ...], Parameter(negative=(), group=COMMON)] = (),
+    max_epochs: Annotated[int, Parameter(group=COMMON)] = 10,
+    factor: Annotated[int, Parameter(group=BUDGET)] = 3,
+    workers: Annotated[int | None, Parameter(group=CLUSTER)] = None,
+    on: On = None,
+    out: Annotated[Path | None, Parameter(group=COMMON)] = None,
+    fresh: Annotated[bool, Parameter(group=OUTPUT)] = False,
+    json: Json = False,
+) -> None:
+    """Search the best values of a recipe's options with Hyperband, and write the winner's bundle.
 
-    The same command goes on with a search that was stopped or killed, be it with --on or without.
+    Many trials start with few epochs; only the best are trained on. If it is stopped or killed, the same command
+    resumes.
+
+        tellapart search photos --space learning_rate=1e-4:1e-1:log --space dropout=0:0.8
 
     Parameters
     ----------
     source
         Labelled images, as for train.
     space
-        What varies: units=256:512:32 (steps), learning_rate=1e-4:1e-1:log, dropout=0:0.8 or optimizer=adam,sgd;
-        between values that hold commas a semicolon. Once for each field.
+        An option and the values to draw from: units=256:512:32 (a range with steps), learning_rate=1e-4:1e-1:log,
+        dropout=0:0.8, or optimizer=adam,sgd; values that contain commas are separated by semicolons. Once per option.
     max_epochs
-        How many epochs the best trials are given.
+        Epochs that the best trials get.
     factor
-        One of so many trials goes on, with so many times the epochs.
+        One trial in this many is trained on, with this many times the epochs.
     workers
-        How many processes of this machine train trials at once, 1 when left out; with --on how many cores of the
-        cluster, all when left out. The result is the same.
-    on
-        Who trains the trials: ray, or a Ray cluster's ray://HOST:PORT. The result is the same.
+        Processes that train trials on this machine, 1 by default; with --on, cores of the cluster, all by default.
+        The result is the same.
     out
-        The search's folder; searches/<dataset>-<model> when left out.
+        Folder of the search. Default: searches/<dataset>-<model>.
     fresh
-        Begin again, and remove what an earlier search left in that folder.
+        Remove what an earlier search left in --out, and start again.
     """
     parse_space(space, recipe)  # before any image is read
     dataset = Dataset.open(source, reading)
     folder = out or Path("searches") / f"{dataset.name}-{recipe.model}"
-    try:
-        with jobs_on(on, None if on is None else workers) as jobs:
-            here = workers if on is None and workers is not None else 1
-            found = search_recipes(
-                dataset,
-                recipe,
-                space,
-                out=folder,
-                max_epochs=max_epochs,
-                factor=factor,
-                workers=here,
-                fresh=fresh,
-                jobs=jobs,
-            )
-    except KeyboardInterrupt:
-        notify("\nstopped. What was finished is kept: the same command goes on with it")
-        return INTERRUPTED
-    print(_best_trials(found))
-    print(f"\n{metrics_table(found.run.metrics)}")
-    print(f"bundle: {found.run.bundle.folder}")
+    here, there = (workers, None) if on is None else (1, workers)
+    with resumable("Finished work is kept"), jobs_on(on, there) as jobs:
+        result = search_recipes(
+            dataset,
+            recipe,
+            space,
+            out=folder,
+            max_epochs=max_epochs,
+            factor=factor,
+            workers=1 if here is None else here,
+            fresh=fresh,
+            jobs=jobs,
+        )
+    if json:
+        print_json(_as_json(result))
+    else:
+        print(_best_trials(result))
+        print(f"\n{metrics_table(result.run.metrics)}")
+        print(f"bundle: {result.run.bundle.folder}")
     notify(f"every epoch of every trial: {folder / 'trials.csv'}; the best recipe: {folder / 'best.toml'}")
-    return 0
 
 
-def _best_trials(found: Search) -> str:
-    names = list(found.trials[0].values)
+def _best_trials(result: Search) -> str:
+    names = list(result.trials[0].values)
     header = ["trial", *names, "epochs", "best epoch", "validation loss", "validation accuracy"]
     rows = [
         [
             str(trial.number),
-            *(_short(trial.values[name]) for name in names),
+            *(short(trial.values[name]) for name in names),
             str(len(trial.history)),
             str(trial.best.epoch),
             f"{trial.best.val_loss:.4f}",
             f"{trial.best.val_accuracy:.1%}",
         ]
-        for trial in found.trials[:SHOWN]
+        for trial in result.trials[:MAX_ROWS]
     ]
     return aligned([header, *rows])
 
 
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _as_json(result: Search) -> dict[str, object]:
+    trials = [
+        {
+            "trial": trial.number,
+            "values": trial.values,
+            "epochs": len(trial.history),
+            "seconds": sum(epoch.seconds for epoch in trial.history),
+            "best": asdict(trial.best),
+        }
+        for trial in result.trials
+    ]
+    return {
+        "search": result.folder,
+        "bundle": result.run.bundle.folder,
+        "winner": result.trials[0].number,
+        "recipe": result.recipe.as_dict(),
+        "trials": trials,
+        "metrics": result.run.metrics,
+    }

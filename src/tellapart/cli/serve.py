@@ -2,8 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from tellapart.bundles.predictor import Predictor
+from tellapart.cli.options import CLUSTER
 from tellapart.errors import ClusterError, TellapartError
 from tellapart.scale.ray_serve import ReplicaCount
 from tellapart.scale.replicas import serve_on as serve_on_ray
@@ -28,42 +32,46 @@ def serve(
     deadline: str = "5s",
     max_body: str = "10MB",
     max_pixels: float = Settings.max_pixels,
-    on: str | None = None,
-    replicas: str | None = None,
+    on: Annotated[str | None, Parameter(group=CLUSTER)] = None,
+    replicas: Annotated[str | None, Parameter(group=CLUSTER)] = None,
 ) -> None:
-    """Answer over HTTP: POST /v1/predict, GET /v1/model, /health, /ready, /metrics, and a page at /.
+    """Serve predictions over HTTP, with a web page at / to drop images on.
+
+    Paths: POST /v1/predict, GET /v1/model, /health, /ready, /metrics, and / for the page.
+
+        tellapart serve runs/photos/bundle
+        curl -F image=@new.jpg http://127.0.0.1:8000/v1/predict
 
     Parameters
     ----------
     bundle
-        The bundle's folder.
+        Folder of the bundle.
     host
-        The address to listen on. Anything but this machine's own lets others in, and needs a token.
+        Address to listen on. Any other than this machine's own admits other machines, and requires a token.
     port
-        The port to listen on.
+        Port to listen on.
     token_file
-        A file with the token that callers must send; without it, the environment's TELLAPART_TOKEN.
+        A file with the token that callers must send; by default the environment variable TELLAPART_TOKEN.
     no_token
-        Let everyone in who can reach the address.
+        Admit everyone who can reach the address.
     allow_host
-        A name by which the service may be called, besides localhost and addresses in numbers.
+        A host name of the service, besides localhost and IP addresses. Once for each.
     workers
-        Processes that decode images; one for each core, up to 4, unless stated. The engine, which uses all cores, is
-        in one process.
+        Processes that decode images; by default one per core, up to 4. Prediction uses all cores in one process.
     queue
-        Images that may be under way at once; beyond, a request is answered 503 and may come again.
+        Images in progress at once; beyond this number a request is answered 503, and may be repeated.
     deadline
-        How long an answer may take, such as 5s.
+        Longest time for a response, in seconds, such as 5s.
     max_body
-        The largest request, such as 10MB.
+        Largest request, such as 10MB.
     max_pixels
-        The largest image, such as 50e6.
+        Largest image in pixels, such as 50e6.
     on
-        Who answers: ray, or a Ray cluster's ray://HOST:PORT; this process when left out. The address and the page are
-        this machine's all the same. --workers and --queue are then for each replica.
+        Predict on a Ray cluster: ray starts or joins one, ray://HOST:PORT names one. This machine still listens;
+        --workers and --queue are then per replica.
     replicas
-        How many processes of the cluster answer, with a core each: a number, or the fewest and the most, such as 2..8,
-        between which they are as many as there is work for. One for each core when left out.
+        Processes of the cluster that predict, with a core each: a number, or a range such as 2..8 that follows the
+        load. By default one per core.
     """
     count = _between(replicas, on)
     token = None if no_token else read_token(token_file)
@@ -88,27 +96,27 @@ def _between(text: str | None, on: str | None) -> ReplicaCount | None:
         return None
     if on is None:
         raise ClusterError("--replicas is about a cluster, which is not named: add --on ray, or leave --replicas out")
-    found = re.fullmatch(r"(\d{1,4})(?:\.\.(\d{1,4}))?", text.strip())
-    if found is None:
+    match = re.fullmatch(r"(\d{1,4})(?:\.\.(\d{1,4}))?", text.strip())
+    if match is None:
         raise ClusterError(f"--replicas is {text!r}, expected a number such as 3, or the fewest and the most: 2..8")
-    return ReplicaCount(int(found[1]), int(found[2] or found[1]))
+    return ReplicaCount(int(match[1]), int(match[2] or match[1]))
 
 
 def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?s?", text.strip())
-    if found is None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?s?", text.strip())
+    if match is None:
         raise TellapartError(f"--deadline is {text!r}, expected seconds such as 5s")
-    return float(found[1])
+    return float(match[1])
 
 
 def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmg]?b|)", text.strip().lower())
-    if found is None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmg]?b|)", text.strip().lower())
+    if match is None:
         raise TellapartError(f"--max-body is {text!r}, expected a size such as 10MB")
-    return round(float(found[1]) * UNITS[found[2]])
+    return round(float(match[1]) * UNITS[match[2]])
 
 
 def _whole(pixels: float) -> int:
-    if not 1 <= pixels <= 2**31:  # what is no number is not
+    if not 1 <= pixels <= 2**31:  # false for nan
         raise TellapartError(f"--max-pixels is {pixels:g}, expected 1 to 2e9 pixels, such as 50e6")
     return round(pixels)

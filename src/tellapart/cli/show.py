@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tellapart.cli.drawing import facts, save_or_draw
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.cli.drawing import array_text, save_or_draw
+from tellapart.cli.options import READ_DEFAULTS, ReadAs
 from tellapart.data.dataset import Dataset, read_bytes
 from tellapart.data.grid import grid
 from tellapart.data.image import ImageArray, decode
@@ -16,26 +16,29 @@ def show(
     source: str,
     /,
     *,
-    reading: ReadAs = AS_IT_IS,
+    reading: ReadAs = READ_DEFAULTS,
     count: int = 10,
     image: int | None = None,
     save: Path | None = None,
 ) -> None:
     """Show an image as the array it is, or the first images of a data set with their labels.
 
+        tellapart show photo.jpg
+        tellapart show photos --count 20 --save first.png
+
     Parameters
     ----------
     source
         An image file, or a data set as for train.
     count
-        How many images of a data set.
+        Number of images of a data set.
     image
-        One image of a data set, by its number from 0.
+        One image of a data set, by its index from 0.
     save
-        Write a PNG file.
+        Write a PNG file instead of drawing in the terminal.
     """
     if Path(source).is_file() and not is_one_file(source):
-        _show_one(decode(read_bytes(source)), save)
+        _show_array(decode(read_bytes(source)), save)
         return
     dataset = Dataset.open(source, reading)
     split = next(iter(dataset.splits.values()))
@@ -43,17 +46,17 @@ def show(
         if not 0 <= image < len(split):
             raise DatasetError(f"there is no image {image}: {dataset.name} has 0 to {len(split) - 1}")
         print(f"label: {dataset.classes[split.labels[image]]}")
-        _show_one(split.images.read(image), save)
+        _show_array(split.images.read(image), save)
         return
     if count < 1:
         raise DatasetError(f"count is {count}; expected 1 or more")
-    some = range(min(count, len(split)))
-    labels = [dataset.classes[split.labels[i]] for i in some]
-    for i, label in zip(some, labels, strict=True):
+    indices = range(min(count, len(split)))
+    labels = [dataset.classes[split.labels[i]] for i in indices]
+    for i, label in zip(indices, labels, strict=True):
         print(f"{i}: {label}  {split.images.name(i)}")
-    save_or_draw(grid([split.images.read(i) for i in some], labels), save)
+    save_or_draw(grid([split.images.read(i) for i in indices], labels), save)
 
 
-def _show_one(array: ImageArray, save: Path | None) -> None:
-    print(facts(array))
+def _show_array(array: ImageArray, save: Path | None) -> None:
+    print(array_text(array))
     save_or_draw(to_image(array), save)

@@ -1,11 +1,12 @@
 """`tellapart split`."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tellapart.checking.check import check_cheap
 from tellapart.checking.duplicate_families import with_duplicate_families
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
+from tellapart.cli.output import print_json
 from tellapart.cli.tables import aligned
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.read_options import ReadOptions
@@ -23,57 +24,63 @@ def split(
     *,
     fractions: str,
     save: Path,
-    reading: ReadAs = AS_IT_IS,
+    reading: ReadAs = READ_DEFAULTS,
     group_by: str | None = None,
     seed: int = 0,
+    json: Json = False,
 ) -> None:
-    """Divide labelled images into train, validation and test, and write who is where as a table to train from.
+    """Divide labelled images into train, validation and test, and write the division as a table to train from.
 
-    Copies and near-copies of an image, and the images of a group, come to stand in one part. The content of an
-    image and the seed decide: images that are added later move none of the old ones. Splits that the source has
-    stay as they are.
+    Duplicates, near-duplicates and the images of a group stay in one part. An image's content and the seed decide its
+    part, so that images added later move none of the old ones. Splits that the source has are kept.
+
+        tellapart split photos --fractions 0.7,0.15,0.15 --save split.csv
 
     Parameters
     ----------
     source
         Labelled images in files, as for train.
     fractions
-        The shares of train, validation and test, such as 0.7,0.15,0.15.
+        Shares of train, validation and test, which add up to 1: 0.7,0.15,0.15.
     save
-        The table: a CSV file with path, label, split and group, for tellapart train to read.
+        The table: a CSV file with path, label, split and group; `tellapart train` reads it.
     group_by
-        What must not be parted: a column of the source's table, or for a folder how many folders below the class
-        folder make a group (1: cat/monday/3.jpg belongs to cat/monday).
+        What stays together: a column of the source's table, or, for a folder, how many folders below the class folder
+        make a group (1: cat/monday/3.jpg belongs to cat/monday).
     seed
         Another seed makes another division.
     """
-    validation, test = _shares(fractions)
-    dataset = _grouped(source, reading, group_by)
+    validation, test = _parse_fractions(fractions)
+    dataset = _open_grouped(source, reading, group_by)
     require_files(dataset)
     dataset = draw_splits(with_duplicate_families(dataset), validation=validation, test=test, seed=seed)
     save_split(dataset, save)
-    print(_table(dataset))
-    for finding in check_cheap(dataset):
+    findings = check_cheap(dataset)
+    if json:
+        print_json(_as_json(dataset, save) | {"findings": [asdict(finding) for finding in findings]})
+    else:
+        print(_table(dataset))
+    for finding in findings:
         notify(f"{finding.severity}: {printable(finding.sentence)}")
     notify(f"split: {save}\ntry: tellapart train {save}")
 
 
-def _shares(words: str) -> tuple[float, float]:
-    """The shares of validation and test; training has the rest. Raises DatasetError."""
+def _parse_fractions(text: str) -> tuple[float, float]:
+    """Return the shares of validation and test; train has the rest. Raises DatasetError."""
     try:
-        train, validation, test = map(float, words.split(","))
+        train, validation, test = map(float, text.split(","))
     except ValueError:
         pass
     else:
         if train > 0 and validation >= 0 and test >= 0 and abs(train + validation + test - 1) < 1e-6:
             return validation, test
     raise DatasetError(
-        f"--fractions is {words}; expected the shares of train, validation and test, which add up to 1: 0.7,0.15,0.15"
+        f"--fractions is {text}; expected the shares of train, validation and test, which add up to 1: 0.7,0.15,0.15"
     )
 
 
-def _grouped(source: str, reading: ReadOptions, group_by: str | None) -> Dataset:
-    """Open the source with its groups, if any are asked for. Raises DatasetError."""
+def _open_grouped(source: str, reading: ReadOptions, group_by: str | None) -> Dataset:
+    """Open the source with its groups, if there are any. Raises DatasetError."""
     if group_by is None:
         return Dataset.open(source, reading)
     if reading.group_column:
@@ -93,3 +100,12 @@ def _table(dataset: Dataset) -> str:
         for label, *counts in zip(dataset.classes, *columns, strict=True)
     ]
     return aligned([["class", *names], *rows, ["in all", *(f"{sum(column):,}" for column in columns)]])
+
+
+def _as_json(dataset: Dataset, table: Path) -> dict[str, object]:
+    return {
+        "table": table,
+        "name": dataset.name,
+        "classes": dataset.classes,
+        "counts": {name: dataset.counts(name).tolist() for name in dataset.splits},
+    }

@@ -1,19 +1,19 @@
 """`tellapart sweep`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli.job_options import jobs_on
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
-from tellapart.cli.run_command import INTERRUPTED
+from tellapart.cli.job_options import jobs_on, resumable
+from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers
+from tellapart.cli.output import print_json
+from tellapart.cli.recipe_options import TRIAL_RECIPE, TrialOptions
 from tellapart.cli.tables import aligned, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.errors import require
 from tellapart.progress import notify
-from tellapart.recipe import Monitor, Recipe
 from tellapart.reports.curves import write_curves
 from tellapart.studies.sweep.plan import Trial, parse_vary
 from tellapart.studies.sweep.sweep import Sweep
@@ -21,71 +21,77 @@ from tellapart.studies.sweep.sweep import sweep as sweep_recipe
 from tellapart.studies.sweep.table import cells, header
 
 
-@dataclass(frozen=True)
-class Swept(Recipe):
-    """A recipe whose trials are compared by accuracy, if nothing else is said."""
-
-    monitor: Monitor = "val_accuracy"
-    """What chooses the best epoch of a trial, and the best trial."""
-
-
 def sweep(
     source: str,
     /,
     *,
-    recipe: Annotated[Swept, Parameter(name="*")] = Swept(),
-    reading: ReadAs = AS_IT_IS,
-    vary: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    grid: bool = False,
-    on: str | None = None,
-    workers: int | None = None,
-    out: Path | None = None,
-) -> int:
-    """Try values of a recipe's fields, one field after the other, and leave the winner's bundle.
+    recipe: TrialOptions = TRIAL_RECIPE,
+    reading: ReadAs = READ_DEFAULTS,
+    vary: Annotated[tuple[str, ...], Parameter(negative=(), group=COMMON)] = (),
+    grid: Annotated[bool, Parameter(group=COMMON)] = False,
+    on: On = None,
+    workers: Workers = None,
+    out: Annotated[Path | None, Parameter(group=COMMON)] = None,
+    json: Json = False,
+) -> None:
+    """Try values of a recipe's options, one option after the other, and write the winner's bundle.
 
-    The same command goes on with a sweep that was stopped or killed, be it with --on or without.
+    Trials are compared on the validation images; the winner is judged on the test images. If it is stopped or killed,
+    the same command resumes.
+
+        tellapart sweep photos --vary learning_rate=1e-4,1e-3 --vary dropout=0,0.2,0.5
 
     Parameters
     ----------
     source
         Labelled images, as for train.
     vary
-        A field and its values: learning_rate=1e-4,1e-3 or inner=none,100; between values that hold commas a
-        semicolon. Once for each field, in the order in which they are chosen, the others staying at the best so far.
-        What is to hold for that field alone stands behind an @: "dropout=0,0.2,0.5 @ epochs=30".
+        An option and its values: learning_rate=1e-4,1e-3 or inner=none,100; values that contain commas are separated
+        by semicolons. Give it once per option, in the order to choose them: each keeps the best value found before.
+        What applies while that option varies goes after an @: "dropout=0,0.2,0.5 @ epochs=30".
     grid
         Try all combinations instead.
-    on
-        Who trains the trials of a turn, several at once: ray, or a Ray cluster's ray://HOST:PORT. The sweep is the
-        same.
-    workers
-        How many cores of the cluster train; all when left out.
     out
-        The sweep's folder; sweeps/<dataset>-<model> when left out.
+        Folder of the sweep. Default: sweeps/<dataset>-<model>.
     """
-    plain = Recipe(**asdict(recipe))
-    parse_vary(vary, plain)  # before any image is read
+    parse_vary(vary, recipe)  # before any image is read
     require("plotly", extra="train")  # before any trial is trained
     dataset = Dataset.open(source, reading)
     folder = out or Path("sweeps") / f"{dataset.name}-{recipe.model}"
-    try:
-        with jobs_on(on, workers) as jobs:
-            found = sweep_recipe(dataset, plain, vary, out=folder, grid=grid, jobs=jobs)
-    except KeyboardInterrupt:
-        notify("\nstopped. The trials that were finished are kept: the same command goes on with them")
-        return INTERRUPTED
-    page = write_curves(found)
-    print(_trials(found))
-    print(f"\n{metrics_table(found.metrics)}")
-    print(f"bundle: {found.bundle.folder}")
+    with resumable("The finished trials are kept"), jobs_on(on, workers) as jobs:
+        result = sweep_recipe(dataset, recipe, vary, out=folder, grid=grid, jobs=jobs)
+    page = write_curves(result)
+    if json:
+        print_json(_as_json(result, page))
+    else:
+        print(aligned([[*header(result.columns), ""], *(_row(result, trial) for trial in result.trials)]))
+        print(f"\n{metrics_table(result.metrics)}")
+        print(f"bundle: {result.bundle.folder}")
     notify(f"curves: {page}; every epoch: {folder / 'trials.csv'}; the best recipe: {folder / 'winner.toml'}")
-    return 0
 
 
-def _trials(found: Sweep) -> str:
-    return aligned([[*header(found.columns), ""], *(_row(found, trial) for trial in found.trials)])
+def _row(result: Sweep, trial: Trial) -> list[str]:
+    mark = "best" if trial.number == result.winner.number else ""
+    return [*cells(trial.number, trial.recipe, result.columns, trial.history, trial.best), mark]
 
 
-def _row(found: Sweep, trial: Trial) -> list[str]:
-    mark = "best" if trial.number == found.winner.number else ""
-    return [*cells(trial.number, trial.recipe, found.columns, trial.history, trial.best), mark]
+def _as_json(result: Sweep, page: Path) -> dict[str, object]:
+    trials = [
+        {
+            "trial": trial.number,
+            "values": {name: getattr(trial.recipe, name) for name in result.columns},
+            "epochs": len(trial.history),
+            "seconds": trial.seconds,
+            "best": asdict(trial.best),
+        }
+        for trial in result.trials
+    ]
+    return {
+        "sweep": result.folder,
+        "bundle": result.bundle.folder,
+        "curves": page,
+        "winner": result.winner.number,
+        "recipe": result.recipe.as_dict(),
+        "trials": trials,
+        "metrics": result.metrics,
+    }

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli.messages import described
-from tellapart.cli.read_options import AS_IT_IS, ReadAs
+from tellapart.cli.options import BUDGET, COMMON, DATA, OUTPUT, READ_DEFAULTS, Json, ReadAs
+from tellapart.cli.output import dataset_line, print_json
+from tellapart.cli.recipe_options import DEFAULT_RECIPE, RecipeOptions
 from tellapart.cli.tables import metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
-from tellapart.reports.build_report import report as report_on
+from tellapart.reports.build_report import report as build_report
 from tellapart.training.budget import Budget, free, seconds_of
 from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
@@ -23,69 +23,83 @@ def train(
     source: str,
     /,
     *,
-    recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),  # noqa: B008  frozen
-    reading: ReadAs = AS_IT_IS,
-    time: str | None = None,
-    effort: Budget | None = None,
-    start: Annotated[Path | None, Parameter(name="--from")] = None,  # noqa: ARG001  `recipes.expanded` has read it
-    out: Path | None = None,
-    resume: bool = False,
-    report: bool = True,
-    forbid: tuple[str, ...] = (),
-    strict: bool = False,
+    recipe: RecipeOptions = DEFAULT_RECIPE,
+    reading: ReadAs = READ_DEFAULTS,
+    time: Annotated[str | None, Parameter(group=COMMON)] = None,
+    budget: Annotated[Budget | None, Parameter(group=BUDGET)] = None,
+    start: Annotated[Path | None, Parameter(name="--from", group=BUDGET)] = None,  # noqa: ARG001  `expanded` reads it
+    out: Annotated[Path | None, Parameter(group=COMMON)] = None,
+    resume: Annotated[bool, Parameter(group=COMMON)] = False,
+    report: Annotated[bool, Parameter(group=OUTPUT)] = True,
+    forbid: Annotated[tuple[str, ...], Parameter(group=DATA)] = (),
+    strict: Annotated[bool, Parameter(group=DATA)] = False,
+    json: Json = False,
 ) -> None:
-    """Train a classifier, judge it, and leave a bundle that predicts.
+    """Train a classifier, judge it on images held out for that, and write a bundle that predicts.
+
+    Without options it fine-tunes a pre-trained network, choosing recipe after recipe for up to 5 minutes. Options
+    that say how to train, such as --epochs, train that one recipe instead.
+
+        tellapart train photos
+        tellapart train photos --time 10m --out runs/photos
+        tellapart train digits --model mlp --epochs 20
 
     Parameters
     ----------
     source
-        A folder of class folders (with or without train/validation/test on top), a CSV or Parquet table with the paths
-        and labels of images, an .npz file, a folder of IDX files, or digits, mnist, fashion-mnist, cifar10.
+        A folder with one folder of images per class (or train/, validation/ and test/ above these), a CSV or Parquet
+        table of paths and labels, an .npz file, a folder of IDX files, or the name of a data set: digits, mnist,
+        fashion-mnist, cifar10.
     time
-        As good as this time on this machine can make it, such as 10m: the ladder of recipes is climbed until then.
-    effort
-        How far up the ladder without a time: quick is a linear head on a frozen base; standard takes every step that
-        pays and is over in 5 minutes; best takes every step that pays. Where no option says how to train, standard.
+        Time to spend, such as 90s, 10m or 2h: better and better recipes are tried until it is over.
+    budget
+        How much to try without --time. quick: a linear head on a frozen backbone. standard: every step that pays
+        within 5 minutes; the default where no option says how to train. best: every step that pays.
     start
-        A recipe to begin with: a sweep's or search's or run's folder, or a .toml file. Options that are said win.
+        A recipe to start from: the folder of a run, sweep or search, or a .toml file. Other options override it.
     out
-        The run's folder; runs/<dataset>-<model>-<date-time> when left out.
+        Folder of the run: bundle, metrics, report, checkpoints. Default: runs/<dataset>-<model>-<date-time>.
     resume
-        Go on with a run that was stopped or killed in that folder.
+        Continue a run in --out that was stopped or killed.
     report
-        Write report.html into the run's folder: baselines, figures, mistakes, what was looked at.
+        Write report.html into the run's folder: figures, baselines, mistakes, explanations.
     forbid
-        Kinds of findings, such as leak,near-leak,missing-class, that stop it before the first epoch. `tellapart check`
-        names them all.
+        Kinds of findings that stop the run before the first epoch, such as leak,near-leak,missing-class.
+        `tellapart check` names them.
     strict
-        Stop before the first epoch for any problem or warning that is cheap to find. Notes stop nothing.
+        Stop before the first epoch at any problem or warning that is quick to find.
     """
     dataset = Dataset.open(source, reading)
-    notify(described(dataset))
+    notify(dataset_line(dataset))
     folder = out or Path("runs") / f"{dataset.name}-{recipe.model}-{datetime.now():%Y%m%d-%H%M%S}"
     seconds = None if time is None else seconds_of(time)
-    if effort is None and seconds is None and free(recipe):
-        effort = "standard"
+    if budget is None and seconds is None and free(recipe):
+        budget = "standard"
     run = train_run(
         dataset,
         recipe,
         out=folder,
         resume=resume,
-        effort=effort,
+        effort=budget,
         seconds=seconds,
         forbid=[kind.strip() for kinds in forbid for kind in kinds.split(",") if kind.strip()],
         strict=strict,
     )
-    print(metrics_table(run.metrics))
-    print(f"bundle: {run.bundle.folder}")
-    if report:
-        _report(run, dataset)
+    page = _report(run, dataset) if report else None
+    if json:
+        print_json({"run": run.folder, "bundle": run.bundle.folder, "report": page, "metrics": run.metrics})
+    else:
+        print(metrics_table(run.metrics))
+        print(f"bundle: {run.bundle.folder}")
+        if page:
+            print(f"report: {page}")
     notify(f"try: tellapart predict {run.bundle.folder} IMAGE   or   tellapart serve {run.bundle.folder}")
 
 
-def _report(run: Run, dataset: Dataset) -> None:
-    """A run is whole without its report, so what stands in the way of it is said and does not fail the training."""
+def _report(run: Run, dataset: Dataset) -> Path | None:
+    """Write the report. A run is complete without it, so a failure is reported and does not fail the training."""
     try:
-        print(f"report: {report_on(run, dataset=dataset)}")
+        return build_report(run, dataset=dataset)
     except TellapartError as error:
         notify(f"no report: {error}")
+        return None

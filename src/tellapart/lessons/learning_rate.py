@@ -113,7 +113,7 @@ LESSON = Lesson(
         [epochs|epoch] at {rates} rates, each ten times the one before, from {small:g} to {large:g}. All begin with
         the same weights and see the images in the same order.
 
-        Before that `tellapart find-rate` makes a [range test]: {steps} steps in all, each at a higher rate than the
+        Before that `tellapart lr-find` makes a [range test]: {steps} steps in all, each at a higher rate than the
         one before, while the loss is watched. The network also learns at the rate that this recommends.""",
     outcome="""
         At {small:g} the loss falls in every epoch, but slowly: it is {small_first:.2f} in the first and
@@ -143,7 +143,7 @@ LESSON = Lesson(
     ),
     conclusion="""
         Look at the learning rate first: where it is wrong, nothing else can be judged. When in doubt take the smaller
-        of two rates, for a rate too small still learns and one too large does not. `tellapart find-rate` takes
+        of two rates, for a rate too small still learns and one too large does not. `tellapart lr-find` takes
         seconds and says where to begin; `tellapart sweep --vary learning_rate=1e-4,1e-3,1e-2` tries the neighbours.
         The best rate belongs to its network, its images and its batch size: with another of these, look again.""",
     try_next="""

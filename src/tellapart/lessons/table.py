@@ -35,9 +35,13 @@ NAMES = (
     "explanations-that-lie",
 )
 
+OLD_NAMES = {"picture-as-array": "image-as-array", "picture-size-and-time": "image-size-and-time"}
+"""Names of earlier versions, which are still accepted."""
+
 
 def lesson_named(name: str) -> Lesson:
     """The lesson of that name. Raises RecipeError that suggests others, and MissingPackageError."""
+    name = OLD_NAMES.get(name, name)
     if name not in NAMES:
         raise RecipeError(f"there is no lesson {name!r}: {did_you_mean(name, NAMES)}")
     require("sklearn", extra="train")

@@ -7,7 +7,7 @@ import pytest
 
 from .conftest import Said
 
-COMMANDS = ("train", "sweep", "search", "folds", "find-rate", "evaluate", "show", "augment")
+COMMANDS = ("train", "sweep", "search", "cross-validate", "lr-find", "evaluate", "show", "augment")
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ COLUMNS = ("--path-column", "shot", "--label-column", "kind", "--group-column", 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_options_are_one_group_of_the_help(command: str, said: Said) -> None:
-    group = said(command, "--help").out.partition("Reading labelled images")[2]
+    group = said(command, "--help").out.partition("─ Data ─")[2]
     for option in (*COLUMNS[::2], "--split-column", "--exclude-label", "--skip"):
         assert option in group
 

@@ -1,25 +1,32 @@
-"""What several commands say alike: how many images there are, and commands that are ready to be pasted."""
+"""What several commands print: one JSON object, the size of a data set, and commands ready to be pasted."""
 
+import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.read_options import ReadOptions
 
 
-def described(dataset: Dataset) -> str:
-    """`clothing: 3,068 train, 341 validation, 372 test images in 10 classes`."""
+def print_json(value: dict[str, Any], *, indent: int | None = None) -> None:
+    """Print the one object of `--json`; paths become text."""
+    print(json.dumps(value, default=str, indent=indent))
+
+
+def dataset_line(dataset: Dataset) -> str:
+    """Return `clothing: 3,068 train, 341 validation, 372 test images in 10 classes`."""
     sizes = ", ".join(f"{len(split):,} {name}".removesuffix(" all") for name, split in dataset.splits.items())
     return f"{dataset.name}: {sizes} images in {len(dataset.classes):,} classes"
 
 
-def command(verb: str, source: str, reading: ReadOptions, *, skip: Path | None = None) -> str:
-    """`tellapart VERB SOURCE` with the options that read the source as it was read; `skip` is a table to obey."""
+def command_line(command: str, source: str, reading: ReadOptions, *, skip: Path | None = None) -> str:
+    """Return `tellapart COMMAND SOURCE` with the options that read the source the same way, and perhaps `--skip`."""
     if skip is not None:
         reading = replace(reading, skip=skip)
-    return shlex.join(["tellapart", verb, source, *_options(reading)])
+    return shlex.join(["tellapart", command, source, *_options(reading)])
 
 
 def _options(reading: ReadOptions) -> Iterator[str]:
