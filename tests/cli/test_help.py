@@ -96,8 +96,8 @@ PARAMETERS = {
 }
 READING = [f"--{field.name.replace('_', '-')}" for field in fields(ReadOptions)]
 READERS = (
-    "check", "split", "train", "sweep", "search", "cross-validate", "lr-find", "evaluate", "calibrate", "show", "augment",
-    "features",
+    "check", "split", "train", "sweep", "search", "cross-validate", "lr-find", "evaluate", "calibrate", "show",
+    "augment", "features",
 )  # fmt: skip
 for reader in READERS:
     PARAMETERS[reader] += READING

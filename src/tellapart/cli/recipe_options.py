@@ -26,8 +26,8 @@ def _recipe_class(**defaults: object) -> type:
     options = []
     for field in fields(Recipe):
         group = COMMON if field.name in MOST_USED else GROUPS[FACTS[field.name].group]
-        hint = Annotated[hints[field.name], Parameter(group=group)]
-        options.append((field.name, hint, defaults.get(field.name, field.default)))
+        default = defaults.get(field.name, field.default)
+        options.append((field.name, Annotated[hints[field.name], Parameter(group=group)], default))
 
     def new(_: type, **values: object) -> Recipe:
         return Recipe.of({**defaults, **values})

@@ -11,7 +11,7 @@ from tellapart.cli.output import print_json
 from tellapart.cli.tables import aligned
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import MODELS, Model, lookup
-from tellapart.models.resolved_recipe import ResolvedRecipe, resolve_network
+from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
 from tellapart.recipe import Recipe
 from tellapart.recipe_schema import recipe_schema as schema_of_recipes
 
@@ -69,7 +69,7 @@ def summary(
         _print(measured, pretrained=bool(pretrained))
 
 
-def _measure(recipe: ResolvedRecipe, channels: int, classes: int) -> dict[str, Any]:
+def _measure(recipe: NetworkRecipe, channels: int, classes: int) -> dict[str, Any]:
     """Build the network, count its layers and time it: the object of `--json`."""
     load_keras()
     from tellapart.models.networks import scratch_network, whole

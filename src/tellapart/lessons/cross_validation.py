@@ -104,6 +104,6 @@ LESSON = Lesson(
         few and training is quick. With tens of thousands of images one split judges on thousands, is sure to within
         a point, and costs one training. Folds are for choosing between models: the test set stays apart from them.""",
     try_next="""
-        Run `tellapart cross-validate digits --model knn --folds 10`. How far do the ten folds differ, and what is the interval
-        of their mean?""",
+        Run `tellapart cross-validate digits --model knn --folds 10`. How far do the ten folds differ, and what is
+        the interval of their mean?""",
 )
