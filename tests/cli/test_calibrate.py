@@ -29,9 +29,9 @@ def test_the_new_bundle_is_beside_the_old_and_its_rule_is_said(said: Said, bundl
     rule, strange, coverage, accuracy, *_, last = answer.out.splitlines()
     assert new.reject is not None
     assert rule == (
-        f'answers below {new.reject.probability:.1%} become "I don\'t know": for coverage=0.8 by this rule alone'
+        f'predictions below {new.reject.probability:.1%} become "I don\'t know": for coverage=0.8 by this rule alone'
     )
-    assert strange.startswith("so do images stranger than 99 % of the validation images (above ")
+    assert strange.startswith("so do outliers beyond 99 % of the validation images (OOD score above ")
     assert new.facts.reject is not None
     for line, name in ((coverage, "coverage"), (accuracy, "accuracy")):
         stated = new.facts.reject[name]

@@ -120,7 +120,7 @@ def test_sound_images_end_well_without_a_table(here: Path, said: Said) -> None:
             Image.fromarray(pixels).save(here / name / f"{number}.png")
     answer = said("check", here)
     assert answer.status == 0
-    assert "Nothing was found that is wrong with them." in answer.out
+    assert "Nothing wrong was found." in answer.out
     assert list(here.glob("*.csv")) == []
     assert "try: tellapart train" in answer.err
 
@@ -154,10 +154,10 @@ def test_interrupted_it_says_that_it_can_go_on(photos: Path, said: Said, monkeyp
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "find", interrupted)
+    monkeypatch.setattr(module, "find_problems", interrupted)
     answer = said("check", photos)
     assert (answer.status, answer.out) == (130, "")
-    assert "stopped. What was looked at is remembered" in answer.err
+    assert "stopped. Images already examined are remembered: the same command resumes" in answer.err
     assert not Path("findings.csv").exists()
 
 

@@ -27,7 +27,7 @@ def test_two_runs_are_printed_test_first_each_split_in_its_own_table(said: Said,
     assert answer.status == 0
     blocks = answer.out.strip().split("\n\n")
     test, validation = (trained.metrics[split]["n"] for split in ("test", "validation"))
-    assert blocks[0].startswith(f"test: images that no run was trained or chosen on (n = {test})\nrun")
+    assert blocks[0].startswith(f"test: images that no run was trained or chosen with (n = {test})\nrun")
     assert blocks[1].startswith(f"validation: choices were made with these images (n = {validation})\nrun")
     for block, split in ((blocks[0], "test"), (blocks[1], "validation")):
         names = [line.split()[0] for line in block.splitlines()[2:]]

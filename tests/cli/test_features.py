@@ -12,7 +12,7 @@ from .conftest import Said
 @pytest.mark.usefixtures("mean_mobilenet")
 def test_features_are_computed_once(said: Said, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = said("features", tiny, "--model", "mobilenet")
-    assert (first.status, first.out.startswith("36 images as mobilenet sees them, 0 unreadable: kept in ")) == (
+    assert (first.status, first.out.startswith("mobilenet features of 36 images, 0 unreadable: kept in ")) == (
         0,
         True,
     )
@@ -21,5 +21,5 @@ def test_features_are_computed_once(said: Said, tiny: Path, monkeypatch: pytest.
 
 
 def test_what_is_no_network_with_weights_is_refused(said: Said, tiny: Path) -> None:
-    assert said("features", tiny, "--model", "cnn").error.startswith("cnn never trained on other images")
+    assert said("features", tiny, "--model", "cnn").error.startswith("cnn has no pre-trained weights")
     assert "--workers is about a cluster" in said("features", tiny, "--model", "xception", "--workers", 2).error

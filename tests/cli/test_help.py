@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from tellapart import __version__
-from tellapart.cli import COMMANDS
+from tellapart.cli import COMMANDS, old_names
 from tellapart.data.sources.read_options import ReadOptions
 from tellapart.recipe import Recipe
 
@@ -124,14 +125,90 @@ def test_the_overview_takes_no_more_than_three_tenths_of_a_second() -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["-h"], ["--help"]])
-def test_no_word_at_all_shows_the_overview(
+def test_help_is_the_overview_and_no_word_at_all_shows_first_steps(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tellapart.cli import main
 
     monkeypatch.setattr(sys, "argv", ["tellapart", *words])
     main()
-    assert "Usage: tellapart COMMAND" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert ("Usage: tellapart COMMAND" in text) == bool(words)
+    assert ("With your own photos" in text) == (not words)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_first_steps_name_commands_that_exist() -> None:
+    from tellapart.cli import FIRST_STEPS
+
+    commands = re.findall(r"^  tellapart (\S+)", FIRST_STEPS, re.MULTILINE)
+    assert len(commands) >= 8
+    assert {command for command in commands if command != "--help"} <= COMMANDS.keys()
+
+
+def test_train_shows_first_what_people_need_most(said: Said) -> None:
+    panels = re.findall(r"^╭─ (.+?) ─", said("train", "--help").out, re.MULTILINE)
+    assert panels == [
+        "Arguments", "Common options", "Data", "Model", "Training", "Fine-tuning", "Budget", "Output",
+    ]  # fmt: skip
+    first = said("train", "--help").out.partition("─ Common options ─")[2].partition("╰")[0]
+    assert re.findall(r"--[a-z]+", first)[:5] == ["--model", "--size", "--time", "--out", "--resume"]
+
+
+@pytest.mark.parametrize(("old", "new"), old_names.COMMANDS.items())
+def test_a_command_s_old_name_is_another_name_for_it(old: str, new: str, said: Said) -> None:
+    assert said(old, "--help") == said(new, "--help")
+    assert old not in COMMANDS
+
+
+def test_an_option_s_old_name_is_another_name_for_it(said: Said, tiny: Path) -> None:
+    assert said("show", tiny, "--picture", 3) == said("show", tiny, "--picture=3") == said("show", tiny, "--image", 3)
+    assert "standard" in said("train", "nowhere", "--effort", "much").err
+    assert "there is no folder nowhere" in said("train", "nowhere", "--effort", "quick").error
+
+
+OLD_OPTIONS = {
+    "train": (
+        "--model --weights --size --fit --features --cut --unfreeze --then --augment --views --mirror --inner --units "
+        "--dropout --neighbours --trees --loss --class-weight --label-smoothing --optimizer --learning-rate --schedule "
+        "--ema --mixed-precision --batch-size --epochs --patience --min-delta --monitor --keep --validation --test "
+        "--split-seed --seed --precision --time --effort --from --out --resume --report --forbid --strict "
+        "--path-column --label-column --split-column --group-column --exclude-label --skip"
+    ),
+    "check": "--features --save --findings --json",
+    "split": "--fractions --save --group-by --seed",
+    "sweep": "--vary --grid --on --workers --out",
+    "search": "--space --max-epochs --factor --workers --on --out --fresh",
+    "folds": "--folds --on --workers --out",
+    "find-rate": "--steps --out --save",
+    "evaluate": "--split --cost --figures --json",
+    "compare": "--save --json",
+    "report": "--data",
+    "calibrate": "--reject-for --out",
+    "predict": "--top --json --csv --out --fresh --on --workers",
+    "features": "--model --on --workers",
+    "explain": "--method --label --save",
+    "serve": (
+        "--host --port --token-file --no-token --allow-host --workers --queue --deadline --max-body --max-pixels --on "
+        "--replicas"
+    ),
+    "package": "--as --out --token --allow-host",
+    "summary": "--size --channels --classes",
+    "show": "--count --picture --save",
+    "augment": "--augment --count --views --size --seed --save",
+    "adopt": "--classes --preprocess --out --size --fit --name",
+    "export": "--to --check --out --int8",
+    "imagenet": "--model --weights --top --json",
+    "lessons": "--json",
+    "lesson": "--all --small --show-code --save",
+    "doctor": "--json",
+}
+
+
+@pytest.mark.parametrize(("command", "options"), OLD_OPTIONS.items())
+def test_every_option_of_the_first_version_is_still_there(command: str, options: str, said: Said) -> None:
+    renamed = old_names.renamed([command, *options.split()])
+    assert set(renamed[1:]) <= set(re.findall(r"--[a-z0-9-]+", said(command, "--help").out))
 
 
 def test_the_version_is_the_packages(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,7 +237,7 @@ def test_help_of_a_command_names_every_parameter_with_what_it_means(command: str
 
 def test_train_help_says_what_each_field_of_a_recipe_means(said: Said) -> None:
     text = " ".join(said("train", "--help").out.split())
-    for phrase in ("Images per step", "Pre-trained weights", "leaves it out", "What counts as an improvement"):
+    for phrase in ("Images per step", "Pre-trained weights", "leaves it out", "that is an improvement"):
         assert phrase in text
 
 

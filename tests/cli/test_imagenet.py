@@ -25,7 +25,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> None:
     means = steps.reduce_mean(steps.convert(images, "f32"), np.array([1, 2]), keep_dims=False)
     graph = openvino.Model([steps.softmax(means, 1)], [images])
     classes = (Class("n1", "red_thing"), Class("n2", "green_thing"), Class("n3", "blue_thing"))
-    monkeypatch.setattr(command, "opened", lambda *_: ImageNet(graph, Preprocessing(4, 4, 3), classes))
+    monkeypatch.setattr(command, "open_network", lambda *_: ImageNet(graph, Preprocessing(4, 4, 3), classes))
 
 
 @pytest.mark.usefixtures("network")

@@ -8,7 +8,7 @@ import pytest
 
 from tellapart.cli import lesson as command
 from tellapart.lessons.lesson import Claim
-from tellapart.lessons.table import all_lessons
+from tellapart.lessons.table import OLD_NAMES, all_lessons
 
 from .conftest import Said
 
@@ -73,6 +73,11 @@ def test_all_lessons_become_a_book(said: Said, tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize("words", [[], ["image-as-array", "--all"]])
 def test_either_a_name_or_all(words: list[str], said: Said) -> None:
     assert "expected a lesson's name, or --all" in said("lesson", *words).error
+
+
+def test_a_lesson_s_old_name_is_another_name_for_it(said: Said) -> None:
+    for old, new in OLD_NAMES.items():
+        assert said("lesson", old, "--show-code") == said("lesson", new, "--show-code")
 
 
 def test_an_unknown_name_is_refused(said: Said) -> None:

@@ -10,7 +10,7 @@ from tellapart.training.run import Run
 from .conftest import Said
 
 
-@pytest.mark.parametrize(("kind", "done"), [("container", "built and run"), ("space", "pushed")])
+@pytest.mark.parametrize(("kind", "done"), [("container", "build and run it"), ("space", "push it")])
 def test_a_folder_is_made_beside_us_by_the_bundles_name(
     said: Said, trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, done: str
 ) -> None:

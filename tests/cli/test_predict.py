@@ -183,9 +183,9 @@ def test_a_list_on_standard_input_is_read_once(
     ("words", "sentence"),
     [
         (["--out", "a.txt"], "a.txt ends in '.txt'; expected a file that ends in .parquet or .csv or .jsonl"),
-        (["--out", "a.csv", "--json"], "--out says by its ending how it is written, here '.csv': leave --json and"),
+        (["--out", "a.csv", "--json"], "--out chooses its format by the file's ending, here '.csv': leave --json and"),
         (["--fresh"], "--fresh is about an earlier --out, which is not named"),
-        (["--on", "ray"], "--on is for so many images that their answers need a file: name one with --out"),
+        (["--on", "ray"], "--on is for predictions that are written into a file: name one with --out"),
         (["--out", "a.csv", "--on", "dask"], "--on is 'dask'; expected ray, or ray://HOST:PORT"),
         (["--out", "a.csv", "--workers", "2"], "--workers is about a cluster, which is not named: add --on ray"),
     ],

@@ -46,7 +46,7 @@ def test_ctrl_c_says_how_to_go_on(said: Said, tiny: Path, tmp_path: Path, monkey
         patch.setattr(Loop, "score", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         answer = said("sweep", tiny, *WORDS, *VARY, "--out", tmp_path / "swept")
     assert (answer.status, answer.out) == (130, "")
-    assert answer.err.endswith("stopped. The trials that were finished are kept: the same command goes on with them\n")
+    assert answer.err.endswith("stopped. The finished trials are kept: the same command resumes\n")
     assert said("sweep", tiny, *WORDS, *VARY, "--out", tmp_path / "swept").status == 0
 
 

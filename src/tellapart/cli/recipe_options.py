@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from cyclopts import Parameter
+from pydantic_core.core_schema import any_schema
 
 from tellapart.cli.options import COMMON, DATA, FINE_TUNING, MODEL, TRAINING
 from tellapart.errors import RecipeError
@@ -32,7 +33,11 @@ def _recipe_class(**defaults: object) -> type:
     def new(_: type, **values: object) -> Recipe:
         return Recipe.of({**defaults, **values})
 
-    namespace = {"__new__": new, "__module__": __name__}
+    namespace = {
+        "__new__": new,
+        "__module__": __name__,
+        "__get_pydantic_core_schema__": lambda *_: any_schema(),  # cyclopts has pydantic validate it; it has done so
+    }
     return make_dataclass("RecipeOptions", options, bases=(Recipe,), frozen=True, namespace=namespace)
 
 
