@@ -18,10 +18,10 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Train": {
         "train": "Train a classifier and write a report.",
-        "sweep": "Try values of the options one after the other; keep the best.",
+        "sweep": "Try values of options one after the other; keep the best.",
         "search": "Search the best values of the options with Hyperband.",
         "lr-find": "Find a learning rate with a range test.",
-        "features": "Compute a pre-trained network's features once, and cache them.",
+        "features": "Compute and cache a pre-trained network's features.",
         "import": "Make a bundle of a Keras model trained elsewhere, safely.",
     },
     "Judge": {
@@ -35,7 +35,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Use": {
         "predict": "Classify images: files, folders, globs, or a list of paths.",
         "serve": "Serve predictions over HTTP, with a web page.",
-        "export": "Convert a bundle to ONNX, LiteRT, SavedModel, Keras or OpenVINO.",
+        "export": "Convert a bundle to ONNX, LiteRT, Keras or OpenVINO.",
         "package": "Make a container or a Hugging Face Space that serves a bundle.",
         "imagenet": "Classify images among ImageNet's 1,000 classes.",
     },
@@ -55,8 +55,8 @@ tellapart trains, judges, explains, exports and serves image classifiers.
 
 With your own photos, one folder per class (photos/cat/1.jpg, photos/dog/2.jpg):
 
-  tellapart check photos                          find duplicates and wrong labels
-  tellapart train photos --time 10m --out runs/1  the best classifier in 10 minutes
+  tellapart check photos                          find duplicates, wrong labels
+  tellapart train photos --time 10m --out runs/1  train for up to 10 minutes
   tellapart predict runs/1/bundle new.jpg         classify a new photo
   tellapart serve runs/1/bundle                   the same in the browser
 
