@@ -16,7 +16,7 @@ import numpy as np
 from measuring import Table, median
 from tellapart import Dataset
 from tellapart.backend import load_keras
-from tellapart.data.dataset import ArrayImages
+from tellapart.data.images import ArrayImages
 from tellapart.data.pipeline import BATCH, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, core

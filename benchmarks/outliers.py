@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from measuring import Table, median
 from tellapart import Dataset
 from tellapart.backend import load_keras
-from tellapart.data.dataset import Images
+from tellapart.data.images import Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.arrays import array_split
 from tellapart.engine import Engine, core

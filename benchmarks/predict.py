@@ -18,8 +18,7 @@ import numpy as np
 
 from measuring import TELLAPART, Measured, Table, measured, median
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.dataset import read_bytes
-from tellapart.data.image import decode
+from tellapart.data.image_file import read_image
 from tellapart.data.pipeline import BATCH
 from tellapart.data.sources.listing import images_under
 from tellapart.engine import Engine
@@ -72,7 +71,7 @@ class PlainLoop:
         """Images a second."""
         started, names = time.perf_counter(), iter(files)
         while batch := list(islice(names, BATCH)):
-            for _ in self.engine.run([np.stack([self._fit(decode(read_bytes(name))) for name in batch])]):
+            for _ in self.engine.run([np.stack([self._fit(read_image(name)) for name in batch])]):
                 pass
         return len(files) / (time.perf_counter() - started)
 

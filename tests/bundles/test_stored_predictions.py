@@ -12,7 +12,7 @@ from tellapart.bundles.stored_predictions import (
     read_predictions,
     write_predictions,
 )
-from tellapart.data.dataset import FileImages
+from tellapart.data.images import FileImages
 from tellapart.errors import RunError, StorageError
 
 NAMES = ("a/plain.jpg", "caf\udce9.png", 'שלום, "so"\n.png', "👗.jpg", "<b>x</b>.png")

@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 from tellapart.checking.check import check, check_cheap
 from tellapart.checking.finding import SEVERITIES, Finding, Row
 from tellapart.checking.findings_csv import write_findings_csv
-from tellapart.data.dataset import Dataset, FileImages
+from tellapart.data.dataset import Dataset, ReadOptions
+from tellapart.data.images import FileImages
 from tellapart.data.sources.arrays import array_split
-from tellapart.data.sources.read_options import ReadOptions
 
 
 def photo(seed: int, width: int = 120, height: int = 90) -> Image.Image:

@@ -10,7 +10,8 @@ from tellapart.checking import examine_images as module
 from tellapart.checking import facts_cache
 from tellapart.checking.examine_images import examine_images
 from tellapart.checking.image_facts import ImageFacts, examine_file
-from tellapart.data.dataset import ArrayImages, Dataset, FileImages, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import ArrayImages, FileImages
 from tellapart.files import cache_folder
 
 from .scenes import saved, scene

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tellapart.cli import check as module
 from tellapart.cli.output import command_line
-from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.dataset import ReadOptions
 
 from .conftest import Said
 
@@ -162,8 +162,8 @@ def test_interrupted_it_says_that_it_can_go_on(photos: Path, said: Said, monkeyp
 
 
 def test_suggested_commands_read_the_source_as_it_was_read() -> None:
-    reading = ReadOptions(path_column="my image", exclude_label=("Not sure", "Skip"))
-    assert command_line("train", "a b.csv", reading, skip=Path("findings.csv")) == (
+    read_options = ReadOptions(path_column="my image", exclude_label=("Not sure", "Skip"))
+    assert command_line("train", "a b.csv", read_options, skip=Path("findings.csv")) == (
         "tellapart train 'a b.csv' --path-column 'my image' --exclude-label 'Not sure,Skip' --skip findings.csv"
     )
     assert command_line("check", "photos", ReadOptions()) == "tellapart check photos"

@@ -12,7 +12,7 @@ import pytest
 
 from tellapart import __version__
 from tellapart.cli import COMMANDS, old_names
-from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.dataset import ReadOptions
 from tellapart.recipe import Recipe
 
 from .conftest import Said

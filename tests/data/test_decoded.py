@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from tellapart.data import decoded
-from tellapart.data.dataset import FileImages, Images, ReadableValues
 from tellapart.data.decoded import decoded_pixels
-from tellapart.data.pipeline import preprocessed
+from tellapart.data.images import FileImages, Images
+from tellapart.data.pipeline import ReadableRows, preprocessed
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.arrays import array_split
 from tellapart.files import sha256
@@ -28,7 +28,7 @@ def files(tmp_path: Path) -> FileImages:
     return FileImages(tuple(map(str, paths)), tuple(map(sha256, paths)))
 
 
-def decode_all(images: Images, cache: Path, preprocessing: Preprocessing = SMALL) -> ReadableValues:
+def decode_all(images: Images, cache: Path, preprocessing: Preprocessing = SMALL) -> ReadableRows:
     return decoded_pixels(images, preprocessing, cache=cache, label="decoding")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.findings_csv import marked
+from tellapart.data.findings_csv import read_marks
 from tellapart.errors import DatasetError
 
 HEADER = "skip,finding,severity,path,digest,split,label,suggested,other,detail"
@@ -22,19 +22,19 @@ def line(skip: str, path: str = "a.jpg") -> str:
 
 @pytest.mark.parametrize("skip", ["x", "X", "yes", "Y", "1", "true", "TRUE", "skip", " x "])
 def test_marks(tmp_path: Path, skip: str) -> None:
-    (mark,) = marked(table(tmp_path, line("", "kept.jpg"), line(skip)))
+    (mark,) = read_marks(table(tmp_path, line("", "kept.jpg"), line(skip)))
     assert (mark.line, mark.finding, mark.path, mark.digest) == (3, "blank", "a.jpg", "d1")
     assert (mark.split, mark.label) == ("all", "cat")
 
 
 @pytest.mark.parametrize("skip", ["", " ", "no", "N", "0", "false", "FALSE"])
 def test_no_marks(tmp_path: Path, skip: str) -> None:
-    assert marked(table(tmp_path, line(skip))) == ()
+    assert read_marks(table(tmp_path, line(skip))) == ()
 
 
 def test_an_unknown_mark_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"line 3 of .*findings.csv has 'maybe' in the column skip \(and 1 more"):
-        marked(table(tmp_path, line("x"), line("maybe"), line("?")))
+        read_marks(table(tmp_path, line("x"), line("maybe"), line("?")))
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -48,18 +48,18 @@ def test_as_a_spreadsheet_saves_it(tmp_path: Path, separator: str, ending: str, 
         ending=ending,
         encoding=encoding,
     )
-    assert [mark.path for mark in marked(saved)] == ["Käse.jpg"]
+    assert [mark.path for mark in read_marks(saved)] == ["Käse.jpg"]
 
 
 def test_columns_in_another_order_more_columns_and_short_rows(tmp_path: Path) -> None:
     saved = table(tmp_path, "mine,p.jpg,x,blank,d1", "", header="note,path,Skip,finding,digest,split,label")
-    (mark,) = marked(saved)
+    (mark,) = read_marks(saved)
     assert (mark.path, mark.label, mark.line) == ("p.jpg", "", 2)
 
 
 def test_a_line_counts_from_where_its_row_begins(tmp_path: Path) -> None:
     saved = table(tmp_path, line("", '"a\nb.jpg"'), line("x", '"c\nd.jpg"'))
-    (mark,) = marked(saved)
+    (mark,) = read_marks(saved)
     assert (mark.line, mark.path) == (4, "c\nd.jpg")
 
 
@@ -77,17 +77,17 @@ def test_what_is_no_table_of_findings(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other"
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=r"tellapart check"):
-        marked(path)
+        read_marks(path)
 
 
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot be read: No such file"):
-        marked(tmp_path / "findings.csv")
+        read_marks(tmp_path / "findings.csv")
     with pytest.raises(DatasetError, match=r"cannot be read: Is a directory"):
-        marked(tmp_path)
+        read_marks(tmp_path)
 
 
 @pytest.mark.parametrize("broken", ['x,"a"b,c', 'x,"never closed', "x," + "a" * 200_000])
 def test_a_broken_line(tmp_path: Path, broken: str) -> None:
     with pytest.raises(DatasetError, match=r"line [12] of .* cannot be read: .*Save the table as CSV again"):
-        marked(table(tmp_path, broken))
+        read_marks(table(tmp_path, broken))

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.data.dataset import ArrayImages
 from tellapart.data.image import ImageArray
+from tellapart.data.images import ArrayImages
 from tellapart.data.pipeline import BATCH, decoding_threads, prefetch_map, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.arrays import array_split

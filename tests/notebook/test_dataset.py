@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.data.dataset import Dataset, FileImages, Skipped, Split
+from tellapart.data.dataset import Dataset, Skipped, Split
 from tellapart.data.image import ImageArray
+from tellapart.data.images import FileImages
 from tellapart.data.sources.arrays import array_split
 from tellapart.files import sha256
 from tellapart.notebook.dataset import CLASSES, EXAMPLES

@@ -8,7 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tellapart.checking.finding import Finding, Row, Severity
 from tellapart.checking.findings_csv import findings_text
-from tellapart.data.dataset import ArrayImages, Dataset, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import ArrayImages
 from tellapart.errors import StorageError
 from tellapart.reports.check_page import MOST, Checked, below, check_html, tally, write_check
 from tellapart.reports.page import byte_count

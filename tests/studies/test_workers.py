@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.dataset import Dataset, Images
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import Images
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.engine import chosen_precision
 from tellapart.files import cache_folder

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from tellapart import __version__
-from tellapart.data.dataset import Dataset
-from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.training.environment import environment, reading_of
 
 
@@ -54,7 +53,7 @@ def test_where_the_images_are_is_said_for_any_folder_one_may_ask_in(
 
 
 @pytest.mark.parametrize(
-    "reading",
+    "read_options",
     [
         ReadOptions(),
         ReadOptions("image", "label", "part", "person", ("Not sure", "Skip,Other"), Path("findings.csv")),
@@ -62,14 +61,14 @@ def test_where_the_images_are_is_said_for_any_folder_one_may_ask_in(
     ],
 )
 def test_how_images_were_read_comes_back_from_json(
-    reading: ReadOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    read_options: ReadOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    dataset = replace(Dataset.open("digits"), reading=reading)
+    dataset = replace(Dataset.open("digits"), read_options=read_options)
     facts = json.loads(json.dumps(environment(dataset)))["dataset"]
     monkeypatch.chdir("/")
-    skip = None if reading.skip is None else tmp_path / reading.skip
-    assert reading_of(facts) == replace(reading, skip=skip)
+    skip = None if read_options.skip is None else tmp_path / read_options.skip
+    assert reading_of(facts) == replace(read_options, skip=skip)
 
 
 def test_a_run_of_an_earlier_version_was_read_plainly() -> None:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from tellapart import Dataset, Prediction, Predictor, Recipe, train
 from tellapart.bundles.stored_predictions import read_predictions
-from tellapart.data.dataset import ArrayImages, Images, ReadableValues, Skipped, Split
+from tellapart.data.dataset import Skipped, Split
+from tellapart.data.images import ArrayImages, Images
+from tellapart.data.pipeline import ReadableRows
 from tellapart.data.sources.arrays import array_split
 from tellapart.errors import DatasetError
 from tellapart.files import atomic_write
@@ -121,16 +123,16 @@ def dataset(*splits: str) -> Dataset:
     return Dataset("some", CLASSES, {name: confused(60, 10 + place) for place, name in enumerate(splits)})
 
 
-def saying(*, unreadable: int = 0) -> Callable[[Images, str], ReadableValues]:
+def saying(*, unreadable: int = 0) -> Callable[[Images, str], ReadableRows]:
     """A classifier that is too sure: right or wrong by chance, and without an answer for the first images."""
 
-    def ask(images: Images, label: str) -> ReadableValues:
+    def ask(images: Images, label: str) -> ReadableRows:
         kept = tuple(range(unreadable, len(images)))
         rng = np.random.default_rng(len(label))
         likeliest = rng.integers(0, 3, len(kept))
         values = np.where(np.arange(3) == likeliest[:, None], 0.98, 0.01).astype(np.float32)
         skipped = tuple(Skipped(images.name(index), "broken") for index in range(unreadable))
-        return ReadableValues(values, kept, skipped)
+        return ReadableRows(values, kept, skipped)
 
     return ask
 
@@ -154,7 +156,7 @@ def test_test_alone_settles_no_temperature() -> None:
 def test_only_the_splits_that_are_asked_for_are_opened(asked: tuple[str, ...]) -> None:
     opened: list[str] = []
 
-    def ask(images: Images, label: str) -> ReadableValues:
+    def ask(images: Images, label: str) -> ReadableRows:
         opened.append(label)
         return saying()(images, label)
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle
 from tellapart.bundles.compile import compile_bundle
 from tellapart.bundles.test_set_uses import count_test_set_use
-from tellapart.data.dataset import Dataset, Images, ReadableValues, Skipped, Split
-from tellapart.data.pipeline import BATCH, Runner, preprocessed, run_engine
+from tellapart.data.dataset import Dataset, Skipped, Split
+from tellapart.data.images import Images
+from tellapart.data.pipeline import BATCH, ReadableRows, Runner, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import NAMES
 from tellapart.engine import Precision
@@ -41,14 +42,14 @@ def evaluate(
     return judged(answers, part, bundle.classes, label=split)
 
 
-def judged(answers: ReadableValues, split: Split, classes: tuple[str, ...], *, label: str) -> Evaluation:
+def judged(answers: ReadableRows, split: Split, classes: tuple[str, ...], *, label: str) -> Evaluation:
     """Judge the probabilities, float32 (len(kept), classes), of those images of a split that could be read."""
     if not answers.kept:
         raise DatasetError(f"none of the {len(split)} images of {label} can be read: check the files")
     return judge(split.labels[list(answers.kept)], answers.values, classes)
 
 
-def probabilities(engine: Runner, preprocessing: Preprocessing, images: Images, *, label: str) -> ReadableValues:
+def probabilities(engine: Runner, preprocessing: Preprocessing, images: Images, *, label: str) -> ReadableRows:
     """The probabilities of each image that can be read: values float32 (n, classes)."""
     kept: list[int] = []
     rows: list[NDArray[np.float32]] = []
@@ -62,7 +63,7 @@ def probabilities(engine: Runner, preprocessing: Preprocessing, images: Images, 
             else:
                 kept.append(index)
                 rows.append(answer)
-    return ReadableValues(np.array(rows), tuple(kept), tuple(skipped))
+    return ReadableRows(np.array(rows), tuple(kept), tuple(skipped))
 
 
 def unseen(dataset: Dataset, name: str, seen: Mapping[str, str]) -> Split:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
-from tellapart.data.dataset import read_bytes
 from tellapart.data.image import ImageArray, decode
+from tellapart.data.image_file import read_image
 from tellapart.data.pipeline import BATCH, Runner, prefetch_map, run_engine
 from tellapart.engine import Precision
 from tellapart.errors import ImageError
@@ -111,7 +111,7 @@ class Predictor:
 
     def _fitted(self, path: str) -> ImageArray | ImageError:
         try:
-            return self.bundle.preprocessing(decode(read_bytes(path)))
+            return self.bundle.preprocessing(read_image(path))
         except ImageError as error:
             return error
 

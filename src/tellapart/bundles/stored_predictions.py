@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Images
+from tellapart.data.images import Images
 from tellapart.errors import RunError
 from tellapart.files import UNREADABLE, atomic_write
 

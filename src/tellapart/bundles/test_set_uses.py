@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.stored_predictions import read_predictions
-from tellapart.data.dataset import Images
+from tellapart.data.images import Images
 from tellapart.errors import RunError
 from tellapart.files import atomic_write
 from tellapart.progress import notify

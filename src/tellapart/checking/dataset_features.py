@@ -8,8 +8,8 @@ import numpy as np
 
 from tellapart.backend import load_keras
 from tellapart.checking.locations import Location, split_rank
-from tellapart.data.dataset import Dataset, Images, Split
-from tellapart.data.images import ConcatImages
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import ConcatImages, Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import RecipeError, require
 from tellapart.files import cache_folder

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from tellapart.checking.facts_cache import read_facts, write_facts
 from tellapart.checking.image_facts import EMPTY_THUMBNAIL, ImageFacts, examine_file, is_large_enough, measure_facts
-from tellapart.data.dataset import ArrayImages, Dataset, FileImages, Images
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import ArrayImages, FileImages, Images
 from tellapart.data.pipeline import prefetch_map
 from tellapart.errors import ImageError
 from tellapart.files import cache_folder

@@ -12,11 +12,12 @@ from tellapart.cli.options import READ_DEFAULTS, ReadAs
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.augmented import AugmentedImages
 from tellapart.data.augmentation.mixing import mix
-from tellapart.data.dataset import Dataset, FileImages, Images, read_bytes
+from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.data.grid import grid
+from tellapart.data.image_file import read_bytes
+from tellapart.data.images import FileImages, Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.open_source import is_one_file
-from tellapart.data.sources.read_options import ReadOptions
 from tellapart.errors import DatasetError
 
 DEFAULT_SIZE = 160  # pixels, for images without a common size
@@ -29,7 +30,7 @@ def augment(
     /,
     *,
     augment: str,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     count: int = 6,
     views: int = 7,
     size: int | None = None,
@@ -65,7 +66,7 @@ def augment(
             raise DatasetError(f"{name} is {value}; expected {low} to {high}")
     if size is not None and not 1 <= size <= MAX_SIZE:
         raise DatasetError(f"size is {size}; expected 1 to {MAX_SIZE} pixels")
-    images, labels, own_size = _sample(source, count, reading)
+    images, labels, own_size = _sample(source, count, read_options)
     side = size or own_size or DEFAULT_SIZE
     preprocessing = Preprocessing(side, side, images.read(0).shape[2])
     originals = [preprocessing(images.read(index)) for index in range(len(images))]
@@ -82,12 +83,12 @@ def augment(
     save_or_draw(grid(_in_rows(cells), _in_rows(captions), columns=views + 1), save)
 
 
-def _sample(source: str, count: int, reading: ReadOptions) -> tuple[Images, list[str], int | None]:
+def _sample(source: str, count: int, read_options: ReadOptions) -> tuple[Images, list[str], int | None]:
     """Return images evenly spaced over the training split, so that many classes occur; labels; their own size."""
     if Path(source).is_file() and not is_one_file(source):
         digest = hashlib.sha256(read_bytes(source)).hexdigest()
         return FileImages((source,), (digest,)), [Path(source).stem], None
-    dataset = Dataset.open(source, reading)
+    dataset = Dataset.open(source, read_options)
     split = dataset.splits.get("train") or next(iter(dataset.splits.values()))
     indices = np.linspace(0, len(split) - 1, min(count, len(split))).astype(int).tolist()
     return split.images.take(indices), [dataset.classes[label] for label in split.labels[indices]], dataset.own_size

@@ -15,7 +15,7 @@ def calibrate(
     source: str,
     /,
     *,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     reject_for: str,
     out: Path | None = None,
     json: Json = False,
@@ -38,7 +38,7 @@ def calibrate(
         Folder of the new bundle. Default: the old one's name with -calibrated.
     """
     folder = out or bundle.resolve().with_name(f"{bundle.resolve().name}-calibrated")
-    result = calibrate_bundle(bundle, Dataset.open(source, reading), out=folder, **parse_goal(reject_for))
+    result = calibrate_bundle(bundle, Dataset.open(source, read_options), out=folder, **parse_goal(reject_for))
     if json:
         print_json(_as_json(result, folder))
     else:

@@ -23,7 +23,7 @@ def check(
     source: str,
     /,
     *,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     features: str | None = None,
     save: Path | None = None,
     findings: Path = Path("findings.csv"),
@@ -50,19 +50,19 @@ def check(
         The table. An existing one with other content is kept: a number is added to the name.
     """
     with resumable("Images already examined are remembered"):
-        dataset = Dataset.open(source, reading)
+        dataset = Dataset.open(source, read_options)
         found = find_problems(dataset, features)
     table = keep_findings_csv(found, findings)
-    train_line = command_line("train", source, reading, skip=table)
+    train_line = command_line("train", source, read_options, skip=table)
     if save:
         _save(dataset, found, table, train_line, save)
     if json:
         print_json(_as_json(dataset, found) | {"table": table, "page": save})
     else:
         _print(dataset, found)
-        _notify_next(table, save, train_line, command_line("check", source, reading))
-        if table and reading.skip:
-            notify(f"what is marked in {reading.skip} is not in {table}: copy those rows into it")
+        _notify_next(table, save, train_line, command_line("check", source, read_options))
+        if table and read_options.skip:
+            notify(f"what is marked in {read_options.skip} is not in {table}: copy those rows into it")
     return PROBLEMS if any(finding.severity == "problem" for finding in found) else 0
 
 

@@ -22,7 +22,7 @@ def cross_validate(
     /,
     *,
     recipe: RecipeOptions = DEFAULT_RECIPE,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     folds: Annotated[int, Parameter(group=COMMON)] = 5,
     on: On = None,
     workers: Workers = None,
@@ -45,7 +45,7 @@ def cross_validate(
     out
         Folder of the results. Default: folds/<dataset>-<model>.
     """
-    dataset = Dataset.open(source, reading)
+    dataset = Dataset.open(source, read_options)
     folder = out or Path("folds") / f"{dataset.name}-{recipe.model}"
     with resumable("Finished work is kept"), jobs_on(on, workers) as jobs:
         result = run_folds(dataset, recipe, count=folds, out=folder, jobs=jobs)

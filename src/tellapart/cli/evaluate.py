@@ -20,7 +20,7 @@ def evaluate(
     source: str,
     /,
     *,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     split: Literal["train", "validation", "test"] = "test",
     cost: Path | None = None,
     figures: Path | None = None,
@@ -45,7 +45,7 @@ def evaluate(
     """
     opened = Bundle.open(bundle)
     costs = None if cost is None else read_costs(cost, opened.classes)
-    result = evaluate_bundle(opened, Dataset.open(source, reading), split=split)
+    result = evaluate_bundle(opened, Dataset.open(source, read_options), split=split)
     decision = None if costs is None else compare_decisions(result.labels, result.probs, costs)
     if json:
         print_json(result.as_json(detailed=True) | ({"cost": asdict(decision)} if decision else {}))

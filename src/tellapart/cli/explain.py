@@ -12,9 +12,9 @@ from tellapart.cli.drawing import save_or_draw
 from tellapart.cli.options import Json
 from tellapart.cli.output import print_json
 from tellapart.cli.predict import PARTLY, ImageArgument
-from tellapart.data.dataset import read_bytes
 from tellapart.data.grid import grid
-from tellapart.data.image import ImageArray, decode
+from tellapart.data.image import ImageArray
+from tellapart.data.image_file import read_image
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import DatasetError, ImageError
 from tellapart.explaining.explanation import Explainer, Explanation
@@ -72,7 +72,7 @@ def _maps(ready: Explainer, files: tuple[str, ...], label: str | None, save: Pat
     rows: list[dict[str, object]] = []
     for file in files:
         try:
-            photo = decode(read_bytes(file))
+            photo = read_image(file)
             result = ready.explain(photo, label=label)
         except ImageError as error:
             rows.append({"path": file, "error": str(error)})
@@ -156,7 +156,7 @@ def _layers(bundle: Bundle, files: tuple[str, ...], save: Path | None) -> int:
         raise DatasetError(f"{len(files)} images were named, but layers are shown of one: name one")
     bundle.verify()
     try:
-        image = bundle.preprocessing(decode(read_bytes(files[0])))
+        image = bundle.preprocessing(read_image(files[0]))
     except ImageError as error:
         raise ImageError(f"{files[0]}: {error}") from error
     layers = feature_maps(bundle, image)

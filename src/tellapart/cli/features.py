@@ -19,7 +19,7 @@ def features(
     /,
     *,
     model: Annotated[str, Parameter(group=COMMON)],
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     on: On = None,
     workers: Workers = None,
     json: Json = False,
@@ -38,7 +38,7 @@ def features(
         The network, such as xception, with its published weights, at its own image size.
     """
     with resumable("Computed features are kept"):
-        dataset = Dataset.open(source, reading)
+        dataset = Dataset.open(source, read_options)
         with jobs_on(on, workers) as jobs:
             result = dataset_features(dataset, model, jobs)
     count = len(result.locations)

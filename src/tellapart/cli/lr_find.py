@@ -24,7 +24,7 @@ def lr_find(
     /,
     *,
     recipe: RecipeOptions = DEFAULT_RECIPE,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     steps: Annotated[int, Parameter(group=COMMON)] = STEPS,
     out: Annotated[Path | None, Parameter(group=COMMON)] = None,
     save: Annotated[Path | None, Parameter(group=COMMON)] = None,
@@ -50,7 +50,7 @@ def lr_find(
     """
     if save:
         rate_chart.require_known(save)  # before the work
-    result = test_rates(Dataset.open(source, reading), recipe, steps=steps)
+    result = test_rates(Dataset.open(source, read_options), recipe, steps=steps)
     if json:
         print_json(_as_json(result))
     else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.dataset import ReadOptions
 
 COMMON = Group("Common options", sort_key=1)
 OPTIONS = Group("Options", sort_key=2)

@@ -7,8 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from tellapart.data.dataset import Dataset
-from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.dataset import Dataset, ReadOptions
 
 
 def print_json(value: dict[str, Any], *, indent: int | None = None) -> None:
@@ -22,16 +21,16 @@ def dataset_line(dataset: Dataset) -> str:
     return f"{dataset.name}: {sizes} images in {len(dataset.classes):,} classes"
 
 
-def command_line(command: str, source: str, reading: ReadOptions, *, skip: Path | None = None) -> str:
+def command_line(command: str, source: str, read_options: ReadOptions, *, skip: Path | None = None) -> str:
     """Return `tellapart COMMAND SOURCE` with the options that read the source the same way, and perhaps `--skip`."""
     if skip is not None:
-        reading = replace(reading, skip=skip)
-    return shlex.join(["tellapart", command, source, *_options(reading)])
+        read_options = replace(read_options, skip=skip)
+    return shlex.join(["tellapart", command, source, *_options(read_options)])
 
 
-def _options(reading: ReadOptions) -> Iterator[str]:
-    for field in fields(reading):
-        value = getattr(reading, field.name)
+def _options(read_options: ReadOptions) -> Iterator[str]:
+    for field in fields(read_options):
+        value = getattr(read_options, field.name)
         if value:
             yield f"--{field.name.replace('_', '-')}"
             yield ",".join(value) if isinstance(value, tuple) else str(value)

@@ -26,7 +26,7 @@ def search(
     /,
     *,
     recipe: RecipeOptions = DEFAULT_RECIPE,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     space: Annotated[tuple[str, ...], Parameter(negative=(), group=COMMON)] = (),
     max_epochs: Annotated[int, Parameter(group=COMMON)] = 10,
     factor: Annotated[int, Parameter(group=BUDGET)] = 3,
@@ -63,7 +63,7 @@ def search(
         Remove what an earlier search left in --out, and start again.
     """
     parse_space(space, recipe)  # before any image is read
-    dataset = Dataset.open(source, reading)
+    dataset = Dataset.open(source, read_options)
     folder = out or Path("searches") / f"{dataset.name}-{recipe.model}"
     here, there = (workers, None) if on is None else (1, workers)
     with resumable("Finished work is kept"), jobs_on(on, there) as jobs:

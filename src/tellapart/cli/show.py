@@ -4,9 +4,10 @@ from pathlib import Path
 
 from tellapart.cli.drawing import array_text, save_or_draw
 from tellapart.cli.options import READ_DEFAULTS, ReadAs
-from tellapart.data.dataset import Dataset, read_bytes
+from tellapart.data.dataset import Dataset
 from tellapart.data.grid import grid
-from tellapart.data.image import ImageArray, decode
+from tellapart.data.image import ImageArray
+from tellapart.data.image_file import read_image
 from tellapart.data.preprocessing import to_image
 from tellapart.data.sources.open_source import is_one_file
 from tellapart.errors import DatasetError
@@ -16,7 +17,7 @@ def show(
     source: str,
     /,
     *,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     count: int = 10,
     image: int | None = None,
     save: Path | None = None,
@@ -38,9 +39,9 @@ def show(
         Write a PNG file instead of drawing in the terminal.
     """
     if Path(source).is_file() and not is_one_file(source):
-        _show_array(decode(read_bytes(source)), save)
+        _show_array(read_image(source), save)
         return
-    dataset = Dataset.open(source, reading)
+    dataset = Dataset.open(source, read_options)
     split = next(iter(dataset.splits.values()))
     if image is not None:
         if not 0 <= image < len(split):

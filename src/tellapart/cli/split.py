@@ -8,8 +8,7 @@ from tellapart.checking.duplicate_families import with_duplicate_families
 from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
 from tellapart.cli.output import print_json
 from tellapart.cli.tables import aligned
-from tellapart.data.dataset import Dataset
-from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.data.splits.draw_splits import NAMES, draw_splits
 from tellapart.data.splits.folder_groups import by_folder
 from tellapart.data.splits.split_csv import require_files, save_split
@@ -24,7 +23,7 @@ def split(
     *,
     fractions: str,
     save: Path,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     group_by: str | None = None,
     seed: int = 0,
     json: Json = False,
@@ -51,7 +50,7 @@ def split(
         Another seed makes another division.
     """
     validation, test = _parse_fractions(fractions)
-    dataset = _open_grouped(source, reading, group_by)
+    dataset = _open_grouped(source, read_options, group_by)
     require_files(dataset)
     dataset = draw_splits(with_duplicate_families(dataset), validation=validation, test=test, seed=seed)
     save_split(dataset, save)
@@ -79,17 +78,17 @@ def _parse_fractions(text: str) -> tuple[float, float]:
     )
 
 
-def _open_grouped(source: str, reading: ReadOptions, group_by: str | None) -> Dataset:
+def _open_grouped(source: str, read_options: ReadOptions, group_by: str | None) -> Dataset:
     """Open the source with its groups, if there are any. Raises DatasetError."""
     if group_by is None:
-        return Dataset.open(source, reading)
-    if reading.group_column:
+        return Dataset.open(source, read_options)
+    if read_options.group_column:
         raise DatasetError(
-            f"--group-by is {group_by} and --group-column is {reading.group_column}: give one of the two"
+            f"--group-by is {group_by} and --group-column is {read_options.group_column}: give one of the two"
         )
     if group_by.isdecimal():
-        return by_folder(Dataset.open(source, reading), int(group_by))
-    return Dataset.open(source, replace(reading, group_column=group_by))
+        return by_folder(Dataset.open(source, read_options), int(group_by))
+    return Dataset.open(source, replace(read_options, group_column=group_by))
 
 
 def _table(dataset: Dataset) -> str:

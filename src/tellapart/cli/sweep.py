@@ -26,7 +26,7 @@ def sweep(
     /,
     *,
     recipe: TrialOptions = TRIAL_RECIPE,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     vary: Annotated[tuple[str, ...], Parameter(negative=(), group=COMMON)] = (),
     grid: Annotated[bool, Parameter(group=COMMON)] = False,
     on: On = None,
@@ -56,7 +56,7 @@ def sweep(
     """
     parse_vary(vary, recipe)  # before any image is read
     require("plotly", extra="train")  # before any trial is trained
-    dataset = Dataset.open(source, reading)
+    dataset = Dataset.open(source, read_options)
     folder = out or Path("sweeps") / f"{dataset.name}-{recipe.model}"
     with resumable("The finished trials are kept"), jobs_on(on, workers) as jobs:
         result = sweep_recipe(dataset, recipe, vary, out=folder, grid=grid, jobs=jobs)

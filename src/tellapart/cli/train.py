@@ -24,7 +24,7 @@ def train(
     /,
     *,
     recipe: RecipeOptions = DEFAULT_RECIPE,
-    reading: ReadAs = READ_DEFAULTS,
+    read_options: ReadAs = READ_DEFAULTS,
     time: Annotated[str | None, Parameter(group=COMMON)] = None,
     budget: Annotated[Budget | None, Parameter(group=BUDGET)] = None,
     start: Annotated[Path | None, Parameter(name="--from", group=BUDGET)] = None,  # noqa: ARG001  `expanded` reads it
@@ -69,7 +69,7 @@ def train(
     strict
         Stop before the first epoch at any problem or warning that is quick to find.
     """
-    dataset = Dataset.open(source, reading)
+    dataset = Dataset.open(source, read_options)
     notify(dataset_line(dataset))
     folder = out or Path("runs") / f"{dataset.name}-{recipe.model}-{datetime.now():%Y%m%d-%H%M%S}"
     seconds = None if time is None else seconds_of(time)

@@ -1,117 +1,35 @@
-"""Dataset: which images, which labels, which class names, which split. Facts only."""
+"""Data sets: labelled images in named splits, and the options they are read with."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.image import ImageArray, decode
-from tellapart.data.sources.listing import no_file
-from tellapart.data.sources.read_options import ReadOptions
-from tellapart.errors import ImageError
+from tellapart.data.images import ArrayImages, Images
 from tellapart.late_binding import late_bound
 
 Labels = NDArray[np.int32]
-"""int32 (n,): for each image the index of its class."""
-
-
-class Images(Protocol):
-    """Images that can be read one at a time, in any order, from several threads."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-    def read(self, index: int) -> ImageArray:
-        """One image as it is stored: uint8 (h, w, 1 or 3), any size. Raises ImageError."""
-
-    def name(self, index: int) -> str:
-        """What a person would call it: its path, or its number."""
-
-    @property
-    def digests(self) -> tuple[str, ...]:
-        """For each a hash of its content, 64 hexadecimal digits."""
-
-    def take(self, indices: Sequence[int]) -> "Images":
-        """Some of them, in the order asked for."""
-
-
-@dataclass(frozen=True)
-class FileImages:
-    """Images in files, each with the SHA-256 that its bytes had when it was listed."""
-
-    paths: tuple[str, ...]
-    digests: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def read(self, index: int) -> ImageArray:
-        """Decode one file. Raises ImageError as `content` does."""
-        return decode(self.content(index))
-
-    def content(self, index: int) -> bytes:
-        """A file's bytes. Raises ImageError when it is gone, closed to us, or no longer what was listed."""
-        if why := no_file(self.paths[index]):  # a FIFO in its place would be waited for
-            raise ImageError(why)
-        content = read_bytes(self.paths[index])
-        # What was listed decides the split, the cached features and what a bundle says it has seen.
-        if hashlib.sha256(content).hexdigest() != self.digests[index]:
-            raise ImageError("was changed after it was listed: run the command again to take it as it is now")
-        return content
-
-    def name(self, index: int) -> str:
-        """The file's path."""
-        return self.paths[index]
-
-    def take(self, indices: Sequence[int]) -> "FileImages":
-        """Some of them, in the order asked for."""
-        return FileImages(tuple(self.paths[i] for i in indices), tuple(self.digests[i] for i in indices))
-
-
-@dataclass(frozen=True)
-class ArrayImages:
-    """Images in one array, uint8 (n, h, w, 1 or 3), each with the SHA-256 of its shape and pixels."""
-
-    array: NDArray[np.uint8]
-    digests: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def read(self, index: int) -> ImageArray:
-        """One row of the array."""
-        image: ImageArray = self.array[index]
-        return image
-
-    def name(self, index: int) -> str:
-        """Its number, and the start of its hash, which stays the same when splits are drawn."""
-        return f"image {self.digests[index][:12]}"
-
-    def take(self, indices: Sequence[int]) -> "ArrayImages":
-        """Some of them, in the order asked for."""
-        rows = self.array[np.asarray(indices, dtype=np.intp)]
-        return ArrayImages(rows, tuple(self.digests[i] for i in indices))
+"""int32 (n,): the index of each image's class."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """A part of a data set: images and, for each, the index of its class (int32 (n,))."""
+    """Images of a data set and their labels, int32 (n,)."""
 
     images: Images
     labels: Labels
     groups: tuple[str, ...] | None = None
-    """For each image the name of what it must not be parted from: a person, a place, a burst of photos."""
+    """The group of each image, such as a person, a place or a burst of photos; a group is never divided."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: Sequence[int]) -> "Split":
-        """Some of its images, in the order asked for."""
+        """Select images, in the order given."""
         groups = None if self.groups is None else tuple(self.groups[i] for i in indices)
         return Split(self.images.take(indices), self.labels[np.asarray(indices, dtype=np.intp)], groups)
 
@@ -125,20 +43,28 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class ReadableValues:
-    """What came of a split's images: values (len(kept), ...), whose indices, and the images without any."""
+class ReadOptions:
+    """Options for reading labelled images. A column that is not named is found by its usual names."""
 
-    values: NDArray[Any]
-    kept: tuple[int, ...]
-    skipped: tuple[Skipped, ...]
+    path_column: str | None = None
+    """The column of a CSV or Parquet table that has the images' paths."""
+    label_column: str | None = None
+    """The one that has the labels."""
+    split_column: str | None = None
+    """The one that says train, validation or test."""
+    group_column: str | None = None
+    """The one that says what belongs together, such as who sent the images: a group is never divided by a split."""
+    exclude_label: tuple[str, ...] = ()
+    """Labels whose images are left out: once for each, or several with commas between."""
+    skip: Path | None = None
+    """A findings.csv in which a person has marked images: they are left out."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Labelled images in named splits. Immutable.
 
-    A source without splits of its own has one, called `all`; `splits.complete` draws train, validation and
-    test from it.
+    A source without splits has one, named `all`; `draw_splits` divides it into train, validation and test.
     """
 
     name: str
@@ -146,27 +72,27 @@ class Dataset:
     splits: Mapping[str, Split]
     skipped: tuple[Skipped, ...] = ()
     source: str | None = None
-    """What `open` was given, so that a report can find the images again."""
+    """The source given to `open`, so that a report can find the images again."""
     families: Mapping[str, str] = field(default_factory=dict)
-    """Near-duplicates: for the hash of each image that has any, that of one of them, which names the family."""
+    """Near-duplicates: maps the hash of each image that has any to the hash of one of them, which names the family."""
     others: tuple[str, ...] = ()
     """Files in the source that are not images."""
-    reading: ReadOptions = field(default_factory=ReadOptions)
-    """How `open` was told to read it."""
+    read_options: ReadOptions = field(default_factory=ReadOptions)
+    """The options given to `open`."""
 
     @staticmethod
-    def open(source: str | Path, reading: ReadOptions | None = None) -> "Dataset":
-        """Read a folder of class folders, a table, an `.npz` file, or a named set such as `digits` or `mnist`.
+    def open(source: str | Path, read_options: ReadOptions | None = None) -> "Dataset":
+        """Read a folder of class folders, a table, an `.npz` file, or a built-in set such as `digits` or `mnist`.
 
         Raises DatasetError.
         """
-        reading = reading or ReadOptions()
-        dataset: Dataset = late_bound("open_source")(str(source), reading)
-        return replace(dataset, source=str(source), reading=reading)
+        read_options = read_options or ReadOptions()
+        dataset: Dataset = late_bound("open_source")(str(source), read_options)
+        return replace(dataset, source=str(source), read_options=read_options)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over classes and, for each split, its labelled content hashes; order does not matter."""
+        """SHA-256 over the classes and, for each split, its labelled content hashes, whatever their order."""
         lines = [f"class {name}" for name in self.classes]
         for name, split in sorted(self.splits.items()):
             rows = zip(split.labels.tolist(), split.images.digests, strict=True)
@@ -181,24 +107,14 @@ class Dataset:
         return sides.pop() if len(arrays) == len(self.splits) and len(sides) == 1 else None
 
     def counts(self, split: str) -> NDArray[np.int64]:
-        """How many images of each class a split holds: int64 (classes,)."""
+        """Count the images of each class in a split: int64 (classes,)."""
         return np.bincount(self.splits[split].labels, minlength=len(self.classes))
 
     def __repr__(self) -> str:
-        # A notebook stores it beside the HTML, and the whole would be a hash for each image.
+        # Notebooks store it beside the HTML; the default would list a hash for each image.
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
         return f"<Dataset {self.name}: {sizes} images in {len(self.classes):,} classes>"
 
     def _repr_html_(self) -> str:
-        """Examples and counts, for a notebook."""
+        """Show examples and counts in a notebook."""
         return str(late_bound("dataset_html")(self))
-
-
-def read_bytes(path: str) -> bytes:
-    """A file's bytes. Raises ImageError with a sentence when it cannot be read."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # a path with a NUL in it
-        raise ImageError(f"cannot be read: {error}") from error

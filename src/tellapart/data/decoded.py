@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.dataset import ArrayImages, Images, ReadableValues, Skipped
-from tellapart.data.pipeline import preprocessed
+from tellapart.data.dataset import Skipped
+from tellapart.data.images import ArrayImages, Images
+from tellapart.data.pipeline import ReadableRows, preprocessed
 from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.errors import ImageError
 from tellapart.files import cached_folder
@@ -20,14 +21,14 @@ from tellapart.progress import progress
 UNREADABLE = "unreadable.json"
 
 
-def decoded_pixels(images: Images, preprocessing: Preprocessing, *, cache: Path, label: str) -> ReadableValues:
+def decoded_pixels(images: Images, preprocessing: Preprocessing, *, cache: Path, label: str) -> ReadableRows:
     """Decode images to the classifier's size, or map the array that an earlier run left in the cache.
 
     The values are uint8 (n, height, width, channels), memory-mapped where they were decoded.
     """
     shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
     if isinstance(images, ArrayImages) and images.array.shape[1:] == shape:
-        return ReadableValues(images.array, tuple(range(len(images))), ())
+        return ReadableRows(images.array, tuple(range(len(images))), ())
     folder = cache / "pixels" / _key(images, preprocessing)
     if folder.exists() and _lacks_readable(images, folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -37,7 +38,7 @@ def decoded_pixels(images: Images, preprocessing: Preprocessing, *, cache: Path,
     kept = tuple(i for i in range(len(images)) if i not in reasons)
     array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
     skipped = tuple(Skipped(images.name(i), why) for i, why in reasons.items())
-    return ReadableValues(array[: len(kept)], kept, skipped)
+    return ReadableRows(array[: len(kept)], kept, skipped)
 
 
 def _lacks_readable(images: Images, folder: Path) -> bool:

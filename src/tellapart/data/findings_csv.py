@@ -1,6 +1,6 @@
-"""The table of findings that a person marks, `findings.csv`: its columns, its cells, and reading it back.
+"""Format of `findings.csv`, the table in which a person marks images to leave out, and reading the marks back.
 
-A spreadsheet may have saved it since, with its own separator and more columns.
+A spreadsheet may have saved it meanwhile, with its own separator and more columns.
 """
 
 import csv
@@ -13,17 +13,17 @@ from tellapart.data.csv_injection import unescape_formula
 from tellapart.errors import DatasetError
 
 COLUMNS = ("skip", "finding", "severity", "path", "digest", "split", "label", "suggested", "other", "detail")
-NEEDED = ("skip", "finding", "path", "digest", "split", "label")
+REQUIRED = ("skip", "finding", "path", "digest", "split", "label")
 YES = ("x", "yes", "y", "1", "true", "skip")
 NO = ("", "no", "n", "0", "false")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A line of the table that a person marked: what to leave out."""
+    """A marked line of the table: an image to leave out."""
 
     line: int
-    """Of the file, from 1."""
+    """The line number in the file, from 1."""
     finding: str
     path: str
     digest: str
@@ -31,43 +31,43 @@ class Mark:
     label: str
 
 
-def marked(table: Path) -> tuple[Mark, ...]:
-    """Read the lines that a person marked. Raises DatasetError that names the first line that is not understood."""
+def read_marks(table: Path) -> tuple[Mark, ...]:
+    """Read the marked lines. Raises DatasetError that names the first line that is not understood."""
     marks: list[Mark] = []
-    wrong: list[tuple[int, str]] = []
+    invalid: list[tuple[int, str]] = []
     for line, cells in _lines(table):
-        word = cells["skip"].strip().lower()
-        if word in YES:
-            texts = {name: unescape_formula(cells[name]) for name in NEEDED if name != "skip"}
+        mark = cells["skip"].strip().lower()
+        if mark in YES:
+            texts = {name: unescape_formula(cells[name]) for name in REQUIRED if name != "skip"}
             marks.append(Mark(line, **texts))
-        elif word not in NO:
-            wrong.append((line, cells["skip"]))
-    if wrong:
-        line, word = wrong[0]
+        elif mark not in NO:
+            invalid.append((line, cells["skip"]))
+    if invalid:
+        line, mark = invalid[0]
         raise DatasetError(
-            f"line {line} of {table} has {word[:40]!r} in the column skip{and_more(wrong)}; expected x to leave the "
+            f"line {line} of {table} has {mark[:40]!r} in the column skip{and_more(invalid)}; expected x to leave the "
             f"image out, or nothing to keep it"
         )
     return tuple(marks)
 
 
 def _lines(table: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Yield the number of each line with a mark in it, and its needed cells by the names of their columns."""
+    """Yield the number of each line with text in its skip column, and its required cells by column."""
     text = _text(table)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     try:
         header = [name.strip().lower() for name in next(rows, [])]
-        if missing := [name for name in NEEDED if name not in header]:
+        if missing := [name for name in REQUIRED if name not in header]:
             raise DatasetError(
-                f"{table} is no table of findings: its first line has no column {', '.join(missing)}; expected what "
+                f"{table} is not a table of findings: its first line has no column {', '.join(missing)}; expected what "
                 f"tellapart check writes as findings.csv"
             )
-        where = {name: header.index(name) for name in NEEDED}
-        line = rows.line_num + 1  # a cell may hold line breaks: the line on which the row begins
+        positions = {name: header.index(name) for name in REQUIRED}
+        line = rows.line_num + 1  # the row's first line: a cell may contain line breaks
         for row in rows:
-            if len(row) > where["skip"] and row[where["skip"]]:
-                # A spreadsheet may leave out the empty cells at the end of a row.
-                yield line, {name: row[at] if at < len(row) else "" for name, at in where.items()}
+            if len(row) > positions["skip"] and row[positions["skip"]]:
+                # Spreadsheets may drop the empty cells at the end of a row.
+                yield line, {name: row[index] if index < len(row) else "" for name, index in positions.items()}
             line = rows.line_num + 1
     except csv.Error as error:
         raise DatasetError(
@@ -78,7 +78,7 @@ def _lines(table: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
 
 def _text(table: Path) -> str:
     try:
-        # A path may be no UTF-8; its odd bytes are kept, as Python keeps them in the names of files.
+        # A path may not be UTF-8; its bytes are kept as surrogates, as Python does in file names.
         return table.read_bytes().decode("utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise DatasetError(
@@ -88,11 +88,11 @@ def _text(table: Path) -> str:
 
 
 def _separator(text: str) -> str:
-    """Between the names of the columns; where the comma is in numbers, spreadsheets write a semicolon."""
+    """Detect the separator in the header; with decimal commas, spreadsheets separate cells by semicolons."""
     header = text[: max(text.find("\n"), 0) or None][:1000]
     return max(",;\t", key=header.count)
 
 
 def and_more(lines: Sequence[object]) -> str:
-    """How many more lines there are than the first, to stand in a sentence about it."""
+    """Return how many lines there are beside the first, as a clause for a sentence about that one."""
     return f" (and {len(lines) - 1:,} more lines like it)" if len(lines) > 1 else ""

@@ -1,4 +1,4 @@
-"""Other looks at images, which are images too: their mirror images, and several sets one after the other."""
+"""Sets of images: in files, in an array, mirrored, and several sets as one."""
 
 import hashlib
 from bisect import bisect_right
@@ -6,16 +6,97 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tellapart.data.dataset import Images
-from tellapart.data.image import ImageArray
+from tellapart.data.image import ImageArray, decode
+from tellapart.data.image_file import not_a_file, read_bytes
+from tellapart.errors import ImageError
+
+
+class Images(Protocol):
+    """Images that can be read one at a time, in any order, from several threads."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def read(self, index: int) -> ImageArray:
+        """Read one image as it is stored: uint8 (h, w, 1 or 3), any size. Raises ImageError."""
+
+    def name(self, index: int) -> str:
+        """Return the name to show for an image: its path, or `image` and the start of its hash."""
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """A hash of each image's content, 64 hexadecimal digits."""
+
+    def take(self, indices: Sequence[int]) -> "Images":
+        """Select images, in the order given."""
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Images in files, with the SHA-256 that the bytes of each had when it was listed."""
+
+    paths: tuple[str, ...]
+    digests: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> ImageArray:
+        """Decode one file. Raises ImageError, also where `content` does."""
+        return decode(self.content(index))
+
+    def content(self, index: int) -> bytes:
+        """Read the bytes of one file. Raises ImageError when it is missing, unreadable or changed since listed."""
+        if reason := not_a_file(self.paths[index]):  # opening a FIFO blocks
+            raise ImageError(reason)
+        content = read_bytes(self.paths[index])
+        # The listed content decides the split, the cached features and which images a bundle records as seen.
+        if hashlib.sha256(content).hexdigest() != self.digests[index]:
+            raise ImageError("was changed after it was listed: run the command again to take it as it is now")
+        return content
+
+    def name(self, index: int) -> str:
+        """Return the path of the file."""
+        return self.paths[index]
+
+    def take(self, indices: Sequence[int]) -> "FileImages":
+        """Select images, in the order given."""
+        return FileImages(tuple(self.paths[i] for i in indices), tuple(self.digests[i] for i in indices))
+
+
+@dataclass(frozen=True)
+class ArrayImages:
+    """Images in one array, uint8 (n, h, w, 1 or 3), with the SHA-256 of the shape and pixels of each."""
+
+    array: NDArray[np.uint8]
+    digests: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read(self, index: int) -> ImageArray:
+        """Return one row of the array."""
+        image: ImageArray = self.array[index]
+        return image
+
+    def name(self, index: int) -> str:
+        """Return `image` and the first 12 digits of its hash, which does not change when splits are drawn."""
+        return f"image {self.digests[index][:12]}"
+
+    def take(self, indices: Sequence[int]) -> "ArrayImages":
+        """Select images, in the order given."""
+        rows = self.array[np.asarray(indices, dtype=np.intp)]
+        return ArrayImages(rows, tuple(self.digests[i] for i in indices))
 
 
 @dataclass(frozen=True)
 class MirroredImages:
-    """The mirror images of some images, left and right exchanged."""
+    """Images flipped left to right."""
 
     images: Images
 
@@ -23,59 +104,60 @@ class MirroredImages:
         return len(self.images)
 
     def read(self, index: int) -> ImageArray:
-        """One mirror image. Raises ImageError."""
+        """Read one image, flipped. Raises ImageError."""
         return np.ascontiguousarray(self.images.read(index)[:, ::-1])
 
     def name(self, index: int) -> str:
-        """The image's name, and that this is its mirror image."""
+        """Return the image's name, marked as mirrored."""
         return f"{self.images.name(index)} (mirrored)"
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
-        """For each a hash that is not the image's own."""
+        """A hash of each, different from that of the image itself."""
         return tuple(hashlib.sha256(f"mirrored {digest}".encode()).hexdigest() for digest in self.images.digests)
 
     def take(self, indices: Sequence[int]) -> "MirroredImages":
-        """Some of them, in the order asked for."""
+        """Select images, in the order given."""
         return MirroredImages(self.images.take(indices))
 
 
 @dataclass(frozen=True)
 class ConcatImages:
-    """Several sets of images, one after the other. `take` gives them in one set again."""
+    """Several sets of images, one after the other."""
 
     sets: tuple[Images, ...]
     chosen: tuple[int, ...] | None = None
+    """The indices that `take` selected; None for all."""
 
     def __len__(self) -> int:
-        return self._ends[-1] if self.chosen is None else len(self.chosen)
+        return self._starts[-1] if self.chosen is None else len(self.chosen)
 
     def read(self, index: int) -> ImageArray:
-        """One image. Raises ImageError."""
-        images, place = self._found(index)
-        return images.read(place)
+        """Read one image. Raises ImageError."""
+        images, position = self._locate(index)
+        return images.read(position)
 
     def name(self, index: int) -> str:
-        """Its name in its own set."""
-        images, place = self._found(index)
-        return images.name(place)
+        """Return the image's name in its own set."""
+        images, position = self._locate(index)
+        return images.name(position)
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
-        """For each the hash that its own set gives it."""
-        every = [digest for images in self.sets for digest in images.digests]
-        return tuple(every if self.chosen is None else (every[i] for i in self.chosen))
+        """The hash of each image in its own set."""
+        digests = [digest for images in self.sets for digest in images.digests]
+        return tuple(digests if self.chosen is None else (digests[i] for i in self.chosen))
 
     def take(self, indices: Sequence[int]) -> "ConcatImages":
-        """Some of them, in the order asked for."""
-        places = tuple(indices) if self.chosen is None else tuple(self.chosen[i] for i in indices)
-        return ConcatImages(self.sets, places)
+        """Select images, in the order given."""
+        chosen = tuple(indices) if self.chosen is None else tuple(self.chosen[i] for i in indices)
+        return ConcatImages(self.sets, chosen)
 
     @cached_property
-    def _ends(self) -> list[int]:
+    def _starts(self) -> list[int]:
         return list(accumulate((len(images) for images in self.sets), initial=0))
 
-    def _found(self, index: int) -> tuple[Images, int]:
-        place = index if self.chosen is None else self.chosen[index]
-        number = bisect_right(self._ends, place) - 1
-        return self.sets[number], place - self._ends[number]
+    def _locate(self, index: int) -> tuple[Images, int]:
+        position = index if self.chosen is None else self.chosen[index]
+        number = bisect_right(self._starts, position) - 1
+        return self.sets[number], position - self._starts[number]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import ArrayImages, Dataset, Labels, Split
+from tellapart.data.dataset import Dataset, Labels, Split
+from tellapart.data.images import ArrayImages
 from tellapart.data.sources.arrays import array_split
 from tellapart.data.sources.builtin_datasets import is_here
 from tellapart.data.splits.draw_splits import draw_splits

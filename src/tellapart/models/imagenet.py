@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backend import load_keras
-from tellapart.data.dataset import read_bytes
-from tellapart.data.image import ImageArray, decode
+from tellapart.data.image import ImageArray
+from tellapart.data.image_file import read_image
 from tellapart.data.pipeline import BATCH, prefetch_map, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, Graph, Precision, read_graph, write_graph
@@ -63,7 +63,7 @@ class ImageNet:
 
     def _fitted(self, path: str) -> ImageArray | ImageError:
         try:
-            return self.preprocessing(decode(read_bytes(path)))
+            return self.preprocessing(read_image(path))
         except ImageError as error:
             return error
 

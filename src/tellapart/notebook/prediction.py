@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tellapart.bundles.predictor import Prediction, Unreadable
-from tellapart.data.dataset import read_bytes
-from tellapart.data.image import ImageArray, decode
+from tellapart.data.image import ImageArray
+from tellapart.data.image_file import read_image
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import ImageError
 from tellapart.notebook.html import Html, bars, block, heading, image, row, sentence
@@ -29,6 +29,6 @@ def _found(path: str) -> ImageArray | None:
     """The image that was asked about, uint8 (h, w, 1 or 3); None where the path is but a name, or a file no more."""
     try:
         # A pipe would have to be waited for, so plain files only.
-        return decode(read_bytes(path)) if Path(path).is_file() else None
+        return read_image(path) if Path(path).is_file() else None
     except (ImageError, OSError, ValueError):
         return None

@@ -4,7 +4,8 @@ import html
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from tellapart.data.dataset import Dataset, Images
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import Images
 from tellapart.data.pipeline import prefetch_map
 from tellapart.errors import ImageError
 from tellapart.progress import progress

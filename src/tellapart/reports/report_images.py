@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.bundles.stored_predictions import StoredPredictions
-from tellapart.data.dataset import Dataset, Images
+from tellapart.data.dataset import Dataset
 from tellapart.data.image import ImageArray
+from tellapart.data.images import Images
 from tellapart.data.splits.round_robin import round_robin
 from tellapart.errors import ImageError, TellapartError
 from tellapart.progress import progress

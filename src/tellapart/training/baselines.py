@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.evaluate import unseen
 from tellapart.bundles.stored_predictions import StoredPredictions, read_predictions
-from tellapart.data.dataset import Dataset, Images, Labels, ReadableValues, Split
+from tellapart.data.dataset import Dataset, Labels, Split
+from tellapart.data.images import Images
+from tellapart.data.pipeline import ReadableRows
 from tellapart.errors import RunError
 from tellapart.files import atomic_write, cache_folder
 from tellapart.judging.intervals import Estimate, wilson
@@ -34,7 +36,7 @@ FILE = "baselines.json"
 KINDS = {"knn": "k nearest neighbours", "logistic": "logistic regression", "forest": "forest"}
 MOST = 5_000  # training images: more would take longer than a report is worth
 TREES, PASSES = 50, 25  # of a forest and of logistic regression: more hardly changes what they are worth here
-See = Callable[[Images, str], ReadableValues]
+See = Callable[[Images, str], ReadableRows]
 """From images, and what to call the work, to their vectors, float32 (n, width)."""
 
 
@@ -108,9 +110,9 @@ def _stored_vectors(run: Run, needed: Sequence[Images]) -> See | None:
     if not store.knows(digest for images in needed for digest in images.digests):
         return None
 
-    def see(images: Images, _: str) -> ReadableValues:
+    def see(images: Images, _: str) -> ReadableRows:
         rows = store.take(list(images.digests), (int(facts["width"]),))
-        return ReadableValues(rows[:], tuple(range(len(images))), ())
+        return ReadableRows(rows[:], tuple(range(len(images))), ())
 
     return see
 

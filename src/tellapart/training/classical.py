@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tellapart.bundles.bundle import GRAPH, SEEN, homes, write_manifest
-from tellapart.data.dataset import Dataset, Images, ReadableValues
+from tellapart.data.dataset import Dataset
 from tellapart.data.decoded import decoded_pixels
+from tellapart.data.images import Images
+from tellapart.data.pipeline import ReadableRows
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import require_classes
 from tellapart.engine import Graph, write_graph
@@ -48,7 +50,7 @@ class Source:
         shape = self.preprocessing
         return pixel_graph(shape.height, shape.width, shape.channels)
 
-    def vectors(self, images: Images, label: str) -> ReadableValues:
+    def vectors(self, images: Images, label: str) -> ReadableRows:
         """The vectors of the images that can be read: values float32 (n, width). Kept in the cache."""
         if self.base is not None:
             from tellapart.models.features.frozen_backbone import features_of
@@ -56,7 +58,7 @@ class Source:
             return features_of(self.base, images, cache=cache_folder(), label=label)
         pixels = decoded_pixels(images, self.preprocessing, cache=cache_folder(), label=label)
         flat = pixels.values.reshape(len(pixels.values), -1).astype(np.float32)
-        return ReadableValues(flat, pixels.kept, pixels.skipped)
+        return ReadableRows(flat, pixels.kept, pixels.skipped)
 
 
 def source_of(dataset: Dataset, recipe: EstimatorRecipe) -> Source:
@@ -82,7 +84,7 @@ def train_estimator(dataset: Dataset, recipe: EstimatorRecipe, folder: Path) -> 
 def _make_bundle(dataset: Dataset, recipe: EstimatorRecipe, folder: Path) -> None:
     """Fit, judge and store. There is nothing to choose, so validation is only judged."""
     source = source_of(dataset, recipe)
-    vectors: dict[str, ReadableValues] = {}
+    vectors: dict[str, ReadableRows] = {}
     for name in ("train", "validation"):
         if name in dataset.splits:
             vectors[name] = source.vectors(dataset.splits[name].images, f"features of {name}")
@@ -93,7 +95,7 @@ def _make_bundle(dataset: Dataset, recipe: EstimatorRecipe, folder: Path) -> Non
     notify(f"{recipe.model}: fitted on {len(train):,} images of {train.shape[1]:,} numbers each")
     estimator = fit_estimator(recipe, train, dataset.splits["train"].labels, len(dataset.classes))
 
-    def ask(images: Images, label: str) -> ReadableValues:
+    def ask(images: Images, label: str) -> ReadableRows:
         found = source.vectors(images, label)
         return replace(found, values=estimator_probabilities(estimator, found.values, label=label))
 

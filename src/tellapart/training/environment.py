@@ -8,8 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tellapart.data.dataset import Dataset
-from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.version import __version__
 
 PACKAGES = (
@@ -30,7 +29,7 @@ def environment(dataset: Dataset) -> dict[str, Any]:
         "dataset": {
             "name": dataset.name,
             "source": _place(dataset.source),
-            "reading": _reading(dataset.reading),
+            "reading": _reading(dataset.read_options),
             "fingerprint": dataset.fingerprint,
             "classes": list(dataset.classes),
             "pictures": {name: len(split) for name, split in dataset.splits.items()},
@@ -45,9 +44,9 @@ def reading_of(dataset: Mapping[str, Any]) -> ReadOptions:
     return ReadOptions(**{**facts, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
 
 
-def _reading(reading: ReadOptions) -> dict[str, Any]:
-    skip = None if reading.skip is None else str(reading.skip.absolute())
-    return asdict(reading) | {"exclude_label": list(reading.exclude_label), "skip": skip}
+def _reading(read_options: ReadOptions) -> dict[str, Any]:
+    skip = None if read_options.skip is None else str(read_options.skip.absolute())
+    return asdict(read_options) | {"exclude_label": list(read_options.exclude_label), "skip": skip}
 
 
 def _place(source: str | None) -> str | None:

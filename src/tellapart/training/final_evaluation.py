@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.evaluate import judged, unseen
 from tellapart.bundles.stored_predictions import StoredPredictions, predict_split, write_predictions
-from tellapart.data.dataset import Dataset, Images, ReadableValues, Skipped
+from tellapart.data.dataset import Dataset, Skipped
+from tellapart.data.images import Images
+from tellapart.data.pipeline import ReadableRows
 from tellapart.judging.calibration import apply_temperature, fit_temperature
 from tellapart.judging.metrics import ece
 
 SPLITS = ("validation", "test")
-Ask = Callable[[Images, str], ReadableValues]
+Ask = Callable[[Images, str], ReadableRows]
 """From images and what to call the work: the probabilities of those that can be read, float32 (n, classes)."""
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.dataset import Dataset, Images
-from tellapart.data.images import ConcatImages, MirroredImages
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import ConcatImages, Images, MirroredImages
 from tellapart.data.pipeline import BATCH, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.models.features.feature_cache import FeatureCache

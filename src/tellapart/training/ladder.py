@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.dataset import Dataset, Images
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import Images
 from tellapart.data.splits.draw_splits import require_classes
 from tellapart.errors import ImageError, RunError
 from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder, remove_partials

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
 from tellapart.checking.duplicate_families import with_duplicate_families
-from tellapart.data.dataset import ArrayImages, Dataset, Skipped
+from tellapart.data.dataset import Dataset, Skipped
+from tellapart.data.images import ArrayImages
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.apply_skips import is_user_skip
 from tellapart.data.splits.draw_splits import draw_splits, missing_splits, require_classes, validation_share

@@ -4,9 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.evaluate import probabilities
-from tellapart.data.dataset import Images, ReadableValues
-from tellapart.data.images import MirroredImages
-from tellapart.data.pipeline import BATCH
+from tellapart.data.images import Images, MirroredImages
+from tellapart.data.pipeline import BATCH, ReadableRows
 from tellapart.engine import Engine
 from tellapart.errors import BundleError
 from tellapart.files import cache_folder
@@ -18,7 +17,7 @@ CHECKED = 2 * BATCH  # images on which the joined graph must say what base and h
 TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}  # of a probability
 
 
-def task_predictions(task: Task, images: Images, *, label: str) -> ReadableValues:
+def task_predictions(task: Task, images: Images, *, label: str) -> ReadableRows:
     """The probabilities of each image that can be read, float32 (n, classes), without a temperature.
 
     On a frozen base the features are in the cache, or belong there: base and head are run one after the other.
@@ -28,7 +27,7 @@ def task_predictions(task: Task, images: Images, *, label: str) -> ReadableValue
     return probabilities(task.engine, task.preprocessing, images, label=label)
 
 
-def require_agreement(task: Task, images: Images, answers: ReadableValues) -> None:
+def require_agreement(task: Task, images: Images, answers: ReadableRows) -> None:
     """Check on some images that the graph that will predict says what base and head said. Raises BundleError."""
     if not task.base or not answers.kept:
         return
@@ -43,7 +42,7 @@ def require_agreement(task: Task, images: Images, answers: ReadableValues) -> No
         )
 
 
-def _step_by_step(base: FrozenBackbone, head: Engine, images: Images, *, mirror: bool, label: str) -> ReadableValues:
+def _step_by_step(base: FrozenBackbone, head: Engine, images: Images, *, mirror: bool, label: str) -> ReadableRows:
     """What base and head say of images; with `mirror` the mean over each image and its mirror image."""
     features = stored_features(base, images, cache=cache_folder(), label=label)
     answers = _answers(head, features.rows)
@@ -51,7 +50,7 @@ def _step_by_step(base: FrozenBackbone, head: Engine, images: Images, *, mirror:
         images = MirroredImages(images.take(features.kept))
         rows = stored_features(base, images, cache=cache_folder(), label=f"{label}, mirrored").rows
         answers = np.mean([answers, _answers(head, rows)], axis=0, dtype=np.float32)
-    return ReadableValues(answers, features.kept, features.skipped)
+    return ReadableRows(answers, features.kept, features.skipped)
 
 
 def _answers(head: Engine, rows: StoredRows) -> NDArray[np.float32]:

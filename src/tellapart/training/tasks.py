@@ -10,9 +10,9 @@ import numpy as np
 
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.augmented import AugmentedImages
-from tellapart.data.dataset import Dataset, Images
+from tellapart.data.dataset import Dataset
 from tellapart.data.decoded import decoded_pixels
-from tellapart.data.images import ConcatImages, MirroredImages
+from tellapart.data.images import ConcatImages, Images, MirroredImages
 from tellapart.data.pipeline import BATCH
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, Graph

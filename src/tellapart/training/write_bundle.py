@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, homes, write_manifest
-from tellapart.data.dataset import Images, ReadableValues
+from tellapart.data.images import Images
+from tellapart.data.pipeline import ReadableRows
 from tellapart.engine import write_graph
 from tellapart.files import atomic_folder, atomic_write
 from tellapart.models.graphs.graph_heads import add_temperature
@@ -23,7 +24,7 @@ def write_bundle(task: Task, recipe: NetworkRecipe, path: Path, *, splits: Seque
     Keras writes its copy meanwhile: neither needs the other.
     """
 
-    def ask(images: Images, label: str) -> ReadableValues:
+    def ask(images: Images, label: str) -> ReadableRows:
         answers = task_predictions(task, images, label=label)
         require_agreement(task, images, answers)
         return answers

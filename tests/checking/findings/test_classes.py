@@ -8,7 +8,8 @@ import pytest
 from tellapart.checking.finding import Finding
 from tellapart.checking.findings.classes import class_findings
 from tellapart.checking.locations import find_locations
-from tellapart.data.dataset import Dataset, FileImages, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import FileImages
 
 NAMES = ("cat", "dog", "cow")
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tellapart.checking.finding import Finding
 from tellapart.checking.findings.exact_duplicates import exact_duplicate_findings
 from tellapart.checking.locations import find_locations
-from tellapart.data.dataset import Dataset, FileImages, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import FileImages
 
 CLASSES = ("cat", "dog", "cow")
 Rows = list[tuple[str, str]]

@@ -6,7 +6,8 @@ import numpy as np
 
 from tellapart.checking.check import check_cheap
 from tellapart.checking.findings.group_leaks import group_leak_findings
-from tellapart.data.dataset import Dataset, FileImages, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import FileImages
 
 
 def dataset(**groups: tuple[str, ...]) -> Dataset:

@@ -9,7 +9,8 @@ from tellapart.checking.finding import Finding
 from tellapart.checking.findings.near_duplicate_findings import near_duplicate_findings
 from tellapart.checking.locations import find_locations
 from tellapart.checking.near_duplicates import Pair
-from tellapart.data.dataset import Dataset, FileImages, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import FileImages
 
 CLASSES = ("cat", "dog")
 Rows = Sequence[tuple[str, str]]

@@ -10,7 +10,8 @@ from tellapart.checking.findings.unreadable_files import (
     unreadable_findings,
 )
 from tellapart.checking.locations import find_locations
-from tellapart.data.dataset import Dataset, FileImages, Skipped, Split
+from tellapart.data.dataset import Dataset, Skipped, Split
+from tellapart.data.images import FileImages
 
 
 def split_of(name: str, digests: str) -> Split:

@@ -12,7 +12,7 @@ from PIL import Image
 from tellapart.data.augmentation import augmented as module
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.augmented import AugmentedImages, augment_rows, augmented
-from tellapart.data.dataset import ArrayImages, FileImages, Images
+from tellapart.data.images import ArrayImages, FileImages, Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import ImageError
 from tellapart.files import sha256

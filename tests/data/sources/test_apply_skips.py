@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.data.dataset import Dataset, FileImages, Skipped, Split
+from tellapart.data.dataset import Dataset, Skipped, Split
 from tellapart.data.findings_csv import COLUMNS
+from tellapart.data.images import FileImages
 from tellapart.data.sources.apply_skips import apply_skips, is_user_skip
 from tellapart.data.sources.arrays import array_split
 from tellapart.errors import DatasetError
@@ -151,3 +152,13 @@ def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
     text = csv_text(COLUMNS, [("x", "blank", "note", odd, key, "all", "cat", "", "", "")])
     path.write_bytes(text.encode(errors="surrogateescape"))
     assert names(apply_skips(whole, path), "all") == ["c1", "d1"]
+
+
+def test_images_of_arrays_may_be_marked_by_their_former_names(tmp_path: Path) -> None:
+    array = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
+    train = array_split(array, np.array([0, 0, 1, 1]))
+    digest = train.images.digests[1]
+    marked = table(tmp_path, [("blank", f"picture {digest[:12]}", digest, "train", "cat")])
+    left = apply_skips(Dataset("drawn", CLASSES, {"train": train}), marked)
+    assert names(left, "train") == [train.images.name(i) for i in (0, 2, 3)]
+    assert left.skipped == (Skipped(f"image {digest[:12]}", "left out by findings.csv, line 2 (blank)"),)

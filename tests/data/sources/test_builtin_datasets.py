@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tellapart.backend import load_keras
-from tellapart.data.dataset import ArrayImages, Dataset
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import ArrayImages
 from tellapart.data.sources import builtin_datasets
 from tellapart.data.sources.builtin_datasets import CIFAR10, CLOTHES, NAMED, open_named
 from tellapart.errors import DatasetError, MissingPackageError

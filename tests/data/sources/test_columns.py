@@ -2,8 +2,8 @@
 
 import pytest
 
+from tellapart.data.dataset import ReadOptions
 from tellapart.data.sources.columns import Columns, chosen
-from tellapart.data.sources.read_options import ReadOptions
 from tellapart.errors import DatasetError
 
 
@@ -27,14 +27,14 @@ def test_usual_names_are_taken_and_said(
 
 
 def test_what_a_person_names_goes_first_and_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
-    reading = ReadOptions(path_column="url", label_column="image", group_column="sender")
-    columns = chosen(["image", "url", "label", "sender", "split"], reading, "labels.csv")
+    read_options = ReadOptions(path_column="url", label_column="image", group_column="sender")
+    columns = chosen(["image", "url", "label", "sender", "split"], read_options, "labels.csv")
     assert columns == Columns("url", "image", "split", "sender")
     assert capsys.readouterr().err == "labels.csv: columns taken by their names: split from 'split'\n"
 
 
 @pytest.mark.parametrize(
-    ("columns", "reading", "sentence"),
+    ("columns", "read_options", "sentence"),
     [
         (
             ["a.jpg", "cat"],
@@ -53,6 +53,6 @@ def test_what_a_person_names_goes_first_and_is_not_said(capsys: pytest.CaptureFi
         ([f"c{i}" for i in range(100)], ReadOptions(), "'c0', .* and 88 more. Name"),
     ],
 )
-def test_what_cannot_be_chosen_is_refused(columns: list[str], reading: ReadOptions, sentence: str) -> None:
+def test_what_cannot_be_chosen_is_refused(columns: list[str], read_options: ReadOptions, sentence: str) -> None:
     with pytest.raises(DatasetError, match=sentence):
-        chosen(columns, reading, "t.csv")
+        chosen(columns, read_options, "t.csv")

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.dataset import Dataset
+from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.data.image import SUFFIXES
 from tellapart.data.sources import folder_layout
 from tellapart.data.sources.open_source import open_source
-from tellapart.data.sources.read_options import ReadOptions
 from tellapart.errors import DatasetError
 
 from ..making import classes, names_of, put

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.sources.listing import Item, hidden, images_under, items_under, list_images, no_file
+from tellapart.data.sources.listing import Item, hidden, images_under, items_under, list_images
 from tellapart.errors import DatasetError
 
 
@@ -114,18 +114,3 @@ def test_all_that_a_folder_holds_is_told_apart_without_opening_it(here: Path) ->
         Item("more/read me", "other"),
         Item("more/up", "skipped", "is a link to a folder, which is not followed: move the images here"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("path", "reason"),
-    [
-        ("b.png", None),
-        ("more", "is a folder, not a file"),
-        ("/dev/null", "is a device, not a file"),
-        ("b.png/c.png", "cannot be read: Not a directory"),
-        ("n" * 300, "cannot be read: File name too long"),
-        ("a\0b", "cannot be read: embedded null byte"),
-    ],
-)
-def test_what_is_no_file_has_a_reason(path: str, reason: str | None) -> None:
-    assert no_file(path) == reason

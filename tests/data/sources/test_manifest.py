@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.dataset import Dataset
-from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.data.splits.split_csv import save_split
 from tellapart.errors import DatasetError

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tellapart.data.dataset import ReadOptions
 from tellapart.data.findings_csv import COLUMNS
 from tellapart.data.sources.open_source import is_one_file, open_source
-from tellapart.data.sources.read_options import ReadOptions
 from tellapart.errors import DatasetError
 
 from ..making import classes, put

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.data.dataset import Dataset, FileImages, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import FileImages
 from tellapart.data.splits.draw_splits import NAMES, draw_splits, missing_splits, position, require_classes, shared
 from tellapart.errors import DatasetError
 

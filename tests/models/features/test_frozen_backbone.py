@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from tellapart.data.dataset import Dataset, Images
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine
 from tellapart.models.features import frozen_backbone

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Dataset, Images
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import Images
 from tellapart.data.sources.arrays import array_split
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import DatasetError, RecipeError, RunError

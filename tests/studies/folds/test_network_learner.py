@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Dataset, Images, ReadableValues
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import Images
+from tellapart.data.pipeline import ReadableRows
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.files import cache_folder
 from tellapart.judging.calibration import apply_temperature
@@ -68,7 +70,7 @@ def test_every_kind_of_network_answers_as_its_product_does_and_repeats(
     pool, inner, fold = parts(tiny, recipe)
     finished: list[Task] = []
 
-    def answers(task: Task, images: Images, *, label: str) -> ReadableValues:
+    def answers(task: Task, images: Images, *, label: str) -> ReadableRows:
         finished.append(task)
         return task_predictions(task, images, label=label)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.distortions import DISTORTIONS, distorted
 from tellapart.data.augmentation.random_draws import drawn, drawn_for_rows
-from tellapart.data.dataset import Images
 from tellapart.data.image import ImageArray
+from tellapart.data.images import Images
 from tellapart.data.pipeline import decoding_threads
 from tellapart.data.preprocessing import Preprocessing
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import ArrayImages, Split
+from tellapart.data.dataset import Split
+from tellapart.data.images import ArrayImages
 from tellapart.errors import DatasetError
 from tellapart.files import UNREADABLE
 

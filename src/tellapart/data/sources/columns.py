@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tellapart.data.sources.read_options import ReadOptions
+from tellapart.data.dataset import ReadOptions
 from tellapart.errors import DatasetError, did_you_mean
 from tellapart.progress import notify
 
@@ -31,9 +31,9 @@ class Columns:
     group: str | None
 
 
-def chosen(columns: Sequence[str], reading: ReadOptions, table: str) -> Columns:
+def chosen(columns: Sequence[str], read_options: ReadOptions, table: str) -> Columns:
     """Choose; what was guessed is said. Raises DatasetError that names the columns there are."""
-    asked = {use: getattr(reading, f"{use}_column") for use in USUAL}
+    asked = {use: getattr(read_options, f"{use}_column") for use in USUAL}
     _require_known([name for name in asked.values() if name is not None], columns, table)
     free = [name for name in columns if name not in asked.values()]
     taken = {use: name or _usual(use, free) for use, name in asked.items()}

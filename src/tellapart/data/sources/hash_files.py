@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tellapart.data.dataset import FileImages, Skipped, Split
+from tellapart.data.dataset import Skipped, Split
+from tellapart.data.images import FileImages
 from tellapart.data.sources.hash_index import digests
 from tellapart.errors import ImageError
 from tellapart.progress import progress

@@ -2,13 +2,13 @@
 
 import glob
 import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, TextIO
 
 from tellapart.data.image import SUFFIXES
+from tellapart.data.image_file import not_a_file
 from tellapart.errors import DatasetError
 
 UNSEEN = frozenset(
@@ -74,30 +74,9 @@ def item(entry: os.DirEntry[str]) -> Item:
         return Item(entry.path, "other")
     if is_folder(entry.path):
         return Item(entry.path, "skipped", "is a link to a folder, which is not followed: move the images here")
-    if not entry.is_file(follow_symlinks=False) and (reason := no_file(entry.path)):
+    if not entry.is_file(follow_symlinks=False) and (reason := not_a_file(entry.path)):
         return Item(entry.path, "skipped", reason)
     return Item(entry.path, "image" if is_image(entry.name) else "other")
-
-
-def no_file(path: str) -> str | None:
-    """Why a path leads to no file that could be read; None where it does. Nothing is opened: a FIFO would hang."""
-    try:
-        mode = os.stat(path).st_mode  # noqa: PTH116
-    except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
-    except ValueError as error:  # a path with a NUL in it
-        return f"cannot be read: {error}"
-    if stat.S_ISREG(mode):
-        return None
-    return f"is {next(name for holds, name in NO_FILES if holds(mode))}, not a file"
-
-
-NO_FILES = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a FIFO"),
-    (stat.S_ISSOCK, "a socket"),
-    (lambda _: True, "a device"),
-)
 
 
 def is_folder(path: str) -> bool:

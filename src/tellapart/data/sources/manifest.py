@@ -6,14 +6,13 @@ from pathlib import Path
 from sys import intern
 from typing import NamedTuple
 
-from tellapart.data.dataset import Dataset, Skipped
+from tellapart.data.dataset import Dataset, ReadOptions, Skipped
+from tellapart.data.image_file import not_a_file
 from tellapart.data.sources.class_names import canonical, excluded, require_several, require_text, require_unlike
 from tellapart.data.sources.columns import Columns, chosen
 from tellapart.data.sources.folder_layout import SPLIT_FOLDERS
 from tellapart.data.sources.hash_files import Listed, hash_files
-from tellapart.data.sources.listing import no_file
 from tellapart.data.sources.path_resolver import Finder
-from tellapart.data.sources.read_options import ReadOptions
 from tellapart.data.sources.tables import Table, open_table
 from tellapart.data.splits.draw_splits import NAMES
 from tellapart.errors import DatasetError
@@ -31,18 +30,18 @@ class Row(NamedTuple):
     group: str
 
 
-def read_manifest(path: Path, reading: ReadOptions) -> Dataset:
+def read_manifest(path: Path, read_options: ReadOptions) -> Dataset:
     """Read a CSV or Parquet table; relative paths begin at its folder. Raises DatasetError."""
-    classes, listed, skipped = _read(open_table(path), reading)
+    classes, listed, skipped = _read(open_table(path), read_options)
     splits, unread = hash_files(listed)  # by now the rows are gone from memory
     return Dataset(path.stem, classes, splits, skipped=(*skipped, *unread))
 
 
-def _read(table: Table, reading: ReadOptions) -> tuple[tuple[str, ...], dict[str, Listed], list[Skipped]]:
+def _read(table: Table, read_options: ReadOptions) -> tuple[tuple[str, ...], dict[str, Listed], list[Skipped]]:
     where = str(table.path)
-    columns = chosen(table.columns, reading, where)
+    columns = chosen(table.columns, read_options, where)
     rows, skipped = _labelled(_rows(table, columns), table)
-    rows = _wanted(rows, reading.exclude_label, where)
+    rows = _wanted(rows, read_options.exclude_label, where)
     classes = _classes(rows, where)
     there, missing = _found(rows, table)
     _require_images(rows, there, missing, table)
@@ -111,7 +110,7 @@ def _found(rows: list[Row], table: Table) -> tuple[list[Row], list[Skipped]]:
     bad: list[Skipped] = []
     for row, path in zip(rows, paths, strict=True):
         meant = (path or _joined(table, row.path)).removeprefix(f"{os.curdir}{os.sep}")
-        reason = no_file(meant)
+        reason = not_a_file(meant)
         if reason is None:
             good.append(row._replace(path=meant))
         else:

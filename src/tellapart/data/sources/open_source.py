@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.dataset import Dataset, Split
+from tellapart.data.dataset import Dataset, ReadOptions, Split
 from tellapart.data.sources.apply_skips import apply_skips
 from tellapart.data.sources.arrays import npz_classes, read_idx_folder, read_npz
 from tellapart.data.sources.builtin_datasets import NAMED, open_named
 from tellapart.data.sources.class_names import excluded, require_several
 from tellapart.data.sources.folder import read_folder
 from tellapart.data.sources.manifest import read_manifest
-from tellapart.data.sources.read_options import ReadOptions
 from tellapart.data.sources.tables import TABLES
 from tellapart.errors import DatasetError, did_you_mean
 
@@ -22,14 +21,14 @@ ARRAYS = (".npz",)
 MOST_CLASSES = 100_000  # labels beyond are numbers of something else
 
 
-def open_source(source: str, reading: ReadOptions | None = None) -> Dataset:
+def open_source(source: str, read_options: ReadOptions | None = None) -> Dataset:
     """Read a folder of class folders or of IDX files, a table, an `.npz` file or a named set.
 
     Raises DatasetError that says what was found and what to do.
     """
-    reading = reading or ReadOptions()
-    dataset = _opened(source, reading)
-    return dataset if reading.skip is None else apply_skips(dataset, reading.skip)
+    read_options = read_options or ReadOptions()
+    dataset = _opened(source, read_options)
+    return dataset if read_options.skip is None else apply_skips(dataset, read_options.skip)
 
 
 def is_one_file(source: str) -> bool:
@@ -37,20 +36,20 @@ def is_one_file(source: str) -> bool:
     return source.lower().endswith((*ARRAYS, *TABLES))
 
 
-def _opened(source: str, reading: ReadOptions) -> Dataset:
+def _opened(source: str, read_options: ReadOptions) -> Dataset:
     path = Path(source)
     if path.is_file() and path.suffix.lower() in TABLES:
-        return read_manifest(path, reading)
+        return read_manifest(path, read_options)
     if path.exists() or source in NAMED:
-        _require_no_columns(source, reading)
+        _require_no_columns(source, read_options)
     if path.is_dir() and not any(path.glob("train-images-idx3-ubyte*")):
-        return read_folder(path, reading.exclude_label)
-    return _without_classes(_in_arrays(source), reading.exclude_label)
+        return read_folder(path, read_options.exclude_label)
+    return _without_classes(_in_arrays(source), read_options.exclude_label)
 
 
-def _require_no_columns(source: str, reading: ReadOptions) -> None:
+def _require_no_columns(source: str, read_options: ReadOptions) -> None:
     for use in ("path", "label", "split", "group"):
-        if name := getattr(reading, f"{use}_column"):
+        if name := getattr(read_options, f"{use}_column"):
             raise DatasetError(
                 f"--{use}-column is {name}, but {source} is no table ({', '.join(TABLES)}): it has no columns. Leave "
                 f"the option out, or name the table"

@@ -4,7 +4,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from tellapart.data.dataset import Dataset, FileImages, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import FileImages
 from tellapart.errors import DatasetError
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tellapart.data.dataset import ArrayImages, Dataset, FileImages, Images, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import ArrayImages, FileImages, Images
 from tellapart.errors import DatasetError
 
 

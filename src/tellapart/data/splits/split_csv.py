@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from tellapart.data.csv_injection import escape_formula
-from tellapart.data.dataset import Dataset, FileImages
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import FileImages
 from tellapart.errors import DatasetError, StorageError
 from tellapart.files import atomic_write
 

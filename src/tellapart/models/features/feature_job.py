@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.dataset import Images
+from tellapart.data.images import Images
 from tellapart.data.pipeline import BATCH, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, Precision, read_graph

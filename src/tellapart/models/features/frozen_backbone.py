@@ -14,8 +14,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tellapart.data.dataset import Images, ReadableValues, Skipped
-from tellapart.data.pipeline import BATCH, preprocessed, run_engine
+from tellapart.data.dataset import Skipped
+from tellapart.data.images import Images
+from tellapart.data.pipeline import BATCH, ReadableRows, preprocessed, run_engine
 from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.engine import Engine, Graph, Precision, chosen_precision, read_graph, write_graph
 from tellapart.errors import ImageError
@@ -100,10 +101,10 @@ class Stored:
     skipped: tuple[Skipped, ...]
 
 
-def features_of(base: FrozenBackbone, images: Images, *, cache: Path, label: str) -> ReadableValues:
+def features_of(base: FrozenBackbone, images: Images, *, cache: Path, label: str) -> ReadableRows:
     """The features of some images in memory, float32 (n, ...): see `stored_features`."""
     found = stored_features(base, images, cache=cache, label=label)
-    return ReadableValues(found.rows[:], found.kept, found.skipped)
+    return ReadableRows(found.rows[:], found.kept, found.skipped)
 
 
 def stored_features(

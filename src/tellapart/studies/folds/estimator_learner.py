@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tellapart.data.dataset import Dataset, Images
+from tellapart.data.dataset import Dataset
+from tellapart.data.images import Images
 from tellapart.judging.calibration import apply_temperature
 from tellapart.models.classical.estimators import Estimator, Vectors
 from tellapart.models.classical.fit import estimator_probabilities, fit_estimator

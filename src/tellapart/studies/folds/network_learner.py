@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import Dataset, Images, Split
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import Images
 from tellapart.files import cache_folder
 from tellapart.judging.calibration import apply_temperature
 from tellapart.models.resolved_recipe import NetworkRecipe
