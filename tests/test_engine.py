@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tellapart.engine import Engine, Graph, Precision, chosen_precision, core, read_graph, write_graph
+from tellapart.engine import Engine, Graph, Precision, core, read_graph, resolve_precision, write_graph
 from tellapart.jobs import CORES
 
 SIDE, CLASSES = 4, 3
@@ -121,10 +121,10 @@ def test_an_error_of_the_batches_passes_and_leaves_the_engine_usable(engine: Eng
 
 
 def test_precision_is_stated_and_never_left_open() -> None:
-    assert chosen_precision("float32") == "float32"
-    assert chosen_precision("bfloat16") == "bfloat16"
-    assert chosen_precision("auto") in ("float32", "bfloat16")
-    assert Engine(small_graph(), batch=1).precision == chosen_precision("auto")
+    assert resolve_precision("float32") == "float32"
+    assert resolve_precision("bfloat16") == "bfloat16"
+    assert resolve_precision("auto") in ("float32", "bfloat16")
+    assert Engine(small_graph(), batch=1).precision == resolve_precision("auto")
     assert Engine(small_graph(), batch=1, precision="bfloat16").precision == "bfloat16"
 
 

@@ -24,7 +24,7 @@ from tellapart.jobs import assigned_cores
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 Precision = Literal["auto", "float32", "bfloat16"]
-LARGEST_XML = 10_000_000  # bytes: generous for the text of a graph
+MAX_XML_BYTES = 10_000_000  # bytes: generous for the text of a graph
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 Graph = Any
 """An openvino.Model: the package has no types, so neither have these three."""
@@ -43,7 +43,7 @@ class Engine:
     def __init__(self, graph: Graph, *, batch: int, precision: Precision = "auto", streams: bool = True) -> None:
         """Compile for batches of `batch` images; `streams` favours throughput over a lone caller's wait."""
         self.batch = batch
-        self.precision = chosen_precision(precision)
+        self.precision = resolve_precision(precision)
         graph = graph.clone()
         self._shape = (batch, *(side.get_length() for side in list(graph.input(0).partial_shape)[1:]))
         graph.reshape(list(self._shape))
@@ -128,7 +128,7 @@ def core() -> Runtime:
     return openvino.Core()
 
 
-def chosen_precision(precision: Precision) -> Literal["float32", "bfloat16"]:
+def resolve_precision(precision: Precision) -> Literal["float32", "bfloat16"]:
     """Settle `auto`: what the CPU multiplies fastest, as OpenVINO's own default for it says."""
     if precision == "auto":
         native = core().get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
@@ -163,6 +163,6 @@ def write_graph(graph: Graph, path: Path) -> None:
         openvino.save_model(graph, path, compress_to_fp16=False)
     except RuntimeError as error:  # it says "iostream error" of a full disk, and may have removed what filled it
         weights = sum(node.get_byte_size() for node in graph.get_ops() if node.get_type_name() == "Constant")
-        if shutil.disk_usage(path.parent).free < weights + LARGEST_XML:
+        if shutil.disk_usage(path.parent).free < weights + MAX_XML_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tellapart.checking.finding import Finding, Row
 from tellapart.checking.findings_csv import findings_text, keep_findings_csv, write_findings_csv
-from tellapart.data.findings_csv import COLUMNS, marked
+from tellapart.data.findings_csv import COLUMNS, read_marks
 from tellapart.errors import StorageError
 
 HOSTILE = (
@@ -44,10 +44,10 @@ def test_what_is_written_is_read_back(names: list[tuple[str, str]]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "findings.csv"
         write_findings_csv([finding(*rows)], path)
-        assert marked(path) == ()
+        assert read_marks(path) == ()
         written = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
         path.write_bytes(by_a_person(written).encode(errors="surrogateescape"))
-        read = marked(path)
+        read = read_marks(path)
     assert [(mark.path, mark.label) for mark in read] == names
     assert all((mark.finding, mark.digest, mark.split) == ("label-error", "d" * 64, "train") for mark in read)
 

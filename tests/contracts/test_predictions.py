@@ -18,7 +18,7 @@ from tellapart import Dataset, Prediction, Predictor, Recipe, evaluate, train
 from tellapart.bundles.bundle import Bundle
 from tellapart.cli.run_command import run
 from tellapart.data.image import decode
-from tellapart.engine import chosen_precision
+from tellapart.engine import resolve_precision
 from tellapart.judging.calibration import apply_temperature
 from tellapart.serving.server import server
 from tellapart.training.run import Run
@@ -139,7 +139,7 @@ def test_real_photos_are_answered_alike_everywhere(
 
 @pytest.mark.real
 def test_real_photos_are_judged_alike_in_both_precisions(clothes: Run, some_photos: Path) -> None:
-    if chosen_precision("auto") != "bfloat16":
+    if resolve_precision("auto") != "bfloat16":
         pytest.skip("this CPU does not multiply bfloat16 in hardware, so it is never chosen")
     dataset = Dataset.open(some_photos)
     exact, quick = (evaluate(clothes.bundle, dataset, precision=precision) for precision in ("float32", "bfloat16"))

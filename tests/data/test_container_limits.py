@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from tellapart.data.container_limits import (
-    MOST_DATA_PARTS,
-    MOST_EXIF_PARTS,
-    MOST_PARTS,
-    MOST_SCANS,
+    MAX_DATA_PARTS,
+    MAX_EXIF_PARTS,
+    MAX_PARTS,
+    MAX_SCANS,
     require_sane_structure,
 )
 from tellapart.data.image import FORMATS
@@ -57,7 +57,7 @@ def test_scans_are_counted_in_the_image_alone() -> None:
     content = saved("JPEG", progressive=True)
     last, end = content.rindex(b"\xff\xda"), content.rindex(b"\xff\xd9")
     own = content.count(b"\xff\xda")
-    for more, passes in ((MOST_SCANS - own, True), (MOST_SCANS - own + 1, False)):
+    for more, passes in ((MAX_SCANS - own, True), (MAX_SCANS - own + 1, False)):
         many = content[:end] + content[last:end] * more + content[end:]
         if passes:
             require_sane_structure(many)
@@ -68,11 +68,11 @@ def test_scans_are_counted_in_the_image_alone() -> None:
 
 def test_parts_of_a_jpeg_are_counted() -> None:
     content = saved("JPEG")
-    require_sane_structure(content[:2] + segments(MOST_PARTS - 20) + content[2:])
-    for more in (segments(MOST_PARTS), b"\xff" * MOST_PARTS, b"\0" * MOST_PARTS, b"\xff\xd0" * MOST_PARTS):
+    require_sane_structure(content[:2] + segments(MAX_PARTS - 20) + content[2:])
+    for more in (segments(MAX_PARTS), b"\xff" * MAX_PARTS, b"\0" * MAX_PARTS, b"\xff\xd0" * MAX_PARTS):
         assert "more than 1,000 parts" in refused(content[:2] + b"\xff\xe5\0\2" + more + content[2:])
     assert "more than 100 parts of EXIF" in refused(
-        content[:2] + segments(MOST_EXIF_PARTS + 1, b"Exif\0\0", 0xE1) + content[2:]
+        content[:2] + segments(MAX_EXIF_PARTS + 1, b"Exif\0\0", 0xE1) + content[2:]
     )
 
 
@@ -80,9 +80,9 @@ def test_chunks_of_a_png_are_counted() -> None:
     content = saved("PNG")
     start = content.index(b"IDAT") - 4
     require_sane_structure(content[:start] + chunks(b"tEXt", 900, b"a\0b") + chunks(b"IDAT", 19_000) + content[start:])
-    for name, most, said in ((b"tEXt", MOST_PARTS, "1,000 parts"), (b"IDAT", MOST_DATA_PARTS, "20,000 parts of")):
+    for name, most, said in ((b"tEXt", MAX_PARTS, "1,000 parts"), (b"IDAT", MAX_DATA_PARTS, "20,000 parts of")):
         assert said in refused(content[:start] + chunks(name, most) + content[start:])
-    require_sane_structure(content + chunks(b"tEXt", MOST_PARTS + 1))  # behind its end
+    require_sane_structure(content + chunks(b"tEXt", MAX_PARTS + 1))  # behind its end
 
 
 def test_a_wrong_sum_below_the_pixels_of_a_png_is_noticed() -> None:
@@ -94,11 +94,11 @@ def test_a_wrong_sum_below_the_pixels_of_a_png_is_noticed() -> None:
 def test_blocks_before_the_image_of_a_gif_are_counted() -> None:
     content = saved("GIF")
     start = 13 + (3 << ((content[10] & 7) + 1))
-    for count in (MOST_DATA_PARTS // 2 - 2, MOST_DATA_PARTS):
+    for count in (MAX_DATA_PARTS // 2 - 2, MAX_DATA_PARTS):
         comments = content[:start] + b"!\xfe\1a\0" * count + content[start:]
         one = content[:start] + b"!\xfe" + b"\1a" * 2 * count + b"\0" + content[start:]
         for file in (comments, one):
-            if count < MOST_DATA_PARTS // 2:
+            if count < MAX_DATA_PARTS // 2:
                 require_sane_structure(file)
             else:
                 assert "more than 20,000 blocks" in refused(file)

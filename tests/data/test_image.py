@@ -13,7 +13,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from tellapart.data.image import COUNTED, FORMATS, LIMITS, SUFFIXES, Header, ImageArray, Limits, decode, header
+from tellapart.data.image import (
+    FORMATS,
+    LIMITS,
+    MAX_COUNTED_BYTES,
+    SUFFIXES,
+    Header,
+    ImageArray,
+    Limits,
+    decode,
+    read_header,
+)
 from tellapart.errors import ImageError
 
 LOSSLESS = {"PNG": {}, "BMP": {}, "WEBP": {"lossless": True}}
@@ -45,8 +55,8 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
     """Write a PNG by hand, for what Pillow does not write. Source: RFC 2083."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    read_header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = chunk(b"IHDR", read_header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
@@ -218,7 +228,7 @@ def test_a_large_image_is_the_same_though_it_is_brought_to_8_bits_in_strips(
     whole = decode(content)
     assert whole.shape[:2] == (40, 24)
     for pixels in (1, 40, 130, 959):
-        monkeypatch.setattr("tellapart.data.image.STRIP", pixels)
+        monkeypatch.setattr("tellapart.data.image.STRIP_PIXELS", pixels)
         np.testing.assert_array_equal(decode(content), whole)
 
 
@@ -365,33 +375,33 @@ def test_random_bytes_are_a_image_or_a_image_error(content: bytes, start: bytes)
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_header_tells_the_format(kind: str) -> None:
-    assert header(saved(IMAGE, kind)) == Header(kind, turned=False, frames=1)
+    assert read_header(saved(IMAGE, kind)) == Header(kind, turned=False, frames=1)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_header_tells_whether_the_image_is_turned(kind: str) -> None:
-    assert header(saved(IMAGE, kind, exif=turned_to(6))).turned
-    assert not header(saved(IMAGE, kind, exif=turned_to(1))).turned
+    assert read_header(saved(IMAGE, kind, exif=turned_to(6))).turned
+    assert not read_header(saved(IMAGE, kind, exif=turned_to(1))).turned
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
 def test_a_header_counts_the_frames_of_an_animation(kind: str) -> None:
     others = [Image.fromarray(255 - scene()), Image.fromarray(scene()[::-1])]
-    assert header(saved(IMAGE, kind, save_all=True, append_images=others)).frames == 3
+    assert read_header(saved(IMAGE, kind, save_all=True, append_images=others)).frames == 3
 
 
 def test_the_frames_of_a_large_animation_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     others = [Image.fromarray(255 - scene()), Image.fromarray(scene()[::-1])]
     animated = saved(IMAGE, "GIF", save_all=True, append_images=others)
-    assert len(animated) < COUNTED
-    monkeypatch.setattr("tellapart.data.image.COUNTED", 100)
-    assert header(animated).frames == 2
-    assert header(GIF).frames == 1
+    assert len(animated) < MAX_COUNTED_BYTES
+    monkeypatch.setattr("tellapart.data.image.MAX_COUNTED_BYTES", 100)
+    assert read_header(animated).frames == 2
+    assert read_header(GIF).frames == 1
 
 
 def test_a_camera_file_with_a_second_image_is_no_animation() -> None:
     content = saved(IMAGE, "MPO", save_all=True, append_images=[IMAGE])
-    assert header(content) == Header("JPEG", turned=False, frames=1)
+    assert read_header(content) == Header("JPEG", turned=False, frames=1)
 
 
 @settings(max_examples=500, deadline=None)
@@ -421,4 +431,4 @@ def decoded_or_refused(content: bytes) -> None:
         assert image.ndim == 3
         assert image.shape[2] in (1, 3)
         assert image.size > 0
-        assert header(content).format in FORMATS
+        assert read_header(content).format in FORMATS

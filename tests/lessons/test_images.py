@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.data.sources.builtin_datasets import is_here
+from tellapart.data.sources.builtin_datasets import is_available
 from tellapart.lessons.images import Part, as_dataset, images
 from tellapart.lessons.lesson import Settings
 
@@ -26,11 +26,11 @@ def test_small_work_and_absent_sets_are_done_on_digits(monkeypatch: pytest.Monke
     assert images("mnist", Settings(small=True)).name == "digits"
     monkeypatch.setenv("TELLAPART_DATA", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert is_here("digits")
-    assert not is_here("mnist")
+    assert is_available("digits")
+    assert not is_available("mnist")
     assert images("mnist", Settings()).name == "digits"
     (tmp_path / "mnist.npz").touch()
-    assert is_here("mnist")
+    assert is_available("mnist")
 
 
 def test_parts_become_a_data_set() -> None:

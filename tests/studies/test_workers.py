@@ -9,7 +9,7 @@ import pytest
 from tellapart.data.dataset import Dataset
 from tellapart.data.images import Images
 from tellapart.data.splits.draw_splits import draw_splits
-from tellapart.engine import chosen_precision
+from tellapart.engine import resolve_precision
 from tellapart.files import cache_folder
 from tellapart.models.features import frozen_backbone
 from tellapart.models.features.feature_job import Shard
@@ -78,7 +78,7 @@ def test_the_test_images_stay_shut(dataset: Dataset, monkeypatch: pytest.MonkeyP
 
 def test_the_precision_is_settled_and_nothing_else() -> None:
     recipe = resolve(Recipe(model="mlp", units=7), own_size=None)
-    assert with_fixed_precision(recipe).precision == chosen_precision("auto")
+    assert with_fixed_precision(recipe).precision == resolve_precision("auto")
     assert with_fixed_precision(replace(recipe, precision="float32")).precision == "float32"
     assert with_fixed_precision(recipe).units == 7
 

@@ -14,7 +14,7 @@ from tellapart.data.dataset import Dataset, Skipped, Split
 from tellapart.data.images import Images
 from tellapart.data.pipeline import BATCH, ReadableRows, Runner, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.data.splits.draw_splits import NAMES
+from tellapart.data.splits.draw_splits import SPLIT_NAMES
 from tellapart.engine import Precision
 from tellapart.errors import DatasetError, ImageError
 from tellapart.judging.judge import Evaluation, judge
@@ -70,7 +70,7 @@ def unseen(dataset: Dataset, name: str, seen: Mapping[str, str]) -> Split:
     """The split of that name, its owner's or as training drew it; for test, without what training saw."""
     own = dataset.splits.get(name)
     source = own if own is not None else dataset.splits.get("all", dataset.splits.get("train"))
-    if source is None or name not in NAMES:
+    if source is None or name not in SPLIT_NAMES:
         raise DatasetError(f"{dataset.name} has no {name} split; it has {', '.join(dataset.splits)}")
     homes = [seen.get(digest[:HASH_DIGITS]) for digest in source.images.digests]
     if name == "test":

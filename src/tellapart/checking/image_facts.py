@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.image import Header, ImageArray, decode, header
+from tellapart.data.image import Header, ImageArray, decode, read_header
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import ImageError, require
 
@@ -56,7 +56,7 @@ def is_large_enough(width: int, height: int) -> bool:
 
 def examine_file(content: bytes) -> ImageFacts:
     """Decode the bytes of an image file and measure its facts. Raises ImageError."""
-    return measure_facts(decode(content), header(content))
+    return measure_facts(decode(content), read_header(content))
 
 
 def measure_facts(image: ImageArray, head: Header = ARRAY_HEADER) -> ImageFacts:

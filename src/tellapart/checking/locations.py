@@ -6,9 +6,9 @@ from typing import NamedTuple
 from tellapart.checking.finding import Row
 from tellapart.checking.image_facts import ImageFacts
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.draw_splits import NAMES
+from tellapart.data.splits.draw_splits import SPLIT_NAMES
 
-SPLIT_ORDER = ("all", *NAMES)
+SPLIT_ORDER = ("all", *SPLIT_NAMES)
 """Of duplicates in two splits, the one in the earlier split should go: the splits that judge stay as they are."""
 
 

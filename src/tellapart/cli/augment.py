@@ -13,7 +13,7 @@ from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.augmented import AugmentedImages
 from tellapart.data.augmentation.mixing import mix
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.data.grid import grid
+from tellapart.data.grid import draw_grid
 from tellapart.data.image_file import read_bytes
 from tellapart.data.images import FileImages, Images
 from tellapart.data.preprocessing import Preprocessing
@@ -80,7 +80,7 @@ def augment(
     print(f"{str(augmentation) or 'nothing'}: images: {len(images)}, views of each: {views}, pixels: {side} x {side}")
     if save is None:
         print("save them as an image with --save FILE.png")
-    save_or_draw(grid(_in_rows(cells), _in_rows(captions), columns=views + 1), save)
+    save_or_draw(draw_grid(_in_rows(cells), _in_rows(captions), columns=views + 1), save)
 
 
 def _sample(source: str, count: int, read_options: ReadOptions) -> tuple[Images, list[str], int | None]:

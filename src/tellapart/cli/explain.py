@@ -12,7 +12,7 @@ from tellapart.cli.drawing import save_or_draw
 from tellapart.cli.options import Json
 from tellapart.cli.output import print_json
 from tellapart.cli.predict import PARTLY, ImageArgument
-from tellapart.data.grid import grid
+from tellapart.data.grid import draw_grid
 from tellapart.data.image import ImageArray
 from tellapart.data.image_file import read_image
 from tellapart.data.preprocessing import to_image
@@ -145,7 +145,7 @@ def _filters(bundle: Bundle, files: tuple[str, ...], save: Path | None) -> int:
     filters = first_filters(bundle)
     height, width, channels = filters[0].shape
     print(f"first layer: {len(filters)} filters of {height} x {width} x {channels} weights; grey is 0")
-    save_or_draw(grid(filters, [str(number) for number in range(len(filters))], columns=8), save)
+    save_or_draw(draw_grid(filters, [str(number) for number in range(len(filters))], columns=8), save)
     return 0
 
 
@@ -169,5 +169,5 @@ def _layers(bundle: Bundle, files: tuple[str, ...], save: Path | None) -> int:
         blank = columns - len(layer.images)
         cells += [*layer.images, *[layer.images[0] * 0 + 255] * blank]
         captions += [f"{channel} {layer.name}" for channel in layer.channels] + [""] * blank
-    save_or_draw(grid(cells, captions, columns=columns), save)
+    save_or_draw(draw_grid(cells, captions, columns=columns), save)
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from tellapart.cli.drawing import array_text, save_or_draw
 from tellapart.cli.options import READ_DEFAULTS, ReadAs
 from tellapart.data.dataset import Dataset
-from tellapart.data.grid import grid
+from tellapart.data.grid import draw_grid
 from tellapart.data.image import ImageArray
 from tellapart.data.image_file import read_image
 from tellapart.data.preprocessing import to_image
@@ -55,7 +55,7 @@ def show(
     labels = [dataset.classes[split.labels[i]] for i in indices]
     for i, label in zip(indices, labels, strict=True):
         print(f"{i}: {label}  {split.images.name(i)}")
-    save_or_draw(grid([split.images.read(i) for i in indices], labels), save)
+    save_or_draw(draw_grid([split.images.read(i) for i in indices], labels), save)
 
 
 def _show_array(array: ImageArray, save: Path | None) -> None:

@@ -9,8 +9,8 @@ from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
 from tellapart.cli.output import print_json
 from tellapart.cli.tables import aligned
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.data.splits.draw_splits import NAMES, draw_splits
-from tellapart.data.splits.folder_groups import by_folder
+from tellapart.data.splits.draw_splits import SPLIT_NAMES, draw_splits
+from tellapart.data.splits.folder_groups import group_by_folder
 from tellapart.data.splits.split_csv import require_files, save_split
 from tellapart.errors import DatasetError
 from tellapart.progress import notify
@@ -87,12 +87,12 @@ def _open_grouped(source: str, read_options: ReadOptions, group_by: str | None) 
             f"--group-by is {group_by} and --group-column is {read_options.group_column}: give one of the two"
         )
     if group_by.isdecimal():
-        return by_folder(Dataset.open(source, read_options), int(group_by))
+        return group_by_folder(Dataset.open(source, read_options), int(group_by))
     return Dataset.open(source, replace(read_options, group_column=group_by))
 
 
 def _table(dataset: Dataset) -> str:
-    names = [name for name in NAMES if name in dataset.splits]
+    names = [name for name in SPLIT_NAMES if name in dataset.splits]
     columns = [dataset.counts(name).tolist() for name in names]
     rows = [
         [printable(label), *(f"{count:,}" for count in counts)]

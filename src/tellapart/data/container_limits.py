@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from tellapart.errors import ImageError
 
-MOST_PARTS = 1_000  # of a header; a camera's has 10, and metadata of 50 MB in JPEG's parts of 64 KB would have 800
-MOST_DATA_PARTS = 20_000  # a PNG of 50 MB in the usual chunks of 8 KB has 6,000; a GIF's XMP has as many small blocks
-MOST_SCANS = 50  # a progressive JPEG has 10, in CMYK 18
-MOST_EXIF_PARTS = 100  # Pillow copies all that came before at each
-MOST_ITEMS = 100  # in an AVIF file: the image, its transparency, a thumbnail, EXIF, XMP
+MAX_PARTS = 1_000  # of a header; a camera's has 10, and metadata of 50 MB in JPEG's parts of 64 KB would have 800
+MAX_DATA_PARTS = 20_000  # a PNG of 50 MB in the usual chunks of 8 KB has 6,000; a GIF's XMP has as many small blocks
+MAX_SCANS = 50  # a progressive JPEG has 10, in CMYK 18
+MAX_EXIF_PARTS = 100  # Pillow copies all that came before at each
+MAX_ITEMS = 100  # in an AVIF file: the image, its transparency, a thumbnail, EXIF, XMP
 
 JPEG, PNG, GIF = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)  # neither a filler, nor a byte of pixels, nor a restart
@@ -33,7 +33,7 @@ def require_sane_structure(content: bytes) -> None:
     elif content.startswith(PNG):
         _png(content)
     elif content.startswith(GIF):
-        _at_most(MOST_DATA_PARTS, "blocks before its image", sum(1 for _ in _gif_blocks(content)))
+        _at_most(MAX_DATA_PARTS, "blocks before its image", sum(1 for _ in _gif_blocks(content)))
     elif content[4:8] == AVIF:
         _avif(content)
 
@@ -56,9 +56,9 @@ def _jpeg(content: bytes) -> None:
         exif += kind == APP1 and content.startswith(b"Exif", at + 2)
         if kind not in (START, END):
             at += max(2, int.from_bytes(content[at : at + 2]))
-        _at_most(MOST_PARTS, "parts", parts)
-        _at_most(MOST_SCANS, "scans", scans)
-        _at_most(MOST_EXIF_PARTS, "parts of EXIF", exif)
+        _at_most(MAX_PARTS, "parts", parts)
+        _at_most(MAX_SCANS, "scans", scans)
+        _at_most(MAX_EXIF_PARTS, "parts of EXIF", exif)
 
 
 def _png(content: bytes) -> None:
@@ -71,8 +71,8 @@ def _png(content: bytes) -> None:
         if kind == b"IDAT" and len(given) == 4 and zlib.crc32(view[at + 4 : end]) != int.from_bytes(given):
             raise ImageError("cannot be decoded: broken data stream, the sum below its pixels is wrong")
         at = end + 4
-        _at_most(MOST_PARTS, "parts", parts)
-        _at_most(MOST_DATA_PARTS, "parts of pixels", data)
+        _at_most(MAX_PARTS, "parts", parts)
+        _at_most(MAX_DATA_PARTS, "parts of pixels", data)
 
 
 def _gif_blocks(content: bytes) -> Iterator[int]:
@@ -80,9 +80,9 @@ def _gif_blocks(content: bytes) -> Iterator[int]:
     colours = content[10:11]
     at = 13 + (3 << ((colours[0] & 7) + 1) if colours and colours[0] & 0x80 else 0)
     count = 0
-    while at < len(content) and count <= MOST_DATA_PARTS and content[at] not in b",;":
+    while at < len(content) and count <= MAX_DATA_PARTS and content[at] not in b",;":
         at += 2 if content[at] == ord("!") else 0  # an extension: its sub-blocks follow
-        while content[at : at + 1] > b"\0" and count <= MOST_DATA_PARTS:
+        while content[at : at + 1] > b"\0" and count <= MAX_DATA_PARTS:
             yield at
             count += 1
             at += 1 + content[at]
@@ -100,7 +100,7 @@ def _avif(content: bytes) -> None:
             for item in _boxes(content, items.start + 4 + counted, items.stop, b"infe"):
                 numbered = 2 if content[item.start : item.start + 1] == b"\2" else 4
                 kinds.append(content[(kind := item.start + 4 + numbered + 2) : kind + 4])
-                _at_most(MOST_ITEMS, "items", len(kinds))
+                _at_most(MAX_ITEMS, "items", len(kinds))
     if {*kinds} & {*DERIVED}:  # each of hundreds of tiles may be larger than it claims, and only decoding tells
         raise ImageError("an AVIF put together from tiles is not decoded, only one that is a single image")
 

@@ -10,7 +10,7 @@ from tellapart.data.preprocessing import to_image
 CELL, GAP, TEXT = 112, 12, 16  # pixels
 
 
-def grid(images: Sequence[ImageArray], labels: Sequence[str], *, columns: int = 5) -> Image.Image:
+def draw_grid(images: Sequence[ImageArray], labels: Sequence[str], *, columns: int = 5) -> Image.Image:
     """Draw uint8 (h, w, 1 or 3) images of any size in cells, each with its label under it."""
     rows = -(-len(images) // columns)
     columns = min(columns, len(images))

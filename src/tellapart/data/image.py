@@ -25,8 +25,8 @@ ImageArray = NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP") + (("AVIF",) if features.check("avif") else ())
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
 
-MOST_RUN_LENGTH = 2_000_000  # bytes, and pixels, of a run-length BMP: Pillow decodes these in Python
-STRIP = 1_000_000  # pixels that are brought to 8 bits at once
+MAX_RUN_LENGTH = 2_000_000  # bytes, and pixels, of a run-length BMP: Pillow decodes these in Python
+STRIP_PIXELS = 1_000_000  # pixels that are brought to 8 bits at once
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # half an image is an error, never a grey lower half
 
@@ -76,10 +76,10 @@ class Header:
     """More than 1 where it is animated; of a GIF of more than COUNTED bytes 2 stands for any such number."""
 
 
-COUNTED = 5_000_000  # Pillow walks through a GIF's frames in Python, of which a large file may have millions
+MAX_COUNTED_BYTES = 5_000_000  # Pillow walks through a GIF's frames in Python, of which a large file may have millions
 
 
-def header(content: bytes) -> Header:
+def read_header(content: bytes) -> Header:
     """Look at a file that `decode` takes, without decoding it again."""
     _hush()
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -89,7 +89,7 @@ def header(content: bytes) -> Header:
 
 def _frames(image: Image.Image, size: int) -> int:
     try:
-        if size > COUNTED and image.format == "GIF":
+        if size > MAX_COUNTED_BYTES and image.format == "GIF":
             return 1 + bool(getattr(image, "is_animated", False))
         return int(getattr(image, "n_frames", 1))
     except Exception:  # a later frame is broken: the first is still good, and it is the one that counts
@@ -111,9 +111,9 @@ def _require_small(image: Image.Image, size: int, limits: Limits) -> None:
     if width * height > limits.pixels:
         raise ImageError(f"{width:,} x {height:,} pixels, at most {limits.pixels:,} in all are decoded")
     tiles = getattr(image, "tile", ())
-    if tiles and tiles[0].codec_name == "bmp_rle" and max(width * height, size) > MOST_RUN_LENGTH:
+    if tiles and tiles[0].codec_name == "bmp_rle" and max(width * height, size) > MAX_RUN_LENGTH:
         raise ImageError(
-            f"a run-length BMP of {width:,} x {height:,} pixels in {size:,} bytes, at most {MOST_RUN_LENGTH:,} of "
+            f"a run-length BMP of {width:,} x {height:,} pixels in {size:,} bytes, at most {MAX_RUN_LENGTH:,} of "
             f"either are decoded"
         )
 
@@ -155,7 +155,7 @@ def _turn(image: Image.Image) -> Callable[[ImageArray], ImageArray]:
 def _array(image: Image.Image) -> ImageArray:
     """Bring an image to 8 bits, strip by strip: a whole one in between would take its memory once more."""
     width, height = image.size
-    rows = max(1, STRIP // width)
+    rows = max(1, STRIP_PIXELS // width)
     if rows >= height:
         return _deep(image)
     first = _deep(image.crop((0, 0, width, rows)))

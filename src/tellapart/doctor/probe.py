@@ -200,10 +200,10 @@ def _tensorflow() -> TensorFlow:
 
 def _precision() -> str | None:
     try:
-        from tellapart.engine import chosen_precision  # brings OpenVINO, which may be what is broken
+        from tellapart.engine import resolve_precision  # brings OpenVINO, which may be what is broken
     except ImportError:
         return None
-    return chosen_precision("auto")
+    return resolve_precision("auto")
 
 
 def _text(path: Path) -> str:

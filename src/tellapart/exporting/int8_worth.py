@@ -10,7 +10,7 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.evaluate import judged, probabilities
 from tellapart.data.dataset import Split
 from tellapart.data.pipeline import BATCH
-from tellapart.engine import Engine, Precision, chosen_precision, read_graph
+from tellapart.engine import Engine, Precision, read_graph, resolve_precision
 from tellapart.errors import BundleError, first_line
 from tellapart.exporting.graphs import whole_graph
 from tellapart.judging.paired import Comparison, compare
@@ -86,7 +86,7 @@ def bytes_of(path: Path) -> int:
 
 
 def _engines(bundle: Bundle, path: Path) -> dict[str, Engine]:
-    precisions: set[Precision] = {"float32", chosen_precision("auto")}
+    precisions: set[Precision] = {"float32", resolve_precision("auto")}
     try:
         eight = Engine(read_graph(path), batch=BATCH)
     except RuntimeError as error:

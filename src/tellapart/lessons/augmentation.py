@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tellapart import Evaluation, Recipe, evaluate, train
 from tellapart.data.augmentation.augmentation import Augmentation
-from tellapart.data.augmentation.augmented import augmented
+from tellapart.data.augmentation.augmented import augment
 from tellapart.judging.paired import Comparison, compare
 from tellapart.lessons.drawing import PERCENT, bars, drawing, square
 from tellapart.lessons.images import Images, Part, as_dataset, images
@@ -109,7 +109,7 @@ def difference(one: Evaluation, plain: Evaluation) -> Comparison:
 def changed(part: Part, way: str, seed: int) -> NDArray[np.uint8]:
     """The images augmented in that way, once: uint8 as they are."""
     rng = np.random.default_rng(seed)
-    return np.stack([augmented(one, Augmentation.parse(way), rng) for one in part.images])
+    return np.stack([augment(one, Augmentation.parse(way), rng) for one in part.images])
 
 
 def sheet(part: Part, seed: int) -> NDArray[np.floating]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tellapart.data.dataset import Dataset, Labels, Split
 from tellapart.data.images import ArrayImages
 from tellapart.data.sources.arrays import array_split
-from tellapart.data.sources.builtin_datasets import is_here
+from tellapart.data.sources.builtin_datasets import is_available
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import DatasetError
 from tellapart.lessons.lesson import Settings
@@ -55,7 +55,7 @@ def images(name: str, settings: Settings, *, test: float = 0.4) -> Images:
 
     In the order that the seed draws. `test` is the share for judging where the data set has no test split.
     """
-    dataset = Dataset.open(name if is_here(name) and not settings.small else "digits")
+    dataset = Dataset.open(name if is_available(name) and not settings.small else "digits")
     dataset = draw_splits(dataset, validation=0, test=test, seed=settings.seed)
     rng = np.random.default_rng(settings.seed)
     parts = (_shuffled(dataset.splits[split], rng) for split in ("train", "test"))

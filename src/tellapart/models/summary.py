@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from tellapart.data.pipeline import BATCH
-from tellapart.engine import Engine, chosen_precision
+from tellapart.engine import Engine, resolve_precision
 from tellapart.models.graphs.from_keras import to_graph
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
@@ -52,7 +52,7 @@ def summarise(network: keras.Model) -> Summary:
 
 def prediction_rate(network: keras.Model) -> tuple[float, str]:
     """Images a second through the engine on this machine just now, and the precision that it takes here."""
-    return Engine(to_graph(network), batch=BATCH).rate(), chosen_precision("auto")
+    return Engine(to_graph(network), batch=BATCH).rate(), resolve_precision("auto")
 
 
 def _layers(network: keras.Model) -> Iterator[Layer]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
-from tellapart.engine import chosen_precision
+from tellapart.engine import resolve_precision
 from tellapart.files import cache_folder, first_fills_lock
 from tellapart.jobs import Jobs
 from tellapart.models.resolved_recipe import EstimatorRecipe, NetworkRecipe, ResolvedRecipe
@@ -29,7 +29,7 @@ def cache_warmup_lock(dataset: Dataset) -> Iterator[None]:
 
 def with_fixed_precision(recipe: R) -> R:
     """The recipe with the precision that this machine would choose, so that unlike machines compute alike."""
-    return replace(recipe, precision=chosen_precision(recipe.precision))
+    return replace(recipe, precision=resolve_precision(recipe.precision))
 
 
 def compute_features(dataset: Dataset, recipe: ResolvedRecipe, jobs: Jobs) -> None:

@@ -13,7 +13,7 @@ from tellapart.backend import load_keras
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
 from tellapart.data.pipeline import BATCH
 from tellapart.data.preprocessing import Fit, Preprocessing
-from tellapart.engine import Engine, Precision, chosen_precision, write_graph
+from tellapart.engine import Engine, Precision, resolve_precision, write_graph
 from tellapart.errors import BundleError, DatasetError, RecipeError, WeightsError, did_you_mean, first_line
 from tellapart.files import atomic_folder, require_unused, sha256
 from tellapart.models.catalogue import MODELS, Scaling
@@ -134,7 +134,7 @@ def checked_precision(network: "keras.Model", graph: "Graph", preprocessing: Pre
             f"the model's numbers are no probabilities: they add up to {expected[0].sum():.3g} on a made-up image, "
             f"expected 1. Its softmax may run over another axis, or its weights be damaged"
         )
-    differences = {one: _difference(graph, one, images, expected) for one in ("float32", chosen_precision("auto"))}
+    differences = {one: _difference(graph, one, images, expected) for one in ("float32", resolve_precision("auto"))}
     if differences["float32"] > TOLERANCE["float32"]:
         raise BundleError(
             f"the converted graph disagrees with Keras: probabilities differ by up to {differences['float32']:.3f}, at "

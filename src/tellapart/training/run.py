@@ -12,7 +12,7 @@ from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.stored_predictions import FOLDER as ANSWERS
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.split_csv import in_files, split_text
+from tellapart.data.splits.split_csv import is_in_files, split_text
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.late_binding import late_bound
@@ -126,7 +126,7 @@ def _claim(folder: Path, dataset: Dataset, recipe: ResolvedRecipe, *, resume: bo
     if (folder / SKIPPED).exists():  # of a run that was refused here
         (folder / SKIPPED).unlink()
     atomic_write(folder / ENVIRONMENT, json.dumps(environment(dataset), indent=2) + "\n")
-    if in_files(dataset):  # images in arrays have no names that a table could list
+    if is_in_files(dataset):  # images in arrays have no names that a table could list
         atomic_write(folder / SPLIT, split_text(dataset, folder))
     recipe.write(folder / RECIPE)
 

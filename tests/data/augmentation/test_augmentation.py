@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.data.augmentation.augmentation import FLIPS, KINDS, STRONGEST, Augmentation
+from tellapart.data.augmentation.augmentation import FLIPS, KINDS, MAX_STRENGTH, Augmentation
 from tellapart.errors import RecipeError
 
 NUMBERS = [name for name in KINDS if name not in ("flip", "randaugment")]
@@ -20,7 +20,7 @@ def augmentations(draw: st.DrawFn) -> Augmentation:
     for name in draw(st.sets(st.sampled_from(NUMBERS))):
         asked[name] = draw(st.floats(max(KINDS[name].low, 1e-6), KINDS[name].high))
     if draw(st.booleans()):
-        asked |= {"randaugment": draw(st.integers(1, 10)), "strength": draw(st.integers(1, STRONGEST))}
+        asked |= {"randaugment": draw(st.integers(1, 10)), "strength": draw(st.integers(1, MAX_STRENGTH))}
     return Augmentation(**asked)
 
 

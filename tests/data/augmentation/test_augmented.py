@@ -11,7 +11,7 @@ from PIL import Image
 
 from tellapart.data.augmentation import augmented as module
 from tellapart.data.augmentation.augmentation import Augmentation
-from tellapart.data.augmentation.augmented import AugmentedImages, augment_rows, augmented
+from tellapart.data.augmentation.augmented import AugmentedImages, augment, augment_rows
 from tellapart.data.images import ArrayImages, FileImages, Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import ImageError
@@ -24,7 +24,7 @@ SMALL = Preprocessing(8, 8, 3)
 
 
 def test_the_generator_alone_decides_how_a_image_is_distorted() -> None:
-    first, again, other = (augmented(PIXELS[0], ASKED, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (augment(PIXELS[0], ASKED, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert first.shape == PIXELS[0].shape
@@ -37,7 +37,7 @@ def test_an_epochs_rows_do_not_depend_on_what_comes_together_or_in_which_thread(
     whole = augment_rows(PIXELS, ASKED, 3, 4, np.arange(50))
     some = np.array(rows, dtype=np.intp)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PIXELS_AT_ONCE", at_once)
+        patch.setattr(module, "CHUNK_PIXELS", at_once)
         np.testing.assert_array_equal(augment_rows(PIXELS[some], ASKED, 3, 4, some), whole[some])
 
 
@@ -62,7 +62,7 @@ def test_many_small_images_take_a_third_of_what_each_takes_alone() -> None:
     augment_rows(images, asked, 0, 0, np.arange(5_000))
     together = time.process_time()
     for row, one in enumerate(images):
-        augmented(one, asked, np.random.default_rng((0, 0, row)))
+        augment(one, asked, np.random.default_rng((0, 0, row)))
     assert together - started < (time.process_time() - together) / 3
 
 

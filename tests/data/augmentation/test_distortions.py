@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from tellapart.data.augmentation.augmentation import KINDS, Augmentation
-from tellapart.data.augmentation.distortions import distorted
-from tellapart.data.augmentation.random_draws import Draws, drawn_for_rows
+from tellapart.data.augmentation.distortions import distort
+from tellapart.data.augmentation.random_draws import Draws, draw_for_rows
 
 Batch = NDArray[np.uint8]
 SPECS = [kind.example for kind in KINDS.values()]
@@ -20,7 +20,7 @@ EVERYTHING = (
 
 
 def draws(count: int, seed: int = 0) -> Draws:
-    return drawn_for_rows(seed, 0, np.arange(count))
+    return draw_for_rows(seed, 0, np.arange(count))
 
 
 def noise(*shape: int, low: int = 0, high: int = 256) -> Batch:
@@ -31,31 +31,31 @@ def noise(*shape: int, low: int = 0, high: int = 256) -> Batch:
 @given(arrays(np.uint8, SHAPES), st.sampled_from([*SPECS, EVERYTHING]), st.integers(0, 2**31))
 def test_images_keep_their_shape_and_type_and_the_originals_stay(images: Batch, spec: str, seed: int) -> None:
     before = images.copy()
-    result = distorted(images, Augmentation.parse(spec), draws(len(images), seed))
+    result = distort(images, Augmentation.parse(spec), draws(len(images), seed))
     assert result.shape == images.shape
     assert result.dtype == np.uint8
     assert not np.shares_memory(result, images)
     np.testing.assert_array_equal(images, before)
-    again = distorted(images, Augmentation.parse(spec), draws(len(images), seed))
+    again = distort(images, Augmentation.parse(spec), draws(len(images), seed))
     np.testing.assert_array_equal(result, again)
 
 
 def test_nothing_asked_for_changes_nothing() -> None:
     images = noise(5, 7, 9, 3)
-    np.testing.assert_array_equal(distorted(images, Augmentation(), draws(5)), images)
+    np.testing.assert_array_equal(distort(images, Augmentation(), draws(5)), images)
 
 
 @pytest.mark.parametrize("name", ["rotate", "shift", "shear", "zoom", "brightness", "contrast"])
 def test_a_range_of_next_to_nothing_changes_next_to_nothing(name: str) -> None:
     images = noise(20, 9, 9, 3)
-    result = distorted(images, Augmentation.parse(f"{name}=1e-6"), draws(20))
+    result = distort(images, Augmentation.parse(f"{name}=1e-6"), draws(20))
     assert np.abs(result.astype(int) - images).max() <= 1
 
 
 @pytest.mark.parametrize(("spec", "axes"), [("flip", {(), (1,)}), ("flip=vertical", {(), (0,)})])
 def test_a_flip_is_an_exact_mirror_image_of_one_image_in_two(spec: str, axes: set[tuple[int, ...]]) -> None:
     images = noise(200, 5, 6, 3)
-    result = distorted(images, Augmentation.parse(spec), draws(200))
+    result = distort(images, Augmentation.parse(spec), draws(200))
     mirrored = [np.array_equal(one, np.flip(own, max(axes))) for one, own in zip(result, images, strict=True)]
     as_it_was = [np.array_equal(one, own) for one, own in zip(result, images, strict=True)]
     assert all(a != b for a, b in zip(mirrored, as_it_was, strict=True))
@@ -64,7 +64,7 @@ def test_a_flip_is_an_exact_mirror_image_of_one_image_in_two(spec: str, axes: se
 
 def test_both_flips_are_drawn_apart() -> None:
     image = noise(1, 5, 6, 1)[0]
-    result = distorted(np.stack([image] * 100), Augmentation(flip="both"), draws(100))
+    result = distort(np.stack([image] * 100), Augmentation(flip="both"), draws(100))
     ways = [image, image[:, ::-1], image[::-1], image[::-1, ::-1]]
     counts = [sum(np.array_equal(one, way) for one in result) for way in ways]
     assert sum(counts) == 100
@@ -73,21 +73,21 @@ def test_both_flips_are_drawn_apart() -> None:
 
 def test_an_angle_is_the_same_whether_or_not_there_is_more_to_do() -> None:
     images = noise(30, 9, 9, 3)
-    alone = distorted(images, Augmentation.parse("rotate=30"), draws(30))
-    lit = distorted(images, Augmentation.parse("rotate=30,erase=0.1"), draws(30))
+    alone = distort(images, Augmentation.parse("rotate=30"), draws(30))
+    lit = distort(images, Augmentation.parse("rotate=30,erase=0.1"), draws(30))
     assert sum(np.array_equal(a, b) for a, b in zip(alone, lit, strict=True)) >= 8  # those without a rectangle
 
 
 def test_a_moved_image_has_no_black_corners() -> None:
     images = noise(50, 20, 20, 3, low=100)
     spec = "rotate=180,shift=0.5,shear=60,zoom=0.5,crop=0.3"
-    assert distorted(images, Augmentation.parse(spec), draws(50)).min() >= 100
+    assert distort(images, Augmentation.parse(spec), draws(50)).min() >= 100
 
 
 def test_a_shift_is_a_share_of_each_side_either_way() -> None:
     dot = np.zeros((400, 41, 81, 1), np.uint8)
     dot[:, 19:22, 39:42] = 255
-    moved = distorted(dot, Augmentation.parse("shift=0.2"), draws(400))[..., 0]
+    moved = distort(dot, Augmentation.parse("shift=0.2"), draws(400))[..., 0]
     weights = moved / moved.sum(axis=(1, 2), keepdims=True)
     down, right = (weights.sum(2) @ np.arange(41)) - 20, (weights.sum(1) @ np.arange(81)) - 40
     assert (down.min(), down.max()) == (pytest.approx(-8.2, abs=0.4), pytest.approx(8.2, abs=0.4))
@@ -96,7 +96,7 @@ def test_a_shift_is_a_share_of_each_side_either_way() -> None:
 
 def test_a_window_lies_within_the_image() -> None:
     ramp = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, np.newaxis, np.newaxis], (300, 100, 100, 1))
-    result = distorted(ramp, Augmentation.parse("crop=0.5"), draws(300))[:, :, 0, 0].astype(int)
+    result = distort(ramp, Augmentation.parse("crop=0.5"), draws(300))[:, :, 0, 0].astype(int)
     assert (np.diff(result, axis=1) >= 0).all()  # nowhere mirrored
     spans = result[:, -1] - result[:, 0]
     assert spans.min() == pytest.approx(50, abs=2)
@@ -107,9 +107,9 @@ def test_a_window_lies_within_the_image() -> None:
 def test_brightness_and_contrast_stay_in_their_ranges() -> None:
     images = noise(300, 8, 8, 3, low=60, high=140)
     mean = images.mean(axis=(1, 2, 3))
-    brighter = distorted(images, Augmentation.parse("brightness=0.3"), draws(300)).mean(axis=(1, 2, 3)) / mean
+    brighter = distort(images, Augmentation.parse("brightness=0.3"), draws(300)).mean(axis=(1, 2, 3)) / mean
     assert (brighter.min(), brighter.max()) == (pytest.approx(0.7, abs=0.02), pytest.approx(1.3, abs=0.02))
-    result = distorted(images, Augmentation.parse("contrast=0.5"), draws(300))
+    result = distort(images, Augmentation.parse("contrast=0.5"), draws(300))
     sharper = result.std(axis=(1, 2, 3)) / images.std(axis=(1, 2, 3))
     assert (sharper.min(), sharper.max()) == (pytest.approx(0.5, abs=0.02), pytest.approx(1.5, abs=0.02))
     np.testing.assert_allclose(result.mean(axis=(1, 2, 3)), mean, atol=1)
@@ -117,7 +117,7 @@ def test_brightness_and_contrast_stay_in_their_ranges() -> None:
 
 def test_a_rectangle_of_the_mean_colour_is_erased_in_every_second_image() -> None:
     images = noise(400, 30, 40, 3)
-    result = distorted(images, Augmentation.parse("erase=0.2"), draws(400))
+    result = distort(images, Augmentation.parse("erase=0.2"), draws(400))
     changed = (result != images).any(axis=3)
     assert 150 < changed.any(axis=(1, 2)).sum() < 250
     shares = changed.mean(axis=(1, 2))[changed.any(axis=(1, 2))]
@@ -133,8 +133,8 @@ def test_a_rectangle_of_the_mean_colour_is_erased_in_every_second_image() -> Non
 @pytest.mark.parametrize("spec", [*SPECS, EVERYTHING])
 def test_a_image_is_the_same_alone_and_among_others(spec: str) -> None:
     images, all_draws = noise(12, 10, 8, 3), draws(12)
-    together = distorted(images, Augmentation.parse(spec), all_draws)
+    together = distort(images, Augmentation.parse(spec), all_draws)
     for row in range(12):
         part = slice(row, row + 1)
-        alone = distorted(images[part], Augmentation.parse(spec), all_draws.part(part))
+        alone = distort(images[part], Augmentation.parse(spec), all_draws.part(part))
         np.testing.assert_array_equal(alone[0], together[row])

@@ -62,7 +62,7 @@ def test_features_are_blended_as_their_labels_are() -> None:
 
 def test_a_large_batch_is_blended_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = mixed("mixup=1", plain(20))
-    monkeypatch.setattr(mixing, "VALUES_AT_ONCE", 9 * 11 * 3 * 3)
+    monkeypatch.setattr(mixing, "CHUNK_VALUES", 9 * 11 * 3 * 3)
     np.testing.assert_array_equal(mixed("mixup=1", plain(20))[0], whole)
 
 

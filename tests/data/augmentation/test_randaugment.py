@@ -5,9 +5,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from tellapart.data.augmentation.augmentation import Augmentation
-from tellapart.data.augmentation.distortions import distorted
+from tellapart.data.augmentation.distortions import distort
 from tellapart.data.augmentation.randaugment import OPERATIONS
-from tellapart.data.augmentation.random_draws import PLACES, Draws
+from tellapart.data.augmentation.random_draws import COLUMNS, Draws
 from tellapart.data.image import ImageArray
 
 IMAGE = np.random.default_rng(0).integers(20, 200, (24, 32, 3), dtype=np.uint8)
@@ -15,12 +15,12 @@ IMAGE = np.random.default_rng(0).integers(20, 200, (24, 32, 3), dtype=np.uint8)
 
 def done(names: list[str], *, strength: int = 30, sign: float = 0.9, image: ImageArray = IMAGE) -> ImageArray:
     """An image after these operations."""
-    values = np.full((1, len(PLACES)), 0.5)
+    values = np.full((1, len(COLUMNS)), 0.5)
     for number, name in enumerate(names):
-        values[0, PLACES[f"operation_{number}"]] = (OPERATIONS.index(name) + 0.5) / len(OPERATIONS)
-        values[0, PLACES[f"sign_{number}"]] = sign
+        values[0, COLUMNS[f"operation_{number}"]] = (OPERATIONS.index(name) + 0.5) / len(OPERATIONS)
+        values[0, COLUMNS[f"sign_{number}"]] = sign
     asked = Augmentation(randaugment=len(names), strength=strength)
-    result: ImageArray = distorted(image[np.newaxis], asked, Draws(values))[0]
+    result: ImageArray = distort(image[np.newaxis], asked, Draws(values))[0]
     return result
 
 

@@ -13,7 +13,7 @@ from tellapart.backend import load_keras
 from tellapart.data.dataset import Dataset
 from tellapart.data.images import ArrayImages
 from tellapart.data.sources import builtin_datasets
-from tellapart.data.sources.builtin_datasets import CIFAR10, CLOTHES, NAMED, open_named
+from tellapart.data.sources.builtin_datasets import BUILTIN_DATASETS, CIFAR10, CLOTHES, open_builtin
 from tellapart.errors import DatasetError, MissingPackageError
 
 SHAPES = {"mnist": (28, 28, 1), "fashion-mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
@@ -61,18 +61,18 @@ def value_of(dataset: Dataset) -> int:
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_the_nearest_place_wins(offline: Path, name: str) -> None:
     put_npz(offline / "keras" / "datasets" / f"{name}.npz", 1)
-    assert value_of(open_named(name)) == 1
+    assert value_of(open_builtin(name)) == 1
     put_idx(offline / "keras" / "datasets" / name, 2)
-    assert value_of(open_named(name)) == 2
+    assert value_of(open_builtin(name)) == 2
     put_idx(offline / "debian" / name, 3)
-    assert value_of(open_named(name)) == 3
+    assert value_of(open_builtin(name)) == 3
     put_idx(offline / "mine" / name, 4)
-    assert value_of(open_named(name)) == 4
+    assert value_of(open_builtin(name)) == 4
 
 
 def test_an_npz_file_of_mine_will_do(offline: Path) -> None:
     put_npz(offline / "mine" / "mnist.npz", 4)
-    dataset = open_named("mnist")
+    dataset = open_builtin("mnist")
     assert value_of(dataset) == 4
     assert dataset.classes == tuple("0123456789")
     assert dataset.name == "mnist"
@@ -80,7 +80,7 @@ def test_an_npz_file_of_mine_will_do(offline: Path) -> None:
 
 def test_what_keras_has_cached_is_read_without_keras(offline: Path) -> None:
     put_idx(offline / "keras" / "datasets" / "fashion-mnist", 5)  # where Keras puts this one
-    dataset = open_named("fashion-mnist")
+    dataset = open_builtin("fashion-mnist")
     assert value_of(dataset) == 5
     assert dataset.classes == CLOTHES
 
@@ -89,7 +89,7 @@ def test_half_a_data_set_is_named_as_such(offline: Path) -> None:
     put_idx(offline / "mine" / "mnist", 3)
     (offline / "mine" / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DatasetError, match="has no t10k-labels-idx1-ubyte"):
-        open_named("mnist")
+        open_builtin("mnist")
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -104,7 +104,7 @@ def test_nowhere_and_no_network_says_where_it_was_looked_for(
 
     monkeypatch.setattr(module, "load_data", failing)
     with pytest.raises(DatasetError) as caught:
-        open_named(name)
+        open_builtin(name)
     sentence = str(caught.value)
     for place in (f"mine/{name}", f"debian/{name}", f"mine/{name}.npz", f"keras/datasets/{name}.npz"):
         assert str(nowhere / place) in sentence
@@ -122,7 +122,7 @@ def test_what_keras_downloads_is_taken_as_it_is(nowhere: Path, name: str, monkey
     labels = np.arange(10, dtype=np.uint8)
     both = (images, labels[:, np.newaxis] if shape[2] == 3 else labels)
     monkeypatch.setattr(module, "load_data", lambda: (both, both))
-    dataset = open_named(name)
+    dataset = open_builtin(name)
     assert dataset.splits.keys() == {"train", "test"}
     assert dataset.splits["test"].images.read(9).shape == shape
     assert dataset.counts("train").tolist() == [1] * 10
@@ -135,11 +135,11 @@ def test_without_keras_the_extra_is_named(nowhere: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(builtin_datasets, "load_keras", absent)
     with pytest.raises(MissingPackageError, match="this needs tensorflow"):
-        open_named("mnist")
+        open_builtin("mnist")
 
 
 def test_the_digits_are_those_of_scikit_learn() -> None:
-    dataset = open_named("digits")
+    dataset = open_builtin("digits")
     assert dataset.splits.keys() == {"all"}
     assert len(dataset.splits["all"]) == 1797  # Source: sklearn.datasets.load_digits
     assert dataset.own_size == 8
@@ -154,14 +154,14 @@ def test_digits_without_scikit_learn_say_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(MissingPackageError, match=r"sklearn.datasets, .*tellapart\[train\]"):
-        open_named("digits")
+        open_builtin("digits")
 
 
 def test_class_names_are_those_of_their_makers() -> None:
     # Sources: the README of Fashion-MNIST, and the CIFAR-10 page, by whose numbers the labels go
     assert (CLOTHES[0], CLOTHES[5], CLOTHES[9]) == ("T-shirt/top", "Sandal", "Ankle boot")
     assert (CIFAR10[0], CIFAR10[6], CIFAR10[9]) == ("airplane", "frog", "truck")
-    assert all(len(set(entry.classes)) == 10 for entry in NAMED.values())
+    assert all(len(set(entry.classes)) == 10 for entry in BUILTIN_DATASETS.values())
 
 
 @pytest.mark.real
@@ -170,7 +170,7 @@ def test_the_real_sets_are_whole(name: str) -> None:
     looked = [folder for folder in builtin_datasets._folders(name) if folder.is_dir()]
     if not looked:
         pytest.skip(f"{name} is absent: set TELLAPART_DATA to the folder that has {name}/")
-    dataset = open_named(name)
+    dataset = open_builtin(name)
     assert {part: len(split) for part, split in dataset.splits.items()} == {"train": 60_000, "test": 10_000}
     assert dataset.own_size == 28
     # Sources: Fashion-MNIST has 1,000 test images of each class; MNIST's test labels count so

@@ -4,7 +4,13 @@ import unicodedata
 
 import pytest
 
-from tellapart.data.sources.class_names import canonical, excluded, require_several, require_text, require_unlike
+from tellapart.data.sources.class_names import (
+    canonical,
+    parse_excluded,
+    require_distinct_case,
+    require_printable,
+    require_two_classes,
+)
 from tellapart.errors import DatasetError
 
 DECOMPOSED = unicodedata.normalize("NFD", "café")
@@ -21,31 +27,31 @@ def test_one_spelling_for_what_looks_the_same() -> None:
     ["naïve", "猫", "می\u200cخواهم", "क्\u200dष", "a\u00a0b", "10\u3000号", 'it\'s, "quoted"', "=1+1", "<b>", "😺"],
 )
 def test_any_script_and_any_sign_that_can_be_shown_is_taken(name: str) -> None:
-    require_text([name], "class {}")
+    require_printable([name], "class {}")
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\x00b", "caf\udce9", "a\u2028b", "a\u202eb"])
 def test_what_cannot_be_shown_is_refused_by_its_escapes(name: str) -> None:
     with pytest.raises(DatasetError) as refused:
-        require_text(["cat", name], "class {} of photos")
+        require_printable(["cat", name], "class {} of photos")
     assert str(refused.value).startswith(f"class {name!r} of photos has a name that cannot be printed")
     assert str(refused.value).isprintable()
 
 
 def test_names_that_differ_in_case_alone_are_refused_together() -> None:
     with pytest.raises(DatasetError, match="photos has the classes 'Cat' and 'cat', which differ in case alone: give"):
-        require_unlike(["cat", "dog", "Cat"], "photos")
-    require_unlike(["Straße", "Strasse", "T-shirt", "shirt"], "photos")
+        require_distinct_case(["cat", "dog", "Cat"], "photos")
+    require_distinct_case(["Straße", "Strasse", "T-shirt", "shirt"], "photos")
 
 
 def test_single_letters_of_either_case_are_classes_of_handwriting() -> None:
-    require_unlike(["A", "a", "B", "b"], "letters")
+    require_distinct_case(["A", "a", "B", "b"], "letters")
 
 
 @pytest.mark.parametrize(("names", "found"), [([], "has no class left"), (["cat"], "has one class, 'cat'")])
 def test_fewer_than_two_are_refused(names: list[str], found: str) -> None:
     with pytest.raises(DatasetError, match=f"^photos {found}: telling apart needs at least two. Add some$"):
-        require_several(names, "photos", "Add some")
+        require_two_classes(names, "photos", "Add some")
 
 
 NAMES = {"Not sure", "Skip", "Other", "salt, pepper", "café"}
@@ -62,9 +68,9 @@ NAMES = {"Not sure", "Skip", "Other", "salt, pepper", "café"}
     ],
 )
 def test_labels_to_leave_out_come_one_by_one_or_with_commas_between(asked: tuple[str, ...], expected: set[str]) -> None:
-    assert excluded(asked, NAMES, "photos") == expected
+    assert parse_excluded(asked, NAMES, "photos") == expected
 
 
 def test_a_label_that_is_not_there_is_answered_with_the_nearest() -> None:
     with pytest.raises(DatasetError, match=r"photos has no class 'not sure' to exclude: did you mean Not sure\?"):
-        excluded(("Skip,not sure",), NAMES, "photos")
+        parse_excluded(("Skip,not sure",), NAMES, "photos")

@@ -3,7 +3,7 @@
 import pytest
 
 from tellapart.data.dataset import ReadOptions
-from tellapart.data.sources.columns import Columns, chosen
+from tellapart.data.sources.columns import Columns, choose_columns
 from tellapart.errors import DatasetError
 
 
@@ -19,7 +19,7 @@ from tellapart.errors import DatasetError
 def test_usual_names_are_taken_and_said(
     columns: list[str], expected: Columns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert chosen(columns, ReadOptions(), "labels.csv") == expected
+    assert choose_columns(columns, ReadOptions(), "labels.csv") == expected
     said = capsys.readouterr().err
     assert said.startswith("labels.csv: columns taken by their names: path from")
     assert f"label from {expected.label!r}" in said
@@ -28,7 +28,7 @@ def test_usual_names_are_taken_and_said(
 
 def test_what_a_person_names_goes_first_and_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
     read_options = ReadOptions(path_column="url", label_column="image", group_column="sender")
-    columns = chosen(["image", "url", "label", "sender", "split"], read_options, "labels.csv")
+    columns = choose_columns(["image", "url", "label", "sender", "split"], read_options, "labels.csv")
     assert columns == Columns("url", "image", "split", "sender")
     assert capsys.readouterr().err == "labels.csv: columns taken by their names: split from 'split'\n"
 
@@ -55,4 +55,4 @@ def test_what_a_person_names_goes_first_and_is_not_said(capsys: pytest.CaptureFi
 )
 def test_what_cannot_be_chosen_is_refused(columns: list[str], read_options: ReadOptions, sentence: str) -> None:
     with pytest.raises(DatasetError, match=sentence):
-        chosen(columns, read_options, "t.csv")
+        choose_columns(columns, read_options, "t.csv")

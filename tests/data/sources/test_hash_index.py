@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tellapart.data.sources import hash_index
-from tellapart.data.sources.hash_index import digests, index_of
+from tellapart.data.sources.hash_index import hash_all, index_path
 from tellapart.errors import ImageError
 from tellapart.files import sha256
 
@@ -44,14 +44,14 @@ def ignored(_: int) -> None:
 
 
 def hashed(paths: list[Path]) -> list[str | ImageError]:
-    return digests([str(path) for path in paths], ignored)
+    return hash_all([str(path) for path in paths], ignored)
 
 
 def test_every_file_has_its_sha256_and_is_read_once(files: list[Path], read: list[str]) -> None:
     expected = [sha256(path) for path in files]
     read.clear()
     done: list[int] = []
-    assert digests([str(path) for path in files], done.append) == expected
+    assert hash_all([str(path) for path in files], done.append) == expected
     assert sum(done) == 10
     assert sorted(read) == sorted(path.name for path in files)
     read.clear()
@@ -84,7 +84,7 @@ def test_a_relative_path_finds_the_same_entry(
     expected = hashed(files)
     read.clear()
     monkeypatch.chdir(files[0].parents[2])
-    assert digests([os.path.relpath(path) for path in files], ignored) == expected
+    assert hash_all([os.path.relpath(path) for path in files], ignored) == expected
     assert read == []
 
 
@@ -117,7 +117,7 @@ def test_what_cannot_be_read_says_why_and_the_rest_is_hashed(files: list[Path]) 
         "cannot be read: it is not a regular file",
         "cannot be read: it is not a regular file",
     ]
-    (nul,) = digests([f"{files[0]}\0"], ignored)
+    (nul,) = hash_all([f"{files[0]}\0"], ignored)
     assert str(nul) == "cannot be read: embedded null byte"
 
 
@@ -135,7 +135,7 @@ def test_a_folder_above_may_be_closed(files: list[Path], monkeypatch: pytest.Mon
     monkeypatch.chdir(files[0].parents[1])
     path = os.path.relpath(files[0])
     monkeypatch.setattr(os.path, "abspath", lambda path: f"/closed to us/{path}")
-    assert digests([path], ignored) == [sha256(files[0])]
+    assert hash_all([path], ignored) == [sha256(files[0])]
 
 
 def test_a_large_file_is_hashed_too(files: list[Path]) -> None:
@@ -182,7 +182,7 @@ def test_a_broken_index_is_made_again_without_a_word(
     files: list[Path], spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = hashed(files)
-    place = index_of(str(files[0].parents[1]))
+    place = index_path(str(files[0].parents[1]))
     spoil(place)
     assert hashed(files) == hashed(files) == expected
     assert place.is_dir() or place.stat().st_size > 500
@@ -198,7 +198,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(
 
 
 def test_what_was_hashed_before_an_interrupt_is_kept(files: list[Path], read: list[str]) -> None:
-    more = [files[0].parent / f"more {number}.jpg" for number in range(4 * hash_index.AT_ONCE * hash_index.THREADS)]
+    more = [files[0].parent / f"more {number}.jpg" for number in range(4 * hash_index.CHUNK_FILES * hash_index.THREADS)]
     for path in more:
         path.write_bytes(path.name.encode())
 
@@ -206,12 +206,12 @@ def test_what_was_hashed_before_an_interrupt_is_kept(files: list[Path], read: li
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        digests([str(path) for path in more], interrupted)
+        hash_all([str(path) for path in more], interrupted)
     read.clear()
     found = hashed(more)
-    assert 0 < len(read) <= len(more) - hash_index.AT_ONCE
+    assert 0 < len(read) <= len(more) - hash_index.CHUNK_FILES
     assert found == [sha256(path) for path in more]
 
 
 def test_nothing_has_no_digests() -> None:
-    assert digests([], ignored) == []
+    assert hash_all([], ignored) == []

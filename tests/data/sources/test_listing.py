@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.sources.listing import Item, hidden, images_under, items_under, list_images
+from tellapart.data.sources.listing import Item, images_under, is_hidden, list_images, walk_items
 from tellapart.errors import DatasetError
 
 
@@ -95,7 +95,7 @@ def test_a_folder_that_cannot_be_listed_gets_a_sentence(monkeypatch: pytest.Monk
     ],
 )
 def test_hidden_is_what_is_not_meant_for_people(name: str, expected: bool) -> None:
-    assert hidden(name) is expected
+    assert is_hidden(name) is expected
 
 
 def test_all_that_a_folder_holds_is_told_apart_without_opening_it(here: Path) -> None:
@@ -104,7 +104,7 @@ def test_all_that_a_folder_holds_is_told_apart_without_opening_it(here: Path) ->
     (here / "more" / "gone").symlink_to("nowhere")
     (here / "more" / "up").symlink_to("..")
     (here / "more" / "read me").write_text("x")
-    assert list(items_under("more")) == [
+    assert list(walk_items("more")) == [
         Item("more/.x", "other"),
         Item("more/a link.png", "image"),
         Item("more/c.webp", "image"),

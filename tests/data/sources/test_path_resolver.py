@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.sources.path_resolver import Finder
+from tellapart.data.sources.path_resolver import PathResolver
 from tellapart.errors import DatasetError
 
 
 @pytest.fixture
-def finder(tmp_path: Path) -> Finder:
+def finder(tmp_path: Path) -> PathResolver:
     for name in ("1.jpg", "sub/2.png", "v1.2.jpg", "notes.txt", "3", "4/x.png", "4.jpg", " 5.jpg", "6.jpg", "6.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / unicodedata.normalize("NFD", "café.jpg")).write_bytes(b"x")
     (tmp_path / "gone.jpg").symlink_to("nowhere")
-    return Finder(str(tmp_path), "labels.csv")
+    return PathResolver(str(tmp_path), "labels.csv")
 
 
 @pytest.mark.parametrize(
@@ -45,17 +45,17 @@ def finder(tmp_path: Path) -> Finder:
     ],
 )
 def test_a_name_is_a_path_that_may_lack_its_suffix(
-    finder: Finder, tmp_path: Path, name: str, meant: str | None
+    finder: PathResolver, tmp_path: Path, name: str, meant: str | None
 ) -> None:
     found = finder.beside(name)
     assert (None if found is None else Path(found).resolve()) == (meant and (tmp_path / meant).resolve())
 
 
-def test_an_absolute_path_is_itself(finder: Finder, tmp_path: Path) -> None:
+def test_an_absolute_path_is_itself(finder: PathResolver, tmp_path: Path) -> None:
     assert finder.beside(str(tmp_path / "1")) == str(tmp_path / "1.jpg")
 
 
-def test_a_name_that_may_mean_two_is_refused_with_both(finder: Finder, tmp_path: Path) -> None:
+def test_a_name_that_may_mean_two_is_refused_with_both(finder: PathResolver, tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as refused:
         finder.beside("6")
     assert str(refused.value) == (
@@ -71,11 +71,11 @@ def test_a_name_that_may_mean_two_is_refused_with_both(finder: Finder, tmp_path:
         ("notes.txt", None), ("../1", None),
     ],
 )  # fmt: skip
-def test_below_a_path_is_the_end_of_one(finder: Finder, tmp_path: Path, name: str, meant: str | None) -> None:
+def test_below_a_path_is_the_end_of_one(finder: PathResolver, tmp_path: Path, name: str, meant: str | None) -> None:
     assert finder.below(name) == (meant and str(tmp_path / meant))
 
 
-def test_below_two_of_a_name_are_refused(finder: Finder, tmp_path: Path) -> None:
+def test_below_two_of_a_name_are_refused(finder: PathResolver, tmp_path: Path) -> None:
     (tmp_path / "sub" / "1.jpg").write_bytes(b"x")
     with pytest.raises(DatasetError, match=f"names '1', which may be {tmp_path}/1.jpg or {tmp_path}/sub/1.jpg"):
         finder.below("1")

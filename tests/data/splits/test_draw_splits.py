@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.images import FileImages
-from tellapart.data.splits.draw_splits import NAMES, draw_splits, missing_splits, position, require_classes, shared
+from tellapart.data.splits.draw_splits import (
+    SPLIT_NAMES,
+    draw_splits,
+    missing_splits,
+    position,
+    require_classes,
+    shared_images,
+)
 from tellapart.errors import DatasetError
 
 
@@ -69,7 +76,7 @@ def test_a_large_class_has_about_its_share_in_every_split(
         deviation = np.sqrt(share * (1 - share) * np.array(sizes))
         assert (np.abs(divided.counts(name) - share * np.array(sizes)) <= 5 * deviation).all()
     assert sum(len(split) for split in divided.splits.values()) == sum(sizes)
-    assert not shared(divided)
+    assert not shared_images(divided)
 
 
 rows = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2)), min_size=1, max_size=120)
@@ -87,7 +94,7 @@ def test_the_order_of_files_does_not_matter_and_copies_stay_together(
         for listing in (rows, shuffled)
     )
     assert homes(one) == homes(other)
-    assert not shared(one)
+    assert not shared_images(one)
     counted = Counter(
         row for split in one.splits.values() for row in zip(split.images.digests, split.labels.tolist(), strict=True)
     )
@@ -97,7 +104,7 @@ def test_the_order_of_files_does_not_matter_and_copies_stay_together(
 def test_a_copy_under_two_labels_is_on_one_side() -> None:
     listing = distinct([40, 40]) + [(number, 1) for number in range(40)]  # all of class 0 also under class 1
     divided = draw_splits(dataset(2, all=split_of(listing)), validation=0.2, test=0.2, seed=1)
-    assert not shared(divided)
+    assert not shared_images(divided)
     assert home_of(divided) == home_of(
         draw_splits(dataset(2, all=split_of(listing[:80])), validation=0.2, test=0.2, seed=1)
     )
@@ -177,13 +184,13 @@ class Drawn:
     def without(self, homes: dict[frozenset[Shot], str]) -> set[tuple[int, str]]:
         """The classes and splits such that the split has no unit of the class."""
         has = {(shot.label, home) for unit, home in homes.items() for shot in unit}
-        return {(label, name) for label in {label for label, _ in has} for name in NAMES} - has
+        return {(label, name) for label in {label for label, _ in has} for name in SPLIT_NAMES} - has
 
 
 def drawn(shots: list[Shot], validation: float, seed: int) -> Drawn:
     divided = draw_splits(of_shots(shots), validation=validation, test=0.2, seed=seed)
     homes = {one: name for name, split in divided.splits.items() for one in split.images.digests}
-    assert not shared(divided)
+    assert not shared_images(divided)
     units, by_place = {}, {}
     for unit in map(frozenset, joined(shots)):
         (units[unit],) = {homes[digest(shot.content)] for shot in unit}  # one: nothing is parted
@@ -312,6 +319,6 @@ def test_leaks_are_counted_by_distinct_image_for_each_pair() -> None:
     train = split_of([(1, 0), (1, 0), (2, 1), (3, 0), (4, 1)])
     validation = split_of([(1, 1), (1, 0), (5, 0)])
     test = split_of([(2, 0), (1, 0), (3, 0), (9, 1)])
-    found = shared(dataset(2, train=train, validation=validation, test=test))
+    found = shared_images(dataset(2, train=train, validation=validation, test=test))
     assert found == {("train", "validation"): 1, ("train", "test"): 3, ("validation", "test"): 1}
-    assert shared(dataset(2, train=train)) == {}
+    assert shared_images(dataset(2, train=train)) == {}

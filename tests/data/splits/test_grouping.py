@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.data.splits.grouping import Makeup, placed_by, units
+from tellapart.data.splits.grouping import UnitClasses, assign_units, draw_keys
 from tellapart.errors import DatasetError
 
 
 def together(digests: list[str], groups: list[str] | None = None, families: dict[str, str] | None = None) -> list[str]:
     """The units in letters, by the order of their first image: "aab" is a pair and one alone."""
-    found = units(digests, groups, families).tolist()
+    found = assign_units(digests, groups, families).tolist()
     assert sorted(set(found)) == list(range(len(set(found))))
     letters = {number: chr(97 + place) for place, number in enumerate(dict.fromkeys(found))}
     return ["".join(letters[number] for number in found)]
@@ -35,8 +35,8 @@ def test_a_chain_joins_all_of_it() -> None:
 
 def test_a_group_is_no_image_of_that_name() -> None:
     assert together(["x", "y", "z"], ["z", "", ""]) == ["abc"]
-    assert placed_by(["x", "y"], ["z", ""]) == ["group z", "y"]
-    assert placed_by(["x", "y"], None) == ["x", "y"]
+    assert draw_keys(["x", "y"], ["z", ""]) == ["group z", "y"]
+    assert draw_keys(["x", "y"], None) == ["x", "y"]
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 12)] * 3), max_size=40))
@@ -44,7 +44,7 @@ def test_units_are_the_connected_parts(rows: list[tuple[int, int, int]]) -> None
     digests = [f"d{content}" for content, _, _ in rows]
     groups = [f"g{group}" if group else "" for _, group, _ in rows]
     families = {f"d{content}": f"f{family}" for content, _, family in rows if family}
-    found = units(digests, groups, families)
+    found = assign_units(digests, groups, families)
     parts: list[set[int]] = []
     for place in range(len(rows)):
         mine = [part for part in parts if any(tied(place, other, digests, groups, families) for other in part)]
@@ -63,21 +63,21 @@ def test_a_chain_of_many_is_joined_in_a_moment() -> None:
     digests = [str(place // 2) for place in order]
     groups = [str((place + 1) // 2) for place in order]
     began = time.process_time()
-    assert units(digests, groups).max() == 0
+    assert assign_units(digests, groups).max() == 0
     assert time.process_time() - began < 10
 
 
 def test_groups_are_needed_for_every_image() -> None:
     with pytest.raises(DatasetError, match="there are 2 groups for 3 images: give each image its own"):
-        units(list("xyz"), ["a", "b"])
+        assign_units(list("xyz"), ["a", "b"])
 
 
 def test_nothing_has_no_units() -> None:
-    assert units([]).tolist() == units([], [], {}).tolist() == []
+    assert assign_units([]).tolist() == assign_units([], [], {}).tolist() == []
 
 
 def test_the_makeup_knows_the_classes_of_units_and_the_units_of_classes() -> None:
-    makeup = Makeup.of(np.array([3, 0, 3, 3, 0]), np.array([1, 1, 0, 0, 2]))
+    makeup = UnitClasses.of(np.array([3, 0, 3, 3, 0]), np.array([1, 1, 0, 0, 2]))
     assert [makeup.units_of(label).tolist() for label in range(4)] == [[1, 2], [], [], [0, 1]]
     assert [makeup.labels_of(unit).tolist() for unit in range(3)] == [[3], [0, 3], [0]]
     assert makeup.counts(np.array([0, 1, 1]), 2).tolist() == [[0, 2], [0, 0], [0, 0], [1, 1]]

@@ -10,7 +10,7 @@ import pytest
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import draw_splits
-from tellapart.data.splits.folder_groups import by_folder
+from tellapart.data.splits.folder_groups import group_by_folder
 from tellapart.data.splits.split_csv import save_split
 from tellapart.errors import DatasetError, StorageError
 
@@ -72,7 +72,7 @@ def test_groups_are_written_and_read_back(coloured: Coloured, tmp_path: Path) ->
         day = image.parent / ("monday", "tuesday")[number % 2]
         day.mkdir(exist_ok=True)
         image.rename(day / image.name)
-    dataset = by_folder(Dataset.open(photos), 1)
+    dataset = group_by_folder(Dataset.open(photos), 1)
     save_split(draw_splits(dataset, validation=0, test=0.5, seed=0), tmp_path / "split.csv")
     groups = [group for split in Dataset.open(tmp_path / "split.csv").splits.values() for group in split.groups or ()]
     assert sorted(groups) == sorted(2 * ["red/monday", "red/tuesday", "blue/monday", "blue/tuesday"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tellapart.data.preprocessing import DECODER, Preprocessing
-from tellapart.engine import chosen_precision
+from tellapart.engine import resolve_precision
 from tellapart.files import cache_folder, sha256
 from tellapart.models.features.backbone_registry import KnownBackbone, known_backbones
 
@@ -20,7 +20,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownBackbone:
     file.write_bytes(b"weights")
     monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
     shape = Preprocessing(150, 150, 3)
-    return KnownBackbone("xception", sha256(file), shape, chosen_precision("auto"), DECODER, "150", 2048)
+    return KnownBackbone("xception", sha256(file), shape, resolve_precision("auto"), DECODER, "150", 2048)
 
 
 def write(known: KnownBackbone) -> None:

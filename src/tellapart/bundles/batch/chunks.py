@@ -10,7 +10,7 @@ from tellapart.bundles.batch.part_store import PartStore
 from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.bundles.predictor import Predictor
 from tellapart.data.pipeline import BATCH
-from tellapart.engine import Precision, chosen_precision
+from tellapart.engine import Precision, resolve_precision
 from tellapart.errors import BundleError
 from tellapart.files import sha256
 
@@ -58,7 +58,7 @@ class ChunkPrediction:
     @staticmethod
     def by(bundle: Bundle, identity: str, top: int) -> "ChunkPrediction":
         """With the precision that this machine would choose."""
-        return ChunkPrediction(bundle.folder.resolve(), identity, chosen_precision(bundle.precision), top)
+        return ChunkPrediction(bundle.folder.resolve(), identity, resolve_precision(bundle.precision), top)
 
     def predictor(self) -> Predictor:
         """Load it where a worker is. Raises BundleError."""

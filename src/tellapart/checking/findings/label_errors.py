@@ -16,7 +16,7 @@ from tellapart.checking.locations import row_at
 from tellapart.checking.unit_vectors import Rows, along_axes
 from tellapart.data.dataset import Dataset, Labels, Split
 from tellapart.data.splits.folds import folds
-from tellapart.data.splits.grouping import Indices, units
+from tellapart.data.splits.grouping import Indices, assign_units
 from tellapart.errors import require
 from tellapart.judging.calibration import apply_temperature, fit_temperature
 from tellapart.models.features.feature_cache import StoredRows
@@ -98,7 +98,7 @@ def likely_label_errors(probs: Probs, labels: NDArray[np.integer]) -> Indices:
 
 def _eligible(dataset: Dataset, split: Split) -> Indices:
     """Return the images of classes with enough distinct images for every fold."""
-    together = units(split.images.digests, split.groups, dataset.families)
+    together = assign_units(split.images.digests, split.groups, dataset.families)
     pairs = np.unique(np.stack([split.labels, together], axis=1), axis=0)
     enough = np.flatnonzero(np.bincount(pairs[:, 0].astype(np.intp), minlength=len(dataset.classes)) >= FOLDS)
     return np.flatnonzero(np.isin(split.labels, enough))

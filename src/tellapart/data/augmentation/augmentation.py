@@ -8,7 +8,7 @@ from typing import Any
 from tellapart.errors import RecipeError, did_you_mean
 
 FLIPS = ("horizontal", "vertical", "both")
-STRONGEST = 30  # of RandAugment's scale, from 1
+MAX_STRENGTH = 30  # of RandAugment's scale, from 1
 STRENGTH = 9  # where none is given
 
 
@@ -67,8 +67,10 @@ class Augmentation:
         """Refuse a value out of its range."""
         if self.flip not in ("", *FLIPS):
             raise RecipeError(f"flip is {self.flip!r}: {did_you_mean(self.flip, FLIPS)}")
-        if not (isinstance(self.strength, int) and 1 <= self.strength <= STRONGEST):
-            raise RecipeError(f"randaugment's strength is {self.strength}; expected a whole number, 1 to {STRONGEST}")
+        if not (isinstance(self.strength, int) and 1 <= self.strength <= MAX_STRENGTH):
+            raise RecipeError(
+                f"randaugment's strength is {self.strength}; expected a whole number, 1 to {MAX_STRENGTH}"
+            )
         for name, kind in KINDS.items():
             value = getattr(self, name)
             if name != "flip" and value != _NOTHING[name] and not kind.low <= value <= kind.high:

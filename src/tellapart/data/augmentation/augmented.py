@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.augmentation.augmentation import Augmentation
-from tellapart.data.augmentation.distortions import DISTORTIONS, distorted
-from tellapart.data.augmentation.random_draws import drawn, drawn_for_rows
+from tellapart.data.augmentation.distortions import DISTORTIONS, distort
+from tellapart.data.augmentation.random_draws import draw, draw_for_rows
 from tellapart.data.image import ImageArray
 from tellapart.data.images import Images
 from tellapart.data.pipeline import decoding_threads
@@ -19,12 +19,12 @@ from tellapart.data.preprocessing import Preprocessing
 
 # A thread's share. Measured: with fewer, threads queue for Python's lock; with more, each array's memory goes back to
 # the system and has to be paged in anew, which takes as long as the work.
-PIXELS_AT_ONCE = 100_000
+CHUNK_PIXELS = 100_000
 
 
-def augmented(image: ImageArray, augmentation: Augmentation, rng: np.random.Generator) -> ImageArray:
+def augment(image: ImageArray, augmentation: Augmentation, rng: np.random.Generator) -> ImageArray:
     """Distort one image, uint8 (h, w, 1 or 3), to the same shape; `rng` alone decides how."""
-    result: ImageArray = distorted(image[np.newaxis], augmentation, drawn(rng))[0]
+    result: ImageArray = distort(image[np.newaxis], augmentation, draw(rng))[0]
     return result
 
 
@@ -36,13 +36,13 @@ def augment_rows(
     `rows`, int (n,), holds their numbers in the data set: with the seed and the epoch they decide what is done to
     each, so that it does not matter which rows come together, or in which thread.
     """
-    draws = drawn_for_rows(seed, epoch, rows)
-    step = max(1, PIXELS_AT_ONCE // max(1, images.shape[1] * images.shape[2]))
+    draws = draw_for_rows(seed, epoch, rows)
+    step = max(1, CHUNK_PIXELS // max(1, images.shape[1] * images.shape[2]))
     parts = [slice(start, start + step) for start in range(0, len(images), step)]
     result = np.empty_like(images, subok=False)
 
     def one(part: slice) -> None:
-        result[part] = distorted(images[part], augmentation, draws.part(part))
+        result[part] = distort(images[part], augmentation, draws.part(part))
 
     with ThreadPoolExecutor(decoding_threads()) as pool:
         for _ in pool.map(one, parts):
@@ -70,7 +70,7 @@ class AugmentedImages:
     def read(self, index: int) -> ImageArray:
         """One view, uint8 (height, width, channels): always the same. Raises ImageError."""
         rng = np.random.default_rng(int(self.digests[index], 16))
-        return augmented(self.preprocessing(self.images.read(self._of(index)[1])), self.augmentation, rng)
+        return augment(self.preprocessing(self.images.read(self._of(index)[1])), self.augmentation, rng)
 
     def name(self, index: int) -> str:
         """The image's name, and which view of it this is."""

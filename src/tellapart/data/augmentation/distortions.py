@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tellapart.data.augmentation import randaugment
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.random_draws import Draws
-from tellapart.data.augmentation.warping import Affine, unmoved, warped
+from tellapart.data.augmentation.warping import Affine, identity, warp
 from tellapart.data.image import ImageArray
 
 DISTORTIONS = 1  # counted up whenever the same draws give other pixels than before: caches are kept under it
@@ -17,11 +17,11 @@ LONGEST_ERASED = 3.3  # times as high as wide, or as wide as high
 Batch = NDArray[np.uint8]
 
 
-def distorted(images: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
+def distort(images: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
     """Mirror, warp, recolour and erase, in this order; a copy, of the same shape."""
     images = _flipped(images, augmentation.flip, draws)
     if _moves(augmentation):
-        images = warped(images, _affine(augmentation, draws, *images.shape[1:3]))
+        images = warp(images, _affine(augmentation, draws, *images.shape[1:3]))
     if augmentation.randaugment:
         randaugment.recoloured(images, draws, augmentation.randaugment, augmentation.strength)
     if augmentation.brightness or augmentation.contrast:
@@ -53,7 +53,7 @@ def _affine(augmentation: Augmentation, draws: Draws, height: int, width: int) -
     def either(name: str, most: float) -> NDArray[np.float64]:
         return draws.between(name, -most, most)
 
-    affine = _window(unmoved(len(draws)), augmentation.crop, draws, height, width)
+    affine = _window(identity(len(draws)), augmentation.crop, draws, height, width)
     affine = affine.moved(either("shift_y", augmentation.shift * height), either("shift_x", augmentation.shift * width))
     affine = affine.turned(either("rotate", augmentation.rotate))
     affine = affine.slanted(x=np.tan(np.radians(either("shear", augmentation.shear))))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.errors import RecipeError
 
-VALUES_AT_ONCE = 1_000_000  # that are blended as float32 at a time: a large batch must not take four times its memory
+CHUNK_VALUES = 1_000_000  # that are blended as float32 at a time: a large batch must not take four times its memory
 Inputs = NDArray[Any]
 Targets = NDArray[np.float32]
 Shares = NDArray[np.float64]
@@ -49,7 +49,7 @@ def _odds_of_cutting(augmentation: Augmentation) -> float:
 
 def _blend(mixed: Inputs, inputs: Inputs, partner: NDArray[np.intp], own: Shares) -> None:
     """Write own x input + (1 - own) x partner's; a share of 1 leaves an input exactly as it is."""
-    step = max(1, VALUES_AT_ONCE // max(1, inputs[0].size if len(inputs) else 1))
+    step = max(1, CHUNK_VALUES // max(1, inputs[0].size if len(inputs) else 1))
     for start in range(0, len(inputs), step):
         part = slice(start, start + step)
         share = own[part].astype(np.float32).reshape(-1, *[1] * (inputs.ndim - 1))

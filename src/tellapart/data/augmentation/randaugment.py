@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
-from tellapart.data.augmentation.augmentation import STRONGEST
+from tellapart.data.augmentation.augmentation import MAX_STRENGTH
 from tellapart.data.augmentation.random_draws import Column, Draws
 from tellapart.data.augmentation.warping import Affine
 from tellapart.data.image import ImageArray
@@ -64,7 +64,7 @@ def _drawn(draws: Draws, number: int, strength: int) -> tuple[NDArray[np.str_], 
     """For each image the name of its operation, and its strength in [-1, 1], of either sign."""
     names = np.array(OPERATIONS)[(draws.of(f"operation_{number}") * len(OPERATIONS)).astype(np.intp)]
     sign = np.where(draws.of(f"sign_{number}") < 0.5, -1.0, 1.0)
-    return names, sign * strength / STRONGEST
+    return names, sign * strength / MAX_STRENGTH
 
 
 def _changed(image: ImageArray, change: Change, strength: float) -> ImageArray:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-OPERATIONS_AT_MOST = 10  # that RandAugment may do to one image
+MAX_OPERATIONS = 10  # that RandAugment may do to one image
 NAMES = (
     *("flip", "flop", "rotate", "shift_y", "shift_x", "shear", "zoom", "crop", "crop_y", "crop_x"),
     *("brightness", "contrast", "erase", "erase_area", "erase_shape", "erase_y", "erase_x"),
-    *(f"operation_{number}" for number in range(OPERATIONS_AT_MOST)),
-    *(f"sign_{number}" for number in range(OPERATIONS_AT_MOST)),
+    *(f"operation_{number}" for number in range(MAX_OPERATIONS)),
+    *(f"sign_{number}" for number in range(MAX_OPERATIONS)),
 )
-PLACES = {name: place for place, name in enumerate(NAMES)}
+COLUMNS = {name: place for place, name in enumerate(NAMES)}
 Column = NDArray[np.float64]
 
 
@@ -30,7 +30,7 @@ class Draws:
 
     def of(self, name: str) -> Column:
         """The draws of one name, float64 (n,) in [0, 1)."""
-        column: Column = self.values[:, PLACES[name]]
+        column: Column = self.values[:, COLUMNS[name]]
         return column
 
     def between(self, name: str, low: float, high: float) -> Column:
@@ -42,12 +42,12 @@ class Draws:
         return Draws(self.values[rows])
 
 
-def drawn(rng: np.random.Generator) -> Draws:
+def draw(rng: np.random.Generator) -> Draws:
     """Draw for one image."""
     return Draws(rng.random((1, len(NAMES))))
 
 
-def drawn_for_rows(seed: int, epoch: int, rows: NDArray[np.integer]) -> Draws:
+def draw_for_rows(seed: int, epoch: int, rows: NDArray[np.integer]) -> Draws:
     """Draw for rows of a data set, by their numbers: whatever rows come along, a row's draws are the same.
 
     The values are SplitMix64's (Steele, Lea and Flood 2014), which is a function of a counter: a generator per row

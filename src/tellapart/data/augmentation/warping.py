@@ -46,12 +46,12 @@ class Affine:
         return Affine(self.matrix, self.offset - (self.matrix @ by[:, :, np.newaxis])[:, :, 0])
 
 
-def unmoved(count: int) -> Affine:
+def identity(count: int) -> Affine:
     """Every image as it is."""
     return Affine(np.tile(np.eye(2), (count, 1, 1)), np.zeros((count, 2)))
 
 
-def warped(images: NDArray[np.uint8], affine: Affine) -> NDArray[np.uint8]:
+def warp(images: NDArray[np.uint8], affine: Affine) -> NDArray[np.uint8]:
     """Sample uint8 (n, h, w, c) images bilinearly; beyond its border an image goes on as its mirror image."""
     _, height, width, channels = images.shape
     y = _reflected(_positions(affine, 0, height, width), height)

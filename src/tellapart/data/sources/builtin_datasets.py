@@ -26,20 +26,20 @@ CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 @dataclass(frozen=True)
-class Named:
+class BuiltinDataset:
     """A data set with a name: its classes and how it is found."""
 
     classes: tuple[str, ...]
     read: Callable[[str], Mapping[str, Split]]
 
 
-def open_named(name: str) -> Dataset:
+def open_builtin(name: str) -> Dataset:
     """Read one of `NAMED`. Raises DatasetError that says where it looked, when it is nowhere."""
-    entry = NAMED[name]
+    entry = BUILTIN_DATASETS[name]
     return Dataset(name=name, classes=entry.classes, splits=entry.read(name))
 
 
-def is_here(name: str) -> bool:
+def is_available(name: str) -> bool:
     """Whether a named data set can be opened without a download."""
     if name == "digits":
         return True
@@ -97,9 +97,9 @@ def _downloaded(name: str, looked: list[str]) -> Mapping[str, Split]:
     return {"train": array_split(train_x, train_y), "test": array_split(test_x, test_y)}
 
 
-NAMED: Mapping[str, Named] = {
-    "digits": Named(DIGITS, _digits),
-    "mnist": Named(DIGITS, _downloadable),
-    "fashion-mnist": Named(CLOTHES, _downloadable),
-    "cifar10": Named(CIFAR10, _downloadable),
+BUILTIN_DATASETS: Mapping[str, BuiltinDataset] = {
+    "digits": BuiltinDataset(DIGITS, _digits),
+    "mnist": BuiltinDataset(DIGITS, _downloadable),
+    "fashion-mnist": BuiltinDataset(CLOTHES, _downloadable),
+    "cifar10": BuiltinDataset(CIFAR10, _downloadable),
 }

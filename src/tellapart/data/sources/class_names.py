@@ -13,7 +13,7 @@ def canonical(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip())
 
 
-def require_text(names: Iterable[str], called: str) -> None:
+def require_printable(names: Iterable[str], called: str) -> None:
     """Refuse names with line breaks, control characters or bytes that are no text. Raises DatasetError.
 
     `called` has {} in place of the name.
@@ -28,7 +28,7 @@ def _can_be_shown(sign: str) -> bool:
     return sign.isprintable() or sign in JOINERS or unicodedata.category(sign) == "Zs"
 
 
-def require_unlike(names: Iterable[str], where: str) -> None:
+def require_distinct_case(names: Iterable[str], where: str) -> None:
     """Refuse names that differ in case alone, which is a slip of the pen more often than not. Raises DatasetError."""
     first: dict[str, str] = {}
     for name in sorted(names):
@@ -41,14 +41,14 @@ def require_unlike(names: Iterable[str], where: str) -> None:
             )
 
 
-def require_several(names: Sequence[str], where: str, advice: str, *, kind: str = "class") -> None:
+def require_two_classes(names: Sequence[str], where: str, advice: str, *, kind: str = "class") -> None:
     """Refuse fewer than two classes. Raises DatasetError."""
     if len(names) < 2:
         found = f"has one {kind}, {names[0]!r}" if names else f"has no {kind} left"
         raise DatasetError(f"{where} {found}: telling apart needs at least two. {advice}")
 
 
-def excluded(asked: Sequence[str], names: Collection[str], where: str) -> set[str]:
+def parse_excluded(asked: Sequence[str], names: Collection[str], where: str) -> set[str]:
     """Which of the names a person wants left out: each entry is one of them, or several with commas between.
 
     Raises DatasetError when one is not there.

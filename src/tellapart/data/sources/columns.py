@@ -7,7 +7,7 @@ from tellapart.data.dataset import ReadOptions
 from tellapart.errors import DatasetError, did_you_mean
 from tellapart.progress import notify
 
-USUAL = {
+USUAL_NAMES = {
     "path": (
         "path", "filepath", "file_path", "image_path", "img_path", "file", "filename", "file_name", "image_file",
         "image", "image_name", "img", "picture", "photo", "image_id", "img_id", "id",
@@ -31,9 +31,9 @@ class Columns:
     group: str | None
 
 
-def chosen(columns: Sequence[str], read_options: ReadOptions, table: str) -> Columns:
+def choose_columns(columns: Sequence[str], read_options: ReadOptions, table: str) -> Columns:
     """Choose; what was guessed is said. Raises DatasetError that names the columns there are."""
-    asked = {use: getattr(read_options, f"{use}_column") for use in USUAL}
+    asked = {use: getattr(read_options, f"{use}_column") for use in USUAL_NAMES}
     _require_known([name for name in asked.values() if name is not None], columns, table)
     free = [name for name in columns if name not in asked.values()]
     taken = {use: name or _usual(use, free) for use, name in asked.items()}
@@ -62,7 +62,7 @@ def _require_known(names: list[str], columns: Sequence[str], table: str) -> None
 def _usual(use: str, columns: Sequence[str]) -> str | None:
     """The first of the usual names that a column has, whatever its case; of two equal columns neither."""
     plain = {name.lower().replace(" ", "_").replace("-", "_"): name for name in columns if columns.count(name) == 1}
-    return next((plain[name] for name in USUAL[use] if name in plain), None)
+    return next((plain[name] for name in USUAL_NAMES[use] if name in plain), None)
 
 
 def _cut(columns: Sequence[str], most: int = 12) -> str:

@@ -5,10 +5,15 @@ from pathlib import Path
 
 from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.image import SUFFIXES
-from tellapart.data.sources.class_names import excluded, require_several, require_text, require_unlike
-from tellapart.data.sources.folder_layout import Level, levels_of
-from tellapart.data.sources.hash_files import Listed, hash_files
-from tellapart.data.sources.listing import Item, items_under
+from tellapart.data.sources.class_names import (
+    parse_excluded,
+    require_distinct_case,
+    require_printable,
+    require_two_classes,
+)
+from tellapart.data.sources.folder_layout import Level, find_levels
+from tellapart.data.sources.hash_files import FileList, hash_files
+from tellapart.data.sources.listing import Item, walk_items
 from tellapart.data.sources.tables import TABLES
 from tellapart.errors import DatasetError
 from tellapart.progress import notify
@@ -16,11 +21,11 @@ from tellapart.progress import notify
 
 def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
     """Read a folder of class folders, apart from the classes to exclude. Raises DatasetError."""
-    levels, items = levels_of(root)
+    levels, items = find_levels(root)
     if not any(level.classes for level in levels.values()):
         raise DatasetError(_nothing_in(root, levels))
     classes = _classes(root, levels, exclude)
-    listed: dict[str, Listed] = {}
+    listed: dict[str, FileList] = {}
     for split, level in levels.items():
         listed[split], more = _listed(classes, level)
         items += more
@@ -41,21 +46,21 @@ def _classes(root: Path, levels: Mapping[str, Level], exclude: Sequence[str]) ->
     for level in levels.values():
         for name, folder in level.classes.items():
             spelled.setdefault(name, set()).add(folder.name)
-    names = sorted(spelled.keys() - excluded(exclude, spelled, str(root)))
-    require_text(names, f"class folder {{}} of {root}")
-    require_unlike(names, str(root))
-    require_several(names, str(root), f"Give each class a folder of its own{_or_table(root)}", kind="class folder")
+    names = sorted(spelled.keys() - parse_excluded(exclude, spelled, str(root)))
+    require_printable(names, f"class folder {{}} of {root}")
+    require_distinct_case(names, str(root))
+    require_two_classes(names, str(root), f"Give each class a folder of its own{_or_table(root)}", kind="class folder")
     for name in names:
         if len(spelled[name]) > 1:
             notify(f"{root}: folders spelled {' and '.join(map(ascii, sorted(spelled[name])))} are one class, {name}")
     return tuple(names)
 
 
-def _listed(classes: tuple[str, ...], level: Level) -> tuple[Listed, list[Item]]:
+def _listed(classes: tuple[str, ...], level: Level) -> tuple[FileList, list[Item]]:
     """A split's images, class by class, in the order of their names; and what else its folders hold."""
-    listed, rest = Listed(), []
+    listed, rest = FileList(), []
     for label, name in enumerate(classes):
-        for one in items_under(str(level.classes[name])) if name in level.classes else ():
+        for one in walk_items(str(level.classes[name])) if name in level.classes else ():
             if one.kind == "image":
                 listed.paths.append(one.path)
                 listed.labels.append(label)
@@ -65,7 +70,7 @@ def _listed(classes: tuple[str, ...], level: Level) -> tuple[Listed, list[Item]]
 
 
 def _require_images(
-    root: Path, classes: tuple[str, ...], listed: Mapping[str, Listed], levels: Mapping[str, Level]
+    root: Path, classes: tuple[str, ...], listed: Mapping[str, FileList], levels: Mapping[str, Level]
 ) -> None:
     found = {label for part in listed.values() for label in part.labels}
     if not found:

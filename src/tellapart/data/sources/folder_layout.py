@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tellapart.data.sources.class_names import canonical
-from tellapart.data.sources.listing import Item, entries, hidden, is_folder, item, visible
+from tellapart.data.sources.listing import Item, classify, entries, is_folder, is_hidden, visible_entries
 from tellapart.errors import DatasetError
 
 SPLIT_FOLDERS = {
@@ -25,7 +25,7 @@ class Level:
     items: tuple[Item, ...]
 
 
-def levels_of(root: Path) -> tuple[dict[str, Level], list[Item]]:
+def find_levels(root: Path) -> tuple[dict[str, Level], list[Item]]:
     """The level that has the class folders, for each split, or as `all`; and what lies beside class folders.
 
     Raises DatasetError.
@@ -50,8 +50,8 @@ def _directly_in(folder: Path) -> tuple[list[Path], list[Item]]:
     items: list[Item] = []
     for entry in entries(str(folder)):
         path = Path(entry.path)
-        if hidden(entry.name) or not is_folder(entry.path):
-            items.append(item(entry))
+        if is_hidden(entry.name) or not is_folder(entry.path):
+            items.append(classify(entry))
         elif entry.is_symlink() and folder.resolve().is_relative_to(path.resolve()):
             items.append(Item(entry.path, "skipped", "is a link that leads back to where it lies: not followed"))
         else:
@@ -63,7 +63,7 @@ def _parts(root: Path, folders: list[Path]) -> dict[str, Path] | None:
     """Find the folder of each split; None where there are none, since a class may be called test or train."""
     named = [(SPLIT_FOLDERS[folder.name.lower()], folder) for folder in folders if folder.name.lower() in SPLIT_FOLDERS]
     parts = dict(named)
-    divided = "train" in parts and any(is_folder(entry.path) for entry in visible(str(parts["train"])))
+    divided = "train" in parts and any(is_folder(entry.path) for entry in visible_entries(str(parts["train"])))
     if not named or (len(named) < len(folders) and not divided):
         return None
     if len(parts) < len(named):

@@ -7,13 +7,13 @@ import numpy as np
 
 from tellapart.data.dataset import Skipped, Split
 from tellapart.data.images import FileImages
-from tellapart.data.sources.hash_index import digests
+from tellapart.data.sources.hash_index import hash_all
 from tellapart.errors import ImageError
 from tellapart.progress import progress
 
 
 @dataclass
-class Listed:
+class FileList:
     """Files of one split that are to be its images: their paths, the index of each one's class, and its group."""
 
     paths: list[str] = field(default_factory=list)
@@ -21,11 +21,11 @@ class Listed:
     groups: list[str] | None = None
 
 
-def hash_files(listed: Mapping[str, Listed]) -> tuple[dict[str, Split], tuple[Skipped, ...]]:
+def hash_files(listed: Mapping[str, FileList]) -> tuple[dict[str, Split], tuple[Skipped, ...]]:
     """Hash every file. Returns the splits, and what is left out of them since it cannot be read."""
     paths = [path for part in listed.values() for path in part.paths]
     with progress("reading", len(paths), "files") as advance:
-        found = digests(paths, advance)
+        found = hash_all(paths, advance)
     skipped = tuple(
         Skipped(path, str(what)) for path, what in zip(paths, found, strict=True) if isinstance(what, ImageError)
     )
@@ -37,7 +37,7 @@ def hash_files(listed: Mapping[str, Listed]) -> tuple[dict[str, Split], tuple[Sk
     return splits, skipped
 
 
-def _split(part: Listed, found: list[str | ImageError]) -> Split:
+def _split(part: FileList, found: list[str | ImageError]) -> Split:
     good = {index: digest for index, digest in enumerate(found) if isinstance(digest, str)}
     images = FileImages(tuple(part.paths[i] for i in good), tuple(good.values()))
     groups = None if part.groups is None else tuple(part.groups[i] for i in good)

@@ -19,11 +19,11 @@ from tellapart.errors import ImageError, StorageError
 from tellapart.files import UNREADABLE, atomic_write, cache_folder
 
 THREADS = 8  # hashing waits for the disk more than for the CPU
-AT_ONCE = 64  # files for one thread: handing over each of many small ones would cost as much as hashing it
+CHUNK_FILES = 64  # files for one thread: handing over each of many small ones would cost as much as hashing it
 SMALL_BYTES = 1 << 20  # larger files are hashed piece by piece
 SETTLED_NS = 2_000_000_000  # some disks keep times no finer: a later change could leave them as they are
 LARGEST = 2**63 - 1  # that int64 holds; some disks number their files beyond
-MOST_OTHERS = 500_000  # entries for files that were not asked for this time, such as those of another table
+MAX_OTHERS = 500_000  # entries for files that were not asked for this time, such as those of another table
 
 Stamp = tuple[int, ...]
 """What a changed file does not keep: size, mtime_ns, ctime_ns, inode."""
@@ -33,7 +33,7 @@ Found = tuple[Stamp | None, str | ImageError]
 """A file's stamp, or None where it is too new to be relied on, and its SHA-256 or why there is none."""
 
 
-def digests(paths: Sequence[str], advance: Callable[[int], object]) -> list[str | ImageError]:
+def hash_all(paths: Sequence[str], advance: Callable[[int], object]) -> list[str | ImageError]:
     """The SHA-256 of each file, 64 hexadecimal digits, or why it cannot be read; `advance` is told how many are done.
 
     What was hashed is kept also when this is interrupted.
@@ -42,7 +42,7 @@ def digests(paths: Sequence[str], advance: Callable[[int], object]) -> list[str 
         return []
     began = time.time_ns()
     places = _placed(paths)
-    index = index_of(os.path.commonpath({os.path.dirname(place) for place in places}))  # noqa: PTH120
+    index = index_path(os.path.commonpath({os.path.dirname(place) for place in places}))  # noqa: PTH120
     known = _read(index)
     found: list[Found] = []
     try:
@@ -56,7 +56,7 @@ def digests(paths: Sequence[str], advance: Callable[[int], object]) -> list[str 
     return [digest for _, digest in found]
 
 
-def index_of(folder: str) -> Path:
+def index_path(folder: str) -> Path:
     """Where the index of a folder is."""
     return cache_folder() / "index" / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()}.npz"
 
@@ -70,11 +70,11 @@ def _placed(paths: Sequence[str]) -> list[str]:
 
 def _in_threads(files: list[tuple[str, Entry | None]], began: int) -> Iterator[list[Found]]:
     def some(start: int) -> list[Found]:
-        return [_digest(path, entry, began) for path, entry in files[start : start + AT_ONCE]]
+        return [_digest(path, entry, began) for path, entry in files[start : start + CHUNK_FILES]]
 
     pool = ThreadPoolExecutor(THREADS)
     try:
-        yield from pool.map(some, range(0, len(files), AT_ONCE))
+        yield from pool.map(some, range(0, len(files), CHUNK_FILES))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -110,7 +110,7 @@ def _keep(index: Path, known: dict[str, Entry], found: Mapping[str, Found]) -> N
         return
     others = {place: entry for place, entry in known.items() if place not in found}
     with suppress(StorageError, OSError):
-        atomic_write(index, _packed(fresh | others if len(others) <= MOST_OTHERS else fresh))
+        atomic_write(index, _packed(fresh | others if len(others) <= MAX_OTHERS else fresh))
 
 
 def _packed(entries: Mapping[str, Entry]) -> bytes:

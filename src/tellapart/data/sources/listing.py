@@ -11,7 +11,7 @@ from tellapart.data.image import SUFFIXES
 from tellapart.data.image_file import not_a_file
 from tellapart.errors import DatasetError
 
-UNSEEN = frozenset(
+SYSTEM_NAMES = frozenset(
     (
         "__macosx",
         "thumbs.db",
@@ -39,7 +39,7 @@ def list_images(words: Sequence[str], stdin: TextIO) -> Iterator[str]:
 
 def images_under(folder: str) -> Iterator[str]:
     """Yield the image files of a folder at any depth, by name; hidden ones, and what is no file, are left out."""
-    for entry in visible(folder):
+    for entry in visible_entries(folder):
         if entry.is_dir(follow_symlinks=False):
             yield from images_under(entry.path)
         elif is_image(entry.name) and (entry.is_symlink() or entry.is_file()):  # who opens a FIFO waits for ever
@@ -55,22 +55,22 @@ class Item:
     reason: str = ""
 
 
-def items_under(folder: str) -> Iterator[Item]:
+def walk_items(folder: str) -> Iterator[Item]:
     """Yield what a folder holds at any depth, by name. Raises DatasetError.
 
     Nothing is opened, and nothing hidden is looked into. A link to a folder is not followed, so that no loop of links
     is ever walked and no image comes twice.
     """
     for entry in entries(folder):
-        if entry.is_dir(follow_symlinks=False) and not hidden(entry.name):
-            yield from items_under(entry.path)
+        if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
+            yield from walk_items(entry.path)
         else:
-            yield item(entry)
+            yield classify(entry)
 
 
-def item(entry: os.DirEntry[str]) -> Item:
+def classify(entry: os.DirEntry[str]) -> Item:
     """What an entry is that is hidden, or no folder itself."""
-    if hidden(entry.name):
+    if is_hidden(entry.name):
         return Item(entry.path, "other")
     if is_folder(entry.path):
         return Item(entry.path, "skipped", "is a link to a folder, which is not followed: move the images here")
@@ -89,9 +89,9 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def visible(folder: str) -> list[os.DirEntry[str]]:
+def visible_entries(folder: str) -> list[os.DirEntry[str]]:
     """What a folder holds, by name, without what is hidden. Raises DatasetError when it cannot be listed."""
-    return [entry for entry in entries(folder) if not hidden(entry.name)]
+    return [entry for entry in entries(folder) if not is_hidden(entry.name)]
 
 
 def entries(folder: str) -> list[os.DirEntry[str]]:
@@ -105,10 +105,10 @@ def entries(folder: str) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
     """Whether a file or folder is not meant for people: dot files, and what systems put beside them."""
     # Two dots are no custom of hiding: such a name was a path elsewhere, as ..\cat.jpg from Windows.
-    return (name.startswith(".") and not name.startswith("..")) or name.lower() in UNSEEN
+    return (name.startswith(".") and not name.startswith("..")) or name.lower() in SYSTEM_NAMES
 
 
 def _meant(word: str, stdin: TextIO) -> Iterable[str]:

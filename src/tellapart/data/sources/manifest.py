@@ -8,13 +8,19 @@ from typing import NamedTuple
 
 from tellapart.data.dataset import Dataset, ReadOptions, Skipped
 from tellapart.data.image_file import not_a_file
-from tellapart.data.sources.class_names import canonical, excluded, require_several, require_text, require_unlike
-from tellapart.data.sources.columns import Columns, chosen
+from tellapart.data.sources.class_names import (
+    canonical,
+    parse_excluded,
+    require_distinct_case,
+    require_printable,
+    require_two_classes,
+)
+from tellapart.data.sources.columns import Columns, choose_columns
 from tellapart.data.sources.folder_layout import SPLIT_FOLDERS
-from tellapart.data.sources.hash_files import Listed, hash_files
-from tellapart.data.sources.path_resolver import Finder
+from tellapart.data.sources.hash_files import FileList, hash_files
+from tellapart.data.sources.path_resolver import PathResolver
 from tellapart.data.sources.tables import Table, open_table
-from tellapart.data.splits.draw_splits import NAMES
+from tellapart.data.splits.draw_splits import SPLIT_NAMES
 from tellapart.errors import DatasetError
 from tellapart.progress import notify
 
@@ -37,9 +43,9 @@ def read_manifest(path: Path, read_options: ReadOptions) -> Dataset:
     return Dataset(path.stem, classes, splits, skipped=(*skipped, *unread))
 
 
-def _read(table: Table, read_options: ReadOptions) -> tuple[tuple[str, ...], dict[str, Listed], list[Skipped]]:
+def _read(table: Table, read_options: ReadOptions) -> tuple[tuple[str, ...], dict[str, FileList], list[Skipped]]:
     where = str(table.path)
-    columns = chosen(table.columns, read_options, where)
+    columns = choose_columns(table.columns, read_options, where)
     rows, skipped = _labelled(_rows(table, columns), table)
     rows = _wanted(rows, read_options.exclude_label, where)
     classes = _classes(rows, where)
@@ -88,21 +94,21 @@ def _joined(table: Table, path: str) -> str:
 def _wanted(rows: list[Row], exclude: Sequence[str], where: str) -> list[Row]:
     if not rows:
         raise DatasetError(f"{where} has no row with a path and a label")
-    leave_out = excluded(exclude, {row.label for row in rows}, where)
+    leave_out = parse_excluded(exclude, {row.label for row in rows}, where)
     return [row for row in rows if row.label not in leave_out] if leave_out else rows
 
 
 def _classes(rows: list[Row], where: str) -> tuple[str, ...]:
     names = sorted({row.label for row in rows})
-    require_text(names, f"class {{}} of {where}")
-    require_unlike(names, where)
-    require_several(names, where, "Name the column of the labels with --label-column")
+    require_printable(names, f"class {{}} of {where}")
+    require_distinct_case(names, where)
+    require_two_classes(names, where, "Name the column of the labels with --label-column")
     return tuple(names)
 
 
 def _found(rows: list[Row], table: Table) -> tuple[list[Row], list[Skipped]]:
     """The rows with the path of each one's file; and what is not there."""
-    finder = Finder(str(table.path.parent), str(table.path))
+    finder = PathResolver(str(table.path.parent), str(table.path))
     paths = [finder.beside(row.path) for row in rows]
     if not any(paths):
         paths = [finder.below(row.path) for row in rows]
@@ -145,18 +151,18 @@ def _distinct(rows: list[Row], where: str) -> list[Row]:
     return list(distinct.values())
 
 
-def _listed(rows: list[Row], numbers: Mapping[str, int], columns: Columns, table: Table) -> dict[str, Listed]:
+def _listed(rows: list[Row], numbers: Mapping[str, int], columns: Columns, table: Table) -> dict[str, FileList]:
     grouped = any(row.group for row in rows)
     divided = any(row.split for row in rows)
-    listed: dict[str, Listed] = {}
+    listed: dict[str, FileList] = {}
     for row in rows:
         split = _split(row, columns, table) if divided else "all"
-        part = listed.setdefault(split, Listed(groups=[] if grouped else None))
+        part = listed.setdefault(split, FileList(groups=[] if grouped else None))
         part.paths.append(row.path)
         part.labels.append(numbers[row.label])
         if part.groups is not None:
             part.groups.append(row.group or row.path)  # who belongs to no group is one
-    return {name: listed[name] for name in (*NAMES, "all") if name in listed}
+    return {name: listed[name] for name in (*SPLIT_NAMES, "all") if name in listed}
 
 
 def _split(row: Row, columns: Columns, table: Table) -> str:

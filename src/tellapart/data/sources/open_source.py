@@ -10,15 +10,15 @@ import numpy as np
 from tellapart.data.dataset import Dataset, ReadOptions, Split
 from tellapart.data.sources.apply_skips import apply_skips
 from tellapart.data.sources.arrays import npz_classes, read_idx_folder, read_npz
-from tellapart.data.sources.builtin_datasets import NAMED, open_named
-from tellapart.data.sources.class_names import excluded, require_several
+from tellapart.data.sources.builtin_datasets import BUILTIN_DATASETS, open_builtin
+from tellapart.data.sources.class_names import parse_excluded, require_two_classes
 from tellapart.data.sources.folder import read_folder
 from tellapart.data.sources.manifest import read_manifest
 from tellapart.data.sources.tables import TABLES
 from tellapart.errors import DatasetError, did_you_mean
 
 ARRAYS = (".npz",)
-MOST_CLASSES = 100_000  # labels beyond are numbers of something else
+MAX_CLASSES = 100_000  # labels beyond are numbers of something else
 
 
 def open_source(source: str, read_options: ReadOptions | None = None) -> Dataset:
@@ -40,7 +40,7 @@ def _opened(source: str, read_options: ReadOptions) -> Dataset:
     path = Path(source)
     if path.is_file() and path.suffix.lower() in TABLES:
         return read_manifest(path, read_options)
-    if path.exists() or source in NAMED:
+    if path.exists() or source in BUILTIN_DATASETS:
         _require_no_columns(source, read_options)
     if path.is_dir() and not any(path.glob("train-images-idx3-ubyte*")):
         return read_folder(path, read_options.exclude_label)
@@ -62,8 +62,8 @@ def _in_arrays(source: str) -> Dataset:
         return _of_arrays(path.resolve().name, read_idx_folder(path), None)
     if path.is_file() and path.suffix.lower() in ARRAYS:
         return _of_arrays(path.stem, read_npz(path), npz_classes(path))
-    if source in NAMED:
-        return open_named(source)
+    if source in BUILTIN_DATASETS:
+        return open_builtin(source)
     if path.exists():
         known = ", ".join((*TABLES, *ARRAYS))
         raise DatasetError(f"{source} is a file; expected a folder of class folders, or a file that ends in {known}")
@@ -71,12 +71,14 @@ def _in_arrays(source: str) -> Dataset:
         raise DatasetError(f"there is no file {source}: check the path (now in {Path.cwd()})")
     if os.sep in source or source.startswith("."):
         raise DatasetError(f"there is no folder {source}: check the path (now in {Path.cwd()})")
-    raise DatasetError(f"there is no folder {source}, and no data set of that name: {did_you_mean(source, NAMED)}")
+    raise DatasetError(
+        f"there is no folder {source}, and no data set of that name: {did_you_mean(source, BUILTIN_DATASETS)}"
+    )
 
 
 def _of_arrays(name: str, splits: Mapping[str, Split], classes: tuple[str, ...] | None) -> Dataset:
     count = 1 + max(int(split.labels.max(initial=0)) for split in splits.values())
-    if classes is None and count > MOST_CLASSES:
+    if classes is None and count > MAX_CLASSES:
         raise DatasetError(f"{name} has labels up to {count - 1:,}; expected classes numbered from 0 up, without gaps")
     classes = classes or tuple(str(label) for label in range(count))
     if len(classes) < max(count, 2):
@@ -87,11 +89,11 @@ def _of_arrays(name: str, splits: Mapping[str, Split], classes: tuple[str, ...] 
 
 
 def _without_classes(dataset: Dataset, exclude: Sequence[str]) -> Dataset:
-    leave_out = excluded(exclude, dataset.classes, dataset.name)
+    leave_out = parse_excluded(exclude, dataset.classes, dataset.name)
     if not leave_out:
         return dataset
     classes = tuple(name for name in dataset.classes if name not in leave_out)
-    require_several(classes, dataset.name, "Exclude fewer")
+    require_two_classes(classes, dataset.name, "Exclude fewer")
     numbers = np.array([classes.index(name) if name in classes else -1 for name in dataset.classes], dtype=np.int32)
     splits: dict[str, Split] = {}
     for name, split in dataset.splits.items():

@@ -4,14 +4,14 @@ import os
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from tellapart.data.sources.listing import images_under, is_folder, is_image, visible
+from tellapart.data.sources.listing import images_under, is_folder, is_image, visible_entries
 from tellapart.errors import DatasetError
 
 Named = Mapping[str, list[str]]
 """Paths by the name of the file without its suffix."""
 
 
-class Finder:
+class PathResolver:
     """Finds files from a table's folder; it lists each folder once, and only those where a name is no path."""
 
     def __init__(self, folder: str, table: str) -> None:
@@ -41,7 +41,7 @@ class Finder:
 
     def _in(self, folder: str) -> Named:
         if folder not in self._listed:
-            there = visible(folder) if is_folder(folder) else []
+            there = visible_entries(folder) if is_folder(folder) else []
             self._listed[folder] = _by_name(entry.path for entry in there if is_image(entry.name))
         return self._listed[folder]
 

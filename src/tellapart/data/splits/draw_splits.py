@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Split
-from tellapart.data.splits.grouping import Indices, Makeup, placed_by, units
+from tellapart.data.splits.grouping import Indices, UnitClasses, assign_units, draw_keys
 from tellapart.errors import DatasetError
 
-NAMES = ("train", "validation", "test")
+SPLIT_NAMES = ("train", "validation", "test")
 HELD_OUT = 0.15  # for validation, where the person says nothing
-HELD_OUT_AT_MOST = 5_000  # images: an accuracy is then known to within one point; more would only cost training
+MAX_HELD_OUT = 5_000  # images: an accuracy is then known to within one point; more would only cost training
 
 
 def draw_splits(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
@@ -34,7 +34,7 @@ def draw_splits(dataset: Dataset, *, validation: float, test: float, seed: int) 
     missing = missing_splits(dataset, validation=validation, test=test)
     kept = {name: split for name, split in dataset.splits.items() if name != source}
     splits = _draw(dataset.splits[source], missing, dataset.families, seed) | kept
-    return replace(dataset, splits={name: splits[name] for name in NAMES if name in splits})
+    return replace(dataset, splits={name: splits[name] for name in SPLIT_NAMES if name in splits})
 
 
 def missing_splits(dataset: Dataset, *, validation: float, test: float) -> dict[str, float]:
@@ -46,7 +46,7 @@ def missing_splits(dataset: Dataset, *, validation: float, test: float) -> dict[
 def validation_share(dataset: Dataset) -> float:
     """The fraction to hold out for validation where the person says nothing."""
     divided = dataset.splits.get("all", dataset.splits.get("train"))
-    return min(HELD_OUT, HELD_OUT_AT_MOST / max(len(divided) if divided else 0, 1))
+    return min(HELD_OUT, MAX_HELD_OUT / max(len(divided) if divided else 0, 1))
 
 
 def position(name: str, seed: int) -> float:
@@ -56,14 +56,14 @@ def position(name: str, seed: int) -> float:
 
 
 def _draw(split: Split, fractions: Mapping[str, float], families: Mapping[str, str], seed: int) -> dict[str, Split]:
-    together = units(split.images.digests, split.groups, families)
-    places = _places(placed_by(split.images.digests, split.groups), together, seed)
+    together = assign_units(split.images.digests, split.groups, families)
+    places = _places(draw_keys(split.images.digests, split.groups), together, seed)
     # Training last: where the highest place decides, one more copy may take images into it, never out of it. And
     # test first: a share of validation that shrinks as images are added leaves test alone.
-    names = [name for name in reversed(NAMES) if name in fractions or name == "train"]
+    names = [name for name in reversed(SPLIT_NAMES) if name in fractions or name == "train"]
     edges = np.cumsum([fractions[name] for name in names[:-1]])
     homes = np.searchsorted(edges, places, side="right")
-    _stand_in(homes, places, np.array([0.0, *edges, 1.0]), Makeup.of(split.labels, together))
+    _stand_in(homes, places, np.array([0.0, *edges, 1.0]), UnitClasses.of(split.labels, together))
     return {name: split.take(np.flatnonzero(homes[together] == number).tolist()) for number, name in enumerate(names)}
 
 
@@ -75,7 +75,7 @@ def _places(names: Sequence[str], together: Indices, seed: int) -> NDArray[np.fl
     return places
 
 
-def _stand_in(homes: Indices, places: NDArray[np.float64], edges: NDArray[np.float64], makeup: Makeup) -> None:
+def _stand_in(homes: Indices, places: NDArray[np.float64], edges: NDArray[np.float64], makeup: UnitClasses) -> None:
     """Give a split that has no unit of a class the nearest one that can be spared; training comes first, test last."""
     splits = len(edges) - 1
     counts = makeup.counts(homes, splits)
@@ -105,7 +105,7 @@ def require_classes(dataset: Dataset) -> None:
             )
 
 
-def shared(dataset: Dataset) -> dict[tuple[str, str], int]:
+def shared_images(dataset: Dataset) -> dict[tuple[str, str], int]:
     """How many distinct images two splits have in common, for each pair that has any: a leak."""
     digests = {name: set(split.images.digests) for name, split in dataset.splits.items()}
     names = list(digests)

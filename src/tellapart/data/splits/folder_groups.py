@@ -9,7 +9,7 @@ from tellapart.data.images import FileImages
 from tellapart.errors import DatasetError
 
 
-def by_folder(dataset: Dataset, depth: int) -> Dataset:
+def group_by_folder(dataset: Dataset, depth: int) -> Dataset:
     """Group by the folders below the class folder, to a depth from 1: cat/monday/3.jpg is of the group cat/monday.
 
     An image that lies less deep is a group of its own. Raises DatasetError.

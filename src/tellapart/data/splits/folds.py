@@ -10,7 +10,7 @@ import numpy as np
 
 from tellapart.data.dataset import Split
 from tellapart.data.splits.draw_splits import position
-from tellapart.data.splits.grouping import Indices, units
+from tellapart.data.splits.grouping import Indices, assign_units
 from tellapart.errors import DatasetError
 
 
@@ -23,7 +23,7 @@ def folds(
     or one more. `families` are a data set's near-duplicates. The content and the seed alone decide. `classes` are
     names for the errors. Raises DatasetError where a class has fewer distinct images, or groups, than folds.
     """
-    together = units(split.images.digests, split.groups, families)
+    together = assign_units(split.images.digests, split.groups, families)
     _require_enough(split, count, together, "distinct images" if split.groups is None else "groups", classes)
     homes = _dealt(split, count, seed, together)[together]
     return tuple(np.flatnonzero(homes == number) for number in range(count))

@@ -11,7 +11,7 @@ from tellapart.errors import DatasetError
 Indices = NDArray[np.intp]
 
 
-def units(
+def assign_units(
     digests: Sequence[str], groups: Sequence[str] | None = None, families: Mapping[str, str] | None = None
 ) -> Indices:
     """For each image the number, from 0, of the unit it belongs to: int (n,).
@@ -22,7 +22,7 @@ def units(
     if groups is not None and len(groups) != len(digests):
         raise DatasetError(f"there are {len(groups)} groups for {len(digests)} images: give each image its own")
     kin = _numbered((families or {}).get(digest, digest) for digest in digests)
-    ties = [kin] if groups is None else [kin, _numbered(placed_by(digests, groups))]
+    ties = [kin] if groups is None else [kin, _numbered(draw_keys(digests, groups))]
     first = np.arange(len(digests))
     while True:
         least = first
@@ -34,7 +34,7 @@ def units(
         first = least
 
 
-def placed_by(digests: Sequence[str], groups: Sequence[str] | None) -> list[str]:
+def draw_keys(digests: Sequence[str], groups: Sequence[str] | None) -> list[str]:
     """What an image is drawn by: the name of its group, or else its content."""
     if groups is None:
         return list(digests)
@@ -42,7 +42,7 @@ def placed_by(digests: Sequence[str], groups: Sequence[str] | None) -> list[str]
 
 
 @dataclass(frozen=True, eq=False)
-class Makeup:
+class UnitClasses:
     """Which units have images of which class: a pair of both for each that occurs, in the order of the labels."""
 
     labels: Indices
@@ -51,11 +51,11 @@ class Makeup:
     """Puts the pairs into the order of the units."""
 
     @staticmethod
-    def of(labels: NDArray[np.integer], together: Indices) -> "Makeup":
+    def of(labels: NDArray[np.integer], together: Indices) -> "UnitClasses":
         """From the class and the unit of each image."""
         count = together.max(initial=0) + 1
         pairs = np.unique(labels.astype(np.intp) * count + together)
-        return Makeup(pairs // count, pairs % count, np.argsort(pairs % count, kind="stable"))
+        return UnitClasses(pairs // count, pairs % count, np.argsort(pairs % count, kind="stable"))
 
     def units_of(self, label: int) -> Indices:
         """The units that have images of a class."""

@@ -29,14 +29,14 @@ def save_split(dataset: Dataset, path: Path) -> None:
     atomic_write(path, text)
 
 
-def in_files(dataset: Dataset) -> bool:
+def is_in_files(dataset: Dataset) -> bool:
     """Whether all images are files, so that a table can name them."""
     return all(isinstance(split.images, FileImages) for split in dataset.splits.values())
 
 
 def require_files(dataset: Dataset) -> None:
     """Refuse a data set whose images are not files. Raises DatasetError."""
-    if not in_files(dataset):
+    if not is_in_files(dataset):
         raise DatasetError(
             f"the images of {dataset.name} are in arrays, not in files of their own, so that a table cannot name "
             "them: give their splits with the arrays, or save them as files"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tellapart.data.preprocessing import DECODER, Preprocessing
-from tellapart.engine import chosen_precision
+from tellapart.engine import resolve_precision
 from tellapart.files import atomic_write, cache_folder, sha256
 from tellapart.models.weights import kept_by_keras, located
 
@@ -37,7 +37,7 @@ def register_backbone(base: "FrozenBackbone") -> None:
     path = _notes() / f"{base.key}.json"
     if file is None or path.exists():
         return
-    precision = chosen_precision(base.precision)
+    precision = resolve_precision(base.precision)
     known = KnownBackbone(base.name, sha256(file), base.preprocessing, precision, DECODER, base.key, base.width)
     atomic_write(path, json.dumps(asdict(known), indent=2) + "\n")
 
@@ -48,7 +48,7 @@ def known_backbones(name: str) -> tuple[KnownBackbone, ...]:
     file = _weights_file(name) if noted else None
     if file is None:
         return ()
-    wanted = (sha256(file), chosen_precision("auto"), DECODER)
+    wanted = (sha256(file), resolve_precision("auto"), DECODER)
     alike = [known for known in noted if (known.weights, known.precision, known.decoder) == wanted]
     return tuple(sorted(alike, key=lambda known: known.preprocessing.height, reverse=True))
 

@@ -18,7 +18,7 @@ from tellapart.data.dataset import Skipped
 from tellapart.data.images import Images
 from tellapart.data.pipeline import BATCH, ReadableRows, preprocessed, run_engine
 from tellapart.data.preprocessing import DECODER, Preprocessing
-from tellapart.engine import Engine, Graph, Precision, chosen_precision, read_graph, write_graph
+from tellapart.engine import Engine, Graph, Precision, read_graph, resolve_precision, write_graph
 from tellapart.errors import ImageError
 from tellapart.files import cache_folder, cached_folder
 from tellapart.jobs import Jobs
@@ -84,7 +84,7 @@ class FrozenBackbone:
             "end": [len(list(leaf_layers(self.network))), self.shape],
             "decoder": DECODER,
             "preprocessing": asdict(self.preprocessing),
-            "precision": chosen_precision(self.precision),
+            "precision": resolve_precision(self.precision),
         }
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         for array in self.network.get_weights():
@@ -160,7 +160,7 @@ def _fill_by(
     notify(f"{label}: {len(missing):,} images to run once through the frozen {base.name}{_room(base, len(missing))}")
     size, reasons = min(JOB, _shard(base)), dict[str, str]()
     shards = (images.take(missing[start : start + size]) for start in range(0, len(missing), size))
-    seeing = FeatureJob(base.graph_file.resolve(), base.preprocessing, chosen_precision(base.precision))
+    seeing = FeatureJob(base.graph_file.resolve(), base.preprocessing, resolve_precision(base.precision))
     seen = jobs.run(seeing, shards)  # who is to do it may have something to say first
     with progress(label, len(missing), "images") as advance:
         for shard in seen:
