@@ -8,10 +8,13 @@ import pytest
 from PIL import Image
 
 from tellapart.cli import lr_find as command
+from tellapart.reports.png import VARIABLE
 from tellapart.studies.lr_find import RateTest
 
 from .conftest import Said
 
+CHROMIUM = Path("/usr/bin/chromium")
+needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: install Debian's chromium")
 WORDS = ("--model", "mlp", "--size", 20, "--batch-size", 8)
 
 
@@ -31,7 +34,7 @@ def test_it_prints_the_curve_and_recommends_a_rate_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["rate.png", "rate.html"])
+@pytest.mark.parametrize("name", [pytest.param("rate.png", marks=needs_chromium), "rate.html"])
 def test_it_saves_the_curve_and_the_table(name: str, said: Said, tiny: Path, tmp_path: Path) -> None:
     answer = said("lr-find", tiny, *WORDS, "--steps", 40, "--out", tmp_path / "out", "--save", tmp_path / name)
     assert answer.status == 0
@@ -68,4 +71,12 @@ def test_it_says_whether_the_loss_rose_again(
 
 
 def test_a_file_of_an_unknown_kind_is_refused_before_the_work(said: Said, tmp_path: Path) -> None:
-    assert "name it .png or .html" in said("lr-find", tmp_path / "absent", *WORDS, "--save", "rate.gif").error
+    assert "name a .png or .html file" in said("lr-find", tmp_path / "absent", *WORDS, "--save", "rate.gif").error
+
+
+def test_a_png_without_chromium_is_refused_before_the_work(
+    said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "no-browser"))
+    answer = said("lr-find", tmp_path / "absent", *WORDS, "--save", "rate.png")
+    assert "figures become PNG files in Chromium or Chrome" in answer.error

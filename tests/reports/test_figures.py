@@ -18,6 +18,7 @@ from tellapart.judging.calibration import reliability_bins
 from tellapart.judging.intervals import wilson
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.reports import figures
+from tellapart.studies.lr_find import RateTest
 from tellapart.training.checkpoints import Epoch
 
 ODD = (
@@ -69,7 +70,14 @@ def gallery(names: tuple[str, ...], n: int = 200) -> Mapping[str, Any]:
         "histories": figures.histories({name: epochs(9) for name in names[:5]}),
         "probabilities": figures.probabilities(prediction(names[:10])),
         "comparison": figures.comparison({name: wilson(90 - i, 100) for i, name in enumerate(names[:10])}),
+        "lr_curve": figures.lr_curve(range_test()),
     }
+
+
+def range_test() -> RateTest:
+    """A loss that falls to a rate of about 0.1 and then diverges."""
+    losses = np.r_[np.full(40, 2.3), np.linspace(2.3, 0.5, 60), np.full(10, 50.0)]
+    return RateTest(np.geomspace(1e-7, 10, 110), losses)
 
 
 def opened(made: Mapping[str, Any], browser: Browser, width: int, folder: Path) -> Page:
@@ -220,6 +228,18 @@ def test_bars_and_dots_are_in_order() -> None:
     assert list(compared.layout.yaxis.ticktext) == ["better", "worse"]
     assert list(compared.data[0].x) == [0.9, 0.5]
     assert "no model" in figures.comparison({}).layout.annotations[0].text
+
+
+def test_the_lr_curve_marks_its_suggestions_on_a_logarithmic_axis() -> None:
+    result = range_test()
+    figure = figures.lr_curve(result)
+    assert [line.name for line in figure.data] == ["each batch", "smoothed"]
+    assert figure.layout.xaxis.type == "log"
+    assert [shape.x0 for shape in figure.layout.shapes] == [result.steepest, result.tenth]
+    assert [10**note.x for note in figure.layout.annotations] == pytest.approx([result.steepest, result.tenth])
+    assert figure.layout.yaxis.range[1] < 10  # the diverged losses are cut off
+    flat = RateTest(result.rates, np.full(110, 2.3))
+    assert not figures.lr_curve(flat).layout.shapes
 
 
 def test_each_figure_has_a_caption_of_one_sentence() -> None:

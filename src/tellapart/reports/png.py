@@ -135,6 +135,11 @@ def _failure(chromium: str, said: str) -> str:
     )
 
 
+def require_chromium() -> None:
+    """Raise MissingPackageError unless there is a browser to draw with."""
+    _chromium()
+
+
 def _chromium() -> str:
     """The browser to draw with. Raises MissingPackageError."""
     wanted = os.environ.get(VARIABLE)

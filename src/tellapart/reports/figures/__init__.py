@@ -13,6 +13,7 @@ from tellapart.reports.figures.certainty import coverage, reliability
 from tellapart.reports.figures.dots import comparison, per_class
 from tellapart.reports.figures.epochs import histories, history
 from tellapart.reports.figures.heatmap import confusion
+from tellapart.reports.figures.lr_curve import lr_curve
 from tellapart.reports.figures.rates import precision_recall, roc
 from tellapart.reports.figures.theme import CONFIG
 
@@ -24,6 +25,7 @@ __all__ = [
     "coverage",
     "histories",
     "history",
+    "lr_curve",
     "per_class",
     "precision_recall",
     "probabilities",

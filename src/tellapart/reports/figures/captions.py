@@ -25,4 +25,6 @@ CAPTIONS: Mapping[str, str] = {
     "chance may have moved it; whether a difference is more than luck is for a paired test to say.",
     "histories": "Each colour is a run: a line that is higher above and lower below is the better one, solid on "
     "validation images and dotted on training images where a run has no others.",
+    "lr_curve": "The loss while the learning rate grows from batch to batch: a good rate is where the smoothed line "
+    "falls steeply, well below the rate at which it rises again.",
 }
