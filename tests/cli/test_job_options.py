@@ -22,7 +22,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         yield LocalJobs()
         said.append("left")
 
-    monkeypatch.setattr(job_options, "cluster", joined)
+    monkeypatch.setattr(job_options, "ray_cluster", joined)
     return said
 
 

@@ -99,7 +99,7 @@ def test_replicas_are_asked_for_with_the_same_settings(
         (["--on", "ray", "--replicas", "2-8"], "--replicas is '2-8'"),
         (["--on", "ray", "--replicas", "2..8..9"], "--replicas is '2..8..9'"),
         (["--on", "ray", "--replicas", "0"], "--replicas is 0; expected 1 or more"),
-        (["--on", "ray", "--replicas", "8..2"], "--replicas is 8..2; expected 1 or more, or the fewest and the most"),
+        (["--on", "ray", "--replicas", "8..2"], "--replicas is 8..2; expected 1 or more, or a minimum and a maximum"),
         (["--on", "ray", "--host", "10.0.0.1"], "10.0.0.1 can be reached by others, and there is no token"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tellapart.jobs import Jobs
-from tellapart.scale.cluster import NODE_WAIT, SETTINGS, on
+from tellapart.scale.cluster import NODE_WAIT, SETTINGS, ray_cluster
 from tellapart.scale.preflight import TOKEN
 
 if importlib.util.find_spec("ray") is None:
@@ -23,7 +23,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
         for name in (*SETTINGS, TOKEN, NODE_WAIT):
             patch.setenv(name, "")
             patch.delenv(name)
-        with on("ray", 2) as jobs:
+        with ray_cluster("ray", 2) as jobs:
             yield jobs
 
 

@@ -12,7 +12,7 @@ import pytest
 from tellapart.errors import ClusterError, ImageError
 from tellapart.jobs import Jobs
 from tellapart.scale import cluster as module
-from tellapart.scale.cluster import address_of, log_folder, on
+from tellapart.scale.cluster import address_of, log_folder, ray_cluster
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_another_address_is_refused(named: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("workers", [0, -3])
 def test_fewer_than_one_worker_are_refused(workers: int) -> None:
-    with pytest.raises(ClusterError, match="expected 1 or more"), on("ray", workers):
+    with pytest.raises(ClusterError, match="expected 1 or more"), ray_cluster("ray", workers):
         pass
 
 
@@ -61,7 +61,7 @@ def test_a_cluster_of_ones_own_reports_to_nobody_and_asks_for_a_token(cluster: J
 def test_nothing_at_the_address_is_said(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_port}")
     began = time.monotonic()
-    with pytest.raises(ClusterError, match=r"cannot be joined: .*Check the address"), on("ray"):
+    with pytest.raises(ClusterError, match=r"cannot be joined: .*Check the address"), ray_cluster("ray"):
         pass
     assert time.monotonic() - began < 5
 
@@ -96,7 +96,7 @@ def failed(error: BaseException, words: str) -> None:
 
 
 def test_what_ray_wrote_is_kept_where_the_cluster_failed(temporary: Path) -> None:
-    with pytest.raises(ClusterError, match=r"no cluster\. What Ray wrote about it is in .*ray-"):
+    with pytest.raises(ClusterError, match=r"no cluster\. Ray's logs are in .*ray-"):
         failed(ClusterError("no cluster"), "why")
     (kept,) = temporary.glob("ray-*/*")
     assert kept.read_text() == "why"

@@ -77,7 +77,7 @@ def test_a_job_that_kills_every_worker_ends(cluster: Jobs, monkeypatch: pytest.M
         return work
 
     monkeypatch.setattr(pool, "MAX_RETRIES", 1)
-    with pytest.raises(ClusterError, match=r"the Ray cluster gave a job up: .*is there enough memory"):
+    with pytest.raises(ClusterError, match=r"the Ray cluster gave up a job: .*is there enough memory"):
         list(cluster.run(begin, [1]))
 
 
@@ -129,7 +129,7 @@ def test_whoever_waits_for_a_core_is_told(
 
     def told() -> bool:
         said.append(capsys.readouterr().err)
-        return "no worker could begin yet: does other work hold" in "".join(said)
+        return "no worker has started yet: is other work using" in "".join(said)
 
     later = threading.Thread(target=lambda: found.extend(cluster.run(begin, [1, 2])))
     with cluster.workers(begin) as work:
@@ -141,7 +141,7 @@ def test_whoever_waits_for_a_core_is_told(
     later.join()
     assert sorted(found) == [2, 3]
     told()
-    assert "".join(said).count("no worker could begin") == 1
+    assert "".join(said).count("no worker has started") == 1
 
 
 class Lost:
@@ -165,14 +165,14 @@ class Lost:
 
 def waited_for(head: str) -> object:
     lost = Lost()
-    return pool.Pool(cast(ModuleType, lost), 1, head)._waited_for(pool._Team(lost, []))
+    return pool.RayJobs(cast(ModuleType, lost), 1, head)._wait(pool._Team(lost, []))
 
 
 def test_a_cluster_without_a_core_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
-        with pytest.raises(ClusterError, match=r"has lost all its cores\. What was finished is kept"):
+        with pytest.raises(ClusterError, match=r"has lost all its cores\. What is finished is kept"):
             waited_for(address)
 
 
@@ -182,5 +182,5 @@ def test_a_head_that_is_gone_is_said_once(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.0)
     assert waited_for("127.0.0.1:1") == "late"
     said = capsys.readouterr().err
-    assert said.startswith("the head of the Ray cluster, 127.0.0.1:1, answers no longer (")
+    assert said.startswith("the head of the Ray cluster, 127.0.0.1:1, no longer answers (")
     assert said.count("\n") == 1

@@ -84,8 +84,8 @@ def test_whoever_has_the_token_may_join(served: Served, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("token", "said"),
     [
-        ("", "asks for a token, and none is known here: set RAY_AUTH_TOKEN, or copy"),
-        ("wrong", "has another token than is known here: set RAY_AUTH_TOKEN, or copy"),
+        ("", "requires a token, and none is known here: set RAY_AUTH_TOKEN, or copy"),
+        ("wrong", "has another token than the one known here: set RAY_AUTH_TOKEN, or copy"),
     ],
 )
 def test_whoever_has_it_not_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch, token: str, said: str) -> None:
@@ -99,11 +99,11 @@ def test_a_cluster_that_anybody_may_use_is_used_only_if_that_is_meant(
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "ours")
     address = served(None)
-    with pytest.raises(ClusterError, match="asks for no token: whoever reaches it can run programs"):
+    with pytest.raises(ClusterError, match="requires no token: everyone who can reach it can run programs"):
         require_ours(address)
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     require_ours(address)
-    with pytest.raises(ClusterError, match="asks for a token, but RAY_AUTH_MODE is disabled: unset it"):
+    with pytest.raises(ClusterError, match="requires a token, but RAY_AUTH_MODE is disabled: unset it"):
         require_ours(served("ours"))
 
 

@@ -168,7 +168,7 @@ def test_a_killed_replica_is_replaced_and_nothing_is_answered_wrongly(client: ht
 def test_more_replicas_than_cores_are_refused(cluster: Jobs, trained: Run) -> None:
     del cluster
     with (
-        pytest.raises(ClusterError, match=r"--replicas is 3 at least, .* has 2 cores: ask for fewer"),
+        pytest.raises(ClusterError, match=r"--replicas is 3 at least, .* has 2 cores: give a smaller number"),
         replicated(trained.bundle, ReplicaCount(3, 8), SMALL, name="many"),
     ):
         pass

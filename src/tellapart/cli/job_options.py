@@ -7,8 +7,7 @@ from typing import TypeVar
 
 from tellapart.errors import ClusterError
 from tellapart.jobs import Jobs, Work
-from tellapart.scale.cluster import address_of
-from tellapart.scale.cluster import on as cluster
+from tellapart.scale.cluster import address_of, ray_cluster
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -61,5 +60,5 @@ class _LazyCluster:
 
     def _jobs(self) -> Jobs:
         if self.joined is None:
-            self.joined = self.stack.enter_context(cluster(self.address, self.count))
+            self.joined = self.stack.enter_context(ray_cluster(self.address, self.count))
         return self.joined

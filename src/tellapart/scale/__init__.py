@@ -1,4 +1,4 @@
-"""Beyond one machine: jobs on the workers of a Ray cluster. No other package knows Ray.
+"""Beyond one machine: jobs and serving on a Ray cluster. No other package knows Ray.
 
-May import everything below; Ray itself only when it is asked for.
+May import everything below; Ray itself is imported when a cluster is used.
 """

@@ -1,4 +1,4 @@
-"""A Ray cluster for as long as a command lasts: one that is there, or one of this machine's own."""
+"""A Ray cluster for the duration of a command: one that is running already, or a new one on this machine."""
 
 import os
 import secrets
@@ -14,37 +14,41 @@ from typing import Any, NoReturn
 from tellapart.errors import ClusterError, first_line, require
 from tellapart.jobs import Jobs
 from tellapart.progress import notify
-from tellapart.scale.pool import Pool
+from tellapart.scale.pool import RayJobs
 from tellapart.scale.preflight import MODE, TOKEN, known_token, require_ours
 from tellapart.silence import native_stderr_to
 
 LOCAL, ADDRESS_PREFIX = "ray", "ray://"
 AUTO = "auto"
 LOOPBACK = "127.0.0.1"
-STORE_BYTES = 500_000_000  # shared memory for what is under way; a share of all memory otherwise
-MAX_TEMP_PATH = 40  # characters of a folder's path: sockets lie below it, whose paths end at 104 on some systems
-NODE_WAIT, NODE_WAIT_S = "RAY_gcs_server_request_timeout_seconds", 20  # for this machine's node; a minute otherwise
+STORE_BYTES = 500_000_000  # of shared memory for objects; Ray's default is a share of all memory
+MAX_TEMP_PATH = 40  # characters: the paths of sockets in the folder may have 104 on some systems
+NODE_WAIT, NODE_WAIT_S = (
+    "RAY_gcs_server_request_timeout_seconds",
+    20,
+)  # for this machine's node; by default a minute
 SETTINGS = {
     MODE: "token",  # nobody joins without it
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anyone
-    "RAY_BACKEND_LOG_LEVEL": "error",  # the rest is for those who work on Ray
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run` the whole folder that one is in would go to the workers
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "error",  # the rest is for the developers of Ray
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run` Ray would send the whole working directory to the workers
 }
-"""What holds unless the environment says otherwise. Ray reads it when it is imported."""
+"""Defaults for environment variables. Ray reads them when it is imported."""
 
 
 @contextmanager
-def on(place: str, workers: int | None = None) -> Iterator[Jobs]:
-    """Give the workers of a cluster: "ray" for the one that RAY_ADDRESS names or else a new one, or "ray://HOST:PORT".
+def ray_cluster(target: str, workers: int | None = None) -> Iterator[Jobs]:
+    """Join or start a cluster for the duration of the block, and yield its workers.
 
-    `workers` processes with a core each; as many as there are cores when left out. HOST:PORT is the cluster's own
-    port, as in RAY_ADDRESS, and this machine one of its nodes. A new cluster is of this machine alone, ends with the
-    block and cannot be joined. What Ray writes is kept from the terminal. Raises ClusterError, MissingPackageError.
+    `target` is "ray", for the cluster that RAY_ADDRESS names or else a new one, or "ray://HOST:PORT", where HOST:PORT
+    is the cluster's own port, as in RAY_ADDRESS; this machine must be one of its nodes. There are `workers` processes
+    with a core each, by default as many as there are cores. A new cluster consists of this machine alone, ends with
+    the block and cannot be joined. Ray's messages do not reach the terminal. Raises ClusterError, MissingPackageError.
     """
-    address = address_of(place)
+    address = address_of(target)
     if workers is not None and workers < 1:
         raise ClusterError(f"workers is {workers}; expected 1 or more")
-    _settle(alone=address is None)
+    _set_environment(new=address is None)
     if address not in (None, AUTO):
         require_ours(str(address))
     ray = require("ray", extra="ray")
@@ -55,35 +59,35 @@ def on(place: str, workers: int | None = None) -> Iterator[Jobs]:
                 _join(ray, address)
             else:
                 _start(ray, workers, folder)
-            yield Pool(ray, _count(ray, workers), ray.get_runtime_context().gcs_address)
+            yield RayJobs(ray, _count(ray, workers), ray.get_runtime_context().gcs_address)
         finally:
             ray.shutdown(wait_for_processes=True)
 
 
-def address_of(place: str) -> str | None:
-    """Where the cluster is, HOST:PORT, None when it is yet to be started. Raises ClusterError for another word."""
-    if place == LOCAL:
+def address_of(target: str) -> str | None:
+    """Return the HOST:PORT of a cluster, or None for one that is to be started. Raises ClusterError."""
+    if target == LOCAL:
         named = os.environ.get("RAY_ADDRESS", "")
         if named in ("", "local", AUTO):
             return AUTO if named == AUTO else None
-        return _host_and_port(named) or _refused("RAY_ADDRESS", named, "HOST:PORT such as 10.0.0.5:6379")
-    found = _host_and_port(place) if place.startswith(ADDRESS_PREFIX) else None
-    return found or _refused("--on", place, "ray, or ray://HOST:PORT such as ray://10.0.0.5:6379")
+        return _host_and_port(named) or _refuse("RAY_ADDRESS", named, "HOST:PORT such as 10.0.0.5:6379")
+    address = _host_and_port(target) if target.startswith(ADDRESS_PREFIX) else None
+    return address or _refuse("--on", target, "ray, or ray://HOST:PORT such as ray://10.0.0.5:6379")
 
 
-def _host_and_port(word: str) -> str | None:
-    host, _, port = word.removeprefix(ADDRESS_PREFIX).rpartition(":")
+def _host_and_port(text: str) -> str | None:
+    host, _, port = text.removeprefix(ADDRESS_PREFIX).rpartition(":")
     return f"{host}:{port}" if host and "/" not in host and port.isdecimal() else None
 
 
-def _refused(what: str, word: str, expected: str) -> NoReturn:
-    raise ClusterError(f"{what} is {word!r}; expected {expected}")
+def _refuse(option: str, value: str, expected: str) -> NoReturn:
+    raise ClusterError(f"{option} is {value!r}; expected {expected}")
 
 
-def _settle(*, alone: bool) -> None:
+def _set_environment(*, new: bool) -> None:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    if not alone:
+    if not new:
         os.environ.setdefault(NODE_WAIT, str(NODE_WAIT_S))
     elif not known_token():
         os.environ[TOKEN] = secrets.token_hex(32)
@@ -91,7 +95,7 @@ def _settle(*, alone: bool) -> None:
 
 @contextmanager
 def log_folder() -> Iterator[Path]:
-    """A folder for what Ray writes: kept, and named, where the cluster failed."""
+    """Make a folder for Ray's logs. It is kept, and named in the error, if the cluster fails."""
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
     try:
         yield folder
@@ -99,7 +103,7 @@ def log_folder() -> Iterator[Path]:
         if not any(path.stat().st_size for path in folder.rglob("*") if path.is_file()):
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        raise ClusterError(f"{error}. What Ray wrote about it is in {folder}") from error
+        raise ClusterError(f"{error}. Ray's logs are in {folder}") from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -107,7 +111,7 @@ def log_folder() -> Iterator[Path]:
 
 
 def _start(ray: ModuleType, workers: int | None, folder: Path) -> None:
-    own: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "num_cpus": workers,
         "include_dashboard": False,
         "object_store_memory": STORE_BYTES,
@@ -115,8 +119,8 @@ def _start(ray: ModuleType, workers: int | None, folder: Path) -> None:
         "_temp_dir": str(folder) if len(str(folder)) <= MAX_TEMP_PATH else None,
     }
     try:
-        _init(ray, address="local", **own)
-    except Exception as error:  # Ray raises that itself, where a busy machine takes too long to start a node
+        _init(ray, address="local", **settings)
+    except Exception as error:  # Ray raises plain Exception when a busy machine takes too long to start a node
         raise ClusterError(f"no Ray cluster could be started here: {first_line(error)}") from error
 
 
@@ -132,17 +136,17 @@ def _join(ray: ModuleType, address: str) -> None:
 
 
 def _init(ray: ModuleType, **settings: object) -> None:
-    ray._private.worker._worker_logs_enabled = False  # else the death of a node is said on standard output
+    ray._private.worker._worker_logs_enabled = False  # they go to standard output
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ray.init(logging_level="CRITICAL", log_to_driver=False, **settings)
 
 
 def _count(ray: ModuleType, workers: int | None) -> int:
-    """How many workers there will be. Those beyond the cluster's cores would wait for ever."""
-    there = int(ray.cluster_resources().get("CPU", 0))
-    if there < 1:
-        raise ClusterError("the Ray cluster has no core to work on: start its nodes with --num-cpus 1 or more")
-    if workers and workers > there:
-        notify(f"the Ray cluster has {there} cores: {there} workers instead of {workers}")
-    return min(workers or there, there)
+    """Return the number of workers: at most the cores of the cluster, beyond which they would wait for ever."""
+    core_count = int(ray.cluster_resources().get("CPU", 0))
+    if core_count < 1:
+        raise ClusterError("the Ray cluster has no cores: start its nodes with --num-cpus 1 or more")
+    if workers and workers > core_count:
+        notify(f"the Ray cluster has {core_count} cores: {core_count} workers instead of {workers}")
+    return min(workers or core_count, core_count)

@@ -1,4 +1,4 @@
-"""One replica of a served bundle: what Ray Serve starts, asks and replaces, and how it is asked."""
+"""A replica of a served bundle, which Ray Serve starts, calls and replaces; and the backend that calls the replicas."""
 
 import asyncio
 import os
@@ -14,42 +14,42 @@ from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
 
 Handle = Any
-"""Ray Serve's, to an app: its type is known only where Ray is installed."""
+"""Ray Serve's handle to an app: its type is known only where Ray is installed."""
 
 
 @dataclass(frozen=True)
 class ReplicaConfig:
-    """What a replica begins with: a bundle, which it reads where it finds it, and the limits."""
+    """What a replica is built from: how to load the bundle, and the limits."""
 
-    answering: ChunkPrediction
+    prediction: ChunkPrediction
     settings: Settings
 
 
 class Replica:
-    """A process with a core of its own, somewhere, that decodes, runs and explains as the embedded service does.
+    """A process on some machine, with a core of its own, that decodes, predicts and explains as the local service does.
 
-    Lives until Ray Serve ends it; the processes that decode for it end with it.
+    Lives until Ray Serve ends it; its decoding processes end with it.
     """
 
-    def __init__(self, beginning: ReplicaConfig) -> None:
-        """Load the bundle. Raises BundleError, for which Ray Serve gives up."""
+    def __init__(self, config: ReplicaConfig) -> None:
+        """Load the bundle. Raises BundleError, after which Ray Serve gives up."""
         os.environ[CORES] = "1"
-        self._work = LocalBackend(beginning.answering.predictor(), beginning.settings)
+        self._backend = LocalBackend(config.prediction.predictor(), config.settings)
 
     async def __call__(self, upload: Upload, top: int, explain: bool) -> Done | ImageError | LateError:
-        """Answer for an image; why there is no answer is one too."""
+        """Predict an image; an error is returned, not raised."""
         try:
-            return await self._work(upload, top=top, explain=explain)
+            return await self._backend(upload, top=top, explain=explain)
         except (ImageError, LateError) as error:
             return error
 
     async def check_health(self) -> None:
-        """Say by returning that this process still gets round to it. Ray Serve asks now and then."""
+        """Return, which shows Ray Serve that this process still responds."""
 
 
 @dataclass(frozen=True)
 class Replicas:
-    """All replicas of an app, whichever Ray Serve chooses for an image. Lives as long as the app."""
+    """The replicas of an app as a Backend; Ray Serve chooses one for each image. Lives as long as the app."""
 
     ray: ModuleType
     handle: Handle
@@ -63,13 +63,13 @@ class Replicas:
         try:
             async with asyncio.timeout(limit):
                 found: Done | ImageError | LateError = await asked
-        except asyncio.CancelledError:  # the caller has gone
+        except asyncio.CancelledError:  # the caller disconnected
             asked.cancel()
             raise
         except TimeoutError as error:
             asked.cancel()
             raise LateError(f"there was no answer within {limit:g} s") from error
-        except self.ray.exceptions.RayTaskError:  # the replica failed: a mistake of ours, and answered as one
+        except self.ray.exceptions.RayTaskError:  # a bug in the replica, reported as one
             raise
         except (self.ray.exceptions.RayError, self.ray.serve.exceptions.RayServeException) as error:
             raise LostError("the replica that was at work on this image is no more") from error
@@ -78,4 +78,4 @@ class Replicas:
         return found
 
     def close(self) -> None:
-        """End nothing: the app ends after the service."""
+        """Do nothing: the app ends after the service."""

@@ -1,8 +1,8 @@
-"""A bundle behind HTTP, answered for by replicas on a Ray cluster.
+"""A bundle served over HTTP, with replicas on a Ray cluster that predict.
 
-The service itself is this process, as it is without Ray: the page, the token, limits, refusals, draining and metrics
+The service itself runs in this process, as without Ray: the page, the token, limits, refusals, draining and metrics
 are the same code. Ray Serve starts the replicas, chooses one for each image, replaces and scales them. Its own HTTP
-proxy is off: that one takes in a body of any size before anyone may refuse it.
+proxy is off, because it accepts a body of any size before the body could be refused.
 """
 
 import socket
@@ -17,7 +17,7 @@ from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.errors import ClusterError, require
 from tellapart.files import sha256
 from tellapart.progress import notify
-from tellapart.scale.cluster import address_of, on
+from tellapart.scale.cluster import address_of, ray_cluster
 from tellapart.scale.ray_serve import TARGET_CONCURRENT, ReplicaCount, ray_serve_app
 from tellapart.scale.replica import ReplicaConfig, Replicas
 from tellapart.serving.admission import SHORTEST_QUEUE
@@ -27,17 +27,17 @@ from tellapart.serving.settings import Settings
 
 
 def serve_on(
-    place: str, bundle: Bundle | str | Path, count: ReplicaCount | None, *, host: str, port: int, settings: Settings
+    target: str, bundle: Bundle | str | Path, count: ReplicaCount | None, *, host: str, port: int, settings: Settings
 ) -> None:
-    """Serve a bundle at an address of this machine until Ctrl-C or SIGTERM; see `cluster.on` for the place.
+    """Serve a bundle at an address of this machine until Ctrl-C or SIGTERM, on the cluster `target` of `ray_cluster`.
 
-    There are as many replicas as cores where no count is given. Raises TellapartError.
+    Without a `count` there are as many replicas as cores. Raises TellapartError.
     """
     bundle = Bundle.of(bundle)
     with listening(host, port) as listener:
         name = f"tellapart-{socket.gethostname()}-{listener.getsockname()[1]}"
-        lasts = address_of(place) is not None
-        with on(place), replicated(bundle, count, settings, name=name, lasts=lasts) as service:
+        lasts = address_of(target) is not None
+        with ray_cluster(target), replicated(bundle, count, settings, name=name, lasts=lasts) as service:
             attend(service, listener)
 
 
@@ -45,36 +45,36 @@ def serve_on(
 def replicated(
     bundle: Bundle, count: ReplicaCount | None, settings: Settings, *, name: str, lasts: bool = True
 ) -> Iterator[Service]:
-    """Give a service whose work is done by replicas of a Ray Serve app, which ends with the block.
+    """Yield a service whose backend is the replicas of a Ray Serve app, which ends with the block.
 
-    Needs a cluster that is joined; one that does not last ends the app with itself. An app of the same name is
-    replaced: its owner was killed. Limits on images under way are for each replica. Raises ClusterError.
+    A cluster must be joined; one that does not last beyond the command ends the app itself. An app of the same name is
+    replaced: its owner was killed. Limits on concurrent images apply to each replica. Raises ClusterError.
     """
     ray = require("ray", extra="ray")
-    count = _settled(ray, count)
+    count = _limited(ray, count)
     notify(
-        f"starting {count.fewest} replicas of {bundle.name}"
-        if count.fewest > 1
+        f"starting {count.minimum} replicas of {bundle.name}"
+        if count.minimum > 1
         else f"starting a replica of {bundle.name}"
     )
-    answering = ChunkPrediction.by(bundle, sha256(bundle.folder / MANIFEST), top=1)
-    beginning = ReplicaConfig(answering, replace(settings, token=None))  # which is the front's alone
-    limits = replace(settings, queue=settings.queue * count.most)
-    with ray_serve_app(name, beginning, count, lasts=lasts) as handle:
+    prediction = ChunkPrediction.by(bundle, sha256(bundle.folder / MANIFEST), top=1)
+    config = ReplicaConfig(prediction, replace(settings, token=None))  # only the front end checks it
+    limits = replace(settings, queue=settings.queue * count.maximum)
+    with ray_serve_app(name, config, count, lasts=lasts) as handle:
         work = Replicas(ray, handle, settings.deadline_s)
-        # Where each image takes long, too few would be let in for more replicas ever to seem needed.
-        yield Service(bundle, limits, work, shortest=max(SHORTEST_QUEUE, (TARGET_CONCURRENT + 1) * count.most))
+        # With slow images a shorter queue would never show that more replicas are needed.
+        yield Service(bundle, limits, work, shortest=max(SHORTEST_QUEUE, (TARGET_CONCURRENT + 1) * count.maximum))
 
 
-def _settled(ray: ModuleType, count: ReplicaCount | None) -> ReplicaCount:
-    """How many there will be. More than there are cores would be waited for without end."""
+def _limited(ray: ModuleType, count: ReplicaCount | None) -> ReplicaCount:
+    """Return the number of replicas. Those beyond the cores of the cluster would be waited for without end."""
     cores = int(ray.cluster_resources().get("CPU", 0))
     count = count or ReplicaCount(max(cores, 1), max(cores, 1))
-    if count.fewest > cores:
+    if count.minimum > cores:
         raise ClusterError(
-            f"--replicas is {count.fewest} at least, with a core each, and the Ray cluster has {cores} cores: ask for "
-            f"fewer, or add nodes"
+            f"--replicas is {count.minimum} at least, with a core each, and the Ray cluster has {cores} cores: give a "
+            f"smaller number, or add nodes"
         )
-    if count.most > cores:
-        notify(f"the Ray cluster has {cores} cores: there will be {cores} replicas at most until it has more")
+    if count.maximum > cores:
+        notify(f"the Ray cluster has {cores} cores: there are at most {cores} replicas until it has more")
     return count
