@@ -1,4 +1,4 @@
-"""Many trainings to learn one thing: searches, sweeps, folds, the learning-rate test.
+"""Studies, which train many times to answer one question: search, sweep, cross-validation, learning rate range test.
 
-May import `training` and below. Nothing here opens a test split before every choice is made.
+May import `training` and below. No study reads test images before all its choices are made.
 """

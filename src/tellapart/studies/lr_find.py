@@ -1,7 +1,7 @@
-"""A learning rate for a recipe, found by a range test: the rate grows from step to step, and the loss is watched.
+"""A learning rate range test: the rate grows from step to step, and the loss shows where training works best.
 
 Source: Smith, Cyclical Learning Rates for Training Neural Networks (2017), 3.3; growing exponentially, with the
-smoothing and the end of fastai's `lr_find` (Howard & Gugger 2020).
+smoothing and the stopping rule of fastai's `lr_find` (Howard & Gugger 2020).
 """
 
 import math
@@ -24,32 +24,32 @@ from tellapart.training.prepare import draw_all_splits, preprocessing_for
 
 MIN_RATE, MAX_RATE = 1e-7, 10.0
 STEPS, MIN_STEPS, MAX_STEPS = 150, 20, 10_000
-SMOOTHING = 0.9  # of the running mean of the losses: with more it lags, and rates come out too high
-DIVERGED_FACTOR = 4.0  # times the least smoothed loss
-WARMUP_SHARE = 0.1  # share of all steps, at the beginning, whose slope is noise
-LEARNED_SHARE = 0.9  # of the loss at the start: a least loss above it shows no learning
+SMOOTHING = 0.9  # of the running mean of the losses; more makes it lag, and rates too high
+DIVERGED_FACTOR = 4.0  # times the least smoothed loss ends the test
+WARMUP_SHARE = 0.1  # of all steps; the slope of these first ones is noise
+LEARNED_SHARE = 0.9  # of the loss at the start; a least loss above it shows no learning
 
 
 @dataclass(frozen=True, eq=False)
 class RateTest:
-    """Of each step made the learning rate, which grows, and the loss of its batch in nats: both float64 (n,)."""
+    """The learning rate of each step, and the loss of its batch in nats: both float64 (n,)."""
 
     rates: NDArray[np.float64]
     losses: NDArray[np.float64]
 
     @cached_property
     def smoothed(self) -> NDArray[np.float64]:
-        """The running mean of the losses, corrected for its start from 0; float64 (n,)."""
+        """The bias-corrected running mean of the losses: float64 (n,)."""
         return np.array(list(_running_mean(self.losses.tolist())))
 
     @property
     def learned(self) -> bool:
-        """Whether the loss fell enough for a rate to stand out."""
-        return bool(self.smoothed.min() <= LEARNED_SHARE * self.smoothed[: _settled_after(len(self.rates)) + 1].mean())
+        """Whether the loss fell enough to recommend a rate."""
+        return bool(self.smoothed.min() <= LEARNED_SHARE * self.smoothed[: _warmup_steps(len(self.rates)) + 1].mean())
 
     @property
     def least(self) -> float:
-        """The rate at which the smoothed loss was least: there it is about to rise."""
+        """The rate at the least smoothed loss, above which the loss rises."""
         return float(self.rates[self.smoothed.argmin()])
 
     @property
@@ -59,9 +59,9 @@ class RateTest:
 
     @property
     def steepest(self) -> float:
-        """The rate, below that of the least loss, at which the smoothed loss fell the fastest per decade."""
+        """The rate, up to that of the least loss, at which the smoothed loss falls fastest per decade."""
         end = int(self.smoothed.argmin())
-        start = min(_settled_after(len(self.rates)), end)
+        start = min(_warmup_steps(len(self.rates)), end)
         if end - start < 1:
             return self.least
         slopes = np.gradient(self.smoothed[start : end + 1], np.log10(self.rates[start : end + 1]))
@@ -69,33 +69,33 @@ class RateTest:
 
     @property
     def recommended(self) -> float:
-        """The lower of the two, to two digits: a rate too low costs epochs, one too high the result."""
+        """The lower of `tenth` and `steepest`, to two digits: a rate too low costs epochs, one too high accuracy."""
         return float(f"{min(self.tenth, self.steepest):.1e}")
 
 
 def lr_find(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest:
-    """Train a recipe's network for a moment, from step to step at a higher rate, until its loss is out of hand.
+    """Train a recipe's network for a few steps at growing learning rates, until its loss diverges.
 
-    It learns from the training images alone, and is then thrown away. Raises RecipeError, DatasetError.
+    Only training images are used, and the network is discarded. Raises RecipeError, DatasetError.
     """
     if not MIN_STEPS <= steps <= MAX_STEPS:
-        raise RecipeError(f"steps is {steps}; expected {MIN_STEPS} to {MAX_STEPS:,}: {STEPS} do")
+        raise RecipeError(f"steps is {steps}; expected {MIN_STEPS} to {MAX_STEPS:,}, such as {STEPS}")
     if lookup(recipe.model).estimator:
-        raise RecipeError(f"{recipe.model} has no learning rate: take a network, such as --model xception")
+        raise RecipeError(f"{recipe.model} has no learning rate: choose a network, such as --model xception")
     if recipe.then:
-        raise RecipeError("then is given, but a rate is found for one stage: leave it out, and give what it changes")
+        raise RecipeError("then is given, but the test has one stage: leave it out, and give its settings as options")
     dataset, recipe = draw_all_splits(dataset, recipe)
     resolved = resolve_network(recipe, own_size=dataset.own_size)
     load_keras()
     rates = np.geomspace(MIN_RATE, MAX_RATE, steps)
     losses = np.array(list(_losses(dataset, resolved, rates)))
     if len(losses) < 2:
-        raise DatasetError("the loss is no number from the first step on: look at the images, and at --weights")
+        raise DatasetError("the loss is not a number from the first step on: check the images and --weights")
     return RateTest(rates[: len(losses)], losses)
 
 
 def _losses(dataset: Dataset, recipe: NetworkRecipe, rates: NDArray[np.float64]) -> Iterator[float]:
-    """The loss of each step, until there is no number, or the smoothed loss is far above its least."""
+    """Yield the loss of each step, until it is not a number or the smoothed loss is far above its least."""
     from tellapart.training.loop import Loop, repeatable  # TensorFlow: only when all checks have passed
     from tellapart.training.tasks import make_task
 
@@ -104,12 +104,12 @@ def _losses(dataset: Dataset, recipe: NetworkRecipe, rates: NDArray[np.float64])
     task = make_task(only_train, recipe, preprocessing_for(dataset, recipe), cache=cache_folder())
     loop = Loop(task.network, recipe)
     notify(f"{len(rates)} steps of {loop.batch} examples at most, from a learning rate of {MIN_RATE:g} to {MAX_RATE:g}")
-    done: list[float] = []
+    losses: list[float] = []
     least = math.inf
     with progress("trying rates", len(rates), "steps") as advance:
         for loss in loop.steps_at(task.train, rates.tolist()):
-            done.append(loss)
-            *_, smoothed = _running_mean(done)
+            losses.append(loss)
+            *_, smoothed = _running_mean(losses)
             least = min(least, smoothed)
             advance(1, note=f"loss {smoothed:.3f}")
             if not math.isfinite(loss):
@@ -126,5 +126,5 @@ def _running_mean(values: list[float]) -> Iterator[float]:
         yield mean / (1 - SMOOTHING**number)
 
 
-def _settled_after(steps: int) -> int:
+def _warmup_steps(steps: int) -> int:
     return int(WARMUP_SHARE * steps)

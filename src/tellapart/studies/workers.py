@@ -1,4 +1,4 @@
-"""What the workers of a study have in common, wherever they are: a search's, a sweep's and those of folds."""
+"""Helpers for the workers of search, sweep and cross-validation: cache, precision, features of the frozen backbone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,20 +22,21 @@ R = TypeVar("R", bound=ResolvedRecipe)
 
 @contextmanager
 def cache_warmup_lock(dataset: Dataset) -> Iterator[None]:
-    """Let one worker of a machine fill the cache of its images and features: the others then find it filled."""
+    """Let the first worker of a machine fill the cache of images and features, while the others wait."""
     with first_fills_lock(cache_folder() / "locks" / dataset.fingerprint):
         yield
 
 
 def with_fixed_precision(recipe: R) -> R:
-    """The recipe with the precision that this machine would choose, so that unlike machines compute alike."""
+    """Return the recipe with the precision that this machine chooses, so that all machines compute the same."""
     return replace(recipe, precision=resolve_precision(recipe.precision))
 
 
 def compute_features(dataset: Dataset, recipe: ResolvedRecipe, jobs: Jobs) -> None:
-    """Let all workers run a settled recipe's frozen base, if it has one: where they begin, one would do it for all.
+    """Let all workers share the run of a recipe's frozen backbone, if it has one, before they train.
 
-    The features are kept in the cache of this process. The test split stays shut. Raises WeightsError.
+    Otherwise the first worker would run it alone. The features are stored in the cache of this process. Test images
+    are not read. Raises WeightsError.
     """
     if recipe.backbone is None:
         return
@@ -43,18 +44,18 @@ def compute_features(dataset: Dataset, recipe: ResolvedRecipe, jobs: Jobs) -> No
     from tellapart.models.features.frozen_backbone import stored_features
     from tellapart.training.tasks import looks
 
-    base, preprocessing = _base(dataset, recipe), preprocessing_for(dataset, recipe)
+    backbone, preprocessing = _frozen_backbone(dataset, recipe), preprocessing_for(dataset, recipe)
     for name in ("train", "validation"):
-        if base and name in dataset.splits:
+        if backbone and name in dataset.splits:
             images = dataset.splits[name].images
             views = (
                 looks(images, recipe, preprocessing) if name == "train" and isinstance(recipe, NetworkRecipe) else ()
             )
-            for one in (images, *views):
-                stored_features(base, one, cache=cache_folder(), label=f"features of {name}", jobs=jobs)
+            for view in (images, *views):
+                stored_features(backbone, view, cache=cache_folder(), label=f"features of {name}", jobs=jobs)
 
 
-def _base(dataset: Dataset, recipe: ResolvedRecipe) -> "FrozenBackbone | None":
+def _frozen_backbone(dataset: Dataset, recipe: ResolvedRecipe) -> "FrozenBackbone | None":
     from tellapart.training.tasks import backbone_for
 
     if isinstance(recipe, EstimatorRecipe):

@@ -1,7 +1,7 @@
-"""The log of a search, kept by Optuna: which trials there are, and how far each has come.
+"""The journal of a search, an Optuna journal file: the trials, and the epochs of each.
 
-Every change is one line that is made durable before the next begins. Only one process writes it at a time, which
-`files.alone` sees to: what a killed one left, half a line or Optuna's own lock, is therefore nobody's and is removed.
+Every change is one line, durable before the next is written. `files.exclusive_lock` lets only one process write at a
+time, so half a line or a lock of Optuna that a killed process left behind can be removed.
 """
 
 import json
@@ -26,12 +26,12 @@ STUDY = "search"
 
 
 class Journal:
-    """The log of one search. Lives while this process alone writes it."""
+    """The journal of one search. Lives while this process alone writes it."""
 
     def __init__(self, path: Path, monitor: Monitor) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
-        _mend(path)
+        _repair(path)
         self._monitor = monitor
         self._storage = JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path))))
         known = [study.study_name for study in self._storage.get_all_studies()]
@@ -41,41 +41,41 @@ class Journal:
         self._study = self._storage.get_study_id_from_name(STUDY)
 
     def enrol(self, drawn: Sequence[tuple[int, Mapping[str, Value]]], space: Space) -> None:
-        """Write down each trial's bracket and values, those that are not there yet."""
+        """Add the bracket and the values of each trial that is not in the journal yet."""
         for bracket, values in drawn[self._storage.get_n_trials(self._study) :]:
-            facts = {"bracket": bracket}
+            attributes = {"bracket": bracket}
             trial = create_trial(
-                state=TrialState.RUNNING, params=dict(values), distributions=distributions(space), user_attrs=facts
+                state=TrialState.RUNNING, params=dict(values), distributions=distributions(space), user_attrs=attributes
             )
             self._storage.create_new_trial(self._study, trial)
 
     def values(self) -> list[dict[str, Value]]:
-        """The values of each trial, by number."""
+        """Return the values of each trial, by number."""
         return [trial.params for trial in self._storage.get_all_trials(self._study, deepcopy=False)]
 
     def histories(self) -> list[History]:
-        """How far each trial has come, by number."""
+        """Return the epochs of each trial, by number."""
         trials = self._storage.get_all_trials(self._study, deepcopy=False)
-        found = [_history(trial.user_attrs.get("history", [])) for trial in trials]
+        histories = [_history(trial.user_attrs.get("history", [])) for trial in trials]
         for number, rows in self._storage.get_study_user_attrs(self._study).items():
-            found[int(number)] = _history(rows)
-        return found
+            histories[int(number)] = _history(rows)
+        return histories
 
     def trained(self, number: int, history: History) -> None:
-        """A trial has had these epochs, and its checkpoint is on the disk."""
+        """Record the epochs of a trial, whose checkpoint must be on the disk."""
         trial = self._trial(number)
         rows = [asdict(row) for row in history]
-        if self._storage.get_trial(trial).state.is_finished():  # Optuna shuts its own record then
+        if self._storage.get_trial(trial).state.is_finished():  # Optuna allows no changes of it then
             self._storage.set_study_user_attr(self._study, str(number), rows)
             return
         for row in history:
             value = getattr(row, self._monitor)
             if not math.isnan(value):
                 self._storage.set_trial_intermediate_value(trial, row.epoch, value)
-        self._storage.set_trial_user_attr(trial, "history", rows)  # says that all of it is done
+        self._storage.set_trial_user_attr(trial, "history", rows)  # last, and marks the rest as complete
 
     def finish(self, number: int, value: float, *, eliminated: bool) -> None:
-        """A trial is out of the race, or through it; `value` is that of its best epoch."""
+        """Record that a trial was eliminated or has ended; `value` is that of its best epoch."""
         trial = self._trial(number)
         if self._storage.get_trial(trial).state.is_finished():
             return
@@ -87,7 +87,7 @@ class Journal:
 
     @property
     def finished(self) -> set[int]:
-        """The numbers of the trials that are out of the race, or through it."""
+        """The numbers of the trials that were eliminated or have ended."""
         trials = self._storage.get_all_trials(self._study, deepcopy=False)
         return {trial.number for trial in trials if trial.state.is_finished()}
 
@@ -99,17 +99,17 @@ def _history(rows: Sequence[Mapping[str, Any]]) -> History:
     return tuple(Epoch(**row) for row in rows)
 
 
-def _mend(path: Path) -> None:
-    """Cut off a line that a kill left half-written: Optuna would write the next one behind it, and read neither."""
+def _repair(path: Path) -> None:
+    """Cut off a line that a kill left half-written: Optuna would append the next one to it, and read neither."""
     if not path.exists():
         return
     content = path.read_bytes()
-    whole = b"".join(line for line in _whole_lines(content))
-    if whole != content:
-        atomic_write(path, whole)
+    complete = b"".join(_complete_lines(content))
+    if complete != content:
+        atomic_write(path, complete)
 
 
-def _whole_lines(content: bytes) -> Iterator[bytes]:
+def _complete_lines(content: bytes) -> Iterator[bytes]:
     for line in content.splitlines(keepends=True):
         try:
             json.loads(line)

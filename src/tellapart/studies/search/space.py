@@ -1,4 +1,4 @@
-"""What a search may try: `--space` read and checked against the recipe, before any image is; and drawn from."""
+"""The space of a search: `--space` parsed and checked against the recipe before an image is read; random draws."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ FieldType = type[int] | type[float] | type[bool] | type[str]
 TYPES: tuple[FieldType, ...] = (int, float, bool, str)
 NOT_SEARCHABLE = {name: facts.fixed_in_search for name, facts in FACTS.items() if facts.fixed_in_search}
 SWITCH = {"true": True, "false": False}
-MAX_DRAWS = 100  # to draw values that no trial has yet
+MAX_DRAWS = 100  # for values that no trial has yet
 
 
 @dataclass(frozen=True)
 class Span:
-    """Numbers from low to high, both included, all as likely: in steps if there is one, by their logarithm if asked."""
+    """Numbers from low to high, both included, drawn uniformly: in steps, if there is a step, or on a log scale."""
 
     low: float
     high: float
@@ -32,60 +32,60 @@ class Span:
 
 @dataclass(frozen=True)
 class Choices:
-    """Values, all as likely."""
+    """Values, drawn uniformly."""
 
     values: tuple[Value, ...]
 
 
 Space = Mapping[str, Span | Choices]
-"""For each field of a recipe that varies, what it may be; in the order of their names."""
+"""The values of each field of a recipe that varies, in alphabetical order."""
 
 
-def parse_space(words: Sequence[str], recipe: Recipe) -> Space:
-    """Read `name=low:high`, `name=low:high:step`, `name=low:high:log`, `name=a,b,c` or `name=a;b;c`.
+def parse_space(options: Sequence[str], recipe: Recipe) -> Space:
+    """Parse `name=low:high`, `name=low:high:step`, `name=low:high:log`, `name=a,b,c` or `name=a;b;c`.
 
-    Raises RecipeError for what is no field, may not vary, or holds a value that the recipe refuses.
+    Raises RecipeError for a field that is unknown or may not vary, and for values that the recipe refuses.
     """
-    if not words:
+    if not options:
         raise RecipeError("there is nothing to search: say what varies, such as --space learning_rate=1e-4:1e-1:log")
     space: dict[str, Span | Choices] = {}
-    for word in words:
-        name, sign, text = word.partition("=")
+    for option in options:
+        name, sign, text = option.partition("=")
         name = name.strip().replace("-", "_")
         if not sign or not text:
-            raise RecipeError(f"space is {word!r}; expected NAME=LOW:HIGH, NAME=LOW:HIGH:STEP or NAME=A,B,C")
+            raise RecipeError(f"space is {option!r}; expected NAME=LOW:HIGH, NAME=LOW:HIGH:STEP or NAME=A,B,C")
         _require_searchable(name)
         if name in space:
             raise RecipeError(f"space names {name} twice: give all its values at once")
-        space[name] = _parsed(name, text)
+        space[name] = _parse(name, text)
         for value in extremes(space[name]):
-            Recipe.of({**recipe.as_dict(), name: value})  # it says what is wrong
+            Recipe.of({**recipe.as_dict(), name: value})  # raises what is wrong
     return dict(sorted(space.items()))
 
 
 def distributions(space: Space) -> "dict[str, BaseDistribution]":
-    """The same as Optuna has it."""
+    """Return the space as distributions of Optuna."""
     optuna = require("optuna", extra="train").distributions
-    found: dict[str, BaseDistribution] = {}
-    for name, one in space.items():
-        if isinstance(one, Choices):
-            found[name] = optuna.CategoricalDistribution(one.values)
-        elif _kind(name) is int:
-            found[name] = optuna.IntDistribution(one.low, one.high, log=one.log, step=one.step or 1)
+    result: dict[str, BaseDistribution] = {}
+    for name, values in space.items():
+        if isinstance(values, Choices):
+            result[name] = optuna.CategoricalDistribution(values.values)
+        elif _field_type(name) is int:
+            result[name] = optuna.IntDistribution(values.low, values.high, log=values.log, step=values.step or 1)
         else:
-            found[name] = optuna.FloatDistribution(one.low, one.high, log=one.log, step=one.step)
-    return found
+            result[name] = optuna.FloatDistribution(values.low, values.high, log=values.log, step=values.step)
+    return result
 
 
 def draw(space: Space, count: int, seed: int) -> list[dict[str, Value]]:
-    """The values of `count` trials: the same seed draws the same. What was drawn before is drawn anew, if it can be."""
+    """Draw the values of `count` trials; the same seed draws the same. Values repeat only if there are no others."""
     optuna = require("optuna", extra="train")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
     drawn: list[dict[str, Value]] = []
     for _ in range(count):
         tries = (study.ask(distributions(space)).params for _ in range(MAX_DRAWS))
-        values = next((one for one in tries if one not in drawn), None)
+        values = next((candidate for candidate in tries if candidate not in drawn), None)
         drawn.append(study.ask(distributions(space)).params if values is None else values)
     return drawn
 
@@ -98,15 +98,15 @@ def _require_searchable(name: str) -> None:
         raise RecipeError(f"a recipe has no field {name!r} to search: {did_you_mean(name, known)}")
 
 
-def _kind(name: str) -> FieldType:
-    """What a field of a recipe holds: int, float, bool or str."""
+def _field_type(name: str) -> FieldType:
+    """Return the type of a recipe field: int, float, bool or str."""
     hint = get_type_hints(Recipe)[name]
-    some = [one for one in get_args(hint) if one is not type(None)] if get_origin(hint) is not Literal else []
-    return next((kind for kind in TYPES if kind is (some[0] if some else hint)), str)
+    options = [item for item in get_args(hint) if item is not type(None)] if get_origin(hint) is not Literal else []
+    return next((kind for kind in TYPES if kind is (options[0] if options else hint)), str)
 
 
-def _parsed(name: str, text: str) -> Span | Choices:
-    kind = _kind(name)
+def _parse(name: str, text: str) -> Span | Choices:
+    kind = _field_type(name)
     if (kind is int or kind is float) and ":" in text:
         return _span(name, text, kind)
     parts = [part.strip() for part in text.split(";" if ";" in text else ",")]
@@ -132,7 +132,7 @@ def _span(name: str, text: str, kind: type[int] | type[float]) -> Span:
     step = _number(name, parts[2], kind)
     if step <= 0:
         raise RecipeError(f"space {name}={text}: the step is {step}; expected a number above 0")
-    # In decimals, where 0 to 0.8 by 0.2 reaches 0.8.
+    # In decimals, so that 0 to 0.8 by 0.2 reaches 0.8.
     start, end, width = (Decimal(str(number)) for number in (low, high, step))
     return Span(low, kind(start + (end - start) // width * width), step)
 
@@ -148,7 +148,7 @@ def _value(name: str, text: str, kind: FieldType) -> Value:
 
 
 def _number(name: str, text: str, kind: type[int] | type[float]) -> float:
-    """A number; none stands for 0, which leaves out an inner layer, or dropout."""
+    """Parse a number. "none" is 0, which leaves out an inner layer or dropout."""
     try:
         return kind(0) if text == "none" else _finite(kind(text))
     except ValueError as error:
@@ -162,6 +162,6 @@ def _finite(number: float) -> float:
     return number
 
 
-def extremes(one: Span | Choices) -> tuple[Value, ...]:
-    """The values that a recipe must take for it to take them all."""
-    return one.values if isinstance(one, Choices) else (one.low, one.high)
+def extremes(values: Span | Choices) -> tuple[Value, ...]:
+    """Return the values to check: if a recipe accepts these, it accepts all."""
+    return values.values if isinstance(values, Choices) else (values.low, values.high)

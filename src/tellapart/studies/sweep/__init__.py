@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""Sweeps: the fields of a recipe varied one after the other, or in a grid."""
