@@ -16,7 +16,7 @@ from tellapart import Dataset, Predictor, Recipe, evaluate, train
 def main(source: str, out: Path) -> None:
     """Train on `source` into the new folder `out`, and print what came of it."""
     dataset = Dataset.open(source)
-    run = train(dataset, Recipe(model="mlp", epochs=5), out=out)
+    run = train(dataset, Recipe(model="mlp"), out=out)
 
     evaluation = evaluate(run.bundle, dataset)
     accuracy = evaluation.accuracy
