@@ -48,7 +48,7 @@ def compare(dataset: Dataset, recipe: Recipe, repeats: int) -> None:
     import numpy as np
 
     from tellapart.data.decoded import decoded_pixels
-    from tellapart.training.loop import Loop, repeatable
+    from tellapart.training.fitting.loop import Loop, repeatable
     from tellapart.training.prepare import preprocessing_for
     from tellapart.training.tasks import make_task
 
@@ -63,9 +63,9 @@ def compare(dataset: Dataset, recipe: Recipe, repeats: int) -> None:
             for name, split in dataset.splits.items()
         }
         start = [np.copy(array) for array in task.network.get_weights()]
-        images = keras.Input(task.base.network.input_shape[1:], dtype="uint8")
-        task.base.network.trainable = False
-        whole = keras.Model(images, task.network(task.base.network(images)))
+        images = keras.Input(task.frozen.network.input_shape[1:], dtype="uint8")
+        task.frozen.network.trainable = False
+        whole = keras.Model(images, task.network(task.frozen.network(images)))
         ours, theirs = [], []
         for turn in range(repeats + 1):
             repeatable(turn)

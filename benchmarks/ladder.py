@@ -14,7 +14,7 @@ from pathlib import Path
 
 from measuring import Table
 from tellapart import Dataset, Recipe, train
-from tellapart.training.budget import seconds_of
+from tellapart.training.budget import parse_duration
 
 
 def main() -> None:
@@ -31,8 +31,8 @@ def main() -> None:
     )
     recipe = Recipe(model="xception", weights=options.weights, size=options.size)
     with tempfile.TemporaryDirectory() as folder:
-        climbed = train(digits, recipe, out=f"{folder}/climbed", seconds=seconds_of(options.time))
-        linear = train(digits, recipe, out=f"{folder}/linear", effort="quick")
+        climbed = train(digits, recipe, out=f"{folder}/climbed", seconds=parse_duration(options.time))
+        linear = train(digits, recipe, out=f"{folder}/linear", budget="quick")
         with (Path(folder) / "climbed" / "ladder.csv").open(newline="") as stream:
             steps = list(csv.DictReader(stream))
         errors = [1 - run.metrics["test"]["accuracy"]["value"] for run in (linear, climbed)]

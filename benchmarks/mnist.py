@@ -55,8 +55,8 @@ def _epochs(mnist: Dataset, repeats: int) -> None:
 
     from tellapart.models.networks import scratch_network
     from tellapart.models.resolved_recipe import resolve_network
-    from tellapart.training.examples import Examples
-    from tellapart.training.loop import Loop
+    from tellapart.training.fitting.examples import Examples
+    from tellapart.training.fitting.loop import Loop
 
     recipe = resolve_network(TUTORIAL, own_size=28)
     images, labels = mnist.splits["train"].images.array, mnist.splits["train"].labels

@@ -21,8 +21,8 @@ from tellapart.backend import load_keras
 
 if TYPE_CHECKING:
     from tellapart.progress import Advance
-    from tellapart.training.examples import Examples
-    from tellapart.training.loop import Loop, Score
+    from tellapart.training.fitting.examples import Examples
+    from tellapart.training.fitting.loop import Loop, Score
 
 VARY = ("learning_rate=1e-4,1e-3,1e-2,1e-1", "inner=10,100,1000", "dropout=0,0.2,0.5,0.8")
 ASKED = 0.3  # seconds
@@ -70,7 +70,7 @@ def length(mark: Mark) -> float:
 
 def watch(marks: Marks) -> None:
     """Note when each epoch of every loop begins and ends."""
-    from tellapart.training.loop import Loop
+    from tellapart.training.fitting.loop import Loop
 
     epoch, score = Loop.epoch, Loop.score
 

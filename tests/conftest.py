@@ -186,7 +186,7 @@ def random_weights(monkeypatch: pytest.MonkeyPatch, awaken: "Callable[[keras.Mod
         awaken(network)
         return network
 
-    monkeypatch.setattr(tasks, "backbone", build)
+    monkeypatch.setattr(tasks, "build_backbone", build)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from tellapart import Bundle
 from tellapart.recipe import Recipe
-from tellapart.training.loop import Loop
+from tellapart.training.fitting.loop import Loop
 
 from .conftest import Said
 

@@ -6,8 +6,8 @@ import pytest
 from tellapart.lessons.early_stopping import PATIENCE, best_so_far, early
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
-from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.fit import best_epoch, patience_ended
+from tellapart.training.fitting.checkpoints import Epoch, History
+from tellapart.training.fitting.fit import best_epoch, patience_ended
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -7,7 +7,13 @@ import pytest
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import MODELS
-from tellapart.models.resolved_recipe import EstimatorRecipe, NetworkRecipe, resolve, resolve_network
+from tellapart.models.resolved_recipe import (
+    MAX_DEFAULT_EPOCHS,
+    EstimatorRecipe,
+    NetworkRecipe,
+    resolve,
+    resolve_network,
+)
 from tellapart.recipe import Recipe
 
 ESTIMATORS = [name for name, model in MODELS.items() if model.estimator]
@@ -114,6 +120,24 @@ def test_a_networks_backbone_is_itself_unless_it_is_trained_from_scratch() -> No
     assert resolve(Recipe(model="mobilenet"), own_size=None).backbone == "mobilenet"
     assert resolve(Recipe(model="mobilenet", weights="none"), own_size=None).backbone is None
     assert resolve(Recipe(model="cnn"), own_size=None).backbone is None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "images", "epochs"),
+    [
+        (Recipe(model="mlp"), 60_000, 40),
+        (Recipe(model="mlp"), 1_260, 200),  # 5 steps each
+        (Recipe(model="mlp", batch_size=64), 1_260, 50),
+        (Recipe(model="lenet5"), 1_260, 25),
+        (Recipe(model="cnn"), 1_000_000, 15),
+        (Recipe(model="mlp"), 20, MAX_DEFAULT_EPOCHS),
+        (Recipe(model="mlp", epochs=3), 20, 3),
+        (Recipe(model="mobilenet"), 20, 30),
+        (Recipe(model="mobilenet", weights="none"), 20, 30),
+    ],
+)
+def test_small_networks_get_more_epochs_on_few_images(recipe: Recipe, images: int, epochs: int) -> None:
+    assert resolve_network(recipe, train_images=images).epochs == epochs
 
 
 @pytest.mark.parametrize("recipe", [Recipe(model="knn"), Recipe(model="mlp"), Recipe(then=("unfreeze=9,epochs=2",))])

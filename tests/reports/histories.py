@@ -4,7 +4,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from tellapart.files import atomic_write, csv_text
-from tellapart.training.checkpoints import Epoch
+from tellapart.training.fitting.checkpoints import Epoch
 
 
 def epochs(*accuracies: float) -> list[Epoch]:

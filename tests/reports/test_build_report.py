@@ -104,7 +104,7 @@ def test_baselines_are_judged_on_test_alone_and_once(run: Run, monkeypatch: pyte
         "logistic regression, on pixels",
         "forest, on pixels",
     ]
-    monkeypatch.setattr(baselines, "_judged", None)
+    monkeypatch.setattr(baselines, "_evaluate", None)
     assert facts(run).judged[1].baselines == test.baselines
 
 
@@ -193,7 +193,7 @@ def test_runs_of_estimators_are_reported(model: str, tiny: Path, tmp_path: Path)
     assert found.history is None
     assert (found.calibration is not None) == (model == "logistic")
     names = " ".join(one.name for one in found.judged[1].baselines)
-    assert baselines.KINDS[model] not in names
+    assert baselines.NAMES[model] not in names
     assert len(found.judged[1].baselines) == 3
     assert len(found.explanations) == 2
     assert section(report(run).read_text(encoding="utf-8"), "test")
@@ -206,7 +206,7 @@ def test_a_run_on_the_ladder_shows_its_steps(
 
     monkeypatch.setattr(ladder, "HEAD_EPOCHS", 2)
     recipe = Recipe(model="mobilenet", size=32, precision="float32", weights="imagenet", batch_size=8)
-    run = train(Dataset.open(tiny), recipe, out=tmp_path / "run", effort="quick")
+    run = train(Dataset.open(tiny), recipe, out=tmp_path / "run", budget="quick")
     found = facts(run)
     assert found.history is not None
     assert any(note.startswith("Step linear head: ") and note.endswith(", kept.") for note in found.notes)

@@ -13,7 +13,7 @@ from tellapart.recipe import Recipe
 from tellapart.reports.curves import write_curves
 from tellapart.studies.sweep.plan import Trial
 from tellapart.studies.sweep.sweep import Round, Sweep
-from tellapart.training.checkpoints import Epoch
+from tellapart.training.fitting.checkpoints import Epoch
 
 
 def trial(number: int, factor: str, value: float | str, epochs: int = 5) -> Trial:

@@ -19,7 +19,7 @@ from tellapart.judging.intervals import wilson
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.reports import figures
 from tellapart.studies.lr_find import RateTest
-from tellapart.training.checkpoints import Epoch
+from tellapart.training.fitting.checkpoints import Epoch
 
 ODD = (
     "<b>bold</b>", "a &amp; b", "long" * 50, "שלום עולם", "%{x} $y$ 100%", "a\nline", "\u202eturned",

@@ -11,7 +11,7 @@ from tellapart.data.sources.arrays import array_split
 from tellapart.errors import DatasetError, RecipeError
 from tellapart.recipe import Recipe
 from tellapart.studies.lr_find import MAX_RATE, MIN_RATE, SMOOTHING, RateTest, lr_find
-from tellapart.training.loop import Loop
+from tellapart.training.fitting.loop import Loop
 from tellapart.training.run import train
 
 MLP = Recipe(model="mlp", size=20, batch_size=8)

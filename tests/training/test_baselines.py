@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ import pytest
 from tellapart import Dataset, Recipe, train
 from tellapart.bundles.stored_predictions import read_predictions
 from tellapart.errors import RunError
+from tellapart.judging.intervals import Estimate
 from tellapart.judging.paired import compare
 from tellapart.models.resolved_recipe import resolve
 from tellapart.training import baselines as module
-from tellapart.training.baselines import FILE, Baseline, baselines
+from tellapart.training.baselines import FILE, Baseline, baselines, better_baseline, read_baselines
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
 
@@ -47,7 +48,7 @@ def uneven(folder: Path, coloured: Callable[..., Path]) -> Path:
 def test_they_are_the_majority_and_simple_classifiers_on_the_same_images(run: Run, tiny: Path) -> None:
     dataset = dataset_of(run, tiny)
     found = baselines(run, dataset)
-    assert [one.name for one in found] == ["majority class", *module.KINDS.values()]
+    assert [one.name for one in found] == ["majority class", *module.NAMES.values()]
     assert {one.split for one in found} == {"test"}
     assert {one.images for one in found} == {len(dataset.splits["train"])}
     assert [one.stands_on for one in found] == ["nothing", *["pixels"] * 3]
@@ -78,7 +79,7 @@ def test_a_baseline_answers_as_a_run_of_its_own_does(run: Run, tiny: Path, tmp_p
     for model in ("knn", "forest"):
         recipe = Recipe(model=model, features="pixels", size=20, trees=5, precision="float32")
         alone = train(Dataset.open(tiny), recipe, out=tmp_path / model)
-        assert found[module.KINDS[model]].accuracy.as_json() == alone.metrics["test"]["accuracy"]
+        assert found[module.NAMES[model]].accuracy.as_json() == alone.metrics["test"]["accuracy"]
 
 
 def test_without_a_test_split_they_are_judged_on_validation(tiny: Path, tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_without_a_test_split_they_are_judged_on_validation(tiny: Path, tmp_path
 
 def test_they_are_kept_and_read_again(run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = baselines(run, dataset_of(run, tiny))
-    monkeypatch.setattr(module, "_judged", None)
+    monkeypatch.setattr(module, "_evaluate", None)
     assert baselines(run, dataset_of(run, tiny)) == first
     assert all(isinstance(one, Baseline) for one in first)
 
@@ -108,8 +109,39 @@ def test_a_file_of_another_shape_is_refused_too(run: Run, tiny: Path) -> None:
         baselines(run, dataset_of(run, tiny))
 
 
+def baseline(name: str, difference: float, p_value: float) -> Baseline:
+    accuracy = Estimate(0.9 - difference, 0.0, 1.0)
+    return Baseline(name, "test", "pixels", 100, accuracy, Estimate(difference, -1.0, 1.0), p_value)
+
+
+@pytest.mark.parametrize(
+    ("rivals", "message"),
+    [
+        ([], None),
+        ([baseline("forest", 0.05, 0.001), baseline("k nearest neighbours", -0.05, 0.06)], None),
+        (
+            [baseline("forest", -0.04, 0.01), baseline("k nearest neighbours", -0.05, 0.041)],
+            "k nearest neighbours on pixels is significantly better on test: accuracy 95.0% against 90.0% "
+            "(paired test, p = 0.041): try --model knn --features pixels, or train longer with more --epochs",
+        ),
+        (
+            [baseline("majority class", -0.05, 0.01)],
+            "majority class is significantly better on test: accuracy 95.0% against 90.0% (paired test, p = 0.01): "
+            "check the labels and the learning rate",
+        ),
+    ],
+)
+def test_the_best_baseline_is_named_where_it_beats_the_run_significantly(
+    run: Run, rivals: list[Baseline], message: str | None
+) -> None:
+    assert better_baseline(run) is None  # no report has been written
+    (run.folder / FILE).write_text(json.dumps([asdict(rival) for rival in rivals]))
+    assert list(read_baselines(run)) == rivals
+    assert better_baseline(run) == message
+
+
 def test_of_very_many_training_images_some_are_taken(run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST", 10)
+    monkeypatch.setattr(module, "MAX_IMAGES", 10)
     dataset = dataset_of(run, tiny)
     majority, *others = baselines(run, dataset)
     assert majority.images == len(dataset.splits["train"]) > 10
@@ -142,10 +174,10 @@ def test_images_that_cannot_be_read_any_more_are_a_sentence(
         (Recipe(model="knn", features="xception"), "xception", "imagenet"),
     ],
 )
-def test_they_stand_on_the_base_of_the_run_where_it_has_one(
+def test_they_use_the_backbone_of_the_run_where_it_has_one(
     recipe: Recipe, stands_on: str, weights: str, tiny: Path
 ) -> None:
     asked = resolve(recipe, own_size=None)
-    found = module._standing_as(replace(asked, validation=0.15), Dataset.open(tiny), "logistic")
+    found = module._estimator_recipe(replace(asked, validation=0.15), Dataset.open(tiny), "logistic")
     assert (found.model, found.features, found.size, found.weights) == ("logistic", stands_on, asked.size, weights)
     assert (found.precision, found.split_seed, found.validation) == ("auto", 0, 0.15)

@@ -140,8 +140,8 @@ def saying(*, unreadable: int = 0) -> Callable[[Images, str], ReadableRows]:
 def test_test_is_judged_at_the_temperature_of_validation() -> None:
     found = evaluate_finally(dataset("train", "validation", "test"), {}, saying())
     assert found.temperature > 2
-    assert list(found.metrics) == list(found.answers) == ["validation", "test"]
-    for name, answers in found.answers.items():
+    assert list(found.metrics) == list(found.predictions) == ["validation", "test"]
+    for name, answers in found.predictions.items():
         assert answers.probs.max() < 0.9
         assert judge(answers.labels, answers.probs, CLASSES).as_json() == found.metrics[name]
 
@@ -149,7 +149,7 @@ def test_test_is_judged_at_the_temperature_of_validation() -> None:
 def test_test_alone_settles_no_temperature() -> None:
     found = evaluate_finally(dataset("train", "test"), {}, saying())
     assert (found.calibration, found.temperature) == (None, 1)
-    assert found.answers["test"].probs.max() == np.float32(0.98)
+    assert found.predictions["test"].probs.max() == np.float32(0.98)
 
 
 @pytest.mark.parametrize("asked", [("validation",), ("test",), ()])
@@ -167,7 +167,7 @@ def test_only_the_splits_that_are_asked_for_are_opened(asked: tuple[str, ...]) -
 def test_an_estimator_that_votes_has_no_temperature() -> None:
     found = evaluate_finally(dataset("train", "validation", "test"), {}, saying(), calibrates=False)
     assert found.calibration is None
-    assert found.answers["validation"].probs.max() == np.float32(0.98)
+    assert found.predictions["validation"].probs.max() == np.float32(0.98)
 
 
 def test_what_cannot_be_read_is_listed_and_not_judged() -> None:
@@ -175,8 +175,8 @@ def test_what_cannot_be_read_is_listed_and_not_judged() -> None:
     assert len(found.unread) == 14
     whole = dataset("train", "validation", "test").splits["test"]
     assert found.metrics["test"]["n"] == 53
-    assert found.answers["test"].digests == whole.images.digests[7:]
-    np.testing.assert_array_equal(found.answers["test"].labels, whole.labels[7:])
+    assert found.predictions["test"].digests == whole.images.digests[7:]
+    np.testing.assert_array_equal(found.predictions["test"].labels, whole.labels[7:])
 
 
 @pytest.mark.parametrize("name", ["validation", "test"])
@@ -189,7 +189,7 @@ def test_test_images_that_training_saw_are_neither_judged_nor_kept() -> None:
     some = dataset("train", "test")
     leaked = some.splits["test"].images.digests[:5]
     found = evaluate_finally(some, {digest[:16]: "train" for digest in leaked}, saying())
-    assert found.answers["test"].digests == some.splits["test"].images.digests[5:]
+    assert found.predictions["test"].digests == some.splits["test"].images.digests[5:]
 
 
 def test_what_was_said_is_kept_in_the_run(tmp_path: Path) -> None:
@@ -198,4 +198,4 @@ def test_what_was_said_is_kept_in_the_run(tmp_path: Path) -> None:
     replace(found).write_predictions(tmp_path)
     kept = read_predictions(tmp_path, "validation")
     assert kept is not None
-    np.testing.assert_array_equal(kept.probs, found.answers["validation"].probs)
+    np.testing.assert_array_equal(kept.probs, found.predictions["validation"].probs)

@@ -152,7 +152,7 @@ def test_preprocess_is_a_name_of_the_catalogue_or_of_a_scaling() -> None:
 def test_a_folder_in_use_is_refused_before_anything_is_loaded(
     file: Path, names: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tellapart.training.import_model.inspected", lambda _: pytest.fail("the file was opened"))
+    monkeypatch.setattr("tellapart.training.import_model.inspect_archive", lambda _: pytest.fail("the file was opened"))
     for used in (names, names.parent):
         with pytest.raises(StorageError, match="is there already"):
             import_model(file, classes=names, preprocess="unit", out=used)

@@ -1,4 +1,4 @@
-"""The ladder: each step forecast, the best kept, the test split judged once at the end."""
+"""The ladder: each step forecast, the best kept, the test split opened once at the end."""
 
 import csv
 from pathlib import Path
@@ -28,13 +28,13 @@ def rows(run: Run) -> list[dict[str, str]]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every step short."""
     monkeypatch.setattr(ladder, "HEAD_EPOCHS", 3)
-    monkeypatch.setattr(ladder, "FINE_EPOCHS", 2)
+    monkeypatch.setattr(ladder, "FINE_TUNING_EPOCHS", 2)
     monkeypatch.setattr(ladder, "HEADS", ladder.HEADS[-2:])
-    monkeypatch.setattr(ladder, "ENOUGH", -1.0)
+    monkeypatch.setattr(ladder, "LEAST_ERROR", -1.0)
 
 
 def test_quick_is_the_linear_head_alone(tiny: Path, tmp_path: Path, quick: None) -> None:
-    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="quick")
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", budget="quick")
     assert [row["name"] for row in rows(run)] == ["linear head"]
     assert run.bundle.facts.recipe["epochs"] == 3
     assert set(run.metrics) == {"validation", "test"}
@@ -43,9 +43,9 @@ def test_quick_is_the_linear_head_alone(tiny: Path, tmp_path: Path, quick: None)
 def test_each_step_is_written_down_and_the_best_is_the_bundle(
     tiny: Path, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ladder, "FAILURES", 100)
+    monkeypatch.setattr(ladder, "MAX_FAILURES", 100)
     monkeypatch.setattr(ladder, "DEPTHS", {"last block": 0, "last 4 blocks": 3})
-    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best")
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", budget="best")
     steps = rows(run)
     names = ["linear head", "tuned head", "last block", "last 4 blocks", "flipped views"]
     assert [row["name"] for row in steps] == names
@@ -63,14 +63,14 @@ def test_each_step_is_written_down_and_the_best_is_the_bundle(
 def test_the_winner_trained_by_itself_is_the_same_classifier(
     tiny: Path, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ladder, "FAILURES", 100)
+    monkeypatch.setattr(ladder, "MAX_FAILURES", 100)
     monkeypatch.setattr(ladder, "DEPTHS", {"last 4 blocks": 3})
     monkeypatch.setattr(Ladder, "tuned_head", lambda _: True)
-    monkeypatch.setattr(ladder.Reached, "rank", property(lambda self: len(self.recipe.then)))  # the last step wins
-    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "climbed", effort="best")
+    monkeypatch.setattr(ladder.Candidate, "rank", property(lambda self: len(self.recipe.then)))  # the last step wins
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "ladder", budget="best")
     recipe = Recipe.read(run.folder / "winner.toml")
     assert len(recipe.then) == 2
-    assert recipe.stages()[-1].mirror  # its score is that of the bundle, which answers with the mean of both
+    assert recipe.stages()[-1].mirror  # its score is that of the bundle, which predicts the mean of both
     assert run.metrics["validation"]["accuracy"]["value"] == pytest.approx(float(rows(run)[-1]["accuracy"]), abs=1e-6)
     again = train(Dataset.open(tiny), recipe, out=tmp_path / "again")
     images = sorted(map(str, tiny.glob("*/0*.png")))
@@ -81,18 +81,18 @@ def test_the_winner_trained_by_itself_is_the_same_classifier(
     np.testing.assert_array_equal(answers[0], answers[1])
 
 
-def test_there_is_always_a_complete_bundle_and_a_killed_climb_goes_on(
+def test_there_is_always_a_complete_bundle_and_a_killed_ladder_is_resumed(
     tiny: Path, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ladder, "DEPTHS", {"last block": 0})
-    fine_tuned = Ladder.fine_tuned
+    fine_tune = Ladder.fine_tune
 
     def killed(*_: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Ladder, "fine_tuned", killed)
+    monkeypatch.setattr(Ladder, "fine_tune", killed)
     with pytest.raises(KeyboardInterrupt):
-        train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best")
+        train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", budget="best")
     bundles = [Bundle.open(path) for path in (tmp_path / "run" / "steps").glob("*/bundle")]
     assert bundles
     for bundle in bundles:
@@ -101,16 +101,16 @@ def test_there_is_always_a_complete_bundle_and_a_killed_climb_goes_on(
         (bundle.folder.parent / ".partial-of-a-kill").mkdir()
     (tmp_path / "run" / "answers").mkdir(exist_ok=True)
     (tmp_path / "run" / "answers" / ".partial-of-a-kill").write_text("half")
-    monkeypatch.setattr(Ladder, "fine_tuned", fine_tuned)
-    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best", resume=True)
-    whole = train(Dataset.open(tiny), RECIPE, out=tmp_path / "whole", effort="best")
+    monkeypatch.setattr(Ladder, "fine_tune", fine_tune)
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", budget="best", resume=True)
+    whole = train(Dataset.open(tiny), RECIPE, out=tmp_path / "whole", budget="best")
     assert [(row["name"], row["accuracy"], row["loss"]) for row in rows(run)] == [
         (row["name"], row["accuracy"], row["loss"]) for row in rows(whole)
     ]
     assert not list(run.folder.rglob(".partial-*"))
 
 
-def test_no_step_is_begun_that_the_time_will_not_hold(
+def test_no_step_begins_that_would_take_more_than_the_time_left(
     tiny: Path, tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", seconds=0.01)
@@ -118,19 +118,19 @@ def test_no_step_is_begun_that_the_time_will_not_hold(
     assert "tuned head: would take about" in capsys.readouterr().err
 
 
-def test_the_climb_ends_where_nothing_is_gained(
+def test_the_ladder_ends_after_steps_without_gain(
     tiny: Path, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ladder.Reached, "rank", property(lambda _: 0))  # no step is ever better
-    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="best")
+    monkeypatch.setattr(ladder.Candidate, "rank", property(lambda _: 0))  # no step is ever better
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", budget="best")
     assert [row["kept"] for row in rows(run)] == ["True", "False", "False", "False"]
     assert rows(run)[-1]["name"] == "flipped views"  # tried whatever came before
-    monkeypatch.setattr(ladder, "ENOUGH", 1.1)
-    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "enough", effort="best")
+    monkeypatch.setattr(ladder, "LEAST_ERROR", 1.1)
+    run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "enough", budget="best")
     assert len(rows(run)) == 1
 
 
-def test_a_recipe_that_has_decided_cannot_climb(tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="leave out --time and --effort"):
-        train(Dataset.open(tiny), Recipe(model="mlp"), out=tmp_path / "run", effort="best")
+def test_a_recipe_that_decides_what_the_ladder_decides_is_refused(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="leave out --time and --budget"):
+        train(Dataset.open(tiny), Recipe(model="mlp"), out=tmp_path / "run", budget="best")
     assert not (tmp_path / "run").exists()

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tellapart import Dataset, Recipe, train
-from tellapart.errors import DatasetError, RunError
+from tellapart.errors import DatasetError, RecipeError, RunError
+from tellapart.models.resolved_recipe import MAX_DEFAULT_EPOCHS
 from tellapart.training import network_run
 from tellapart.training.run import Run
 
@@ -80,7 +81,7 @@ def test_a_folder_in_use_is_refused_and_left_alone(tiny: Path, tmp_path: Path) -
 
 
 def test_a_finished_run_is_refused_with_a_hint_at_resuming(trained: Run, tiny: Path) -> None:
-    with pytest.raises(RunError, match="or go on with what is there with --resume"):
+    with pytest.raises(RunError, match="or continue the run that is there with --resume"):
         train(Dataset.open(tiny), trained.recipe, out=trained.folder)
 
 
@@ -93,11 +94,32 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tiny: Path, tmp_path: Path
 def test_resuming_a_finished_run_returns_it_without_work(
     trained: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(network_run, "work", None)
+    monkeypatch.setattr(network_run, "train_network", None)
     before = {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*")}
     again = train(Dataset.open(tiny), trained.recipe, out=trained.folder, resume=True)
     assert again.metrics == trained.metrics
     assert before == {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*")}
+
+
+def test_a_run_of_another_default_of_epochs_is_resumed_with_its_own(trained: Run, tiny: Path) -> None:
+    recipe = Recipe.read(trained.folder / "recipe.toml")
+    again = train(Dataset.open(tiny), replace(recipe, epochs=None), out=trained.folder, resume=True)
+    assert again.recipe.epochs == recipe.epochs
+
+
+def test_few_images_get_more_epochs_unless_they_are_given(tiny: Path, tmp_path: Path) -> None:
+    recipe = Recipe(model="mlp", size=8, units=2, batch_size=4, patience=1, learning_rate=1e-9, precision="float32")
+    run = train(Dataset.open(tiny), recipe, out=tmp_path / "run")
+    assert run.recipe.epochs == MAX_DEFAULT_EPOCHS > 40
+    assert len((run.folder / "history.csv").read_text().splitlines()) < 40  # patience ends it
+
+
+def test_effort_is_the_old_name_of_budget(tiny: Path, tmp_path: Path) -> None:
+    with (
+        pytest.warns(DeprecationWarning, match="effort is now called budget"),
+        pytest.raises(RecipeError, match="leave out --time and --budget"),
+    ):
+        train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="quick")
 
 
 def test_resuming_with_another_recipe_is_refused_with_the_difference(trained: Run, tiny: Path) -> None:

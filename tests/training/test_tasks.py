@@ -16,7 +16,7 @@ from tellapart.engine import Engine
 from tellapart.models.networks import whole
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
-from tellapart.training.loop import Loop
+from tellapart.training.fitting.loop import Loop
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.tasks import Task, make_task
 
@@ -43,7 +43,7 @@ def test_a_network_from_scratch_can_be_made_for_grey_images(model: str, tmp_path
     dataset = draw_splits(arrays(1, 32), validation=0.2, test=0.2, seed=0)
     recipe = resolve_network(Recipe(model=model, weights="none", size=32), own_size=None)
     task = make_task(dataset, recipe, preprocessing_for(dataset, recipe), cache=tmp_path)
-    assert task.product().output_shape == (None, 2)
+    assert task.keras_classifier().output_shape == (None, 2)
 
 
 def test_images_in_files_are_trained_in_colour(tiny: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_frozen_base_is_trained_from_its_features(tiny: Path, tmp_path: Path) 
     assert task.train.inputs[np.arange(count)].shape == (count, 1024)
     assert task.validation is not None
     assert task.network.count_params() == 1024 * 3 + 3
-    product = task.product()
+    product = task.keras_classifier()
     assert (product.input_shape, product.output_shape) == ((None, 32, 32, 3), (None, 3))
 
 
@@ -96,14 +96,14 @@ def test_the_last_layers_are_trained_from_what_comes_before_them(
     unfreeze: int, shape: tuple[int, ...], tiny: Path, tmp_path: Path
 ) -> None:
     task = made(tiny, tmp_path, unfreeze=unfreeze)
-    assert task.base is not None
+    assert task.frozen is not None
     inputs = task.train.inputs[np.arange(len(task.train))]
-    assert inputs.shape[1:] == task.base.shape == shape
-    frozen = task.base.network.predict_on_batch(pixels(task))
+    assert inputs.shape[1:] == task.frozen.shape == shape
+    frozen = task.frozen.network.predict_on_batch(pixels(task))
     np.testing.assert_allclose(inputs, frozen, rtol=2e-3, atol=1e-4)  # kept as float16
     logits = task.network.predict_on_batch(frozen)
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-    np.testing.assert_allclose(task.product().predict_on_batch(pixels(task)), expected, atol=1e-5)
+    np.testing.assert_allclose(task.keras_classifier().predict_on_batch(pixels(task)), expected, atol=1e-5)
     (answers,) = Engine(task.graph, batch=len(expected), precision="float32").run([pixels(task)])
     np.testing.assert_allclose(answers, expected, atol=1e-4)
 
@@ -111,14 +111,16 @@ def test_the_last_layers_are_trained_from_what_comes_before_them(
 @pytest.mark.usefixtures("random_weights")
 def test_with_all_layers_unfrozen_a_network_is_trained_from_images(tiny: Path, tmp_path: Path) -> None:
     task = made(tiny, tmp_path, unfreeze=10_000)
-    assert task.base is None
+    assert task.frozen is None
     assert task.train.inputs[np.arange(2)].dtype == np.uint8
     frozen = made(tiny, tmp_path)
     kernels = {variable.path.split("/")[-2] for variable in task.network.trainable_variables}
     assert {"conv1", "conv_pw_13", "logits"} <= kernels
     task.network.get_layer("logits").set_weights(frozen.network.get_layer("logits").get_weights())
     np.testing.assert_allclose(
-        task.product().predict_on_batch(pixels(task)), frozen.product().predict_on_batch(pixels(task)), atol=1e-5
+        task.keras_classifier().predict_on_batch(pixels(task)),
+        frozen.keras_classifier().predict_on_batch(pixels(task)),
+        atol=1e-5,
     )
 
 
@@ -127,12 +129,12 @@ def test_a_stage_goes_on_from_what_the_one_before_it_left(tiny: Path, tmp_path: 
     first = made(tiny, tmp_path, unfreeze=3)
     learner = Loop(first.network, replace(first.recipe, learning_rate=0.1, optimizer="sgd"))
     learner.epoch(first.train, 0, lambda _: None)
-    before = first.product().predict_on_batch(pixels(first))
+    before = first.keras_classifier().predict_on_batch(pixels(first))
     for unfreeze in (9, 3, 0):
         recipe = replace(first.recipe, unfreeze=unfreeze)
-        task = make_task(first.dataset, recipe, first.preprocessing, cache=tmp_path, start=first.end())
-        np.testing.assert_allclose(task.product().predict_on_batch(pixels(task)), before, atol=1e-5)
-    untouched = made(tiny, tmp_path).product().predict_on_batch(pixels(first))
+        task = make_task(first.dataset, recipe, first.preprocessing, cache=tmp_path, previous=first.weights())
+        np.testing.assert_allclose(task.keras_classifier().predict_on_batch(pixels(task)), before, atol=1e-5)
+    untouched = made(tiny, tmp_path).keras_classifier().predict_on_batch(pixels(first))
     assert np.abs(untouched - before).max() > 1e-3
 
 
@@ -140,9 +142,9 @@ def test_a_stage_goes_on_from_what_the_one_before_it_left(tiny: Path, tmp_path: 
 def test_a_mirrored_classifier_says_the_same_of_a_image_and_of_its_mirror_image(tiny: Path, tmp_path: Path) -> None:
     task = made(tiny, tmp_path, mirror=True)
     images = pixels(task)
-    answers = task.product().predict_on_batch(images)
-    np.testing.assert_allclose(answers, task.product().predict_on_batch(images[:, :, ::-1]), atol=1e-5)
-    plain = whole(task.base.network if task.base else None, task.network)
+    answers = task.keras_classifier().predict_on_batch(images)
+    np.testing.assert_allclose(answers, task.keras_classifier().predict_on_batch(images[:, :, ::-1]), atol=1e-5)
+    plain = whole(task.frozen.network if task.frozen else None, task.network)
     expected = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])) / 2
     np.testing.assert_allclose(answers, expected, atol=1e-5)
     (from_graph,) = Engine(task.graph, batch=len(images), precision="float32").run([images])
@@ -157,8 +159,8 @@ def test_views_of_training_images_go_through_the_base_once_and_keep_their_labels
     assert len(task.train) == len(task.train.inputs) == 5 * count
     assert task.train.labels.tolist() == plain.train.labels.tolist() * 5
     np.testing.assert_array_equal(task.train.inputs[np.arange(count)], plain.train.inputs[np.arange(count)])
-    assert task.base is not None
-    mirrored = task.base.network.predict_on_batch(pixels(task)[:, :, ::-1])
+    assert task.frozen is not None
+    mirrored = task.frozen.network.predict_on_batch(pixels(task)[:, :, ::-1])
     np.testing.assert_allclose(task.train.inputs[np.arange(count, 2 * count)], mirrored, atol=1e-4)
     assert len(np.unique(task.train.inputs[np.arange(5 * count)], axis=0)) == 5 * count
     assert task.validation is not None

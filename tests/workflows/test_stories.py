@@ -103,7 +103,7 @@ def test_a_folder_of_photos_without_splits_is_divided_trained_and_judged(
 
     again = command(*words)
     assert again.returncode == 2
-    assert "go on with what is there with --resume" in again.stderr
+    assert "continue the run that is there with --resume" in again.stderr
     resumed = command(*words, "--resume")
     assert resumed.returncode == 0
     assert resumed.stdout == done.stdout

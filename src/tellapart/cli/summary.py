@@ -74,7 +74,7 @@ def _measure(recipe: NetworkRecipe, channels: int, classes: int) -> dict[str, An
     load_keras()
     from tellapart.models.networks import scratch_network, whole
     from tellapart.models.summary import prediction_rate, summarise
-    from tellapart.training.loop import training_seconds
+    from tellapart.training.fitting.loop import training_seconds
 
     network = scratch_network(recipe, channels, classes)
     counted = asdict(summarise(network))

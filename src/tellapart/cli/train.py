@@ -14,7 +14,8 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
 from tellapart.progress import notify
 from tellapart.reports.build_report import report as build_report
-from tellapart.training.budget import Budget, free, seconds_of
+from tellapart.training.baselines import better_baseline
+from tellapart.training.budget import Budget, parse_duration, suits_ladder
 from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
 
@@ -72,15 +73,15 @@ def train(
     dataset = Dataset.open(source, read_options)
     notify(dataset_line(dataset))
     folder = out or Path("runs") / f"{dataset.name}-{recipe.model}-{datetime.now():%Y%m%d-%H%M%S}"
-    seconds = None if time is None else seconds_of(time)
-    if budget is None and seconds is None and free(recipe):
+    seconds = None if time is None else parse_duration(time)
+    if budget is None and seconds is None and suits_ladder(recipe):
         budget = "standard"
     run = train_run(
         dataset,
         recipe,
         out=folder,
         resume=resume,
-        effort=budget,
+        budget=budget,
         seconds=seconds,
         forbid=[kind.strip() for kinds in forbid for kind in kinds.split(",") if kind.strip()],
         strict=strict,
@@ -99,7 +100,10 @@ def train(
 def _report(run: Run, dataset: Dataset) -> Path | None:
     """Write the report. A run is complete without it, so a failure is reported and does not fail the training."""
     try:
-        return build_report(run, dataset=dataset)
+        page = build_report(run, dataset=dataset)
+        if message := better_baseline(run):
+            notify(message)
     except TellapartError as error:
         notify(f"no report: {error}")
         return None
+    return page

@@ -17,13 +17,13 @@ from tellapart.lessons.lesson import Settings
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.models.weights import kept_by_keras, kept_here
 from tellapart.recipe import Recipe
-from tellapart.training.examples import Examples
+from tellapart.training.fitting.examples import Examples
 
 if TYPE_CHECKING:
     import keras
 
     from tellapart.models.features.frozen_backbone import FrozenBackbone
-    from tellapart.training.loop import Loop
+    from tellapart.training.fitting.loop import Loop
 
 PHOTOS = "clothing"
 HALF = 5
@@ -113,7 +113,7 @@ def scattered(part: Part, rng: np.random.Generator) -> Part:
 
 def loop_of(network: "keras.Model", settings: Settings, *, rate: float = 1e-3) -> "Loop":
     """A network of uint8 images to logits, made ready to be trained."""
-    from tellapart.training.loop import Loop
+    from tellapart.training.fitting.loop import Loop
 
     recipe = Recipe(model="lenet5", schedule="constant", learning_rate=rate, seed=settings.seed)
     return Loop(network, resolve_network(recipe, own_size=None))
@@ -122,7 +122,7 @@ def loop_of(network: "keras.Model", settings: Settings, *, rate: float = 1e-3) -
 def small_network(side: int, settings: Settings) -> "keras.Model":
     """LeNet-5 for half of the classes, its weights drawn by the seed."""
     from tellapart.models.networks import scratch_network
-    from tellapart.training.loop import repeatable
+    from tellapart.training.fitting.loop import repeatable
 
     repeatable(settings.seed)
     return scratch_network(resolve_network(Recipe(model="lenet5", size=side), own_size=None), 1, HALF)

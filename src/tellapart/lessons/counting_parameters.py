@@ -14,7 +14,7 @@ from tellapart.lessons.images import as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.reports.report import Table
-from tellapart.training.checkpoints import found
+from tellapart.training.fitting.checkpoints import found
 
 if TYPE_CHECKING:
     from tellapart.models.summary import Layer

@@ -15,7 +15,7 @@ from tellapart.lessons.drawing import bars, drawing, lines
 from tellapart.lessons.images import Images, Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.report import Table
-from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.fitting.checkpoints import Epoch, History
 
 SHARE = 0.5
 WRONG = 0.2  # the share of training labels that are drawn by lot: what a large network can only learn by heart

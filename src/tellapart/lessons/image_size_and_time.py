@@ -114,7 +114,7 @@ def from_scratch(learned: Part, test: Part, settings: Settings) -> Size:
     """A small network that learns images of this size."""
     from tellapart.models.graphs.from_keras import to_graph
     from tellapart.models.summary import summarise
-    from tellapart.training.loop import repeatable
+    from tellapart.training.fitting.loop import repeatable
 
     repeatable(settings.seed)
     network = network_of(learned.images.shape[1], len(np.unique(learned.labels)))

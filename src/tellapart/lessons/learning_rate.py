@@ -13,7 +13,7 @@ from tellapart.lessons.drawing import drawing, lines, marked
 from tellapart.lessons.images import as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.report import Table
-from tellapart.training.checkpoints import History
+from tellapart.training.fitting.checkpoints import History
 
 RATES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 POWERS = {"type": "log", "exponentformat": "power", "dtick": 1}

@@ -7,7 +7,7 @@ from tellapart import Recipe, train
 from tellapart.lessons.drawing import PERCENT, drawing, lines
 from tellapart.lessons.images import Images, Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.training.checkpoints import History, read_history
+from tellapart.training.fitting.checkpoints import History, read_history
 
 
 def run(settings: Settings) -> Findings:

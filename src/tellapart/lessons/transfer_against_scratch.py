@@ -15,10 +15,10 @@ from tellapart.lessons.backbones import BASE, HALF, halves, learn, loop_of, smal
 from tellapart.lessons.drawing import PERCENT, drawing, lines
 from tellapart.lessons.images import Part
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.training.examples import Examples
+from tellapart.training.fitting.examples import Examples
 
 if TYPE_CHECKING:
-    from tellapart.training.loop import Loop
+    from tellapart.training.fitting.loop import Loop
 
 State = list[NDArray[Any]]
 """A network's weights, and what its optimizer remembers."""

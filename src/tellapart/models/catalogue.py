@@ -27,6 +27,8 @@ class Model:
     schedule: Schedule = "constant"
     batch_size: int = 32
     epochs: int = 30
+    min_steps: int = 0
+    """Steps that a training makes where no epochs are given: on few images that takes more epochs."""
     inner: int = 0
     estimator: bool = False
     """Whether it is no network, but is fitted on a frozen base's features or on pixels."""
@@ -49,9 +51,9 @@ def _base(keras_class: str, size: int, smallest: int, scaling: Scaling, licence:
 
 
 MODELS: Mapping[str, Model] = {
-    "mlp": Model(None, 28, 4, "unit", dropout=0.2, batch_size=256, epochs=40),
-    "cnn": Model(None, 64, 8, "unit", dropout=0.4, schedule="cosine", batch_size=64, epochs=15),
-    "lenet5": Model(None, 28, 16, "unit", schedule="cosine", batch_size=32, epochs=15),
+    "mlp": Model(None, 28, 4, "unit", dropout=0.2, batch_size=256, epochs=40, min_steps=1_000),
+    "cnn": Model(None, 64, 8, "unit", dropout=0.4, schedule="cosine", batch_size=64, epochs=15, min_steps=1_000),
+    "lenet5": Model(None, 28, 16, "unit", schedule="cosine", batch_size=32, epochs=15, min_steps=1_000),
     "knn": Model(None, 32, 4, "unit", estimator=True),
     "forest": Model(None, 32, 4, "unit", estimator=True),
     "logistic": Model(None, 32, 4, "unit", estimator=True),

@@ -1,5 +1,6 @@
 """Recipes with every choice made: what a person leaves out is filled in from the catalogue, once, at the front door."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from tellapart.recipe import Optimizer, Recipe, Schedule
 T = TypeVar("T")
 PIXELS = "pixels"
 VIEWS = 4  # of each image, where a frozen backbone is to see augmented ones
+MAX_DEFAULT_EPOCHS = 200  # where few images make few steps an epoch; early stopping usually ends before
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,18 @@ class NetworkRecipe(_Resolved):
 ResolvedRecipe = EstimatorRecipe | NetworkRecipe
 
 
-def resolve(recipe: Recipe, *, own_size: int | None) -> ResolvedRecipe:
+def resolve(recipe: Recipe, *, own_size: int | None, train_images: int | None = None) -> ResolvedRecipe:
     """Fill in what the recipe leaves to the model, and refuse what the model cannot do. Raises RecipeError.
 
-    `own_size` is the images' own size in pixels where all share one: small networks take it as it is.
+    `own_size` is the images' own size in pixels where all share one: small networks take it as it is. With the number
+    of training images, small networks get more epochs on few images, so that they make enough steps.
     """
     if lookup(recipe.model).estimator:
         return resolve_estimator(recipe, own_size=own_size)
-    return resolve_network(recipe, own_size=own_size)
+    return resolve_network(recipe, own_size=own_size, train_images=train_images)
 
 
-def resolve_network(recipe: Recipe, *, own_size: int | None = None) -> NetworkRecipe:
+def resolve_network(recipe: Recipe, *, own_size: int | None = None, train_images: int | None = None) -> NetworkRecipe:
     """Resolve the recipe of a network. Raises RecipeError."""
     model = lookup(recipe.model)
     if recipe.features is not None:
@@ -98,6 +101,7 @@ def resolve_network(recipe: Recipe, *, own_size: int | None = None) -> NetworkRe
     if weights == "none":
         _require_no_backbone(recipe)
     optimizer = recipe.optimizer or model.optimizer
+    batch_size = _or(recipe.batch_size, model.batch_size)
     rate = 1e-2 if optimizer == "sgd" else 1e-3  # as in Keras
     return NetworkRecipe(
         **_with(
@@ -109,8 +113,8 @@ def resolve_network(recipe: Recipe, *, own_size: int | None = None) -> NetworkRe
             optimizer=optimizer,
             learning_rate=_or(recipe.learning_rate, rate),
             schedule=recipe.schedule or model.schedule,
-            batch_size=_or(recipe.batch_size, model.batch_size),
-            epochs=_or(recipe.epochs, model.epochs),
+            batch_size=batch_size,
+            epochs=_or(recipe.epochs, _default_epochs(model, batch_size, train_images)),
             views=_or(recipe.views, VIEWS),
         )
     )
@@ -149,6 +153,13 @@ def _require_no_backbone(recipe: Recipe) -> None:
 
 def _with(recipe: Recipe, **values: object) -> dict[str, Any]:
     return vars(recipe) | {"validation": _or(recipe.validation, HELD_OUT)} | values
+
+
+def _default_epochs(model: Model, batch_size: int, train_images: int | None) -> int:
+    if not train_images:
+        return model.epochs
+    steps_per_epoch = math.ceil(train_images / batch_size)
+    return max(model.epochs, min(math.ceil(model.min_steps / steps_per_epoch), MAX_DEFAULT_EPOCHS))
 
 
 def _default_weights(model: Model) -> str:

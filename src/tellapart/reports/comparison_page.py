@@ -13,7 +13,7 @@ from tellapart.reports.figures.words import short
 from tellapart.reports.ladder_history import curve_of
 from tellapart.reports.page import page_html
 from tellapart.reports.report import Drawing, Judging, Table
-from tellapart.training.checkpoints import History
+from tellapart.training.fitting.checkpoints import History
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tellapart.recipe import Recipe
 from tellapart.studies.sweep.plan import GRID, Trial, gap
 from tellapart.studies.sweep.sweep import Round, Sweep
 from tellapart.studies.sweep.table import cells, header, short
-from tellapart.training.checkpoints import Epoch
+from tellapart.training.fitting.checkpoints import Epoch
 
 PAGE = "curves.html"
 HEIGHT = 360  # pixels of a figure

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tellapart.errors import RunError
 from tellapart.recipe import Recipe
-from tellapart.training.checkpoints import History, read_history
+from tellapart.training.fitting.checkpoints import History, read_history
 from tellapart.training.run import Run
 
 

@@ -16,7 +16,7 @@ from tellapart.reports import figures
 from tellapart.reports.ladder_history import best_try, steps_of
 from tellapart.reports.report import Drawing, Line
 from tellapart.reports.report_images import read_some
-from tellapart.training.checkpoints import read_history
+from tellapart.training.fitting.checkpoints import read_history
 from tellapart.training.run import Run
 
 TIMED = 20  # answers, for the time of one

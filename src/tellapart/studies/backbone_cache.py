@@ -9,7 +9,7 @@ from tellapart.data.splits.draw_splits import require_classes
 from tellapart.files import cache_folder
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.recipe import FACTS
-from tellapart.training.loop import repeatable
+from tellapart.training.fitting.loop import repeatable
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.tasks import Task, make_task
 
@@ -41,7 +41,7 @@ class BackboneCache:
         """Build a network, its weights drawn by the seed as in `train`."""
         task = self.task(recipe)
         repeatable(recipe.seed)  # after `task`, which may draw random numbers too
-        return task.standing.network(recipe, task.preprocessing.channels, len(task.dataset.classes))
+        return task.backbone.new_network(recipe, task.preprocessing.channels, len(task.dataset.classes))
 
 
 def _key(recipe: NetworkRecipe) -> tuple[object, ...]:

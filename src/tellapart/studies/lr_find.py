@@ -96,7 +96,7 @@ def lr_find(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest
 
 def _losses(dataset: Dataset, recipe: NetworkRecipe, rates: NDArray[np.float64]) -> Iterator[float]:
     """Yield the loss of each step, until it is not a number or the smoothed loss is far above its least."""
-    from tellapart.training.loop import Loop, repeatable  # TensorFlow: only when all checks have passed
+    from tellapart.training.fitting.loop import Loop, repeatable  # TensorFlow: only when all checks have passed
     from tellapart.training.tasks import make_task
 
     repeatable(recipe.seed)

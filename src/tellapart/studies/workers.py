@@ -11,7 +11,7 @@ from tellapart.engine import resolve_precision
 from tellapart.files import cache_folder, first_fills_lock
 from tellapart.jobs import Jobs
 from tellapart.models.resolved_recipe import EstimatorRecipe, NetworkRecipe, ResolvedRecipe
-from tellapart.training.classical import source_of
+from tellapart.training.estimator_run import vector_source
 from tellapart.training.prepare import preprocessing_for
 
 if TYPE_CHECKING:
@@ -42,14 +42,16 @@ def compute_features(dataset: Dataset, recipe: ResolvedRecipe, jobs: Jobs) -> No
         return
     load_keras()
     from tellapart.models.features.frozen_backbone import stored_features
-    from tellapart.training.tasks import looks
+    from tellapart.training.tasks import extra_views
 
     backbone, preprocessing = _frozen_backbone(dataset, recipe), preprocessing_for(dataset, recipe)
     for name in ("train", "validation"):
         if backbone and name in dataset.splits:
             images = dataset.splits[name].images
             views = (
-                looks(images, recipe, preprocessing) if name == "train" and isinstance(recipe, NetworkRecipe) else ()
+                extra_views(images, recipe, preprocessing)
+                if name == "train" and isinstance(recipe, NetworkRecipe)
+                else ()
             )
             for view in (images, *views):
                 stored_features(backbone, view, cache=cache_folder(), label=f"features of {name}", jobs=jobs)
@@ -59,5 +61,5 @@ def _frozen_backbone(dataset: Dataset, recipe: ResolvedRecipe) -> "FrozenBackbon
     from tellapart.training.tasks import backbone_for
 
     if isinstance(recipe, EstimatorRecipe):
-        return source_of(dataset, recipe).base
-    return backbone_for(recipe, preprocessing_for(dataset, recipe)).base
+        return vector_source(dataset, recipe).backbone
+    return backbone_for(recipe, preprocessing_for(dataset, recipe)).frozen

@@ -17,6 +17,7 @@ from tellapart.errors import RunError
 from tellapart.files import atomic_write, cache_folder
 from tellapart.judging.intervals import Estimate, wilson
 from tellapart.judging.paired import compare
+from tellapart.models.catalogue import lookup
 from tellapart.models.classical.estimators import Estimator, Vectors
 from tellapart.models.classical.fit import (
     estimator_probabilities,
@@ -28,24 +29,25 @@ from tellapart.models.features.feature_cache import FeatureCache
 from tellapart.models.resolved_recipe import PIXELS, EstimatorRecipe, resolve, resolve_estimator
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
-from tellapart.training.classical import source_of
-from tellapart.training.prepare import FEATURES
+from tellapart.training.estimator_run import vector_source
 from tellapart.training.run import Run
+from tellapart.training.run_files import FEATURES
 
 FILE = "baselines.json"
-KINDS = {"knn": "k nearest neighbours", "logistic": "logistic regression", "forest": "forest"}
-MOST = 5_000  # training images: more would take longer than a report is worth
-TREES, PASSES = 50, 25  # of a forest and of logistic regression: more hardly changes what they are worth here
-See = Callable[[Images, str], ReadableRows]
-"""From images, and what to call the work, to their vectors, float32 (n, width)."""
+NAMES = {"knn": "k nearest neighbours", "logistic": "logistic regression", "forest": "forest"}
+MAX_IMAGES = 5_000  # of training: more would take longer than a report is worth
+TREES, PASSES = 50, 25  # of a forest and of logistic regression: more hardly changes their accuracy
+SIGNIFICANT = 0.05  # p-value
+Vectorize = Callable[[Images, str], ReadableRows]
+"""From images and the label of a progress bar to their vectors, float32 (n, width)."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simple classifier judged on one split, and this run's paired difference to it.
+    """A simple classifier evaluated on one split, and this run's paired difference to it.
 
-    `stands_on` is what it sees, `images` how many it was fitted on. `difference` is the run's accuracy less its own;
-    `p_value` is McNemar's.
+    `stands_on` is its input, `images` how many it was fitted on. `difference` is the run's accuracy less the
+    baseline's; `p_value` is McNemar's.
     """
 
     name: str
@@ -56,40 +58,69 @@ class Baseline:
     difference: Estimate
     p_value: float
 
+    @property
+    def is_better(self) -> bool:
+        """Whether it is significantly better than the run's classifier."""
+        return self.difference.value < 0 and self.p_value < SIGNIFICANT
+
 
 def baselines(run: Run, dataset: Dataset) -> tuple[Baseline, ...]:
-    """Judge the baselines of a run on the split that reports speak of, or read them where that was done before.
+    """Evaluate the baselines of a run on the split that its report is about, or read them where that is done.
 
-    `dataset` is divided as the run's was. Raises RunError where the run has no answers.
+    `dataset` is divided as the run's was. Raises RunError where the run has no predictions.
     """
     path = run.folder / FILE
     if not path.exists():
-        found = [asdict(one) for one in _judged(run, dataset)]
-        atomic_write(path, json.dumps(found, indent=2) + "\n")
-    return tuple(_read(path))
+        computed = [asdict(baseline) for baseline in _evaluate(run, dataset)]
+        atomic_write(path, json.dumps(computed, indent=2) + "\n")
+    return read_baselines(run)
 
 
-def _judged(run: Run, dataset: Dataset) -> Iterator[Baseline]:
+def read_baselines(run: Run) -> tuple[Baseline, ...]:
+    """Read the baselines that a report left in a run's folder, none without one. Raises RunError."""
+    path = run.folder / FILE
+    return tuple(_read(path)) if path.exists() else ()
+
+
+def better_baseline(run: Run) -> str | None:
+    """Name the best baseline that beats the run significantly, and what to try. Raises RunError."""
+    better = [baseline for baseline in read_baselines(run) if baseline.is_better]
+    if not better:
+        return None
+    best = max(better, key=lambda baseline: baseline.accuracy.value)
+    ours = best.accuracy.value + best.difference.value
+    comparison = (
+        f"is significantly better on {best.split}: accuracy {best.accuracy.value:.1%} against {ours:.1%} (paired test, "
+        f"p = {best.p_value:.2g})"
+    )
+    models = [model for model, name in NAMES.items() if name == best.name]
+    if not models:
+        return f"{best.name} {comparison}: check the labels and the learning rate"
+    longer = "" if lookup(run.recipe.model).estimator else ", or train longer with more --epochs"
+    return f"{best.name} on {best.stands_on} {comparison}: try --model {models[0]} --features {best.stands_on}{longer}"
+
+
+def _evaluate(run: Run, dataset: Dataset) -> Iterator[Baseline]:
     split = "test" if "test" in dataset.splits else "validation"
-    answers = read_predictions(run.folder, split)
-    if answers is None:
+    predictions = read_predictions(run.folder, split)
+    if predictions is None:
         raise RunError(f"{run.folder} has no answers on {split}: train it again, with this tellapart")
-    yield _majority(dataset, split, answers)
-    kinds = [kind for kind in KINDS if kind != run.recipe.model]
-    recipe = _standing_as(run.recipe, dataset, kinds[0])
-    train, asked = _some(dataset.splits["train"], recipe.seed), unseen(dataset, split, run.bundle.seen).images
-    see = _stored_vectors(run, (train.images, asked)) or source_of(dataset, recipe).vectors
-    known, said = see(train.images, "features of train"), see(asked, f"features of {split}")
+    yield _majority(dataset, split, predictions)
+    kinds = [kind for kind in NAMES if kind != run.recipe.model]
+    recipe = _estimator_recipe(run.recipe, dataset, kinds[0])
+    train, images = _sample(dataset.splits["train"], recipe.seed), unseen(dataset, split, run.bundle.seen).images
+    vectorize = _stored_vectors(run, (train.images, images)) or vector_source(dataset, recipe).vectors
+    known, new = vectorize(train.images, "features of train"), vectorize(images, f"features of {split}")
     labels = train.labels[list(known.kept)]
-    digests = [asked.digests[i] for i in said.kept]
+    digests = [images.digests[i] for i in new.kept]
     for kind in kinds:
-        notify(f"baseline: {KINDS[kind]}")
-        estimator = _fitted(kind, recipe, known.values, labels, len(dataset.classes))
-        probs = _in_order(estimator_probabilities(estimator, said.values), digests, answers)
-        yield _beside(KINDS[kind], split, recipe.features, len(labels), answers, probs)
+        notify(f"baseline: {NAMES[kind]}")
+        estimator = _fit(kind, recipe, known.values, labels, len(dataset.classes))
+        probs = _in_order(estimator_probabilities(estimator, new.values), digests, predictions)
+        yield _compare(NAMES[kind], split, recipe.features, len(labels), predictions, probs)
 
 
-def _fitted(kind: str, recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
+def _fit(kind: str, recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
     if kind == "knn":
         return nearest_neighbours(vectors, labels, classes, neighbours=min(recipe.neighbours, len(labels)))
     if kind == "logistic":
@@ -97,70 +128,70 @@ def _fitted(kind: str, recipe: EstimatorRecipe, vectors: Vectors, labels: Labels
     return random_forest(vectors, labels, classes, trees=TREES, seed=recipe.seed)
 
 
-def _stored_vectors(run: Run, needed: Sequence[Images]) -> See | None:
-    """Read vectors from the cache by the key that the run noted, without Keras; None where one of them is not there."""
-    noted = next(
+def _stored_vectors(run: Run, needed: Sequence[Images]) -> Vectorize | None:
+    """Read vectors from the cache by the key in the run's folder, without Keras; None where one is missing."""
+    path = next(
         (path for path in (run.folder / FEATURES, *sorted(run.folder.glob(f"steps/*/{FEATURES}"))) if path.exists()),
         None,
     )
-    if noted is None:
+    if path is None:
         return None
-    facts = json.loads(noted.read_text())
-    store = FeatureCache(cache_folder() / "features" / facts["key"])
-    if not store.knows(digest for images in needed for digest in images.digests):
+    facts = json.loads(path.read_text())
+    cache = FeatureCache(cache_folder() / "features" / facts["key"])
+    if not cache.knows(digest for images in needed for digest in images.digests):
         return None
 
-    def see(images: Images, _: str) -> ReadableRows:
-        rows = store.take(list(images.digests), (int(facts["width"]),))
+    def vectorize(images: Images, _: str) -> ReadableRows:
+        rows = cache.take(list(images.digests), (int(facts["width"]),))
         return ReadableRows(rows[:], tuple(range(len(images))), ())
 
-    return see
+    return vectorize
 
 
-def _standing_as(recipe: Recipe, dataset: Dataset, kind: str) -> EstimatorRecipe:
-    """The recipe of an estimator on what a run's own classifier stands on."""
-    base = resolve(recipe, own_size=None).backbone
-    fields = ("size", "fit", "precision", "seed", "validation", "test", "split_seed")
-    kept = {name: getattr(recipe, name) for name in fields}
-    weights = recipe.weights if base else None
-    plain = Recipe(model=kind, features=base or PIXELS, weights=weights, trees=TREES, **kept)
+def _estimator_recipe(recipe: Recipe, dataset: Dataset, kind: str) -> EstimatorRecipe:
+    """Return the recipe of an estimator on the same input as the run's own classifier."""
+    backbone = resolve(recipe, own_size=None).backbone
+    names = ("size", "fit", "precision", "seed", "validation", "test", "split_seed")
+    shared = {name: getattr(recipe, name) for name in names}
+    weights = recipe.weights if backbone else None
+    plain = Recipe(model=kind, features=backbone or PIXELS, weights=weights, trees=TREES, **shared)
     return resolve_estimator(plain, own_size=dataset.own_size)
 
 
-def _some(train: Split, seed: int) -> Split:
-    if len(train) <= MOST:
+def _sample(train: Split, seed: int) -> Split:
+    if len(train) <= MAX_IMAGES:
         return train
-    return train.take(sorted(np.random.default_rng(seed).permutation(len(train))[:MOST].tolist()))
+    return train.take(sorted(np.random.default_rng(seed).permutation(len(train))[:MAX_IMAGES].tolist()))
 
 
-def _in_order(probs: Vectors, digests: list[str], answers: StoredPredictions) -> Vectors:
-    """The rows of the images that the run answered, in its order. Raises RunError where one is no longer there."""
+def _in_order(probs: Vectors, digests: list[str], predictions: StoredPredictions) -> Vectors:
+    """Order rows as the run's predictions. Raises RunError where an image of them is missing."""
     places = {digest: place for place, digest in enumerate(digests)}
-    if gone := {*answers.digests} - places.keys():
-        raise RunError(f"{len(gone)} of the images that the run was judged on cannot be read any more: restore them")
-    return probs[[places[digest] for digest in answers.digests]]
+    if missing := {*predictions.digests} - places.keys():
+        raise RunError(f"{len(missing)} of the images that the run was judged on cannot be read any more: restore them")
+    return probs[[places[digest] for digest in predictions.digests]]
 
 
-def _majority(dataset: Dataset, split: str, answers: StoredPredictions) -> Baseline:
-    """Always the class that training has most images of."""
+def _majority(dataset: Dataset, split: str, predictions: StoredPredictions) -> Baseline:
+    """Evaluate the class that has most training images, as a prediction for every image."""
     shares = dataset.counts("train") / len(dataset.splits["train"])
-    probs = np.tile(shares.astype(np.float32), (len(answers.labels), 1))
-    return _beside("majority class", split, "nothing", len(dataset.splits["train"]), answers, probs)
+    probs = np.tile(shares.astype(np.float32), (len(predictions.labels), 1))
+    return _compare("majority class", split, "nothing", len(dataset.splits["train"]), predictions, probs)
 
 
-def _beside(
-    name: str, split: str, stands_on: str, images: int, answers: StoredPredictions, probs: NDArray[np.float32]
+def _compare(
+    name: str, split: str, stands_on: str, images: int, predictions: StoredPredictions, probs: NDArray[np.float32]
 ) -> Baseline:
-    right = int(np.count_nonzero(probs.argmax(axis=1) == answers.labels))
-    found = compare(answers.labels, answers.probs, probs)
+    correct = int(np.count_nonzero(probs.argmax(axis=1) == predictions.labels))
+    comparison = compare(predictions.labels, predictions.probs, probs)
     return Baseline(
         name=name,
         split=split,
         stands_on=stands_on,
         images=images,
-        accuracy=wilson(right, len(answers.labels)),
-        difference=found.accuracy_difference,
-        p_value=found.mcnemar.p_value,
+        accuracy=wilson(correct, len(predictions.labels)),
+        difference=comparison.accuracy_difference,
+        p_value=comparison.mcnemar.p_value,
     )
 
 

@@ -1,4 +1,4 @@
-"""How far up the ladder a training goes."""
+"""Budgets: how many steps of the ladder a training may take, and how long."""
 
 import re
 import time
@@ -10,41 +10,41 @@ from tellapart.models.catalogue import lookup
 from tellapart.recipe import FACTS, Recipe
 
 Budget = Literal["quick", "standard", "best"]
-STANDARD_STEP_S = 300.0  # a step that takes longer belongs to best
+STANDARD_STEP_S = 300.0  # a longer step belongs to best
 SHARE = 0.8  # of the time left that a step's forecast may fill: forecasts err
 FOREVER = 1e9  # seconds
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What ends a climb, besides that nothing more is gained."""
+    """What ends a ladder, besides steps without gain."""
 
     steps: int
-    """At most."""
+    """Most steps."""
     step_s: float
-    """The longest step that is begun, in seconds."""
+    """Longest step that is begun, in seconds."""
     until: float
-    """When the time is over, in seconds of `time.monotonic`."""
+    """End of the time, in seconds of `time.monotonic`."""
 
     @property
     def room_s(self) -> float:
-        """How long the next step may be forecast to take, in seconds."""
+        """Longest forecast that the next step may have, in seconds."""
         return min(self.step_s, SHARE * (self.until - time.monotonic()))
 
 
-def limits(effort: Budget, seconds: float | None) -> Limits:
-    """The limits of an effort; with a number of seconds the time alone decides."""
+def limits_of(budget: Budget, seconds: float | None) -> Limits:
+    """Return the limits of a budget; with a number of seconds the time alone decides."""
     if seconds is not None:
         return Limits(steps=1_000, step_s=FOREVER, until=time.monotonic() + seconds)
-    steps = 1 if effort == "quick" else 1_000
-    return Limits(steps, STANDARD_STEP_S if effort == "standard" else FOREVER, time.monotonic() + FOREVER)
+    steps = 1 if budget == "quick" else 1_000
+    return Limits(steps, STANDARD_STEP_S if budget == "standard" else FOREVER, time.monotonic() + FOREVER)
 
 
-def seconds_of(text: str) -> float:
-    """Read a time such as 90s, 10m, 1.5h or 2h30m, in seconds. Raises RecipeError."""
-    found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", text.strip().lower())
+def parse_duration(text: str) -> float:
+    """Parse a time such as 90s, 10m, 1.5h or 2h30m into seconds. Raises RecipeError."""
+    match = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", text.strip().lower())
     try:
-        hours, minutes, seconds = (float(part or 0) for part in found.groups()) if found else (0.0, 0.0, 0.0)
+        hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
     except ValueError:
         hours = minutes = seconds = 0.0
     total = 3600 * hours + 60 * minutes + seconds
@@ -53,20 +53,25 @@ def seconds_of(text: str) -> float:
     return total
 
 
-def free(recipe: Recipe) -> bool:
-    """Whether a recipe leaves all that the ladder decides to it: its base, images and seeds may be said."""
-    said = {name for name, value in vars(recipe).items() if value != getattr(Recipe(), name)}
-    return lookup(recipe.model).pretrained and recipe.weights != "none" and said <= BESIDE and recipe.validation != 0
+def suits_ladder(recipe: Recipe) -> bool:
+    """Tell whether a recipe leaves to the ladder everything that the ladder decides."""
+    changed = {name for name, value in vars(recipe).items() if value != getattr(Recipe(), name)}
+    return (
+        lookup(recipe.model).pretrained
+        and recipe.weights != "none"
+        and changed <= FIELDS_BESIDE_LADDER
+        and recipe.validation != 0
+    )
 
 
-def require_free(recipe: Recipe) -> None:
-    """Refuse to climb from a recipe that has decided already. Raises RecipeError."""
-    if not free(recipe):
+def require_ladder(recipe: Recipe) -> None:
+    """Refuse a recipe that has already decided what the ladder decides. Raises RecipeError."""
+    if not suits_ladder(recipe):
         raise RecipeError(
-            "--time and --effort climb a ladder of recipes on a pre-trained base, judged on a validation split: leave "
-            f"out all options of the recipe but {', '.join(sorted(BESIDE))}, or leave out --time and --effort"
+            "--time and --budget improve a recipe step by step, on a pre-trained backbone and judged on a validation "
+            f"split: leave out all options of the recipe but {', '.join(sorted(FIELDS_BESIDE_LADDER))}, or leave out "
+            "--time and --budget"
         )
 
 
-BESIDE = {name for name, facts in FACTS.items() if facts.with_ladder}
-"""What may be said of a recipe that is left to the ladder."""
+FIELDS_BESIDE_LADDER = {name for name, facts in FACTS.items() if facts.with_ladder}

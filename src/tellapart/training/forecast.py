@@ -1,4 +1,4 @@
-"""What a training will take on this machine, measured just before it begins."""
+"""Forecast of a training's cost on this machine, measured just before it begins."""
 
 import time
 from collections import deque
@@ -14,73 +14,74 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.models.features.feature_cache import FeatureCache
 from tellapart.models.features.frozen_backbone import FrozenBackbone
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.training.examples import Examples
-from tellapart.training.loop import FORECAST_STEPS, Loop
-from tellapart.training.tasks import Backbone, looks
+from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.loop import FORECAST_STEPS, Loop
+from tellapart.training.tasks import Backbone, extra_views
 
-SAMPLE = 8 * BATCH  # images that are decoded and run to know the rate of both together
-SCORING = 1 / 3  # of what training on an image takes: the way forward without the way back
+SAMPLE = 8 * BATCH  # images that are decoded and run to measure the rate of both together
+SCORING = 1 / 3  # of training on an image: the forward pass without the backward one
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a training takes, in seconds: features that are not cached yet, getting ready, and each epoch."""
+    """Seconds of a training: features that are not cached yet, compiling, and each epoch."""
 
     features_s: float
-    ready_s: float
+    compile_s: float
     epoch_s: float
     bytes_needed: int
-    """Of the disk, for the features."""
+    """Disk space for the features."""
 
     def seconds(self, epochs: int) -> float:
-        """All of it."""
-        return self.features_s + self.ready_s + epochs * self.epoch_s
+        """Return the sum over so many epochs."""
+        return self.features_s + self.compile_s + epochs * self.epoch_s
 
 
 def forecast(
-    dataset: Dataset, recipe: NetworkRecipe, preprocessing: Preprocessing, standing: Backbone, *, cache: Path
+    dataset: Dataset, recipe: NetworkRecipe, preprocessing: Preprocessing, backbone: Backbone, *, cache: Path
 ) -> Cost:
-    """Measure a few steps on noise, and where features are missing a few images through the base."""
-    train = dataset.splits["train"].images
-    seen = ConcatImages((train, *looks(train, recipe, preprocessing))) if standing.base else train
+    """Time a few steps on noise, and where features are missing a few images through the backbone."""
+    frozen, train = backbone.frozen, dataset.splits["train"].images
+    examples = ConcatImages((train, *extra_views(train, recipe, preprocessing))) if frozen else train
     validation = dataset.splits["validation"].images if "validation" in dataset.splits else train.take([])
-    ready_s, example_s = _training(recipe, preprocessing, standing, len(dataset.classes))
-    judged = (validation, MirroredImages(validation)) if recipe.mirror else (validation,)
-    missing = _missing(standing.base, (seen, *judged), cache)
-    rate = _rate(standing.base, train) if missing and standing.base else 1.0
+    compile_s, example_s = _time_steps(recipe, preprocessing, backbone, len(dataset.classes))
+    evaluated = (validation, MirroredImages(validation)) if recipe.mirror else (validation,)
+    missing = _count_missing(frozen, (examples, *evaluated), cache)
+    rate = _feature_rate(frozen, train) if missing and frozen else 1.0
     return Cost(
         features_s=missing / rate,
-        ready_s=ready_s,
-        epoch_s=example_s * (len(seen) + SCORING * len(validation)),
-        bytes_needed=2 * missing * (standing.base.width if standing.base else 0),
+        compile_s=compile_s,
+        epoch_s=example_s * (len(examples) + SCORING * len(validation)),
+        bytes_needed=2 * missing * (frozen.width if frozen else 0),
     )
 
 
-def _training(
-    recipe: NetworkRecipe, preprocessing: Preprocessing, standing: Backbone, classes: int
+def _time_steps(
+    recipe: NetworkRecipe, preprocessing: Preprocessing, backbone: Backbone, classes: int
 ) -> tuple[float, float]:
-    """Seconds until the first step is compiled, and seconds for each example of an epoch."""
+    """Return the seconds to compile the first step, and the seconds for each example of an epoch."""
     started = time.perf_counter()
-    loop = Loop(standing.network(recipe, preprocessing.channels, classes), recipe)
+    loop = Loop(backbone.new_network(recipe, preprocessing.channels, classes), recipe)
     count = FORECAST_STEPS * loop.batch
     noise = np.random.default_rng(0).integers(0, 256, (count, *loop.network.input_shape[1:]), dtype=np.uint8)
-    inputs = noise if standing.base is None else noise.astype(np.float32) / 256
+    inputs = noise if backbone.frozen is None else noise.astype(np.float32) / 256
     epoch_s = loop.epoch_seconds(Examples(inputs, np.zeros(count, np.int32)))
     return max(time.perf_counter() - started - 2 * epoch_s, 0.0), epoch_s / count
 
 
-def _missing(base: FrozenBackbone | None, sets: tuple[Images, ...], cache: Path) -> int:
-    if base is None:
+def _count_missing(frozen: FrozenBackbone | None, sets: tuple[Images, ...], cache: Path) -> int:
+    """Count the images whose features are not in the cache."""
+    if frozen is None:
         return 0
-    known = FeatureCache(cache / "features" / base.key).rows
+    known = FeatureCache(cache / "features" / frozen.key).rows
     return len({digest for images in sets for digest in images.digests} - known.keys())
 
 
-def _rate(base: FrozenBackbone, images: Images) -> float:
-    """Images a second, decoding and all."""
-    some = range(min(SAMPLE, len(images)))
-    if not base.rate or not some:  # which also warms the engine up
+def _feature_rate(frozen: FrozenBackbone, images: Images) -> float:
+    """Measure images per second, decoding included."""
+    sample = range(min(SAMPLE, len(images)))
+    if not frozen.rate or not sample:  # which also warms the engine up
         return 1.0
     started = time.perf_counter()
-    deque(run_engine(base.engine, preprocessed(images, base.preprocessing, some)), maxlen=0)
-    return len(some) / (time.perf_counter() - started)
+    deque(run_engine(frozen.engine, preprocessed(images, frozen.preprocessing, sample)), maxlen=0)
+    return len(sample) / (time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""The work of a run, once everything that can be refused early has been: features, fit, judging, bundle."""
+"""Train a network into a run's folder: features, stages, evaluation, bundle."""
 
 from pathlib import Path
 
@@ -8,48 +8,45 @@ from tellapart.files import cache_folder
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
 from tellapart.training.budget import Limits
-from tellapart.training.fit import fit
-from tellapart.training.ladder import climb
-from tellapart.training.loop import repeatable
-from tellapart.training.prepare import list_skipped, preprocessing_for, write_metrics
-from tellapart.training.tasks import Start, Task, backbone_for, make_task
+from tellapart.training.fitting.fit import fit
+from tellapart.training.fitting.loop import repeatable
+from tellapart.training.ladder import run_ladder
+from tellapart.training.prepare import preprocessing_for
+from tellapart.training.run_files import write_metrics, write_skipped
+from tellapart.training.tasks import StageWeights, Task, backbone_for, make_task
 from tellapart.training.write_bundle import write_bundle
 
 
 def train_network(
-    dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Limits | None = None, *, bigger: bool = False
+    dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Limits | None = None, *, may_enlarge: bool = False
 ) -> None:
-    """Train into `folder`, which holds the recipe already; `metrics.json` comes last and says that all is done.
+    """Train into `folder`, which has the recipe already; `metrics.json` comes last.
 
-    With limits the recipe is where the ladder begins; `bigger` lets it take bigger images.
+    With limits the recipe is the start of the ladder; `may_enlarge` lets it take bigger images.
     """
     if not (folder / "bundle").exists():
         if limits:
-            climb(dataset, recipe, folder, limits, bigger=bigger)
+            run_ladder(dataset, recipe, folder, limits, may_enlarge=may_enlarge)
         else:
-            _make_bundle(dataset, recipe, folder)
+            repeatable(recipe.seed)
+            write_bundle(_train_stages(dataset, recipe, folder), recipe, folder / "bundle")
     write_metrics(folder)
 
 
-def _make_bundle(dataset: Dataset, recipe: NetworkRecipe, folder: Path) -> None:
-    repeatable(recipe.seed)
-    write_bundle(_trained(dataset, recipe, folder), recipe, folder / "bundle")
-
-
-def _trained(dataset: Dataset, recipe: NetworkRecipe, folder: Path) -> Task:
+def _train_stages(dataset: Dataset, recipe: NetworkRecipe, folder: Path) -> Task:
     """Train stage after stage: the first into the run's folder, each further one into a folder of its own in it."""
-    start: Start | None = None
+    previous: StageWeights | None = None
     for number, stage in enumerate(recipe.stages(), start=1):
-        place = folder if number == 1 else folder / f"stage-{number}"
-        if start:
+        if previous:
             notify(f"stage {number}: {recipe.then[number - 2]}")
         preprocessing = preprocessing_for(dataset, stage)
-        standing = backbone_for(stage, preprocessing, start)
-        repeatable(stage.seed)  # it alone draws the network's weights, however much was built below
-        task = make_task(dataset, stage, preprocessing, cache=cache_folder(), start=start, standing=standing)
-        list_skipped(task.dataset.skipped, folder)
+        backbone = backbone_for(stage, preprocessing, previous)
+        repeatable(stage.seed)  # the seed alone draws the network's weights, however much was built below
+        task = make_task(dataset, stage, preprocessing, cache=cache_folder(), previous=previous, backbone=backbone)
+        write_skipped(task.dataset.skipped, folder)
         require_classes(task.dataset)
-        _, best = fit(task.network, stage, task.train, task.validation, folder=place)
+        stage_folder = folder if number == 1 else folder / f"stage-{number}"
+        _, best = fit(task.network, stage, task.train, task.validation, folder=stage_folder)
         notify(f"kept the weights of epoch {best}")
-        dataset, start = task.dataset, task.end()
+        dataset, previous = task.dataset, task.weights()
     return task

@@ -1,6 +1,7 @@
 """Run: a folder with everything one training did, and `train`, which makes it."""
 
 import json
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.stored_predictions import FOLDER as ANSWERS
+from tellapart.bundles.stored_predictions import FOLDER as PREDICTIONS
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.split_csv import is_in_files, split_text
 from tellapart.errors import RunError, TellapartError
@@ -18,13 +19,12 @@ from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.late_binding import late_bound
 from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe, resolve
 from tellapart.recipe import Recipe
-from tellapart.training import classical
-from tellapart.training.budget import Budget, Limits, limits, require_free
+from tellapart.training.budget import Budget, Limits, limits_of, require_ladder
 from tellapart.training.environment import environment
+from tellapart.training.estimator_run import train_estimator
 from tellapart.training.preflight import preflight
-from tellapart.training.prepare import SKIPPED, draw_all_splits
-
-RECIPE, ENVIRONMENT, SPLIT = "recipe.toml", "environment.json", "split.csv"
+from tellapart.training.prepare import draw_all_splits
+from tellapart.training.run_files import ENVIRONMENT, METRICS, RECIPE, SKIPPED, SPLIT, with_stored_epochs
 
 
 @dataclass(frozen=True)
@@ -35,33 +35,33 @@ class Run:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """What was asked for, settled."""
+        """Recipe with every default filled in."""
         return Recipe.read(self.folder / RECIPE)
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """What it ran on and with, and the facts of its images. Raises RunError."""
+        """Command, versions and machine of the run, and facts of its images. Raises RunError."""
         try:
             facts: dict[str, Any] = json.loads((self.folder / ENVIRONMENT).read_text())
         except (OSError, ValueError) as error:
             raise RunError(f"{self.folder} is not a run: its {ENVIRONMENT} cannot be read ({error})") from error
         if not isinstance(facts, dict) or not facts.get("dataset", {}).keys() >= {"name", "fingerprint"}:
-            raise RunError(f"{self.folder} is not a whole run: its {ENVIRONMENT} does not say what it was trained on")
+            raise RunError(f"{self.folder} is not a whole run: its {ENVIRONMENT} does not name its data set")
         return facts
 
     @cached_property
     def bundle(self) -> Bundle:
-        """The classifier."""
+        """The trained classifier."""
         return Bundle.open(self.folder / "bundle")
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """For each split judged: its size, and each metric with its interval."""
-        metrics: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text())
+        """Size and metrics with intervals of each split evaluated."""
+        metrics: dict[str, Any] = json.loads((self.folder / METRICS).read_text())
         return metrics
 
     def _repr_html_(self) -> str:
-        """Recipe, metrics and bundle, for a notebook."""
+        """Show recipe, metrics and bundle in a notebook."""
         return str(late_bound("run_html")(self))
 
 
@@ -71,57 +71,65 @@ def train(
     *,
     out: str | Path,
     resume: bool = False,
-    effort: Budget | None = None,
+    budget: Budget | None = None,
     seconds: float | None = None,
     forbid: Collection[str] = (),
     strict: bool = False,
+    effort: Budget | None = None,
 ) -> Run:
-    """Train, judge and bundle a classifier into the folder `out`.
+    """Train, evaluate and bundle a classifier into the folder `out`.
 
-    `out` must be new or empty, unless `resume` goes on with a killed run of the same recipe and images there:
-    it ends with the weights that an uninterrupted run has. With an `effort`, or a number of `seconds`, the recipe is
-    where a ladder of better and better ones begins. What is cheap to find wrong with the images is said first;
-    findings of the kinds in `forbid` (`checking.finding.KINDS`), and with `strict` all problems and warnings, are
-    refused before anything is written (DatasetError). Raises a TellapartError with a sentence.
+    `out` must be new or empty, unless `resume` continues a killed run of the same recipe and images there: it ends
+    with the weights of an uninterrupted run. With a `budget`, or a number of `seconds`, the recipe is the start of a
+    ladder of better and better ones. Problems of the images that are cheap to find are reported first; findings of the
+    kinds in `forbid` (`checking.finding.KINDS`), and with `strict` all problems and warnings, are refused before
+    anything is written (DatasetError). `effort` is the old name of `budget`. Raises a TellapartError.
     """
-    climbs = effort is not None or seconds is not None
-    if climbs:
-        require_free(recipe)
-    bigger = recipe.size is None
+    if effort is not None:
+        warnings.warn("effort is now called budget", DeprecationWarning, stacklevel=2)
+        budget = budget or effort
+    limits = limits_of(budget or "best", seconds) if budget or seconds is not None else None
+    if limits:
+        require_ladder(recipe)
+    may_enlarge = recipe.size is None
     folder = Path(out)
     dataset, recipe = draw_all_splits(dataset, recipe)
-    resolved = resolve(recipe, own_size=dataset.own_size)
-    if not (folder / "metrics.json").exists():
+    if resume:
+        recipe = with_stored_epochs(recipe, folder)
+    resolved = resolve(recipe, own_size=dataset.own_size, train_images=len(dataset.splits["train"]))
+    if not (folder / METRICS).exists():
         preflight(dataset, forbid=forbid, strict=strict)
     _claim(folder, dataset, resolved, resume=resume)
-    if not (folder / "metrics.json").exists():
+    if not (folder / METRICS).exists():
         with _released_when_refused(folder):
-            _work(dataset, resolved, folder, limits(effort or "best", seconds) if climbs else None, bigger=bigger)
+            _train_into(folder, dataset, resolved, limits, may_enlarge=may_enlarge)
     return Run(folder)
 
 
-def _work(dataset: Dataset, recipe: ResolvedRecipe, folder: Path, limits: Limits | None, *, bigger: bool) -> None:
-    """Bring in what the recipe needs, now that all checks have passed: an estimator on pixels needs no TensorFlow."""
+def _train_into(
+    folder: Path, dataset: Dataset, recipe: ResolvedRecipe, limits: Limits | None, *, may_enlarge: bool
+) -> None:
+    """Load Keras only for what needs it, and now that every check has passed."""
     if isinstance(recipe, EstimatorRecipe):
-        classical.train_estimator(dataset, recipe, folder)
+        train_estimator(dataset, recipe, folder)
         return
     load_keras()
     from tellapart.training.network_run import train_network
 
-    train_network(dataset, recipe, folder, limits, bigger=bigger)
+    train_network(dataset, recipe, folder, limits, may_enlarge=may_enlarge)
 
 
 def _claim(folder: Path, dataset: Dataset, recipe: ResolvedRecipe, *, resume: bool) -> None:
-    """Make the run's folder, or find in it the same recipe and images. Raises RunError."""
+    """Make the run's folder, or find the same recipe and images in it. Raises RunError."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; expected a new folder for the run: name another with --out")
     begun = (folder / RECIPE).exists()
     if begun and resume:
-        remove_partials(folder, folder / ANSWERS)
+        remove_partials(folder, folder / PREDICTIONS)
         _require_same(folder, dataset, recipe)
         return
-    if not _free(folder, resume=resume):
-        hint = ", or go on with what is there with --resume" if begun else ""
+    if not _is_free(folder, resume=resume):
+        hint = ", or continue the run that is there with --resume" if begun else ""
         raise RunError(f"{folder} is in use: it is not empty. Name another folder with --out{hint}")
     if (folder / SKIPPED).exists():  # of a run that was refused here
         (folder / SKIPPED).unlink()
@@ -131,21 +139,21 @@ def _claim(folder: Path, dataset: Dataset, recipe: ResolvedRecipe, *, resume: bo
     recipe.write(folder / RECIPE)
 
 
-def _free(folder: Path, *, resume: bool) -> bool:
-    """Whether a run may begin in a folder: it has nothing but what a refusal or a kill at the very start left there."""
+def _is_free(folder: Path, *, resume: bool) -> bool:
+    """Tell whether a folder has nothing but what a refusal, or a kill at the very start, left there."""
     if not folder.exists():
         return True
     if resume:
         remove_partials(folder)
-    started = (SKIPPED, ENVIRONMENT, SPLIT) if resume else (SKIPPED,)
-    return all(entry.name in started or entry.name.startswith(PARTIAL) for entry in folder.iterdir())
+    left_over = (SKIPPED, ENVIRONMENT, SPLIT) if resume else (SKIPPED,)
+    return all(entry.name in left_over or entry.name.startswith(PARTIAL) for entry in folder.iterdir())
 
 
 @contextmanager
 def _released_when_refused(folder: Path) -> Iterator[None]:
-    """Give the folder back when a run is refused before its first epoch, so that a second try may name it.
+    """Free the folder when a run is refused before its first epoch, so that a second try may name it.
 
-    The list of what could not be read stays, since the person has been told of it.
+    The list of skipped images stays, since a message names it.
     """
     try:
         yield
@@ -158,13 +166,13 @@ def _released_when_refused(folder: Path) -> Iterator[None]:
 
 def _require_same(folder: Path, dataset: Dataset, recipe: ResolvedRecipe) -> None:
     before = asdict(Recipe.read(folder / RECIPE))
-    changed = [f"{name} was {before[name]}, now {now}" for name, now in asdict(recipe).items() if before[name] != now]
-    if changed:
+    changes = [f"{name} was {before[name]}, now {now}" for name, now in asdict(recipe).items() if before[name] != now]
+    if changes:
         raise RunError(
-            f"{folder} was begun with another recipe: {'; '.join(changed)}. Resume with the same, or name another --out"
+            f"{folder} was begun with another recipe: {'; '.join(changes)}. Resume with the same, or name another --out"
         )
-    began_with = json.loads((folder / ENVIRONMENT).read_text())["dataset"]["fingerprint"]
-    if began_with != dataset.fingerprint:
+    fingerprint = json.loads((folder / ENVIRONMENT).read_text())["dataset"]["fingerprint"]
+    if fingerprint != dataset.fingerprint:
         raise RunError(
-            f"the images of {dataset.name} have changed since {folder} was begun: train anew, with another --out"
+            f"the images of {dataset.name} have changed since {folder} was begun: train again, with another --out"
         )

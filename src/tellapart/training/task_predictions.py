@@ -1,4 +1,4 @@
-"""What a trained task says of images, by the engine and at the precision that will predict."""
+"""Predictions of a trained task, by the engine and at the precision of its bundle."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,27 +13,27 @@ from tellapart.models.features.feature_cache import StoredRows
 from tellapart.models.features.frozen_backbone import FrozenBackbone, stored_features
 from tellapart.training.tasks import Task
 
-CHECKED = 2 * BATCH  # images on which the joined graph must say what base and head say one after the other
+CHECKED = 2 * BATCH  # images on which the joined graph must agree with backbone and head one after the other
 TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}  # of a probability
 
 
 def task_predictions(task: Task, images: Images, *, label: str) -> ReadableRows:
-    """The probabilities of each image that can be read, float32 (n, classes), without a temperature.
+    """Predict the images that can be read: probabilities float32 (n, classes), without a temperature.
 
-    On a frozen base the features are in the cache, or belong there: base and head are run one after the other.
+    On a frozen backbone the features are in the cache, or belong there: backbone and head run one after the other.
     """
-    if task.base:
-        return _step_by_step(task.base, task.head_engine, images, mirror=task.recipe.mirror, label=label)
+    if task.frozen:
+        return _by_features(task.frozen, task.head_engine, images, mirror=task.recipe.mirror, label=label)
     return probabilities(task.engine, task.preprocessing, images, label=label)
 
 
-def require_agreement(task: Task, images: Images, answers: ReadableRows) -> None:
-    """Check on some images that the graph that will predict says what base and head said. Raises BundleError."""
-    if not task.base or not answers.kept:
+def require_agreement(task: Task, images: Images, predicted: ReadableRows) -> None:
+    """Check on some images that the bundle's graph agrees with backbone and head. Raises BundleError."""
+    if not task.frozen or not predicted.kept:
         return
-    some = images.take(answers.kept[:CHECKED])
-    joined = probabilities(task.engine, task.preprocessing, some, label="checking the graph").values
-    worst = float(np.abs(joined - answers.values[:CHECKED]).max())
+    sample = images.take(predicted.kept[:CHECKED])
+    joined = probabilities(task.engine, task.preprocessing, sample, label="checking the graph").values
+    worst = float(np.abs(joined - predicted.values[:CHECKED]).max())
     if worst > TOLERANCE[task.engine.precision]:
         raise BundleError(
             f"the finished graph disagrees with the network that was trained: probabilities differ by up to "
@@ -42,17 +42,17 @@ def require_agreement(task: Task, images: Images, answers: ReadableRows) -> None
         )
 
 
-def _step_by_step(base: FrozenBackbone, head: Engine, images: Images, *, mirror: bool, label: str) -> ReadableRows:
-    """What base and head say of images; with `mirror` the mean over each image and its mirror image."""
-    features = stored_features(base, images, cache=cache_folder(), label=label)
-    answers = _answers(head, features.rows)
+def _by_features(backbone: FrozenBackbone, head: Engine, images: Images, *, mirror: bool, label: str) -> ReadableRows:
+    """Predict from features; with `mirror` the mean over each image and its mirror image."""
+    features = stored_features(backbone, images, cache=cache_folder(), label=label)
+    probs = _head_probabilities(head, features.rows)
     if mirror:
         images = MirroredImages(images.take(features.kept))
-        rows = stored_features(base, images, cache=cache_folder(), label=f"{label}, mirrored").rows
-        answers = np.mean([answers, _answers(head, rows)], axis=0, dtype=np.float32)
-    return ReadableRows(answers, features.kept, features.skipped)
+        rows = stored_features(backbone, images, cache=cache_folder(), label=f"{label}, mirrored").rows
+        probs = np.mean([probs, _head_probabilities(head, rows)], axis=0, dtype=np.float32)
+    return ReadableRows(probs, features.kept, features.skipped)
 
 
-def _answers(head: Engine, rows: StoredRows) -> NDArray[np.float32]:
-    answers = list(head.run(rows[start : start + BATCH] for start in range(0, len(rows), BATCH)))
-    return np.concatenate(answers) if answers else np.empty((0, 0), np.float32)
+def _head_probabilities(head: Engine, rows: StoredRows) -> NDArray[np.float32]:
+    batches = list(head.run(rows[start : start + BATCH] for start in range(0, len(rows), BATCH)))
+    return np.concatenate(batches) if batches else np.empty((0, 0), np.float32)

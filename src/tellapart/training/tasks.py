@@ -1,4 +1,4 @@
-"""What there is to train: on a frozen base what stands above it, from its features; else every layer, from pixels."""
+"""What is trained: on a frozen backbone the layers above it, from cached features; else every layer, from pixels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,102 +22,97 @@ from tellapart.models.freezing import cut_off, split_frozen
 from tellapart.models.graphs.from_keras import mirrored, to_graph
 from tellapart.models.graphs.graph_heads import join_head
 from tellapart.models.mixed_precision import set_mixed_precision
-from tellapart.models.networks import (
-    backbone,
-    frozen_network,
-    head_network,
-    scratch_network,
-    unfrozen_network,
-    whole,
-)
+from tellapart.models.networks import backbone as build_backbone
+from tellapart.models.networks import frozen_network, head_network, scratch_network, unfrozen_network, whole
 from tellapart.models.resolved_recipe import NetworkRecipe, ResolvedRecipe
-from tellapart.training.examples import Array, Examples, Rows
+from tellapart.training.fitting.examples import Array, Examples, Rows
 from tellapart.training.prepare import drop_unreadable
 
-IN_MEMORY = 256_000_000  # bytes of features that are read once and kept, instead of from disk in each epoch
+IN_MEMORY_BYTES = 256_000_000  # of features that are read once and kept, instead of from disk in each epoch
 
 
 @dataclass(frozen=True)
-class Start:
-    """The weights that an earlier stage left: of the network of keras.applications, and of each layer above it."""
+class StageWeights:
+    """Weights that a stage leaves to the next: of the network of keras.applications, and of each layer above it."""
 
     backbone: list[Array] | None
-    above: Mapping[str, list[Array]]
+    head: Mapping[str, list[Array]]
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """What a network stands on: a frozen base or nothing, and the layers above it that are trained, if any.
+    """The pre-trained network below a classifier's head, divided into a frozen and a trainable part.
 
-    `backbone` holds the layers of both; None where there are none with weights from elsewhere.
+    `frozen` and `trainable` are None where that part has no layers; `keras_model` holds the layers of both. All are
+    None for a network trained from scratch.
     """
 
-    base: FrozenBackbone | None
-    unfrozen: keras.Model | None
-    backbone: keras.Model | None
+    frozen: FrozenBackbone | None
+    trainable: keras.Model | None
+    keras_model: keras.Model | None
 
-    def network(self, recipe: NetworkRecipe, channels: int, classes: int) -> keras.Model:
-        """A fresh network to train here, to logits."""
-        if self.unfrozen is not None:
-            return unfrozen_network(self.unfrozen, recipe, classes, from_images=self.base is None)
-        if self.base:
-            return head_network(self.base.width, recipe, classes)
+    def new_network(self, recipe: NetworkRecipe, channels: int, classes: int) -> keras.Model:
+        """Build the network that is trained, its head freshly initialised, to logits."""
+        if self.trainable is not None:
+            return unfrozen_network(self.trainable, recipe, classes, from_images=self.frozen is None)
+        if self.frozen:
+            return head_network(self.frozen.width, recipe, classes)
         return scratch_network(recipe, channels, classes)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network to be trained, its examples, and what it stands on."""
+    """A network to train, the backbone below it, and its examples."""
 
     network: keras.Model
     recipe: NetworkRecipe
     preprocessing: Preprocessing
-    standing: Backbone
+    backbone: Backbone
     train: Examples
     validation: Examples | None
     dataset: Dataset
     """Without the images that turned out to be unreadable: those are among its `skipped`."""
 
     @property
-    def base(self) -> FrozenBackbone | None:
-        """The frozen base, if there is one."""
-        return self.standing.base
+    def frozen(self) -> FrozenBackbone | None:
+        """The frozen part of the backbone, if there is one."""
+        return self.backbone.frozen
 
-    def product(self) -> keras.Model:
-        """The whole classifier: uint8 images to probabilities."""
+    def keras_classifier(self) -> keras.Model:
+        """Build the whole classifier: uint8 images to probabilities."""
         set_mixed_precision(self.network, mixed=False)
-        return whole(self.base.network if self.base else None, self.network, mirror=self.recipe.mirror)
+        return whole(self.frozen.network if self.frozen else None, self.network, mirror=self.recipe.mirror)
 
     @cached_property
     def head_graph(self) -> Graph:
-        """What was trained, as a graph to probabilities: from images, or on a frozen base from features."""
+        """Graph of what is trained, to probabilities: from images, or on a frozen backbone from features."""
         set_mixed_precision(self.network, mixed=False)
         return to_graph(whole(None, self.network))
 
     @cached_property
     def graph(self) -> Graph:
-        """The whole classifier as a graph."""
-        graph = join_head(self.base.graph, self.head_graph) if self.base else self.head_graph
+        """Graph of the whole classifier."""
+        graph = join_head(self.frozen.graph, self.head_graph) if self.frozen else self.head_graph
         return mirrored(graph) if self.recipe.mirror else graph
 
     @cached_property
     def head_engine(self) -> Engine:
-        """What was trained, compiled at the precision that predicts."""
+        """Engine of `head_graph`, at the precision of predictions."""
         return Engine(self.head_graph, batch=BATCH, precision=self.recipe.precision)
 
     @cached_property
     def engine(self) -> Engine:
-        """The whole classifier, compiled at the precision that predicts."""
+        """Engine of the whole classifier, at the precision of predictions."""
         return Engine(self.graph, batch=BATCH, precision=self.recipe.precision)
 
-    def end(self) -> Start:
-        """What the next stage starts from."""
-        above = {layer.name: layer.get_weights() for layer in self.network.layers if not isinstance(layer, keras.Model)}
-        inner, backbone = _model_inside(self.network), self.standing.backbone
-        if inner is not None and self.standing.unfrozen is not None:
-            self.standing.unfrozen.set_weights(inner.get_weights())  # these layers are the backbone's own
-        source = inner if backbone is None else backbone
-        return Start(source.get_weights() if source is not None else None, above)
+    def weights(self) -> StageWeights:
+        """Return the weights that the next stage starts from."""
+        head = {layer.name: layer.get_weights() for layer in self.network.layers if not isinstance(layer, keras.Model)}
+        trained, backbone = _inner_model(self.network), self.backbone
+        if trained is not None and backbone.trainable is not None:
+            backbone.trainable.set_weights(trained.get_weights())  # these layers are the backbone's own
+        source = trained if backbone.keras_model is None else backbone.keras_model
+        return StageWeights(source.get_weights() if source is not None else None, head)
 
 
 def make_task(
@@ -126,87 +121,89 @@ def make_task(
     preprocessing: Preprocessing,
     *,
     cache: Path,
-    start: Start | None = None,
-    standing: Backbone | None = None,
+    previous: StageWeights | None = None,
+    backbone: Backbone | None = None,
 ) -> Task:
-    """Decode, and run the frozen base where there is one, over the training and validation splits.
+    """Decode the training and validation splits, or run the frozen backbone over them, and build the network.
 
-    `start` is what an earlier stage left; without it weights are as the recipe says. `standing` is what the
-    recipe's network stands on, where that has been made.
+    `previous` are the weights of an earlier stage; without it weights are as the recipe says. `backbone` is the
+    recipe's backbone where it is built already.
     """
-    standing = standing or backbone_for(recipe, preprocessing, start)
+    backbone = backbone or backbone_for(recipe, preprocessing, previous)
     examples: dict[str, Examples] = {}
     for name in ("train", "validation"):
         if name in dataset.splits:
-            dataset, examples[name] = _examples(dataset, name, standing.base, recipe, preprocessing, cache)
-    network = standing.network(recipe, preprocessing.channels, len(dataset.classes))
-    if start:
-        _go_on_from(start, network, standing)
-    return Task(network, recipe, preprocessing, standing, examples["train"], examples.get("validation"), dataset)
+            dataset, examples[name] = _examples(dataset, name, backbone.frozen, recipe, preprocessing, cache)
+    network = backbone.new_network(recipe, preprocessing.channels, len(dataset.classes))
+    if previous:
+        _load_weights(previous, network, backbone)
+    return Task(network, recipe, preprocessing, backbone, examples["train"], examples.get("validation"), dataset)
 
 
-def backbone_for(recipe: ResolvedRecipe, preprocessing: Preprocessing, start: Start | None = None) -> Backbone:
-    """What a recipe's network stands on."""
+def backbone_for(
+    recipe: ResolvedRecipe, preprocessing: Preprocessing, previous: StageWeights | None = None
+) -> Backbone:
+    """Build a recipe's backbone, with the weights of an earlier stage if there are any. Raises WeightsError."""
     name = recipe.backbone
     if name is None:
         return Backbone(None, None, None)
-    network = cut_off(backbone(name, recipe.size, recipe.weights), recipe.cut)
-    if start and start.backbone:
-        network.set_weights(start.backbone)
+    network = cut_off(build_backbone(name, recipe.size, recipe.weights), recipe.cut)
+    if previous and previous.backbone:
+        network.set_weights(previous.backbone)
     division = split_frozen(network, recipe.unfreeze)
     if division.frozen is None:
         return Backbone(None, division.trained, network)
-    frozen = frozen_network(division.frozen, name, pooled=division.trained is None)
-    base = FrozenBackbone(name, frozen, preprocessing, recipe.precision)
-    whole = division.trained is None and recipe.cut is None and start is None
-    if whole and recipe.weights == "imagenet":
-        register_backbone(base)
-    return Backbone(base, division.trained, network)
+    model = frozen_network(division.frozen, name, pooled=division.trained is None)
+    frozen = FrozenBackbone(name, model, preprocessing, recipe.precision)
+    is_whole = division.trained is None and recipe.cut is None and previous is None
+    if is_whole and recipe.weights == "imagenet":
+        register_backbone(frozen)
+    return Backbone(frozen, division.trained, network)
+
+
+def extra_views(images: Images, recipe: NetworkRecipe, preprocessing: Preprocessing) -> list[Images]:
+    """Return the mirrored and augmented images that a frozen backbone sees besides the training images themselves."""
+    views: list[Images] = [MirroredImages(images)] if recipe.mirror else []
+    augmentation = Augmentation.parse(recipe.augment)
+    if augmentation.distorts and recipe.views:
+        views.append(AugmentedImages(images, preprocessing, augmentation, recipe.views, recipe.seed))
+    return views
 
 
 def _examples(
     dataset: Dataset,
     name: str,
-    base: FrozenBackbone | None,
+    frozen: FrozenBackbone | None,
     recipe: NetworkRecipe,
     preprocessing: Preprocessing,
     cache: Path,
 ) -> tuple[Dataset, Examples]:
-    """The examples of a split, and the data set without the images of it that cannot be read."""
+    """Make the examples of a split; returns the data set without the images of it that cannot be read, too."""
     images = dataset.splits[name].images
-    if base is None:
+    if frozen is None:
         pixels = decoded_pixels(images, preprocessing, cache=cache, label=f"decoding {name}")
         dataset = drop_unreadable(dataset, name, pixels.kept, pixels.skipped)
         return dataset, Examples(pixels.values, dataset.splits[name].labels)
-    found = stored_features(base, images, cache=cache, label=f"features of {name}")
-    dataset = drop_unreadable(dataset, name, found.kept, found.skipped)
-    rows, labels = found.rows, dataset.splits[name].labels
-    if name == "train" and (more := looks(dataset.splits[name].images, recipe, preprocessing)):
-        every = ConcatImages((dataset.splits[name].images, *more))
-        rows = stored_features(base, every, cache=cache, label="features of the views of train").rows
+    features = stored_features(frozen, images, cache=cache, label=f"features of {name}")
+    dataset = drop_unreadable(dataset, name, features.kept, features.skipped)
+    rows, labels = features.rows, dataset.splits[name].labels
+    if name == "train" and (views := extra_views(dataset.splits[name].images, recipe, preprocessing)):
+        every = ConcatImages((dataset.splits[name].images, *views))
+        rows = stored_features(frozen, every, cache=cache, label="features of the views of train").rows
         labels = np.tile(labels, len(rows) // len(labels))
-    small = len(rows) * base.width * 4 <= IN_MEMORY
-    inputs: Rows = rows[:] if small else rows
+    fits_in_memory = len(rows) * frozen.width * 4 <= IN_MEMORY_BYTES
+    inputs: Rows = rows[:] if fits_in_memory else rows
     return dataset, Examples(inputs, labels)
 
 
-def looks(images: Images, recipe: NetworkRecipe, preprocessing: Preprocessing) -> list[Images]:
-    """What else of the training images goes through a frozen base."""
-    looks: list[Images] = [MirroredImages(images)] if recipe.mirror else []
-    augmentation = Augmentation.parse(recipe.augment)
-    if augmentation.distorts and recipe.views:
-        looks.append(AugmentedImages(images, preprocessing, augmentation, recipe.views, recipe.seed))
-    return looks
-
-
-def _go_on_from(start: Start, network: keras.Model, standing: Backbone) -> None:
+def _load_weights(weights: StageWeights, network: keras.Model, backbone: Backbone) -> None:
     for layer in network.layers:
         if not isinstance(layer, keras.Model) and layer.weights:
-            layer.set_weights(start.above[layer.name])
-    inner = _model_inside(network)
-    if inner is not None and standing.backbone is None and start.backbone:
-        inner.set_weights(start.backbone)
+            layer.set_weights(weights.head[layer.name])
+    inner = _inner_model(network)
+    if inner is not None and backbone.keras_model is None and weights.backbone:
+        inner.set_weights(weights.backbone)
 
 
-def _model_inside(network: keras.Model) -> keras.Model | None:
+def _inner_model(network: keras.Model) -> keras.Model | None:
     return next((layer for layer in network.layers if isinstance(layer, keras.Model)), None)

@@ -24,8 +24,8 @@ from tellapart.studies.folds.cross_validate import cross_validate
 from tellapart.studies.folds.estimator_learner import EstimatorLearner
 from tellapart.studies.folds.learner import FoldPrediction, Learner
 from tellapart.studies.folds.plan import plan_folds
-from tellapart.training.examples import Examples
-from tellapart.training.loop import Loop, Score
+from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.loop import Loop, Score
 from tellapart.training.run import train
 
 from ..crowd import Crowd, StoppedError

@@ -77,7 +77,7 @@ def test_every_kind_of_network_answers_as_its_product_does_and_repeats(
     monkeypatch.setattr(network_learner, "task_predictions", answers)
     learner, held = NetworkLearner(pool, recipe), fold.splits["train"].images
     first = learner.learn(inner, held, tmp_path / "first")
-    product, see = finished[0].product(), finished[0].preprocessing
+    product, see = finished[0].keras_classifier(), finished[0].preprocessing
 
     def said(images: Images) -> NDArray[np.float32]:
         pixels = np.stack([see(images.read(i)) for i in range(len(images))])

@@ -10,7 +10,7 @@ from tellapart.files import exclusive_lock
 from tellapart.recipe import Recipe
 from tellapart.studies.search.journal import Journal
 from tellapart.studies.search.space import Value, parse_space
-from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.fitting.checkpoints import Epoch, History
 
 SPACE = parse_space(["units=4:64", "optimizer=adam,sgd", "dropout=0:0.5"], Recipe(model="mlp"))
 DRAWN: list[tuple[int, dict[str, Value]]] = [

@@ -16,7 +16,7 @@ from tellapart.studies.search.journal import Journal
 from tellapart.studies.search.plan import SearchPlan, Trial
 from tellapart.studies.search.space import parse_space
 from tellapart.studies.search.trial_workers import Step
-from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.fitting.checkpoints import Epoch, History
 
 from ..crowd import StoppedError
 

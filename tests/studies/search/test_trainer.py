@@ -17,8 +17,8 @@ from tellapart.studies import loop_cache
 from tellapart.studies.loop_cache import loop_key
 from tellapart.studies.search import trainer as trainer_module
 from tellapart.studies.search.trainer import Trainer
-from tellapart.training import checkpoints
-from tellapart.training.checkpoints import Checkpoint, History, found
+from tellapart.training.fitting import checkpoints
+from tellapart.training.fitting.checkpoints import Checkpoint, History, found
 
 RECIPE = resolve_network(Recipe(model="mlp", size=20, units=8, dropout=0.3, epochs=4, batch_size=8), own_size=None)
 

@@ -18,12 +18,12 @@ from tellapart.recipe import Recipe
 from tellapart.studies.sweep.plan import Factor, Trial, best_trial, gap, parse_vary, plan_sweep
 from tellapart.studies.sweep.sweep import Sweep, sweep
 from tellapart.training import tasks, write_bundle
-from tellapart.training.checkpoints import Epoch
-from tellapart.training.examples import Examples
 from tellapart.training.final_evaluation import FinalEvaluation
-from tellapart.training.loop import Loop, Score
+from tellapart.training.fitting.checkpoints import Epoch
+from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.loop import Loop, Score
 from tellapart.training.run import train
-from tellapart.training.tasks import Backbone, Start, backbone_for
+from tellapart.training.tasks import Backbone, StageWeights, backbone_for
 
 from ..crowd import Crowd, StoppedError
 
@@ -71,9 +71,9 @@ def recipes_that_build(monkeypatch: pytest.MonkeyPatch) -> list[ResolvedRecipe]:
     """Keep the recipes for which what stands below is built."""
     made: list[ResolvedRecipe] = []
 
-    def noted(recipe: ResolvedRecipe, preprocessing: Preprocessing, start: Start | None = None) -> Backbone:
+    def noted(recipe: ResolvedRecipe, preprocessing: Preprocessing, previous: StageWeights | None = None) -> Backbone:
         made.append(recipe)
-        return backbone_for(recipe, preprocessing, start)
+        return backbone_for(recipe, preprocessing, previous)
 
     monkeypatch.setattr(tasks, "backbone_for", noted)
     return made

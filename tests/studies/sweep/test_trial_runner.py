@@ -19,9 +19,9 @@ from tellapart.studies import loop_cache
 from tellapart.studies.sweep import trial_runner
 from tellapart.studies.sweep.background_trial import Outcome
 from tellapart.studies.sweep.trial_runner import TrialRunner
-from tellapart.training.checkpoints import Epoch
-from tellapart.training.examples import Examples
-from tellapart.training.loop import Loop, Score, repeatable
+from tellapart.training.fitting.checkpoints import Epoch
+from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.loop import Loop, Score, repeatable
 from tellapart.training.tasks import Backbone, Task
 
 RECIPE = resolve_network(Recipe(

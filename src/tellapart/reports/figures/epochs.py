@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tellapart.reports.figures.theme import BLUE, GREY, ORANGE, Figure, Part, axis, empty, figure, line_style
 from tellapart.reports.figures.words import finite, plain, short, whole
-from tellapart.training.checkpoints import Epoch
+from tellapart.training.fitting.checkpoints import Epoch
 
 HEIGHT = 480  # pixels
 ABOVE, BELOW = [0.54, 1.0], [0.0, 0.44]  # where the two frames stand

@@ -33,7 +33,7 @@ from tellapart.studies.folds.learner import Learner
 from tellapart.studies.folds.plan import FoldPlan, plan_folds
 from tellapart.studies.folds.results import CrossValidation, FoldResult, judge_folds, write_results
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
-from tellapart.training.prepare import list_skipped
+from tellapart.training.run_files import write_skipped
 
 
 def cross_validate(
@@ -81,7 +81,7 @@ def _run_folds(plan: FoldPlan, missing: Sequence[int], folder: Path, jobs: Jobs 
 def _run_here(plan: FoldPlan, missing: Sequence[int], folder: Path) -> Iterator[FoldResult]:
     """Run one fold after the other."""
     learner = make_learner(plan.dataset, plan.recipe)
-    list_skipped(learner.dataset.skipped, folder)
+    write_skipped(learner.dataset.skipped, folder)
     return (_run_fold(learner, plan, number, checkpoint_folder(folder, number)) for number in missing)
 
 
@@ -92,7 +92,7 @@ def _run_by_jobs(plan: FoldPlan, missing: Sequence[int], folder: Path, jobs: Job
     job = FoldJob(replace(plan, recipe=with_fixed_precision(plan.recipe)), folder.resolve())
     for number, (result, skipped) in enumerate(jobs.run(job, missing)):
         if number == 0:  # the same for all
-            list_skipped(skipped, folder)
+            write_skipped(skipped, folder)
         yield result
 
 

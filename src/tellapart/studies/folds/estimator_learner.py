@@ -9,7 +9,7 @@ from tellapart.models.classical.estimators import Estimator, Vectors
 from tellapart.models.classical.fit import estimator_probabilities, fit_estimator
 from tellapart.models.resolved_recipe import EstimatorRecipe
 from tellapart.studies.folds.learner import FoldPrediction, rows_by_digest, rows_of
-from tellapart.training.classical import source_of
+from tellapart.training.estimator_run import vector_source
 from tellapart.training.final_evaluation import temperature_of
 from tellapart.training.prepare import drop_unreadable
 
@@ -19,7 +19,7 @@ class EstimatorLearner:
 
     def __init__(self, dataset: Dataset, recipe: EstimatorRecipe) -> None:
         self._recipe = recipe
-        vectors = source_of(dataset, recipe).vectors(dataset.splits["train"].images, "all folds")
+        vectors = vector_source(dataset, recipe).vectors(dataset.splits["train"].images, "all folds")
         self._dataset = drop_unreadable(dataset, "train", vectors.kept, vectors.skipped)
         self._vectors = vectors.values
         self._rows = rows_by_digest(self._dataset)

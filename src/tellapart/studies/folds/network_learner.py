@@ -13,13 +13,13 @@ from tellapart.files import cache_folder
 from tellapart.judging.calibration import apply_temperature
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.studies.folds.learner import FoldPrediction, rows_by_digest, rows_of
-from tellapart.training.examples import Array, Chosen, Examples, Rows
 from tellapart.training.final_evaluation import temperature_of
-from tellapart.training.fit import fit
-from tellapart.training.loop import repeatable
+from tellapart.training.fitting.examples import Array, Chosen, Examples, Rows
+from tellapart.training.fitting.fit import fit
+from tellapart.training.fitting.loop import repeatable
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.task_predictions import task_predictions
-from tellapart.training.tasks import Start, Task, make_task
+from tellapart.training.tasks import StageWeights, Task, make_task
 
 
 @dataclass(frozen=True)
@@ -52,26 +52,26 @@ class NetworkLearner:
     def learn(self, dataset: Dataset, held_out: Images, folder: Path, /) -> FoldPrediction:
         """Train all stages, as a run does, and predict with the weights of the best epoch of the last one."""
         repeatable(self._stages[0].seed)
-        start: Start | None = None
+        start: StageWeights | None = None
         for number, stage in enumerate(self._stages, start=1):
             shared = start is None and self._can_share
             task = self._shared_task(dataset) if shared else self._make_task(dataset, stage, start)
             _, best = fit(task.network, stage, task.train, task.validation, folder=folder / f"stage-{number}")
-            start = task.end() if number < len(self._stages) else None
+            start = task.weights() if number < len(self._stages) else None
         return FoldPrediction(_predict(task, dataset, held_out), best)
 
     @cached_property
     def _can_share(self) -> bool:
         """Whether all folds may use the same backbone: not if a later stage trains its layers further."""
-        return len(self._stages) == 1 or self._all.standing.unfrozen is None
+        return len(self._stages) == 1 or self._all.backbone.trainable is None
 
-    def _make_task(self, dataset: Dataset, stage: NetworkRecipe, start: Start | None) -> Task:
-        return make_task(dataset, stage, preprocessing_for(dataset, stage), cache=cache_folder(), start=start)
+    def _make_task(self, dataset: Dataset, stage: NetworkRecipe, start: StageWeights | None) -> Task:
+        return make_task(dataset, stage, preprocessing_for(dataset, stage), cache=cache_folder(), previous=start)
 
     def _shared_task(self, dataset: Dataset) -> Task:
         """Build the task that `make_task` would, from the backbone and the features of all images."""
         shared, splits = self._all, dataset.splits
-        network = shared.standing.network(shared.recipe, shared.preprocessing.channels, len(dataset.classes))
+        network = shared.backbone.new_network(shared.recipe, shared.preprocessing.channels, len(dataset.classes))
         views = len(shared.train) // len(self._pool)
         train = self._examples(splits["train"], views)
         validation = self._examples(splits["validation"], 1) if "validation" in splits else None

@@ -20,7 +20,7 @@ from optuna.trial import TrialState, create_trial
 from tellapart.files import atomic_write
 from tellapart.recipe import Monitor
 from tellapart.studies.search.space import Space, Value, distributions
-from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.fitting.checkpoints import Epoch, History
 
 STUDY = "search"
 

@@ -9,7 +9,7 @@ from tellapart.models.resolved_recipe import EstimatorRecipe, NetworkRecipe, res
 from tellapart.recipe import Monitor, Recipe
 from tellapart.studies.search.hyperband import Bracket, best_first, brackets, trial_count
 from tellapart.studies.search.space import Space, Value, draw, extremes, parse_space
-from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.fitting.checkpoints import Epoch, History
 from tellapart.training.prepare import draw_splits_to_compare
 
 SEEDS = 2**31

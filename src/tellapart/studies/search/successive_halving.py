@@ -16,7 +16,7 @@ from tellapart.progress import Advance, progress
 from tellapart.studies.search.hyperband import Bracket, Rung, best_first, trial_epochs
 from tellapart.studies.search.plan import SearchPlan, Trial, cost, rank
 from tellapart.studies.search.trial_workers import Step, TrialWorkers
-from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.fitting.checkpoints import Epoch, History
 
 if TYPE_CHECKING:
     from tellapart.studies.search.journal import Journal

@@ -17,10 +17,10 @@ from tellapart.files import remove_partials
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.studies.backbone_cache import BackboneCache
 from tellapart.studies.loop_cache import LoopCache, ignore_step
-from tellapart.training import checkpoints
-from tellapart.training.checkpoints import History
-from tellapart.training.fit import next_epoch
-from tellapart.training.loop import Loop
+from tellapart.training.fitting import checkpoints
+from tellapart.training.fitting.checkpoints import History
+from tellapart.training.fitting.fit import next_epoch
+from tellapart.training.fitting.loop import Loop
 
 CHECKPOINT_EVERY_S = 30.0  # while a step has not ended; there is always one at its end
 

@@ -16,7 +16,7 @@ from tellapart.jobs import Jobs, LocalJobs, Work
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
-from tellapart.training.checkpoints import History
+from tellapart.training.fitting.checkpoints import History
 
 if TYPE_CHECKING:
     from tellapart.studies.search.trainer import Trainer

@@ -8,10 +8,10 @@ from threading import Event
 
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.studies.sweep.folder import Weights
-from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.examples import Array
-from tellapart.training.fit import best_epoch, next_epoch, patience_ended
-from tellapart.training.loop import Loop
+from tellapart.training.fitting.checkpoints import Epoch, History
+from tellapart.training.fitting.examples import Array
+from tellapart.training.fitting.fit import best_epoch, next_epoch, patience_ended
+from tellapart.training.fitting.loop import Loop
 from tellapart.training.tasks import Task
 
 POLL_S = 0.5  # a wait without a timeout cannot be interrupted by Ctrl-C on every system

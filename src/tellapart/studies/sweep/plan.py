@@ -11,7 +11,7 @@ from tellapart.errors import RecipeError
 from tellapart.models.catalogue import lookup
 from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
 from tellapart.recipe import FACTS, Recipe
-from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.fitting.checkpoints import Epoch, History
 from tellapart.training.prepare import draw_splits_to_compare
 
 NOT_VARIABLE = {name: facts.fixed_in_sweep for name, facts in FACTS.items() if facts.fixed_in_sweep}

@@ -36,8 +36,8 @@ from tellapart.studies.sweep.plan import Candidate, SweepPlan, Trial, best_trial
 from tellapart.studies.sweep.table import LiveTable, live_table
 from tellapart.studies.sweep.trial_workers import TrialWorkers
 from tellapart.studies.workers import with_fixed_precision
-from tellapart.training.prepare import list_skipped, write_metrics
 from tellapart.training.run import Run
+from tellapart.training.run_files import write_metrics, write_skipped
 
 if TYPE_CHECKING:
     from tellapart.studies.sweep.background_trial import Outcome
@@ -233,6 +233,6 @@ def _bundle(winner: Trial, folder: Path, runner: "TrialRunner") -> None:
         notify(f"trial {winner.number} is best, after epoch {winner.best_epoch} of {len(winner.history)}")
         network = runner.network(winner.recipe, read_weights(folder, winner.number))
         task = replace(runner.task(winner.recipe), network=network)
-        list_skipped(task.dataset.skipped, folder)
+        write_skipped(task.dataset.skipped, folder)
         write_bundle(task, winner.recipe, folder / "bundle")
     write_metrics(folder)

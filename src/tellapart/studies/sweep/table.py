@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tellapart.progress import LINE_EVERY_S, notify
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep.plan import Candidate, SweepPlan, Trial, best_trial, gap
-from tellapart.training.checkpoints import Epoch
+from tellapart.training.fitting.checkpoints import Epoch
 
 if TYPE_CHECKING:
     from rich.live import Live

@@ -17,9 +17,9 @@ from tellapart.studies.backbone_cache import BackboneCache
 from tellapart.studies.loop_cache import LoopCache, LoopKey, loop_key
 from tellapart.studies.sweep.background_trial import BackgroundTrial, Outcome
 from tellapart.studies.sweep.folder import Weights
-from tellapart.training.checkpoints import Epoch
-from tellapart.training.examples import Array, Examples
-from tellapart.training.loop import Loop
+from tellapart.training.fitting.checkpoints import Epoch
+from tellapart.training.fitting.examples import Array, Examples
+from tellapart.training.fitting.loop import Loop
 from tellapart.training.tasks import Task
 
 MAX_COMPILED_AHEAD = 4  # loops

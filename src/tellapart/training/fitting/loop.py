@@ -20,9 +20,9 @@ from tellapart.data.pipeline import prefetch_map
 from tellapart.models.mixed_precision import set_mixed_precision
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.models.scratch import Tensor
-from tellapart.training.devices import Sums, devices_for
-from tellapart.training.examples import Array, Examples, Ready, made_ready
-from tellapart.training.schedules import rates
+from tellapart.training.fitting.devices import Sums, devices_for
+from tellapart.training.fitting.examples import Array, Examples, Ready, made_ready
+from tellapart.training.fitting.schedules import rates
 
 STEPS = 128  # batches that go through the graph in one call: progress and Ctrl-C wait for no more
 CHUNK_BYTES = 64_000_000  # of inputs in one call, where they are large

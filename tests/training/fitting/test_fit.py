@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from tellapart.files import atomic_folder
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe, Schedule
-from tellapart.training import checkpoints
-from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.examples import Examples
-from tellapart.training.fit import best_epoch, fit
-from tellapart.training.loop import Loop, Score
+from tellapart.training.fitting import checkpoints
+from tellapart.training.fitting.checkpoints import Epoch, History
+from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.fit import best_epoch, fit
+from tellapart.training.fitting.loop import Loop, Score
 
 from .conftest import Fresh, Learnable
 

@@ -11,11 +11,11 @@ import keras
 from tellapart.files import atomic_write, csv_text, remove_partials
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify, progress
-from tellapart.training import checkpoints
-from tellapart.training.checkpoints import Epoch, History
-from tellapart.training.examples import Examples
-from tellapart.training.loop import Loop, Score
-from tellapart.training.schedules import plateau
+from tellapart.training.fitting import checkpoints
+from tellapart.training.fitting.checkpoints import Epoch, History
+from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.loop import Loop, Score
+from tellapart.training.fitting.schedules import plateau
 
 
 def fit(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tellapart.errors import RunError
-from tellapart.training import checkpoints
-from tellapart.training.checkpoints import Epoch, History
+from tellapart.training.fitting import checkpoints
+from tellapart.training.fitting.checkpoints import Epoch, History
 from tellapart.training.run import Run
 
 

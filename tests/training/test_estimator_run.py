@@ -27,8 +27,8 @@ from tellapart.judging.calibration import apply_temperature
 from tellapart.models.classical.fit import STRENGTH
 from tellapart.models.resolved_recipe import resolve_estimator
 from tellapart.serving.app import build_app
-from tellapart.training import classical
-from tellapart.training.classical import source_of
+from tellapart.training import estimator_run
+from tellapart.training.estimator_run import vector_source
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
 
@@ -107,7 +107,7 @@ def by_scikit_learn(run: Run, tiny: Path, new: list[Path]) -> Probabilities:
     """Fit scikit-learn's own estimator on what the run stood on, and ask it."""
     recipe = resolve_estimator(run.recipe)
     dataset = draw_splits(Dataset.open(tiny), validation=recipe.validation, test=recipe.test, seed=recipe.split_seed)
-    source, split = source_of(dataset, recipe), dataset.splits["train"]
+    source, split = vector_source(dataset, recipe), dataset.splits["train"]
     vectors = source.vectors(split.images, "train").values
     asked = source.vectors(Dataset.open(new[0].parents[1]).splits["all"].images, "new").values
     model = {
@@ -187,9 +187,9 @@ def test_the_features_are_those_of_the_base_and_are_computed_once(
     monkeypatch.setattr(frozen_backbone, "_fill", None)
     recipe = replace(recipe_for("knn", "mobilenet-v2", weights), neighbours=2)
     assert train(Dataset.open(tiny), recipe, out=tmp_path / "run").metrics
-    source = source_of(Dataset.open(tiny), resolve_estimator(runs["knn", "mobilenet-v2"].recipe))
-    assert source.base is not None
-    assert source.base.width == 1280
+    source = vector_source(Dataset.open(tiny), resolve_estimator(runs["knn", "mobilenet-v2"].recipe))
+    assert source.backbone is not None
+    assert source.backbone.width == 1280
 
 
 def test_a_killed_run_is_done_again_with_the_same_result(
@@ -200,7 +200,7 @@ def test_a_killed_run_is_done_again_with_the_same_result(
 
     recipe = recipe_for("forest", "pixels", weights)
     with monkeypatch.context() as patch:
-        patch.setattr(classical, "write_manifest", killed)
+        patch.setattr(estimator_run, "write_manifest", killed)
         with pytest.raises(KeyboardInterrupt):
             train(Dataset.open(tiny), recipe, out=tmp_path / "run")
     run = train(Dataset.open(tiny), recipe, out=tmp_path / "run", resume=True)

@@ -8,8 +8,8 @@ import pytest
 
 from tellapart.models.networks import head_network
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.training.examples import Examples
-from tellapart.training.loop import repeatable
+from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.loop import repeatable
 
 Learnable = Callable[..., Examples]
 Fresh = Callable[[NetworkRecipe], keras.Model]

@@ -9,9 +9,9 @@ import pytest
 
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Optimizer, Recipe
-from tellapart.training import loop, optimizer_step
-from tellapart.training.examples import Examples
-from tellapart.training.loop import Loop
+from tellapart.training.fitting import loop, optimizer_step
+from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.loop import Loop
 
 from .conftest import Fresh, Learnable
 

@@ -12,7 +12,7 @@ import pytest
 from tellapart.models.networks import scratch_network
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
-from tellapart.training.devices import One, devices_for
+from tellapart.training.fitting.devices import One, devices_for
 
 # Batches of 32 and one of 1, which leaves a device without an image.
 SCRIPT = """
@@ -26,9 +26,9 @@ tf.config.set_logical_device_configuration(
 )
 from tellapart.models.networks import scratch_network
 from tellapart.recipe import Recipe
-from tellapart.training import devices
-from tellapart.training.examples import Examples
-from tellapart.training.loop import Loop, repeatable
+from tellapart.training.fitting import devices
+from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.loop import Loop, repeatable
 from tellapart.data.dataset import Dataset
 
 digits = Dataset.open("digits").splits["all"]

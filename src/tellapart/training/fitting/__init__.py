@@ -1,0 +1,1 @@
+"""Fit a network: the compiled loop, its examples and devices, learning rates, early stopping, checkpoints."""

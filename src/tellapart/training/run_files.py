@@ -1,0 +1,73 @@
+"""Files of a run's folder, whatever its model. No Keras here."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
+from tellapart.data.dataset import Dataset, Skipped
+from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.sources.apply_skips import is_user_skip
+from tellapart.files import atomic_write, csv_text
+from tellapart.models.catalogue import lookup
+from tellapart.models.resolved_recipe import ResolvedRecipe
+from tellapart.progress import notify
+from tellapart.recipe import Recipe
+from tellapart.training.final_evaluation import FinalEvaluation
+
+RECIPE, ENVIRONMENT, SPLIT = "recipe.toml", "environment.json", "split.csv"
+FEATURES = "features.json"
+"""The key in the feature cache of the vectors that the classifier is built on."""
+SKIPPED = "skipped.csv"
+"""The images that could not be read, and why."""
+METRICS = "metrics.json"
+"""The last file of a run: with it the run is finished."""
+
+
+def with_stored_epochs(recipe: Recipe, folder: Path) -> Recipe:
+    """Set epochs that are not given to those of the recipe in a folder: another version's default may be another."""
+    path = folder / RECIPE
+    if recipe.epochs is not None or not path.exists():
+        return recipe
+    return replace(recipe, epochs=Recipe.read(path).epochs)
+
+
+def write_skipped(skipped: tuple[Skipped, ...], folder: Path) -> None:
+    """Write `skipped.csv` where images were skipped, and report how many cannot be read."""
+    if not skipped:
+        return
+    atomic_write(folder / SKIPPED, csv_text(("path", "reason"), [(image.path, image.reason) for image in skipped]))
+    unread = [image for image in skipped if not is_user_skip(image)]
+    if unread:
+        notify(
+            f"skipped {len(unread):,} images that cannot be read, {unread[0].path} ({unread[0].reason}) first: "
+            f"all are in {folder / SKIPPED}"
+        )
+
+
+def seen_hashes(dataset: Dataset) -> dict[str, list[str]]:
+    """Return, for each split used to train or choose, the start of its images' hashes: a bundle's `splits.json`."""
+    names = [name for name in ("train", "validation") if name in dataset.splits]
+    return {name: sorted({digest[:HASH_DIGITS] for digest in dataset.splits[name].images.digests}) for name in names}
+
+
+def write_metrics(folder: Path) -> None:
+    """Write the bundle's metrics as the run's `metrics.json`."""
+    metrics = Bundle.open(folder / "bundle").metrics
+    atomic_write(folder / METRICS, json.dumps(metrics, indent=2) + "\n")
+
+
+def bundle_facts(
+    dataset: Dataset, recipe: ResolvedRecipe, preprocessing: Preprocessing, evaluation: FinalEvaluation
+) -> Facts:
+    """Collect the facts that a run's bundle has in its manifest."""
+    return Facts(
+        name=dataset.name,
+        classes=dataset.classes,
+        preprocessing=preprocessing,
+        recipe=recipe.as_dict() | {"weights": Path(recipe.weights).name},  # no folder of this machine
+        metrics=evaluation.metrics,
+        fingerprint=dataset.fingerprint,
+        licence=lookup(recipe.backbone).licence if recipe.backbone else None,
+        calibration=evaluation.calibration,
+    )
