@@ -30,7 +30,7 @@ def test_a_lesson_tells_itself_and_leaves_its_page(said: Said, tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     answer = said("lesson", "image-as-array", "--small")
     assert answer.status == 0
-    places = [answer.out.index(title) for title in ("What we do", "What came out", "Does it hold?", "Try this next")]
+    places = [answer.out.index(title) for title in ("Method", "Results", "Claims", "Try this next")]
     assert places == sorted(places)
     assert "holds: PNG changes no number" in answer.out
     assert "[" not in answer.out

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tellapart.data.dataset import Dataset
-from tellapart.lessons.backbones import case_of, photos, resized, seen, some_photos, timed
+from tellapart.lessons.backbones import case_of, outputs, photos, resized, some_photos, timed
 from tellapart.lessons.images import Part
 from tellapart.lessons.lesson import Settings
 
@@ -72,8 +72,8 @@ def test_images_go_through_a_runner_in_its_batches() -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
     means = x.mean(axis=(1, 2))
-    assert np.allclose(seen(Means(), x), means)
-    out, seconds = timed(Means(), x, turns=2)
+    assert np.allclose(outputs(Means(), x), means)
+    out, seconds = timed(Means(), x, repeats=2)
     assert np.allclose(out, means)
     assert 0 < seconds < 1
 
@@ -93,6 +93,6 @@ def test_a_small_base_has_learned_other_classes(monkeypatch: pytest.MonkeyPatch,
     assert set(case.test.labels.tolist()) == {0, 1, 2, 3, 4}
     learned = case.before.partition(" of ")[2].split(", ")
     assert len(learned) == 5
-    vectors = seen(case.base.engine, case.learned.images)
+    vectors = outputs(case.base.engine, case.learned.images)
     assert vectors.shape == (40, case.base.width)
-    assert np.array_equal(vectors, seen(case.base.engine, case.learned.images))
+    assert np.array_equal(vectors, outputs(case.base.engine, case.learned.images))

@@ -101,7 +101,7 @@ def test_a_claim_that_fails_is_seen(lesson: Lesson, page: Page, tmp_path: Path) 
     failed = Learned(lesson, learned.findings, (("It is not so.", False),), 1.0)
     write_page(failed, tmp_path / "page.html")
     page.goto((tmp_path / "page.html").as_uri())
-    expect(page.locator(".claims .fails")).to_contain_text("does not hold")
+    expect(page.locator(".claims .refuted")).to_contain_text("not confirmed")
 
 
 def test_a_folder_in_use_is_left_alone(lesson: Lesson, tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from tellapart.lessons.words import Words, anchor, paragraphs, plain, terms
 
 
 def test_settings_choose_how_much_is_done(lesson: Lesson) -> None:
-    assert learn(lesson).findings.facts["n"] == 10
-    assert learn(lesson, Settings(small=True)).findings.facts["n"] == 4
+    assert learn(lesson).findings.results["n"] == 10
+    assert learn(lesson, Settings(small=True)).findings.results["n"] == 4
 
 
 def test_claims_carry_the_numbers_of_the_run(lesson: Lesson) -> None:
     learned = learn(lesson, Settings(small=True))
     assert learned.claims == (("The sum, 6, is at least 4.", True),)
-    assert learned.holds
+    assert learned.is_confirmed
     assert learned.text(lesson.outcome) == "It is 6."
     assert learned.seconds >= 0
 
@@ -26,7 +26,7 @@ def test_claims_carry_the_numbers_of_the_run(lesson: Lesson) -> None:
 def test_a_claim_that_the_facts_do_not_bear_out_fails(lesson: Lesson) -> None:
     wrong = replace(lesson, claims=(*lesson.claims, Claim("{sum} is odd.", lambda facts: facts["sum"] % 2 == 1)))
     learned = learn(wrong, Settings(small=True))
-    assert not learned.holds
+    assert not learned.is_confirmed
     assert learned.claims[1] == ("6 is odd.", False)
 
 

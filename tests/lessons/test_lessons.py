@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.errors import RecipeError
-from tellapart.lessons.book import named_terms
+from tellapart.lessons.book import terms_of
 from tellapart.lessons.glossary import GLOSSARY
 from tellapart.lessons.lesson import Learned, Lesson
 from tellapart.lessons.table import NAMES, all_lessons, lesson_named
@@ -27,13 +27,13 @@ def test_a_lesson_bears_out_its_claims_and_tells_them_in_full(name: str, small: 
     texts = [one.text(text) for text in texts_of(one.lesson)] + [sentence for sentence, _ in one.claims]
     for text in texts:
         assert not re.search(r"[{}]|\bnan\b|\binf\b", text), text
-    assert set(named_terms(one)) <= GLOSSARY.keys()
+    assert set(terms_of(one)) <= GLOSSARY.keys()
     assert one.findings.figures
     for figure in one.findings.figures:
         assert figure.title
         assert figure.caption.endswith(".")
         assert figure.figure.to_json()
-    assert one.findings.facts["data"] == "digits"
+    assert one.findings.results["data"] == "digits"
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda one: one.name)
@@ -69,7 +69,7 @@ def test_a_lesson_uses_nothing_private() -> None:
 
 
 def test_every_term_of_the_glossary_is_one_sentence_and_named_by_a_lesson(small: dict[str, Learned]) -> None:
-    named = {term for one in small.values() for term in named_terms(one)}
+    named = {term for one in small.values() for term in terms_of(one)}
     assert GLOSSARY.keys() <= named | {"loss", "recall", "precision"}
     assert len({anchor(term) for term in GLOSSARY}) == len(GLOSSARY)
     for sentence in GLOSSARY.values():

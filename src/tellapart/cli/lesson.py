@@ -68,7 +68,7 @@ def lesson(
         print_json(_as_json(learned) | {"page": page})
     else:
         print(f"\nfigures: {page}")
-    return 0 if learned.holds else FAILED
+    return 0 if learned.is_confirmed else FAILED
 
 
 def _run_all(folder: Path, settings: Settings, *, json: bool) -> int:
@@ -83,7 +83,7 @@ def _run_all(folder: Path, settings: Settings, *, json: bool) -> int:
                 if not holds:
                     notify(f"{lesson.name}: does not hold: {sentence}")
     write_book(results, folder)
-    held = sum(learned.holds for learned in results)
+    held = sum(learned.is_confirmed for learned in results)
     index = folder / "index.html"
     if json:
         print_json({"book": index, "holds": held == len(results), "lessons": [_as_json(result) for result in results]})
@@ -96,7 +96,7 @@ def _as_json(learned: Learned) -> dict[str, object]:
     return {
         "name": learned.lesson.name,
         "question": learned.lesson.question,
-        "holds": learned.holds,
+        "holds": learned.is_confirmed,
         "claims": [{"claim": sentence, "holds": holds} for sentence, holds in learned.claims],
         "seconds": learned.seconds,
     }
@@ -107,11 +107,11 @@ def _text(learned: Learned) -> str:
     claims = "\n\n".join(f"{'holds:' if holds else 'DOES NOT HOLD:'} {sentence}" for sentence, holds in learned.claims)
     figures = "\n\n".join(f"{figure.title}. {figure.caption}" for figure in learned.findings.figures)
     parts = {
-        "What we do": learned.text(lesson.method),
+        "Method": learned.text(lesson.method),
         "The figures": figures,
-        "What came out": learned.text(lesson.outcome),
-        "Does it hold?": claims,
-        "What to conclude": learned.text(lesson.conclusion),
+        "Results": learned.text(lesson.outcome),
+        "Claims": claims,
+        "Conclusion": learned.text(lesson.conclusion),
         "Try this next": learned.text(lesson.try_next),
     }
     return "\n\n".join([lesson.question, *(f"{title}\n{_wrapped(text)}" for title, text in parts.items())])

@@ -40,7 +40,7 @@ def run(settings: Settings) -> Findings:
     recalls = [[one.recall.value if one.recall else 0.0 for one in evaluation.per_class]
                for evaluation in (plain, flipped)]  # fmt: skip
     worst = int(np.subtract(recalls[0], recalls[1]).argmax())
-    facts = {
+    results = {
         "data": data.name,
         "n": len(learned),
         "test": plain.n,
@@ -88,7 +88,7 @@ def run(settings: Settings) -> Findings:
                  **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def judged(data: Images, learned: Part, test: Part, elsewhere: Part, way: str, settings: Settings) -> Pair:
@@ -142,11 +142,11 @@ LESSON = Lesson(
     claims=(
         Claim(
             "Vertical flips harm: {harm:+.1%} ({harm_low:+.1%} to {harm_high:+.1%}) on untouched images.",
-            lambda facts: facts["harm"] < 0,
+            lambda results: results["harm"] < 0,
         ),
         Claim(
             "Who was shown moved images knows moved images: {moved_off:.1%}, not {plain_off:.1%}.",
-            lambda facts: facts["moved_off"] > facts["plain_off"],
+            lambda results: results["moved_off"] > results["plain_off"],
         ),
     ),
     conclusion="""

@@ -34,7 +34,7 @@ def run(settings: Settings) -> Findings:
 
     parts = np.add(bias, variance) + noise
     best = int(np.argmin(total))
-    facts = {
+    results = {
         "data": data.name,
         "n": len(data.train),
         "rounds": rounds,
@@ -61,7 +61,7 @@ def run(settings: Settings) -> Findings:
         "From left to right trees may ask more questions. Bias falls, variance rises, noise stays, and the measured "
         "error is their sum: it is least where one has fallen enough and the other not yet risen too far."
     )
-    return Findings(facts, (drawing("Three parts of an error", caption, figure),))
+    return Findings(results, (drawing("Three parts of an error", caption, figure),))
 
 
 def chances(labels: NDArray[np.integer], classes: int) -> Floats:
@@ -108,13 +108,13 @@ LESSON = Lesson(
         The three parts add up to the measured error within {off:.1%}.""",
     claims=(
         Claim("Bias falls with depth: {low_bias:.3f} to {high_bias:.3f}.",
-              lambda facts: facts["high_bias"] < 0.5 * facts["low_bias"]),
+              lambda results: results["high_bias"] < 0.5 * results["low_bias"]),
         Claim("Variance rises with depth: {low_variance:.3f} to {high_variance:.3f}.",
-              lambda facts: facts["high_variance"] > 2 * facts["low_variance"]),
+              lambda results: results["high_variance"] > 2 * results["low_variance"]),
         Claim("The best depth, {best_depth}, is between the ends.",
-              lambda facts: facts["low_depth"] < facts["best_depth"] < facts["high_depth"]),
+              lambda results: results["low_depth"] < results["best_depth"] < results["high_depth"]),
         Claim("Bias squared, variance and noise are the whole error, within {off:.1%}.",
-              lambda facts: facts["off"] < 0.03),
+              lambda results: results["off"] < 0.03),
     ),
     conclusion="""
         A model that is too simple is wrong in the same way each time; one that is too free is wrong in another way

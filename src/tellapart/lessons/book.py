@@ -1,4 +1,4 @@
-"""The book: one offline site with a page for each lesson that was run, an index and a glossary."""
+"""The book of lessons: an offline site with a page for each lesson that was run, an index and a glossary."""
 
 import shutil
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from tellapart.lessons.lesson import Learned
 from tellapart.lessons.words import anchor, paragraphs, terms
 from tellapart.reports.page import TEMPLATES, page_html, site_html
 
-MINE = Path(__file__).parent / "templates"
+OWN_TEMPLATES = Path(__file__).parent / "templates"
 INDEX, TERMS = "index.html", "glossary.html"
 SCRIPTS = ("plotly.js", "report.js")
-"""What draws the figures: once for all pages."""
+"""The scripts that draw the figures, shared by all pages."""
 CONTENTS = [("lessons", "Lessons", True), ("again", "Run them yourself", True)]
-"""The sections of the index."""
+"""The sections of the index page."""
 
 
 def write_book(learned: Sequence[Learned], folder: Path) -> None:
@@ -28,70 +28,71 @@ def write_book(learned: Sequence[Learned], folder: Path) -> None:
             (partial / name).write_text(page, encoding="utf-8")
 
 
-def write_page(one: Learned, path: Path) -> None:
-    """Write one lesson as a page of its own, with the terms that it names. Raises StorageError."""
-    atomic_write(path, page_html("lesson.html.jinja", more=MINE, script_files=(), **_facts([one], 0, alone=True)))
+def write_page(learned: Learned, path: Path) -> None:
+    """Write one lesson as a single page with the terms that it uses. Raises StorageError."""
+    context = _lesson_context([learned], 0, alone=True)
+    atomic_write(path, page_html("lesson.html.jinja", more=OWN_TEMPLATES, script_files=(), **context))
 
 
 def pages(learned: Sequence[Learned]) -> dict[str, str]:
-    """The pages of the site by their file names."""
-    made = {INDEX: _page("index.html.jinja", learned=learned, lesson_path=lesson_path, sections=CONTENTS)}
-    for place, one in enumerate(learned):
-        made[lesson_path(one)] = _page("lesson.html.jinja", **_facts(learned, place, alone=False))
-    entries = [(anchor(term), term, sentence, _naming(learned, term)) for term, sentence in sorted_terms()]
-    made[TERMS] = _page("glossary.html.jinja", entries=entries, lesson_path=lesson_path, sections=[])
-    return made
+    """Render the pages of the site, by file name."""
+    html = {INDEX: _page("index.html.jinja", learned=learned, lesson_path=lesson_path, sections=CONTENTS)}
+    for position, lesson in enumerate(learned):
+        html[lesson_path(lesson)] = _page("lesson.html.jinja", **_lesson_context(learned, position, alone=False))
+    entries = [(anchor(term), term, sentence, _using(learned, term)) for term, sentence in sorted_terms()]
+    html[TERMS] = _page("glossary.html.jinja", entries=entries, lesson_path=lesson_path, sections=[])
+    return html
 
 
-def lesson_path(one: Learned) -> str:
-    """The file of a lesson's page."""
-    return f"{one.lesson.name}.html"
+def lesson_path(learned: Learned) -> str:
+    """Return the file name of a lesson's page."""
+    return f"{learned.lesson.name}.html"
 
 
 def sorted_terms() -> list[tuple[str, str]]:
-    """The glossary in the order of a dictionary."""
+    """Return the terms and their definitions in alphabetical order."""
     return sorted(GLOSSARY.items(), key=lambda item: item[0].lower())
 
 
-def named_terms(one: Learned) -> list[str]:
-    """The terms that a lesson names, each once, in their order."""
-    lesson = one.lesson
+def terms_of(learned: Learned) -> list[str]:
+    """Return the distinct terms that a lesson uses, in order."""
+    lesson = learned.lesson
     return terms("\n\n".join([lesson.method, lesson.outcome, lesson.conclusion, lesson.try_next]))
 
 
-def _naming(learned: Sequence[Learned], term: str) -> list[Learned]:
-    return [one for one in learned if term in named_terms(one)]
+def _using(learned: Sequence[Learned], term: str) -> list[Learned]:
+    return [lesson for lesson in learned if term in terms_of(lesson)]
 
 
-def _facts(learned: Sequence[Learned], place: int, *, alone: bool) -> dict[str, object]:
-    one = learned[place]
+def _lesson_context(all_learned: Sequence[Learned], position: int, *, alone: bool) -> dict[str, object]:
+    learned = all_learned[position]
     parts = [
-        ("method", "What we do", one.lesson.method),
-        ("outcome", "What came out", one.lesson.outcome),
-        ("conclusion", "What to conclude", one.lesson.conclusion),
-        ("try", "Try this next", one.lesson.try_next),
+        ("method", "Method", learned.lesson.method),
+        ("outcome", "Results", learned.lesson.outcome),
+        ("conclusion", "Conclusion", learned.lesson.conclusion),
+        ("try", "Try this next", learned.lesson.try_next),
     ]
-    texts = {name: paragraphs(one.text(text)) for name, _, text in parts}
+    texts = {name: paragraphs(learned.text(text)) for name, _, text in parts}
     return {
-        "one": one,
-        "number": place + 1,
+        "learned": learned,
+        "number": position + 1,
         "texts": texts,
-        "before": learned[place - 1] if place else None,
-        "after": learned[place + 1] if place + 1 < len(learned) else None,
+        "before": all_learned[position - 1] if position else None,
+        "after": all_learned[position + 1] if position + 1 < len(all_learned) else None,
         "lesson_path": lesson_path,
         "terms_at": "" if alone else TERMS,
-        "entries": [(anchor(term), term, GLOSSARY[term], []) for term in named_terms(one)] if alone else [],
+        "entries": [(anchor(term), term, GLOSSARY[term], []) for term in terms_of(learned)] if alone else [],
         "alone": alone,
         "sections": [
-            ("method", "What we do", True),
-            ("outcome", "What came out", True),
-            ("claims", "Does it hold?", True),
-            ("conclusion", "What to conclude", True),
+            ("method", "Method", True),
+            ("outcome", "Results", True),
+            ("claims", "Claims", True),
+            ("conclusion", "Conclusion", True),
             ("try", "Try this next", True),
             ("terms", "Terms", alone),
         ],
     }
 
 
-def _page(template: str, **facts: object) -> str:
-    return site_html(template, more=MINE, script_files=SCRIPTS, **{"alone": False, **facts})
+def _page(template: str, **context: object) -> str:
+    return site_html(template, more=OWN_TEMPLATES, script_files=SCRIPTS, **{"alone": False, **context})

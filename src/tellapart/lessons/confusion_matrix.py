@@ -43,7 +43,7 @@ def run(settings: Settings) -> Findings:
     wrong = np.flatnonzero(said.argmax(axis=1) != test.labels)
     surest = wrong[np.argsort(-said[wrong].max(axis=1), kind="stable")][:SHOWN]
     pair = most_confused(first.confusion, first.classes, 1)[0]
-    facts = {
+    results = {
         "data": data.name,
         "n": len(train),
         "test": len(test),
@@ -92,7 +92,7 @@ def run(settings: Settings) -> Findings:
             image_rows(f"the first: {shown}", {"first five": worst_images[:5], "next five": worst_images[5:]}),
         ),
     )
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def mistakes(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -130,14 +130,14 @@ LESSON = Lesson(
         {first_loss:.3f} and {second_loss:.3f}. With a probability of {sure:.0%} or more, {first_sure_wrong:,} answers
         of the first were wrong, and {second_sure_wrong:,} of the second.""",
     claims=(
-        Claim("Both have the same matrix: {cells_changed} cells differ.", lambda facts: facts["cells_changed"] == 0),
+        Claim("Both have the same matrix: {cells_changed} cells differ.", lambda results: results["cells_changed"] == 0),
         Claim("Their calibration differs: an error of {first_error:.1%} becomes {second_error:.1%}.",
-              lambda facts: facts["second_error"] < 0.8 * facts["first_error"]),
+              lambda results: results["second_error"] < 0.8 * results["first_error"]),
         Claim("Fewer mistakes are called sure: {first_sure_wrong:,} become {second_sure_wrong:,}.",
-              lambda facts: facts["second_sure_wrong"] < 0.7 * facts["first_sure_wrong"]),
+              lambda results: results["second_sure_wrong"] < 0.7 * results["first_sure_wrong"]),
         Claim("The same classes go on being confused: {in_few:.0%} of mistakes are in {few} cells that were found on "
               "other images, where chance would put {by_chance:.0%}.",
-              lambda facts: facts["in_few"] > 1.5 * facts["by_chance"]),
+              lambda results: results["in_few"] > 1.5 * results["by_chance"]),
     ),
     conclusion="""
         Read a confusion matrix for where mistakes are made: it says which classes need more images, or a second

@@ -45,7 +45,7 @@ def run(settings: Settings) -> Findings:
     total, work = sum(one.parameters for one in conv.values()), sum(one.multiply_adds for one in conv.values())
     filters = [name for name in conv if name.startswith("conv")]
     counted = [(name, model, one) for model, every in (("mlp", dense), ("cnn", conv)) for name, one in every.items()]
-    facts = {
+    results = {
         "data": data.name,
         "side": side,
         "pixels": side * side,
@@ -76,16 +76,16 @@ def run(settings: Settings) -> Findings:
             "Where a convolutional network has its numbers, and where its work",
             "Each layer's share of all that is learned, and of all multiplications that one image takes: a filter is "
             "used at every place, so that few numbers make much work.",
-            bars(f"convolutions: {facts['held']:.0%} of the numbers, {facts['done']:.0%} of the work",
+            bars(f"convolutions: {results['held']:.0%} of the numbers, {results['done']:.0%} of the work",
                  "share", list(conv), shares, form=".1%", range=[0, 1], **PERCENT),
         ),
         drawing(
             "What its numbers take on the disk",
             "The numbers learned, at 4 bytes each; the file that has them in the bundle; the whole bundle, with the "
             "network as Keras keeps it; and the state of a training that can be gone on with.",
-            bars(f"training keeps {facts['times']} numbers for each one learned", "kB",
+            bars(f"training keeps {results['times']} numbers for each one learned", "kB",
                  ["numbers learned", "model.bin", "whole bundle", "training state"],
-                 {"kB": [facts["weights"], *kilobytes.values()]}, form=",.0f"),
+                 {"kB": [results["weights"], *kilobytes.values()]}, form=",.0f"),
         ),
     )  # fmt: skip
     rows = tuple(
@@ -93,7 +93,7 @@ def run(settings: Settings) -> Findings:
         for name, model, _ in counted
     )
     table = Table(("layer", "on paper", "parameters"), rows)
-    return Findings(facts, figures, {"Every layer": table})
+    return Findings(results, figures, {"Every layer": table})
 
 
 def on_paper(side: int, classes: int) -> dict[str, dict[str, tuple[int, int]]]:
@@ -158,15 +158,15 @@ LESSON = Lesson(
         predicting and once for Keras, {bundle:,.0f} kB.""",
     claims=(
         Claim("Of {layers} layers, the library counts {unlike} otherwise than we do on paper.",
-              lambda facts: facts["unlike"] == 0),
+              lambda results: results["unlike"] == 0),
         Claim("For four times the pixels a dense layer has {growth:.2f} times the parameters; {changed} convolutions "
-              "have more.", lambda facts: 3.8 < facts["growth"] < 4 and facts["changed"] == 0),
+              "have more.", lambda results: 3.8 < results["growth"] < 4 and results["changed"] == 0),
         Claim("Convolutions do more than their share: {done:.0%} of the work with {held:.0%} of the numbers.",
-              lambda facts: facts["done"] > facts["held"]),
+              lambda results: results["done"] > results["held"]),
         Claim("With Adam, training keeps {times} numbers for each parameter, and {beside} besides.",
-              lambda facts: facts["times"] == 3 and facts["beside"] < 10),
+              lambda results: results["times"] == 3 and results["beside"] < 10),
         Claim("A parameter takes 4 bytes in a bundle's graph: {graph:,.1f} kB for {weights:,.1f} kB.",
-              lambda facts: 0 <= facts["graph"] - facts["weights"] < 1),
+              lambda results: 0 <= results["graph"] - results["weights"] < 1),
     ),
     conclusion="""
         What a network takes follows from its layers, and is known before it is trained: `tellapart summary` counts,

@@ -25,7 +25,7 @@ def run(settings: Settings) -> Findings:
             one[row, turn], many[row, turn] = by_split(some, turn), by_folds(some, turn)
 
     spread_one, spread_many = one.std(axis=1, ddof=1), many.std(axis=1, ddof=1)
-    facts = {
+    results = {
         "data": data.name,
         "folds": FOLDS,
         "rounds": rounds,
@@ -41,7 +41,7 @@ def run(settings: Settings) -> Findings:
         "ratio": float(np.mean(spread_one / spread_many)),
     }
     figure = lines(
-        f"one split spreads {facts['ratio']:.1f} times as far", ("images in all", sizes), "standard deviation",
+        f"one split spreads {results['ratio']:.1f} times as far", ("images in all", sizes), "standard deviation",
         {"one split": spread_one, f"{FOLDS} folds": spread_many},
         across={"type": "log", "tickvals": sizes}, rangemode="tozero", **PERCENT,
     )  # fmt: skip
@@ -49,7 +49,7 @@ def run(settings: Settings) -> Findings:
         f"How far the estimated accuracy moves when other images are collected, {rounds} times for each size: the "
         "lower the line, the more can one estimate be relied upon."
     )
-    return Findings(facts, (drawing("How far chance moves an estimate", caption, figure),))
+    return Findings(results, (drawing("How far chance moves an estimate", caption, figure),))
 
 
 def by_split(part: Part, seed: int) -> float:
@@ -91,12 +91,12 @@ LESSON = Lesson(
     claims=(
         Claim(
             "Folds spread less: {ratio:.1f} times less on average over sizes.",
-            lambda facts: facts["ratio"] > 1.3,
+            lambda results: results["ratio"] > 1.3,
         ),
         Claim(
             "More images help as well: one split spreads by {one_large:.1%} with {large}, by {one_small:.1%} with "
             "{small}.",
-            lambda facts: facts["one_large"] < facts["one_small"],
+            lambda results: results["one_large"] < results["one_small"],
         ),
     ),
     conclusion="""

@@ -1,4 +1,4 @@
-"""The figures of lessons: lines, bars and squares of numbers, in the theme of all figures."""
+"""Figures of lessons: lines, bars and images, in the theme of all figures."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,26 +13,26 @@ from tellapart.reports.report import Drawing
 
 Numbers = Sequence[float] | NDArray[Any]
 PERCENT: Mapping[str, Any] = {"tickformat": ".0%"}
-"""For an axis of shares."""
-ROW, AROUND = 30, 110  # pixels: of a bar, and of what is above and below all
-IMAGES_WIDTH = 330  # pixels, of a row of images
+"""Axis options for shares."""
+ROW, MARGIN = 30, 110  # pixels of a bar, and of everything above and below the bars
+IMAGES_WIDTH = 330  # pixels of a row of images
 
 
 def drawing(title: str, caption: str, drawn: Figure) -> Drawing:
-    """A figure with its title, and how to read it."""
+    """Make a drawing: a figure with a title and a caption that says how to read it."""
     return Drawing(title, caption, drawn)
 
 
 def lines(
-    fact: str, x: tuple[str, Numbers], y: str, of: Mapping[str, Numbers], *, across: Part | None = None, **up: object
+    title: str, x: tuple[str, Numbers], y: str, of: Mapping[str, Numbers], *, across: Part | None = None, **up: object
 ) -> Figure:
-    """Draw lines over common x; `across` and `up` say more of the axes, as Plotly calls it. `fact` stands above."""
+    """Draw lines over a common x; `across` and `up` are further Plotly options of the x and y axes."""
     traces = [_line(name, number, x[1], values) for number, (name, values) in enumerate(of.items())]
-    return figure(traces, title=plain(fact), x=axis(x[0], **(across or {})), y=axis(y, **up))
+    return figure(traces, title=plain(title), x=axis(x[0], **(across or {})), y=axis(y, **up))
 
 
-def bars(fact: str, x: str, names: Sequence[str], of: Mapping[str, Numbers], *, form: str, **across: object) -> Figure:
-    """Draw horizontal bars, a group for each name, the first on top; `form` is how a number is written."""
+def bars(title: str, x: str, names: Sequence[str], of: Mapping[str, Numbers], *, form: str, **across: object) -> Figure:
+    """Draw horizontal bars, a group for each name, the first on top; `form` formats the numbers."""
     rows = list(range(len(names)))
     traces = [
         {
@@ -52,16 +52,16 @@ def bars(fact: str, x: str, names: Sequence[str], of: Mapping[str, Numbers], *, 
     ticks = {"tickvals": rows, "ticktext": [plain(name) for name in names]}
     return figure(
         traces,
-        title=plain(fact),
+        title=plain(title),
         x=axis(x, **across),
         y=axis("", range=[len(names) - 0.5, -0.5], showgrid=False, **ticks),
-        height=AROUND + ROW * len(names) * len(of),
+        height=MARGIN + ROW * len(names) * len(of),
         barmode="group",
     )
 
 
-def square(fact: str, values: NDArray[Any], *, written: bool = False, height: int = 360) -> Figure:
-    """Draw an image, (height, width), as the numbers it is: white is the largest; `written` writes them into it."""
+def square(title: str, values: NDArray[Any], *, written: bool = False, height: int = 360) -> Figure:
+    """Draw an image, (height, width), by its values: white is the largest; `written` prints them in the cells."""
     cells: Part = {
         "type": "heatmap",
         "z": np.round(values, 3).tolist(),
@@ -74,7 +74,7 @@ def square(fact: str, values: NDArray[Any], *, written: bool = False, height: in
     bare: Part = {"showgrid": False, "showticklabels": written, "ticks": "", "dtick": 1, "constrain": "domain"}
     return figure(
         [cells],
-        title=plain(fact),
+        title=plain(title),
         x=axis("column" if written else "", **bare),
         y=axis("row" if written else "", autorange="reversed", scaleanchor="x", constraintoward="top", **bare),
         height=height,
@@ -82,8 +82,8 @@ def square(fact: str, values: NDArray[Any], *, written: bool = False, height: in
 
 
 def marked(drawn: Figure, places: Mapping[str, float]) -> Figure:
-    """Mark places along the x-axis by dashed lines with a word each."""
-    # On a logarithmic axis Plotly has lines at their values, and words at the logarithms.
+    """Mark positions on the x-axis with labelled dashed lines."""
+    # On a logarithmic axis Plotly places lines at values, and annotations at their logarithms.
     at = math.log10 if drawn.layout.xaxis.type == "log" else float
     for number, (name, place) in enumerate(places.items()):
         drawn.add_vline(x=place, line={"color": GREY, "width": 1, "dash": "dash"})
@@ -92,10 +92,10 @@ def marked(drawn: Figure, places: Mapping[str, float]) -> Figure:
     return drawn
 
 
-def image_rows(fact: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
-    """Draw rows of images of one size, a name before each row; where some are fewer, room is left.
+def image_rows(title: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
+    """Draw rows of images of one size, each with a name; shorter rows are padded.
 
-    A row is (n, height, width) in grey, white its greatest number, or uint8 (n, height, width, 1 or 3).
+    A row is (n, height, width) in grey, white its maximum, or uint8 (n, height, width, 1 or 3).
     """
     most = max(map(len, rows.values()))
     strips = [_strip(_in_colour(images), most) for images in rows.values()]
@@ -105,10 +105,10 @@ def image_rows(fact: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
     names = {"tickmode": "array", "tickvals": middles, "ticktext": [plain(name) for name in rows]}
     return figure(
         [{"type": "image", "z": np.vstack(strips).tolist(), "hoverinfo": "skip"}],
-        title=plain(fact),
+        title=plain(title),
         x=axis("", showticklabels=False, **bare),
         y=axis("", scaleanchor="x", constraintoward="top", **names, **bare),
-        height=AROUND // 2 + len(strips) * IMAGES_WIDTH // most,
+        height=MARGIN // 2 + len(strips) * IMAGES_WIDTH // most,
     )
 
 
@@ -120,16 +120,16 @@ def _in_colour(images: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _strip(images: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
-    """Images side by side in grey frames; as wide as `most` of them."""
+    """Place images side by side in grey frames, padded to `most` images."""
     edge = max(1, images.shape[1] // 14)
     framed = np.pad(images, ((0, most - len(images)), (edge, edge), (edge, edge), (0, 0)), constant_values=128)
     return np.hstack(list(framed))
 
 
 def tiles(images: NDArray[Any], columns: int) -> NDArray[Any]:
-    """Put images, (n, height, width), side by side in rows of `columns`, framed by their greatest number.
+    """Tile images, (n, height, width), in rows of `columns`, framed by their maximum, as one image for `square`.
 
-    As one image for `square`; places that are left over have that number too.
+    Empty tiles have the maximum too.
     """
     framed = np.pad(images, ((0, -len(images) % columns), (1, 1), (1, 1)), constant_values=images.max())
     framed[len(images) :] = images.max()

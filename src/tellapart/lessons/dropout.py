@@ -41,7 +41,7 @@ def run(settings: Settings) -> Findings:
     }
 
     plain, dropped = at_risk
-    facts = {
+    results = {
         "data": data.name,
         "few": few,
         "many": many,
@@ -69,7 +69,7 @@ def run(settings: Settings) -> Findings:
             "The lower the better. Without dropout the two lines part: the network learns its images by heart. With "
             "dropout both fall more slowly and stay closer; its training line is of a network with half of its units "
             "missing, as each step sees it.",
-            lines(f"in the end {facts['plain_end']:.2f} without, {facts['dropped_end']:.2f} with",
+            lines(f"in the end {results['plain_end']:.2f} without, {results['dropped_end']:.2f} with",
                   ("epoch", range(1, epochs + 1)), "loss (nats)",
                   {f"{of}, {how} dropout": [row.loss if of == "training" else val_loss(row) for row in history]
                    for how, history in (("without", plain), ("with", dropped)) for of in ("validation", "training")},
@@ -83,7 +83,7 @@ def run(settings: Settings) -> Findings:
                   "with dropout": [val_loss(one[-1]) for _, one in tried.values()]}, form=".3f"),
         ),
     )  # fmt: skip
-    return Findings(facts, figures, {"At the best epoch of each": Table(HEADER, tuple(rows_of(tried)))})
+    return Findings(results, figures, {"At the best epoch of each": Table(HEADER, tuple(rows_of(tried)))})
 
 
 def pairs(data: Images, n: int, recipe: Recipe, vary: list[str]) -> list[Pair]:
@@ -149,19 +149,19 @@ LESSON = Lesson(
         Claim(
             "With {few} images and {large} units dropout holds over-fitting back: in the end validation loss is "
             "{dropped_end:.3f} with it, {plain_end:.3f} without.",
-            lambda facts: facts["dropped_end"] < facts["plain_end"],
+            lambda results: results["dropped_end"] < results["plain_end"],
         ),
         Claim(
             "It narrows the gap between validation and training loss: {dropped_gap:.3f}, not {plain_gap:.3f}.",
-            lambda facts: facts["dropped_gap"] < facts["plain_gap"],
+            lambda results: results["dropped_gap"] < results["plain_gap"],
         ),
         Claim(
             "It costs epochs: the best is number {dropped_epoch}, not {plain_epoch}.",
-            lambda facts: facts["dropped_epoch"] > facts["plain_epoch"],
+            lambda results: results["dropped_epoch"] > results["plain_epoch"],
         ),
         Claim(
             "With {small} units it harms: {tight_dropped:.3f} at the best epoch, {tight_plain:.3f} without.",
-            lambda facts: facts["tight_dropped"] > 1.05 * facts["tight_plain"],
+            lambda results: results["tight_dropped"] > 1.05 * results["tight_plain"],
         ),
     ),
     conclusion="""

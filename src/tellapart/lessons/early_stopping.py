@@ -43,7 +43,7 @@ def run(settings: Settings) -> Findings:
     gaps = np.array([one[0, -1] - one[1, -1] for one in np.array(looks)])
     first_seen, first_true = curves[0]
     best, stop = early(first_seen)
-    facts = {
+    results = {
         "data": data.name,
         "few": few,
         "epochs": epochs,
@@ -65,7 +65,7 @@ def run(settings: Settings) -> Findings:
     figures = (
         drawing(
             "One training, watched by validation images and by others",
-            f"The loss on the {VALIDATION} images that choose, and on {facts['test']:,} that do not. Training ends "
+            f"The loss on the {VALIDATION} images that choose, and on {results['test']:,} that do not. Training ends "
             f"where the first has not been lower for {PATIENCE} epochs, and the epoch at which it was least is kept.",
             marked(lines(f"stopped after {stop} of {epochs} epochs", along, "loss (nats)",
                          {"on the images that choose": first_seen, "on other images": first_true}),
@@ -75,11 +75,11 @@ def run(settings: Settings) -> Findings:
             "What the best validation accuracy promises and what is kept",
             f"The mean over {len(told)} times. The more epochs one may choose from, the further the best score on the "
             "images that choose is from what that epoch does on others.",
-            lines(f"promised too much: {facts['gap']:.1%}", ("epochs to choose from", along[1]), "accuracy",
+            lines(f"promised too much: {results['gap']:.1%}", ("epochs to choose from", along[1]), "accuracy",
                   {"on the images that choose": promised, "on other images": kept}, **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def trained(part: Part, judges: Part, epochs: int, rate: float, seed: int) -> tuple[Floats, Floats]:
@@ -152,20 +152,20 @@ LESSON = Lesson(
     claims=(
         Claim(
             "The last epoch is not the best: its test loss is {last_loss:.3f}, the kept epoch's {early_loss:.3f}.",
-            lambda facts: facts["early_loss"] < 0.97 * facts["last_loss"],
+            lambda results: results["early_loss"] < 0.97 * results["last_loss"],
         ),
         Claim(
             "Stopping early saves more than a third of the epochs: {saved:.0%}.",
-            lambda facts: facts["saved"] > 1 / 3,
+            lambda results: results["saved"] > 1 / 3,
         ),
         Claim(
             "It costs little: {early_loss:.3f}, where the best of all epochs has {every_loss:.3f}.",
-            lambda facts: facts["early_loss"] < 1.05 * facts["every_loss"],
+            lambda results: results["early_loss"] < 1.05 * results["every_loss"],
         ),
         Claim(
             "The best validation accuracy promises too much, by more than three standard errors of {error:.2%}: "
             "{gap:.1%}.",
-            lambda facts: facts["gap"] > 3 * facts["error"],
+            lambda results: results["gap"] > 3 * results["error"],
         ),
     ),
     conclusion="""

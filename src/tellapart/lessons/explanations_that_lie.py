@@ -18,7 +18,7 @@ from tellapart.explaining.centred_logits import Heat, in_range
 from tellapart.explaining.faithfulness import RANDOM_MAPS, enlarged, faithfulness
 from tellapart.explaining.methods import explainer
 from tellapart.explaining.overlay import overlay
-from tellapart.lessons.backbones import named, scattered, seen
+from tellapart.lessons.backbones import joined_names, outputs, scattered
 from tellapart.lessons.drawing import PERCENT, bars, drawing, image_rows
 from tellapart.lessons.images import Part, as_dataset, images, of_classes
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
@@ -42,9 +42,9 @@ def run(settings: Settings) -> Findings:
         shown = tests["with the mark"].take(slice(settings.of(40, small=12)))
         heats, beaten = explained(fooled, shown)
 
-    facts = {
+    results = {
         "data": data.name,
-        "classes": named(data.classes, CHOSEN),
+        "classes": joined_names(data.classes, CHOSEN),
         "n": len(part),
         "test": len(test),
         "explained": len(shown),
@@ -63,16 +63,16 @@ def run(settings: Settings) -> Findings:
         drawing(
             "Accuracy with and without the mark",
             "The longer a bar, the more are told right. To a model that does not use the mark all three are alike.",
-            bars(f"{facts['marked']:.1%} with the mark, {facts['bare']:.1%} without", "accuracy", list(tests),
+            bars(f"{results['marked']:.1%} with the mark, {results['bare']:.1%} without", "accuracy", list(tests),
                  {"learned with the mark": right, "learned without": control}, form=".1%", range=[0, 1], **PERCENT),
         ),
         drawing(
             "Two maps of the model that learned with the mark",
             "Yellow is what a map says the answer hangs on. One map asks the model, the other asks nobody.",
-            image_rows(f"{facts['hidden_at_mark']:.0%} and {facts['bright_at_mark']:.0%} point at the mark", rows),
+            image_rows(f"{results['hidden_at_mark']:.0%} and {results['bright_at_mark']:.0%} point at the mark", rows),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def marked(part: Part, off: int) -> Part:
@@ -97,7 +97,7 @@ def trained(part: Part, folder: Path, settings: Settings) -> Bundle:
 
 def accuracy(bundle: Bundle, part: Part) -> float:
     """The share of images that a classifier tells right."""
-    return float(np.mean(seen(compile_bundle(bundle, batch=BATCH), part.images).argmax(axis=1) == part.labels))
+    return float(np.mean(outputs(compile_bundle(bundle, batch=BATCH), part.images).argmax(axis=1) == part.labels))
 
 
 def explained(bundle: Bundle, part: Part) -> tuple[dict[str, list[Heat]], dict[str, list[int]]]:
@@ -157,16 +157,16 @@ LESSON = Lesson(
         {bright_trusted:.0%}.""",
     claims=(
         Claim("A high accuracy hides the shortcut: {marked:.1%} with the mark, {bare:.1%} without.",
-              lambda facts: facts["marked"] > 0.9 and facts["marked"] - facts["bare"] > 0.15),
+              lambda results: results["marked"] > 0.9 and results["marked"] - results["bare"] > 0.15),
         Claim("It is the mark that decides: in a wrong corner {wrong:.1%} are right.",
-              lambda facts: facts["wrong"] < facts["bare"]),
+              lambda results: results["wrong"] < results["bare"]),
         Claim("Without marks there is something to learn: {control_bare:.1%}.",
-              lambda facts: facts["control_bare"] > facts["bare"]),
+              lambda results: results["control_bare"] > results["bare"]),
         Claim("An honest map points at the mark, in {hidden_at_mark:.0%} of images; the other in "
               "{bright_at_mark:.0%}.",
-              lambda facts: facts["hidden_at_mark"] > max(0.6, facts["bright_at_mark"] + 0.2)),
+              lambda results: results["hidden_at_mark"] > max(0.6, results["bright_at_mark"] + 0.2)),
         Claim("Scores tell the two apart: trusted are {hidden_trusted:.0%} and {bright_trusted:.0%}.",
-              lambda facts: facts["hidden_trusted"] > facts["bright_trusted"] + 0.2),
+              lambda results: results["hidden_trusted"] > results["bright_trusted"] + 0.2),
     ),
     conclusion="""
         A map that looks sensible proves nothing: it may show what is in the image, not what the model uses, and some

@@ -55,7 +55,7 @@ def run(settings: Settings) -> Findings:
     trained, by_lot = to_edges(network, side), to_edges(untrained, side)
     right = accuracy(network, new, test.labels, [])
     without = [accuracy(network, new, test.labels, [number]) for number in range(count)]
-    facts = {
+    results = {
         "data": data.name,
         "n": len(learned),
         "test": len(test),
@@ -84,7 +84,7 @@ def run(settings: Settings) -> Findings:
         drawing(
             "How strongly each filter answers to an edge, by its direction",
             "The arrow points to the light side of the edge. A line with one hill is a filter for one direction.",
-            lines(f"{facts['liked']} directions are liked best by a filter",
+            lines(f"{results['liked']} directions are liked best by a filter",
                   ("towards the light", range(len(ARROWS))), "answer", dict(zip(names, trained.T, strict=True)),
                   across={"tickvals": list(range(len(ARROWS))), "ticktext": list(ARROWS)}, rangemode="tozero"),
         ),
@@ -95,7 +95,7 @@ def run(settings: Settings) -> Findings:
                  **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def by_hand(images: Grey, kernel: Floats, added: Floats) -> Floats:
@@ -161,14 +161,14 @@ LESSON = Lesson(
         cheapest {cheapest:.1%}. Without any, {none:.1%} are left, which is guessing.""",
     claims=(
         Claim("The first maps, worked out by hand, are the network's within {off:.1g}; with filters turned round they "
-              "are off by {turned:.2f}.", lambda facts: facts["off"] < 1e-4 and facts["turned"] > 0.1),
+              "are off by {turned:.2f}.", lambda results: results["off"] < 1e-4 and results["turned"] > 0.1),
         Claim("Filters like unlike edges, in {liked} directions, and filters drawn by lot do too, in "
               "{lot_liked}.",
-              lambda facts: min(facts["liked"], facts["lot_liked"]) > 1
-              and max(facts["weakest"], facts["lot_weakest"]) < 0.8),
+              lambda results: min(results["liked"], results["lot_liked"]) > 1
+              and max(results["weakest"], results["lot_weakest"]) < 0.8),
         Claim("Unlike in worth: of {right:.1%}, one less leaves {dearest:.1%} to {cheapest:.1%}, none {none:.1%}.",
-              lambda facts: facts["right"] - facts["dearest"] > max(0.04, 2 * (facts["right"] - facts["cheapest"]))
-              and facts["none"] < 0.2),
+              lambda results: results["right"] - results["dearest"] > max(0.04, 2 * (results["right"] - results["cheapest"]))
+              and results["none"] < 0.2),
     ),
     conclusion="""
         A filter is a small pattern that is looked for everywhere, and its map says where it was found. Some are needed

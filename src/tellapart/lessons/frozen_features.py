@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
 from tellapart.backend import load_keras
-from tellapart.lessons.backbones import Case, case_of, seen
+from tellapart.lessons.backbones import Case, case_of, outputs
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines
 from tellapart.lessons.images import Part
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
@@ -23,10 +23,10 @@ def run(settings: Settings) -> Findings:
     case = case_of(settings, side=SIDE, photos_each=500, few=200)
     x, labels, classes = case.learned.images, case.learned.labels, np.unique(case.learned.labels)
     engine = case.base.engine  # the base, made ready for this machine
-    held = seen(engine, case.test.images)
+    held = outputs(engine, case.test.images)
 
     started = time.process_time()
-    known = seen(engine, x)
+    known = outputs(engine, x)
     anew_seconds, once_seconds = [0.0], [time.process_time() - started]
     unit = np.linalg.norm(known, axis=1).mean()
     anew, once, different = head(settings), head(settings), 0
@@ -34,7 +34,7 @@ def run(settings: Settings) -> Findings:
     for _ in range(EPOCHS):
         order = rng.permutation(len(x))
         started = time.process_time()
-        again = seen(engine, x[order])
+        again = outputs(engine, x[order])
         anew.partial_fit(again / unit, labels[order], classes)
         anew_seconds.append(anew_seconds[-1] + time.process_time() - started)
 
@@ -49,9 +49,9 @@ def run(settings: Settings) -> Findings:
     for _ in range(FURTHER):
         once.partial_fit(known / unit, labels)
     further_seconds = time.process_time() - started
-    turned = seen(engine, np.ascontiguousarray(x[:, :, ::-1]))
+    turned = outputs(engine, np.ascontiguousarray(x[:, :, ::-1]))
 
-    facts = {
+    results = {
         "data": case.data,
         "base": case.base.name,
         "before": case.before,
@@ -79,7 +79,7 @@ def run(settings: Settings) -> Findings:
             "The time that training takes",
             "The line that runs the base in every epoch climbs by one pass over all images each time; the other "
             "begins with one such pass and then hardly climbs.",
-            lines(f"{facts['ratio']:.1f} times as long", ("epoch", range(EPOCHS + 1)), "seconds of computing",
+            lines(f"{results['ratio']:.1f} times as long", ("epoch", range(EPOCHS + 1)), "seconds of computing",
                   {"base run in every epoch": anew_seconds, "base run once": once_seconds},
                   across={"dtick": 1}, rangemode="tozero"),
         ),
@@ -87,13 +87,13 @@ def run(settings: Settings) -> Findings:
             "What a linear head reaches",
             "The longer a bar, the more of the new images are told right. The same kind of head stands on the pixels "
             "themselves and on what the base makes of them.",
-            bars(f"{facts['late']:.1%} on the features", "accuracy",
+            bars(f"{results['late']:.1%} on the features", "accuracy",
                  ["on pixels", f"features, {EPOCHS} epochs", f"features, {EPOCHS + FURTHER} epochs"],
-                 {"accuracy": [facts["on_pixels"], facts["early"], facts["late"]]},
+                 {"accuracy": [results["on_pixels"], results["early"], results["late"]]},
                  form=".1%", range=[0, 1], **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def head(settings: Settings) -> SGDClassifier:
@@ -142,15 +142,15 @@ LESSON = Lesson(
         Another image has other features: of {n:,} mirror images, {turned_same} have those of their image.""",
     claims=(
         Claim("The features are the same in every epoch, to the last bit: {different} of {numbers:,} differ.",
-              lambda facts: facts["different"] == 0),
+              lambda results: results["different"] == 0),
         Claim("So are the heads: {apart} of {weights:,} weights differ.",
-              lambda facts: facts["apart"] == 0),
+              lambda results: results["apart"] == 0),
         Claim("Once is quicker: {once_seconds:.2f} s in place of {anew_seconds:.2f} s.",
-              lambda facts: facts["ratio"] > 1.5),
+              lambda results: results["ratio"] > 1.5),
         Claim("A linear head tells more from the features than from the pixels: {late:.1%} against {on_pixels:.1%}.",
-              lambda facts: facts["late"] > facts["on_pixels"]),
+              lambda results: results["late"] > results["on_pixels"]),
         Claim("What changes the image changes the features: {turned_same} of {n:,} mirror images kept theirs.",
-              lambda facts: facts["turned_same"] < 0.05 * facts["n"]),
+              lambda results: results["turned_same"] < 0.05 * results["n"]),
     ),
     conclusion="""
         A frozen base is a function of the image, so one run over each image is enough for any number of epochs,

@@ -45,7 +45,7 @@ def run(settings: Settings) -> Findings:
         "without, filled by means": [score(forest, np.where(np.isnan(x), means, x), test) for x in with_gaps],
     }
     asked = [curve[MISSING.index(ASKED)] for curve in curves.values()]
-    facts = {
+    results = {
         "data": data.name,
         "n": len(train),
         "test": len(test),
@@ -91,7 +91,7 @@ def run(settings: Settings) -> Findings:
                   curves, across=dict(PERCENT), **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def grown(x: Pixels, train: Part, trees: int, settings: Settings) -> RandomForestClassifier:
@@ -155,16 +155,16 @@ LESSON = Lesson(
     claims=(
         Claim("Many trees are better than one, {all:.1%} against {one:.1%}, and too many are not worse: the best was "
               "{best:.1%}, within a point.",
-              lambda facts: facts["all"] > max(facts["one"] + 0.1, facts["best"] - 0.01)),
+              lambda results: results["all"] > max(results["one"] + 0.1, results["best"] - 0.01)),
         Claim("The out-of-bag score agrees with new images within 3 points: {bag:.1%} and {all:.1%}.",
-              lambda facts: abs(facts["bag"] - facts["all"]) < 0.03),
+              lambda results: abs(results["bag"] - results["all"]) < 0.03),
         Claim("Important pixels matter: without them {without_top:.1%}, without as many by lot {without_lots:.1%}.",
-              lambda facts: facts["without_top"] < facts["without_lots"]),
+              lambda results: results["without_top"] < results["without_lots"]),
         Claim("Who learned with gaps copes better where much is missing, {gaps_learned:.1%} against {gaps_new:.1%}, "
               "and worse where nothing is, {whole:.1%} against {all:.1%}.",
-              lambda facts: facts["gaps_learned"] > facts["gaps_new"] and facts["whole"] < facts["all"]),
+              lambda results: results["gaps_learned"] > results["gaps_new"] and results["whole"] < results["all"]),
         Claim("Filling gaps with means is worse here than leaving them: {gaps_means:.1%} against {gaps_new:.1%}.",
-              lambda facts: facts["gaps_means"] < facts["gaps_new"]),
+              lambda results: results["gaps_means"] < results["gaps_new"]),
     ),
     conclusion="""
         Take as many trees as you have time for: they bring less and less, and do not over-fit by their number. The

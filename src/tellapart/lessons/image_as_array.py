@@ -28,7 +28,7 @@ def run(settings: Settings) -> Findings:
     height, width = one.shape[:2]
     framed = np.pad(means.reshape(-1, height, width), ((0, 0), (1, 1), (1, 1)), constant_values=1)
     rows = [np.hstack(list(framed[start : start + 5])) for start in (0, 5)]
-    facts = {
+    results = {
         "data": data.name,
         "height": height,
         "width": width,
@@ -61,7 +61,7 @@ def run(settings: Settings) -> Findings:
             square(f"{len(data.train):,} images in {len(means)} means", np.vstack(rows), height=240),
         ),
     )
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def middle(image: ImageArray) -> ImageArray:
@@ -99,12 +99,12 @@ LESSON = Lesson(
         Only by averages and differences, {right:.1%} of the new images are told right; always naming the commonest
         class would get {chance:.1%}.""",
     claims=(
-        Claim("PNG changes no number: the largest change is {png}.", lambda facts: facts["png"] == 0),
-        Claim("JPEG changes some: the largest change is {jpeg}.", lambda facts: facts["jpeg"] > 0),
+        Claim("PNG changes no number: the largest change is {png}.", lambda results: results["png"] == 0),
+        Claim("JPEG changes some: the largest change is {jpeg}.", lambda results: results["jpeg"] > 0),
         Claim(
             "Distances between arrays tell digits apart: {right:.1%} right, more than five times the {chance:.1%} of a "
             "guess.",
-            lambda facts: facts["right"] > 5 * facts["chance"],
+            lambda results: results["right"] > 5 * results["chance"],
         ),
     ),
     conclusion="""

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from tellapart.backend import load_keras
 from tellapart.data.pipeline import BATCH
 from tellapart.engine import Engine, Graph
-from tellapart.lessons.backbones import learn, loop_of, photos, resized, seen, some_photos, timed
+from tellapart.lessons.backbones import learn, loop_of, outputs, photos, resized, some_photos, timed
 from tellapart.lessons.drawing import PERCENT, drawing, lines
 from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
@@ -53,7 +53,7 @@ def run(settings: Settings) -> Findings:
         sizes = [from_scratch(resized(learned, side), resized(test, side), settings) for side in sides]
 
     side, arithmetic, seconds, accuracy = np.array([astuple(one) for one in sizes]).T
-    facts = {
+    results = {
         "data": data,
         "kind": kind,
         "n": len(learned),
@@ -77,13 +77,13 @@ def run(settings: Settings) -> Findings:
         drawing(
             "Accuracy against the size of the images",
             "To the right the same images have more pixels: where the line no longer climbs, these say no more.",
-            lines(f"{facts['worst']:.1%} at {sides[0]} pixels, {facts['final']:.1%} at {sides[-1]}",
+            lines(f"{results['worst']:.1%} at {sides[0]} pixels, {results['final']:.1%} at {sides[-1]}",
                   ("side of an image in pixels", sides), "accuracy", {"accuracy": accuracy}, across=across, **PERCENT),
         ),
         drawing(
             "What an image costs, against one of the smallest size",
             "Both axes grow by factors: the steeper a line, the faster a cost grows with the side of the image.",
-            lines(f"twice the side: {facts['arithmetic']:.1f} times the arithmetic, {facts['time']:.1f} times the time",
+            lines(f"twice the side: {results['arithmetic']:.1f} times the arithmetic, {results['time']:.1f} times the time",
                   ("side of an image in pixels", sides), "times the smallest",
                   {"arithmetic": arithmetic / arithmetic[0], "time": seconds / seconds[0],
                    "square of the side": (side / side[0]) ** 2}, across=across, type="log", tickvals=2 ** np.arange(7)),
@@ -92,7 +92,7 @@ def run(settings: Settings) -> Findings:
     header = ("pixels a side", "million multiply-adds", "ms for an image", "accuracy")
     rows = ((one.side, one.multiply_adds / 1e6, 1000 * one.seconds, 100 * one.accuracy) for one in sizes)
     told = tuple((f"{a}", f"{b:,.2f}", f"{c:.3f}", f"{d:.1f} %") for a, b, c, d in rows)
-    return Findings(facts, figures, {"Each size": Table(header, told)})
+    return Findings(results, figures, {"Each size": Table(header, told)})
 
 
 def by_xception(graph: Graph, learned: Part, test: Part) -> Size:
@@ -104,8 +104,8 @@ def by_xception(graph: Graph, learned: Part, test: Part) -> Size:
     sized = graph.clone()
     sized.reshape([-1, side, side, 3])
     engine = Engine(sized, batch=BATCH)
-    head = LogisticRegression(C=0.1, max_iter=2_000).fit(seen(engine, learned.images), learned.labels)
-    held, seconds = timed(engine, test.images, turns=1)
+    head = LogisticRegression(C=0.1, max_iter=2_000).fit(outputs(engine, learned.images), learned.labels)
+    held, seconds = timed(engine, test.images, repeats=1)
     counted = summarise(backbone_network("xception", side, "none")).multiply_adds
     return Size(side, counted, seconds, head.score(held, test.labels))
 
@@ -119,7 +119,7 @@ def from_scratch(learned: Part, test: Part, settings: Settings) -> Size:
     repeatable(settings.seed)
     network = network_of(learned.images.shape[1], len(np.unique(learned.labels)))
     learn(loop_of(network, settings, rate=3e-3), learned, settings.of(20_000, small=5_000))
-    logits, seconds = timed(Engine(to_graph(network), batch=64), test.images, turns=5)
+    logits, seconds = timed(Engine(to_graph(network), batch=64), test.images, repeats=5)
     right = float(np.mean(logits.argmax(axis=1) == test.labels))
     return Size(learned.images.shape[1], summarise(network).multiply_adds, seconds, right)
 
@@ -161,13 +161,13 @@ LESSON = Lesson(
         {last_price:.1f} times.""",
     claims=(
         Claim("Arithmetic grows with the square: {arithmetic:.1f} times for twice the side.",
-              lambda facts: 3.5 < facts["arithmetic"] < 4.8),
+              lambda results: 3.5 < results["arithmetic"] < 4.8),
         Claim("Time grows as well: {more_time:.1f} times from the smallest size to the largest.",
-              lambda facts: facts["more_time"] > 1.5),
+              lambda results: results["more_time"] > 1.5),
         Claim("Larger is better at first: {first_gain:+.1%} from {smallest} to {second} pixels.",
-              lambda facts: facts["first_gain"] > 0.02),
+              lambda results: results["first_gain"] > 0.02),
         Claim("In the end it brings less: {last_gain:+.1%} from {last} to {largest} pixels.",
-              lambda facts: facts["last_gain"] < facts["first_gain"]),
+              lambda results: results["last_gain"] < results["first_gain"]),
     ),
     conclusion="""
         Choose the smallest size at which images still show what tells them apart, and look for it from below, where

@@ -1,4 +1,4 @@
-"""The images of lessons: some of a data set's, divided, as arrays that scikit-learn takes."""
+"""Images for lessons: samples of a data set, split, as arrays for scikit-learn."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ from tellapart.errors import DatasetError
 from tellapart.lessons.lesson import Settings
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
-"""How a text writes the name of a data set, where it writes it otherwise."""
+"""The spellings of data set names in texts."""
 Pixels = NDArray[np.float32]
-"""float32 (n, height * width), in [0, 1]: each image a row of numbers."""
+"""float32 (n, height * width), in [0, 1]: each image a row."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Grey images, uint8 (n, height, width, 1), and the index of each one's class."""
+    """Grey images, uint8 (n, height, width, 1), with the index of each one's class."""
 
     images: NDArray[np.uint8]
     labels: Labels
@@ -31,18 +31,18 @@ class Part:
 
     @property
     def pixels(self) -> Pixels:
-        """Each image as a row of numbers."""
+        """The images as rows of numbers in [0, 1]."""
         rows: Pixels = self.images.reshape(len(self), -1).astype(np.float32) / np.float32(255)
         return rows
 
-    def take(self, which: NDArray[np.integer] | slice) -> "Part":
-        """Some of them."""
-        return Part(self.images[which], self.labels[which])
+    def take(self, indices: NDArray[np.integer] | slice) -> "Part":
+        """Select images by their indices."""
+        return Part(self.images[indices], self.labels[indices])
 
 
 @dataclass(frozen=True)
 class Images:
-    """A data set's images to learn from, and others to be judged on."""
+    """A data set split into training and test images."""
 
     name: str
     classes: tuple[str, ...]
@@ -51,9 +51,9 @@ class Images:
 
 
 def images(name: str, settings: Settings, *, test: float = 0.4) -> Images:
-    """Open a named data set; the digits of scikit-learn where it is not on this machine, or the work is to be small.
+    """Open a named data set, or scikit-learn's digits for small experiments and where it is not on this machine.
 
-    In the order that the seed draws. `test` is the share for judging where the data set has no test split.
+    The seed shuffles the images. `test` is the share of test images where the data set has no test split.
     """
     dataset = Dataset.open(name if is_available(name) and not settings.small else "digits")
     dataset = draw_splits(dataset, validation=0, test=test, seed=settings.seed)
@@ -63,7 +63,7 @@ def images(name: str, settings: Settings, *, test: float = 0.4) -> Images:
 
 
 def as_dataset(name: str, classes: tuple[str, ...], **splits: Part) -> Dataset:
-    """Parts as a data set that tellapart trains on."""
+    """Make a Dataset of parts, by split name."""
     return Dataset(name, classes, {split: array_split(part.images, part.labels) for split, part in splits.items()})
 
 
@@ -74,7 +74,7 @@ def _shuffled(split: Split, rng: np.random.Generator) -> Part:
     return Part(split.images.array[order], split.labels[order])
 
 
-def of_classes(part: Part, some: NDArray[np.integer]) -> Part:
-    """The images of some classes, which are numbered anew in that order."""
-    kept = part.take(np.flatnonzero(np.isin(part.labels, some)))
-    return Part(kept.images, (kept.labels[:, np.newaxis] == some).argmax(axis=1).astype(np.int32))
+def of_classes(part: Part, classes: NDArray[np.integer]) -> Part:
+    """Select the images of some classes, and renumber the classes in that order."""
+    selected = part.take(np.flatnonzero(np.isin(part.labels, classes)))
+    return Part(selected.images, (selected.labels[:, np.newaxis] == classes).argmax(axis=1).astype(np.int32))

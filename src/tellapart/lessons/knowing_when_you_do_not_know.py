@@ -58,7 +58,7 @@ def run(settings: Settings) -> Findings:
         "the surest": accuracy_of_first(np.argsort(-said.max(axis=1), kind="stable"), right),
         "the least strange": accuracy_of_first(np.argsort(usual.score(test.pixels), kind="stable"), right),
     }
-    facts = {
+    results = {
         "data": data.name,
         "n": n,
         "test": len(test),
@@ -89,18 +89,18 @@ def run(settings: Settings) -> Findings:
             "Accuracy over coverage",
             "Read from right to left: the fewer images are answered, the more of the answers should be right. That "
             "is so when the doubtful ones are refused first; refusing the strange ones first does less.",
-            lines(f"{facts['all']:.1%} right of all, {facts['answered']:.1%} of {facts['coverage']:.0%}",
+            lines(f"{results['all']:.1%} right of all, {results['answered']:.1%} of {results['coverage']:.0%}",
                   ("share answered", COVERAGES), "share right", curves, across=dict(PERCENT), **PERCENT),
         ),
         drawing(
             "What is refused",
             "The share of each group that is refused, when each way alone refuses about as many ordinary images. "
             "The uppermost bars are the price, the others the gain.",
-            bars(f"{facts['negatives_unsure']:.0%} and {facts['negatives_odd']:.0%} of the negatives", "share refused",
+            bars(f"{results['negatives_unsure']:.0%} and {results['negatives_odd']:.0%} of the negatives", "share refused",
                  list(groups), caught, form=".0%", range=[0, 1], **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def known(part: Part) -> Part:
@@ -138,16 +138,16 @@ LESSON = Lesson(
     claims=(
         Claim("Refusing below a threshold makes answers better: {answered:.1%} of those given are right, {all:.1%} of "
               "all.",
-              lambda facts: facts["answered"] > facts["all"]),
+              lambda results: results["answered"] > results["all"]),
         Claim("It is doubt that finds mistakes: {mistakes_unsure:.0%}, where strangeness finds {mistakes_odd:.0%}.",
-              lambda facts: facts["mistakes_unsure"] > facts["mistakes_odd"]),
+              lambda results: results["mistakes_unsure"] > results["mistakes_odd"]),
         Claim("It is strangeness that finds negatives: {negatives_odd:.0%}, where doubt finds {negatives_unsure:.0%}.",
-              lambda facts: facts["negatives_odd"] > max(0.95, facts["negatives_unsure"] + 0.1)),
+              lambda results: results["negatives_odd"] > max(0.95, results["negatives_unsure"] + 0.1)),
         Claim("Unknown digits are too like the known ones to be strange: doubt finds {foreign_unsure:.0%}, strangeness "
               "{foreign_odd:.0%}.",
-              lambda facts: facts["foreign_unsure"] > facts["foreign_odd"]),
+              lambda results: results["foreign_unsure"] > results["foreign_odd"]),
         Claim("Together the two refuse more of them than each alone, {foreign_either:.0%}, and not all.",
-              lambda facts: max(facts["foreign_unsure"], facts["foreign_odd"]) < facts["foreign_either"] < 1),
+              lambda results: max(results["foreign_unsure"], results["foreign_odd"]) < results["foreign_either"] < 1),
     ),
     conclusion="""
         A probability compares the known classes with each other and cannot say "none of these": far from all it

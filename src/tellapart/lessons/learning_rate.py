@@ -36,7 +36,7 @@ def run(settings: Settings) -> Findings:
     ends = [history[-1].loss for history in tried]
     right = ends.index(min(ends))
     names = {"too small": 0, "right": right, "too large": len(RATES) - 1}
-    facts = {
+    results = {
         "data": data.name,
         "n": len(dataset.splits["train"]),
         "epochs": epochs,
@@ -83,7 +83,7 @@ def run(settings: Settings) -> Findings:
     rows = tuple(row_of(f"{rate:g}", history) for rate, history in zip(RATES, tried, strict=True))
     header = ("learning rate", "loss in the first epoch", "in the last", "validation accuracy")
     found = row_of(f"{tested.recommended:g}, found", with_found)
-    return Findings(facts, figures, {"All rates": Table(header, (*rows, found))})
+    return Findings(results, figures, {"All rates": Table(header, (*rows, found))})
 
 
 def histories(dataset: Dataset, recipe: Recipe, rates: tuple[float, ...]) -> list[History]:
@@ -125,20 +125,20 @@ LESSON = Lesson(
     claims=(
         Claim(
             "Too small gets nowhere in time: {small_end:.2f} at {small:g}, {right_end:.3f} at {right:g}.",
-            lambda facts: facts["small_end"] > 1.5 * facts["right_end"],
+            lambda results: results["small_end"] > 1.5 * results["right_end"],
         ),
         Claim(
             "Too small still learns: {small_first:.2f} in the first epoch, {small_end:.2f} in the last.",
-            lambda facts: facts["small_end"] < facts["small_first"],
+            lambda results: results["small_end"] < results["small_first"],
         ),
         Claim(
             "Too large learns nothing: {large_end:.2f} at {large:g}, where guessing costs {guess:.2f}.",
-            lambda facts: facts["large_end"] > 0.9 * facts["guess"],
+            lambda results: results["large_end"] > 0.9 * results["guess"],
         ),
         Claim(
             "The range test finds a rate that learns: {found_end:.3f} at {found:g}, against {small_end:.2f} and "
             "{large_end:.2f} at the ends.",
-            lambda facts: facts["found_end"] < 0.7 * min(facts["small_end"], facts["large_end"]),
+            lambda results: results["found_end"] < 0.7 * min(results["small_end"], results["large_end"]),
         ),
     ),
     conclusion="""

@@ -1,4 +1,4 @@
-"""What a lesson is: a question, an experiment, claims that its numbers must bear out, and text with those numbers."""
+"""Lessons: a question, an experiment, claims that its numbers must satisfy, and text with those numbers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,27 +7,27 @@ from typing import Any
 from tellapart.errors import TellapartError
 from tellapart.reports.report import Drawing, Table
 
-Facts = Mapping[str, Any]
-"""Numbers and words that came out of a run, by the names that the text calls them by."""
+Results = Mapping[str, Any]
+"""Numbers and words from a run, by the names that the text uses."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How much work a lesson does: its full size, or one that takes seconds. The seed repeats it."""
+    """The size of an experiment, full or small (seconds), and the seed that repeats it."""
 
     small: bool = False
     seed: int = 0
 
     def of(self, full: int, *, small: int) -> int:
-        """How many: `full` of them, or only `small`."""
+        """Return `full`, or `small` for a small experiment."""
         return small if self.small else full
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What an experiment came to. Every number of the lesson's text is one of `facts`."""
+    """The outcome of an experiment. Every number in the lesson's text is one of `results`."""
 
-    facts: Facts
+    results: Results
     figures: tuple[Drawing, ...]
     tables: Mapping[str, Table] = field(default_factory=dict)
     """Tables by their titles."""
@@ -35,67 +35,67 @@ class Findings:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence, and whether the facts bear it out."""
+    """A sentence and the condition on the results under which it is true."""
 
     sentence: str
-    holds: Callable[[Facts], bool]
+    is_true: Callable[[Results], bool]
 
 
 @dataclass(frozen=True)
 class Lesson:
     """A question and the experiment that answers it.
 
-    Texts are templates: `{name}` or `{name:.1%}` is one of the facts, and `[term]` or `[words|term]` stands in the
+    Texts are templates: `{name}` or `{name:.1%}` is one of the results, and `[term]` or `[text|term]` links to the
     glossary; an empty line begins a new paragraph.
     """
 
     name: str
     question: str
     method: str
-    """What is done."""
+    """The experiment."""
     run: Callable[[Settings], Findings]
     outcome: str
-    """What came out."""
+    """The results, in words."""
     claims: tuple[Claim, ...]
     conclusion: str
-    """What to conclude."""
+    """The answer to the question."""
     try_next: str
-    """A question to try."""
+    """A question to explore."""
     needs: str
-    """The data set that it uses, where it is on this machine; digits are always there."""
+    """The data set that it uses where it is on this machine; digits are always available."""
     seconds: int
-    """About how long it takes on two cores at its full size."""
+    """Approximate duration on two cores at full size."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A lesson that was run: its findings, what became of its claims, and how long it took."""
+    """A lesson that was run: its findings, its checked claims, and how long it took."""
 
     lesson: Lesson
     findings: Findings
     claims: tuple[tuple[str, bool], ...]
-    """Each claim with its numbers, and whether it holds."""
+    """Each claim with its numbers, and whether it is true."""
     seconds: float
 
     @property
-    def holds(self) -> bool:
-        """Whether every claim does."""
-        return all(holds for _, holds in self.claims)
+    def is_confirmed(self) -> bool:
+        """Whether every claim is true."""
+        return all(is_true for _, is_true in self.claims)
 
     @property
-    def took(self) -> str:
-        """How long it took, in words."""
+    def duration(self) -> str:
+        """The duration in words."""
         return "less than a second" if self.seconds < 1 else f"{max(2, round(self.seconds))} seconds"
 
     def text(self, template: str) -> str:
-        """A text of the lesson with the numbers of this run. Raises TellapartError when it names none of the facts."""
-        return filled(template, self.findings.facts)
+        """Fill a text of the lesson with this run's numbers. Raises TellapartError for a name without a result."""
+        return filled(template, self.findings.results)
 
 
-def filled(template: str, facts: Facts) -> str:
-    """Put facts into a text. Raises TellapartError where the text asks for a fact that there is not."""
+def filled(template: str, results: Results) -> str:
+    """Fill a template with results. Raises TellapartError for a name without a result."""
     try:
-        return template.format_map(facts)
+        return template.format_map(results)
     except (KeyError, ValueError) as error:
-        known = ", ".join(sorted(facts))
-        raise TellapartError(f"a lesson's text cannot be filled ({error!r}); its run found {known}") from error
+        known = ", ".join(sorted(results))
+        raise TellapartError(f"a lesson's text cannot be filled ({error!r}); its results are {known}") from error

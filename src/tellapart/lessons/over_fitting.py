@@ -21,7 +21,7 @@ def run(settings: Settings) -> Findings:
     losses = [float(row.val_loss or 0) for row in short]
     best = min(range(epochs), key=losses.__getitem__)
     gaps = [rows[-1].accuracy - float(rows[-1].val_accuracy or 0) for rows in (short, long)]
-    facts = {
+    results = {
         "data": data.name,
         "few": few,
         "many": many,
@@ -53,7 +53,7 @@ def run(settings: Settings) -> Findings:
                    for n, rows in ((few, short), (many, long))}, **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def history(data: Images, part: Part, epochs: int, rate: float, seed: int) -> History:
@@ -86,15 +86,15 @@ LESSON = Lesson(
     claims=(
         Claim(
             "Validation loss turns: {best_loss:.3f} after epoch {best}, {last_loss:.3f} after epoch {epochs}.",
-            lambda facts: facts["best"] < facts["epochs"] and facts["last_loss"] > 1.02 * facts["best_loss"],
+            lambda results: results["best"] < results["epochs"] and results["last_loss"] > 1.02 * results["best_loss"],
         ),
         Claim(
             "Training loss does not: {best_training_loss:.3f} becomes {last_training_loss:.3f}.",
-            lambda facts: facts["last_training_loss"] < facts["best_training_loss"],
+            lambda results: results["last_training_loss"] < results["best_training_loss"],
         ),
         Claim(
             "More images narrow the gap: {few_gap:.1%} with {few}, {many_gap:.1%} with {many:,}.",
-            lambda facts: facts["many_gap"] < facts["few_gap"],
+            lambda results: results["many_gap"] < results["few_gap"],
         ),
     ),
     conclusion="""

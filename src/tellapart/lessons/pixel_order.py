@@ -24,7 +24,7 @@ def run(settings: Settings) -> Findings:
     before = [accuracy(model, data, learned, test, settings) for model in NAMES]
     after = [accuracy(model, data, mixed, mixed_test, settings) for model in NAMES]
     lost = np.subtract(before, after)
-    facts = {
+    results = {
         "data": data.name,
         "n": len(learned),
         "pixels": len(order),
@@ -47,7 +47,7 @@ def run(settings: Settings) -> Findings:
                  {"pixels in order": before, "in another order": after}, form=".1%", range=[0, 1], **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def shuffled(part: Part, order: NDArray[np.integer]) -> Part:
@@ -89,15 +89,15 @@ LESSON = Lesson(
     claims=(
         Claim(
             "Neighbours do not mind at all: {knn_before:.1%} and {knn_after:.1%}.",
-            lambda facts: abs(facts["knn_lost"]) < 0.003,  # equally near images may be taken in another order
+            lambda results: abs(results["knn_lost"]) < 0.003,  # equally near images may be taken in another order
         ),
         Claim(
             "Forest and dense network hardly mind: they lose {forest_lost:.1%} and {mlp_lost:.1%}.",
-            lambda facts: max(facts["forest_lost"], facts["mlp_lost"]) < 0.025,
+            lambda results: max(results["forest_lost"], results["mlp_lost"]) < 0.025,
         ),
         Claim(
             "The convolutional network minds: it loses {cnn_lost:.1%}, more than the others.",
-            lambda facts: facts["cnn_lost"] > max(facts["forest_lost"], facts["mlp_lost"], 0.0) + 0.01,
+            lambda results: results["cnn_lost"] > max(results["forest_lost"], results["mlp_lost"], 0.0) + 0.01,
         ),
     ),
     conclusion="""

@@ -46,7 +46,7 @@ def run(settings: Settings) -> Findings:
     whole = framed(test)
     turned = windows_of(whole, CHOSEN)[:, :, ::-1, :, ::-1].reshape(whole.shape)
     place = windows.index(CHOSEN)
-    facts = {
+    results = {
         "data": data.name,
         "n": len(train),
         "test": len(test),
@@ -87,7 +87,7 @@ def run(settings: Settings) -> Findings:
                   range=[0, 1], **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def framed(part: Part) -> Maps:
@@ -158,17 +158,17 @@ LESSON = Lesson(
         {average_all:.1%} of both alike: whatever is anywhere is known, and no longer where.""",
     claims=(
         Claim("By hand and by the layer, maxima agree within {max_unlike:.1g} and means within {average_unlike:.1g}.",
-              lambda facts: max(facts["max_unlike"], facts["average_unlike"]) < 1e-6),
+              lambda results: max(results["max_unlike"], results["average_unlike"]) < 1e-6),
         Claim("Turning windows round changes {mixed:.0%} of the numbers, and their maxima by {mixed_max:.0f}.",
-              lambda facts: facts["mixed"] > 0.5 and facts["mixed_max"] == 0),
+              lambda results: results["mixed"] > 0.5 and results["mixed_max"] == 0),
         Claim("A shift by one pixel changes pooled numbers less than half as much, but it does: {max_moved:.2f} and "
               "{average_moved:.2f} against {moved:.2f}.",
-              lambda facts: 0 < max(facts["max_moved"], facts["average_moved"]) < 0.5 * facts["moved"]),
+              lambda results: 0 < max(results["max_moved"], results["average_moved"]) < 0.5 * results["moved"]),
         Claim("More shifted images are told right with pooling: {max_shifted:.1%} and {average_shifted:.1%} against "
               "{plain_shifted:.1%}.",
-              lambda facts: min(facts["max_shifted"], facts["average_shifted"]) > facts["plain_shifted"] + 0.02),
+              lambda results: min(results["max_shifted"], results["average_shifted"]) > results["plain_shifted"] + 0.02),
         Claim("Too much of it costs: one window for all leaves {max_all:.1%} and {average_all:.1%} of {plain:.1%}.",
-              lambda facts: max(facts["max_all"], facts["average_all"]) < facts["plain"] - 0.2),
+              lambda results: max(results["max_all"], results["average_all"]) < results["plain"] - 0.2),
     ),
     conclusion="""
         Pooling trades place for calm, and for less work. Shifts still matter, but small ones matter less. tellapart's

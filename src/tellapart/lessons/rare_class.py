@@ -44,7 +44,7 @@ def run(settings: Settings) -> Findings:
     fewer = [chosen(rest.labels, rarity, rng) for rarity in rarities[:-1]]
     along = [*(metrics(found[some], scores[1][some]) for some in fewer), plain]
 
-    facts = {
+    results = {
         "data": data.name,
         "each": each,
         "eights": int(np.sum(train.labels == WANTED)),
@@ -83,7 +83,7 @@ def run(settings: Settings) -> Findings:
                   across={"type": "log", "tickvals": rarities}),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def chosen(labels: NDArray[np.integer], each: int, rng: np.random.Generator) -> NDArray[np.integer]:
@@ -146,16 +146,16 @@ LESSON = Lesson(
     claims=(
         Claim("Accuracy prefers no search to one that finds {even_found:.0%}: {never_right:.2%} against "
               "{even_right:.2%}.",
-              lambda facts: facts["never_right"] > facts["even_right"]),
+              lambda results: results["never_right"] > results["even_right"]),
         Claim("ROC-AUC is above 0.85 for both searches: {plain_roc:.3f} and {even_roc:.3f}.",
-              lambda facts: min(facts["plain_roc"], facts["even_roc"]) > 0.85),
+              lambda results: min(results["plain_roc"], results["even_roc"]) > 0.85),
         Claim("PR-AUC prefers the first, by {pr_apart:.3f}; ROC-AUC sets them less apart, by {roc_apart:.3f}.",
-              lambda facts: facts["pr_apart"] > facts["roc_apart"]),
+              lambda results: results["pr_apart"] > results["roc_apart"]),
         Claim("The same answers lose {pr_moved:.3f} of PR-AUC when eights get rare, while their accuracy rises from "
               "{common_right:.1%} to {plain_right:.1%}.",
-              lambda facts: facts["pr_moved"] > 0.05 and facts["plain_right"] > facts["common_right"]),
+              lambda results: results["pr_moved"] > 0.05 and results["plain_right"] > results["common_right"]),
         Claim("ROC-AUC hardly notices: it moves by {roc_moved:.3f}, less than half as far.",
-              lambda facts: facts["roc_moved"] < 0.5 * facts["pr_moved"]),
+              lambda results: results["roc_moved"] < 0.5 * results["pr_moved"]),
     ),
     conclusion="""
         ROC-AUC compares one 8 with one other image, and does not know how many others there are. PR-AUC does: its

@@ -34,7 +34,7 @@ def run(settings: Settings) -> Findings:
     # A range may want its own learning rate: each gets the best of the same six.
     small, large = (best_curve(train, test, scale, epochs, settings.seed) for scale in (1, 255))
 
-    facts = {
+    results = {
         "data": data.name,
         "n": len(train),
         "epochs": epochs,
@@ -62,7 +62,7 @@ def run(settings: Settings) -> Findings:
                   {"inputs 0 to 1": small, "inputs 0 to 255": large}, **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 def measured(part: Part) -> Pixels:
@@ -126,16 +126,18 @@ LESSON = Lesson(
     claims=(
         Claim(
             "Neighbours gain more than 10 points where units differ: {raw:.1%} becomes {standard:.1%}.",
-            lambda facts: facts["standard"] > facts["raw"] + 0.10,
+            lambda results: results["standard"] > results["raw"] + 0.10,
         ),
         Claim(
             "One factor for all pixels changes nothing: {wide:.1%} and {narrow:.1%}.",
-            lambda facts: abs(facts["wide"] - facts["narrow"]) < 0.002,  # ties may be broken by rounding
+            lambda results: abs(results["wide"] - results["narrow"]) < 0.002,  # ties may be broken by rounding
         ),
         Claim(
             "The network learns faster from small inputs: {first_small:.1%} against {first_large:.1%} after one epoch, "
             "{last_small:.1%} against {last_large:.1%} in the end.",
-            lambda facts: facts["first_small"] > facts["first_large"] and facts["last_small"] > facts["last_large"],
+            lambda results: (
+                results["first_small"] > results["first_large"] and results["last_small"] > results["last_large"]
+            ),
         ),
     ),
     conclusion="""

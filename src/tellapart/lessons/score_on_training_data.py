@@ -33,7 +33,7 @@ def run(settings: Settings) -> Findings:
         guessed.append(float(model.score(test.pixels, test.labels)))
 
     chance = wilson(round(guessed[0] * len(test)), len(test))
-    facts = {
+    results = {
         "data": data.name,
         "n": len(train),
         "test": len(test),
@@ -64,7 +64,7 @@ def run(settings: Settings) -> Findings:
                  range=[0, 1], **PERCENT),
         ),
     )  # fmt: skip
-    return Findings(facts, figures)
+    return Findings(results, figures)
 
 
 LESSON = Lesson(
@@ -87,15 +87,15 @@ LESSON = Lesson(
     claims=(
         Claim(
             "Who learns by heart looks perfect: {drilled:.1%} of labels by lot are told as they were learned.",
-            lambda facts: facts["drilled"] > 0.99,
+            lambda results: results["drilled"] > 0.99,
         ),
         Claim(
             "There was nothing to learn: the models tell {mean_guessed:.1%} of new images right on average, a guess.",
-            lambda facts: facts["mean_guessed"] < 0.16,
+            lambda results: results["mean_guessed"] < 0.16,
         ),
         Claim(
             "On learned images it promises too much: {neighbour_learned:.1%} is {neighbour_new:.1%} on new ones.",
-            lambda facts: facts["neighbour_learned"] - facts["neighbour_new"] > 0.01,
+            lambda results: results["neighbour_learned"] - results["neighbour_new"] > 0.01,
         ),
     ),
     conclusion="""

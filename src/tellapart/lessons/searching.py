@@ -45,7 +45,7 @@ def run(settings: Settings) -> Findings:
     band, random = np.array(bands), np.array(randoms)  # float64 (replays, cost)
     searches = {"band": band, "random": random}
     early, end = (band - random)[:, first - 1], (band - random)[:, -1]
-    facts = {
+    results = {
         "data": data.name,
         "n": len(train),
         "chooses": len(chooses),
@@ -69,7 +69,7 @@ def run(settings: Settings) -> Findings:
         "single": float(end.std(ddof=1)),
     }
     figure = marked(
-        lines(f"in the end {facts['band_end']:.1%} and {facts['random_end']:.1%}",
+        lines(f"in the end {results['band_end']:.1%} and {results['random_end']:.1%}",
               ("epochs spent", range(1, cost + 1)), "accuracy",
               {"Hyperband": band.mean(axis=0), "random search": random.mean(axis=0),
                "Hyperband, one in ten is below": np.quantile(band, 0.1, axis=0),
@@ -84,7 +84,7 @@ def run(settings: Settings) -> Findings:
     shares = [", then ".join(f"{rung.trials} to epoch {rung.epochs}" for rung in bracket) for bracket in plan]
     rows = tuple((str(number), share) for number, share in enumerate(shares, start=1))
     tables = {"How Hyperband shares out its epochs": Table(("bracket", "trials that are trained"), rows)}
-    return Findings(facts, (drawing("The best found against what was spent", caption, figure),), tables)
+    return Findings(results, (drawing("The best found against what was spent", caption, figure),), tables)
 
 
 def table(train: Part, chooses: Part, judges: Part, epochs: int, trials: int, seed: int) -> tuple[Floats, Floats]:
@@ -158,15 +158,15 @@ LESSON = Lesson(
         Claim(
             "Hyperband is ahead while little is spent: by {early:+.2%}, give or take {early_error:.2%}, after {first} "
             "epochs.",
-            lambda facts: facts["early"] > facts["early_error"],
+            lambda results: results["early"] > results["early_error"],
         ),
         Claim(
             "The lead melts: {end:+.2%} in the end, less than half of what it was.",
-            lambda facts: facts["end"] < facts["early"] / 2,
+            lambda results: results["end"] < results["early"] / 2,
         ),
         Claim(
             "One search cannot tell which is better: the lead varies by {single:.2%}, more than its mean, {end:+.2%}.",
-            lambda facts: facts["single"] > abs(facts["end"]),
+            lambda results: results["single"] > abs(results["end"]),
         ),
     ),
     conclusion="""

@@ -36,7 +36,7 @@ def run(settings: Settings) -> Findings:
 
     promised, kept = seen.mean(axis=0), honest.mean(axis=0)
     gap = seen - honest
-    facts = {
+    results = {
         "data": data.name,
         "many": COUNTS[-1],
         "rounds": rounds,
@@ -51,7 +51,7 @@ def run(settings: Settings) -> Findings:
         "fooled": float(np.mean(gap[:, -1] > 0)),
     }
     figure = lines(
-        f"promised too much: {facts['many_gap']:.1%}", ("candidates tried", COUNTS), "accuracy",
+        f"promised too much: {results['many_gap']:.1%}", ("candidates tried", COUNTS), "accuracy",
         {"on the images that chose": promised, "on images that did not": kept},
         across={"type": "log", "tickvals": COUNTS}, tickformat=".0%",
     )  # fmt: skip
@@ -59,7 +59,7 @@ def run(settings: Settings) -> Findings:
         "The more candidates are tried on the same images, the better the best of them looks there, and the further "
         "this is from what it does on other images: the distance between the lines is what choosing adds by luck."
     )
-    return Findings(facts, (drawing("What is promised and what is kept", caption, figure),))
+    return Findings(results, (drawing("What is promised and what is kept", caption, figure),))
 
 
 def candidate_right(
@@ -92,15 +92,15 @@ LESSON = Lesson(
         Claim(
             "Where nothing is chosen nothing is promised too much: {one_gap:+.2%}, less than three standard errors of "
             "{one_error:.2%}.",
-            lambda facts: abs(facts["one_gap"]) < 3 * facts["one_error"],
+            lambda results: abs(results["one_gap"]) < 3 * results["one_error"],
         ),
         Claim(
             "The best of {many} promises more than 2 points too much: {many_gap:.1%}.",
-            lambda facts: facts["many_gap"] > 0.02,
+            lambda results: results["many_gap"] > 0.02,
         ),
         Claim(
             "Choosing still helps: the best of {many} keeps {kept:.1%}, one that was not chosen {kept_one:.1%}.",
-            lambda facts: facts["kept"] > facts["kept_one"],
+            lambda results: results["kept"] > results["kept_one"],
         ),
     ),
     conclusion="""

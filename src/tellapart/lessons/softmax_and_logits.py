@@ -48,7 +48,7 @@ def run(settings: Settings) -> Findings:
     two = wide[np.isin(test.labels, PAIR)][:, PAIR]  # the ten-class network's logits of the same images
 
     shown = int(np.abs(probs.max(axis=1) - 0.6).argmin())  # an image the network is in two minds about
-    facts = {
+    results = {
         "data": data.name,
         "n": len(learned),
         "test": len(test),
@@ -81,7 +81,7 @@ def run(settings: Settings) -> Findings:
         drawing(
             "One image at three temperatures",
             "Its four likeliest classes. The likeliest stays the likeliest, but not as likely.",
-            bars(f"always {facts['top']}, more or less surely", "probability", [data.classes[label] for label in few],
+            bars(f"always {results['top']}, more or less surely", "probability", [data.classes[label] for label in few],
                  three, form=".0%", range=[0, 1], **PERCENT),
         ),
         drawing(
@@ -93,7 +93,7 @@ def run(settings: Settings) -> Findings:
     by_hand = tuple((name, f"{logit:.2f}", f"{np.exp(logit):,.3f}", f"{share:.1%}")
                     for name, logit, share in zip(data.classes, wide[shown], probs[shown], strict=True))  # fmt: skip
     table = Table(("class", "logit", "exp(logit)", "share of the sum"), by_hand)
-    return Findings(facts, figures, {"One image, by hand": table})
+    return Findings(results, figures, {"One image, by hand": table})
 
 
 def softmax(logits: Floats) -> Floats:
@@ -160,15 +160,15 @@ LESSON = Lesson(
         network {two_right:.1%}. The sigmoid of the one is what its bundle says, within {one_off:.1g}; softmax of two
         is the sigmoid of their difference, within {two_off:.1g}.""",
     claims=(
-        Claim("By hand and by the bundle, probabilities agree within {off:.1g}.", lambda facts: facts["off"] < 1e-4),
+        Claim("By hand and by the bundle, probabilities agree within {off:.1g}.", lambda results: results["off"] < 1e-4),
         Claim("A constant changes {moved:.1g}; by the formula as it stands {naive} of {test:,} images have a number.",
-              lambda facts: facts["moved"] < 1e-9 and facts["naive"] == 0),
+              lambda results: results["moved"] < 1e-9 and results["naive"] == 0),
         Claim("Where {zeros} probabilities become exactly 0, the loss from logits is still a number, {loss:.1f}.",
-              lambda facts: facts["zeros"] > 0 and facts["loss"] < 1e6),
+              lambda results: results["zeros"] > 0 and results["loss"] < 1e6),
         Claim("A temperature changes {changed} answers, but how sure they are: {cold:.1%}, {usual:.1%}, {hot:.1%}.",
-              lambda facts: facts["changed"] == 0 and facts["cold"] > facts["usual"] > facts["hot"] + 0.1),
+              lambda results: results["changed"] == 0 and results["cold"] > results["usual"] > results["hot"] + 0.1),
         Claim("One logit does for two classes: {one_right:.1%} and {two_right:.1%}.",
-              lambda facts: facts["one_right"] > facts["two_right"] - 0.03 and facts["one_off"] < 1e-4),
+              lambda results: results["one_right"] > results["two_right"] - 0.03 and results["one_off"] < 1e-4),
     ),
     conclusion="""
         What a network says is how far its logits are apart. tellapart trains on logits, where the loss is safe, and

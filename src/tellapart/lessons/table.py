@@ -1,4 +1,4 @@
-"""The one visible table of lessons, in the order to read them. A lesson is imported when it is asked for."""
+"""The table of lessons, in reading order. A lesson is imported when it is used."""
 
 import importlib
 
@@ -40,7 +40,7 @@ OLD_NAMES = {"picture-as-array": "image-as-array", "picture-size-and-time": "ima
 
 
 def lesson_named(name: str) -> Lesson:
-    """The lesson of that name. Raises RecipeError that suggests others, and MissingPackageError."""
+    """Import the lesson of that name. Raises RecipeError that suggests others, and MissingPackageError."""
     name = OLD_NAMES.get(name, name)
     if name not in NAMES:
         raise RecipeError(f"there is no lesson {name!r}: {did_you_mean(name, NAMES)}")
@@ -50,5 +50,5 @@ def lesson_named(name: str) -> Lesson:
 
 
 def all_lessons() -> tuple[Lesson, ...]:
-    """Every lesson, in the order to read them. Raises MissingPackageError."""
+    """Import every lesson, in reading order. Raises MissingPackageError."""
     return tuple(lesson_named(name) for name in NAMES)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from tellapart.backend import load_keras
-from tellapart.lessons.backbones import BASE, HALF, halves, learn, loop_of, small_network
+from tellapart.lessons.backbones import BACKBONE_LAYERS, HALF, halves, learn, loop_of, small_network
 from tellapart.lessons.drawing import PERCENT, drawing, lines
 from tellapart.lessons.images import Part
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
@@ -59,7 +59,7 @@ def run(settings: Settings) -> Findings:
                 mean[way][place] += right / rounds
 
     lead = mean["frozen"] - mean["scratch"]
-    facts = {
+    results = {
         "data": half.name,
         "known": half.old,
         "new": half.others,
@@ -76,7 +76,7 @@ def run(settings: Settings) -> Findings:
         **{f"{way}_many": float(mean[way][-1]) for way in WAYS},
     }
     figure = lines(
-        f"the lines meet at {facts['meet']}", ("images of each class", counts), "accuracy",
+        f"the lines meet at {results['meet']}", ("images of each class", counts), "accuracy",
         {title: mean[way] for way, title in WAYS.items()},
         across={"type": "log", "tickvals": counts}, **PERCENT,
     )  # fmt: skip
@@ -84,7 +84,7 @@ def run(settings: Settings) -> Findings:
         "Each line is one way to learn five new classes. On the left there is little to learn from, and who has "
         "learned other classes before is ahead; on the right the images themselves say enough."
     )
-    return Findings(facts, (drawing("Accuracy against the number of images", caption, figure),))
+    return Findings(results, (drawing("Accuracy against the number of images", caption, figure),))
 
 
 def few(part: Part, count: int, rng: np.random.Generator) -> NDArray[np.integer]:
@@ -97,7 +97,7 @@ def with_base(loop: "Loop", fresh: State) -> State:
     """A fresh state, but for the layers that are carried over: these are as they have become."""
     layers = [variable.path.split("/")[0] for variable in loop.network.variables]
     weights = zip(layers, loop.state(), fresh, strict=False)  # behind these is what the optimizer remembers
-    return [now if layer in BASE else old for layer, now, old in weights] + fresh[len(layers) :]
+    return [now if layer in BACKBONE_LAYERS else old for layer, now, old in weights] + fresh[len(layers) :]
 
 
 def features(loop: "Loop", start: State, *parts: Part) -> list[NDArray[np.float32]]:
@@ -105,7 +105,7 @@ def features(loop: "Loop", start: State, *parts: Part) -> list[NDArray[np.float3
     import keras
 
     loop.restore(start)
-    base = keras.Model(loop.network.input, loop.network.get_layer(BASE[-1]).output)
+    base = keras.Model(loop.network.input, loop.network.get_layer(BACKBONE_LAYERS[-1]).output)
     vectors = [np.asarray(base(part.images)) for part in parts]
     return [each / vectors[0].std() for each in vectors]
 
@@ -145,14 +145,14 @@ LESSON = Lesson(
     claims=(
         Claim("With few images, what was learned elsewhere is ahead of scratch: {frozen_few:.1%} against "
               "{scratch_few:.1%}.",
-              lambda facts: facts["lead_few"] > 0),
+              lambda results: results["lead_few"] > 0),
         Claim("It is what was learned that helps: the same network, frozen before it learned anything, reaches "
               "{random_few:.1%}.",
-              lambda facts: facts["frozen_few"] > facts["random_few"]),
+              lambda results: results["frozen_few"] > results["random_few"]),
         Claim("With many the lead is gone, or less than half of what it was: {lead_few:+.1%} becomes {lead_many:+.1%}.",
-              lambda facts: facts["lead_many"] < 0.5 * facts["lead_few"]),
+              lambda results: results["lead_many"] < 0.5 * results["lead_few"]),
         Claim("Training on from there is on average no worse than scratch: {tuned_gain:+.1%}.",
-              lambda facts: facts["tuned_gain"] > 0),
+              lambda results: results["tuned_gain"] > 0),
     ),
     conclusion="""
         What a network has learned about some images is of use for others, the more so the fewer there are. Frozen

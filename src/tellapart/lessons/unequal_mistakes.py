@@ -29,7 +29,7 @@ def run(settings: Settings) -> Findings:
     theory = ALARM / (ALARM + MISSED)  # where both answers have the same expected cost: Elkan 2001
     saved = compare_decisions(truth, probs, COSTS, seed=settings.seed)
     usual, by_cost = probs.argmax(axis=1), cheapest_classes(probs, COSTS)
-    facts = {
+    results = {
         "data": data.name,
         "n": len(train),
         "test": len(test),
@@ -52,7 +52,7 @@ def run(settings: Settings) -> Findings:
         "new_alarms": alarms(truth, by_cost),
     }
     figure = marked(
-        lines(f"{facts['saving']:.0%} saved", ("threshold", thresholds), "mean cost of an image", {"cost": costs},
+        lines(f"{results['saving']:.0%} saved", ("threshold", thresholds), "mean cost of an image", {"cost": costs},
               rangemode="tozero"),
         {"by the costs": theory, "usual": 0.5},
     )  # fmt: skip
@@ -60,7 +60,7 @@ def run(settings: Settings) -> Findings:
         "What an image costs on average when a 9 is named above this probability: on the right nines are missed, on "
         "the very left everything is called a 9. One dashed line is where the costs say the threshold should be."
     )
-    return Findings(facts, (drawing("Cost at every threshold", caption, figure),))
+    return Findings(results, (drawing("Cost at every threshold", caption, figure),))
 
 
 def mean_cost(truth: NDArray[np.integer], answers: NDArray[np.bool_]) -> float:
@@ -99,12 +99,12 @@ LESSON = Lesson(
         follows from the costs needed no look at them.""",
     claims=(
         Claim("Deciding by cost saves: {change:+.3f} an image, and below 0 with 95 % confidence.",
-              lambda facts: facts["change_high"] < 0),
+              lambda results: results["change_high"] < 0),
         Claim("It does so with a lower accuracy: {new_right:.1%} against {usual_right:.1%}.",
-              lambda facts: facts["new_right"] < facts["usual_right"]),
+              lambda results: results["new_right"] < results["usual_right"]),
         Claim("The threshold from the costs brings three quarters or more of what the best one would: an image costs "
               "{new_cost:.3f}, where {least_cost:.3f} was possible.",
-              lambda facts: facts["saving"] > 0.75 * (1 - facts["least_cost"] / facts["usual_cost"])),
+              lambda results: results["saving"] > 0.75 * (1 - results["least_cost"] / results["usual_cost"])),
     ),
     conclusion="""
         Decide by what mistakes cost, not by what is likeliest. A model need not be trained anew for it: its

@@ -47,7 +47,7 @@ def run(settings: Settings) -> Findings:
     rows = tuple((title, *(cell(one, name) for one in judged.values())) for name, title in METRICS.items())
     never, shallow, honest, sure = judged.values()
     others = ("macro_f1", "matthews", "pr_auc")
-    facts = {
+    results = {
         "data": data.name,
         "n": len(train),
         "test": len(test),
@@ -76,7 +76,7 @@ def run(settings: Settings) -> Findings:
         "The longer a bar the better. By accuracy, never naming the rare class is hard to beat; by the others, not."
     )
     tables = {"All four by seven metrics": Table(("metric", *judged), rows)}
-    return Findings(facts, (drawing("The same answers, judged in six ways", caption, figure),), tables)
+    return Findings(results, (drawing("The same answers, judged in six ways", caption, figure),), tables)
 
 
 def both(score: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -128,13 +128,13 @@ LESSON = Lesson(
         sure where it is wrong.""",
     claims=(
         Claim("Accuracy prefers who finds nothing: {never:.1%} against {tree:.1%}.",
-              lambda facts: facts["never"] > facts["tree"]),
+              lambda results: results["never"] > results["tree"]),
         Claim("Balanced accuracy does not: {never_balanced:.1%} against {tree_balanced:.1%}.",
-              lambda facts: facts["tree_balanced"] > facts["never_balanced"] + 0.1),
+              lambda results: results["tree_balanced"] > results["never_balanced"] + 0.1),
         Claim("Accuracy cannot see false sureness: {same:.1%} and {sure:.1%}.",
-              lambda facts: facts["same"] == facts["sure"]),
+              lambda results: results["same"] == results["sure"]),
         Claim("Log-loss can: {same_loss:.3f} and {sure_loss:.3f}.",
-              lambda facts: facts["sure_loss"] > 1.2 * facts["same_loss"]),
+              lambda results: results["sure_loss"] > 1.2 * results["same_loss"]),
     ),
     conclusion="""
         Accuracy suits classes that are about equally common, mistakes that are equally bad, and answers that are

@@ -1,4 +1,4 @@
-"""The texts of lessons: paragraphs of words, some of which are terms of the glossary or code."""
+"""Texts of lessons: paragraphs of plain text, glossary terms and code."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ MARKED = re.compile(r"\[([^\[\]|]+)(?:\|([^\[\]|]+))?\]|`([^`]+)`")
 
 @dataclass(frozen=True)
 class Words:
-    """A stretch of text, and the term of the glossary that it is, if it is one, or whether it is code."""
+    """A piece of text, which may link to a term of the glossary or be code."""
 
     text: str
     term: str | None = None
@@ -17,36 +17,36 @@ class Words:
 
     @property
     def anchor(self) -> str:
-        """Where the glossary has the term."""
+        """The anchor of the term in the glossary."""
         return anchor(self.term or "")
 
 
 def anchor(term: str) -> str:
-    """`bias and variance` is found at `bias-and-variance`."""
+    """Convert a term to its anchor: `bias and variance` to `bias-and-variance`."""
     return re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
 
 
 def paragraphs(text: str) -> list[list[Words]]:
-    """Split a text at its empty lines, and each paragraph into words and terms."""
+    """Split a text at empty lines, and each paragraph into plain text, terms and code."""
     return [list(_words(" ".join(part.split()))) for part in re.split(r"\n\s*\n", text.strip())]
 
 
 def plain(text: str) -> list[str]:
-    """The paragraphs of a text without marks, but those of code."""
-    return ["".join(f"`{one.text}`" if one.code else one.text for one in paragraph) for paragraph in paragraphs(text)]
+    """Return the paragraphs of a text without the marks of terms."""
+    return ["".join(f"`{words.text}`" if words.code else words.text for words in part) for part in paragraphs(text)]
 
 
 def terms(text: str) -> list[str]:
-    """The terms that a text names, each once, in their order."""
+    """Return the distinct terms in a text, in order."""
     return list(dict.fromkeys(words.term for part in paragraphs(text) for words in part if words.term))
 
 
 def _words(paragraph: str) -> Iterator[Words]:
     end = 0
-    for found in MARKED.finditer(paragraph):
-        if found.start() > end:
-            yield Words(paragraph[end : found.start()])
-        yield Words(found[3], code=True) if found[3] else Words(found[1], found[2] or found[1])
-        end = found.end()
+    for match in MARKED.finditer(paragraph):
+        if match.start() > end:
+            yield Words(paragraph[end : match.start()])
+        yield Words(match[3], code=True) if match[3] else Words(match[1], match[2] or match[1])
+        end = match.end()
     if end < len(paragraph):
         yield Words(paragraph[end:])
