@@ -127,8 +127,8 @@ LESSON = Lesson(
     method="""
         We train the same network, with one hidden layer of {units} units, on {n} images of {data} three times: on the
         original images; with [augmentation] `{moves}`, which shifts each image by up to a tenth of its side and rotates
-        it by up to ten degrees, differently in every [epoch]; and with `{flips}`, which flips each image vertically with
-        probability one half. All three are evaluated on the same {test:,} test images, and again on those images after
+        it by up to ten degrees, differently in every [epoch]; and with `{flips}`, which flips each image vertically
+        with probability one half. All three are evaluated on the same {test:,} test images, and again on those images after
         each was shifted and rotated a little.""",
     outcome="""
         On the original images the accuracy is {plain:.1%} without augmentation. With shifts and rotations it is

@@ -90,7 +90,7 @@ def some_photos(dataset: Dataset, split: str, count: int, side: int, settings: S
 
 
 def halves(settings: Settings) -> Halves:
-    """Divide the classes of Fashion-MNIST, or of digits, at random; images have half their size, at random positions."""
+    """Divide the classes of Fashion-MNIST, or of digits, at random; shrink images and put them at random positions."""
     data = images("fashion-mnist", settings)
     rng = np.random.default_rng(settings.seed)
     drawn = rng.permutation(len(data.classes))

@@ -101,8 +101,8 @@ LESSON = Lesson(
         possible model. We also measure the whole error directly, against labels that are redrawn once more.""",
     outcome="""
         From depth {low_depth} to depth {high_depth}, squared bias falls from {low_bias:.3f} to {high_bias:.3f}, and
-        variance rises from {low_variance:.3f} to {high_variance:.3f}. Noise is always {noise:.3f}. The measured error is
-        {low_error:.3f} and {high_error:.3f} at the two ends, and lowest, {best_error:.3f}, at depth {best_depth}.
+        variance rises from {low_variance:.3f} to {high_variance:.3f}. Noise is always {noise:.3f}. The measured error
+        is {low_error:.3f} and {high_error:.3f} at the two ends, and lowest, {best_error:.3f}, at depth {best_depth}.
 
         The three parts add up to the measured error within {off:.1%}.""",
     claims=(

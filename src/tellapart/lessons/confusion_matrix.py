@@ -130,7 +130,8 @@ LESSON = Lesson(
         {first_loss:.3f} and {second_loss:.3f}. With a probability of {sure:.0%} or more, {first_sure_wrong:,} answers
         of the first were wrong, and {second_sure_wrong:,} of the second.""",
     claims=(
-        Claim("Both have the same matrix: {cells_changed} cells differ.", lambda results: results["cells_changed"] == 0),
+        Claim("Both have the same matrix: {cells_changed} cells differ.",
+              lambda results: results["cells_changed"] == 0),
         Claim("Their calibration differs: an error of {first_error:.1%} becomes {second_error:.1%}.",
               lambda results: results["second_error"] < 0.8 * results["first_error"]),
         Claim("Fewer mistakes are called sure: {first_sure_wrong:,} become {second_sure_wrong:,}.",

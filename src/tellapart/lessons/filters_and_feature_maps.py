@@ -167,7 +167,8 @@ LESSON = Lesson(
               lambda results: min(results["liked"], results["lot_liked"]) > 1
               and max(results["weakest"], results["lot_weakest"]) < 0.8),
         Claim("Unlike in worth: of {right:.1%}, one less leaves {dearest:.1%} to {cheapest:.1%}, none {none:.1%}.",
-              lambda results: results["right"] - results["dearest"] > max(0.04, 2 * (results["right"] - results["cheapest"]))
+              lambda results: results["right"] - results["dearest"]
+              > max(0.04, 2 * (results["right"] - results["cheapest"]))
               and results["none"] < 0.2),
     ),
     conclusion="""

@@ -86,8 +86,7 @@ GLOSSARY: Mapping[str, str] = {
     "standard deviation": "The typical distance of values from their mean.",
     "standardising": "Subtracting from each feature its mean and dividing by its standard deviation, both computed on "
     "the training images.",
-    "temperature": "A number by which all logits are divided: above 1 it lowers a model's confidence, below 1 it raises "
-    "it.",
+    "temperature": "A number by which all logits are divided: above 1 it lowers confidence, below 1 it raises it.",
     "test set": "Images that take no part in training or in any choice, and are used for evaluation once, at the end.",
     "threshold": "The probability above which a class is predicted.",
     "training set": "The images that a model learns from.",

@@ -83,7 +83,7 @@ def run(settings: Settings) -> Findings:
         drawing(
             "What an image costs, against one of the smallest size",
             "Both axes grow by factors: the steeper a line, the faster a cost grows with the side of the image.",
-            lines(f"twice the side: {results['arithmetic']:.1f} times the arithmetic, {results['time']:.1f} times the time",
+            lines(f"doubled side: {results['arithmetic']:.1f}x the arithmetic, {results['time']:.1f}x the time",
                   ("side of an image in pixels", sides), "times the smallest",
                   {"arithmetic": arithmetic / arithmetic[0], "time": seconds / seconds[0],
                    "square of the side": (side / side[0]) ** 2}, across=across, type="log", tickvals=2 ** np.arange(7)),

@@ -96,8 +96,8 @@ def run(settings: Settings) -> Findings:
             "What is refused",
             "The share of each group that is refused, when each way alone refuses about as many ordinary images. "
             "The uppermost bars are the price, the others the gain.",
-            bars(f"{results['negatives_unsure']:.0%} and {results['negatives_odd']:.0%} of the negatives", "share refused",
-                 list(groups), caught, form=".0%", range=[0, 1], **PERCENT),
+            bars(f"{results['negatives_unsure']:.0%} and {results['negatives_odd']:.0%} of the negatives",
+                 "share refused", list(groups), caught, form=".0%", range=[0, 1], **PERCENT),
         ),
     )  # fmt: skip
     return Findings(results, figures)

@@ -166,7 +166,8 @@ LESSON = Lesson(
               lambda results: 0 < max(results["max_moved"], results["average_moved"]) < 0.5 * results["moved"]),
         Claim("More shifted images are told right with pooling: {max_shifted:.1%} and {average_shifted:.1%} against "
               "{plain_shifted:.1%}.",
-              lambda results: min(results["max_shifted"], results["average_shifted"]) > results["plain_shifted"] + 0.02),
+              lambda results:
+              min(results["max_shifted"], results["average_shifted"]) > results["plain_shifted"] + 0.02),
         Claim("Too much of it costs: one window for all leaves {max_all:.1%} and {average_all:.1%} of {plain:.1%}.",
               lambda results: max(results["max_all"], results["average_all"]) < results["plain"] - 0.2),
     ),

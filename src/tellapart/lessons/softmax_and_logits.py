@@ -160,7 +160,8 @@ LESSON = Lesson(
         network {two_right:.1%}. The sigmoid of the one is what its bundle says, within {one_off:.1g}; softmax of two
         is the sigmoid of their difference, within {two_off:.1g}.""",
     claims=(
-        Claim("By hand and by the bundle, probabilities agree within {off:.1g}.", lambda results: results["off"] < 1e-4),
+        Claim("By hand and by the bundle, probabilities agree within {off:.1g}.",
+              lambda results: results["off"] < 1e-4),
         Claim("A constant changes {moved:.1g}; by the formula as it stands {naive} of {test:,} images have a number.",
               lambda results: results["moved"] < 1e-9 and results["naive"] == 0),
         Claim("Where {zeros} probabilities become exactly 0, the loss from logits is still a number, {loss:.1f}.",
