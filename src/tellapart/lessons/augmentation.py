@@ -126,10 +126,10 @@ LESSON = Lesson(
     run=run,
     method="""
         We train the same network, with one hidden layer of {units} units, on {n} images of {data} three times: on the
-        original images; with [augmentation] `{moves}`, which shifts each image by up to a tenth of its side and rotates
-        it by up to ten degrees, differently in every [epoch]; and with `{flips}`, which flips each image vertically
-        with probability one half. All three are evaluated on the same {test:,} test images, and again on those images after
-        each was shifted and rotated a little.""",
+        original images; with [augmentation] `{moves}`, which shifts each image by up to a tenth of its side and
+        rotates it by up to ten degrees, differently in every [epoch]; and with `{flips}`, which flips each image
+        vertically with probability one half. All three are evaluated on the same {test:,} test images, and again on
+        those images after each was shifted and rotated a little.""",
     outcome="""
         On the original images the accuracy is {plain:.1%} without augmentation. With shifts and rotations it is
         {moved:.1%}, a difference of {gain:+.1%} ({gain_low:+.1%} to {gain_high:+.1%}, a paired 95 % [confidence
@@ -153,10 +153,9 @@ LESSON = Lesson(
         Augmentation tells a model which changes do not matter. It helps where that is true for future images and the
         few training images do not show it: MNIST's digits appear at slightly different positions in a wide frame. The
         digits of scikit-learn fill a frame of 8 pixels, where a shift cuts off and blurs more than it teaches. A
-        flipped 2 is hardly a 2, while a mirrored shirt is still a shirt. Look at the augmented images with
-        `tellapart augment`, and measure with
-        `tellapart sweep --vary "augment=;shift=0.1;shift=0.1,rotate=10"`. tellapart augments training images only;
-        validation and test images stay as they are.""",
+        flipped 2 is hardly a 2, while a mirrored shirt is still a shirt. Look at the augmented images with `tellapart
+        augment`, and measure with `tellapart sweep --vary "augment=;shift=0.1;shift=0.1,rotate=10"`. tellapart
+        augments training images only; validation and test images stay as they are.""",
     try_next="""
         Train on ten times as many images. How much do shifts and rotations still help, and how much do flips still
         harm?""",

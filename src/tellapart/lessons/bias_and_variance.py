@@ -93,8 +93,9 @@ LESSON = Lesson(
     run=run,
     method="""
         We add noise of a known size: {flipped:.0%} of the labels of {data} are redrawn at random. For each depth we
-        grow {rounds} [decision trees|decision tree], each on another [bootstrap] sample of {n:,} images. On test images
-        we compare the probabilities they predict with the true ones, which we know, by the sum of squared differences.
+        grow {rounds} [decision trees|decision tree], each on another [bootstrap] sample of {n:,} images. On test
+        images we compare the probabilities they predict with the true ones, which we know, by the sum of squared
+        differences.
 
         [Bias|bias] is the difference between the mean of all trees and the truth; it enters squared.
         [Variance|variance] is the spread of the trees around their mean. [Noise|noise] is the error of the best
