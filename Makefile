@@ -7,7 +7,7 @@ COMPILE := --compile-bytecode
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: demo smoke test test-long check requirements clean
+.PHONY: demo smoke test test-long check docs-cli requirements clean
 
 $(VENV)/ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "tellapart needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
@@ -40,6 +40,10 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy src tests
 	$(BIN)/lint-imports
+
+# After changing a command's options or their help.
+docs-cli: $(VENV)/ready
+	$(BIN)/python docs/generate_cli.py
 
 # After changing dependencies in pyproject.toml: pin them anew, for every platform, with hashes.
 requirements: PINNED := --quiet --universal --generate-hashes --no-emit-index-url --no-header

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from tellapart.cli import COMMANDS
+from tellapart.cli import COMMANDS, completion
 from tellapart.cli.help_format import Formatter
 from tellapart.cli.old_names import renamed
 from tellapart.cli.options import OPTIONS
@@ -40,6 +40,9 @@ def run(words: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # print file names as they are, valid text or not
     try:
+        if words[:1] == [completion.FLAG]:
+            completion.install(app, words[1:])
+            return 0
         status = app(expanded(renamed(words)), exit_on_error=False, print_error=True)
     except cyclopts.CycloptsError:
         return REFUSED  # cyclopts has printed what is wrong with the words
