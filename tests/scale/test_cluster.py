@@ -27,38 +27,40 @@ from tellapart.scale.cluster import address_of, log_folder, ray_cluster
         ("ray://[::1]:6390", "", "[::1]:6390"),
     ],
 )
-def test_the_word_says_where(word: str, named: str, address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_target_gives_the_address(
+    word: str, named: str, address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAY_ADDRESS", named)
     assert address_of(word) == address
 
 
 @pytest.mark.parametrize("word", ["", "dask", "ray://", "ray://host", "ray://:1", "ray://host:", "ray://host:port"])
-def test_another_word_is_refused(word: str) -> None:
+def test_an_unknown_target_is_refused(word: str) -> None:
     with pytest.raises(ClusterError, match=r"--on is .*; expected ray, or ray://HOST:PORT"):
         address_of(word)
 
 
 @pytest.mark.parametrize("named", ["host", "http://127.0.0.1:8265"])
-def test_another_address_is_refused(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_ray_address_is_refused(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", named)
     with pytest.raises(ClusterError, match=r"RAY_ADDRESS is .*; expected HOST:PORT"):
         address_of("ray")
 
 
 @pytest.mark.parametrize("workers", [0, -3])
-def test_fewer_than_one_worker_are_refused(workers: int) -> None:
+def test_less_than_one_worker_is_refused(workers: int) -> None:
     with pytest.raises(ClusterError, match="expected 1 or more"), ray_cluster("ray", workers):
         pass
 
 
-def test_a_cluster_of_ones_own_reports_to_nobody_and_asks_for_a_token(cluster: Jobs) -> None:
+def test_a_new_cluster_sends_no_usage_reports_and_requires_a_token(cluster: Jobs) -> None:
     del cluster
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
     assert os.environ["RAY_AUTH_MODE"] == "token"
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
 
 
-def test_nothing_at_the_address_is_said(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
+def test_an_address_without_an_answer_is_an_error(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_port}")
     began = time.monotonic()
     with pytest.raises(ClusterError, match=r"cannot be joined: .*Check the address"), ray_cluster("ray"):
@@ -66,7 +68,7 @@ def test_nothing_at_the_address_is_said(monkeypatch: pytest.MonkeyPatch, free_po
     assert time.monotonic() - began < 5
 
 
-def test_a_machine_too_busy_to_start_a_cluster_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_too_busy_to_start_a_cluster_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def late(*_: object, **__: object) -> None:
         raise Exception("The current node timed out during startup. Why is not known.")  # noqa: TRY002  as Ray does
 
@@ -95,7 +97,7 @@ def failed(error: BaseException, words: str) -> None:
         raise error
 
 
-def test_what_ray_wrote_is_kept_where_the_cluster_failed(temporary: Path) -> None:
+def test_the_logs_of_a_failed_cluster_are_kept(temporary: Path) -> None:
     with pytest.raises(ClusterError, match=r"no cluster\. Ray's logs are in .*ray-"):
         failed(ClusterError("no cluster"), "why")
     (kept,) = temporary.glob("ray-*/*")
@@ -105,7 +107,7 @@ def test_what_ray_wrote_is_kept_where_the_cluster_failed(temporary: Path) -> Non
 @pytest.mark.parametrize(
     ("error", "words"), [(KeyboardInterrupt("it"), "stopped"), (ImageError("it"), "why"), (ClusterError("it"), "")]
 )
-def test_nothing_is_kept_otherwise(temporary: Path, error: BaseException, words: str) -> None:
+def test_other_logs_are_removed(temporary: Path, error: BaseException, words: str) -> None:
     with log_folder() as folder:
         (folder / "driver.log").write_text("all is well")
     with pytest.raises(type(error), match=r"^it$"):

@@ -25,7 +25,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def test_each_result_comes_once_and_is_what_it_was(cluster: Jobs) -> None:
+def test_each_item_has_one_result(cluster: Jobs) -> None:
     def begin() -> Callable[[tuple[int, str]], tuple[int, str, int | None]]:
         return lambda item: (*item, assigned_cores())
 
@@ -35,7 +35,7 @@ def test_each_result_comes_once_and_is_what_it_was(cluster: Jobs) -> None:
     assert CORES not in os.environ
 
 
-def test_no_more_are_taken_than_there_are_workers(cluster: Jobs) -> None:
+def test_no_more_items_are_taken_than_there_are_workers(cluster: Jobs) -> None:
     taken = list[int]()
 
     def items() -> Iterator[int]:
@@ -49,7 +49,7 @@ def test_no_more_are_taken_than_there_are_workers(cluster: Jobs) -> None:
     assert sorted([first, *results]) == list(range(7))
 
 
-def test_what_a_job_raises_is_raised_here(cluster: Jobs) -> None:
+def test_an_error_of_a_job_is_raised(cluster: Jobs) -> None:
     def begin() -> Callable[[int], int]:
         def work(item: int) -> int:
             raise ImageError(f"number {item}")
@@ -60,7 +60,7 @@ def test_what_a_job_raises_is_raised_here(cluster: Jobs) -> None:
         list(cluster.run(begin, [5]))
 
 
-def test_what_cannot_be_begun_is_raised_here(cluster: Jobs) -> None:
+def test_an_error_of_begin_is_raised(cluster: Jobs) -> None:
     def begin() -> Callable[[int], int]:
         raise BundleError("no bundle here")
 
@@ -100,7 +100,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     assert not found.path.with_name("found.parquet.parts").exists()
 
 
-def test_features_are_those_of_one_process(cluster: Jobs, tmp_path: Path) -> None:
+def test_features_equal_those_of_one_process(cluster: Jobs, tmp_path: Path) -> None:
     import keras
     import numpy as np
 
@@ -119,7 +119,7 @@ def test_features_are_those_of_one_process(cluster: Jobs, tmp_path: Path) -> Non
     assert there.kept == here.kept == tuple(range(40))
 
 
-def test_whoever_waits_for_a_core_is_told(
+def test_waiting_for_a_core_is_reported(
     cluster: Jobs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def begin() -> Callable[[int], int]:
@@ -168,7 +168,7 @@ def waited_for(head: str) -> object:
     return pool.RayJobs(cast(ModuleType, lost), 1, head)._wait(pool._Team(lost, []))
 
 
-def test_a_cluster_without_a_core_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_cores_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
@@ -176,7 +176,9 @@ def test_a_cluster_without_a_core_is_not_waited_for(monkeypatch: pytest.MonkeyPa
             waited_for(address)
 
 
-def test_a_head_that_is_gone_is_said_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_head_is_reported_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert waited_for("127.0.0.1:1") == "late"
     assert capsys.readouterr().err == ""  # it was not yet time to look
     monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.0)

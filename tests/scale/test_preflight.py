@@ -58,7 +58,7 @@ def served() -> Iterator[Served]:
         server.stop(grace=None)
 
 
-def test_the_token_is_found_where_ray_looks_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_token_is_read_from_where_ray_looks_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert known_token() is None
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("home\n")
@@ -70,13 +70,13 @@ def test_the_token_is_found_where_ray_looks_for_it(monkeypatch: pytest.MonkeyPat
     assert known_token() == "word"
 
 
-def test_a_tokens_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_token_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "absent"))
     with pytest.raises(ClusterError, match=r"RAY_AUTH_TOKEN_PATH is .*absent, which cannot be read"):
         known_token()
 
 
-def test_whoever_has_the_token_may_join(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_right_token_is_accepted(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "ours")
     require_ours(served("ours"))
 
@@ -88,13 +88,15 @@ def test_whoever_has_the_token_may_join(served: Served, monkeypatch: pytest.Monk
         ("wrong", "has another token than the one known here: set RAY_AUTH_TOKEN, or copy"),
     ],
 )
-def test_whoever_has_it_not_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch, token: str, said: str) -> None:
+def test_a_wrong_or_missing_token_is_refused(
+    served: Served, monkeypatch: pytest.MonkeyPatch, token: str, said: str
+) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", token)
     with pytest.raises(ClusterError, match=said):
         require_ours(served("ours"))
 
 
-def test_a_cluster_that_anybody_may_use_is_used_only_if_that_is_meant(
+def test_a_cluster_without_a_token_is_used_only_if_the_environment_allows_it(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "ours")
@@ -107,7 +109,7 @@ def test_a_cluster_that_anybody_may_use_is_used_only_if_that_is_meant(
         require_ours(served("ours"))
 
 
-def test_what_is_no_cluster_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_service_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "ours")
     monkeypatch.setattr(preflight, "TIMEOUT_S", 0.3)
     with pytest.raises(ClusterError, match=r"is not a Ray cluster's own port \(UNIMPLEMENTED\): name that, 6379"):
@@ -120,6 +122,6 @@ def test_what_is_no_cluster_is_refused(served: Served, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "127.0.0.1:99999"])
-def test_where_nothing_answers_that_is_said_at_once(address: str) -> None:
+def test_an_unreachable_address_is_refused_immediately(address: str) -> None:
     with pytest.raises(ClusterError, match=r"cannot be joined: .* Check the address, and that ray start --head runs"):
         require_ours(address)

@@ -88,7 +88,7 @@ def asked(client: httpx.Client, content: bytes, **parameters: bool) -> httpx.Res
     return client.post("/v1/predict", params=parameters, files={"image": ("an image", content)})
 
 
-def test_replicas_answer_as_the_embedded_service_and_the_predictor_do(
+def test_replicas_predict_as_the_local_service_and_the_predictor_do(
     client: httpx.Client, embedded: httpx.Client, trained: Run, tiny: Path
 ) -> None:
     files = sorted(tiny.rglob("*.png"))[::2]
@@ -103,7 +103,7 @@ def test_replicas_answer_as_the_embedded_service_and_the_predictor_do(
     assert client.get("/").text == embedded.get("/").text
 
 
-def test_what_cannot_be_answered_is_refused_alike(client: httpx.Client, embedded: httpx.Client) -> None:
+def test_refusals_are_those_of_the_local_service(client: httpx.Client, embedded: httpx.Client) -> None:
     stream = io.BytesIO()
     Image.new("L", (2_000, 2_000)).save(stream, "PNG")
     refusals = {415: (b"no image", stream.getvalue(), b"\xff\xd8\xff"), 413: (bytes(200_000),), 400: (b"",)}
@@ -120,7 +120,7 @@ def test_an_explanation_is_drawn_by_a_replica(client: httpx.Client) -> None:
     assert explanation["overlay"].startswith("data:image/png;base64,")
 
 
-def test_the_token_is_demanded(service: Service) -> None:
+def test_the_token_is_required(service: Service) -> None:
     token = "0123456789" * 2
     settings = replace(service.settings, token=token)
     with called(server_of(Service(service.bundle, settings, service.work))) as client:
@@ -130,7 +130,7 @@ def test_the_token_is_demanded(service: Service) -> None:
         assert client.get("/ready", headers={"Host": "elsewhere.example"}).status_code == 421
 
 
-def test_what_replicas_did_is_counted_once(client: httpx.Client) -> None:
+def test_images_of_replicas_are_counted_once(client: httpx.Client) -> None:
     before = _counted(client)
     for _ in range(6):
         assert asked(client, _image()).status_code == 200
@@ -138,7 +138,7 @@ def test_what_replicas_did_is_counted_once(client: httpx.Client) -> None:
     assert 'tellapart_stage_seconds_count{stage="infer"}' in client.get("/metrics").text
 
 
-def test_no_answer_in_time_is_said(service: Service) -> None:
+def test_a_late_prediction_is_an_error(service: Service) -> None:
     assert isinstance(service.work, Replicas)
     hasty = Service(service.bundle, service.settings, replace(service.work, deadline_s=1e-6))
     with called(server_of(hasty)) as client:
@@ -147,7 +147,7 @@ def test_no_answer_in_time_is_said(service: Service) -> None:
         assert 'tellapart_rejects_total{reason="late"} 1.0' in client.get("/metrics").text
 
 
-def test_a_killed_replica_is_replaced_and_nothing_is_answered_wrongly(client: httpx.Client) -> None:
+def test_a_killed_replica_is_replaced_and_no_prediction_is_wrong(client: httpx.Client) -> None:
     expected = asked(client, _image()).json()
     first = _pids()
     assert len(first) == 2
@@ -175,12 +175,12 @@ def test_more_replicas_than_cores_are_refused(cluster: Jobs, trained: Run) -> No
 
 
 @pytest.mark.parametrize("count", [(0, 2), (3, 2), (-1, -1)])
-def test_a_count_that_makes_no_sense_is_refused(count: tuple[int, int]) -> None:
+def test_an_invalid_replica_count_is_refused(count: tuple[int, int]) -> None:
     with pytest.raises(ClusterError, match="expected 1 or more"):
         ReplicaCount(*count)
 
 
-def test_the_command_serves_and_ends_with_all_that_it_started(trained: Run, tmp_path: Path) -> None:
+def test_the_command_serves_and_ends_all_its_processes(trained: Run, tmp_path: Path) -> None:
     words = ["serve", str(trained.bundle.folder), "--port", "0", "--on", "ray", "--replicas", "1"]
     without = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     running = subprocess.Popen(

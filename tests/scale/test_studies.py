@@ -73,7 +73,7 @@ def require_as(found: Search, whole: Search) -> None:
     assert not list(found.folder.rglob(".partial-*"))
 
 
-def test_a_search_of_which_a_worker_is_killed_ends_as_in_one_process(
+def test_a_search_with_a_killed_worker_ends_as_in_one_process(
     cluster: Jobs, whole: Search, tiny: Path, tmp_path: Path
 ) -> None:
     jobs = Killed(cluster, tmp_path / "killed")
@@ -82,7 +82,7 @@ def test_a_search_of_which_a_worker_is_killed_ends_as_in_one_process(
     require_as(found, whole)
 
 
-def test_a_search_whose_command_is_killed_goes_on_in_one_process(
+def test_a_search_whose_command_is_killed_resumes_in_one_process(
     cluster: Jobs, whole: Search, tiny: Path, tmp_path: Path
 ) -> None:
     import ray
@@ -131,7 +131,7 @@ def test_folds_end_as_in_one_process(cluster: Jobs, tiny: Path, tmp_path: Path) 
             np.testing.assert_array_equal(one[name], other[name])
 
 
-def test_what_a_worker_refuses_reaches_the_person_as_it_is(cluster: Jobs, tiny: Path, tmp_path: Path) -> None:
+def test_an_error_of_a_worker_is_raised_unchanged(cluster: Jobs, tiny: Path, tmp_path: Path) -> None:
     knn = Recipe(model="knn", features="pixels", size=20, neighbours=50)
     with pytest.raises(RecipeError, match="neighbours is 50"):
         cross_validate(Dataset.open(tiny), knn, count=3, out=tmp_path, jobs=cluster)

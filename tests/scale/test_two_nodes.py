@@ -34,7 +34,7 @@ def words(nodes: Nodes, trained: Run, tiny: Path, tmp_path: Path, monkeypatch: p
     return ["predict", str(trained.bundle.folder), *images, "--out", str(tmp_path / "found.jsonl")]
 
 
-def test_whoever_has_not_the_token_is_refused_in_one_sentence(nodes: Nodes, words: list[str], command: Command) -> None:
+def test_a_missing_token_is_refused_in_one_sentence(nodes: Nodes, words: list[str], command: Command) -> None:
     for token, said in (("wrong", "has another token than the one known here"), ("", "and none is known here")):
         began = time.monotonic()
         refused = command(*words, "--on", f"ray://{nodes.address}", RAY_AUTH_TOKEN=token)

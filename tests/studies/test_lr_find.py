@@ -21,14 +21,14 @@ def curve(loss: np.ndarray) -> RateTest:
     return RateTest(np.geomspace(1e-7, 10, len(loss)), loss)
 
 
-def test_the_smoothed_loss_is_a_running_mean_corrected_for_its_start() -> None:
+def test_the_smoothed_loss_is_a_bias_corrected_running_mean() -> None:
     found = curve(np.array([2.0, 1.0, 4.0]))
     weights = SMOOTHING ** np.arange(3)
     expected = [2.0, (1 + 2 * SMOOTHING) / (1 + SMOOTHING), np.dot([4, 1, 2], weights) / weights.sum()]
     np.testing.assert_allclose(found.smoothed, expected)
 
 
-def test_the_suggestions_are_where_the_loss_falls_the_fastest_and_a_tenth_of_where_it_is_least() -> None:
+def test_the_suggestions_are_the_steepest_rate_and_a_tenth_of_the_rate_of_the_least_loss() -> None:
     rates = np.geomspace(1e-7, 10, 2000)  # so many that smoothing hardly lags
     loss = 2 - 1.5 / (1 + np.exp(-4 * (np.log10(rates) + 3))) + np.maximum(np.log10(rates), -0.5) + 0.5
     found = RateTest(rates, loss)
@@ -46,7 +46,7 @@ def test_a_steep_beginning_is_noise() -> None:
 
 
 @pytest.mark.parametrize("loss", [np.full(60, 2.3), np.linspace(2.3, 9, 60), np.linspace(2.3, 2.2, 60)])
-def test_a_loss_that_never_falls_suggests_nothing(loss: np.ndarray) -> None:
+def test_a_loss_that_never_falls_gives_no_recommendation(loss: np.ndarray) -> None:
     found = curve(loss)
     assert not found.learned
     assert np.isfinite([found.steepest, found.tenth, found.recommended]).all()
@@ -71,9 +71,7 @@ def test_a_test_repeats_and_neither_the_recipes_rate_nor_its_schedule_matters(ti
     np.testing.assert_allclose(one.rates, np.geomspace(MIN_RATE, MAX_RATE, 30)[: len(one.rates)])
 
 
-def test_it_ends_where_the_loss_is_out_of_hand_also_where_it_is_no_number(
-    tiny: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_ends_when_the_loss_diverges_or_is_not_a_number(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def losses(*_: object) -> "list[float]":
         return scripted
 
@@ -87,7 +85,7 @@ def test_it_ends_where_the_loss_is_out_of_hand_also_where_it_is_no_number(
         lr_find(Dataset.open(tiny), MLP, steps=30)
 
 
-def test_it_learns_from_training_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_uses_training_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     shades = np.arange(1, 31, dtype=np.uint8)
     images = np.broadcast_to(shades[:, None, None, None], (30, 8, 8, 1)).copy()
     splits = {"train": slice(0, 10), "validation": slice(10, 20), "test": slice(20, 30)}
@@ -114,6 +112,8 @@ def test_it_learns_from_training_images_alone(monkeypatch: pytest.MonkeyPatch) -
         ({"model": "mpl"}, 150, "mlp"),
     ],
 )
-def test_what_has_no_rate_is_refused(changes: dict[str, object], steps: int, phrase: str, tiny: Path) -> None:
+def test_recipes_without_a_learning_rate_are_refused(
+    changes: dict[str, object], steps: int, phrase: str, tiny: Path
+) -> None:
     with pytest.raises(RecipeError, match=phrase):
         lr_find(Dataset.open(tiny), Recipe.of({**MLP.as_dict(), **changes}), steps=steps)

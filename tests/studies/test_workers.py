@@ -1,4 +1,4 @@
-"""What workers of a study share: the frozen base is run by all of them, the precision is one, the cache fills once."""
+"""Workers of a study share the run of the frozen backbone, the precision, and the cache."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -18,7 +18,7 @@ from tellapart.recipe import Recipe
 from tellapart.studies.folds.cross_validate import make_learner
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 
-from .crowd import Crowd
+from .fake_jobs import FakeJobs
 
 BASE = Recipe(model="mobilenet", size=32, precision="float32", epochs=2, batch_size=8, validation=0.2)
 KNN = Recipe(model="knn", features="mobilenet", size=32, precision="float32")
@@ -40,49 +40,51 @@ def dataset(tiny: Path) -> Dataset:
         KNN,
     ],
 )
-def test_whoever_learns_finds_all_features_there(
+def test_learners_find_all_features_in_the_cache(
     recipe: Recipe, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frozen_backbone, "JOB", 8)
-    recipe, crowd = resolve(recipe, own_size=None), Crowd()
-    compute_features(dataset, recipe, crowd)
-    assert crowd.done >= 4
+    recipe, fake_jobs = resolve(recipe, own_size=None), FakeJobs()
+    compute_features(dataset, recipe, fake_jobs)
+    assert fake_jobs.done >= 4
     monkeypatch.setattr(frozen_backbone, "_fill", None)
     make_learner(dataset, recipe)
-    again = Crowd()
+    again = FakeJobs()
     compute_features(dataset, recipe, again)
     assert again.begun == 0
 
 
 @pytest.mark.parametrize("recipe", [Recipe(model="mlp", size=20), Recipe(model="knn", features="pixels", size=20)])
-def test_without_a_base_nobody_is_asked(recipe: Recipe, dataset: Dataset) -> None:
-    crowd = Crowd()
-    compute_features(dataset, resolve(recipe, own_size=None), crowd)
-    assert crowd.begun == 0
+def test_without_a_backbone_no_worker_starts(recipe: Recipe, dataset: Dataset) -> None:
+    fake_jobs = FakeJobs()
+    compute_features(dataset, resolve(recipe, own_size=None), fake_jobs)
+    assert fake_jobs.begun == 0
 
 
-def test_the_test_images_stay_shut(dataset: Dataset, monkeypatch: pytest.MonkeyPatch, random_weights: None) -> None:
+def test_test_images_are_not_read(dataset: Dataset, monkeypatch: pytest.MonkeyPatch, random_weights: None) -> None:
     seen: set[str] = set()
-    real = Crowd.run
+    real = FakeJobs.run
 
-    def noting(self: Crowd, begin: Callable[[], Callable[[Images], Shard]], items: Iterable[Images]) -> Iterator[Shard]:
+    def noting(
+        self: FakeJobs, begin: Callable[[], Callable[[Images], Shard]], items: Iterable[Images]
+    ) -> Iterator[Shard]:
         every = list(items)
         seen.update(digest for one in every for digest in one.digests)
         return real(self, begin, every)
 
-    monkeypatch.setattr(Crowd, "run", noting)
-    compute_features(dataset, resolve(BASE, own_size=None), Crowd())
+    monkeypatch.setattr(FakeJobs, "run", noting)
+    compute_features(dataset, resolve(BASE, own_size=None), FakeJobs())
     assert seen
     assert not seen & set(dataset.splits["test"].images.digests)
 
 
-def test_the_precision_is_settled_and_nothing_else() -> None:
+def test_only_the_precision_is_fixed() -> None:
     recipe = resolve(Recipe(model="mlp", units=7), own_size=None)
     assert with_fixed_precision(recipe).precision == resolve_precision("auto")
     assert with_fixed_precision(replace(recipe, precision="float32")).precision == "float32"
     assert with_fixed_precision(recipe).units == 7
 
 
-def test_the_lock_is_that_of_the_images(dataset: Dataset) -> None:
+def test_the_lock_is_named_by_the_fingerprint_of_the_images(dataset: Dataset) -> None:
     with cache_warmup_lock(dataset):
         assert [path.name for path in (cache_folder() / "locks").iterdir()] == [dataset.fingerprint]

@@ -1,4 +1,4 @@
-"""Folds: nothing leaks, each is what `train` makes, and they go on where they were stopped."""
+"""Cross-validation: nothing leaks, each fold is what `train` gives, and it resumes where it was interrupted."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ from tellapart.training.fitting.examples import Examples
 from tellapart.training.fitting.loop import Loop, Score
 from tellapart.training.run import train
 
-from ..crowd import Crowd, StoppedError
+from ..fake_jobs import FakeJobs, StoppedError
 
 MLP = Recipe(model="mlp", size=20, epochs=3, batch_size=8, precision="float32")
 KNN = Recipe(model="knn", features="pixels", size=20, neighbours=1, precision="float32")
@@ -48,7 +48,7 @@ def noise(count: int, *, copies: int = 1) -> Dataset:
 
 
 class Watched:
-    """Learns nothing, and remembers what it was shown."""
+    """Learns nothing, and records the images it gets."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -74,7 +74,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[Watched]:
     return made
 
 
-def test_training_choosing_and_judging_share_no_image_and_test_stays_shut(
+def test_training_validation_and_fold_share_no_image_and_test_is_not_used(
     watched: list[Watched], tmp_path: Path
 ) -> None:
     dataset = noise(60, copies=3)
@@ -91,7 +91,7 @@ def test_training_choosing_and_judging_share_no_image_and_test_stays_shut(
     assert sum(map(len, held)) == len(set().union(*held)) == len(every - test)
 
 
-def test_the_owners_validation_split_is_in_the_folds_and_the_test_split_is_not(
+def test_a_given_validation_split_is_in_the_folds_and_a_given_test_split_is_not(
     watched: list[Watched], tmp_path: Path
 ) -> None:
     drawn = draw_splits(noise(60), validation=0.2, test=0.2, seed=5)
@@ -102,7 +102,7 @@ def test_the_owners_validation_split_is_in_the_folds_and_the_test_split_is_not(
     assert json.loads((tmp_path / "folds.json").read_text())["test_pictures_left_alone"] == len(expected["test"])
 
 
-def test_what_cannot_be_learned_is_guessed_though_every_image_has_copies(tmp_path: Path) -> None:
+def test_random_labels_are_guessed_although_every_image_has_duplicates(tmp_path: Path) -> None:
     dataset = noise(300, copies=3)
     found = cross_validate(dataset, replace(KNN, size=8), count=5, out=tmp_path)
     assert found.pooled.n == len(draw_splits(dataset, validation=0, test=KNN.test, seed=0).splits["train"])
@@ -111,13 +111,13 @@ def test_what_cannot_be_learned_is_guessed_though_every_image_has_copies(tmp_pat
     )  # about 255 guesses: 0.5 with a deviation of 0.03; a leak would give 1.0
 
 
-def test_a_network_guesses_what_cannot_be_learned(tmp_path: Path) -> None:
+def test_a_network_guesses_random_labels(tmp_path: Path) -> None:
     found = cross_validate(noise(200, copies=2), replace(MLP, size=8, epochs=8), count=2, out=tmp_path)
     assert 0.35 < found.pooled.accuracy.value < 0.65
 
 
 @pytest.mark.parametrize("recipe", [MLP, replace(MLP, augment="flip", class_weight="balanced"), KNN])
-def test_a_fold_is_what_train_makes_of_the_rest(recipe: Recipe, tiny: Path, tmp_path: Path) -> None:
+def test_a_fold_is_what_train_gives_on_the_other_images(recipe: Recipe, tiny: Path, tmp_path: Path) -> None:
     dataset = Dataset.open(tiny)
     found = cross_validate(dataset, recipe, count=3, out=tmp_path / "folds")
     plan = plan_folds(dataset, recipe, 3)
@@ -133,7 +133,7 @@ def test_a_fold_is_what_train_makes_of_the_rest(recipe: Recipe, tiny: Path, tmp_
     assert metrics["test"]["macro_f1"]["value"] == pytest.approx(row.macro_f1, abs=1e-6)
 
 
-def test_the_files_say_what_the_folds_do(tiny: Path, tmp_path: Path) -> None:
+def test_the_files_agree_with_the_result(tiny: Path, tmp_path: Path) -> None:
     found = cross_validate(Dataset.open(tiny), replace(MLP, test=0.0), count=3, out=tmp_path)
     arrays = stored(tmp_path)
     assert {name: (array.dtype.kind, array.shape) for name, array in arrays.items()} == {
@@ -162,14 +162,14 @@ def test_the_files_say_what_the_folds_do(tiny: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("checkpoints*"))
 
 
-def test_the_same_seed_repeats_folds_exactly(tiny: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_folds(tiny: Path, tmp_path: Path) -> None:
     one, other = (cross_validate(Dataset.open(tiny), MLP, count=2, out=tmp_path / name) for name in ("one", "other"))
     np.testing.assert_array_equal(stored(one.folder)["probabilities"], stored(other.folder)["probabilities"])
     third = cross_validate(Dataset.open(tiny), replace(MLP, seed=1), count=2, out=tmp_path / "third")
     assert not np.array_equal(stored(one.folder)["probabilities"], stored(third.folder)["probabilities"])
 
 
-def test_stopped_folds_go_on_with_those_that_are_finished(
+def test_an_interrupted_cross_validation_resumes_after_its_finished_folds(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = Dataset.open(tiny)
@@ -194,7 +194,7 @@ def test_stopped_folds_go_on_with_those_that_are_finished(
     assert len(learned) == 4
 
 
-def test_a_network_stopped_within_a_fold_goes_on_from_its_checkpoint(
+def test_a_network_interrupted_within_a_fold_resumes_from_its_checkpoint(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset, real = Dataset.open(tiny), Loop.epoch
@@ -221,7 +221,7 @@ def test_a_network_stopped_within_a_fold_goes_on_from_its_checkpoint(
     np.testing.assert_array_equal(stored(whole.folder)["probabilities"], stored(again.folder)["probabilities"])
 
 
-def test_a_folder_of_other_folds_is_refused_with_what_differs(
+def test_other_folds_in_the_same_folder_are_refused_with_what_differs(
     tiny: Path, tmp_path: Path, coloured: Callable[..., Path]
 ) -> None:
     dataset = Dataset.open(tiny)
@@ -236,7 +236,7 @@ def test_a_folder_of_other_folds_is_refused_with_what_differs(
         cross_validate(dataset, KNN, count=3, out=tmp_path / "folds")
 
 
-def test_a_folder_or_file_of_something_else_is_refused(tiny: Path, tmp_path: Path) -> None:
+def test_a_file_and_a_folder_with_other_files_are_refused(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
     for name, phrase in (("full", "contains no cross-validation"), ("full/letter.txt", "is a file")):
@@ -244,7 +244,7 @@ def test_a_folder_or_file_of_something_else_is_refused(tiny: Path, tmp_path: Pat
             cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path / name)
 
 
-def test_two_commands_never_make_folds_in_one_folder(tiny: Path, tmp_path: Path) -> None:
+def test_two_cross_validations_cannot_use_one_folder(tiny: Path, tmp_path: Path) -> None:
     with (
         exclusive_lock(tmp_path / ".lock", "folds", "wait"),
         pytest.raises(RunError, match="another cross-validation is at work in"),
@@ -254,21 +254,21 @@ def test_two_commands_never_make_folds_in_one_folder(tiny: Path, tmp_path: Path)
     assert cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path).recipe.neighbours == 1
 
 
-def test_folds_of_which_none_was_finished_make_room(tiny: Path, tmp_path: Path) -> None:
+def test_other_folds_are_replaced_while_none_is_finished(tiny: Path, tmp_path: Path) -> None:
     dataset = Dataset.open(tiny)
     with pytest.raises(RecipeError, match="neighbours is 50"):
         cross_validate(dataset, replace(KNN, neighbours=50), count=3, out=tmp_path)
     assert cross_validate(dataset, KNN, count=3, out=tmp_path).recipe.neighbours == 1
 
 
-def test_a_damaged_part_is_named(tiny: Path, tmp_path: Path) -> None:
+def test_a_damaged_fold_file_is_named(tiny: Path, tmp_path: Path) -> None:
     cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path)
     (tmp_path / "parts" / "0002.npz").write_bytes(b"PK but not a zip")
     with pytest.raises(RunError, match=r"0002.npz cannot be read .* remove that file"):
         cross_validate(Dataset.open(tiny), KNN, count=3, out=tmp_path)
 
 
-def test_images_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path, coloured: Callable[..., Path]) -> None:
+def test_unreadable_images_are_listed_and_left_out(tmp_path: Path, coloured: Callable[..., Path]) -> None:
     folder = coloured(tmp_path / "photos")
     for number in range(2):
         (folder / "red" / f"{number:02}.png").write_bytes(b"no image" + bytes([number]))
@@ -278,7 +278,7 @@ def test_images_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path, colo
         assert (tmp_path / recipe.model / "skipped.csv").read_text().count("red") == 2
 
 
-def test_answers_that_are_no_numbers_are_refused_before_they_are_kept(
+def test_nan_probabilities_are_refused_before_they_are_stored(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def diverged(_: Watched, dataset: Dataset, held: Images, __: Path, /) -> FoldPrediction:
@@ -313,16 +313,16 @@ def test_an_unknown_model_is_refused_before_a_folder_is_made(tiny: Path, tmp_pat
 
 
 @pytest.mark.parametrize("recipe", [MLP, KNN])
-def test_others_learn_the_same_folds(recipe: Recipe, tmp_path: Path, coloured: Callable[..., Path]) -> None:
+def test_workers_give_the_same_folds(recipe: Recipe, tmp_path: Path, coloured: Callable[..., Path]) -> None:
     folder = coloured(tmp_path / "photos")
     (folder / "red" / "00.png").write_bytes(b"no image")
     dataset = Dataset.open(folder)
-    crowd = Crowd()
+    fake_jobs = FakeJobs()
     here, there = (
         cross_validate(dataset, recipe, count=3, out=tmp_path / name, jobs=jobs)
-        for name, jobs in (("here", None), ("there", crowd))
+        for name, jobs in (("here", None), ("there", fake_jobs))
     )
-    assert crowd.done == 3
+    assert fake_jobs.done == 3
     for name, values in stored(here.folder).items():
         np.testing.assert_array_equal(values, stored(there.folder)[name])
     assert [replace(row, seconds=0) for row in there.rows] == [replace(row, seconds=0) for row in here.rows]
@@ -332,19 +332,17 @@ def test_others_learn_the_same_folds(recipe: Recipe, tmp_path: Path, coloured: C
     assert skipped[0] == skipped[1]
 
 
-@pytest.mark.parametrize("by", [None, Crowd()])
-def test_folds_that_others_began_go_on_with_those_that_are_finished(
-    by: Crowd | None, tiny: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("by", [None, FakeJobs()])
+def test_folds_begun_by_workers_resume_after_the_finished_ones(by: FakeJobs | None, tiny: Path, tmp_path: Path) -> None:
     dataset = Dataset.open(tiny)
     with pytest.raises(StoppedError):
-        cross_validate(dataset, MLP, count=3, out=tmp_path / "folds", jobs=Crowd(1))
+        cross_validate(dataset, MLP, count=3, out=tmp_path / "folds", jobs=FakeJobs(1))
     assert [path.name for path in (tmp_path / "folds" / "parts").iterdir()] == ["0003.npz"]
     again = cross_validate(dataset, MLP, count=3, out=tmp_path / "folds", jobs=by)
     whole = cross_validate(dataset, MLP, count=3, out=tmp_path / "whole")
     np.testing.assert_array_equal(stored(whole.folder)["probabilities"], stored(again.folder)["probabilities"])
 
 
-def test_what_is_wrong_is_said_by_others_too(tiny: Path, tmp_path: Path) -> None:
+def test_an_error_in_a_worker_is_raised(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="neighbours is 50"):
-        cross_validate(Dataset.open(tiny), replace(KNN, neighbours=50), count=3, out=tmp_path, jobs=Crowd())
+        cross_validate(Dataset.open(tiny), replace(KNN, neighbours=50), count=3, out=tmp_path, jobs=FakeJobs())

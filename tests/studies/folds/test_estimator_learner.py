@@ -1,4 +1,4 @@
-"""What a fold learns and says is what a run on the same images learns and says: the temperature too."""
+"""A fold predicts what a run on the same images predicts, with the same temperature."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +34,7 @@ def images(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Pat
 
 @pytest.mark.parametrize("validated", [True, False])
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_fold_is_learned_and_calibrated_as_a_run_is(
+def test_a_fold_is_trained_and_calibrated_like_a_run(
     name: str, validated: bool, images: Dataset, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPES[name], validation=0.3 if validated else 0.0, test=0.3)

@@ -1,4 +1,4 @@
-"""Networks fold after fold see what a run of their own would see."""
+"""Networks trained fold by fold get the same examples as a run of their own."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ def parts(tiny: Path, recipe: Recipe) -> tuple[Dataset, Dataset, Dataset]:
 
 
 @pytest.mark.parametrize("changes", [{}, {"mirror": True, "augment": "rotate=20", "views": 2}, {"unfreeze": 3}])
-def test_rows_are_taken_as_if_the_base_had_been_run_over_the_rest_alone(changes: dict[str, object], tiny: Path) -> None:
+def test_shared_features_equal_those_of_the_other_images_alone(changes: dict[str, object], tiny: Path) -> None:
     recipe = resolve_network(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
     pool, inner, _ = parts(tiny, recipe)
     learner = NetworkLearner(pool, recipe)
@@ -63,7 +63,7 @@ def test_rows_are_taken_as_if_the_base_had_been_run_over_the_rest_alone(changes:
         {"then": ("unfreeze=3,epochs=1",)},
     ],
 )
-def test_every_kind_of_network_answers_as_its_product_does_and_repeats(
+def test_every_kind_of_network_predicts_as_its_graph_does_and_repeats(
     changes: dict[str, object], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = resolve_network(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)

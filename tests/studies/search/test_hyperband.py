@@ -32,7 +32,7 @@ def test_fractions_of_epochs_are_rounded() -> None:
 
 @pytest.mark.parametrize("factor", [2, 3, 4, 10])
 @pytest.mark.parametrize("most", [1, 2, 3, 5, 9, 26, 27, 28, 64, 243, 1000])
-def test_every_bracket_has_fewer_trials_and_more_epochs_from_rung_to_rung(most: int, factor: int) -> None:
+def test_each_rung_has_fewer_trials_and_more_epochs(most: int, factor: int) -> None:
     plan = brackets(most, factor)
     assert len(plan) == math.floor(math.log(most, factor) + 1e-9) + 1
     for bracket in plan:
@@ -42,7 +42,7 @@ def test_every_bracket_has_fewer_trials_and_more_epochs_from_rung_to_rung(most: 
         assert bracket[0].epochs >= 1
 
 
-def test_a_promoted_trial_pays_only_for_its_further_epochs() -> None:
+def test_a_promoted_trial_costs_only_its_further_epochs() -> None:
     plan = brackets(10, 3)
     assert trial_count(plan) == 9 + 5 + 3
     assert trial_epochs(plan) == (9 * 1 + 3 * 2 + 1 * 7) + (5 * 3 + 1 * 7) + 3 * 10
@@ -52,10 +52,10 @@ def test_a_promoted_trial_pays_only_for_its_further_epochs() -> None:
     ("most", "factor", "phrase"),
     [(0, 3, "max_epochs is 0"), (-1, 3, "max_epochs is -1"), (10, 1, "factor is 1"), (10**9, 3, "max_epochs")],
 )
-def test_what_makes_no_brackets_is_refused(most: int, factor: int, phrase: str) -> None:
+def test_invalid_brackets_are_refused(most: int, factor: int, phrase: str) -> None:
     with pytest.raises(RecipeError, match=phrase):
         brackets(most, factor)
 
 
-def test_equals_keep_their_order_and_what_came_to_nothing_is_last() -> None:
+def test_equal_costs_keep_their_order_and_nan_is_last() -> None:
     assert best_first({0: math.nan, 1: 0.5, 2: 0.25, 3: 0.5, 4: math.inf, 5: math.nan}) == [2, 1, 3, 4, 0, 5]

@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_was_written_is_there_when_it_is_opened_again(path: Path) -> None:
+def test_a_reopened_journal_has_what_was_written(path: Path) -> None:
     journal = Journal(path, "val_loss")
     assert journal.values() == [values for _, values in DRAWN]
     assert journal.histories() == [history(2), ()]
@@ -44,21 +44,21 @@ def test_what_was_written_is_there_when_it_is_opened_again(path: Path) -> None:
     assert Journal(path, "val_loss").finished == {0}
 
 
-def test_a_finished_trial_may_still_be_trained_on(path: Path) -> None:
+def test_a_finished_trial_may_be_trained_further(path: Path) -> None:
     journal = Journal(path, "val_loss")
     journal.finish(0, 0.25, eliminated=True)
     journal.trained(0, history(4))
     assert Journal(path, "val_loss").histories() == [history(4), ()]
 
 
-def test_a_trial_that_came_to_nothing_is_finished_all_the_same(path: Path) -> None:
+def test_a_diverged_trial_is_finished_too(path: Path) -> None:
     journal = Journal(path, "val_loss")
     journal.trained(1, history(1, loss=float("nan")))
     journal.finish(1, float("nan"), eliminated=True)
     assert Journal(path, "val_loss").finished == {1}
 
 
-def test_cut_at_any_byte_it_loses_only_what_was_being_written(path: Path) -> None:
+def test_a_journal_cut_at_any_byte_loses_only_its_last_line(path: Path) -> None:
     whole = path.read_bytes()
     for end in range(0, len(whole), 97):
         path.write_bytes(whole[:end])
@@ -72,20 +72,20 @@ def test_cut_at_any_byte_it_loses_only_what_was_being_written(path: Path) -> Non
         assert again.histories() == [history(2), ()]
 
 
-def test_the_lock_that_a_killed_process_left_is_no_obstacle(path: Path) -> None:
+def test_a_lock_left_by_a_killed_process_is_removed(path: Path) -> None:
     path.with_name("journal.log.lock").touch()
     journal = Journal(path, "val_loss")
     journal.trained(1, history(1))
     assert journal.histories()[1] == history(1)
 
 
-def test_a_relative_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Journal(Path("journal.log"), "val_accuracy").enrol(DRAWN, SPACE)
     assert len(Journal(Path("journal.log"), "val_accuracy").values()) == 2
 
 
-def test_two_searches_never_work_in_one_folder(tmp_path: Path) -> None:
+def test_two_searches_cannot_use_one_folder(tmp_path: Path) -> None:
     lock, held = tmp_path / "new" / ".lock", partial(exclusive_lock, other="a search", otherwise="name another --out")
     with held(lock), pytest.raises(RunError, match="a search is at work in"), held(lock):
         pass

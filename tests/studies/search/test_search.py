@@ -1,4 +1,4 @@
-"""A search on small images: how it ends, goes on, and refuses."""
+"""A search on small images: its result, resuming, and refusals."""
 
 import json
 import multiprocessing
@@ -19,7 +19,7 @@ from tellapart.recipe import Recipe
 from tellapart.studies.search import successive_halving
 from tellapart.studies.search.search import Search, search
 
-from ..crowd import Crowd, StoppedError
+from ..fake_jobs import FakeJobs, StoppedError
 
 RECIPE = Recipe(model="mlp", batch_size=8, precision="float32")
 SPACE = ["units=4:16:4", "learning_rate=0.003,0.03"]
@@ -27,7 +27,7 @@ SPACE = ["units=4:16:4", "learning_rate=0.003,0.03"]
 
 @pytest.fixture(scope="module")
 def finished(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Search:
-    """A search that nobody disturbed: three trials of one epoch, two of three."""
+    """An uninterrupted search: three trials of one epoch, two of three."""
     folder = tmp_path_factory.mktemp("search") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
@@ -41,7 +41,7 @@ def begun(finished: Search, tmp_path: Path) -> Path:
 
 
 def outcome(found: Search) -> dict[str, Any]:
-    """What must not depend on how the search came to its end."""
+    """Return what must not depend on interruptions or workers."""
     rows = [line.rsplit(",", 1)[0] for line in (found.folder / "trials.csv").read_text().splitlines()]
     return {
         "table": rows,
@@ -69,7 +69,7 @@ def test_a_search_leaves_the_winner_trained_on_all_but_the_test_images(finished:
     assert [path.name for path in (finished.folder / "trials").iterdir()] == [f"{best.number:04d}"]
 
 
-def test_a_finished_search_answers_at_once(
+def test_a_finished_search_trains_nothing(
     finished: Search, begun: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: object) -> None:
@@ -84,7 +84,7 @@ def test_a_finished_search_answers_at_once(
 
 
 @pytest.mark.parametrize("lines", [0, 1, 4, 9, 12])
-def test_a_search_goes_on_from_any_line_of_its_journal(finished: Search, begun: Path, tiny: Path, lines: int) -> None:
+def test_a_search_resumes_from_any_line_of_its_journal(finished: Search, begun: Path, tiny: Path, lines: int) -> None:
     journal = (begun / "journal.log").read_bytes().splitlines(keepends=True)
     (begun / "journal.log").write_bytes(b"".join(journal[:lines]) + journal[lines][:20])
     shutil.rmtree(begun / "final")
@@ -96,7 +96,7 @@ def test_a_search_goes_on_from_any_line_of_its_journal(finished: Search, begun: 
     assert not list(begun.rglob(".partial-*"))
 
 
-def test_two_workers_of_which_one_is_killed_find_the_same(
+def test_two_processes_of_which_one_is_killed_give_the_same_result(
     finished: Search, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     trained = successive_halving.SuccessiveHalving._train
@@ -115,37 +115,41 @@ def test_two_workers_of_which_one_is_killed_find_the_same(
     assert not multiprocessing.active_children()
 
 
-def test_others_find_the_same_with_workers_that_begin_once(finished: Search, tiny: Path, tmp_path: Path) -> None:
-    crowd = Crowd()
-    found = search(Dataset.open(tiny), RECIPE, SPACE, out=tmp_path / "crowd", max_epochs=3, jobs=crowd)
+def test_workers_begin_once_and_give_the_same_result(finished: Search, tiny: Path, tmp_path: Path) -> None:
+    fake_jobs = FakeJobs()
+    found = search(Dataset.open(tiny), RECIPE, SPACE, out=tmp_path / "fake_jobs", max_epochs=3, jobs=fake_jobs)
     assert outcome(found) == outcome(finished)
-    assert crowd.begun == 2
-    assert crowd.done == 1 + 3 + 1 + 2  # ready, then the rungs
+    assert fake_jobs.begun == 2
+    assert fake_jobs.done == 1 + 3 + 1 + 2  # ready, then the rungs
     kept = [sorted(path.name for path in one.folder.glob("trials/*/*")) for one in (found, finished)]
     assert kept[0] == kept[1]
 
 
 @pytest.mark.parametrize("most", [1, 2, 4, 5])
-def test_what_others_began_goes_on_here(finished: Search, tiny: Path, tmp_path: Path, most: int) -> None:
-    wanted: dict[str, Any] = {"out": tmp_path / "crowd", "max_epochs": 3}
+def test_a_search_begun_by_workers_resumes_in_this_process(
+    finished: Search, tiny: Path, tmp_path: Path, most: int
+) -> None:
+    wanted: dict[str, Any] = {"out": tmp_path / "fake_jobs", "max_epochs": 3}
     with pytest.raises(StoppedError):
-        search(Dataset.open(tiny), RECIPE, SPACE, jobs=Crowd(most), **wanted)
+        search(Dataset.open(tiny), RECIPE, SPACE, jobs=FakeJobs(most), **wanted)
     assert outcome(search(Dataset.open(tiny), RECIPE, SPACE, **wanted)) == outcome(finished)
 
 
 @pytest.mark.parametrize("lines", [4, 9])
-def test_what_began_here_others_go_on_with(begun: Path, finished: Search, tiny: Path, lines: int) -> None:
+def test_a_search_begun_in_this_process_is_resumed_by_workers(
+    begun: Path, finished: Search, tiny: Path, lines: int
+) -> None:
     journal = (begun / "journal.log").read_bytes().splitlines(keepends=True)
     (begun / "journal.log").write_bytes(b"".join(journal[:lines]))
     shutil.rmtree(begun / "final")
-    found = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3, jobs=Crowd())
+    found = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3, jobs=FakeJobs())
     assert outcome(found) == outcome(finished)
 
 
-def test_nobody_is_asked_where_nothing_is_left_to_train(finished: Search, begun: Path, tiny: Path) -> None:
-    crowd = Crowd()
-    again = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3, jobs=crowd)
-    assert (again.trials, crowd.begun) == (finished.trials, 0)
+def test_no_workers_start_when_nothing_is_left_to_train(finished: Search, begun: Path, tiny: Path) -> None:
+    fake_jobs = FakeJobs()
+    again = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3, jobs=fake_jobs)
+    assert (again.trials, fake_jobs.begun) == (finished.trials, 0)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +163,7 @@ def test_nobody_is_asked_where_nothing_is_left_to_train(finished: Search, begun:
         ({"factor": 2}, r"\(3 x 1, then 1 x 3; 2 x 3 epochs\), now"),
     ],
 )
-def test_another_search_in_the_same_folder_is_refused_by_what_differs(
+def test_another_search_in_the_same_folder_is_refused_with_what_differs(
     begun: Path, tiny: Path, change: dict[str, Any], phrase: str
 ) -> None:
     wanted: dict[str, Any] = {"recipe": RECIPE, "space": SPACE, "max_epochs": 3, **change}
@@ -175,7 +179,7 @@ def test_other_images_are_refused(begun: Path, tmp_path: Path, coloured: Callabl
         search(other, RECIPE, SPACE, out=begun, max_epochs=3)
 
 
-def test_fresh_begins_again_and_touches_nothing_else(begun: Path, tiny: Path) -> None:
+def test_fresh_begins_again_and_leaves_other_files_alone(begun: Path, tiny: Path) -> None:
     (begun / "mine.txt").write_text("mine")
     again = search(Dataset.open(tiny), RECIPE, ["units=4,8"], out=begun, max_epochs=1, fresh=True)
     assert [len(trial.history) for trial in again.trials] == [1]
@@ -183,7 +187,7 @@ def test_fresh_begins_again_and_touches_nothing_else(begun: Path, tiny: Path) ->
     assert again.run.recipe.learning_rate == 0.001
 
 
-def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, tiny: Path) -> None:
+def test_a_folder_with_other_files_is_refused_and_unchanged(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path, tmp_path / "file"):
         for fresh in (False, True):
@@ -192,7 +196,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, tiny: 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_settings_that_cannot_be_read_are_refused(begun: Path, tiny: Path) -> None:
+def test_unreadable_settings_are_refused(begun: Path, tiny: Path) -> None:
     for content in ("{", "[]", "{}"):
         (begun / "search.json").write_text(content)
         with pytest.raises(RunError, match="cannot be read"):
@@ -215,7 +219,7 @@ def test_settings_that_cannot_be_read_are_refused(begun: Path, tiny: Path) -> No
         ({"workers": 0}, RecipeError, "workers is 0"),
     ],
 )
-def test_what_cannot_be_searched_is_refused_before_anything_is_written(
+def test_an_invalid_search_is_refused_before_anything_is_written(
     tmp_path: Path, tiny: Path, wanted: dict[str, Any], error: type[TellapartError], phrase: str
 ) -> None:
     asked: dict[str, Any] = {"recipe": RECIPE, "space": SPACE, "max_epochs": 3, **wanted}

@@ -29,7 +29,7 @@ RECIPE = Recipe(model="mlp")
         ("units=64", "units", Choices((64,))),
     ],
 )
-def test_a_space_is_read_by_the_types_of_the_recipe(word: str, name: str, expected: Span | Choices) -> None:
+def test_a_space_is_parsed_by_the_types_of_the_recipe(word: str, name: str, expected: Span | Choices) -> None:
     space = parse_space([word], RECIPE)
     assert space == {name: expected}
     values = [value for one in draw(space, 5, 0) for value in one.values()]
@@ -65,12 +65,12 @@ def test_a_space_is_read_by_the_types_of_the_recipe(word: str, name: str, expect
         (["mirror=yes"], "true or false"),
     ],
 )
-def test_what_cannot_be_searched_is_refused_by_name(words: list[str], phrase: str) -> None:
+def test_fields_that_cannot_be_searched_are_refused_by_name(words: list[str], phrase: str) -> None:
     with pytest.raises(RecipeError, match=phrase):
         parse_space(words, RECIPE)
 
 
-def test_all_values_of_a_span_are_as_likely() -> None:
+def test_the_values_of_a_span_are_equally_likely() -> None:
     space = parse_space(["units=10:40:10", "dropout=0:0.9", "learning_rate=1e-4:1e-1:log"], RECIPE)
     drawn = draw(space, 2000, 3)
     counts = Counter(one["units"] for one in drawn)
@@ -82,14 +82,14 @@ def test_all_values_of_a_span_are_as_likely() -> None:
     assert sum(powers) / len(powers) == pytest.approx(-2.5, abs=0.1)
 
 
-def test_the_seed_draws_the_trials_whatever_the_order_of_the_words() -> None:
+def test_the_seed_decides_the_trials_and_the_order_of_options_does_not() -> None:
     words = ["units=4:64", "learning_rate=1e-4:1e-1:log", "optimizer=adam,sgd"]
     assert draw(parse_space(words, RECIPE), 7, 5) == draw(parse_space(words[::-1], RECIPE), 7, 5)
     assert draw(parse_space(words, RECIPE), 7, 5) != draw(parse_space(words, RECIPE), 7, 6)
     assert draw(parse_space(words, RECIPE), 7, 5) == draw(parse_space(words, RECIPE), 9, 5)[:7]
 
 
-def test_no_values_are_drawn_twice_while_there_are_others() -> None:
+def test_values_repeat_only_when_there_are_no_others() -> None:
     space = parse_space(["units=8,16,32", "optimizer=adam,sgd"], RECIPE)
     drawn = draw(space, 8, 0)
     assert len({tuple(one.values()) for one in drawn[:6]}) == 6

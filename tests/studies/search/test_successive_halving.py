@@ -1,4 +1,4 @@
-"""The race, with trials whose losses are made up."""
+"""Successive halving, with trials whose losses are made up."""
 
 import csv
 import math
@@ -18,14 +18,14 @@ from tellapart.studies.search.space import parse_space
 from tellapart.studies.search.trial_workers import Step
 from tellapart.training.fitting.checkpoints import Epoch, History
 
-from ..crowd import StoppedError
+from ..fake_jobs import StoppedError
 
 Losses = Callable[[int, int], float]
 """From a trial's number and an epoch to its loss."""
 
 
 class MadeUp:
-    """Trains nothing; remembers what it was asked. Lives for one successive_halving."""
+    """Trains nothing, and records the steps. Lives for one search."""
 
     def __init__(self, losses: Losses, folder: Path) -> None:
         self.losses, self.folder = losses, folder
@@ -58,10 +58,10 @@ def plan(tiny: Path) -> SearchPlan:
 
 
 @pytest.fixture
-def raced(
+def run_search(
     plan: SearchPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[tuple[Trial, ...], MadeUp]]:
-    """Run a race to its end; give the trials, and what was asked of the crew."""
+    """Run a search to its end; return the trials, and the workers with the steps they were given."""
 
     def run(losses: Losses, monitor: Monitor = "val_loss") -> tuple[tuple[Trial, ...], MadeUp]:
         made_up = MadeUp(losses, tmp_path)
@@ -85,8 +85,8 @@ def by_number(number: int, epoch: int) -> float:
     return 0.9 - number / 50 - epoch / 100
 
 
-def test_the_best_third_of_a_rung_goes_on(raced: Callable[..., tuple[tuple[Trial, ...], MadeUp]]) -> None:
-    trials, made_up = raced(by_number)
+def test_the_best_third_of_a_rung_is_promoted(run_search: Callable[..., tuple[tuple[Trial, ...], MadeUp]]) -> None:
+    trials, made_up = run_search(by_number)
     asked = [
         *[{(number, 1) for number in range(9)}, {(6, 3), (7, 3), (8, 3)}, {(8, 9)}],
         *[{(number, 3) for number in range(9, 14)}, {(13, 9)}],
@@ -99,31 +99,31 @@ def test_the_best_third_of_a_rung_goes_on(raced: Callable[..., tuple[tuple[Trial
     assert (trials[0].best.epoch, trials[0].bracket) == (9, 0)
 
 
-def test_accuracy_may_decide(raced: Callable[..., tuple[tuple[Trial, ...], MadeUp]]) -> None:
-    trials, _ = raced(lambda number, epoch: 1 - by_number(number, epoch), "val_accuracy")
+def test_accuracy_may_decide(run_search: Callable[..., tuple[tuple[Trial, ...], MadeUp]]) -> None:
+    trials, _ = run_search(lambda number, epoch: 1 - by_number(number, epoch), "val_accuracy")
     assert trials[0].number == 0
     assert len(trials[0].history) == 9
 
 
-def test_a_winner_that_was_eliminated_is_trained_on(
-    raced: Callable[..., tuple[tuple[Trial, ...], MadeUp]], tmp_path: Path
+def test_an_eliminated_winner_is_trained_to_the_last_epoch(
+    run_search: Callable[..., tuple[tuple[Trial, ...], MadeUp]], tmp_path: Path
 ) -> None:
     """Trial 11 was the best after its second epoch, but the worst at the end of its rung."""
 
     def losses(number: int, epoch: int) -> float:
         return {(11, 2): 0.01, (11, 7): 0.005}.get((number, epoch), 0.5 + (number == 11))
 
-    trials, made_up = raced(losses)
+    trials, made_up = run_search(losses)
     assert made_up.asked[-1] == (11, 9)
     assert (trials[0].number, trials[0].best.epoch, len(trials[0].history)) == (11, 7, 9)
     assert [path.name for path in (tmp_path / "trials").iterdir()] == ["0011"]
-    again, idle = raced(losses)
+    again, idle = run_search(losses)
     assert again == trials
     assert idle.asked == []
 
 
-def test_a_crew_begins_where_something_is_left_be_it_only_for_the_winner(
-    raced: Callable[..., tuple[tuple[Trial, ...], MadeUp]],
+def test_workers_start_when_something_is_left_even_if_only_for_the_winner(
+    run_search: Callable[..., tuple[tuple[Trial, ...], MadeUp]],
 ) -> None:
     def losses(number: int, epoch: int) -> float:
         return 0.01 if (number, epoch) == (11, 2) else 0.5 + (number == 11)
@@ -134,23 +134,23 @@ def test_a_crew_begins_where_something_is_left_be_it_only_for_the_winner(
         return losses(number, epoch)
 
     with pytest.raises(StoppedError):
-        raced(stopped)
-    _, made_up = raced(losses)
+        run_search(stopped)
+    _, made_up = run_search(losses)
     assert (made_up.begun, made_up.asked) == (1, [(11, 9)])
-    _, made_up = raced(losses)
+    _, made_up = run_search(losses)
     assert (made_up.begun, made_up.asked) == (0, [])
 
 
-def test_trials_that_come_to_nothing_lose(raced: Callable[..., tuple[tuple[Trial, ...], MadeUp]]) -> None:
-    trials, _ = raced(lambda number, epoch: 0.3 + 0 * epoch if number == 4 else math.nan)
+def test_diverged_trials_lose(run_search: Callable[..., tuple[tuple[Trial, ...], MadeUp]]) -> None:
+    trials, _ = run_search(lambda number, epoch: 0.3 + 0 * epoch if number == 4 else math.nan)
     assert trials[0].number == 4
     assert len(trials[0].history) == 9
 
 
 def test_every_epoch_of_every_trial_is_in_the_table(
-    raced: Callable[..., tuple[tuple[Trial, ...], MadeUp]], tmp_path: Path
+    run_search: Callable[..., tuple[tuple[Trial, ...], MadeUp]], tmp_path: Path
 ) -> None:
-    trials, _ = raced(by_number)
+    trials, _ = run_search(by_number)
     with (tmp_path / "trials.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     expected = {

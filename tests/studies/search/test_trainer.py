@@ -1,4 +1,4 @@
-"""A trial goes on from where it was, and shares with others only what changes nothing."""
+"""A trial resumes from its checkpoint, and shares with others only what changes nothing."""
 
 import shutil
 from dataclasses import asdict, replace
@@ -37,7 +37,7 @@ def dataset(tiny: Path) -> Dataset:
     return draw_splits(Dataset.open(tiny), validation=0.3, test=0, seed=0)
 
 
-def test_a_promoted_trial_goes_on_as_if_it_had_never_stopped(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_promoted_trial_ends_as_an_uninterrupted_one(dataset: Dataset, tmp_path: Path) -> None:
     calls: list[int] = []
     at_once = Trainer(dataset, tmp_path / "at once").train(3, RECIPE, 4, lambda: calls.append(1))
     trainer = Trainer(dataset, tmp_path / "by rungs")
@@ -53,7 +53,7 @@ def test_a_promoted_trial_goes_on_as_if_it_had_never_stopped(dataset: Dataset, t
 
 @pytest.mark.parametrize("schedule", get_args(Schedule))
 @pytest.mark.parametrize("ema", [0.0, 0.5])
-def test_a_trial_on_the_compiled_steps_of_another_ends_as_on_its_own(
+def test_a_trial_on_the_compiled_loop_of_another_ends_as_on_its_own(
     dataset: Dataset, tmp_path: Path, schedule: Schedule, ema: float
 ) -> None:
     before = replace(RECIPE, schedule=schedule, ema=ema, learning_rate=0.1, seed=5, label_smoothing=0.1)
@@ -65,7 +65,7 @@ def test_a_trial_on_the_compiled_steps_of_another_ends_as_on_its_own(
 
 
 @pytest.mark.parametrize("change", [{"units": 4}, {"dropout": 0.0}, {"batch_size": 4}, {"optimizer": "sgd"}])
-def test_trials_of_another_shape_have_steps_of_their_own(
+def test_trials_with_another_loop_key_have_their_own_loop(
     dataset: Dataset, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     recipe = replace(RECIPE, **change)
@@ -76,7 +76,7 @@ def test_trials_of_another_shape_have_steps_of_their_own(
     assert len(shared._backbones._tasks) == 1
 
 
-def test_what_changes_the_images_gets_images_of_its_own(dataset: Dataset, tmp_path: Path) -> None:
+def test_recipes_with_another_image_size_have_their_own_examples(dataset: Dataset, tmp_path: Path) -> None:
     trainer = Trainer(dataset, tmp_path)
     trainer.train(0, RECIPE, 1, nothing)
     trainer.train(1, replace(RECIPE, size=10), 1, nothing)
@@ -87,7 +87,7 @@ def test_what_changes_the_images_gets_images_of_its_own(dataset: Dataset, tmp_pa
     ]
 
 
-def test_loops_are_forgotten_where_their_weights_would_fill_the_memory(
+def test_loops_are_dropped_beyond_the_memory_limit(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop_cache, "MAX_LOOP_BYTES", 1)
@@ -97,7 +97,7 @@ def test_loops_are_forgotten_where_their_weights_would_fill_the_memory(
     assert [*trainer._loops.free] == [loop_key(replace(RECIPE, units=6))]
 
 
-def test_a_checkpoint_that_a_kill_left_beside_the_newest_is_removed(dataset: Dataset, tmp_path: Path) -> None:
+def test_an_old_checkpoint_left_by_a_kill_is_removed(dataset: Dataset, tmp_path: Path) -> None:
     trainer, place = Trainer(dataset, tmp_path), tmp_path / "0000"
     trainer.train(0, RECIPE, 1, nothing)
     older = found(place)[-1].folder
@@ -108,7 +108,9 @@ def test_a_checkpoint_that_a_kill_left_beside_the_newest_is_removed(dataset: Dat
     assert [one.epoch for one in found(place)] == [2]
 
 
-def test_a_long_way_is_kept_in_between(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_step_has_checkpoints_in_between(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(trainer_module, "CHECKPOINT_EVERY_S", 0.0)
     seen: list[int] = []
 
@@ -123,7 +125,7 @@ def test_a_long_way_is_kept_in_between(dataset: Dataset, tmp_path: Path, monkeyp
     assert len(seen) == 3
 
 
-def test_a_checkpoint_of_a_worker_that_was_given_up_for_dead_is_as_good(
+def test_a_checkpoint_of_a_worker_given_up_for_dead_is_used(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = Trainer(dataset, tmp_path).train(0, RECIPE, 2, nothing)
@@ -137,7 +139,7 @@ def test_a_checkpoint_of_a_worker_that_was_given_up_for_dead_is_as_good(
     assert [one.epoch for one in found(tmp_path / "0000")] == [2]
 
 
-def test_a_disk_that_refuses_a_checkpoint_is_said(
+def test_a_checkpoint_refused_by_the_disk_is_an_error(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

@@ -25,7 +25,7 @@ from tellapart.training.fitting.loop import Loop, Score
 from tellapart.training.run import train
 from tellapart.training.tasks import Backbone, StageWeights, backbone_for
 
-from ..crowd import Crowd, StoppedError
+from ..fake_jobs import FakeJobs, StoppedError
 
 RECIPE = Recipe(
     model="mlp", size=20, units=8, epochs=4, batch_size=8, patience=2, precision="float32", monitor="val_accuracy"
@@ -80,7 +80,7 @@ def recipes_that_build(monkeypatch: pytest.MonkeyPatch) -> list[ResolvedRecipe]:
 
 
 @pytest.mark.parametrize("unfreeze", [0, 3])
-def test_on_a_frozen_base_trials_end_as_train_does_and_the_base_is_made_once(
+def test_on_a_frozen_backbone_trials_end_as_train_does_and_the_backbone_is_built_once(
     unfreeze: int, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = tmp_path / "random.weights.h5"
@@ -98,7 +98,7 @@ def test_on_a_frozen_base_trials_end_as_train_does_and_the_base_is_made_once(
             assert binary[0].read_bytes() == binary[1].read_bytes()
 
 
-def test_what_stands_below_is_made_anew_for_another_size(
+def test_the_backbone_is_built_again_for_another_size(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = recipes_that_build(monkeypatch)
@@ -107,7 +107,7 @@ def test_what_stands_below_is_made_anew_for_another_size(
     assert found.bundle.preprocessing.width == found.recipe.size
 
 
-def test_each_factor_varies_with_the_others_at_the_best_so_far(swept: Sweep) -> None:
+def test_each_factor_varies_while_the_others_stay_at_the_best_values_so_far(swept: Sweep) -> None:
     first, second = swept.rounds
     assert [trial.values for trial in first.trials] == [{"learning_rate": 1e-3}, {"learning_rate": 1e-2}]
     best = best_trial(first.trials)
@@ -117,7 +117,7 @@ def test_each_factor_varies_with_the_others_at_the_best_so_far(swept: Sweep) -> 
     assert swept.winner == best_trial(swept.trials)
 
 
-def test_a_recipe_that_was_tried_is_not_tried_again(tiny: Path, tmp_path: Path) -> None:
+def test_a_recipe_is_not_tried_twice(tiny: Path, tmp_path: Path) -> None:
     vary = ("units=4,8", "dropout=0.2,0.5", "learning_rate=1e-3,1e-2")  # 0.2 and 1e-3 are what mlp has anyway
     found = sweep(Dataset.open(tiny), replace(RECIPE, epochs=1), vary, out=tmp_path / "sweep")
     assert [trial.number for trial in found.trials] == [1, 2, 3, 4]
@@ -151,7 +151,7 @@ def test_the_table_has_a_row_for_each_trial_and_epoch(swept: Sweep) -> None:
         assert float(row["gap"]) == pytest.approx(float(row["accuracy"]) - float(row["val_accuracy"]), abs=1e-5)
 
 
-def test_the_folder_holds_what_the_contract_names(swept: Sweep) -> None:
+def test_the_folder_contains_the_documented_files(swept: Sweep) -> None:
     names = {path.name for path in swept.folder.iterdir()}
     assert names == {
         ".lock", "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml", "metrics.json", "answers",
@@ -162,7 +162,7 @@ def test_the_folder_holds_what_the_contract_names(swept: Sweep) -> None:
     assert list(swept.metrics) == ["validation", "test"]
 
 
-def test_a_trial_stops_when_its_patience_ends_and_counts_as_its_best_epoch(
+def test_a_trial_ends_with_its_patience_and_is_compared_by_its_best_epoch(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([0.0, 0.5, 0.7, 0.6, 0.65, 0.0, 0.2, 0.3, 0.4, 0.5])  # a first one is of the compiler's
@@ -192,7 +192,7 @@ def killed_in_trial(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_a_sweep_that_was_stopped_goes_on_with_its_finished_trials(
+def test_an_interrupted_sweep_resumes_after_its_finished_trials(
     number: int, swept: Sweep, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "sweep"
@@ -221,32 +221,32 @@ def require_as_swept(found: Sweep, swept: Sweep) -> None:
     assert names[0] == names[1]
 
 
-def test_others_sweep_the_same_with_workers_that_begin_once(swept: Sweep, tiny: Path, tmp_path: Path) -> None:
-    crowd = Crowd()
-    require_as_swept(sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path / "crowd", jobs=crowd), swept)
-    assert (crowd.begun, crowd.done) == (2, 4)
+def test_workers_begin_once_and_give_the_same_sweep(swept: Sweep, tiny: Path, tmp_path: Path) -> None:
+    fake_jobs = FakeJobs()
+    require_as_swept(sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path / "fake_jobs", jobs=fake_jobs), swept)
+    assert (fake_jobs.begun, fake_jobs.done) == (2, 4)
 
 
 @pytest.mark.parametrize("most", [0, 1, 3])
 @pytest.mark.parametrize("others", [False, True])
-def test_a_sweep_that_others_began_goes_on_though_a_trial_is_missing_in_the_middle(
+def test_a_sweep_begun_by_workers_resumes_although_a_trial_in_the_middle_is_missing(
     most: int, swept: Sweep, tiny: Path, tmp_path: Path, *, others: bool
 ) -> None:
     out = tmp_path / "sweep"
     with pytest.raises(StoppedError):
-        sweep(Dataset.open(tiny), RECIPE, VARY, out=out, jobs=Crowd(most))
+        sweep(Dataset.open(tiny), RECIPE, VARY, out=out, jobs=FakeJobs(most))
     kept = sorted(path.name for path in out.glob("trials/*.json"))
     assert kept == {0: [], 1: ["0002.json"], 3: ["0001.json", "0002.json", "0004.json"]}[most]
-    require_as_swept(sweep(Dataset.open(tiny), RECIPE, VARY, out=out, jobs=Crowd() if others else None), swept)
+    require_as_swept(sweep(Dataset.open(tiny), RECIPE, VARY, out=out, jobs=FakeJobs() if others else None), swept)
 
 
-def test_others_are_not_asked_for_a_finished_sweep(swept: Sweep, tiny: Path) -> None:
-    crowd = Crowd()
-    assert sweep(Dataset.open(tiny), RECIPE, VARY, out=swept.folder, jobs=crowd).rounds == swept.rounds
-    assert crowd.begun == 0
+def test_a_finished_sweep_starts_no_workers(swept: Sweep, tiny: Path) -> None:
+    fake_jobs = FakeJobs()
+    assert sweep(Dataset.open(tiny), RECIPE, VARY, out=swept.folder, jobs=fake_jobs).rounds == swept.rounds
+    assert fake_jobs.begun == 0
 
 
-def test_a_kill_before_the_bundle_needs_no_trial_again(
+def test_after_a_kill_before_the_bundle_no_trial_is_repeated(
     swept: Sweep, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -258,7 +258,7 @@ def test_a_kill_before_the_bundle_needs_no_trial_again(
     assert (tmp_path / "bundle" / "model.bin").read_bytes() == (swept.bundle.folder / "model.bin").read_bytes()
 
 
-def test_a_finished_sweep_is_read_and_not_made_again(swept: Sweep, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_sweep_is_read_and_not_repeated(swept: Sweep, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Loop, "epoch", None)
     monkeypatch.setattr(write_bundle, "write_bundle", None)
     assert sweep(Dataset.open(tiny), RECIPE, VARY, out=swept.folder).rounds == swept.rounds
@@ -273,7 +273,7 @@ def test_a_finished_sweep_is_read_and_not_made_again(swept: Sweep, tiny: Path, m
         (RECIPE, (VARY[0], "dropout=0,0.5"), True, "it was no grid"),
     ],
 )
-def test_the_folder_of_another_sweep_is_refused_with_what_differs(
+def test_another_sweep_in_the_same_folder_is_refused_with_what_differs(
     recipe: Recipe, vary: tuple[str, ...], grid: bool, phrase: str, swept: Sweep, tiny: Path
 ) -> None:
     before = sorted(path.name for path in swept.folder.rglob("*"))
@@ -288,7 +288,7 @@ def test_other_images_are_refused(swept: Sweep, coloured: Callable[..., Path], t
         sweep(Dataset.open(other), RECIPE, VARY, out=swept.folder)
 
 
-def test_a_folder_in_use_is_refused_and_left_alone(tiny: Path, tmp_path: Path) -> None:
+def test_a_folder_in_use_is_refused_and_unchanged(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(RunError, match=r"is in use: it is not empty, and contains no sweep"):
         sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path)
@@ -298,7 +298,7 @@ def test_a_folder_in_use_is_refused_and_left_alone(tiny: Path, tmp_path: Path) -
         sweep(Dataset.open(tiny), RECIPE, VARY, out=tmp_path / "file")
 
 
-def test_two_sweeps_never_work_in_one_folder(tiny: Path, tmp_path: Path) -> None:
+def test_two_sweeps_cannot_use_one_folder(tiny: Path, tmp_path: Path) -> None:
     with (
         exclusive_lock(tmp_path / ".lock", "another sweep", "wait"),
         pytest.raises(RunError, match="another sweep is at work in"),
@@ -308,7 +308,7 @@ def test_two_sweeps_never_work_in_one_folder(tiny: Path, tmp_path: Path) -> None
     sweep(Dataset.open(tiny), replace(RECIPE, epochs=1), ("units=4",), out=tmp_path)
 
 
-def test_a_damaged_trial_is_named(tiny: Path, tmp_path: Path) -> None:
+def test_a_damaged_trial_file_is_named(tiny: Path, tmp_path: Path) -> None:
     recipe, vary = replace(RECIPE, epochs=1), ("units=4",)
     sweep(Dataset.open(tiny), recipe, vary, out=tmp_path)
     (tmp_path / "trials" / "0001.json").write_text("{")
@@ -316,14 +316,14 @@ def test_a_damaged_trial_is_named(tiny: Path, tmp_path: Path) -> None:
         sweep(Dataset.open(tiny), recipe, vary, out=tmp_path)
 
 
-def test_a_sweep_refused_before_its_first_trial_gives_the_folder_back(tiny: Path, tmp_path: Path) -> None:
+def test_a_sweep_refused_before_its_first_trial_frees_the_folder(tiny: Path, tmp_path: Path) -> None:
     recipe = replace(RECIPE, model="mobilenet", weights="no-such-file.h5", size=32)
     with pytest.raises(Exception, match=r"no-such-file\.h5"):
         sweep(Dataset.open(tiny), recipe, ("inner=0,4",), out=tmp_path)
     sweep(Dataset.open(tiny), replace(RECIPE, epochs=1), ("units=4",), out=tmp_path)
 
 
-def test_factors_are_read_in_their_order() -> None:
+def test_factors_keep_their_order() -> None:
     factors = parse_vary(["learning-rate=1e-3, 1e-2", "inner=none,10", "augment=flip;flip,rotate=30 @ views=2"], RECIPE)
     assert factors == (
         Factor("learning_rate", (1e-3, 1e-2)),
@@ -352,7 +352,7 @@ def test_factors_are_read_in_their_order() -> None:
         (["optimizer=adam,adamm"], "optimizer is 'adamm'"),
     ],
 )
-def test_a_factor_that_cannot_be_is_refused_before_any_image_is_read(words: list[str], phrase: str) -> None:
+def test_an_invalid_factor_is_refused_before_an_image_is_read(words: list[str], phrase: str) -> None:
     with pytest.raises(RecipeError, match=phrase):
         parse_vary(words, RECIPE)
 
@@ -367,7 +367,7 @@ def test_a_factor_that_cannot_be_is_refused_before_any_image_is_read(words: list
         (RECIPE, ["dropout=0,0.5 @ epochs=3"], True, "leave out the @, or the --grid"),
     ],
 )
-def test_a_sweep_that_cannot_be_is_refused_before_a_folder_is_made(
+def test_an_invalid_sweep_is_refused_before_a_folder_is_made(
     recipe: Recipe, vary: list[str], grid: bool, phrase: str, tiny: Path, tmp_path: Path
 ) -> None:
     with pytest.raises((RecipeError, DatasetError), match=phrase):
@@ -380,7 +380,7 @@ def trial(number: int, accuracy: float, *, training: float = 0.9, loss: float = 
     return Trial(number, "units", {}, resolve_network(recipe), (row,), 1)
 
 
-def test_the_best_is_by_accuracy_then_the_smaller_gap_then_the_smaller_loss_then_the_first() -> None:
+def test_ties_in_accuracy_go_to_the_smaller_gap_then_the_smaller_loss_then_the_first() -> None:
     assert best_trial([trial(1, 0.7), trial(2, 0.8), trial(3, 0.6)]).number == 2
     assert best_trial([trial(1, 0.8, training=0.95), trial(2, 0.8, training=0.78)]).number == 2
     assert best_trial([trial(1, 0.8, training=0.7), trial(2, 0.8, training=0.81)]).number == 2
@@ -388,12 +388,12 @@ def test_the_best_is_by_accuracy_then_the_smaller_gap_then_the_smaller_loss_then
     assert best_trial([trial(2, 0.8), trial(1, 0.8)]).number == 1
 
 
-def test_the_best_can_be_by_loss_and_one_that_is_no_number_is_the_worst() -> None:
+def test_loss_may_decide_and_nan_is_the_worst() -> None:
     recipe = replace(RECIPE, monitor="val_loss")
     trials = [trial(1, 0.9, loss=0.6, recipe=recipe), trial(2, 0.7, loss=0.4, recipe=recipe)]
     assert best_trial([*trials, trial(3, 0.9, loss=float("nan"), recipe=recipe)]).number == 2
 
 
-def test_the_gap_is_training_less_validation_accuracy() -> None:
+def test_the_gap_is_training_minus_validation_accuracy() -> None:
     assert gap(Epoch(1, 0.1, 0.9, 0.5, 0.75, 0.1, 1.0)) == 0.15
     assert np.isclose(gap(Epoch(1, 0.1, 0.5, 0.5, 0.75, 0.1, 1.0)), -0.25)

@@ -1,4 +1,4 @@
-"""Trials beside each other: each ends as it does alone, and what is not asked for ends with the runner."""
+"""Parallel trials: each ends as it does alone, and those not needed end with the runner."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -38,13 +38,13 @@ def examples(count: int, seed: int) -> Examples:
 
 
 class Heads:
-    """What heads on vectors stand on, without a base or images."""
+    """The backbone cache of heads on vectors, without a backbone or images."""
 
     def __init__(self, _: Dataset) -> None:
         self.train, self.validation = examples(60, 1), examples(20, 2)
 
     def has(self, _: NetworkRecipe) -> bool:
-        """They stand from the beginning."""
+        """Always."""
         return True
 
     def network(self, recipe: NetworkRecipe) -> keras.Model:
@@ -60,7 +60,7 @@ class Heads:
 
 @pytest.fixture
 def runner_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
-    """Make a runner that believes to have so many cores, and close it in the end."""
+    """Make a runner that sees a given number of cores, and close it at the end."""
     monkeypatch.setattr(trial_runner, "BackboneCache", Heads)
 
     @contextmanager
@@ -91,7 +91,7 @@ def without_seconds(outcome: Outcome) -> list[dict[str, Any]]:
     return [{**asdict(row), "seconds": 0} for row in outcome.history]
 
 
-def test_trials_beside_each_other_end_as_one_after_the_other(runner_on: Callable[[int], Any]) -> None:
+def test_parallel_trials_end_as_consecutive_ones(runner_on: Callable[[int], Any]) -> None:
     with runner_on(1) as one:
         in_a_row = trained(one, ROUND)
     with runner_on(2) as two:
@@ -101,7 +101,7 @@ def test_trials_beside_each_other_end_as_one_after_the_other(runner_on: Callable
         assert all(np.array_equal(a, b) for a, b in zip(mine.weights, other.weights, strict=True))
 
 
-def test_what_was_trained_ahead_is_told_epoch_by_epoch_when_it_is_asked_for(runner_on: Callable[[int], Any]) -> None:
+def test_a_trial_trained_ahead_still_reports_each_epoch(runner_on: Callable[[int], Any]) -> None:
     with runner_on(2) as runner:
         runner.train(ROUND[0], ignored, ahead=ROUND[1])
         runner._running[ROUND[1]].outcome()  # it ends before it is asked for
@@ -111,7 +111,7 @@ def test_what_was_trained_ahead_is_told_epoch_by_epoch_when_it_is_asked_for(runn
     assert [row.epoch for row in told] == [1, 2, 3, 4]
 
 
-def test_nothing_is_trained_ahead_without_a_core_or_memory_for_it(
+def test_nothing_is_trained_ahead_without_a_free_core_or_memory(
     runner_on: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with runner_on(1) as runner:
@@ -124,7 +124,7 @@ def test_nothing_is_trained_ahead_without_a_core_or_memory_for_it(
         assert len(runner._loops.free) == 1
 
 
-def test_a_second_loop_of_a_shape_is_kept_only_while_both_are_used(runner_on: Callable[[int], Any]) -> None:
+def test_two_loops_with_one_key_exist_only_while_both_are_in_use(runner_on: Callable[[int], Any]) -> None:
     with runner_on(2) as runner:
         trained(runner, ROUND)
         assert len(runner._loops.free) == 2  # with dropout and without
@@ -132,7 +132,7 @@ def test_a_second_loop_of_a_shape_is_kept_only_while_both_are_used(runner_on: Ca
         assert not runner._running
 
 
-def test_a_trial_that_nobody_asks_for_ends_with_the_runner(runner_on: Callable[[int], Any]) -> None:
+def test_a_trial_trained_ahead_ends_with_the_runner(runner_on: Callable[[int], Any]) -> None:
     endless = replace(RECIPE, epochs=FOREVER, patience=FOREVER)
     with runner_on(2) as runner:
         runner.train(ROUND[0], ignored, ahead=endless)
@@ -144,7 +144,7 @@ def test_a_trial_that_nobody_asks_for_ends_with_the_runner(runner_on: Callable[[
         trial.outcome()
 
 
-def test_a_person_who_stops_waits_for_no_trial(runner_on: Callable[[int], Any]) -> None:
+def test_an_interrupt_waits_for_no_trial(runner_on: Callable[[int], Any]) -> None:
     def stopped(row: Epoch) -> None:
         if row.epoch == 2:
             raise KeyboardInterrupt
@@ -154,7 +154,7 @@ def test_a_person_who_stops_waits_for_no_trial(runner_on: Callable[[int], Any]) 
         runner.train(endless, stopped, ahead=replace(endless, learning_rate=0.1))
 
 
-def test_what_ends_a_trial_ahead_is_raised_when_it_is_asked_for(
+def test_an_error_of_a_trial_trained_ahead_is_raised_when_its_turn_comes(
     runner_on: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Loop.score

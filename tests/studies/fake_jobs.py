@@ -1,4 +1,4 @@
-"""Others who do jobs, all of them in this process."""
+"""Workers of jobs that all run in this process."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ ENOUGH = 1_000_000
 
 
 class StoppedError(Exception):
-    """Stands for a kill of the process that has the jobs done."""
+    """Stands for a kill of the process that runs the jobs."""
 
 
-class Crowd:
-    """Two workers, who take items in turns and the last one first. After `most` of them all is over."""
+class FakeJobs:
+    """Two workers that take items alternately, the last one first. After `most` items they stop."""
 
     def __init__(self, most: int = ENOUGH) -> None:
         self.left = most
