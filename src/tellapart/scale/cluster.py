@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 from tellapart.errors import ClusterError, first_line, require
 from tellapart.jobs import Jobs
 from tellapart.progress import notify
-from tellapart.scale.pool import RayJobs
 from tellapart.scale.preflight import MODE, TOKEN, known_token, require_ours
+from tellapart.scale.ray_jobs import RayJobs
 from tellapart.silence import native_stderr_to
 
 LOCAL, ADDRESS_PREFIX = "ray", "ray://"

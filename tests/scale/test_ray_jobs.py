@@ -15,7 +15,7 @@ from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.data.sources.arrays import array_split
 from tellapart.errors import BundleError, ClusterError, ImageError
 from tellapart.jobs import CORES, Jobs, LocalJobs, assigned_cores
-from tellapart.scale import pool
+from tellapart.scale import ray_jobs
 from tellapart.training.run import Run
 
 from .conftest import waited
@@ -76,7 +76,7 @@ def test_a_job_that_kills_every_worker_ends(cluster: Jobs, monkeypatch: pytest.M
 
         return work
 
-    monkeypatch.setattr(pool, "MAX_RETRIES", 1)
+    monkeypatch.setattr(ray_jobs, "MAX_RETRIES", 1)
     with pytest.raises(ClusterError, match=r"the Ray cluster gave up a job: .*is there enough memory"):
         list(cluster.run(begin, [1]))
 
@@ -134,7 +134,7 @@ def test_waiting_for_a_core_is_reported(
     later = threading.Thread(target=lambda: found.extend(cluster.run(begin, [1, 2])))
     with cluster.workers(begin) as work:
         assert sorted(work([1, 2])) == [2, 3]  # both cores are taken now
-        monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.2)
+        monkeypatch.setattr(ray_jobs, "CHECK_EVERY_S", 0.2)
         later.start()
         waited(told)
         assert later.is_alive()
@@ -165,11 +165,11 @@ class Lost:
 
 def waited_for(head: str) -> object:
     lost = Lost()
-    return pool.RayJobs(cast(ModuleType, lost), 1, head)._wait(pool._Team(lost, []))
+    return ray_jobs.RayJobs(cast(ModuleType, lost), 1, head)._wait(ray_jobs._Team(lost, []))
 
 
 def test_a_cluster_without_cores_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(ray_jobs, "CHECK_EVERY_S", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
         with pytest.raises(ClusterError, match=r"has lost all its cores\. What is finished is kept"):
@@ -181,7 +181,7 @@ def test_an_unreachable_head_is_reported_once(
 ) -> None:
     assert waited_for("127.0.0.1:1") == "late"
     assert capsys.readouterr().err == ""  # it was not yet time to look
-    monkeypatch.setattr(pool, "CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(ray_jobs, "CHECK_EVERY_S", 0.0)
     assert waited_for("127.0.0.1:1") == "late"
     said = capsys.readouterr().err
     assert said.startswith("the head of the Ray cluster, 127.0.0.1:1, no longer answers (")
