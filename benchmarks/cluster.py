@@ -37,7 +37,7 @@ from tellapart.scale.cluster import on
 
 RATE, MEMORY_MB, SEARCH = 0.85, 100, 1.25  # what was asked
 FEW, MANY = 10_000, 100_000
-WORKER = "ray::Worker"  # how Ray names the process of an actor of scale/pool.py
+WORKER = "ray::Worker"  # how Ray names the process of an actor of scale/ray_jobs.py
 LOOK_S = 0.5  # between two looks at the workers' memory
 SOON_S = 1.5  # at most until a worker is killed whose moment has come
 SPACE = ("units=256:512:32", "learning_rate=1e-2,1e-3,1e-4")
