@@ -33,7 +33,7 @@ from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.data.sources.listing import images_under
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.files import sha256
-from tellapart.scale.cluster import on
+from tellapart.scale.cluster import ray_cluster
 
 RATE, MEMORY_MB, SEARCH = 0.85, 100, 1.25  # what was asked
 FEW, MANY = 10_000, 100_000
@@ -163,7 +163,7 @@ def apart(work: Callable[Given, Out], *words: Given.args, **named: Given.kwargs)
 def predicted(bundle: str, images: Path, out: Path, workers: int, kills: int = 0) -> Side:
     """Answer for a folder here, or with workers of a cluster, of which some are killed."""
     asked = time.perf_counter()
-    with on("ray", workers) if workers else nullcontext() as jobs:
+    with ray_cluster("ray", workers) if workers else nullcontext() as jobs:
         started = time.perf_counter()
         with watched(moments(kills, images), out) as seen:
             predict_to_file(bundle, images_under(str(images)), out, jobs=jobs)
@@ -176,7 +176,7 @@ def searched(source: str, images: int, folder: str, workers: int, ray: bool) -> 
     whole = draw_splits(Dataset.open(source), validation=0.1, test=0.1, seed=0)
     splits = {name: split.take(range(min(images, len(split)))) for name, split in whole.splits.items()}
     recipe, out, asked = Recipe(model="mlp", dropout=0.0, batch_size=32), Path(folder) / f"ray-{ray}", time.time()
-    with on("ray", workers) if ray else nullcontext() as jobs:
+    with ray_cluster("ray", workers) if ray else nullcontext() as jobs:
         started = time.time()  # comparable with the time of a file
         crew: dict[str, Any] = {"jobs": jobs} if ray else {"workers": workers}
         few = replace(whole, splits=splits)
