@@ -1,4 +1,4 @@
-"""The machine's facts, read from made-up texts, and what is said of made-up machines."""
+"""Probes parsed from made-up output, and diagnoses and advice for made-up machines."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.doctor import probe
-from tellapart.doctor.diagnosis import Finding, advice, findings
+from tellapart.doctor.diagnosis import Diagnosis, advice, diagnose
 from tellapart.doctor.probe import Driver, Machine, TensorFlow
 
 AMX_CPU = """processor\t: 0
@@ -55,13 +55,13 @@ WITH_GPU = replace(
 )
 
 
-def packages(of: Machine, **versions: str | None) -> dict[str, str | None]:
-    return of.packages | {name.replace("_", "-"): version for name, version in versions.items()}
+def packages(machine: Machine, **versions: str | None) -> dict[str, str | None]:
+    return machine.packages | {name.replace("_", "-"): version for name, version in versions.items()}
 
 
-def finding(of: Machine, name: str) -> Finding:
-    (found,) = (finding for finding in findings(of) if finding.name == name)
-    return found
+def diagnosis(machine: Machine, name: str) -> Diagnosis:
+    (match,) = (diagnosis for diagnosis in diagnose(machine) if diagnosis.name == name)
+    return match
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def finding(of: Machine, name: str) -> Finding:
         ("", None, None),
     ],
 )
-def test_cpuinfo_is_read(text: str, name: str | None, sets: tuple[str, ...] | None) -> None:
+def test_cpuinfo_is_parsed(text: str, name: str | None, sets: tuple[str, ...] | None) -> None:
     assert probe.cpu_name(text) == name
     assert probe.instructions(text) == sets
 
 
-def test_meminfo_is_read() -> None:
+def test_meminfo_is_parsed() -> None:
     assert probe.memory_bytes("MemTotal:       24684092 kB\nMemFree: 1 kB\n") == 24684092 * 1024
     assert probe.memory_bytes("") is None
 
@@ -97,7 +97,7 @@ def test_meminfo_is_read() -> None:
         ("10", None),
     ],
 )
-def test_wsl_is_told_from_the_release(release: str, version: int | None) -> None:
+def test_the_version_of_wsl_is_parsed_from_the_release(release: str, version: int | None) -> None:
     assert probe.wsl(release) == version
 
 
@@ -115,7 +115,7 @@ def test_wsl_is_told_from_the_release(release: str, version: int | None) -> None
         ("", 127, Driver(failure="it ended with status 127 and no message")),
     ],
 )
-def test_nvidia_smi_is_read(output: str, status: int, driver: Driver) -> None:
+def test_the_output_of_nvidia_smi_is_parsed(output: str, status: int, driver: Driver) -> None:
     assert probe.read_smi(output, status) == driver
 
 
@@ -133,11 +133,13 @@ def test_nvidia_smi_is_read(output: str, status: int, driver: Driver) -> None:
         ("", "", -4, TensorFlow(failure="its process ended with status -4 and no message")),
     ],
 )
-def test_the_probe_of_tensorflow_is_read(output: str, errors: str, status: int, tensorflow: TensorFlow) -> None:
+def test_the_output_of_the_tensorflow_probe_is_parsed(
+    output: str, errors: str, status: int, tensorflow: TensorFlow
+) -> None:
     assert probe.read_tensorflow(output, errors, status) == tensorflow
 
 
-def test_free_space_is_known_where_a_folder_is_still_to_be_made(tmp_path: Path) -> None:
+def test_free_space_is_measured_for_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
     assert probe.free_bytes(tmp_path / "not" / "yet") == pytest.approx(probe.free_bytes(tmp_path), rel=0.1)
 
 
@@ -154,32 +156,32 @@ def test_this_machine_is_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(probe, "TENSORFLOW_PROBE", f"print('[\"{CARD}\"]')")
-    facts = probe.probe()
-    assert facts.driver == Driver("580.65.06", (CARD,))
-    assert facts.tensorflow == TensorFlow(gpus=(CARD,))
-    assert facts.python == sys.version.partition(" ")[0]
-    assert facts.cores >= 1
-    assert facts.precision in ("float32", "bfloat16")
-    assert set(facts.free_bytes) == {str(tmp_path / "cache"), str(Path.cwd())}
-    assert facts.variables["TELLAPART_CACHE"] == str(tmp_path / "cache")
+    machine = probe.probe()
+    assert machine.driver == Driver("580.65.06", (CARD,))
+    assert machine.tensorflow == TensorFlow(gpus=(CARD,))
+    assert machine.python == sys.version.partition(" ")[0]
+    assert machine.cores >= 1
+    assert machine.precision in ("float32", "bfloat16")
+    assert set(machine.free_bytes) == {str(tmp_path / "cache"), str(Path.cwd())}
+    assert machine.variables["TELLAPART_CACHE"] == str(tmp_path / "cache")
 
 
-def test_a_crash_of_tensorflow_is_a_fact_and_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_of_tensorflow_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "TENSORFLOW_PROBE", "import os; os.abort()")
-    seen = probe.probe().tensorflow
-    assert seen is not None
-    assert seen.failure is not None
+    tensorflow = probe.probe().tensorflow
+    assert tensorflow is not None
+    assert tensorflow.failure is not None
 
 
 def test_a_machine_without_a_card_has_no_problem() -> None:
-    assert {finding.mark for finding in findings(PLAIN)} == {"ok", "note"}
+    assert {diagnosis.mark for diagnosis in diagnose(PLAIN)} == {"ok", "note"}
     assert len(advice(PLAIN)) == 1
     assert "everything works without one" in advice(PLAIN)[0]
 
 
-def test_a_card_in_use_is_said_and_nothing_is_left_to_do() -> None:
-    assert {finding.mark for finding in findings(WITH_GPU)} == {"ok"}
-    assert advice(WITH_GPU) == (f"TensorFlow uses {CARD}: training runs there. Nothing is left to do.",)
+def test_a_card_in_use_needs_no_advice() -> None:
+    assert {diagnosis.mark for diagnosis in diagnose(WITH_GPU)} == {"ok"}
+    assert advice(WITH_GPU) == (f"TensorFlow uses {CARD} for training. There is nothing to do.",)
 
 
 IDLE = replace(WITH_GPU, tensorflow=TensorFlow())
@@ -200,16 +202,16 @@ WSL = "Linux 5.15.90.1-microsoft-standard-WSL2 x86_64"
             "CUDA libraries",
             r"does not use it: pip install 'tellapart\[gpu\]'",
         ),
-        (replace(IDLE, system="Windows 11 AMD64"), "GPUs in use", "inside WSL2 only"),
+        (replace(IDLE, system="Windows 11 AMD64"), "GPUs in use", "only inside WSL2"),
         (replace(IDLE, variables=HIDDEN), "GPUs in use", "CUDA_VISIBLE_DEVICES hides it"),
-        (IDLE, "GPUs in use", r"though driver and CUDA libraries are there. See docs/gpu\.md"),
+        (IDLE, "GPUs in use", r"although driver and CUDA libraries are installed. See docs/gpu\.md"),
         (replace(IDLE, driver=Driver("470.82.01", (CARD,))), "NVIDIA driver", r"470\.82\.01, .* 525\.60\.13"),
         (
             replace(IDLE, driver=Driver("526.86", (CARD,)), wsl=2, system=WSL),
             "NVIDIA driver",
             r"526\.86, TensorFlow needs 528\.33 or newer",
         ),
-        (replace(IDLE, driver=Driver(failure=NO_DRIVER)), "NVIDIA driver", "nvidia-smi is here and fails"),
+        (replace(IDLE, driver=Driver(failure=NO_DRIVER)), "NVIDIA driver", "nvidia-smi is installed but fails"),
         (replace(PLAIN, wsl=1, system="Linux 4.4.0-19041-Microsoft"), "system", "wsl --set-version"),
         (
             replace(WITH_GPU, packages=packages(WITH_GPU, tensorflow_cpu="2.21.0")),
@@ -231,24 +233,24 @@ WSL = "Linux 5.15.90.1-microsoft-standard-WSL2 x86_64"
         (
             replace(PLAIN, variables=PLAIN.variables | {"TELLAPART_DATA": "/no/such/folder"}),
             "TELLAPART_DATA",
-            "TELLAPART_DATA names a folder that is not there",
+            "TELLAPART_DATA names a folder that does not exist",
         ),
         (replace(PLAIN, free_bytes={"cache": 1_000_000_000}), None, r"Only 1\.0 GB are free at cache"),
     ],
 )
-def test_what_is_wrong_is_marked_and_told(case: Machine, problem: str | None, sentence: str) -> None:
+def test_a_problem_is_marked_and_has_advice(case: Machine, problem: str | None, sentence: str) -> None:
     if problem:
-        assert finding(case, problem).mark == "problem"
+        assert diagnosis(case, problem).mark == "problem"
     assert re.search(sentence, "\n".join(advice(case)))
 
 
-def test_a_folder_that_is_there_is_right(tmp_path: Path) -> None:
+def test_an_existing_folder_is_ok(tmp_path: Path) -> None:
     case = replace(PLAIN, variables=PLAIN.variables | {"TELLAPART_WEIGHTS": str(tmp_path)})
-    assert finding(case, "TELLAPART_WEIGHTS") == Finding("TELLAPART_WEIGHTS", "ok", str(tmp_path))
+    assert diagnosis(case, "TELLAPART_WEIGHTS") == Diagnosis("TELLAPART_WEIGHTS", "ok", str(tmp_path))
     assert advice(case) == advice(PLAIN)
 
 
-def test_what_could_not_be_found_out_is_said_to_be_unknown() -> None:
+def test_what_cannot_be_probed_is_unknown() -> None:
     case = replace(PLAIN, instructions=None, memory_bytes=None)
-    assert finding(case, "instructions") == Finding("instructions", "note", "unknown")
-    assert finding(case, "memory") == Finding("memory", "note", "unknown")
+    assert diagnosis(case, "instructions") == Diagnosis("instructions", "note", "unknown")
+    assert diagnosis(case, "memory") == Diagnosis("memory", "note", "unknown")

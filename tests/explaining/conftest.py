@@ -1,4 +1,4 @@
-"""A network that tells colours, and images of which it is known where the colour is."""
+"""A network that classifies colours, and images with a coloured square at a known position."""
 
 import json
 from collections.abc import Callable
@@ -16,20 +16,20 @@ from tellapart.engine import Graph, write_graph
 from tellapart.models.classical.estimators import Estimator
 from tellapart.models.graphs.from_keras import to_graph
 
-HEIGHT, WIDTH, SIDE = 32, 48, 9  # unlike each other, so that rows taken for columns show
+HEIGHT, WIDTH, SIDE = 32, 48, 9  # different, so that swapped rows and columns show
 COLOURS = {"blue": (40, 40, 220), "green": (40, 220, 40), "red": (220, 40, 40)}
 
 
 @dataclass(frozen=True)
 class Squares:
-    """Images uint8 (n, HEIGHT, WIDTH, 3) of noise, each with a square: its colour, and its centre in pixels."""
+    """Images uint8 (n, HEIGHT, WIDTH, 3) of noise, each with a square; labels are colours, centres are in pixels."""
 
     images: ImageArray
     labels: np.ndarray
     centres: np.ndarray
 
-    def found(self, heats: list[np.ndarray]) -> float:
-        """The share of maps, of any number of cells, whose hottest is in the quadrant of the square."""
+    def hit_rate(self, heats: list[np.ndarray]) -> float:
+        """The share of maps, of any number of cells, whose maximum is in the quadrant of the square."""
         peaks = np.array([np.unravel_index(heat.argmax(), heat.shape) for heat in heats]) + 0.5
         low = peaks < np.array([heat.shape for heat in heats]) / 2
         return float((low == (self.centres < np.array([HEIGHT, WIDTH]) / 2)).all(axis=1).mean())
@@ -49,21 +49,21 @@ def squares(count: int, *, seed: int) -> Squares:
 
 @pytest.fixture(scope="session")
 def network() -> keras.Model:
-    """A convolutional base, a model inside the model; pooling; a linear head without offsets; trained."""
+    """A trained model: a nested convolutional backbone, pooling, and a linear head without biases."""
     keras.utils.set_random_seed(1)
     maps = inputs = keras.Input((HEIGHT, WIDTH, 3))
     for number, filters in enumerate((12, 24), start=1):
         maps = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}")(maps)
         maps = keras.layers.MaxPooling2D(name=f"pool{number}")(maps)
     maps = keras.layers.Conv2D(24, 3, padding="same", activation="relu", name="conv3")(maps)
-    base = keras.Model(inputs, maps, name="base")
+    backbone = keras.Model(inputs, maps, name="backbone")
     images = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8", name="pictures")
-    features = keras.layers.GlobalAveragePooling2D(name="features")(base(keras.layers.Rescaling(1 / 255)(images)))
+    features = keras.layers.GlobalAveragePooling2D(name="features")(backbone(keras.layers.Rescaling(1 / 255)(images)))
     logits = keras.layers.Dense(len(COLOURS), use_bias=False, name="logits")(features)
     network = keras.Model(images, keras.layers.Softmax(name="probabilities")(logits))
     network.compile(keras.optimizers.Adam(0.004), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    some = squares(320, seed=2)
-    network.fit(some.images, some.labels, epochs=12, batch_size=16, verbose=0)
+    train = squares(320, seed=2)
+    network.fit(train.images, train.labels, epochs=12, batch_size=16, verbose=0)
     return network
 
 

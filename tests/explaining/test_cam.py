@@ -1,4 +1,4 @@
-"""Class activation maps lie where the square is, whatever the bundle consists of."""
+"""Class activation maps mark the square, for bundles of every kind."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.errors import BundleError
-from tellapart.explaining.cam import Cam, layout_of
+from tellapart.explaining.cam import Cam, find_layout
 from tellapart.explaining.centred_logits import centred_logits
 from tellapart.models.classical.fit import fit_estimator
 from tellapart.models.graphs.from_keras import mirrored, to_graph
@@ -19,55 +19,53 @@ from tellapart.recipe import Recipe
 from .conftest import HEIGHT, WIDTH, BundleOf, Squares, squares
 
 
-def test_the_network_has_learnt_the_colours(network: keras.Model, shown: Squares) -> None:
+def test_the_network_classifies_the_colours(network: keras.Model, shown: Squares) -> None:
     assert (network.predict(shown.images, verbose=0).argmax(axis=1) == shown.labels).all()
 
 
-def test_a_map_has_a_number_for_each_cell_and_they_average_to_the_answer(
+def test_the_mean_over_the_cells_is_the_centred_logit_of_the_image(
     bundle: Bundle, network: keras.Model, shown: Squares
 ) -> None:
     cam, image = Cam(bundle), shown.images[0]
     maps = np.stack([cam(image, index) for index in range(3)], axis=-1)
     assert maps.shape == (HEIGHT // 4, WIDTH // 4, 3)
-    expected = centred_logits(np.asarray(network(image[np.newaxis])))[0]  # of a linear head: the mean of its cells'
+    expected = centred_logits(np.asarray(network(image[np.newaxis])))[0]  # for a linear head, the mean over the cells
     np.testing.assert_allclose(maps.mean(axis=(0, 1)), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_the_hottest_cell_is_in_the_corner_of_the_square(bundle: Bundle, shown: Squares) -> None:
     cam = Cam(bundle)
-    assert shown.found([cam(one, label) for one, label in zip(shown.images, shown.labels, strict=True)]) >= 0.9
+    assert shown.hit_rate([cam(image, label) for image, label in zip(shown.images, shown.labels, strict=True)]) >= 0.9
 
 
-def test_a_mirrored_bundle_turns_the_mirror_images_map_back(
+def test_a_mirrored_bundle_mirrors_the_second_map_back(
     network: keras.Model, bundle: Bundle, bundle_of: BundleOf, shown: Squares
 ) -> None:
     both = Cam(bundle_of(network, graph=mirrored(to_graph(network))))
-    one, image, label = Cam(bundle), shown.images[0], shown.labels[0]
-    expected = (one(image, label) + one(np.ascontiguousarray(image[:, ::-1]), label)[:, ::-1]) / 2
+    cam, image, label = Cam(bundle), shown.images[0], shown.labels[0]
+    expected = (cam(image, label) + cam(np.ascontiguousarray(image[:, ::-1]), label)[:, ::-1]) / 2
     np.testing.assert_allclose(both(image, label), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("model", ["logistic", "knn", "forest"])
-def test_an_estimator_is_asked_about_each_cell(
-    model: str, network: keras.Model, bundle_of: BundleOf, shown: Squares
-) -> None:
-    base = keras.Model(network.input, network.get_layer("features").output)
+def test_an_estimator_scores_each_cell(model: str, network: keras.Model, bundle_of: BundleOf, shown: Squares) -> None:
+    backbone = keras.Model(network.input, network.get_layer("features").output)
     known = squares(90, seed=5)
     recipe = resolve_estimator(Recipe(model=model, trees=20))
-    estimator = fit_estimator(recipe, base.predict(known.images, verbose=0), known.labels, 3)
-    cam = Cam(bundle_of(graph=to_graph(base), estimator=estimator, model=model))
-    heats = [cam(one, label) for one, label in zip(shown.images, shown.labels, strict=True)]
+    estimator = fit_estimator(recipe, backbone.predict(known.images, verbose=0), known.labels, 3)
+    cam = Cam(bundle_of(graph=to_graph(backbone), estimator=estimator, model=model))
+    heats = [cam(image, label) for image, label in zip(shown.images, shown.labels, strict=True)]
     assert np.isfinite(heats).all()
-    if model == "logistic":  # neighbours and trees know images' means, of which a cell is seldom like one
-        assert shown.found(heats) >= 0.8
+    if model == "logistic":  # neighbours and trees are fitted on the means of images, which cells seldom resemble
+        assert shown.hit_rate(heats) >= 0.8
 
 
-def test_a_pooled_maximum_has_a_map_too(network: keras.Model, bundle_of: BundleOf, shown: Squares) -> None:
+def test_max_pooling_has_a_map_too(network: keras.Model, bundle_of: BundleOf, shown: Squares) -> None:
     images = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8")
-    maps = network.get_layer("base")(keras.layers.Rescaling(1 / 255)(images))
+    maps = network.get_layer("backbone")(keras.layers.Rescaling(1 / 255)(images))
     answer = network.get_layer("logits")(keras.layers.GlobalMaxPooling2D()(maps))
     cam = Cam(bundle_of(keras.Model(images, keras.layers.Softmax()(answer))))
-    assert shown.found([cam(one, label) for one, label in zip(shown.images, shown.labels, strict=True)]) >= 0.8
+    assert shown.hit_rate([cam(image, label) for image, label in zip(shown.images, shown.labels, strict=True)]) >= 0.8
 
 
 def flat_network(*layers: keras.layers.Layer) -> keras.Model:
@@ -85,7 +83,7 @@ def test_without_pooling_or_with_a_single_cell_there_is_no_map(bundle_of: Bundle
         [conv(4, 8), keras.layers.GlobalAveragePooling2D()],
     ):
         without = bundle_of(flat_network(*layers))
-        assert layout_of(without.graph) is None
+        assert find_layout(without.graph) is None
         with pytest.raises(BundleError, match="has no class activation map"):
             Cam(without)
 

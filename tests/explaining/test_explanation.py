@@ -27,72 +27,72 @@ def as_file(image: np.ndarray) -> bytes:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_marks_the_square_and_beats_random_maps(method: Method, bundle: Bundle, shown: Squares) -> None:
     ready = explainer(bundle, method)
-    found = [ready.explain(one) for one in shown.images[:6]]
-    assert [one.label for one in found] == [bundle.classes[label] for label in shown.labels[:6]]
-    some = Squares(shown.images[:6], shown.labels[:6], shown.centres[:6])
-    assert some.found([one.heat for one in found]) >= 0.8
-    scores = [one.faithfulness for one in found if one.faithfulness]
+    explanations = [ready.explain(image) for image in shown.images[:6]]
+    assert [explanation.label for explanation in explanations] == [bundle.classes[label] for label in shown.labels[:6]]
+    first = Squares(shown.images[:6], shown.labels[:6], shown.centres[:6])
+    assert first.hit_rate([explanation.heat for explanation in explanations]) >= 0.8
+    scores = [explanation.faithfulness for explanation in explanations if explanation.faithfulness]
     assert np.mean([score.beaten for score in scores]) >= 7
     assert np.mean([score.deletion - score.random_deletion for score in scores]) < 0
 
 
-def test_the_answer_is_the_predictors_and_the_heat_is_at_the_images_size(bundle: Bundle, shown: Squares) -> None:
+def test_the_label_is_the_predictors_and_the_heat_has_the_images_size(bundle: Bundle, shown: Squares) -> None:
     content = as_file(shown.images[0])
-    found = explain(bundle.folder, content, check=False)
+    explanation = explain(bundle.folder, content, check=False)
     predicted = Predictor(bundle).predict_one(content, path="it")
-    assert (found.label, found.probability) == (predicted.label, predicted.probability)
-    assert (found.method, found.faithfulness) == ("cam", None)
-    assert found.heat.shape == (HEIGHT, WIDTH)
-    assert found.heat.dtype == np.float32
-    assert (found.heat.min(), found.heat.max()) == (0, 1)
-    np.testing.assert_array_equal(found.image, shown.images[0])
+    assert (explanation.label, explanation.probability) == (predicted.label, predicted.probability)
+    assert (explanation.method, explanation.faithfulness) == ("cam", None)
+    assert explanation.heat.shape == (HEIGHT, WIDTH)
+    assert explanation.heat.dtype == np.float32
+    assert (explanation.heat.min(), explanation.heat.max()) == (0, 1)
+    np.testing.assert_array_equal(explanation.image, shown.images[0])
 
 
-def test_another_label_is_explained_when_asked_for(bundle: Bundle, shown: Squares) -> None:
+def test_another_label_can_be_explained(bundle: Bundle, shown: Squares) -> None:
     ready = default_explainer(bundle)
-    own = ready.explain(shown.images[0], check=False)
-    other = next(name for name in bundle.classes if name != own.label)
-    found = ready.explain(shown.images[0], label=other, check=False)
-    assert found.label == other
-    assert found.probability < own.probability
-    assert np.abs(found.heat - own.heat).max() > 0.1
+    predicted = ready.explain(shown.images[0], check=False)
+    other = next(name for name in bundle.classes if name != predicted.label)
+    explanation = ready.explain(shown.images[0], label=other, check=False)
+    assert explanation.label == other
+    assert explanation.probability < predicted.probability
+    assert np.abs(explanation.heat - predicted.heat).max() > 0.1
     with pytest.raises(DatasetError, match="did you mean blue"):
         ready.explain(shown.images[0], label="bleu")
 
 
 def test_a_bundle_without_feature_map_is_explained_by_occlusion(trained: Run, tiny: Path) -> None:
     image = next(tiny.rglob("*.png")).read_bytes()
-    found = explain(trained.bundle, image)
-    assert found.method == "occlusion"
-    assert found.heat.max() <= 1
+    explanation = explain(trained.bundle, image)
+    assert explanation.method == "occlusion"
+    assert explanation.heat.max() <= 1
     with pytest.raises(BundleError, match="has no class activation map"):
         explainer(trained.bundle, "cam")
 
 
-def test_what_is_no_image_or_no_bundle_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+def test_an_invalid_image_or_bundle_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="not an image"):
         explain(bundle, b"text")
     with pytest.raises(BundleError, match="is not a bundle"):
         explainer(tmp_path)
 
 
-def test_several_threads_get_the_answers_of_one(bundle: Bundle, shown: Squares) -> None:
+def test_threads_give_the_explanations_of_one_thread(bundle: Bundle, shown: Squares) -> None:
     ready = default_explainer(bundle)
-    expected = [ready.explain(one) for one in shown.images[:8]]
-    found: dict[int, Explanation] = {}
+    expected = [ready.explain(image) for image in shown.images[:8]]
+    explanations: dict[int, Explanation] = {}
 
     def work(start: int) -> None:
-        for place in range(start, 8, 4):
-            found[place] = ready.explain(shown.images[place])
+        for index in range(start, 8, 4):
+            explanations[index] = ready.explain(shown.images[index])
 
     threads = [threading.Thread(target=work, args=(start,)) for start in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for place, one in enumerate(expected):
-        np.testing.assert_allclose(found[place].heat, one.heat, atol=1e-5)
-        scores, others = found[place].faithfulness, one.faithfulness
+    for index, explanation in enumerate(expected):
+        np.testing.assert_allclose(explanations[index].heat, explanation.heat, atol=1e-5)
+        scores, others = explanations[index].faithfulness, explanation.faithfulness
         assert scores
         assert others
         assert scores.deletion == pytest.approx(others.deletion, abs=1e-5)

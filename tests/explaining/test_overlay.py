@@ -1,11 +1,19 @@
-"""Maps over images and photos."""
+"""Saliency maps over images and photos."""
 
 import numpy as np
 import pytest
 
 from tellapart.data.preprocessing import Fit, Preprocessing
 from tellapart.explaining.centred_logits import Heat
-from tellapart.explaining.overlay import LARGEST, VIRIDIS, coloured, overlay, overlay_on_photo, seen_part, shrunk
+from tellapart.explaining.overlay import (
+    MAX_SIDE,
+    VIRIDIS,
+    apply_colours,
+    overlay,
+    overlay_on_photo,
+    shrink,
+    visible_box,
+)
 
 
 def lightness(pixels: np.ndarray) -> np.ndarray:
@@ -15,13 +23,13 @@ def lightness(pixels: np.ndarray) -> np.ndarray:
 
 
 def test_the_scale_goes_from_its_first_colour_to_its_last_and_only_gets_lighter() -> None:
-    scale = coloured(np.linspace(0, 1, 50, dtype=np.float32))
+    scale = apply_colours(np.linspace(0, 1, 50, dtype=np.float32))
     np.testing.assert_array_equal(scale[[0, -1]], [VIRIDIS[0], VIRIDIS[-1]])
     assert (np.diff(lightness(scale)) > 0).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_what_is_hot_is_yellow_and_what_is_not_still_shows(channels: int) -> None:
+def test_hot_regions_are_yellow_and_the_image_remains_visible(channels: int) -> None:
     image = np.full((10, 20, channels), 128, np.uint8)
     image[2:4] = 255
     heat = np.zeros((10, 20), np.float32)
@@ -43,10 +51,10 @@ CASES: list[tuple[Fit, tuple[int, int], tuple[int, int]]] = [
 
 
 @pytest.mark.parametrize(("fit", "size", "middle"), CASES)
-def test_the_heat_of_a_mark_lies_on_the_mark_in_the_photo(
+def test_the_heat_of_a_mark_covers_the_mark_in_the_photo(
     fit: Fit, size: tuple[int, int], middle: tuple[int, int]
 ) -> None:
-    """A white mark off the middle goes through the preprocessing; its own image, as a map, must cover it again."""
+    """A white mark off the middle is preprocessed; the resulting image, as a map, must cover the mark again."""
     photo = np.zeros((*size, 3), np.uint8)
     row, column = middle[0] - 20, middle[1] + 15
     photo[row - 8 : row + 8, column - 8 : column + 8] = 255
@@ -58,7 +66,7 @@ def test_the_heat_of_a_mark_lies_on_the_mark_in_the_photo(
     np.testing.assert_allclose(hot.mean(axis=0), (row, column), atol=2.5)
 
 
-def test_what_the_classifier_never_saw_is_darkened_and_without_colour() -> None:
+def test_parts_outside_the_crop_are_dark_and_grey() -> None:
     photo = np.full((50, 100, 1), 200, np.uint8)
     over = overlay_on_photo(photo, np.ones((30, 30), np.float32), Preprocessing(30, 30, 1, "crop"))
     assert (over[:, :24] == 70).all()
@@ -67,7 +75,7 @@ def test_what_the_classifier_never_saw_is_darkened_and_without_colour() -> None:
 
 
 def test_large_photos_are_drawn_smaller_and_thin_ones_keep_a_pixel() -> None:
-    assert shrunk(np.zeros((3000, 1500, 1), np.uint8)).shape == (LARGEST, LARGEST // 2, 1)
+    assert shrink(np.zeros((3000, 1500, 1), np.uint8)).shape == (MAX_SIDE, MAX_SIDE // 2, 1)
     thin = overlay_on_photo(np.zeros((5000, 2, 3), np.uint8), np.ones((8, 8), np.float32), Preprocessing(8, 8, 3))
-    assert thin.shape == (LARGEST, 1, 3)
-    assert seen_part((5000, 2, 3), Preprocessing(8, 8, 3), (LARGEST, 1, 3))[2] == 1
+    assert thin.shape == (MAX_SIDE, 1, 3)
+    assert visible_box((5000, 2, 3), Preprocessing(8, 8, 3), (MAX_SIDE, 1, 3))[2] == 1

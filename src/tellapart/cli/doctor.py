@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tellapart.cli.options import Json
 
 if TYPE_CHECKING:
-    from tellapart.doctor.diagnosis import Finding
+    from tellapart.doctor.diagnosis import Diagnosis
 
 COLOURS = {"ok": "green", "note": "yellow", "problem": "bold red"}
 
@@ -14,11 +14,11 @@ COLOURS = {"ok": "green", "note": "yellow", "problem": "bold red"}
 def doctor(*, json: Json = False) -> None:
     """Show what this machine has, what tellapart uses of it, and what to install."""
     from tellapart.cli.output import print_json
-    from tellapart.doctor.diagnosis import advice, findings
+    from tellapart.doctor.diagnosis import advice, diagnose
     from tellapart.doctor.probe import probe
 
     machine = probe()
-    results, sentences = findings(machine), advice(machine)
+    results, sentences = diagnose(machine), advice(machine)
     if json:
         rows = [asdict(finding) for finding in results]
         print_json({"machine": asdict(machine), "findings": rows, "advice": sentences}, indent=2)
@@ -26,7 +26,7 @@ def doctor(*, json: Json = False) -> None:
         _print(results, sentences)
 
 
-def _print(results: "tuple[Finding, ...]", sentences: tuple[str, ...]) -> None:
+def _print(results: "tuple[Diagnosis, ...]", sentences: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -19,7 +19,7 @@ from tellapart.data.preprocessing import to_image
 from tellapart.errors import DatasetError, ImageError
 from tellapart.explaining.explanation import Explainer, Explanation
 from tellapart.explaining.methods import explainer
-from tellapart.explaining.overlay import overlay_on_photo, shrunk
+from tellapart.explaining.overlay import overlay_on_photo, shrink
 
 ROW_HEIGHT = 320  # pixels, where there are several photos
 
@@ -78,7 +78,7 @@ def _maps(ready: Explainer, files: tuple[str, ...], label: str | None, save: Pat
             rows.append({"path": file, "error": str(error)})
             text = f"{file}: error: {error}"
         else:
-            pairs.append((shrunk(photo), overlay_on_photo(photo, result.heat, ready.bundle.preprocessing)))
+            pairs.append((shrink(photo), overlay_on_photo(photo, result.heat, ready.bundle.preprocessing)))
             rows.append({"path": file} | _as_json(result))
             text = _text(file, result)
         if not json:

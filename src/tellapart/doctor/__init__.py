@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""Diagnosis of a machine: its hardware, drivers, packages and settings, and advice."""

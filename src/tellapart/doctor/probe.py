@@ -1,6 +1,6 @@
-"""Facts about this machine: what it computes with, and what is installed to use it.
+"""Probe of this machine: processor, memory, graphics cards, drivers, packages and settings.
 
-Reading a probe's text is apart from running it, so that each can be tried with the text of any machine.
+Parsing a command's output is separate from running it, so that tests can parse the output of any machine.
 """
 
 import ctypes.util
@@ -29,11 +29,11 @@ VARIABLES = (
     "KERAS_BACKEND",
     "CUDA_VISIBLE_DEVICES",
 )
-WSL_LIBRARIES = "/usr/lib/wsl/lib"  # where Windows puts nvidia-smi, not always on the PATH
+WSL_LIBRARIES = "/usr/lib/wsl/lib"  # contains Windows's nvidia-smi; not always on the PATH
 SMI = ("--query-gpu=name,driver_version", "--format=csv,noheader")
-PATIENCE_S = 120  # a first import of TensorFlow from a cold disk takes this long at worst
+TIMEOUT_S = 120  # a first import of TensorFlow from a cold disk may take this long
 
-# In a process of its own: on a CPU that TensorFlow was not built for, importing it ends the process.
+# Runs in a separate process: on a CPU that TensorFlow was not built for, importing it kills the process.
 TENSORFLOW_PROBE = """
 import json, tensorflow
 devices = tensorflow.config.list_physical_devices("GPU")
@@ -44,9 +44,9 @@ print(json.dumps([detail.get("device_name", device.name) for detail, device in z
 
 @dataclass(frozen=True)
 class Driver:
-    """What nvidia-smi says: the driver's version and the cards' names, or why there are none.
+    """Output of nvidia-smi: the driver's version and the names of the cards, or the reason of its failure.
 
-    `failure` is None where it worked, and where there is no nvidia-smi at all (`version` None too).
+    `failure` is None where it worked, and, with `version`, where there is no nvidia-smi.
     """
 
     version: str | None = None
@@ -56,7 +56,7 @@ class Driver:
 
 @dataclass(frozen=True)
 class TensorFlow:
-    """The names of the GPUs that TensorFlow sees, or why it could not be asked."""
+    """The names of the GPUs that TensorFlow sees, or the reason why it does not start."""
 
     gpus: tuple[str, ...] = ()
     failure: str | None = None
@@ -64,7 +64,7 @@ class TensorFlow:
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine as tellapart finds it. None stands for what could not be found out."""
+    """Properties of one machine. None is unknown."""
 
     python: str
     tellapart: str
@@ -73,17 +73,17 @@ class Machine:
     """1 or 2 inside the Windows Subsystem for Linux, None elsewhere."""
     cpu: str
     cores: int
-    """How many this process may use."""
+    """Available to this process."""
     instructions: tuple[str, ...] | None
     memory_bytes: int | None
     free_bytes: dict[str, int]
-    """Free disk space, by folder: tellapart's cache and the folder it was called in."""
+    """Free disk space by folder: tellapart's cache and the working directory."""
     packages: dict[str, str | None]
     """The version of each of PACKAGES and CUDA_PACKAGES, None where absent."""
     system_cuda: bool
-    """Whether CUDA's runtime and cuDNN are installed for the whole system."""
+    """True if the CUDA runtime and cuDNN are installed system-wide."""
     precision: str | None
-    """What the engine chooses on this CPU, None without OpenVINO."""
+    """The engine's choice on this CPU, None without OpenVINO."""
     driver: Driver
     tensorflow: TensorFlow | None
     """None where TensorFlow is not installed."""
@@ -92,10 +92,10 @@ class Machine:
 
 
 def probe() -> Machine:
-    """Examine this machine; takes some seconds where TensorFlow is installed, which is started once."""
-    cpuinfo = _text(Path("/proc/cpuinfo"))
+    """Examine this machine; takes some seconds where TensorFlow is installed, as it is started once."""
+    cpuinfo = _read_text(Path("/proc/cpuinfo"))
     packages = {name: installed(name) for name in (*PACKAGES, *CUDA_PACKAGES)}
-    trains = packages["tensorflow"] or packages["tensorflow-cpu"]
+    has_tensorflow = packages["tensorflow"] or packages["tensorflow-cpu"]
     return Machine(
         python=platform.python_version(),
         tellapart=tellapart.__version__,
@@ -104,42 +104,42 @@ def probe() -> Machine:
         cpu=cpu_name(cpuinfo) or platform.processor() or platform.machine(),
         cores=cores(),
         instructions=instructions(cpuinfo),
-        memory_bytes=memory_bytes(_text(Path("/proc/meminfo"))),
+        memory_bytes=memory_bytes(_read_text(Path("/proc/meminfo"))),
         free_bytes={str(folder): free_bytes(folder) for folder in (cache_folder(), Path.cwd())},
         packages=packages,
         system_cuda=all(ctypes.util.find_library(name) for name in ("cudart", "cudnn")),
         precision=_precision(),
         driver=_driver(),
-        tensorflow=_tensorflow() if trains else None,
+        tensorflow=_tensorflow() if has_tensorflow else None,
         variables={name: os.environ.get(name) for name in VARIABLES},
     )
 
 
 def cpu_name(cpuinfo: str) -> str | None:
-    """Read the processor's name from the text of Linux's /proc/cpuinfo; None where it has none (ARM)."""
-    found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
-    return found[1].strip() if found else None
+    """Parse the processor's name from Linux's /proc/cpuinfo; None where it has none (ARM)."""
+    match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return match[1].strip() if match else None
 
 
 def instructions(cpuinfo: str) -> tuple[str, ...] | None:
-    """Read which of INSTRUCTIONS' sets the processor has, from the text of /proc/cpuinfo."""
-    found = re.search(r"^flags\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
-    if not found:
+    """Parse the processor's instruction sets, of those in INSTRUCTIONS, from /proc/cpuinfo."""
+    match = re.search(r"^flags\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    if not match:
         return None
-    flags = set(found[1].split())
+    flags = set(match[1].split())
     return tuple(name for flag, name in INSTRUCTIONS.items() if flag in flags)
 
 
 def memory_bytes(meminfo: str) -> int | None:
-    """Read how much memory there is from the text of Linux's /proc/meminfo."""
-    found = re.search(r"^MemTotal:\s*(\d+) kB$", meminfo, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    """Parse the total memory from Linux's /proc/meminfo."""
+    match = re.search(r"^MemTotal:\s*(\d+) kB$", meminfo, re.MULTILINE)
+    return int(match[1]) * 1024 if match else None
 
 
 def wsl(release: str) -> int | None:
-    """Tell the version of the Windows Subsystem for Linux from a kernel's release; None outside it.
+    """Parse the version of the Windows Subsystem for Linux from a kernel's release; None outside it.
 
-    Version 2 has a kernel of its own, `5.15.90.1-microsoft-standard-WSL2`; version 1 imitates one,
+    Version 2 has its own kernel, `5.15.90.1-microsoft-standard-WSL2`; version 1 imitates one,
     `4.4.0-19041-Microsoft`.
     """
     if "microsoft" not in release.lower():
@@ -148,8 +148,8 @@ def wsl(release: str) -> int | None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Measure the free space where a folder is, or would be made."""
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    """Measure the free space of the disk of a folder, which need not exist yet."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     return shutil.disk_usage(existing).free
 
 
@@ -162,7 +162,7 @@ def installed(package: str) -> str | None:
 
 
 def read_smi(output: str, status: int) -> Driver:
-    """Read the driver's version and the cards from the output of nvidia-smi, called with SMI."""
+    """Parse the driver's version and the cards from the output of nvidia-smi, called with SMI."""
     rows = re.findall(r"^(.+), (\d[\d.]*)$", output, re.MULTILINE)
     if status == 0 and rows:
         return Driver(version=rows[0][1], cards=tuple(name for name, _ in rows))
@@ -170,7 +170,7 @@ def read_smi(output: str, status: int) -> Driver:
 
 
 def read_tensorflow(output: str, errors: str, status: int) -> TensorFlow:
-    """Read what TENSORFLOW_PROBE printed; the last line of its errors says why it failed."""
+    """Parse the output of TENSORFLOW_PROBE; the last line of `errors` is the reason of a failure."""
     if status != 0:
         last = errors.strip().rpartition("\n")[2]
         return TensorFlow(failure=last or f"its process ended with status {status} and no message")
@@ -183,7 +183,7 @@ def _driver() -> Driver:
     if command is None:
         return Driver()
     try:
-        run = subprocess.run((command, *SMI), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        run = subprocess.run((command, *SMI), capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Driver(failure=str(error))
     return read_smi(run.stdout or run.stderr, run.returncode)
@@ -192,7 +192,7 @@ def _driver() -> Driver:
 def _tensorflow() -> TensorFlow:
     command = (sys.executable, "-c", TENSORFLOW_PROBE)
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return TensorFlow(failure=str(error))
     return read_tensorflow(run.stdout, run.stderr, run.returncode)
@@ -200,11 +200,11 @@ def _tensorflow() -> TensorFlow:
 
 def _precision() -> str | None:
     try:
-        from tellapart.engine import resolve_precision  # brings OpenVINO, which may be what is broken
+        from tellapart.engine import resolve_precision  # imports OpenVINO, which may be broken
     except ImportError:
         return None
     return resolve_precision("auto")
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     return path.read_text(errors="replace") if path.exists() else ""

@@ -1,4 +1,4 @@
-"""Why a classifier answers as it does: maps over an image, each with a score that says what the map is worth.
+"""Explanations of predictions: saliency maps over an image, each with scores of its faithfulness.
 
-May import `studies` and below. Only `gradcam` and `layers` know Keras: what the service shows must not need it.
+May import `studies` and below. Only `gradcam`, `layers` and `layer_hooks` use Keras, so that the service needs none.
 """

@@ -1,4 +1,4 @@
-"""Class activation maps without Keras: a network's last feature map, each cell asked by itself."""
+"""Class activation maps without Keras: the classifier's head applied to each cell of the last feature map."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,28 +11,33 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.data.image import ImageArray
 from tellapart.engine import Engine, Graph
 from tellapart.errors import BundleError
-from tellapart.explaining.centred_logits import SMALLEST, Heat, centred, centred_logits, smallest
+from tellapart.explaining.centred_logits import MIN_PROB, Heat, centred_logits, min_probability, subtract_mean
 from tellapart.models.classical.estimators import Estimator, Formula
 from tellapart.models.graphs.graph_surgery import POOLINGS, beyond, feature_map, rows_each, spatial_axes, up_to
 
 Node = Any
-"""An operation or an output of one: OpenVINO has no types, so neither has this."""
-Evidence = Callable[[NDArray[np.float32]], NDArray[np.float64]]
-"""From vectors, float32 (n, ...), to the evidence for each class, (n, classes)."""
+"""An OpenVINO operation or an output of one; OpenVINO has no types."""
+Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""Computes centred logits, (n, classes), from vectors, float32 (n, ...)."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A feature map's cells: how many, on which axes, and how many maps an image has (2 where it is mirrored)."""
+    """Rows, columns and axes of a feature map, and the maps of one image (2 with its mirror image)."""
 
     rows: int
     columns: int
     axes: tuple[int, int]
-    each: int
+    maps_per_image: int
+
+    @property
+    def cells(self) -> int:
+        """The number of cells of all maps of one image."""
+        return self.maps_per_image * self.rows * self.columns
 
 
-def layout_of(graph: Graph) -> Layout | None:
-    """The cells of what a graph pools last; None where it pools nothing, or a single cell."""
+def find_layout(graph: Graph) -> Layout | None:
+    """Find the layout of the feature map that a graph pools last; None without pooling, or with a single cell."""
     maps, axes = feature_map(graph), spatial_axes(graph)
     if maps is None or axes is None or any(maps.partial_shape[axis].is_dynamic for axis in axes):
         return None
@@ -41,17 +46,17 @@ def layout_of(graph: Graph) -> Layout | None:
 
 
 class Cam:
-    """Maps of a bundle whose network ends in pooling. Lives as long as images come; safe for several threads.
+    """Class activation maps of a bundle whose network ends in pooling. Thread-safe.
 
-    What lies beyond the pooling is asked about each cell's vector as if the whole image were like that cell. For a
-    linear head that is the last feature map times the class's weights, less the mean class's: a class activation map.
-    With inner layers, neighbours or trees it is the same question, and no longer a sum over the cells.
+    The head is applied to each cell's vector as if the whole image were like that cell. For a linear head that is the
+    last feature map times the class's weights, minus the mean class's: a class activation map. For inner layers,
+    neighbours or trees it generalises the map, which is then no sum over the cells.
     Source: Zhou et al., Learning deep features for discriminative localization (2016), section 2.
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        """Compile both parts. Raises BundleError where nothing is pooled."""
-        layout = layout_of(bundle.graph)
+        """Compile the backbone and the head. Raises BundleError where nothing is pooled."""
+        layout = find_layout(bundle.graph)
         if layout is None:
             raise BundleError(
                 f"{bundle.folder} has no class activation map: its classifier does not end in the mean over a feature "
@@ -59,27 +64,27 @@ class Cam:
             )
         self._layout = layout
         self._maps = Engine(_flat_maps(bundle.graph), batch=1, precision=bundle.precision, streams=False)
-        self._shape, self._evidence = _head(bundle, layout)
+        self._shape, self._score = _head(bundle, layout)
 
     def __call__(self, image: ImageArray, index: int) -> Heat:
-        """How much each cell speaks for a class, by its index: float32 (rows, columns), of any range."""
+        """Compute the centred logit of a class, by its index, for each cell: float32 (rows, columns)."""
         layout = self._layout
         (flat,) = self._maps.run([image[np.newaxis]])
-        maps = flat.reshape(layout.each, layout.rows * layout.columns, -1)
+        maps = flat.reshape(layout.maps_per_image, layout.rows * layout.columns, -1)
         scores = np.stack([self._scores(cells, index) for cells in maps])
-        if layout.each == 2:
-            scores[1] = scores[1, :, ::-1]  # of the mirror image, turned back
+        if layout.maps_per_image == 2:
+            scores[1] = scores[1, :, ::-1]  # of the mirror image, mirrored back
         heat: Heat = scores.mean(axis=0)
         return heat
 
     def _scores(self, cells: NDArray[np.float32], index: int) -> Heat:
-        both = np.concatenate([cells] * self._layout.each)  # as image and as mirror image alike
-        column = self._evidence(both.reshape(-1, *self._shape))[: len(cells), index]
+        vectors = np.concatenate([cells] * self._layout.maps_per_image)  # for the image and its mirror image
+        column = self._score(vectors.reshape(-1, *self._shape))[: len(cells), index]
         return column.reshape(self._layout.rows, self._layout.columns).astype(np.float32)
 
 
 def _flat_maps(graph: Graph) -> Graph:
-    """Images to their feature maps, a cell after the other: float32 (1, each * rows * columns * channels)."""
+    """A graph from images to their flattened feature maps: float32 (1, maps * rows * columns * channels)."""
     import openvino
     from openvino import opset13 as op
 
@@ -91,41 +96,42 @@ def _flat_maps(graph: Graph) -> Graph:
     return openvino.Model([flat], part.get_parameters(), "feature maps")
 
 
-def _head(bundle: Bundle, layout: Layout) -> tuple[tuple[int, ...], Evidence]:
-    """The shape of what is pooled of one image, and the evidence for as many of these as there are cells."""
+def _head(bundle: Bundle, layout: Layout) -> tuple[tuple[int, ...], Scorer]:
+    """The shape of one pooled vector, and a scorer of as many vectors as there are cells."""
     pooled = _pooled(feature_map(bundle.graph))
     shape = tuple(int(side.get_length()) for side in list(pooled.partial_shape)[1:])
-    count, graph, estimator = layout.each * layout.rows * layout.columns, beyond(bundle.graph, pooled), bundle.estimator
+    graph, estimator = beyond(bundle.graph, pooled), bundle.estimator
     if estimator is None:
-        return shape, _asked(graph, count)
-    vectors, answer = _engine(graph, count), _estimated(estimator, count, bundle.facts.recipe.get("model"))
-    return shape, lambda rows: answer(next(vectors.run([rows])))
+        return shape, _graph_scorer(graph, layout.cells)
+    features = _engine(graph, layout.cells)
+    score = _estimator_scorer(estimator, layout.cells, bundle.facts.recipe.get("model"))
+    return shape, lambda vectors: score(next(features.run([vectors])))
 
 
-def _estimated(estimator: Estimator, count: int, model: object) -> Evidence:
+def _estimator_scorer(estimator: Estimator, count: int, model: object) -> Scorer:
     if isinstance(estimator, Formula):
-        return _asked(estimator.graph, count, least=smallest(model))
-    trees = estimator.runner(count)
-    return lambda rows: centred_logits(next(iter(trees.run([rows]))), least=smallest(model))
+        return _graph_scorer(estimator.graph, count, min_prob=min_probability(model))
+    runner = estimator.runner(count)
+    return lambda vectors: centred_logits(next(iter(runner.run([vectors]))), min_prob=min_probability(model))
 
 
-def _asked(graph: Graph, count: int, *, least: float = SMALLEST) -> Evidence:
-    """What a graph of vectors says: of its logits, where it ends in a softmax, so that no cell is too sure to tell."""
+def _graph_scorer(graph: Graph, count: int, *, min_prob: float = MIN_PROB) -> Scorer:
+    """Score by the graph's logits where it ends in a softmax, so that confident cells are not saturated."""
     logits = _logits(graph)
     if logits is None:
         engine = _engine(graph, count)
-        return lambda rows: centred_logits(next(engine.run([rows])), least=least)
+        return lambda vectors: centred_logits(next(engine.run([vectors])), min_prob=min_prob)
     engine = _engine(up_to(graph, logits), count)
-    return lambda rows: centred(next(engine.run([rows])))
+    return lambda vectors: subtract_mean(next(engine.run([vectors])))
 
 
 def _engine(graph: Graph, count: int) -> Engine:
-    # float32, which costs nothing here: cells differ more than images do, and are told apart by less
+    # float32 is fast enough here, and the scores of cells differ by less than those of images.
     return Engine(graph, batch=count, precision="float32", streams=False)
 
 
 def _logits(graph: Graph) -> Node | None:
-    """What the softmax at a graph's end takes, were it that of images and mirror images before their mean."""
+    """The input of the softmax at a graph's end, also before the mean over image and mirror image."""
     node = graph.get_results()[0].input_value(0).get_node()
     while node.get_type_name() in ("Multiply", "Add", "Split"):
         node = node.input_value(0).get_node()

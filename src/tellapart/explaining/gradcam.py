@@ -1,98 +1,83 @@
-"""Grad-CAM on the Keras model of a bundle, however its layers are nested. Needs tellapart[train]."""
+"""Grad-CAM on the Keras model of a bundle, with any nesting of models. Needs tellapart[train]."""
 
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tellapart.backend import load_keras
-from tellapart.bundles.bundle import KERAS, Bundle
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.keras_network import load_network
 from tellapart.data.image import ImageArray
 from tellapart.errors import BundleError, require
-from tellapart.explaining.centred_logits import SMALLEST, Heat
-from tellapart.models.importing.archive import inspect_archive
+from tellapart.explaining.centred_logits import MIN_PROB, Heat
 
 if TYPE_CHECKING:
     import keras
 
 Tensor = Any
-"""A tensor of TensorFlow or a layer of Keras: neither has types."""
+"""A TensorFlow tensor; neither TensorFlow nor Keras has types."""
 Layer = Any
 POOLINGS = ("MaxPooling2D", "AveragePooling2D")
 
 
-def network_of(bundle: Bundle) -> "keras.Model":
-    """The Keras model of a bundle, inspected first. Raises BundleError, WeightsError, MissingPackageError."""
-    if KERAS not in bundle.hashes:
-        raise BundleError(
-            f"{bundle.folder} holds no network: a {bundle.facts.recipe.get('model')} has no gradients and no layers. "
-            f"Use the method cam or occlusion"
-        )
-    load_keras()
-    from tellapart.models.importing.keras_import import loaded
-
-    with inspect_archive(bundle.folder / KERAS) as copy:
-        return loaded(copy)
-
-
 class GradCam:
-    """Maps of a network by its gradients. Lives as long as images come; several threads wait for each other.
+    """Grad-CAM maps of a network. Thread-safe: threads run one after the other.
 
-    The last feature map's channels, each weighted by how the class's evidence grows with it, summed, and only what
-    speaks for the class kept. Source: Selvaraju et al., Grad-CAM (2017), section 3.
+    The sum of the last feature map's channels, each weighted by the mean gradient of the class's centred logit, with
+    negative values set to 0. Source: Selvaraju et al., Grad-CAM (2017), section 3.
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        """Load the model and find its last feature map. Raises BundleError where it has none, and as `network_of`."""
-        self._network = network_of(bundle)
-        self._layer = _last_map(self._network, bundle)
-        self._one_at_a_time = threading.Lock()
+        """Load the model and find its last feature map. Raises BundleError where it has none, and as `load_network`."""
+        self._network = load_network(bundle)
+        self._layer = _last_map_layer(self._network, bundle)
+        self._lock = threading.Lock()
 
     def __call__(self, image: ImageArray, index: int) -> Heat:
-        """How much each cell speaks for a class, by its index: float32 (rows, columns), 0 or more."""
-        with self._one_at_a_time:
-            maps, slopes = self._gradients(image, index)
-        heats = [_weighted(one, slope) for one, slope in zip(maps, slopes, strict=True)]
+        """Compute the contribution of each cell to a class, by its index: float32 (rows, columns), 0 or more."""
+        with self._lock:
+            maps, gradients = self._gradients(image, index)
+        heats = [_weighted_sum(*pair) for pair in zip(maps, gradients, strict=True)]
         if len(heats) == 2:  # a mirrored classifier calls its network again, on the mirror image
             heats[1] = heats[1][:, ::-1]
         heat: Heat = np.maximum(np.mean(heats, axis=0), 0).astype(np.float32)
         return heat
 
     def _gradients(self, image: ImageArray, index: int) -> tuple[list[Heat], list[Heat]]:
-        """The last feature map, once for each time its layer is called, and the evidence's gradient by it."""
+        """The last feature map, once for each call of its layer, and the centred logit's gradient by it."""
         tf = require("tensorflow", extra="train")
-        from tellapart.explaining.layer_hooks import record_layers
+        from tellapart.explaining.layer_hooks import hook_layers
 
         maps: list[Tensor] = []
 
-        def note(layer: Layer, output: Tensor) -> None:
+        def hook(layer: Layer, output: Tensor) -> None:
             if layer is self._layer:
                 tape.watch(output)
                 maps.append(output)
 
-        with tf.GradientTape(watch_accessed_variables=False) as tape, record_layers(self._network, note):
-            logs = tf.math.log(tf.maximum(self._network(image[np.newaxis], training=False), SMALLEST))
+        with tf.GradientTape(watch_accessed_variables=False) as tape, hook_layers(self._network, hook):
+            logs = tf.math.log(tf.maximum(self._network(image[np.newaxis], training=False), MIN_PROB))
             score = logs[0, index] - tf.reduce_mean(logs[0])
-        slopes = tape.gradient(score, maps, unconnected_gradients="zero")
-        return [one.numpy()[0] for one in maps], [one.numpy()[0] for one in slopes]
+        gradients = tape.gradient(score, maps, unconnected_gradients="zero")
+        return [tensor.numpy()[0] for tensor in maps], [tensor.numpy()[0] for tensor in gradients]
 
 
-def _last_map(network: "keras.Model", bundle: Bundle) -> Layer:
-    """The layer before pooling or flattening that gives the last feature map."""
-    from tellapart.explaining.layer_hooks import map_shapes
+def _last_map_layer(network: "keras.Model", bundle: Bundle) -> Layer:
+    """The layer before pooling or flattening that outputs the last feature map."""
+    from tellapart.explaining.layer_hooks import find_map_layers
 
     shape = bundle.preprocessing
     black = np.zeros((1, shape.height, shape.width, shape.channels), np.uint8)
-    found = [layer for layer, _ in map_shapes(network, black) if type(layer).__name__ not in POOLINGS]
-    if not found or type(found[-1]).__name__ in ("InputLayer", "Rescaling"):
+    layers = [layer for layer, _ in find_map_layers(network, black) if type(layer).__name__ not in POOLINGS]
+    if not layers or type(layers[-1]).__name__ in ("InputLayer", "Rescaling"):
         raise BundleError(
             f"{bundle.folder} has no feature map for Grad-CAM: its network has no convolutions. Use the method "
             f"occlusion, which works on any"
         )
-    return found[-1]
+    return layers[-1]
 
 
-def _weighted(maps: Heat, slopes: Heat) -> Heat:
-    """Channels (rows, columns, channels) summed, each times the mean of its slopes: (rows, columns)."""
-    heat: Heat = maps @ slopes.mean(axis=(0, 1))
+def _weighted_sum(maps: Heat, gradients: Heat) -> Heat:
+    """Channels (rows, columns, channels) summed, each times its mean gradient: (rows, columns)."""
+    heat: Heat = maps @ gradients.mean(axis=(0, 1))
     return heat

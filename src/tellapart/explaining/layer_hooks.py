@@ -1,4 +1,4 @@
-"""What the layers of a Keras model give while it is called, models inside it opened up."""
+"""Hooks on the outputs of a Keras model's layers, those of nested models included."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,18 +12,18 @@ Tensor = Any
 """A tensor of Keras's backend: Keras has no types."""
 Layer = Any
 Argument = Any
-Note = Callable[[Layer, Tensor], None]
+OutputHook = Callable[[Layer, Tensor], None]
 
 
 @contextmanager
-def record_layers(network: keras.Model, note: Note) -> Iterator[None]:
-    """While open, `note` is told each layer and what it gave, in the order in which they are called.
+def hook_layers(network: keras.Model, hook: OutputHook) -> Iterator[None]:
+    """Call `hook` with each layer and its output, in the order of the calls, inside the `with` block.
 
-    Models inside the network are opened up; a layer that is called twice is told twice. Not for several threads.
+    Layers of nested models are hooked too; a layer that is called twice gives two outputs. Not thread-safe.
     """
     layers = list({id(layer): layer for layer in leaf_layers(network)}.values())
     for layer in layers:
-        layer.call = _telling(layer, layer.call, note)
+        layer.call = _hooked(layer, layer.call, hook)
     try:
         yield
     finally:
@@ -31,24 +31,24 @@ def record_layers(network: keras.Model, note: Note) -> Iterator[None]:
             del layer.call
 
 
-def map_shapes(network: keras.Model, images: Tensor) -> list[tuple[Layer, tuple[int, ...]]]:
-    """The layers that give feature maps of more than one cell, as they are called, each with its shape."""
-    found: list[tuple[Layer, tuple[int, ...]]] = []
+def find_map_layers(network: keras.Model, images: Tensor) -> list[tuple[Layer, tuple[int, ...]]]:
+    """Find the layers that output feature maps of more than one cell, in the order of the calls, with their shapes."""
+    map_layers: list[tuple[Layer, tuple[int, ...]]] = []
 
-    def note(layer: Layer, output: Tensor) -> None:
+    def hook(layer: Layer, output: Tensor) -> None:
         shape = tuple(getattr(output, "shape", ()))
         if len(shape) == 4 and shape[1] * shape[2] > 1:
-            found.append((layer, tuple(int(side) for side in shape[1:])))
+            map_layers.append((layer, tuple(int(side) for side in shape[1:])))
 
-    with record_layers(network, note):
+    with hook_layers(network, hook):
         network(images, training=False)
-    return found
+    return map_layers
 
 
-def _telling(layer: Layer, call: Callable[..., Tensor], note: Note) -> Callable[..., Tensor]:
-    def told(*words: Argument, **named: Argument) -> Tensor:
-        output = call(*words, **named)
-        note(layer, output)
+def _hooked(layer: Layer, call: Callable[..., Tensor], hook: OutputHook) -> Callable[..., Tensor]:
+    def hooked_call(*args: Argument, **kwargs: Argument) -> Tensor:
+        output = call(*args, **kwargs)
+        hook(layer, output)
         return output
 
-    return told
+    return hooked_call

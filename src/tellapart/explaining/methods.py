@@ -1,4 +1,4 @@
-"""All methods by name, the one that needs Keras among them."""
+"""Saliency methods by name, with Grad-CAM, which needs Keras."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,23 +7,31 @@ from typing import Literal
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.image import ImageArray
 from tellapart.data.pipeline import Runner
-from tellapart.explaining.explanation import Explainer, Explanation, Make, See, cam, default_explainer, occlusion
+from tellapart.explaining.explanation import (
+    Explainer,
+    Explanation,
+    MapMethod,
+    MethodFactory,
+    cam,
+    default_explainer,
+    occlusion,
+)
 
 Method = Literal["cam", "gradcam", "occlusion"]
 
 
-def gradcam(bundle: Bundle, _: Callable[[], Runner]) -> See:
-    """The method `gradcam`: see `GradCam`. Raises MissingPackageError without Keras."""
+def gradcam(bundle: Bundle, _: Callable[[], Runner]) -> MapMethod:
+    """Make the method `gradcam`: see `GradCam`. Raises MissingPackageError without Keras."""
     from tellapart.explaining.gradcam import GradCam
 
     return GradCam(bundle)
 
 
-METHODS: Mapping[Method, Make] = {"cam": cam, "gradcam": gradcam, "occlusion": occlusion}
+METHODS: Mapping[Method, MethodFactory] = {"cam": cam, "gradcam": gradcam, "occlusion": occlusion}
 
 
 def explainer(bundle: Bundle | str | Path, method: Method | None = None) -> Explainer:
-    """Make a bundle ready to be explained; without a method by `cam` where it can be, else by `occlusion`.
+    """Make an explainer of a bundle; without a method, by `cam` where it has a feature map, else by `occlusion`.
 
     Raises BundleError, MissingPackageError.
     """
@@ -39,5 +47,5 @@ def explain(
     label: str | None = None,
     check: bool = True,
 ) -> Explanation:
-    """Explain one image; for several, `explainer` once and its `explain` for each is quicker."""
+    """Explain one image; for several, call `explainer` once and its `explain` for each."""
     return explainer(bundle, method).explain(image, label=label, check=check)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.keras_network import load_network
 from tellapart.errors import BundleError, require
-from tellapart.explaining.gradcam import network_of
 from tellapart.models.graphs.graph_heads import TINY
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def write_h5(bundle: Bundle, path: Path) -> None:
 
 def write_saved_model(bundle: Bundle, path: Path) -> None:
     """Write a folder of TensorFlow's, with one signature: images to probabilities."""
-    network = network_of(bundle)
+    network = load_network(bundle)
     import keras
 
     archive = keras.export.ExportArchive()
@@ -62,7 +62,7 @@ def write_litert(bundle: Bundle, path: Path) -> None:
 
 def write_onnx(bundle: Bundle, path: Path) -> None:
     """Write an ONNX model in float32."""
-    network, images = network_of(bundle), _images(bundle)
+    network, images = load_network(bundle), _images(bundle)
     tf, convert = (require(name, extra="onnx") for name in ("tensorflow", "tf2onnx.convert"))
     function = tf.function(_answering(network, temperature_of(bundle)), input_signature=[images])
     model, _ = convert.from_function(function, input_signature=[images], opset=ONNX_OPSET)
@@ -70,7 +70,7 @@ def write_onnx(bundle: Bundle, path: Path) -> None:
 
 
 def _with_layers(bundle: Bundle) -> "keras.Model":
-    network = network_of(bundle)
+    network = load_network(bundle)
     from tellapart.exporting.keras_temperature import with_temperature
 
     return with_temperature(network, temperature_of(bundle))

@@ -14,8 +14,8 @@ from tellapart import Bundle, Recipe, train
 from tellapart.bundles.compile import compile_bundle
 from tellapart.data.image import ImageArray
 from tellapart.data.pipeline import BATCH
-from tellapart.explaining.centred_logits import Heat, in_range
-from tellapart.explaining.faithfulness import RANDOM_MAPS, enlarged, faithfulness
+from tellapart.explaining.centred_logits import Heat, rescale
+from tellapart.explaining.faithfulness import RANDOM_MAPS, faithfulness, upsample
 from tellapart.explaining.methods import explainer
 from tellapart.explaining.overlay import overlay
 from tellapart.lessons.backbones import joined_names, outputs, scattered
@@ -106,7 +106,7 @@ def explained(bundle: Bundle, part: Part) -> tuple[dict[str, list[Heat]], dict[s
     heats, beaten = {name: list[Heat]() for name in MAPS}, {name: list[int]() for name in MAPS}
     for image in part.images:
         told = ask.explain(image, check=False)
-        bright = in_range(enlarged(brightness(image), *image.shape[:2]))
+        bright = rescale(upsample(brightness(image), *image.shape[:2]))
         for name, heat in (("hidden", told.heat), ("bright", bright)):
             score = faithfulness(runner, image, heat, bundle.classes.index(told.label), cells=CELLS[name])
             heats[name].append(heat)

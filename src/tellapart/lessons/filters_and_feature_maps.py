@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart import Recipe, train
-from tellapart.explaining.gradcam import network_of
+from tellapart.bundles.keras_network import load_network
 from tellapart.explaining.layers import feature_maps, first_filters
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines, square, tiles
 from tellapart.lessons.images import as_dataset, images
@@ -40,7 +40,7 @@ def run(settings: Settings) -> Findings:
                     learning_rate=3e-3, seed=settings.seed)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         bundle = train(dataset, recipe, out=Path(folder) / "run").bundle
-        network, filters = network_of(bundle), first_filters(bundle)
+        network, filters = load_network(bundle), first_filters(bundle)
         new = np.stack([bundle.preprocessing(one) for one in test.images])
         maps = feature_maps(bundle, new[0], layers=1)[0].images
     kernel, added = network.get_layer("conv1").get_weights()  # (5, 5, 1, filters) and (filters,)

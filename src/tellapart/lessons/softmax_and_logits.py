@@ -13,7 +13,7 @@ from scipy.special import expit as sigmoid
 
 from tellapart import Recipe, train
 from tellapart.bundles.compile import compile_bundle
-from tellapart.explaining.gradcam import network_of
+from tellapart.bundles.keras_network import load_network
 from tellapart.lessons.drawing import PERCENT, bars, drawing, lines, marked
 from tellapart.lessons.images import Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
@@ -122,7 +122,7 @@ def answers(learned: Part, test: Part, classes: tuple[str, ...], settings: Setti
                     precision="float32", seed=settings.seed)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         bundle = train(dataset, recipe, out=Path(folder) / "run").bundle
-        network = network_of(bundle)
+        network = load_network(bundle)
         (probs,) = compile_bundle(bundle, batch=len(test)).run([test.images])
     import keras  # brought in by the training
 

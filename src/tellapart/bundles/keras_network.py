@@ -1,0 +1,25 @@
+"""The Keras model of a bundle. Needs tellapart[train]."""
+
+from typing import TYPE_CHECKING
+
+from tellapart.backend import load_keras
+from tellapart.bundles.bundle import KERAS, Bundle
+from tellapart.errors import BundleError
+from tellapart.models.importing.archive import inspect_archive
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_network(bundle: Bundle) -> "keras.Model":
+    """Inspect and load a bundle's Keras model. Raises BundleError, WeightsError, MissingPackageError."""
+    if KERAS not in bundle.hashes:
+        raise BundleError(
+            f"{bundle.folder} has no network: a {bundle.facts.recipe.get('model')} has no gradients and no layers. Use "
+            f"the method cam or occlusion"
+        )
+    load_keras()
+    from tellapart.models.importing.keras_import import loaded
+
+    with inspect_archive(bundle.folder / KERAS) as copy:
+        return loaded(copy)
