@@ -28,7 +28,7 @@ def main() -> None:
     """Measure the four ways of running the base, turn by turn."""
     options = _options()
     load_keras()
-    from tellapart.models.graphs.from_keras import to_graph
+    from tellapart.models.graphs.convert import to_graph
     from tellapart.models.networks import backbone_network
 
     network = backbone_network("xception", options.size, options.weights)

@@ -25,7 +25,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.arrays import array_split
 from tellapart.engine import Engine, core
 from tellapart.files import cache_folder
-from tellapart.models.outliers import Method, Outliers, fit, threshold
+from tellapart.models.outliers import Method, Outliers, fit_outliers, outlier_threshold
 
 COLOURS = ((190, 20, 30), (20, 60, 170), (240, 200, 20), (250, 250, 250), (30, 120, 60))
 CORNERS = {3: 0.0, 4: 45.0, 8: 22.5}  # and by how many degrees a sign of so many is turned
@@ -48,9 +48,9 @@ def main() -> None:
     costs = Table("method", "seconds to fit", "MB in the graph", "ms an image: in batches", "alone", "precision")
     for method in get_args(Method):
         started = time.perf_counter()
-        known = fit(features["train"], labels, method)
+        known = fit_outliers(features["train"], labels, method)
         fitting = time.perf_counter() - started
-        usual, limit = known.score(features["test"]), threshold(known.score(features["validation"]))
+        usual, limit = known.score(features["test"]), outlier_threshold(known.score(features["validation"]))
         for name, asked in {"digits": "0.99", "noise": "0.99", "signs": ""}.items():
             scores = known.score(features[name])
             refused, wrongly = (scores > limit).mean(), (usual > limit).mean()
@@ -63,12 +63,12 @@ def main() -> None:
 def all_features(photos: Dataset, strange: dict[str, Images], weights: str, size: int) -> dict[str, NDArray]:
     """The features of the photos by split and of the other images by name: float32 (n, width) each."""
     load_keras()
-    from tellapart.models.features.frozen_backbone import FrozenBackbone, features_of
+    from tellapart.models.features.frozen_backbone import FrozenBackbone, compute_features
     from tellapart.models.networks import backbone_network
 
     base = FrozenBackbone("xception", backbone_network("xception", size, weights), Preprocessing(size, size, 3))
     some = {name: split.images for name, split in photos.splits.items()} | strange
-    return {name: features_of(base, some[name], cache=cache_folder(), label=name).values for name in some}
+    return {name: compute_features(base, some[name], cache=cache_folder(), label=name).values for name in some}
 
 
 def strange_images(count: int, size: int) -> dict[str, Images]:

@@ -177,12 +177,12 @@ def random_weights(monkeypatch: pytest.MonkeyPatch, awaken: "Callable[[keras.Mod
     """Let pre-trained weights be random ones, the same each time, that make features depend on the image."""
     import keras
 
-    from tellapart.models.networks import backbone
+    from tellapart.models.networks import load_backbone
     from tellapart.training import tasks
 
     def build(name: str, size: int, _: str) -> keras.Model:
         keras.utils.set_random_seed(3)
-        network = backbone(name, size, "none")
+        network = load_backbone(name, size, "none")
         awaken(network)
         return network
 

@@ -202,7 +202,7 @@ def without_temperature(run: Run, folder: Path) -> Bundle:
     """The run's bundle as it would be without a temperature of its own: far too sure."""
     from tellapart.bundles.bundle import GRAPH, write_manifest
     from tellapart.engine import read_graph, write_graph
-    from tellapart.models.graphs.graph_heads import add_temperature
+    from tellapart.models.graphs.surgery import add_temperature
 
     shutil.copytree(run.bundle.folder, folder)
     write_graph(add_temperature(read_graph(run.bundle.folder / GRAPH), 0.5), folder / GRAPH)

@@ -18,7 +18,7 @@ from tellapart.bundles.compile import MANY, compile_bundle
 from tellapart.engine import Precision, write_graph
 from tellapart.errors import BundleError, MissingPackageError, require
 from tellapart.models.classical import estimators
-from tellapart.models.graphs.head_graphs import pixel_graph
+from tellapart.models.graphs.estimator_graphs import pixel_graph
 
 MODELS = ("knn", "forest", "logistic")
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")

@@ -9,7 +9,7 @@ import pytest
 from tellapart.cli import imagenet as command
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import core
-from tellapart.models.imagenet import Class, ImageNet
+from tellapart.models.imagenet import ImageNet, ImageNetClass
 
 from .conftest import Said
 
@@ -24,8 +24,8 @@ def network(monkeypatch: pytest.MonkeyPatch) -> None:
     images = steps.parameter([-1, 4, 4, 3], np.uint8)
     means = steps.reduce_mean(steps.convert(images, "f32"), np.array([1, 2]), keep_dims=False)
     graph = openvino.Model([steps.softmax(means, 1)], [images])
-    classes = (Class("n1", "red_thing"), Class("n2", "green_thing"), Class("n3", "blue_thing"))
-    monkeypatch.setattr(command, "open_network", lambda *_: ImageNet(graph, Preprocessing(4, 4, 3), classes))
+    classes = (ImageNetClass("n1", "red_thing"), ImageNetClass("n2", "green_thing"), ImageNetClass("n3", "blue_thing"))
+    monkeypatch.setattr(command, "open_imagenet", lambda *_: ImageNet(graph, Preprocessing(4, 4, 3), classes))
 
 
 @pytest.mark.usefixtures("network")

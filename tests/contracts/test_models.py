@@ -12,8 +12,8 @@ import pytest
 
 from tellapart.engine import Engine
 from tellapart.models.catalogue import MODELS
-from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.networks import backbone_network, scaled
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.networks import backbone_network, scale_images
 
 BASES = {name: model for name, model in MODELS.items() if model.keras_class is not None}
 QUICK = (
@@ -71,7 +71,7 @@ def test_scaling_is_the_models_own_preprocess_input(name: str) -> None:
     images = np.random.default_rng(2).integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
     theirs = module_of(str(BASES[name].keras_class)).preprocess_input(images.astype(np.float32))
     inputs = keras.Input((5, 7, 3), dtype="uint8")
-    ours = keras.Model(inputs, scaled(inputs, BASES[name].scaling)).predict_on_batch(images)
+    ours = keras.Model(inputs, scale_images(inputs, BASES[name].scaling)).predict_on_batch(images)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 

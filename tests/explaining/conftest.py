@@ -14,7 +14,7 @@ from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, write_graph
 from tellapart.models.classical.estimators import Estimator
-from tellapart.models.graphs.from_keras import to_graph
+from tellapart.models.graphs.convert import to_graph
 
 HEIGHT, WIDTH, SIDE = 32, 48, 9  # different, so that swapped rows and columns show
 COLOURS = {"blue": (40, 40, 220), "green": (40, 220, 40), "red": (220, 40, 40)}

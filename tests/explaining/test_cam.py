@@ -12,7 +12,8 @@ from tellapart.errors import BundleError
 from tellapart.explaining.cam import Cam, find_layout
 from tellapart.explaining.centred_logits import centred_logits
 from tellapart.models.classical.fit import fit_estimator
-from tellapart.models.graphs.from_keras import mirrored, to_graph
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.graphs.surgery import mirror_graph
 from tellapart.models.resolved_recipe import resolve_estimator
 from tellapart.recipe import Recipe
 
@@ -41,7 +42,7 @@ def test_the_hottest_cell_is_in_the_corner_of_the_square(bundle: Bundle, shown: 
 def test_a_mirrored_bundle_mirrors_the_second_map_back(
     network: keras.Model, bundle: Bundle, bundle_of: BundleOf, shown: Squares
 ) -> None:
-    both = Cam(bundle_of(network, graph=mirrored(to_graph(network))))
+    both = Cam(bundle_of(network, graph=mirror_graph(to_graph(network))))
     cam, image, label = Cam(bundle), shown.images[0], shown.labels[0]
     expected = (cam(image, label) + cam(np.ascontiguousarray(image[:, ::-1]), label)[:, ::-1]) / 2
     np.testing.assert_allclose(both(image, label), expected, rtol=1e-4, atol=1e-4)

@@ -13,9 +13,9 @@ from tellapart.explaining.cam import Cam
 from tellapart.explaining.centred_logits import Heat
 from tellapart.explaining.gradcam import GradCam
 from tellapart.models.classical.fit import fit_estimator
-from tellapart.models.graphs.from_keras import mirrored as mirrored_graph
-from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.networks import mirrored
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.graphs.surgery import mirror_graph
+from tellapart.models.networks import mirror_network
 from tellapart.models.resolved_recipe import resolve_estimator
 from tellapart.recipe import Recipe
 
@@ -40,7 +40,7 @@ def test_the_hottest_cell_is_in_the_corner_of_the_square(bundle: Bundle, shown: 
 def test_a_mirrored_bundle_gives_the_mean_of_both_maps(
     network: keras.Model, bundle: Bundle, bundle_of: BundleOf, shown: Squares
 ) -> None:
-    both = bundle_of(mirrored(network), graph=mirrored_graph(to_graph(network)))
+    both = bundle_of(mirror_network(network), graph=mirror_graph(to_graph(network)))
     heats = [GradCam(both)(image, label) for image, label in zip(shown.images[:8], shown.labels, strict=False)]
     assert heats[0].shape == (HEIGHT // 4, WIDTH // 4)
     assert Squares(shown.images[:8], shown.labels[:8], shown.centres[:8]).hit_rate(heats) >= 0.8

@@ -8,8 +8,8 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.errors import BundleError
 from tellapart.explaining.layer_hooks import find_map_layers, hook_layers
 from tellapart.explaining.layers import GREY, feature_maps, first_filters
-from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.networks import mirrored
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.networks import mirror_network
 from tellapart.training.run import Run
 
 from .conftest import HEIGHT, WIDTH, BundleOf, Squares
@@ -58,7 +58,7 @@ def test_layers_are_chosen_evenly_and_a_mirrored_network_shows_the_image(
     network: keras.Model, bundle: Bundle, bundle_of: BundleOf, shown: Squares
 ) -> None:
     assert [layer.name for layer in feature_maps(bundle, shown.images[0], layers=2)] == ["conv1", "conv3"]
-    both = bundle_of(mirrored(network), graph=to_graph(network))
+    both = bundle_of(mirror_network(network), graph=to_graph(network))
     for layer, other in zip(feature_maps(both, shown.images[0]), feature_maps(bundle, shown.images[0]), strict=True):
         np.testing.assert_array_equal(layer.images[0], other.images[0])
 

@@ -12,7 +12,7 @@ from tellapart import Bundle, Dataset, Recipe, train
 from tellapart.data.pipeline import preprocessed
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.exporting.runtimes import Images
-from tellapart.models.networks import mirrored
+from tellapart.models.networks import mirror_network
 from tellapart.training.import_model import import_model
 
 from .nursery import CLASSES, SIDE, bundle_of, layers, plain
@@ -44,7 +44,7 @@ def kinds(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bun
         }
     return {
         "network": bundle_of(plain(), folder / "network"),
-        "mirrored": bundle_of(mirrored(plain()), folder / "mirrored"),
+        "mirrored": bundle_of(mirror_network(plain()), folder / "mirrored"),
         "adopted": _adopted(folder),
         **{name: run.bundle for name, run in runs.items()},
     }

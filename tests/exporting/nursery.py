@@ -9,8 +9,8 @@ import numpy as np
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import write_graph
-from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.graphs.graph_heads import add_temperature
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.graphs.surgery import add_temperature
 from tellapart.models.scratch import Tensor
 
 layers = keras.layers

@@ -9,7 +9,7 @@ import pytest
 from tellapart.errors import BundleError
 from tellapart.exporting.keras_temperature import operations, with_temperature
 from tellapart.judging.calibration import apply_temperature
-from tellapart.models.networks import mirrored, scaled
+from tellapart.models.networks import mirror_network, scale_images
 
 from .nursery import SIDE, layers, logits_of_colours, plain
 
@@ -31,12 +31,12 @@ def nested_twice() -> keras.Model:
 
 
 def mirrored_dense() -> keras.Model:
-    return mirrored(by_dense())
+    return mirror_network(by_dense())
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
 @pytest.mark.parametrize(
-    "make", [plain, by_activation, by_dense, nested_twice, lambda: mirrored(plain()), mirrored_dense]
+    "make", [plain, by_activation, by_dense, nested_twice, lambda: mirror_network(plain()), mirrored_dense]
 )
 def test_it_is_softmax_of_logarithms_by_t(make: Callable[[], keras.Model], temperature: float) -> None:
     network = make()
@@ -59,8 +59,8 @@ def test_what_ends_in_no_softmax_is_refused() -> None:
 
 def test_what_is_no_layer_is_found_wherever_it_is() -> None:
     assert operations(plain()) == []
-    assert operations(mirrored(plain())) == ["Flip"]
+    assert operations(mirror_network(plain())) == ["Flip"]
     images = keras.Input((SIDE, SIDE, 3), dtype="uint8")
-    inner = keras.Model(images, scaled(images, "caffe"))
+    inner = keras.Model(images, scale_images(images, "caffe"))
     outer = keras.Input((SIDE, SIDE, 3), dtype="uint8")
     assert operations(keras.Model(outer, inner(outer))) == ["GetItem"] or operations(inner) == ["Take"]

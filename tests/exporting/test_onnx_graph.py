@@ -10,9 +10,9 @@ import pytest
 from tellapart.engine import Engine, Graph, core
 from tellapart.errors import BundleError
 from tellapart.exporting.onnx_graph import to_onnx
-from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.graphs.graph_heads import add_temperature, join_head
-from tellapart.models.graphs.head_graphs import linear_graph, pixel_graph, voting_graph
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.graphs.estimator_graphs import linear_graph, pixel_graph, voting_graph
+from tellapart.models.graphs.surgery import add_temperature, join_head
 
 from .nursery import SIDE, layers, plain
 

@@ -280,16 +280,16 @@ def test_a_model_that_claims_more_than_it_holds_is_refused_without_taking_the_me
 ) -> None:
     import keras
 
-    from tellapart.models.importing.keras_import import loaded
+    from tellapart.models.importing.keras_import import load_model
 
     network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
     network.save(tmp_path / f"bomb{ending}")
     with inspect_archive(tmp_path / f"bomb{ending}") as copy:
-        assert loaded(copy).count_params() == 193 * 3
+        assert load_model(copy).count_params() == 193 * 3
     before = peak()
     bomb = claiming(tmp_path / f"bomb{ending}", 1_000_000)  # 772 MB
     with inspect_archive(bomb) as copy, pytest.raises(WeightsError, match="cannot rebuild the model"):
-        loaded(copy)
+        load_model(copy)
     assert peak() - before < 256_000_000
 
 

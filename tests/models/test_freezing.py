@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from tellapart.errors import RecipeError
-from tellapart.models.freezing import blocks, cut_off, leaf_layers, seams, split_frozen
-from tellapart.models.networks import backbone
+from tellapart.models.freezing import block_sizes, cut_points, leaf_layers, split_backbone, truncate_at
+from tellapart.models.networks import load_backbone
 
 SIDES = {"xception": 71, "vgg16": 32, "mobilenet": 32, "mobilenet-v3-small": 32, "efficientnet-v2-b0": 32}
 
@@ -26,11 +26,17 @@ def residual() -> keras.Model:
 
 
 def test_a_seam_is_where_no_branch_passes_by(residual: keras.Model) -> None:
-    assert [residual.operations[place].name for place in seams(residual)] == ["stem", "join1", "join2", "last", "end"]
+    assert [residual.operations[place].name for place in cut_points(residual)] == [
+        "stem",
+        "join1",
+        "join2",
+        "last",
+        "end",
+    ]
 
 
 def test_blocks_begin_where_branches_have_joined(residual: keras.Model) -> None:
-    assert blocks(residual) == [2, 5]
+    assert block_sizes(residual) == [2, 5]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +46,7 @@ def test_blocks_begin_where_branches_have_joined(residual: keras.Model) -> None:
 def test_only_the_last_layers_are_trained_and_batch_normalisation_never(
     residual: keras.Model, unfreeze: int, seam: str, trained: set[str]
 ) -> None:
-    division = split_frozen(residual, unfreeze)
+    division = split_backbone(residual, unfreeze)
     assert division.frozen is not None
     assert division.trained is not None
     assert division.frozen.layers[-1].name == seam
@@ -49,7 +55,7 @@ def test_only_the_last_layers_are_trained_and_batch_normalisation_never(
 
 
 def test_with_every_layer_unfrozen_nothing_is_frozen(residual: keras.Model) -> None:
-    division = split_frozen(residual, 1000)
+    division = split_backbone(residual, 1000)
     assert division.frozen is None
     assert division.trained is residual
 
@@ -57,11 +63,11 @@ def test_with_every_layer_unfrozen_nothing_is_frozen(residual: keras.Model) -> N
 @pytest.mark.parametrize("name", SIDES)
 def test_the_two_parts_of_a_real_network_are_the_whole(name: str) -> None:
     keras.utils.set_random_seed(1)
-    network = backbone(name, SIDES[name], "none")
+    network = load_backbone(name, SIDES[name], "none")
     images = np.random.default_rng(0).normal(size=(2, SIDES[name], SIDES[name], 3)).astype(np.float32)
     expected = network(images, training=False)
-    for count in blocks(network)[:3]:
-        division = split_frozen(network, count)
+    for count in block_sizes(network)[:3]:
+        division = split_backbone(network, count)
         assert division.frozen is not None
         assert division.trained is not None
         maps = division.frozen(images, training=False)
@@ -70,9 +76,9 @@ def test_the_two_parts_of_a_real_network_are_the_whole(name: str) -> None:
 
 
 def test_a_base_ends_at_a_layer_by_name_or_by_count(residual: keras.Model) -> None:
-    assert cut_off(residual, None) is residual
-    assert cut_off(residual, "join1").output_shape == (None, 8, 8, 4)
-    assert [layer.name for layer in cut_off(residual, "-2").layers][-1] == "join2"
+    assert truncate_at(residual, None) is residual
+    assert truncate_at(residual, "join1").output_shape == (None, 8, 8, 4)
+    assert [layer.name for layer in truncate_at(residual, "-2").layers][-1] == "join2"
 
 
 @pytest.mark.parametrize(
@@ -85,9 +91,9 @@ def test_a_base_ends_at_a_layer_by_name_or_by_count(residual: keras.Model) -> No
 )
 def test_a_cut_that_cannot_be_made_is_refused(residual: keras.Model, cut: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
-        cut_off(residual, cut)
+        truncate_at(residual, cut)
 
 
 def test_unfreezing_layers_without_weights_is_refused(residual: keras.Model) -> None:
     with pytest.raises(RecipeError, match="unfreeze is 1: the last 1 layers of residual have nothing to train"):
-        split_frozen(residual, 1)
+        split_backbone(residual, 1)

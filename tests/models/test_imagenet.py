@@ -15,8 +15,8 @@ from PIL import Image
 
 from tellapart.errors import ImageError, RecipeError, WeightsError
 from tellapart.models import imagenet as module
-from tellapart.models.imagenet import INDEX, Class, ImageNet, class_index, imagenet
-from tellapart.models.weights import kept_by_keras
+from tellapart.models.imagenet import INDEX_FILE, ImageNet, ImageNetClass, imagenet_classes, open_imagenet
+from tellapart.models.weights import keras_download
 
 SIZE = 32
 NAMES = {str(number): [f"n{number:08}", f"thing_{number}"] for number in range(1000)}
@@ -42,7 +42,7 @@ def weights(whole: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of weights with the names of the classes; Keras's own is empty, and there is no network."""
-    (tmp_path / INDEX).write_text(json.dumps(NAMES))
+    (tmp_path / INDEX_FILE).write_text(json.dumps(NAMES))
     monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", fails)
@@ -71,7 +71,7 @@ def answers(network: ImageNet, paths: Sequence[str]) -> NDArray[np.float32]:
 def test_the_answers_are_those_of_keras(
     whole: keras.Model, weights: Path, folder: Path, images: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = imagenet("mobilenet-v2", weights, size=SIZE)
+    network = open_imagenet("mobilenet-v2", weights, size=SIZE)
     found = answers(network, images)
     assert [isinstance(one, ImageError) for one in network.probabilities(["gone.png", images[0]])] == [True, False]
     arrays = np.stack([keras.utils.img_to_array(keras.utils.load_img(path)) for path in images])
@@ -81,19 +81,19 @@ def test_the_answers_are_those_of_keras(
     monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", NAMES)
     decoded = keras.applications.imagenet_utils.decode_predictions(found, top=1)
     for answer, ((wordnet, label, _),) in zip(found, decoded, strict=True):
-        assert network.classes[int(np.argmax(answer))] == Class(wordnet, label)
+        assert network.classes[int(np.argmax(answer))] == ImageNetClass(wordnet, label)
 
 
 def test_the_second_time_needs_no_keras(
     weights: Path, folder: Path, images: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = answers(imagenet("mobilenet-v2", weights, size=SIZE), images[:1])
+    first = answers(open_imagenet("mobilenet-v2", weights, size=SIZE), images[:1])
     monkeypatch.setattr(module, "load_keras", lambda: pytest.fail("Keras was loaded"))
-    again = answers(imagenet("mobilenet-v2", weights, size=SIZE), images[:1])
+    again = answers(open_imagenet("mobilenet-v2", weights, size=SIZE), images[:1])
     np.testing.assert_array_equal(first, again)
     code = (
-        "import sys; from pathlib import Path; from tellapart.models.imagenet import imagenet;"
-        f"imagenet('mobilenet-v2', Path(sys.argv[1]), size={SIZE});"
+        "import sys; from pathlib import Path; from tellapart.models.imagenet import open_imagenet;"
+        f"open_imagenet('mobilenet-v2', Path(sys.argv[1]), size={SIZE});"
         "sys.exit(str({'keras', 'tensorflow', 'h5py'} & set(sys.modules) or ''))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(weights)], capture_output=True, text=True)
@@ -105,7 +105,7 @@ def test_other_weights_are_another_network(
 ) -> None:
     other = tmp_path / "other.weights.h5"
     keras.applications.MobileNetV2(weights=None, input_shape=(SIZE, SIZE, 3)).save_weights(other)
-    one, two = (answers(imagenet("mobilenet-v2", file, size=SIZE), images[:1]) for file in (weights, other))
+    one, two = (answers(open_imagenet("mobilenet-v2", file, size=SIZE), images[:1]) for file in (weights, other))
     assert not np.allclose(one, two)
 
 
@@ -114,9 +114,9 @@ def test_weights_are_found_in_the_folder(weights: Path, folder: Path, ending: st
     (folder / f"mobilenet-v2{ending}").write_bytes(weights.read_bytes())
     if ending == "-top.h5":  # which Keras reads in another form: only that it is found counts here
         with pytest.raises(WeightsError, match=r"mobilenet-v2-top\.h5 does not fit"):
-            imagenet("mobilenet-v2", size=SIZE)
+            open_imagenet("mobilenet-v2", size=SIZE)
     else:
-        assert len(imagenet("mobilenet-v2", size=SIZE).classes) == 1000
+        assert len(open_imagenet("mobilenet-v2", size=SIZE).classes) == 1000
 
 
 @pytest.mark.parametrize(
@@ -138,16 +138,16 @@ def test_keras_own_download_is_known_whatever_its_name(folder: Path, name: str, 
     kept = folder / "keras" / "models"
     kept.mkdir(parents=True)
     (kept / file.replace(".h5", "_notop.h5")).touch()
-    assert kept_by_keras(name, top=True) is None
+    assert keras_download(name, top=True) is None
     (kept / file).touch()
-    assert kept_by_keras(name, top=True) == kept / file
+    assert keras_download(name, top=True) == kept / file
     others = [other for other in ("mobilenet", "resnet50", "vgg16", "efficientnet-b0") if other != name]
-    assert [kept_by_keras(other, top=True) for other in others] == [None] * len(others)
+    assert [keras_download(other, top=True) for other in others] == [None] * len(others)
 
 
 def test_no_network_and_no_weights_is_a_sentence_with_what_to_do(folder: Path) -> None:
     with pytest.raises(WeightsError) as refusal:
-        imagenet("mobilenet-v2")
+        open_imagenet("mobilenet-v2")
     for part in ("with its top", "Connection refused", "mobilenet-v2-top.weights.h5", "TELLAPART_WEIGHTS", "--weights"):
         assert part in str(refusal.value)
 
@@ -156,34 +156,34 @@ def test_weights_without_the_top_are_refused(folder: Path) -> None:
     file = folder / "notop.weights.h5"
     keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3)).save_weights(file)
     with pytest.raises(WeightsError, match="without the top, which train takes, know no classes"):
-        imagenet("mobilenet-v2", file, size=SIZE)
+        open_imagenet("mobilenet-v2", file, size=SIZE)
 
 
 def test_what_was_never_trained_on_imagenet_is_refused(folder: Path) -> None:
     with pytest.raises(RecipeError, match=r"mlp was never trained on ImageNet; these were: xception"):
-        imagenet("mlp")
+        open_imagenet("mlp")
     with pytest.raises(RecipeError, match="did you mean xception"):
-        imagenet("xceptoin")
+        open_imagenet("xceptoin")
     with pytest.raises(WeightsError, match=r"there is no weights file gone\.h5"):
-        imagenet("xception", Path("gone.h5"))
+        open_imagenet("xception", Path("gone.h5"))
 
 
 def test_the_names_come_from_the_folder_then_from_keras(folder: Path) -> None:
-    assert class_index()[7] == Class("n00000007", "thing_7")
+    assert imagenet_classes()[7] == ImageNetClass("n00000007", "thing_7")
     (folder / "keras" / "models").mkdir(parents=True)
-    (folder / INDEX).rename(folder / "keras" / "models" / INDEX)
-    assert class_index()[999] == Class("n00000999", "thing_999")
+    (folder / INDEX_FILE).rename(folder / "keras" / "models" / INDEX_FILE)
+    assert imagenet_classes()[999] == ImageNetClass("n00000999", "thing_999")
 
 
 def test_no_names_and_no_network_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / INDEX).unlink()
+    (folder / INDEX_FILE).unlink()
     monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", None)
-    with pytest.raises(WeightsError, match=rf"names of ImageNet's classes .* Put Keras's {INDEX} into a folder"):
-        class_index()
+    with pytest.raises(WeightsError, match=rf"names of ImageNet's classes .* Put Keras's {INDEX_FILE} into a folder"):
+        imagenet_classes()
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"0": ["n1"]}', json.dumps({**NAMES, "999": 3}), "[" * 10**5])
 def test_a_file_of_names_that_is_none_is_refused(folder: Path, content: str) -> None:
-    (folder / INDEX).write_text(content)
+    (folder / INDEX_FILE).write_text(content)
     with pytest.raises(WeightsError, match="does not name ImageNet's classes"):
-        class_index()
+        imagenet_classes()

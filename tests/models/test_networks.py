@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling
-from tellapart.models.networks import backbone_network, head_network, logit_count, scaled, scratch_network, whole
+from tellapart.models.networks import (
+    backbone_network,
+    head_network,
+    join_classifier,
+    logit_count,
+    scale_images,
+    scratch_network,
+)
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 
@@ -20,7 +27,7 @@ APPLICATIONS = keras.applications
 
 def as_scaled(scaling: Scaling) -> NDArray[np.float32]:
     images = keras.Input((9, 11, 3), dtype="uint8")
-    numbers: NDArray[np.float32] = keras.Model(images, scaled(images, scaling)).predict_on_batch(IMAGES)
+    numbers: NDArray[np.float32] = keras.Model(images, scale_images(images, scaling)).predict_on_batch(IMAGES)
     return numbers
 
 
@@ -43,7 +50,7 @@ def test_a_binary_head_has_one_logit_and_its_probabilities_are_the_sigmoids() ->
     network = scratch_network(recipe, 3, 2)
     images = CHANCE.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     logits = network.predict_on_batch(images)[:, 0].astype(np.float64)
-    probabilities = whole(None, network).predict_on_batch(images)
+    probabilities = join_classifier(None, network).predict_on_batch(images)
     assert probabilities.shape == (6, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(probabilities[:, 1], 1 / (1 + np.exp(-logits)), atol=1e-6)
@@ -72,7 +79,7 @@ def test_a_head_has_the_layers_its_recipe_asks_for(inner: int, dropout: float, n
 def test_whole_joins_a_base_and_a_head_without_dropout() -> None:
     base = backbone_network("mobilenet-v3-small", 32, "none")
     head = head_network(base.output_shape[-1], resolve_network(Recipe(inner=8, dropout=0.9)), 3)
-    product = whole(base, head)
+    product = join_classifier(base, head)
     images = CHANCE.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     logits = head.predict_on_batch(base.predict_on_batch(images))
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
@@ -91,7 +98,7 @@ def test_a_network_of_the_catalogue_can_be_trained_from_scratch_with_learning_ba
 @pytest.mark.parametrize("loss", ["categorical", "binary"])
 def test_a_product_is_saved_and_opened_in_safe_mode(tmp_path: Path, loss: str) -> None:
     recipe = resolve_network(Recipe.of({"model": "cnn", "size": 8, "loss": loss, "dropout": 0.3}))
-    product = whole(None, scratch_network(recipe, 1, 2))
+    product = join_classifier(None, scratch_network(recipe, 1, 2))
     product.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     images = CHANCE.integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)

@@ -9,26 +9,26 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import Labels
 from tellapart.engine import HINTS, Engine, Graph, core, read_graph, write_graph
-from tellapart.models.graphs.from_keras import mirrored, to_graph
-from tellapart.models.graphs.graph_surgery import features as features_of
-from tellapart.models.graphs.graph_surgery import up_to
-from tellapart.models.graphs.head_graphs import pixel_graph
-from tellapart.models.networks import scratch_network, whole
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.graphs.estimator_graphs import pixel_graph
+from tellapart.models.graphs.surgery import find_features as features_of
+from tellapart.models.graphs.surgery import graph_up_to, mirror_graph
+from tellapart.models.networks import join_classifier, scratch_network
 from tellapart.models.outliers import (
     AXES,
-    LARGEST,
-    ROUNDING,
+    MAX_COLUMNS,
+    MAX_GRAPH_BYTES,
+    MIN_VARIANCE,
     SHRINKAGE,
-    WIDEST,
     Mahalanobis,
     Method,
-    Nearest,
+    NearestNeighbour,
     Outliers,
     Vectors,
+    add_score,
     evenly,
-    fit,
-    threshold,
-    with_score,
+    fit_outliers,
+    outlier_threshold,
 )
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
@@ -50,7 +50,7 @@ def strangers(width: int, count: int = 50) -> Vectors:
 
 
 def small(model: str = "lenet5", classes: int = 3) -> Graph:
-    return to_graph(whole(None, scratch_network(resolve_network(Recipe(model=model, size=16)), 1, classes)))
+    return to_graph(join_classifier(None, scratch_network(resolve_network(Recipe(model=model, size=16)), 1, classes)))
 
 
 def images(count: int, side: int = 16) -> NDArray[np.uint8]:
@@ -64,14 +64,14 @@ def answers(graph: Graph, batch: NDArray[np.uint8], precision: str = "float32") 
 
 def fitted_to(graph: Graph, method: Method) -> tuple[Outliers, Vectors]:
     """Fitted to some random images' features in the graph, and the features of five of them."""
-    (rows,) = answers(up_to(graph, features_of(graph)), images(30))
-    return fit(rows, np.arange(30, dtype=np.int32) % 3, method), rows[:5]
+    (rows,) = answers(graph_up_to(graph, features_of(graph)), images(30))
+    return fit_outliers(rows, np.arange(30, dtype=np.int32) % 3, method), rows[:5]
 
 
 @both_methods
 @pytest.mark.parametrize("width", [64, 2048])
 def test_strangers_score_higher_than_new_images_of_the_same_kind(method: Method, width: int) -> None:
-    known = fit(*clusters(width), method)
+    known = fit_outliers(*clusters(width), method)
     usual, strange = known.score(clusters(width, seed=1)[0]), known.score(strangers(width))
     assert usual.dtype == np.float32
     assert usual.shape == (120,)
@@ -80,7 +80,7 @@ def test_strangers_score_higher_than_new_images_of_the_same_kind(method: Method,
 
 @both_methods
 def test_length_says_nothing(method: Method) -> None:
-    known = fit(*clusters(64), method)
+    known = fit_outliers(*clusters(64), method)
     some = clusters(64, seed=1)[0]
     np.testing.assert_allclose(known.score(100 * some), known.score(some), rtol=1e-3)
 
@@ -95,20 +95,20 @@ def test_mahalanobis_is_the_distance_to_the_nearest_mean_by_the_shrunk_covarianc
     asked = strangers(20, 9)
     apart = asked[:, np.newaxis] / np.linalg.norm(asked, axis=1)[:, np.newaxis, np.newaxis] - means
     expected = np.einsum("ncd,de,nce->nc", apart, np.linalg.inv(shrunk), apart).min(axis=1)
-    np.testing.assert_allclose(fit(features, labels).score(asked), expected, rtol=1e-3)
+    np.testing.assert_allclose(fit_outliers(features, labels).score(asked), expected, rtol=1e-3)
 
 
 def test_where_there_are_more_directions_than_are_told_apart_the_rest_share_one_variance() -> None:
     rng = np.random.default_rng(0)
     features = (5 + rng.normal(0, 1, (600, 320)) * np.where(np.arange(320) < 20, 3, 0.3)).astype(np.float32)
-    known = fit(features, np.zeros(600, np.int32))
+    known = fit_outliers(features, np.zeros(600, np.int32))
     variances = (features / np.linalg.norm(features, axis=1, keepdims=True)).var(axis=0)
     assert isinstance(known.distance, Mahalanobis)
     assert len(known.distance.spreads) == AXES
     large = np.sort(known.distance.spreads)[-20:].mean()
     assert large == pytest.approx((1 - SHRINKAGE) * variances[:20].mean() + SHRINKAGE * variances.mean(), rel=0.1)
     assert known.distance.rest < large / 10
-    assert threshold(known.score(features)) < known.score(strangers(320)).min()
+    assert outlier_threshold(known.score(features)) < known.score(strangers(320)).min()
 
 
 def test_nearest_is_half_the_squared_distance_to_the_nearest_image() -> None:
@@ -116,7 +116,7 @@ def test_nearest_is_half_the_squared_distance_to_the_nearest_image() -> None:
     asked = strangers(30, 4)
     one, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (asked, features))
     expected = (np.linalg.norm(one[:, np.newaxis] - other, axis=2) ** 2).min(axis=1) / 2
-    np.testing.assert_allclose(fit(features, labels, "nearest").score(asked), expected, atol=1e-6)
+    np.testing.assert_allclose(fit_outliers(features, labels, "nearest").score(asked), expected, atol=1e-6)
 
 
 @both_methods
@@ -124,7 +124,7 @@ def test_nearest_is_half_the_squared_distance_to_the_nearest_image() -> None:
 def test_the_graph_says_what_numpy_says_and_its_first_answer_stays(tmp_path: Path, method: Method, model: str) -> None:
     graph = small(model)
     known, some = fitted_to(graph, method)
-    write_graph(with_score(graph, known), tmp_path / "model.xml")
+    write_graph(add_score(graph, known), tmp_path / "model.xml")
     scored = read_graph(tmp_path / "model.xml")
     probabilities, strangeness = answers(scored, images(5))
     assert [*scored.output(1).get_names()] == ["strangeness"]
@@ -138,12 +138,12 @@ def test_the_graph_says_what_numpy_says_and_its_first_answer_stays(tmp_path: Pat
 def test_in_a_mirrored_graph_the_images_themselves_are_scored(method: Method) -> None:
     graph = small()
     known, some = fitted_to(graph, method)
-    scored = with_score(mirrored(graph), known)
+    scored = add_score(mirror_graph(graph), known)
     probabilities, strangeness = answers(scored, images(5))
     np.testing.assert_allclose(strangeness[:, 0], known.score(some), rtol=1e-3, atol=1e-5)
     (found,) = Engine(scored, batch=8, precision="float32").run([images(5)])  # the batch can be settled
     np.testing.assert_allclose(found[:, :3], probabilities, atol=1e-6)
-    np.testing.assert_allclose(probabilities, answers(mirrored(graph), images(5))[0], atol=1e-6)
+    np.testing.assert_allclose(probabilities, answers(mirror_graph(graph), images(5))[0], atol=1e-6)
 
 
 @both_methods
@@ -151,7 +151,7 @@ def test_a_scored_graph_is_scored_anew(method: Method) -> None:
     """Its first score's own products are no layer of the network."""
     graph = small("mlp")
     known, some = fitted_to(graph, method)
-    twice = with_score(with_score(graph, known), known)
+    twice = add_score(add_score(graph, known), known)
     assert len(twice.outputs) == 2
     np.testing.assert_allclose(answers(twice, images(5))[1][:, 0], known.score(some), rtol=1e-3, atol=1e-5)
 
@@ -160,7 +160,7 @@ def test_a_scored_graph_is_scored_anew(method: Method) -> None:
 def test_bfloat16_moves_scores_by_little_of_their_spread(method: Method) -> None:
     graph = small()
     known, _ = fitted_to(graph, method)
-    scored = with_score(graph, known)
+    scored = add_score(graph, known)
     exact, rounded = (answers(scored, images(60)[30:], kind)[1] for kind in ("float32", "bfloat16"))
     assert np.abs(exact - rounded).mean() < exact.std() / 10
 
@@ -168,11 +168,11 @@ def test_bfloat16_moves_scores_by_little_of_their_spread(method: Method) -> None
 @both_methods
 def test_pixels_are_features_too_and_of_very_many_some_count(method: Method) -> None:
     side = 66
-    assert side * side > WIDEST
+    assert side * side > MAX_COLUMNS
     rows = images(12, side).reshape(12, -1).astype(np.float32)
-    known = fit(rows, np.arange(12, dtype=np.int32) % 2, method)
-    assert len(known.columns) == WIDEST
-    vectors, strangeness = answers(with_score(pixel_graph(side, side, 1), known), images(12, side))
+    known = fit_outliers(rows, np.arange(12, dtype=np.int32) % 2, method)
+    assert len(known.columns) == MAX_COLUMNS
+    vectors, strangeness = answers(add_score(pixel_graph(side, side, 1), known), images(12, side))
     np.testing.assert_array_equal(vectors, rows)
     np.testing.assert_allclose(strangeness[:, 0], known.score(rows), rtol=1e-3, atol=1e-5)
     changed = rows.copy()
@@ -184,7 +184,7 @@ def test_pixels_are_features_too_and_of_very_many_some_count(method: Method) -> 
 @pytest.mark.parametrize("value", [0, 3])
 def test_features_that_are_all_the_same_divide_nothing_by_zero(method: Method, value: float) -> None:
     rows = np.full((10, 64), value, np.float32)
-    scores = fit(rows, np.zeros(10, np.int32), method).score(np.concatenate([rows, strangers(64, 3)]))
+    scores = fit_outliers(rows, np.zeros(10, np.int32), method).score(np.concatenate([rows, strangers(64, 3)]))
     assert np.isfinite(scores).all()
     assert scores[10:].min() > scores[:10].max() or value == 0
 
@@ -192,18 +192,18 @@ def test_features_that_are_all_the_same_divide_nothing_by_zero(method: Method, v
 @both_methods
 def test_ten_images_of_ten_classes_are_enough(method: Method) -> None:
     features = strangers(64, 10)
-    known = fit(features, np.arange(10, dtype=np.int32), method)
+    known = fit_outliers(features, np.arange(10, dtype=np.int32), method)
     itself, other = known.score(features), known.score(-features)
     assert itself.max() < other.min() / 100
     if isinstance(known.distance, Mahalanobis):
-        assert known.distance.rest == pytest.approx(SHRINKAGE * ROUNDING / 64)
+        assert known.distance.rest == pytest.approx(SHRINKAGE * MIN_VARIANCE / 64)
 
 
 def test_constants_stay_small_however_many_the_images() -> None:
     rows = strangers(2048, 3500)
-    known = fit(rows, np.arange(3500, dtype=np.int32) % 7, "nearest").distance
-    assert isinstance(known, Nearest)
-    assert LARGEST * 0.99 < known.known.nbytes <= LARGEST
+    known = fit_outliers(rows, np.arange(3500, dtype=np.int32) % 7, "nearest").distance
+    assert isinstance(known, NearestNeighbour)
+    assert MAX_GRAPH_BYTES * 0.99 < known.known.nbytes <= MAX_GRAPH_BYTES
 
 
 def test_some_are_taken_evenly_and_the_same_by_the_same_seed() -> None:
@@ -218,42 +218,42 @@ def test_some_are_taken_evenly_and_the_same_by_the_same_seed() -> None:
 @pytest.mark.parametrize(("share", "kept"), [(0.5, 50), (0.99, 99), (0.985, 99), (1, 100), (0.001, 1)])
 def test_a_threshold_keeps_the_share_asked_for(share: float, kept: int) -> None:
     scores = np.random.default_rng(0).permutation(100).astype(np.float32)
-    assert (scores <= threshold(scores, share)).sum() == kept
+    assert (scores <= outlier_threshold(scores, share)).sum() == kept
 
 
 @pytest.mark.parametrize("share", [0, -1, 1.1, float("nan")])
 def test_a_share_that_is_none_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="more than 0 and at most 1"):
-        threshold(np.ones(3, np.float32), share)
+        outlier_threshold(np.ones(3, np.float32), share)
 
 
 @pytest.mark.parametrize("scores", [[], [1, float("nan")], [float("inf")]])
 def test_no_threshold_without_finite_scores(scores: list[float]) -> None:
     with pytest.raises(ValueError, match="at least one, and all finite"):
-        threshold(np.array(scores, np.float32))
+        outlier_threshold(np.array(scores, np.float32))
 
 
 @both_methods
 def test_what_cannot_be_fitted_is_refused(method: Method) -> None:
     rows, labels = clusters(8, 4)
     with pytest.raises(ValueError, match="n at least 1"):
-        fit(rows[:0], labels[:0], method)
+        fit_outliers(rows[:0], labels[:0], method)
     with pytest.raises(ValueError, match="for 11 labels"):
-        fit(rows, labels[1:], method)
+        fit_outliers(rows, labels[1:], method)
     rows[3, 2] = np.inf
     with pytest.raises(ValueError, match="not finite"):
-        fit(rows, labels, method)
+        fit_outliers(rows, labels, method)
 
 
 def test_an_unknown_method_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match="'mahalanobi', expected one of mahalanobis, nearest"):
-        fit(*clusters(8), "mahalanobi")  # type: ignore[arg-type]
+        fit_outliers(*clusters(8), "mahalanobi")  # type: ignore[arg-type]
 
 
 @both_methods
 def test_other_features_than_fitted_are_refused(method: Method) -> None:
-    known = fit(*clusters(8), method)
+    known = fit_outliers(*clusters(8), method)
     with pytest.raises(ValueError, match=r"expected \(n, 8\)"):
         known.score(strangers(9))
     with pytest.raises(ValueError, match=r"expected \(\?, 8\)"):
-        with_score(small(), known)
+        add_score(small(), known)

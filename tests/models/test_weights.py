@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tellapart.errors import WeightsError
 from tellapart.models.networks import backbone_network
-from tellapart.models.weights import located
+from tellapart.models.weights import locate_weights
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
 
@@ -23,20 +23,20 @@ def mobilenet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_none_is_random_weights() -> None:
-    assert located("mobilenet", "none") is None
+    assert locate_weights("mobilenet", "none") is None
 
 
 def test_a_file_that_is_not_there_is_refused_with_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"there is no weights file .*gone\.h5; expected imagenet, none, or a"):
-        located("mobilenet", str(tmp_path / "gone.h5"))
+        locate_weights("mobilenet", str(tmp_path / "gone.h5"))
 
 
 @pytest.mark.parametrize("ending", [".weights.h5", ".h5"])
 def test_the_folder_of_weights_is_searched_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
     (tmp_path / f"vgg16{ending}").touch()
     monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path))
-    assert located("vgg16", "imagenet") == str(tmp_path / f"vgg16{ending}")
-    assert located("vgg19", "imagenet") == "imagenet"
+    assert locate_weights("vgg16", "imagenet") == str(tmp_path / f"vgg16{ending}")
+    assert locate_weights("vgg19", "imagenet") == "imagenet"
 
 
 def test_the_weights_of_a_file_are_the_weights_of_the_base(mobilenet_file: Path) -> None:

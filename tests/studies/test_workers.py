@@ -12,7 +12,7 @@ from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.engine import resolve_precision
 from tellapart.files import cache_folder
 from tellapart.models.features import frozen_backbone
-from tellapart.models.features.feature_job import Shard
+from tellapart.models.features.feature_job import FeatureShard
 from tellapart.models.resolved_recipe import resolve
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.cross_validate import make_learner

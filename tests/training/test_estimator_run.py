@@ -24,7 +24,7 @@ from tellapart import Bundle, Dataset, Prediction, Predictor, Recipe, evaluate, 
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import RecipeError
 from tellapart.judging.calibration import apply_temperature
-from tellapart.models.classical.fit import STRENGTH
+from tellapart.models.classical.fit import REGULARISATION
 from tellapart.models.resolved_recipe import resolve_estimator
 from tellapart.serving.app import build_app
 from tellapart.training import estimator_run
@@ -113,7 +113,7 @@ def by_scikit_learn(run: Run, tiny: Path, new: list[Path]) -> Probabilities:
     model = {
         "knn": KNeighborsClassifier(recipe.neighbours, weights="distance"),
         "forest": RandomForestClassifier(recipe.trees, random_state=recipe.seed),
-        "logistic": make_pipeline(Bounded(), LogisticRegression(C=STRENGTH / vectors.shape[1], max_iter=300)),
+        "logistic": make_pipeline(Bounded(), LogisticRegression(C=REGULARISATION / vectors.shape[1], max_iter=300)),
     }[recipe.model]
     found: Probabilities = model.fit(vectors, split.labels).predict_proba(asked)
     return found

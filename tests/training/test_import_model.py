@@ -17,7 +17,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph
 from tellapart.errors import BundleError, DatasetError, RecipeError, StorageError, WeightsError
 from tellapart.judging.calibration import apply_temperature
-from tellapart.models.graphs.from_keras import to_graph
+from tellapart.models.graphs.convert import to_graph
 from tellapart.training.import_model import checked_precision, class_names, import_model, made_up, scaling_of
 from tellapart.training.run import Run
 
@@ -86,7 +86,7 @@ def test_a_layer_that_the_engine_lacks_is_a_sentence(
     def fails(_: keras.Model) -> NoReturn:
         raise RuntimeError("No conversion rule\nfor SomeOp")
 
-    monkeypatch.setattr("tellapart.models.graphs.from_keras.to_graph", fails)
+    monkeypatch.setattr("tellapart.models.graphs.convert.to_graph", fails)
     with pytest.raises(WeightsError, match=r"colours\.keras is not adopted: OpenVINO.*: No conversion rule$"):
         import_model(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
 

@@ -13,7 +13,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.sources.arrays import array_split
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.engine import Engine
-from tellapart.models.networks import whole
+from tellapart.models.networks import join_classifier
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 from tellapart.training.fitting.loop import Loop

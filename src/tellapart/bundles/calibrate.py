@@ -22,10 +22,9 @@ from tellapart.judging.intervals import Estimate, wilson
 from tellapart.judging.judge import judge, require_judgeable
 from tellapart.judging.metrics import ece
 from tellapart.judging.selective import find_threshold
-from tellapart.models.classical.estimators import HEAD, HEAD_WEIGHTS, Formula
-from tellapart.models.graphs.graph_heads import add_temperature, first_output
-from tellapart.models.graphs.graph_surgery import features, up_to
-from tellapart.models.outliers import Outliers, evenly, fit, threshold, with_score
+from tellapart.models.classical.estimators import HEAD, HEAD_WEIGHTS, GraphEstimator
+from tellapart.models.graphs.surgery import add_temperature, find_features, first_output, graph_up_to
+from tellapart.models.outliers import Outliers, add_score, evenly, fit_outliers, outlier_threshold
 from tellapart.progress import notify
 
 SHARE = 0.99  # of the validation images that are not too strange
@@ -85,10 +84,10 @@ def calibrate(
     graph = add_temperature(last_graph(bundle), degrees)
     usual = _usual(bundle, train)
     if usual:
-        graph = with_score(graph, usual)
+        graph = add_score(graph, usual)
     after = _asked(bundle, graph, validation, "looking for strangers")
     chosen = find_threshold(after.labels, after.probs, accuracy=accuracy, coverage=coverage)
-    reject = Reject(chosen.threshold, threshold(after.strangeness[:, 0], SHARE) if usual else None)
+    reject = Reject(chosen.threshold, outlier_threshold(after.strangeness[:, 0], SHARE) if usual else None)
     found = _measured(reject, after, chosen.goal, degrees)
     _write(bundle, graph, found, before, after, out)
     return found
@@ -96,7 +95,7 @@ def calibrate(
 
 def last_graph(bundle: Bundle) -> Graph:
     """The graph that ends in the probabilities, without a strangeness: the bundle's, or its estimator's."""
-    graph = bundle.estimator.graph if isinstance(bundle.estimator, Formula) else bundle.graph
+    graph = bundle.estimator.graph if isinstance(bundle.estimator, GraphEstimator) else bundle.graph
     return first_output(graph)
 
 
@@ -126,7 +125,7 @@ def _asked(bundle: Bundle, graph: Graph, split: Split, label: str) -> Said:
 def _runner(bundle: Bundle, graph: Graph) -> Runner:
     if bundle.estimator is None:
         return Engine(graph, batch=BATCH, precision=bundle.precision)
-    head = Formula(graph) if isinstance(bundle.estimator, Formula) else bundle.estimator
+    head = GraphEstimator(graph) if isinstance(bundle.estimator, GraphEstimator) else bundle.estimator
     return TwoStage(Engine(bundle.graph, batch=BATCH, precision=bundle.precision), head.runner(BATCH))
 
 
@@ -139,13 +138,13 @@ def _temperature(bundle: Bundle, said: Said) -> float:
 
 def _usual(bundle: Bundle, train: Split) -> Outliers | None:
     """What is usual among the training images; a forest has no graph that could say how strange one is."""
-    if bundle.estimator is not None and not isinstance(bundle.estimator, Formula):
+    if bundle.estimator is not None and not isinstance(bundle.estimator, GraphEstimator):
         notify("a forest cannot say how strange an image is: only its probabilities are looked at")
         return None
     graph = last_graph(bundle)
-    runner = _runner(bundle, up_to(graph, features(graph)))
+    runner = _runner(bundle, graph_up_to(graph, find_features(graph)))
     found = probabilities(runner, bundle.preprocessing, train.images, label="learning what is usual")
-    return fit(found.values, train.labels[list(found.kept)])
+    return fit_outliers(found.values, train.labels[list(found.kept)])
 
 
 def _measured(reject: Reject, said: Said, wanted: str, degrees: float) -> Calibrated:
@@ -167,8 +166,8 @@ def _measured(reject: Reject, said: Said, wanted: str, degrees: float) -> Calibr
 
 def _write(bundle: Bundle, graph: Graph, found: Calibrated, before: Said, after: Said, out: Path) -> None:
     """Write the new bundle beside the old one, whose other files it shares byte for byte."""
-    ending, weights = (HEAD, HEAD_WEIGHTS) if isinstance(bundle.estimator, Formula) else (GRAPH, WEIGHTS)
-    forest = bundle.estimator is not None and not isinstance(bundle.estimator, Formula)
+    ending, weights = (HEAD, HEAD_WEIGHTS) if isinstance(bundle.estimator, GraphEstimator) else (GRAPH, WEIGHTS)
+    forest = bundle.estimator is not None and not isinstance(bundle.estimator, GraphEstimator)
     with atomic_folder(out) as partial:
         for name in bundle.hashes:
             if forest or name not in (ending, weights):

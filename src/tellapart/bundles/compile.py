@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tellapart.bundles.bundle import Bundle
 from tellapart.data.pipeline import Runner
 from tellapart.engine import Engine, Precision
-from tellapart.models.classical.estimators import Formula
-from tellapart.models.graphs.graph_heads import first_output
+from tellapart.models.classical.estimators import GraphEstimator
+from tellapart.models.graphs.surgery import first_output
 
 MANY = 64  # images at once for an estimator on pixels: its work is the same for 1 and for many
 
@@ -57,6 +57,8 @@ def compile_bundle(
     graph, estimator = bundle.graph, bundle.estimator
     if not strangeness:
         graph = first_output(graph)
-        estimator = Formula(first_output(estimator.graph)) if isinstance(estimator, Formula) else estimator
+        estimator = (
+            GraphEstimator(first_output(estimator.graph)) if isinstance(estimator, GraphEstimator) else estimator
+        )
     engine = Engine(graph, batch=batch, precision=precision or bundle.precision, streams=batch > 1 or callers)
     return engine if estimator is None else TwoStage(engine, estimator.runner(batch))

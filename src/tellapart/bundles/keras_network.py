@@ -19,7 +19,7 @@ def load_network(bundle: Bundle) -> "keras.Model":
             f"the method cam or occlusion"
         )
     load_keras()
-    from tellapart.models.importing.keras_import import loaded
+    from tellapart.models.importing.keras_import import load_model
 
     with inspect_archive(bundle.folder / KERAS) as copy:
-        return loaded(copy)
+        return load_model(copy)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from tellapart.cli.predict import PARTLY, ImageArgument
 from tellapart.data.sources.listing import list_images
 from tellapart.errors import ImageError
-from tellapart.models.imagenet import Class
-from tellapart.models.imagenet import imagenet as open_network
+from tellapart.models.imagenet import ImageNetClass
+from tellapart.models.imagenet import open_imagenet
 
-Choices = list[tuple[Class, float]]
+Choices = list[tuple[ImageNetClass, float]]
 
 
 def imagenet(
@@ -46,7 +46,7 @@ def imagenet(
     """
     paths = list_images(images, sys.stdin)
     first = list(islice(paths, 1))  # refuses here what names no image, before the network is loaded
-    network = open_network(model, weights)
+    network = open_imagenet(model, weights)
     paths, again = tee(chain(first, paths))
     unreadable = 0
     for path, result in zip(again, network.probabilities(paths), strict=True):
@@ -58,7 +58,7 @@ def imagenet(
     return PARTLY if unreadable else 0
 
 
-def _best(probabilities: NDArray[np.float32], classes: tuple[Class, ...], top: int) -> Choices:
+def _best(probabilities: NDArray[np.float32], classes: tuple[ImageNetClass, ...], top: int) -> Choices:
     order = np.argsort(-probabilities, kind="stable")[: max(top, 1)]
     return [(classes[i], float(probabilities[i])) for i in order]
 

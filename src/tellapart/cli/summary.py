@@ -72,7 +72,7 @@ def summary(
 def _measure(recipe: NetworkRecipe, channels: int, classes: int) -> dict[str, Any]:
     """Build the network, count its layers and time it: the object of `--json`."""
     load_keras()
-    from tellapart.models.networks import scratch_network, whole
+    from tellapart.models.networks import join_classifier, scratch_network
     from tellapart.models.summary import prediction_rate, summarise
     from tellapart.training.fitting.loop import training_seconds
 

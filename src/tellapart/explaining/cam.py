@@ -12,8 +12,15 @@ from tellapart.data.image import ImageArray
 from tellapart.engine import Engine, Graph
 from tellapart.errors import BundleError
 from tellapart.explaining.centred_logits import MIN_PROB, Heat, centred_logits, min_probability, subtract_mean
-from tellapart.models.classical.estimators import Estimator, Formula
-from tellapart.models.graphs.graph_surgery import POOLINGS, beyond, feature_map, rows_each, spatial_axes, up_to
+from tellapart.models.classical.estimators import Estimator, GraphEstimator
+from tellapart.models.graphs.surgery import (
+    POOLINGS,
+    find_feature_map,
+    find_spatial_axes,
+    graph_beyond,
+    graph_up_to,
+    rows_per_image,
+)
 
 Node = Any
 """An OpenVINO operation or an output of one; OpenVINO has no types."""
@@ -38,11 +45,11 @@ class Layout:
 
 def find_layout(graph: Graph) -> Layout | None:
     """Find the layout of the feature map that a graph pools last; None without pooling, or with a single cell."""
-    maps, axes = feature_map(graph), spatial_axes(graph)
+    maps, axes = find_feature_map(graph), find_spatial_axes(graph)
     if maps is None or axes is None or any(maps.partial_shape[axis].is_dynamic for axis in axes):
         return None
     rows, columns = (int(maps.partial_shape[axis].get_length()) for axis in axes)
-    return Layout(rows, columns, axes, rows_each(graph)) if rows * columns > 1 else None
+    return Layout(rows, columns, axes, rows_per_image(graph)) if rows * columns > 1 else None
 
 
 class Cam:
@@ -88,9 +95,9 @@ def _flat_maps(graph: Graph) -> Graph:
     import openvino
     from openvino import opset13 as op
 
-    part = up_to(graph, feature_map(graph))
+    part = graph_up_to(graph, find_feature_map(graph))
     end = part.get_results()[0].input_value(0)
-    if spatial_axes(graph) == (2, 3):
+    if find_spatial_axes(graph) == (2, 3):
         end = op.transpose(end, op.constant([0, 2, 3, 1])).output(0)
     flat = op.reshape(end, op.constant([1, -1]), special_zero=False)
     return openvino.Model([flat], part.get_parameters(), "feature maps")
@@ -98,9 +105,9 @@ def _flat_maps(graph: Graph) -> Graph:
 
 def _head(bundle: Bundle, layout: Layout) -> tuple[tuple[int, ...], Scorer]:
     """The shape of one pooled vector, and a scorer of as many vectors as there are cells."""
-    pooled = _pooled(feature_map(bundle.graph))
+    pooled = _pooled(find_feature_map(bundle.graph))
     shape = tuple(int(side.get_length()) for side in list(pooled.partial_shape)[1:])
-    graph, estimator = beyond(bundle.graph, pooled), bundle.estimator
+    graph, estimator = graph_beyond(bundle.graph, pooled), bundle.estimator
     if estimator is None:
         return shape, _graph_scorer(graph, layout.cells)
     features = _engine(graph, layout.cells)
@@ -109,7 +116,7 @@ def _head(bundle: Bundle, layout: Layout) -> tuple[tuple[int, ...], Scorer]:
 
 
 def _estimator_scorer(estimator: Estimator, count: int, model: object) -> Scorer:
-    if isinstance(estimator, Formula):
+    if isinstance(estimator, GraphEstimator):
         return _graph_scorer(estimator.graph, count, min_prob=min_probability(model))
     runner = estimator.runner(count)
     return lambda vectors: centred_logits(next(iter(runner.run([vectors]))), min_prob=min_probability(model))
@@ -121,7 +128,7 @@ def _graph_scorer(graph: Graph, count: int, *, min_prob: float = MIN_PROB) -> Sc
     if logits is None:
         engine = _engine(graph, count)
         return lambda vectors: centred_logits(next(engine.run([vectors])), min_prob=min_prob)
-    engine = _engine(up_to(graph, logits), count)
+    engine = _engine(graph_up_to(graph, logits), count)
     return lambda vectors: subtract_mean(next(engine.run([vectors])))
 
 

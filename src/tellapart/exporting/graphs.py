@@ -6,8 +6,8 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.engine import Graph, write_graph
 from tellapart.errors import require
 from tellapart.exporting import networks
-from tellapart.models.classical.estimators import Formula
-from tellapart.models.graphs.graph_heads import first_output, join_head
+from tellapart.models.classical.estimators import GraphEstimator
+from tellapart.models.graphs.surgery import first_output, join_head
 
 
 def whole_graph(bundle: Bundle) -> Graph:
@@ -16,7 +16,7 @@ def whole_graph(bundle: Bundle) -> Graph:
     uint8 (n, height, width, channels) to float32 (n, classes).
     """
     graph = first_output(bundle.graph).clone()
-    if isinstance(bundle.estimator, Formula):
+    if isinstance(bundle.estimator, GraphEstimator):
         graph = join_head(graph, first_output(bundle.estimator.graph))
     graph.input(0).get_tensor().set_names({"pictures"})
     graph.output(0).get_tensor().set_names({"probabilities"})

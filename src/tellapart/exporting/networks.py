@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.keras_network import load_network
 from tellapart.errors import BundleError, require
-from tellapart.models.graphs.graph_heads import TINY
+from tellapart.models.graphs.surgery import MIN_PROB
 
 if TYPE_CHECKING:
     import keras
@@ -83,7 +83,7 @@ def _answering(network: "keras.Model", temperature: float) -> Callable[[Tensor],
     def answer(images: Tensor) -> dict[str, Tensor]:
         probabilities = ops.cast(network(images, training=False), "float32")
         if temperature != 1:
-            probabilities = ops.softmax(ops.log(ops.maximum(probabilities, TINY)) / temperature)
+            probabilities = ops.softmax(ops.log(ops.maximum(probabilities, MIN_PROB)) / temperature)
         return {"probabilities": probabilities}
 
     return answer

@@ -15,7 +15,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.lessons.images import Part, images, of_classes
 from tellapart.lessons.lesson import Settings
 from tellapart.models.resolved_recipe import resolve_network
-from tellapart.models.weights import kept_by_keras, kept_here
+from tellapart.models.weights import keras_download, local_weights
 from tellapart.recipe import Recipe
 from tellapart.training.fitting.examples import Examples
 
@@ -76,7 +76,7 @@ def photos(settings: Settings) -> Dataset | None:
     data = os.environ.get("TELLAPART_DATA")
     if settings.small or not data or not (Path(data) / PHOTOS / "train").is_dir():
         return None
-    if not (kept_here("xception") or kept_by_keras("xception", top=False)):
+    if not (local_weights("xception") or keras_download("xception", top=False)):
         return None
     return Dataset.open(Path(data) / PHOTOS)
 

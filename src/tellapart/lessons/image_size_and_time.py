@@ -35,7 +35,7 @@ class Size:
 def run(settings: Settings) -> Findings:
     """Let the same kind of network see the same images at several sizes."""
     load_keras()
-    from tellapart.models.graphs.from_keras import to_graph
+    from tellapart.models.graphs.convert import to_graph
     from tellapart.models.networks import backbone_network
 
     found = photos(settings)
@@ -112,7 +112,7 @@ def by_xception(graph: Graph, learned: Part, test: Part) -> Size:
 
 def from_scratch(learned: Part, test: Part, settings: Settings) -> Size:
     """A small network that learns images of this size."""
-    from tellapart.models.graphs.from_keras import to_graph
+    from tellapart.models.graphs.convert import to_graph
     from tellapart.models.summary import summarise
     from tellapart.training.fitting.loop import repeatable
 

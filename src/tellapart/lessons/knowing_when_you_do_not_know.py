@@ -13,7 +13,7 @@ from tellapart.judging.selective import find_threshold, is_accepted
 from tellapart.lessons.drawing import PERCENT, bars, drawing, image_rows, lines
 from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.models.outliers import fit, threshold
+from tellapart.models.outliers import fit_outliers, outlier_threshold
 
 KNOWN = 8  # the digits 0 to 7; 8 and 9 are never learned
 KEPT = 0.9  # of the validation images that each way goes on answering
@@ -32,9 +32,9 @@ def run(settings: Settings) -> Findings:
     test = known(data.test).take(slice(settings.of(4_000, small=600)))
 
     model = LogisticRegression(C=1.0, max_iter=2_000).fit(train.pixels, train.labels)
-    usual = fit(train.pixels, train.labels, seed=settings.seed)
+    usual = fit_outliers(train.pixels, train.labels, seed=settings.seed)
     sure = find_threshold(held.labels, model.predict_proba(held.pixels), coverage=KEPT).threshold
-    strange = threshold(usual.score(held.pixels), KEPT)
+    strange = outlier_threshold(usual.score(held.pixels), KEPT)
 
     said = model.predict_proba(test.pixels)
     right = said.argmax(axis=1) == test.labels

@@ -21,7 +21,7 @@ class SplitBackbone:
     trained: keras.Model | None
 
 
-def cut_off(network: keras.Model, cut: str | None) -> keras.Model:
+def truncate_at(network: keras.Model, cut: str | None) -> keras.Model:
     """The network up to a layer: named, or counted from the end (-6 leaves out the last six). Raises RecipeError."""
     if cut is None:
         return network
@@ -40,7 +40,7 @@ def cut_off(network: keras.Model, cut: str | None) -> keras.Model:
     return keras.Model(network.input, last.output, name=network.name)
 
 
-def split_frozen(network: keras.Model, unfreeze: int) -> SplitBackbone:
+def split_backbone(network: keras.Model, unfreeze: int) -> SplitBackbone:
     """Divide a network so that its last `unfreeze` layers are trained and everything that can be is frozen.
 
     What lies between the seam and the lowest trained layer stays frozen too. Batch normalisation keeps its
@@ -57,14 +57,14 @@ def split_frozen(network: keras.Model, unfreeze: int) -> SplitBackbone:
     if not any(layer.trainable_weights for layer in network.layers if layer.name in trained):
         raise RecipeError(f"unfreeze is {unfreeze}: the last {unfreeze} layers of {network.name} have nothing to train")
     lowest = next((place for place, step in enumerate(network.operations) if step.name in trained), 0)
-    seam = max((place for place in seams(network) if place < lowest), default=None)
+    seam = max((place for place in cut_points(network) if place < lowest), default=None)
     if seam is None:
         return SplitBackbone(None, network)
     maps = network.operations[seam].output
     return SplitBackbone(keras.Model(network.input, maps), keras.Model(maps, network.output, name="unfrozen"))
 
 
-def seams(network: keras.Model) -> list[int]:
+def cut_points(network: keras.Model) -> list[int]:
     """Places among the network's operations after which all that follows stands on that one's feature maps alone."""
     steps = network.operations  # layers, and the additions and the like between them
     parents = _parents(network)
@@ -82,14 +82,14 @@ def seams(network: keras.Model) -> list[int]:
     return found
 
 
-def blocks(network: keras.Model) -> list[int]:
+def block_sizes(network: keras.Model) -> list[int]:
     """How many last layers to unfreeze for the last block, the last two, and so on.
 
     A block begins after a seam where branches join or images are pooled; a network without such
     seams has one at each activation.
     """
     steps, parents = network.operations, _parents(network)
-    places = seams(network)[:-1]
+    places = cut_points(network)[:-1]
     ends = [p for p in places if len(parents[steps[p].name]) > 1 or isinstance(steps[p], keras.layers.MaxPooling2D)]
     if len(ends) < 2:
         ends = [p for p in places if isinstance(steps[p], keras.layers.ReLU | keras.layers.Activation)]

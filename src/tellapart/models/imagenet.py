@@ -26,20 +26,20 @@ from tellapart.engine import Engine, Graph, Precision, read_graph, write_graph
 from tellapart.errors import ImageError, RecipeError, WeightsError, first_line
 from tellapart.files import cache_folder, cached_folder, sha256
 from tellapart.models.catalogue import MODELS, lookup
-from tellapart.models.weights import ENDINGS, kept_by_keras, kept_here, keras_folder
+from tellapart.models.weights import SUFFIXES, keras_download, keras_folder, local_weights
 from tellapart.progress import notify
 
 if TYPE_CHECKING:
     import keras
 
-CLASSES = 1000
-INDEX = "imagenet_class_index.json"
-TOP = "-top"  # after the name of a network whose weights are whole
-FORMAT = 1  # counted up whenever the same weights would give another graph
+CLASS_COUNT = 1000
+INDEX_FILE = "imagenet_class_index.json"
+TOP_SUFFIX = "-top"  # after the name of a network whose weights are whole
+FORMAT_VERSION = 1  # counted up whenever the same weights would give another graph
 
 
 @dataclass(frozen=True)
-class Class:
+class ImageNetClass:
     """One of ImageNet's classes: its number in WordNet, such as n02124075, and its English name."""
 
     wordnet: str
@@ -52,7 +52,7 @@ class ImageNet:
 
     graph: Graph
     preprocessing: Preprocessing
-    classes: tuple[Class, ...]
+    classes: tuple[ImageNetClass, ...]
 
     def probabilities(
         self, paths: Iterable[str], *, precision: Precision = "auto"
@@ -68,7 +68,7 @@ class ImageNet:
             return error
 
 
-def imagenet(name: str, weights: Path | None = None, *, size: int | None = None) -> ImageNet:
+def open_imagenet(name: str, weights: Path | None = None, *, size: int | None = None) -> ImageNet:
     """Open a network of the catalogue with its top.
 
     `weights` is a file; without one, `$TELLAPART_WEIGHTS/<name>-top.weights.h5` or `-top.h5`, else what Keras has or
@@ -80,19 +80,19 @@ def imagenet(name: str, weights: Path | None = None, *, size: int | None = None)
         raise RecipeError(f"{name} was never trained on ImageNet; these were: {bases}")
     size = size or model.size
     file = _weights_file(name, weights)  # before the names: a wrong path is the likelier slip
-    classes = class_index()
+    classes = imagenet_classes()
     graph = _cached(name, size, file) if file else None
     return ImageNet(graph or _converted(name, size, file, own=weights), Preprocessing(size, size, 3), classes)
 
 
-def class_index() -> tuple[Class, ...]:
+def imagenet_classes() -> tuple[ImageNetClass, ...]:
     """ImageNet's classes in the order of the outputs: from `$TELLAPART_WEIGHTS`, or as Keras keeps or downloads them.
 
     Raises WeightsError.
     """
     folder = os.environ.get("TELLAPART_WEIGHTS")
     places = [*([Path(folder)] if folder else []), keras_folder()]
-    found = next((place / INDEX for place in places if (place / INDEX).is_file()), None)
+    found = next((place / INDEX_FILE for place in places if (place / INDEX_FILE).is_file()), None)
     return _read_index(found or _downloaded_index())
 
 
@@ -103,22 +103,22 @@ def _downloaded_index() -> Path:
 
     try:
         with _quiet():
-            keras.applications.imagenet_utils.decode_predictions(np.zeros((1, CLASSES), np.float32))
+            keras.applications.imagenet_utils.decode_predictions(np.zeros((1, CLASS_COUNT), np.float32))
     except Exception as error:
         raise WeightsError(
             f"the names of ImageNet's classes are not here and could not be downloaded ({first_line(error)}). Put "
-            f"Keras's {INDEX} into a folder and set TELLAPART_WEIGHTS to it"
+            f"Keras's {INDEX_FILE} into a folder and set TELLAPART_WEIGHTS to it"
         ) from error
-    return keras_folder() / INDEX
+    return keras_folder() / INDEX_FILE
 
 
-def _read_index(file: Path) -> tuple[Class, ...]:
+def _read_index(file: Path) -> tuple[ImageNetClass, ...]:
     try:
         pairs = json.loads(file.read_text(encoding="utf-8"))
-        return tuple(Class(*map(str, pairs[str(number)])) for number in range(CLASSES))
+        return tuple(ImageNetClass(*map(str, pairs[str(number)])) for number in range(CLASS_COUNT))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(
-            f"{file} does not name ImageNet's classes: expected Keras's {INDEX}, "
+            f"{file} does not name ImageNet's classes: expected Keras's {INDEX_FILE}, "
             f'{{"0": ["n01440764", "tench"], ... "999": ...}}. Put the right file there, or remove this one'
         ) from error
 
@@ -129,7 +129,7 @@ def _weights_file(name: str, weights: Path | None) -> Path | None:
         if not weights.is_file():
             raise WeightsError(f"there is no weights file {weights}; expected the weights of {name} with its top")
         return weights
-    return kept_here(f"{name}{TOP}") or kept_by_keras(name, top=True)
+    return local_weights(f"{name}{TOP_SUFFIX}") or keras_download(name, top=True)
 
 
 def _cached(name: str, size: int, file: Path) -> Graph | None:
@@ -138,7 +138,7 @@ def _cached(name: str, size: int, file: Path) -> Graph | None:
 
 
 def _folder(name: str, size: int, file: Path) -> Path:
-    facts = json.dumps([FORMAT, name, size, sha256(file)])
+    facts = json.dumps([FORMAT_VERSION, name, size, sha256(file)])
     return cache_folder() / "graphs" / f"imagenet-{hashlib.sha256(facts.encode()).hexdigest()}"
 
 
@@ -147,11 +147,11 @@ def _converted(name: str, size: int, file: Path | None, *, own: Path | None) -> 
     if file is None:
         notify(f"the ImageNet weights of {name} with its top are not on this machine: Keras downloads them")
     load_keras()
-    from tellapart.models.graphs.from_keras import to_graph
+    from tellapart.models.graphs.convert import to_graph
 
     ours = own is not None or (file is not None and file.parent != keras_folder())
     graph = to_graph(_network(name, size, str(file) if ours else "imagenet"))
-    file = file or kept_by_keras(name, top=True)
+    file = file or keras_download(name, top=True)
     if file is None:
         return graph
     folder = _folder(name, size, file)
@@ -164,7 +164,7 @@ def _network(name: str, size: int, source: str) -> "keras.Model":
     """The published network: uint8 images to the probabilities of ImageNet's classes."""
     import keras
 
-    from tellapart.models.networks import scale_as_for_imagenet, scaled
+    from tellapart.models.networks import scale_as_for_imagenet, scale_images
 
     build = getattr(keras.applications, str(lookup(name).keras_class))
     try:
@@ -175,7 +175,7 @@ def _network(name: str, size: int, source: str) -> "keras.Model":
     if source != "imagenet" and name.startswith("efficientnet-b"):
         scale_as_for_imagenet(network)
     images = keras.Input((size, size, 3), dtype="uint8", name="pictures")
-    return keras.Model(images, network(scaled(images, lookup(name).scaling), training=False))
+    return keras.Model(images, network(scale_images(images, lookup(name).scaling), training=False))
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def _refused(name: str, source: str, error: Exception) -> WeightsError:
     if source == "imagenet":
         return WeightsError(
             f"the ImageNet weights of {name} with its top are not here and could not be downloaded "
-            f"({first_line(error)}). Put them as {name}{TOP}{ENDINGS[0]} into a folder and set TELLAPART_WEIGHTS to "
+            f"({first_line(error)}). Put them as {name}{TOP_SUFFIX}{SUFFIXES[0]} into a folder and set TELLAPART_WEIGHTS to "
             f"it, or pass --weights FILE"
         )
     return WeightsError(

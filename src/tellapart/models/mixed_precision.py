@@ -4,7 +4,7 @@ import keras
 
 from tellapart.models.freezing import leaf_layers
 
-EXACT = ("logits", "scaling", "to_float")
+FLOAT32_LAYERS = ("logits", "scaling", "to_float")
 """Layers that always compute in float32: the loss wants exact logits, and 255 grey levels need more than 8 bits."""
 
 
@@ -14,5 +14,5 @@ def set_mixed_precision(network: keras.Model, *, mixed: bool) -> None:
     Source: Micikevicius et al. 2018; bfloat16 has float32's range, so no loss is scaled.
     """
     for layer in leaf_layers(network):
-        if layer.name not in EXACT:
+        if layer.name not in FLOAT32_LAYERS:
             layer.dtype_policy = "mixed_bfloat16" if mixed else "float32"

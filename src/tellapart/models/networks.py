@@ -10,10 +10,10 @@ import numpy as np
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling, lookup
-from tellapart.models.freezing import cut_off
+from tellapart.models.freezing import truncate_at
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.models.scratch import BODIES, Tensor
-from tellapart.models.weights import located, refused
+from tellapart.models.weights import locate_weights, weights_error
 
 # Mean and deviation of ImageNet's images, in [0, 1], RGB; and the mean in 0..255, BGR.
 # Source: keras.applications.imagenet_utils.preprocess_input, modes "torch" and "caffe".
@@ -26,19 +26,19 @@ def backbone_network(name: str, size: int, weights: str, cut: str | None = None)
 
     `weights` is imagenet, none or a file. Batch normalisation uses its stored statistics. Raises WeightsError.
     """
-    return frozen_network(cut_off(backbone(name, size, weights), cut), name, pooled=True)
+    return frozen_network(truncate_at(load_backbone(name, size, weights), cut), name, pooled=True)
 
 
 def frozen_network(network: keras.Model, name: str, *, pooled: bool) -> keras.Model:
     """The named network, or its first part, from uint8 images on: to feature maps, or their means (n, width)."""
     images = keras.Input(network.input_shape[1:], dtype="uint8", name="pictures")
-    maps = network(scaled(images, lookup(name).scaling), training=False)
+    maps = network(scale_images(images, lookup(name).scaling), training=False)
     return keras.Model(images, keras.layers.GlobalAveragePooling2D(name="features")(maps) if pooled else maps)
 
 
-def backbone(name: str, size: int, weights: str) -> keras.Model:
+def load_backbone(name: str, size: int, weights: str) -> keras.Model:
     """The named network of keras.applications, without its top: scaled float32 images to feature maps."""
-    source = located(name, weights)
+    source = locate_weights(name, weights)
     build = getattr(keras.applications, str(lookup(name).keras_class))
     try:
         with warnings.catch_warnings():
@@ -48,7 +48,7 @@ def backbone(name: str, size: int, weights: str) -> keras.Model:
     except Exception as error:
         if source is None:
             raise
-        raise refused(name, source, error) from error
+        raise weights_error(name, source, error) from error
     if source not in (None, "imagenet") and name.startswith("efficientnet-b"):
         scale_as_for_imagenet(network)
     return network
@@ -69,19 +69,19 @@ def scratch_network(recipe: NetworkRecipe, channels: int, classes: int) -> keras
     """A network whose every layer is trained: uint8 (n, size, size, channels) to logits."""
     model, size = recipe.entry, recipe.size
     images = keras.Input((size, size, channels), dtype="uint8", name="pictures")
-    numbers = scaled(images, model.scaling)
+    numbers = scale_images(images, model.scaling)
     if model.pretrained:
-        maps = backbone(recipe.model, size, "none")(numbers)
+        maps = load_backbone(recipe.model, size, "none")(numbers)
         features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
     else:
         features = BODIES[recipe.model](numbers, recipe.units)
-    return keras.Model(images, head(features, recipe, classes))
+    return keras.Model(images, add_head(features, recipe, classes))
 
 
 def head_network(width: int, recipe: NetworkRecipe, classes: int) -> keras.Model:
     """What is trained on a frozen base: features float32 (n, width) to logits."""
     features = keras.Input((width,), name="features")
-    return keras.Model(features, head(features, recipe, classes), name="head")
+    return keras.Model(features, add_head(features, recipe, classes), name="head")
 
 
 def unfrozen_network(trained: keras.Model, recipe: NetworkRecipe, classes: int, *, from_images: bool) -> keras.Model:
@@ -92,12 +92,12 @@ def unfrozen_network(trained: keras.Model, recipe: NetworkRecipe, classes: int, 
     part = keras.models.clone_model(trained)
     part.set_weights(trained.get_weights())
     inputs = keras.Input(part.input_shape[1:], dtype="uint8" if from_images else "float32", name="inputs")
-    maps = part(scaled(inputs, recipe.entry.scaling) if from_images else inputs)
+    maps = part(scale_images(inputs, recipe.entry.scaling) if from_images else inputs)
     features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
-    return keras.Model(inputs, head(features, recipe, classes))
+    return keras.Model(inputs, add_head(features, recipe, classes))
 
 
-def head(features: Tensor, recipe: NetworkRecipe, classes: int) -> Tensor:
+def add_head(features: Tensor, recipe: NetworkRecipe, classes: int) -> Tensor:
     """An optional inner layer, dropout, and logits: one for each class, or one in all for a binary loss."""
     x = features
     if recipe.inner:
@@ -116,24 +116,24 @@ def logit_count(recipe: NetworkRecipe, classes: int) -> int:
     return 1
 
 
-def whole(base: keras.Model | None, trained: keras.Model, *, mirror: bool = False) -> keras.Model:
+def join_classifier(base: keras.Model | None, trained: keras.Model, *, mirror: bool = False) -> keras.Model:
     """The product: uint8 images to probabilities float32 (n, classes); `mirror` as in the recipe."""
     images = base.input if base is not None else trained.input
     logits = trained(base.output, training=False) if base is not None else trained.output
     if logits.shape[-1] == 1:  # softmax over (0, z) is (1 - sigmoid(z), sigmoid(z))
         logits = keras.layers.Concatenate(name="both_logits")([keras.ops.zeros_like(logits), logits])
     answer = keras.Model(images, keras.layers.Softmax(name="probabilities")(logits), name="classifier")
-    return mirrored(answer) if mirror else answer
+    return mirror_network(answer) if mirror else answer
 
 
-def mirrored(classifier: keras.Model) -> keras.Model:
+def mirror_network(classifier: keras.Model) -> keras.Model:
     """The mean of what a classifier says of an image and of its mirror image."""
     images = keras.Input(classifier.input_shape[1:], dtype="uint8", name="pictures")
     both = [classifier(images), classifier(keras.ops.flip(images, axis=2))]
     return keras.Model(images, keras.layers.Average(name="probabilities")(both), name="mirrored")
 
 
-def scaled(images: Tensor, scaling: Scaling) -> Tensor:
+def scale_images(images: Tensor, scaling: Scaling) -> Tensor:
     """Turn uint8 images into the numbers a network wants, float32 of the same shape."""
     if scaling == "unit":
         return keras.layers.Rescaling(1 / 255, name="scaling")(images)

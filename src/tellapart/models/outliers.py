@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from tellapart.data.dataset import Labels
 from tellapart.data.splits.round_robin import round_robin
 from tellapart.engine import Graph, core
-from tellapart.models.graphs.graph_surgery import features as features_of
-from tellapart.models.graphs.graph_surgery import rows_each
+from tellapart.models.graphs.surgery import find_features as features_of
+from tellapart.models.graphs.surgery import rows_per_image
 
 Method = Literal["mahalanobis", "nearest"]
-NAME = "strangeness"  # of the graph's second output
-WIDEST = 4096  # numbers of an image that are looked at: pixels can be more, and are much alike
-LOOKED_AT = 10_000  # training images at most, evenly by class: more of them hardly move means and spreads
-NUMBERS = 20_000_000  # features in all that are looked at: 80 MB, several times over while fitting
+OUTPUT_NAME = "strangeness"  # of the graph's second output
+MAX_COLUMNS = 4096  # numbers of an image that are looked at: pixels can be more, and are much alike
+MAX_IMAGES = 10_000  # training images at most, evenly by class: more of them hardly move means and spreads
+MAX_FEATURES = 20_000_000  # features in all that are looked at: 80 MB, several times over while fitting
 AXES = 256  # directions whose spread is told apart; with 128 or all 2,048 of Xception's the answers are the same
-LARGEST = 24_000_000  # bytes of training vectors kept in the graph
+MAX_GRAPH_BYTES = 24_000_000  # bytes of training vectors kept in the graph
 SHRINKAGE = 0.1  # of the spreads towards their mean; from 0.01 to 0.3 the answers are the same
-ROUNDS = 2  # of subspace iteration, more change nothing
-ROUNDING = 1e-4  # squared: how far bfloat16 may move a vector of length 1; less spread than that says nothing
-SHORTEST = np.float32(1e-12)  # a length to divide by, where all features are 0
+ITERATIONS = 2  # of subspace iteration, more change nothing
+MIN_VARIANCE = 1e-4  # squared: how far bfloat16 may move a vector of length 1; less spread than that says nothing
+MIN_LENGTH = np.float32(1e-12)  # a length to divide by, where all features are 0
 ROWS = np.array([1], np.int64)
 Vectors = NDArray[np.float32]
 Operations = Any
@@ -64,7 +64,7 @@ class Outliers:
         if len(self.columns) < self.width:
             features = ops.gather(features, self.columns, np.int64(1))
         lengths = ops.sqrt(ops.reduce_sum(ops.multiply(features, features), ROWS, keep_dims=True))
-        return self.distance.node(ops, ops.divide(features, ops.maximum(lengths, SHORTEST)))
+        return self.distance.node(ops, ops.divide(features, ops.maximum(lengths, MIN_LENGTH)))
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Mahalanobis:
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestNeighbour:
     """Half the squared distance to the nearest of some training images.
 
     They are `known`, float32 (images, width), from the `centre` of all, where bfloat16 still tells them apart;
@@ -135,7 +135,7 @@ class Nearest:
         return ops.maximum(ops.subtract(ops.multiply(lengths, np.float32(0.5)), nearness), np.float32(0))
 
 
-def fit(features: Vectors, labels: Labels, method: Method = "mahalanobis", *, seed: int = 0) -> Outliers:
+def fit_outliers(features: Vectors, labels: Labels, method: Method = "mahalanobis", *, seed: int = 0) -> Outliers:
     """Learn what is usual from training images: features float32 (n, width) and their classes int32 (n,).
 
     Both methods tell photos from digits and noise (benchmarks/outliers.py); the default takes a tenth of the room, and
@@ -147,8 +147,12 @@ def fit(features: Vectors, labels: Labels, method: Method = "mahalanobis", *, se
     if features.ndim != 2 or len(features) != len(labels) or 0 in features.shape:
         raise ValueError(f"features are {features.shape} for {len(labels)} labels, expected (n, width), n at least 1")
     rng, width = np.random.default_rng(seed), features.shape[1]
-    columns = np.sort(rng.choice(width, min(width, WIDEST), replace=False)).astype(np.int32)
-    most = min(LOOKED_AT, NUMBERS // len(columns)) if method == "mahalanobis" else LARGEST // (4 * len(columns))
+    columns = np.sort(rng.choice(width, min(width, MAX_COLUMNS), replace=False)).astype(np.int32)
+    most = (
+        min(MAX_IMAGES, MAX_FEATURES // len(columns))
+        if method == "mahalanobis"
+        else MAX_GRAPH_BYTES // (4 * len(columns))
+    )
     kept = evenly(labels, most, rng)
     chosen = features[np.ix_(kept, columns)]
     if not np.isfinite(chosen).all():
@@ -165,7 +169,7 @@ def evenly(labels: Labels, at_most: int, rng: np.random.Generator) -> NDArray[np
     return chosen
 
 
-def threshold(scores: Vectors, share: float = 0.99) -> float:
+def outlier_threshold(scores: Vectors, share: float = 0.99) -> float:
     """The least score that at least this share of images, float32 (n,), do not exceed; stranger ones are refused.
 
     Give it images that were not trained on. Raises ValueError for a share outside (0, 1] and for no or unfit scores.
@@ -177,7 +181,7 @@ def threshold(scores: Vectors, share: float = 0.99) -> float:
     return float(np.sort(scores)[math.ceil(share * len(scores)) - 1])
 
 
-def with_score(graph: Graph, outliers: Outliers) -> Graph:
+def add_score(graph: Graph, outliers: Outliers) -> Graph:
     """The same graph with a second output, `strangeness`, float32 (n, 1): of the images, not of mirror images.
 
     Raises ValueError where the graph has other features than were fitted.
@@ -193,24 +197,24 @@ def with_score(graph: Graph, outliers: Outliers) -> Graph:
         raise ValueError(f"the graph's features are {features.partial_shape}, expected (?, {outliers.width})")
     if features.element_type.to_string() != "f32":
         features = ops.convert(features, "f32").output(0)
-    if (rows := rows_each(graph)) > 1:
+    if (rows := rows_per_image(graph)) > 1:
         features = ops.split(features, np.int64(0), rows).output(0)
     score = outliers.node(ops, features)
-    score.set_friendly_name(NAME)
-    score.output(0).get_tensor().set_names({NAME})
+    score.set_friendly_name(OUTPUT_NAME)
+    score.output(0).get_tensor().set_names({OUTPUT_NAME})
     return openvino.Model([answer, score.output(0)], part.get_parameters(), graph.get_friendly_name())
 
 
 def _unit(features: Vectors) -> Vectors:
     lengths = np.sqrt(np.einsum("ij,ij->i", features, features))[:, np.newaxis]
-    scaled: Vectors = features / np.maximum(lengths, SHORTEST)
+    scaled: Vectors = features / np.maximum(lengths, MIN_LENGTH)
     return scaled
 
 
-def _nearest(vectors: Vectors) -> Nearest:
+def _nearest(vectors: Vectors) -> NearestNeighbour:
     centre: Vectors = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     known = vectors - centre
-    return Nearest(centre, known, np.einsum("ij,ij->i", known, known) / 2)
+    return NearestNeighbour(centre, known, np.einsum("ij,ij->i", known, known) / 2)
 
 
 def _mahalanobis(vectors: Vectors, labels: Labels, rng: np.random.Generator) -> Mahalanobis:
@@ -239,7 +243,7 @@ def _principal(around: Vectors, rng: np.random.Generator) -> tuple[NDArray[np.fl
     """
     count = min(AXES, *around.shape)
     basis = rng.standard_normal((around.shape[1], count)).astype(np.float32)
-    for _ in range(ROUNDS):
+    for _ in range(ITERATIONS):
         basis, _ = np.linalg.qr(around.T @ (around @ basis))
     squares, turned = np.linalg.eigh((projected := (around @ basis).astype(np.float64)).T @ projected)
     return basis @ turned, np.maximum(squares, 0), float(np.square(around, dtype=np.float64).sum())
@@ -250,6 +254,6 @@ def _shrunk(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """The same directions with variances instead of sums of squares, and the variance in each other direction."""
     width, count = axes.shape
-    mean = max(total / freedom, ROUNDING) / width
+    mean = max(total / freedom, MIN_VARIANCE) / width
     others = max(total - float(squares.sum()), 0) / freedom / max(width - count, 1)
     return axes, (1 - SHRINKAGE) * squares / freedom + SHRINKAGE * mean, (1 - SHRINKAGE) * others + SHRINKAGE * mean

@@ -8,7 +8,7 @@ import keras
 
 from tellapart.data.pipeline import BATCH
 from tellapart.engine import Engine, resolve_precision
-from tellapart.models.graphs.from_keras import to_graph
+from tellapart.models.graphs.convert import to_graph
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 FLOAT32_BYTES = 4

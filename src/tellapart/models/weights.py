@@ -7,10 +7,10 @@ from pathlib import Path
 from tellapart.errors import WeightsError, first_line
 from tellapart.progress import notify
 
-ENDINGS = (".weights.h5", ".h5")
+SUFFIXES = (".weights.h5", ".h5")
 
 
-def located(name: str, weights: str) -> str | None:
+def locate_weights(name: str, weights: str) -> str | None:
     """What Keras is to load: a file's path, "imagenet" to download, None for random weights.
 
     Raises WeightsError when a file is asked for that is not there.
@@ -21,17 +21,17 @@ def located(name: str, weights: str) -> str | None:
         if not Path(weights).is_file():
             raise WeightsError(f"there is no weights file {weights}; expected imagenet, none, or a .weights.h5 file")
         return weights
-    if path := kept_here(name):
+    if path := local_weights(name):
         return str(path)
-    if not kept_by_keras(name, top=False):
+    if not keras_download(name, top=False):
         notify(f"ImageNet weights of {name} are not on this machine: Keras downloads them")
     return "imagenet"
 
 
-def kept_here(name: str) -> Path | None:
+def local_weights(name: str) -> Path | None:
     """A network's weights in the folder that `$TELLAPART_WEIGHTS` names."""
     folder = os.environ.get("TELLAPART_WEIGHTS")
-    paths = [Path(folder) / f"{name}{ending}" for ending in ENDINGS] if folder else []
+    paths = [Path(folder) / f"{name}{ending}" for ending in SUFFIXES] if folder else []
     return next((path for path in paths if path.is_file()), None)
 
 
@@ -40,7 +40,7 @@ def keras_folder() -> Path:
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
 
 
-def kept_by_keras(name: str, *, top: bool) -> Path | None:
+def keras_download(name: str, *, top: bool) -> Path | None:
     """Keras's own download of a network's weights, with its top or without, whatever its spelling of the name."""
     rest = "(?!.*notop)" if top else ".*notop"
     pattern = re.compile(rf"(weights)?{re.escape(name.replace('-', ''))}(?!v\d){rest}")
@@ -48,7 +48,7 @@ def kept_by_keras(name: str, *, top: bool) -> Path | None:
     return next((file for file in files if pattern.match(re.sub("[-_]", "", file.name.lower()))), None)
 
 
-def refused(name: str, weights: str | None, error: Exception) -> WeightsError:
+def weights_error(name: str, weights: str | None, error: Exception) -> WeightsError:
     """Keras's refusal of weights as a sentence that says what to do."""
     if weights == "imagenet":
         return WeightsError(

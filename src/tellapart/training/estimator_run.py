@@ -17,9 +17,9 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import require_classes
 from tellapart.engine import Graph, write_graph
 from tellapart.files import atomic_folder, cache_folder
-from tellapart.models.classical.estimators import calibrated
+from tellapart.models.classical.estimators import with_temperature
 from tellapart.models.classical.fit import estimator_probabilities, fit_estimator
-from tellapart.models.graphs.head_graphs import pixel_graph
+from tellapart.models.graphs.estimator_graphs import pixel_graph
 from tellapart.models.resolved_recipe import EstimatorRecipe
 from tellapart.progress import notify
 from tellapart.training.final_evaluation import evaluate_finally

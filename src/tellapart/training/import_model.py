@@ -50,12 +50,12 @@ def import_model(
     require_unused(out)
     with inspect_archive(file) as copy:
         load_keras()
-        from tellapart.models.importing.keras_import import classifier, geometry, loaded
+        from tellapart.models.importing.keras_import import build_classifier, input_shape, load_model
 
         with _about(file):
-            model = loaded(copy)
-            height, width, channels = geometry(model, size)
-            adopted = classifier(model, (height, width, channels), scaling, len(names))
+            model = load_model(copy)
+            height, width, channels = input_shape(model, size)
+            adopted = build_classifier(model, (height, width, channels), scaling, len(names))
             graph = converted(adopted.network)
     notify(f"{file.name}: images of {height} x {width}, {'colour' if channels == 3 else 'grey'}; {adopted.ending}")
     preprocessing = Preprocessing(height, width, channels, fit)
@@ -113,7 +113,7 @@ def scaling_of(preprocess: str) -> Scaling:
 
 def converted(network: "keras.Model") -> "Graph":
     """The network as an OpenVINO graph. Raises WeightsError when a layer has no counterpart there."""
-    from tellapart.models.graphs.from_keras import to_graph
+    from tellapart.models.graphs.convert import to_graph
 
     try:
         return to_graph(network)

@@ -20,7 +20,7 @@ from tellapart.data.splits.draw_splits import require_classes
 from tellapart.errors import ImageError, RunError
 from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder, remove_partials
 from tellapart.judging.metrics import accuracy, log_loss
-from tellapart.models.freezing import blocks
+from tellapart.models.freezing import block_sizes
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
 from tellapart.training.budget import Limits

@@ -18,9 +18,9 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, Graph
 from tellapart.models.features.backbone_registry import register_backbone
 from tellapart.models.features.frozen_backbone import FrozenBackbone, stored_features
-from tellapart.models.freezing import cut_off, split_frozen
-from tellapart.models.graphs.from_keras import mirrored, to_graph
-from tellapart.models.graphs.graph_heads import join_head
+from tellapart.models.freezing import split_backbone, truncate_at
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.graphs.surgery import join_head, mirror_graph
 from tellapart.models.mixed_precision import set_mixed_precision
 from tellapart.models.networks import backbone as build_backbone
 from tellapart.models.networks import frozen_network, head_network, scratch_network, unfrozen_network, whole
@@ -87,7 +87,7 @@ class Task:
     def head_graph(self) -> Graph:
         """Graph of what is trained, to probabilities: from images, or on a frozen backbone from features."""
         set_mixed_precision(self.network, mixed=False)
-        return to_graph(whole(None, self.network))
+        return to_graph(join_classifier(None, self.network))
 
     @cached_property
     def graph(self) -> Graph:

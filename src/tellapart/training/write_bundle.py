@@ -10,7 +10,7 @@ from tellapart.data.images import Images
 from tellapart.data.pipeline import ReadableRows
 from tellapart.engine import write_graph
 from tellapart.files import atomic_folder, atomic_write
-from tellapart.models.graphs.graph_heads import add_temperature
+from tellapart.models.graphs.surgery import add_temperature
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.training.final_evaluation import SPLITS, evaluate_finally
 from tellapart.training.run_files import FEATURES, bundle_facts, seen_hashes, write_skipped

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tellapart.data.dataset import Labels
 from tellapart.errors import RecipeError
-from tellapart.models.classical.fit import STRENGTH, estimator_probabilities, fit_estimator
+from tellapart.models.classical.fit import REGULARISATION, estimator_probabilities, fit_estimator
 from tellapart.models.resolved_recipe import EstimatorRecipe, resolve_estimator
 from tellapart.recipe import Recipe
 
@@ -82,7 +82,7 @@ def test_logistic_is_scikit_learns_on_standardised_numbers(classes: int) -> None
     vectors, labels = drawn(150, classes=classes)
     asked, _ = drawn(70, seed=1)
     scaler = StandardScaler().fit(vectors)
-    model = LogisticRegression(C=STRENGTH / WIDTH, max_iter=300).fit(scaler.transform(vectors), labels)
+    model = LogisticRegression(C=REGULARISATION / WIDTH, max_iter=300).fit(scaler.transform(vectors), labels)
     found = answered(resolve_estimator(Recipe(model="logistic")), vectors, labels, asked, classes)
     np.testing.assert_allclose(found, model.predict_proba(scaler.transform(asked)), atol=2e-3)
 

@@ -15,7 +15,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine
 from tellapart.models.features import frozen_backbone
 from tellapart.models.features.feature_cache import FeatureCache
-from tellapart.models.features.frozen_backbone import FrozenBackbone, features_of
+from tellapart.models.features.frozen_backbone import FrozenBackbone, compute_features
 
 Counted = list[int]
 
@@ -53,7 +53,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
 def test_features_are_those_of_keras_in_the_order_of_the_images(
     base: FrozenBackbone, images: Images, tmp_path: Path
 ) -> None:
-    found = features_of(base, images, cache=tmp_path, label="x")
+    found = compute_features(base, images, cache=tmp_path, label="x")
     stacked = np.stack([base.preprocessing(images.read(i)) for i in range(len(images))])
     assert found.values.dtype == np.float32
     assert found.kept == tuple(range(36))
@@ -64,12 +64,12 @@ def test_a_second_run_computes_nothing_and_a_third_only_what_is_new(
     base: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted
 ) -> None:
     some = images.take(range(0, 36, 2))
-    first = features_of(base, some, cache=tmp_path, label="x")
+    first = compute_features(base, some, cache=tmp_path, label="x")
     assert sum(counted) == 18
-    again = features_of(base, some, cache=tmp_path, label="x")
+    again = compute_features(base, some, cache=tmp_path, label="x")
     assert sum(counted) == 18
     np.testing.assert_array_equal(first.values, again.values)
-    whole = features_of(base, images, cache=tmp_path, label="x")
+    whole = compute_features(base, images, cache=tmp_path, label="x")
     assert sum(counted) == 36
     np.testing.assert_array_equal(whole.values[::2], first.values)
 
@@ -77,7 +77,7 @@ def test_a_second_run_computes_nothing_and_a_third_only_what_is_new(
 def test_a_image_that_is_there_twice_is_computed_once(
     base: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted
 ) -> None:
-    found = features_of(base, images.take([3, 3, 5, 3]), cache=tmp_path, label="x")
+    found = compute_features(base, images.take([3, 3, 5, 3]), cache=tmp_path, label="x")
     assert sum(counted) == 2
     np.testing.assert_array_equal(found.values[0], found.values[3])
     assert len(found.values) == 4
@@ -91,7 +91,7 @@ def test_an_unreadable_image_is_left_out_each_time_with_its_reason(
     (folder / "green" / "00b.png").write_bytes(b"no image at all")
     unread = Dataset.open(folder).splits["all"].images
     for _ in range(2):
-        found = features_of(base, unread, cache=tmp_path / "cache", label="x")
+        found = compute_features(base, unread, cache=tmp_path / "cache", label="x")
         assert [Path(one.path).name for one in found.skipped] == ["00a.png", "00b.png"]
         assert found.kept == (0, 1, 2, 3, 6, 7, 8, 9, 10)
         assert len(found.values) == 9
@@ -110,15 +110,15 @@ def test_a_killed_run_loses_at_most_one_shard(
 
     monkeypatch.setattr(FeatureCache, "add", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        features_of(base, images, cache=tmp_path, label="x")
+        compute_features(base, images, cache=tmp_path, label="x")
     monkeypatch.setattr(FeatureCache, "add", add)
     counted.clear()
-    assert len(features_of(base, images, cache=tmp_path, label="x").values) == 36
+    assert len(compute_features(base, images, cache=tmp_path, label="x").values) == 36
     assert sum(counted) == 16
 
 
 def test_a_shard_without_its_index_does_not_count(base: FrozenBackbone, images: Images, tmp_path: Path) -> None:
-    features_of(base, images, cache=tmp_path, label="x")
+    compute_features(base, images, cache=tmp_path, label="x")
     (index,) = (tmp_path / "features" / base.key).glob("*.json")
     assert len(json.loads(index.read_text())) == 36
     index.unlink()

@@ -7,7 +7,7 @@ import pytest
 
 from tellapart.errors import WeightsError
 from tellapart.models.importing import keras_allowlist
-from tellapart.models.importing.config_check import DEEPEST, require_built_in, without_training
+from tellapart.models.importing.config_check import MAX_DEPTH, require_built_in, without_training
 
 Described = dict[str, Any]
 
@@ -122,7 +122,7 @@ def test_an_optimizer_is_no_layer() -> None:
 
 def test_endless_nesting_and_enormous_numbers_are_refused() -> None:
     deep: object = 1
-    for _ in range(DEEPEST + 1):
+    for _ in range(MAX_DEPTH + 1):
         deep = [deep]
     with pytest.raises(WeightsError, match="nested more than"):
         require_built_in(model(layer(anything=deep)))

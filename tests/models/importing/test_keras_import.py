@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tellapart.errors import RecipeError, TellapartError, WeightsError, require
 from tellapart.models.importing.archive import inspect_archive
-from tellapart.models.importing.keras_import import classifier, geometry, loaded
+from tellapart.models.importing.keras_import import build_classifier, input_shape, load_model
 
 layers = keras.layers
 h5py = require("h5py", extra="train")  # it has no types
@@ -45,7 +45,7 @@ def test_softmax_is_taken_as_it_is_and_logits_get_one() -> None:
     ready = model(*logits.layers[1:], layers.Softmax())
     expected = answers(ready, IMAGES / np.float32(255))
     for one, said in ((ready, "taken as they are"), (logits, "softmax is added")):
-        adopted = classifier(one, (8, 8, 3), "unit", 4)
+        adopted = build_classifier(one, (8, 8, 3), "unit", 4)
         assert said in adopted.ending
         np.testing.assert_allclose(answers(adopted.network), expected, atol=1e-6)
     assert adopted.network.input.dtype == "uint8"
@@ -56,7 +56,7 @@ def test_one_output_tells_two_classes_apart() -> None:
     sigmoid = model(*logit.layers[1:], layers.Activation("sigmoid"))
     second = answers(sigmoid, IMAGES / np.float32(127.5) - 1)[:, 0]
     for one in (logit, sigmoid):
-        found = classifier(one, (8, 8, 3), "tf", 2)
+        found = build_classifier(one, (8, 8, 3), "tf", 2)
         assert "second class" in found.ending
         np.testing.assert_allclose(answers(found.network)[:, 1], second, atol=1e-6)
         np.testing.assert_allclose(answers(found.network).sum(axis=1), 1, atol=1e-6)
@@ -73,7 +73,7 @@ def test_one_output_tells_two_classes_apart() -> None:
     ],
 )
 def test_softmax_is_found_below_layers_that_do_not_touch_it(ending: list[keras.Layer]) -> None:
-    assert "taken as they are" in classifier(model(*ending), (8, 8, 3), "unit", 3).ending
+    assert "taken as they are" in build_classifier(model(*ending), (8, 8, 3), "unit", 3).ending
 
 
 @pytest.mark.parametrize(
@@ -91,18 +91,18 @@ def test_softmax_is_found_below_layers_that_do_not_touch_it(ending: list[keras.L
 )
 def test_an_output_that_chooses_no_class_is_refused(network: keras.Model, classes: int, said: str) -> None:
     with pytest.raises(TellapartError) as refusal:
-        classifier(network, (8, 8, 3), "unit", classes)
+        build_classifier(network, (8, 8, 3), "unit", classes)
     assert said in str(refusal.value)
 
 
 def test_a_scaling_that_does_not_suit_the_input_is_refused() -> None:
     with pytest.raises(RecipeError, match="takes grey images"):
-        classifier(model(layers.Flatten(), layers.Dense(2), shape=(8, 8, 1)), (8, 8, 1), "torch", 2)
+        build_classifier(model(layers.Flatten(), layers.Dense(2), shape=(8, 8, 1)), (8, 8, 1), "torch", 2)
     inputs = keras.Input((8, 8, 3), dtype="uint8")
     whole = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(layers.Rescaling(1 / 255)(inputs))))
     with pytest.raises(RecipeError, match="--preprocess none"):
-        classifier(whole, (8, 8, 3), "unit", 2)
-    adopted = classifier(whole, (8, 8, 3), "inside", 2)
+        build_classifier(whole, (8, 8, 3), "unit", 2)
+    adopted = build_classifier(whole, (8, 8, 3), "inside", 2)
     np.testing.assert_allclose(answers(adopted.network), softmax(answers(whole)), atol=1e-6)
 
 
@@ -118,7 +118,7 @@ def test_a_scaling_that_does_not_suit_the_input_is_refused() -> None:
 def test_the_geometry_is_the_models_or_the_size_asked_for(
     shape: tuple[int | None, ...], size: int | None, expected: tuple[int, ...]
 ) -> None:
-    assert geometry(model(shape=shape), size) == expected
+    assert input_shape(model(shape=shape), size) == expected
 
 
 @pytest.mark.parametrize(
@@ -135,27 +135,27 @@ def test_the_geometry_is_the_models_or_the_size_asked_for(
 )
 def test_images_that_cannot_be_given_are_refused(shape: tuple[int | None, ...], size: int | None, said: str) -> None:
     with pytest.raises((RecipeError, WeightsError)) as refusal:
-        geometry(model(shape=shape), size)
+        input_shape(model(shape=shape), size)
     assert said in str(refusal.value)
 
 
 def test_a_size_too_small_for_the_layers_is_refused() -> None:
     network = model(layers.Conv2D(3, 5), layers.GlobalAveragePooling2D(), shape=(None, None, 3))
     with pytest.raises(RecipeError, match=r"cannot take images of 4 x 4: .* Try another --size"):
-        classifier(network, (4, 4, 3), "unit", 3)
+        build_classifier(network, (4, 4, 3), "unit", 3)
 
 
 def test_two_images_at_once_are_refused() -> None:
     pair = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
     with pytest.raises(WeightsError, match="expected one image"):
-        geometry(keras.Model(pair, layers.Add()(pair)), None)
+        input_shape(keras.Model(pair, layers.Add()(pair)), None)
 
 
 def test_a_model_that_never_saw_a_image_is_refused(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="not yet been built"):
         keras.Sequential([layers.Flatten(), layers.Dense(2)]).save(tmp_path / "unbuilt.keras")
     with inspect_archive(tmp_path / "unbuilt.keras") as copy, pytest.raises(WeightsError, match="call it once"):
-        loaded(copy)
+        load_model(copy)
 
 
 def test_what_keras_cannot_rebuild_is_a_sentence(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_what_keras_cannot_rebuild_is_a_sentence(tmp_path: Path) -> None:
         json.dumps({"module": "keras.layers", "class_name": "Dense", "config": {"wrong": 1}, "registered_name": None})
     )
     with pytest.raises(WeightsError, match="cannot rebuild the model") as refusal:
-        loaded(tmp_path)
+        load_model(tmp_path)
     assert "\n" not in str(refusal.value)
 
 
@@ -214,7 +214,7 @@ def test_a_file_of_keras_2_is_opened(tmp_path: Path) -> None:
             group.create_group(name).attrs["weight_names"] = names
         group["dense"].create_dataset("dense/kernel:0", data=kernel)
     with inspect_archive(tmp_path / "old.h5") as copy:
-        old = loaded(copy)
-    adopted = classifier(old, geometry(old, None), "inside", 2)
+        old = load_model(copy)
+    adopted = build_classifier(old, input_shape(old, None), "inside", 2)
     expected = softmax(IMAGES.mean(axis=(1, 2)).astype(np.float32) @ kernel)
     np.testing.assert_allclose(answers(adopted.network), expected, atol=1e-5)

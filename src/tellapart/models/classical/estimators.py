@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tellapart.data.pipeline import Runner
 from tellapart.engine import Engine, Graph, last_line, read_graph, write_graph
 from tellapart.errors import BundleError, first_line, require
-from tellapart.models.graphs.graph_heads import add_temperature
+from tellapart.models.graphs.surgery import add_temperature
 
 HEAD, HEAD_WEIGHTS, FOREST = "head.xml", "head.bin", "estimator.skops"
 Vectors = NDArray[np.float32]
@@ -44,7 +44,7 @@ class Estimator(Protocol):
 
 
 @dataclass(frozen=True)
-class Formula:
+class GraphEstimator:
     """An estimator that is a graph, such as a matrix product and a softmax."""
 
     graph: Graph
@@ -104,16 +104,20 @@ class _ForestRunner:
             yield answer
 
 
-def calibrated(estimator: Estimator, temperature: float) -> Estimator:
+def with_temperature(estimator: Estimator, temperature: float) -> Estimator:
     """The same estimator with a temperature at its end. Only a graph has one."""
-    return Formula(add_temperature(estimator.graph, temperature)) if isinstance(estimator, Formula) else estimator
+    return (
+        GraphEstimator(add_temperature(estimator.graph, temperature))
+        if isinstance(estimator, GraphEstimator)
+        else estimator
+    )
 
 
 def read_estimator(folder: Path, names: Collection[str], classes: int) -> Estimator | None:
     """The estimator among a bundle's files, None where there is none. Raises BundleError, MissingPackageError."""
     if HEAD in names:
         try:
-            return Formula(read_graph(folder / HEAD))
+            return GraphEstimator(read_graph(folder / HEAD))
         except RuntimeError as error:
             raise BundleError(f"{folder / HEAD} is not a graph that can be read: {last_line(error)}") from error
     return read_forest(folder / FOREST, classes) if FOREST in names else None

@@ -9,17 +9,17 @@ import numpy as np
 from tellapart.data.dataset import Labels
 from tellapart.errors import RecipeError, require
 from tellapart.jobs import cores
-from tellapart.models.classical.estimators import Estimator, Fitted, Forest, Formula, Vectors
-from tellapart.models.graphs.head_graphs import linear_graph, voting_graph
+from tellapart.models.classical.estimators import Estimator, Fitted, Forest, GraphEstimator, Vectors
+from tellapart.models.graphs.estimator_graphs import linear_graph, voting_graph
 from tellapart.models.resolved_recipe import EstimatorRecipe
 from tellapart.progress import notify, progress
 
-AT_ONCE = 64  # vectors: k-NN's training vectors are read from memory once for all of them
-STRENGTH = 20  # scikit-learn's C times how many numbers there are: logits then spread alike however many they sum
-PASSES = 300  # of logistic regression over its images, at most
-TRIED = 3  # passes that are timed for the forecast
-WORTH_SAYING_S = 1.0
-NEVER = -1e9  # the logit of a class without a single image
+CHUNK_VECTORS = 64  # vectors: k-NN's training vectors are read from memory once for all of them
+REGULARISATION = 20  # scikit-learn's C times how many numbers there are: logits then spread alike however many they sum
+MAX_ITERATIONS = 300  # of logistic regression over its images, at most
+TIMED_ITERATIONS = 3  # passes that are timed for the forecast
+MIN_FORECAST_S = 1.0
+ABSENT_LOGIT = -1e9  # the logit of a class without a single image
 
 
 def fit_estimator(recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
@@ -36,20 +36,20 @@ def fit_estimator(recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, cla
 
 def estimator_probabilities(estimator: Estimator, vectors: Vectors, *, label: str = "judging") -> Vectors:
     """The probabilities of some vectors: float32 (n, width) to float32 (n, classes)."""
-    batches = (vectors[start : start + AT_ONCE] for start in range(0, len(vectors), AT_ONCE))
+    batches = (vectors[start : start + CHUNK_VECTORS] for start in range(0, len(vectors), CHUNK_VECTORS))
     answers = [np.empty((0, estimator.classes), np.float32)]
     with progress(label, len(vectors), "images") as advance:
-        for rows in estimator.runner(AT_ONCE).run(batches):
+        for rows in estimator.runner(CHUNK_VECTORS).run(batches):
             answers.append(rows)
             advance(len(rows))
     return np.concatenate(answers)
 
 
-def nearest_neighbours(vectors: Vectors, labels: Labels, classes: int, *, neighbours: int) -> Formula:
+def nearest_neighbours(vectors: Vectors, labels: Labels, classes: int, *, neighbours: int) -> GraphEstimator:
     """As scikit-learn's KNeighborsClassifier(neighbours, weights="distance"): by one matrix product, in float32."""
     if neighbours > len(vectors):
         raise RecipeError(f"neighbours is {neighbours}, but there are {len(vectors)} training images: take fewer")
-    return Formula(voting_graph(vectors, labels, classes, neighbours=neighbours))
+    return GraphEstimator(voting_graph(vectors, labels, classes, neighbours=neighbours))
 
 
 def random_forest(vectors: Vectors, labels: Labels, classes: int, *, trees: int, seed: int) -> Forest:
@@ -62,24 +62,26 @@ def random_forest(vectors: Vectors, labels: Labels, classes: int, *, trees: int,
             started = time.perf_counter()
             model.set_params(n_estimators=after).fit(vectors, labels)
             seconds = (time.perf_counter() - started) * trees / (after - before)
-            if before == 0 and seconds > WORTH_SAYING_S:
+            if before == 0 and seconds > MIN_FORECAST_S:
                 notify(f"forest: {trees} trees on {len(labels):,} images, about {seconds:,.0f} s")
             advance(after - before)
     return Forest(model, classes)
 
 
-def logistic_regression(vectors: Vectors, labels: Labels, classes: int, *, passes: int = PASSES) -> Formula:
+def logistic_regression(
+    vectors: Vectors, labels: Labels, classes: int, *, passes: int = MAX_ITERATIONS
+) -> GraphEstimator:
     """Fit scikit-learn's multinomial LogisticRegression on standardised numbers, in so many passes at most."""
     centre, scale = vectors.mean(axis=0, dtype=np.float64).astype(np.float32), _spread(vectors)
     slopes = np.zeros((classes, vectors.shape[1]), np.float32)
-    offsets = np.full(classes, NEVER, np.float32)
+    offsets = np.full(classes, ABSENT_LOGIT, np.float32)
     known = np.unique(labels)
     offsets[known] = 0
     if len(known) > 1:
         model = _fitted_logistic((vectors - centre) / scale, labels, passes)
         own = known[-len(model.coef_) :]  # of two classes the first has no row: its logit is 0
         slopes[own], offsets[own] = model.coef_, model.intercept_
-    return Formula(linear_graph(centre, scale, slopes, offsets))
+    return GraphEstimator(linear_graph(centre, scale, slopes, offsets))
 
 
 def _spread(vectors: Vectors) -> Vectors:
@@ -97,10 +99,10 @@ def _fitted_logistic(vectors: Vectors, labels: Labels, passes: int) -> Fitted:
     with warnings.catch_warnings():
         # What would still change after so many passes is far below what the images can tell
         warnings.simplefilter("ignore", require("sklearn.exceptions", extra="train").ConvergenceWarning)
-        strength = STRENGTH / vectors.shape[1]
+        strength = REGULARISATION / vectors.shape[1]
         started = time.perf_counter()
-        fitting(C=strength, max_iter=TRIED).fit(vectors, labels)
-        seconds = (time.perf_counter() - started) * passes / TRIED
-        if seconds > WORTH_SAYING_S:
+        fitting(C=strength, max_iter=TIMED_ITERATIONS).fit(vectors, labels)
+        seconds = (time.perf_counter() - started) * passes / TIMED_ITERATIONS
+        if seconds > MIN_FORECAST_S:
             notify(f"logistic: at most {passes} passes over {len(labels):,} images, at most {seconds:,.0f} s")
         return fitting(C=strength, max_iter=passes).fit(vectors, labels)

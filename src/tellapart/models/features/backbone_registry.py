@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.engine import resolve_precision
 from tellapart.files import atomic_write, cache_folder, sha256
-from tellapart.models.weights import kept_by_keras, located
+from tellapart.models.weights import keras_download, locate_weights
 
 if TYPE_CHECKING:
     from tellapart.models.features.frozen_backbone import FrozenBackbone
@@ -58,8 +58,8 @@ def _notes() -> Path:
 
 
 def _weights_file(name: str) -> Path | None:
-    source = located(name, "imagenet")
-    return kept_by_keras(name, top=False) if source in (None, "imagenet") else Path(str(source))
+    source = locate_weights(name, "imagenet")
+    return keras_download(name, top=False) if source in (None, "imagenet") else Path(str(source))
 
 
 def _read(path: Path) -> KnownBackbone | None:

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from tellapart.files import atomic_write
 
 Values = NDArray[np.float32]
-Place = tuple[Path, int]
+RowPosition = tuple[Path, int]
 """A shard, and a row of it."""
-FLOAT16_LARGEST = 60_000.0  # float16 ends at 65,504
+FLOAT16_LIMIT = 60_000.0  # float16 ends at 65,504
 
 
 @dataclass(frozen=True)
 class StoredRows:
     """Features that stay on disk until they are asked for: float32 (n, ...) as rows[indices]."""
 
-    places: tuple[Place, ...]
+    places: tuple[RowPosition, ...]
     shape: tuple[int, ...]
     """Of one image's features."""
 
@@ -68,7 +68,7 @@ class FeatureCache:
     """The features of one frozen base. Lives while they are read and added to; knows all hashes it has."""
 
     def __init__(self, folder: Path) -> None:
-        self.rows: dict[str, Place] = {}
+        self.rows: dict[str, RowPosition] = {}
         self._folder = folder
         for index in sorted(folder.glob("*.json")):
             self._enter(json.loads(index.read_text()), index.with_suffix(".npy"))
@@ -96,6 +96,6 @@ class FeatureCache:
 
 def _compact(values: Values) -> NDArray[Any]:
     """Feature maps as float16, where they fit: half the disk, and finer than the bfloat16 they may come from."""
-    if values.ndim > 2 and np.abs(values).max(initial=0) <= FLOAT16_LARGEST:
+    if values.ndim > 2 and np.abs(values).max(initial=0) <= FLOAT16_LIMIT:
         return values.astype(np.float16)
     return values

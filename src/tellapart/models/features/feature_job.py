@@ -13,11 +13,11 @@ from tellapart.engine import Engine, Precision, read_graph
 from tellapart.errors import ImageError, WeightsError
 from tellapart.models.features.feature_cache import Values
 
-JOB = 256  # images of one job: some seconds of a large base, which a killed worker loses
+JOB_IMAGES = 256  # images of one job: some seconds of a large base, which a killed worker loses
 
 
 @dataclass(frozen=True)
-class Shard:
+class FeatureShard:
     """What a base sees in some images: their hashes, float32 (n, ...), and why the other hashes have nothing."""
 
     digests: list[str]
@@ -33,7 +33,7 @@ class FeatureJob:
     preprocessing: Preprocessing
     precision: Precision
 
-    def __call__(self) -> Callable[[Images], Shard]:
+    def __call__(self) -> Callable[[Images], FeatureShard]:
         """Compile it, once for each worker. Raises WeightsError where it is not to be read."""
         try:
             graph = read_graph(self.graph)
@@ -42,10 +42,10 @@ class FeatureJob:
                 f"a worker's machine cannot read {self.graph}: set TELLAPART_CACHE to a folder that all machines see"
             ) from error
         engine = Engine(graph, batch=BATCH, precision=self.precision)
-        return lambda images: features_by_jobs(engine, self.preprocessing, images)
+        return lambda images: compute_shard(engine, self.preprocessing, images)
 
 
-def features_by_jobs(engine: Engine, preprocessing: Preprocessing, images: Images) -> Shard:
+def compute_shard(engine: Engine, preprocessing: Preprocessing, images: Images) -> FeatureShard:
     """Run a base over images."""
     digests, rows, reasons = list[str](), list[Values](), dict[str, str]()
     answers = run_engine(engine, preprocessed(images, preprocessing, range(len(images))))
@@ -55,4 +55,4 @@ def features_by_jobs(engine: Engine, preprocessing: Preprocessing, images: Image
         else:
             digests.append(digest)
             rows.append(answer)
-    return Shard(digests, np.array(rows), reasons)
+    return FeatureShard(digests, np.array(rows), reasons)

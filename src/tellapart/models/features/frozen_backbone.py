@@ -23,12 +23,12 @@ from tellapart.errors import ImageError
 from tellapart.files import cache_folder, cached_folder
 from tellapart.jobs import Jobs
 from tellapart.models.features.feature_cache import FeatureCache, StoredRows, Values
-from tellapart.models.features.feature_job import JOB, FeatureJob
+from tellapart.models.features.feature_job import JOB_IMAGES, FeatureJob
 from tellapart.models.freezing import leaf_layers
-from tellapart.models.graphs.from_keras import to_graph
+from tellapart.models.graphs.convert import to_graph
 from tellapart.progress import notify, progress
 
-SHARD = 1024  # images: 8 MB of Xception's features, seconds of work
+SHARD_IMAGES = 1024  # images: 8 MB of Xception's features, seconds of work
 SHARD_BYTES = 64_000_000  # at most, where the features are whole maps
 
 
@@ -93,7 +93,7 @@ class FrozenBackbone:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFeatures:
     """Features in the cache: rows, of which of the images asked for, and the images without any."""
 
     rows: StoredRows
@@ -101,7 +101,7 @@ class Stored:
     skipped: tuple[Skipped, ...]
 
 
-def features_of(base: FrozenBackbone, images: Images, *, cache: Path, label: str) -> ReadableRows:
+def compute_features(base: FrozenBackbone, images: Images, *, cache: Path, label: str) -> ReadableRows:
     """The features of some images in memory, float32 (n, ...): see `stored_features`."""
     found = stored_features(base, images, cache=cache, label=label)
     return ReadableRows(found.rows[:], found.kept, found.skipped)
@@ -109,7 +109,7 @@ def features_of(base: FrozenBackbone, images: Images, *, cache: Path, label: str
 
 def stored_features(
     base: FrozenBackbone, images: Images, *, cache: Path, label: str, jobs: Jobs | None = None
-) -> Stored:
+) -> StoredFeatures:
     """The features of some images: found in the cache where they are, computed and kept where not.
 
     With `jobs` others compute them; the graph, and the images where they are files, are read where they work.
@@ -121,7 +121,7 @@ def stored_features(
     reasons = fill(store, base, images, missing, label) if missing else {}
     kept = tuple(i for i, digest in enumerate(wanted) if digest in store.rows)
     skipped = tuple(Skipped(images.name(i), reasons[d]) for i, d in enumerate(wanted) if d in reasons)
-    return Stored(store.take([wanted[i] for i in kept], base.shape), kept, skipped)
+    return StoredFeatures(store.take([wanted[i] for i in kept], base.shape), kept, skipped)
 
 
 def _fill(
@@ -158,7 +158,7 @@ def _fill_by(
 ) -> dict[str, str]:
     """As `_fill`, a shard being a job."""
     notify(f"{label}: {len(missing):,} images to run once through the frozen {base.name}{_room(base, len(missing))}")
-    size, reasons = min(JOB, _shard(base)), dict[str, str]()
+    size, reasons = min(JOB_IMAGES, _shard(base)), dict[str, str]()
     shards = (images.take(missing[start : start + size]) for start in range(0, len(missing), size))
     seeing = FeatureJob(base.graph_file.resolve(), base.preprocessing, resolve_precision(base.precision))
     seen = jobs.run(seeing, shards)  # who is to do it may have something to say first
@@ -172,7 +172,7 @@ def _fill_by(
 
 
 def _shard(base: FrozenBackbone) -> int:
-    return max(1, min(SHARD, SHARD_BYTES // (4 * base.width)))
+    return max(1, min(SHARD_IMAGES, SHARD_BYTES // (4 * base.width)))
 
 
 def _room(base: FrozenBackbone, count: int) -> str:

@@ -15,13 +15,13 @@ from typing import IO, Any
 
 from tellapart.errors import MissingPackageError, StorageError, WeightsError, first_line, require
 from tellapart.files import storage_errors
-from tellapart.models.importing.config_check import require_built_in, shown, without_training
+from tellapart.models.importing.config_check import require_built_in, safe_text, without_training
 
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 CONFIG, METADATA, ARRAYS = "config.json", "metadata.json", "model.weights.h5"
-LARGEST_CONFIG = 20_000_000  # bytes; NASNetLarge, the longest of keras.applications, has 1.3 million
-MOST_OBJECTS = 50_000  # groups and arrays in an HDF5 file; EfficientNetB7 with Adam's state has 7,000
-EXPANSION = 10  # Keras does not compress at all, and trained weights hardly shrink
+MAX_CONFIG_BYTES = 20_000_000  # bytes; NASNetLarge, the longest of keras.applications, has 1.3 million
+MAX_OBJECTS = 50_000  # groups and arrays in an HDF5 file; EfficientNetB7 with Adam's state has 7,000
+MAX_EXPANSION = 10  # Keras does not compress at all, and trained weights hardly shrink
 Group = Any
 """A group or array of an HDF5 file: h5py has no types."""
 KINDS = "fiubV"  # floats, whole numbers, booleans, and the raw bytes that bfloat16 is kept as
@@ -77,9 +77,9 @@ def _unpacked(stream: IO[bytes], folder: Path) -> Path:
         members = archive.infolist()
         _require_members([member.filename for member in members])
         sizes = {member.filename: (member.file_size, member.compress_size) for member in members}
-        if sizes[CONFIG][0] > LARGEST_CONFIG:
-            raise WeightsError(f"its {CONFIG} has {sizes[CONFIG][0]:,} bytes, at most {LARGEST_CONFIG:,} are read")
-        if sizes[ARRAYS][0] > EXPANSION * sizes[ARRAYS][1]:
+        if sizes[CONFIG][0] > MAX_CONFIG_BYTES:
+            raise WeightsError(f"its {CONFIG} has {sizes[CONFIG][0]:,} bytes, at most {MAX_CONFIG_BYTES:,} are read")
+        if sizes[ARRAYS][0] > MAX_EXPANSION * sizes[ARRAYS][1]:
             raise WeightsError(f"its {ARRAYS} would swell from {sizes[ARRAYS][1]:,} to {sizes[ARRAYS][0]:,} bytes")
         config = _checked(archive.read(CONFIG))
         with archive.open(ARRAYS) as source, (folder / ARRAYS).open("wb") as copy:
@@ -92,7 +92,7 @@ def _unpacked(stream: IO[bytes], folder: Path) -> Path:
 
 def _require_members(names: list[str]) -> None:
     if extra := [name for name in names if name not in (CONFIG, METADATA, ARRAYS)]:
-        raise WeightsError(f"it holds {shown(extra[0])}, which is no part of a model of built-in layers")
+        raise WeightsError(f"it holds {safe_text(extra[0])}, which is no part of a model of built-in layers")
     if missing := [name for name in (CONFIG, ARRAYS) if name not in names]:
         raise WeightsError(f"it holds no {missing[0]}, which every .keras file has")
     if len(set(names)) < len(names):
@@ -111,8 +111,8 @@ def _copied(stream: IO[bytes], folder: Path) -> Path:
                 "are for tellapart train --weights FILE"
             )
         attribute = file.attrs.get_id("model_config")
-        if attribute.get_storage_size() > LARGEST_CONFIG or attribute.shape != ():
-            raise WeightsError(f"its model_config is no text of at most {LARGEST_CONFIG:,} bytes")
+        if attribute.get_storage_size() > MAX_CONFIG_BYTES or attribute.shape != ():
+            raise WeightsError(f"its model_config is no text of at most {MAX_CONFIG_BYTES:,} bytes")
         _checked(file.attrs["model_config"])
         _require_plain_arrays(h5py, file, path.stat().st_size)
     return path
@@ -132,29 +132,29 @@ def _require_plain_arrays(h5py: ModuleType, file: Group, size: int) -> None:
         group = groups.pop()
         for name in group:
             seen += 1
-            if seen > MOST_OBJECTS:
-                raise WeightsError(f"it holds more than {MOST_OBJECTS:,} arrays and groups, or a group within itself")
+            if seen > MAX_OBJECTS:
+                raise WeightsError(f"it holds more than {MAX_OBJECTS:,} arrays and groups, or a group within itself")
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
-                raise WeightsError(f"its arrays are not plain: {shown(name)} is a {type(link).__name__}")
+                raise WeightsError(f"its arrays are not plain: {safe_text(name)} is a {type(link).__name__}")
             item = group[name]
             if isinstance(item, h5py.Group):
                 groups.append(item)
             else:
                 left -= _plain_bytes(h5py, item, name)
             if left < 0:
-                raise WeightsError(f"its arrays claim more bytes than the {size:,} of the file, at {shown(name)}")
+                raise WeightsError(f"its arrays claim more bytes than the {size:,} of the file, at {safe_text(name)}")
 
 
 def _plain_bytes(h5py: ModuleType, item: Group, name: str) -> int:
     if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual or item.dtype.kind not in KINDS:
-        raise WeightsError(f"{shown(name)} in it is no plain array of numbers that lies in the file itself")
+        raise WeightsError(f"{safe_text(name)} in it is no plain array of numbers that lies in the file itself")
     return int(item.size or 0) * int(item.dtype.itemsize)
 
 
 def _checked(text: str | bytes) -> dict[str, object]:
-    if len(text) > LARGEST_CONFIG:
-        raise WeightsError(f"its description of the model has more than {LARGEST_CONFIG:,} bytes")
+    if len(text) > MAX_CONFIG_BYTES:
+        raise WeightsError(f"its description of the model has more than {MAX_CONFIG_BYTES:,} bytes")
     try:
         config = json.loads(text, object_pairs_hook=_without_doubles)
     except RecursionError as error:

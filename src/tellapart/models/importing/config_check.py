@@ -19,8 +19,8 @@ from tellapart.models.importing.keras_allowlist import (
     TRAINING_MODULES,
 )
 
-DEEPEST = 100  # levels of lists and objects; ten models one inside the other have 80
-LARGEST = 10_000_000  # of a whole number: units, filters, sides; more could only be meant to fill the memory
+MAX_DEPTH = 100  # levels of lists and objects; ten models one inside the other have 80
+MAX_INTEGER = 10_000_000  # of a whole number: units, filters, sides; more could only be meant to fill the memory
 ANY_SIZE = ("shared_object_id", "seed")
 COMPILED = "compile_config"
 """What only training needs: optimizers, losses, metrics."""
@@ -38,14 +38,14 @@ def without_training(value: object) -> object:
     return [without_training(item) for item in value] if isinstance(value, list) else value
 
 
-def shown(name: object) -> str:
+def safe_text(name: object) -> str:
     """Somebody else's text as it can be printed safely."""
     return ascii(name)[:80]
 
 
 def _walk(value: object, owner: str, depth: int, *, training: bool) -> None:
-    if depth > DEEPEST:
-        raise WeightsError(f"the model's description is nested more than {DEEPEST} deep: no classifier's is")
+    if depth > MAX_DEPTH:
+        raise WeightsError(f"the model's description is nested more than {MAX_DEPTH} deep: no classifier's is")
     if isinstance(value, dict):
         if "class_name" in value:
             owner = _named(value, owner)
@@ -57,20 +57,20 @@ def _walk(value: object, owner: str, depth: int, *, training: bool) -> None:
     elif isinstance(value, list):
         for item in value:
             _walk(item, owner, depth + 1, training=training)
-    elif isinstance(value, int) and abs(value) > LARGEST:
-        raise WeightsError(f"{owner} asks for {value:,}, at most {LARGEST:,} is taken: no classifier needs as much")
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise WeightsError(f"{owner} asks for {value:,}, at most {MAX_INTEGER:,} is taken: no classifier needs as much")
 
 
 def _named(described: Mapping[str, object], owner: str) -> str:
     inner = described.get("config")
     name = described.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
-    return f"layer {shown(name)}" if name else owner
+    return f"layer {safe_text(name)}" if name else owner
 
 
 def _require_known(described: Mapping[str, object], owner: str, *, training: bool) -> None:
     kind, module, registered = (described.get(key) for key in ("class_name", "module", "registered_name"))
     if not isinstance(kind, str) or not isinstance(module, str | None):
-        raise WeightsError(f"{owner} names its class as no Keras does: {shown(kind)}")
+        raise WeightsError(f"{owner} names its class as no Keras does: {safe_text(kind)}")
     if kind == "function":
         _require_known_function(described.get("config"), module, owner, training=training)
     elif registered not in (None, kind):
@@ -113,8 +113,8 @@ def _plain(name: str) -> str:
 
 
 def _refused(owner: str, kind: object, origin: object) -> WeightsError:
-    origin = f" ({shown(origin)})" if origin else ""
+    origin = f" ({safe_text(origin)})" if origin else ""
     return WeightsError(
-        f"{owner} is made by {shown(kind)}{origin}, which is not among the parts of Keras that adopt takes: code from "
+        f"{owner} is made by {safe_text(kind)}{origin}, which is not among the parts of Keras that adopt takes: code from "
         f"elsewhere would have to run, and none does. Rebuild the model from built-in layers, or train one here"
     )

@@ -10,12 +10,12 @@ import keras
 
 from tellapart.errors import RecipeError, WeightsError, first_line
 from tellapart.models.catalogue import Scaling
-from tellapart.models.networks import scaled
+from tellapart.models.networks import scale_images
 from tellapart.models.scratch import Tensor
 
 SHAPES_ONLY = ("Dropout", "Flatten", "GlobalAveragePooling2D", "Identity", "Reshape", "Squeeze")
 """Layers that leave probabilities probabilities, and logits logits."""
-LARGEST_SIDE = 4096  # pixels, as in a recipe
+MAX_SIDE = 4096  # pixels, as in a recipe
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ImportedModel:
     ending: str
 
 
-def loaded(copy: Path) -> keras.Model:
+def load_model(copy: Path) -> keras.Model:
     """Load a copy that `inspected` made. Raises WeightsError when Keras cannot."""
     try:
         with _quiet():
@@ -43,7 +43,7 @@ def loaded(copy: Path) -> keras.Model:
     return model
 
 
-def geometry(model: keras.Model, size: int | None) -> tuple[int, int, int]:
+def input_shape(model: keras.Model, size: int | None) -> tuple[int, int, int]:
     """Height, width and channels of the images it takes. Raises RecipeError, WeightsError."""
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)
@@ -54,14 +54,14 @@ def geometry(model: keras.Model, size: int | None) -> tuple[int, int, int]:
         raise WeightsError(f"the model takes {shape}, {found}")
     if size is None and None in (height, width):
         raise RecipeError("the model takes images of any size: say which with --size, best as it was trained")
-    if size is not None and not 1 <= size <= LARGEST_SIDE:
-        raise RecipeError(f"size is {size}; expected 1 to {LARGEST_SIDE}")
+    if size is not None and not 1 <= size <= MAX_SIDE:
+        raise RecipeError(f"size is {size}; expected 1 to {MAX_SIDE}")
     if size is not None and any(side not in (None, size) for side in (height, width)):
         raise RecipeError(f"size is {size}, but the model takes {height} x {width} pixels: leave --size out")
     return int(height or size or 0), int(width or size or 0), int(channels)
 
 
-def classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling, classes: int) -> ImportedModel:
+def build_classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling, classes: int) -> ImportedModel:
     """Join scaling, model and what turns its output into probabilities (n, classes).
 
     Raises RecipeError when the scaling does not suit its input, WeightsError when its output is no classifier's.
@@ -70,7 +70,7 @@ def classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling
     ending = _activation(model.outputs[0])
     width = _width(model, ending, classes)
     images = keras.Input(shape, dtype="uint8", name="pictures")
-    numbers = images if model.inputs[0].dtype == "uint8" else scaled(images, scaling)
+    numbers = images if model.inputs[0].dtype == "uint8" else scale_images(images, scaling)
     try:
         with _quiet():
             output = model(numbers, training=False)

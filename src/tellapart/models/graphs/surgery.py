@@ -5,33 +5,37 @@ Only OpenVINO is needed. Every function leaves the graph it is given as it was.
 
 from typing import Any
 
+import numpy as np
+
 from tellapart.engine import Graph
 
 Output = Any
 """An output of an operation: OpenVINO has no types, so neither has this."""
 Node = Any
+Operations = Any
 
+MIN_PROB = np.finfo(np.float32).tiny  # stands in for a probability of 0: the least normal float32
 POOLINGS = ("ReduceMean", "ReduceMax")
 LAYOUTS = ((1, 2), (2, 3))  # where height and width are: before the channels, or as OpenVINO has them, after
 
 
-def feature_map(graph: Graph) -> Output | None:
+def find_feature_map(graph: Graph) -> Output | None:
     """What the last pooling over height and width takes, float (n, ...); None where there is no such pooling.
 
-    Where height and width are among its axes, `spatial_axes` says. A pooling that the graph also goes around, as in
+    Where height and width are among its axes, `find_spatial_axes` says. A pooling that the graph also goes around, as in
     squeeze-and-excitation, is not meant.
     """
     pooling = _last_pooling(graph)
     return None if pooling is None else pooling.input_value(0)
 
 
-def spatial_axes(graph: Graph) -> tuple[int, int] | None:
+def find_spatial_axes(graph: Graph) -> tuple[int, int] | None:
     """Which axes of the feature map are height and width: (2, 3) or (1, 2); None where there is no feature map."""
     pooling = _last_pooling(graph)
     return None if pooling is None else _pooled_axes(pooling)
 
 
-def features(graph: Graph) -> Output:
+def find_features(graph: Graph) -> Output:
     """A vector per image, float (n, width): what is pooled, else what the last dense layer takes.
 
     Without either it is what the graph itself gives, as where an estimator stands on it. Of a graph that takes vectors,
@@ -48,14 +52,14 @@ def features(graph: Graph) -> Output:
     return _end(graph) if last is None else last.input_value(0)
 
 
-def rows_each(graph: Graph) -> int:
+def rows_per_image(graph: Graph) -> int:
     """How many rows of features each image has: 2 in a mirrored graph (all images, then all mirror images)."""
     (images,) = graph.get_parameters()
     users = (place.get_node() for place in images.output(0).get_target_inputs())
     return 1 + any(user.get_type_name() == "Concat" and user.get_attributes()["axis"] == 0 for user in users)
 
 
-def up_to(graph: Graph, output: Output) -> Graph:
+def graph_up_to(graph: Graph, output: Output) -> Graph:
     """The part from the images to one of the graph's outputs of operations, float32."""
     import openvino
     from openvino import opset13 as op
@@ -67,10 +71,10 @@ def up_to(graph: Graph, output: Output) -> Graph:
     return openvino.Model([op.convert(end, "f32")], part.get_parameters(), "up to")
 
 
-def beyond(graph: Graph, output: Output) -> Graph:
+def graph_beyond(graph: Graph, output: Output) -> Graph:
     """The part from one of the graph's outputs of operations to its probabilities; the batch is left open.
 
-    It takes `rows_each` rows for each image. Raises ValueError where the graph also goes around that output.
+    It takes `rows_per_image` rows for each image. Raises ValueError where the graph also goes around that output.
     """
     import openvino
     from openvino import opset13 as op
@@ -84,6 +88,64 @@ def beyond(graph: Graph, output: Output) -> Graph:
         return openvino.Model([taken], [taken], "beyond")
     seam.replace(taken.output(0))
     return openvino.Model([answer], [taken], "beyond")
+
+
+def join_head(base: Graph, head: Graph) -> Graph:
+    """One graph of two, each left as it is: what the base gives is what the head takes."""
+    import openvino
+
+    base, head = base.clone(), head.clone()
+    seam = base.get_results()[0].input_value(0)
+    head.get_parameters()[0].output(0).replace(seam)
+    return openvino.Model(head.get_results(), base.get_parameters(), "classifier")
+
+
+def add_temperature(graph: Graph, temperature: float) -> Graph:
+    """The same graph, its probabilities p made softmax(log(p) / T): as sure as `judging.calibration` found right.
+
+    A temperature of 1 changes nothing. A graph's second output, where it has one, stays as it is.
+    """
+    if temperature == 1:
+        return graph
+    import openvino
+    from openvino import opset13 as op
+
+    graph = graph.clone()
+    answer = graph.get_results()[0].input_value(0)
+    rest = [result.input_value(0) for result in graph.get_results()[1:]]
+    logarithms = op.log(op.maximum(answer, op.constant(MIN_PROB)))
+    calm = op.softmax(op.divide(logarithms, op.constant(np.float32(temperature))), -1)
+    return openvino.Model([calm.output(0), *rest], graph.get_parameters(), "classifier")
+
+
+def first_output(graph: Graph) -> Graph:
+    """The same graph without the outputs after its first."""
+    import openvino
+
+    if len(graph.get_results()) == 1:
+        return graph
+    return openvino.Model(graph.get_results()[:1], graph.get_parameters(), "classifier")
+
+
+def mirror_graph(graph: Graph) -> Graph:
+    """The mean of what a graph says of images (n, height, width, channels) and of their mirror images."""
+    import openvino
+    from openvino import opset13 as op
+
+    graph = graph.clone()
+    (inner,) = graph.get_parameters()
+    images = op.parameter(inner.partial_shape, inner.element_type, name="pictures")
+    both = op.concat([images, _reversed(op, images)], 0)
+    inner.output(0).replace(both.output(0))
+    halves = op.split(graph.get_results()[0].input_value(0), op.constant(0), 2)
+    mean = op.multiply(op.add(halves.output(0), halves.output(1)), op.constant(np.float32(0.5)))
+    return openvino.Model([op.result(mean)], [images], "mirrored")
+
+
+def _reversed(op: Operations, images: Node) -> Node:
+    """Left and right exchanged: from the last column to the first, by steps of -1."""
+    last, before_first = op.constant([-1]), op.constant([np.iinfo(np.int64).min])
+    return op.slice(images, last, before_first, op.constant([-1]), op.constant([2]))
 
 
 def _leading(graph: Graph) -> list[Node]:

@@ -9,11 +9,20 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.engine import Graph, core
-from tellapart.models.graphs.from_keras import mirrored, to_graph
-from tellapart.models.graphs.graph_heads import join_head
-from tellapart.models.graphs.graph_surgery import Output, beyond, feature_map, features, rows_each, spatial_axes, up_to
-from tellapart.models.graphs.head_graphs import linear_graph, pixel_graph, voting_graph
-from tellapart.models.networks import backbone_network, head_network, scratch_network, whole
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.graphs.estimator_graphs import linear_graph, pixel_graph, voting_graph
+from tellapart.models.graphs.surgery import (
+    Output,
+    find_feature_map,
+    find_features,
+    find_spatial_axes,
+    graph_beyond,
+    graph_up_to,
+    join_head,
+    mirror_graph,
+    rows_per_image,
+)
+from tellapart.models.networks import backbone_network, head_network, join_classifier, scratch_network
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 
@@ -34,7 +43,9 @@ def images(size: int = SIZE, channels: int = 3) -> NDArray[np.uint8]:
 
 
 def small(model: str) -> Graph:
-    return to_graph(whole(None, scratch_network(resolve_network(Recipe(model=model, size=SIZE, units=512)), 3, 4)))
+    return to_graph(
+        join_classifier(None, scratch_network(resolve_network(Recipe(model=model, size=SIZE, units=512)), 3, 4))
+    )
 
 
 @pytest.fixture(scope="module", params=[*WITH_POOLING])
@@ -47,28 +58,28 @@ def base(request: pytest.FixtureRequest, awaken: Callable[[keras.Model], None]) 
 
 def on_top(width: int, settings: dict[str, Any]) -> Graph:
     recipe = resolve_network(Recipe.of({"model": "xception", "dropout": 0.5, **settings}))
-    return to_graph(whole(None, head_network(width, recipe, 2 if "loss" in settings else 4)))
+    return to_graph(join_classifier(None, head_network(width, recipe, 2 if "loss" in settings else 4)))
 
 
 def require_whole(graph: Graph, at: Output, batch: NDArray[Any]) -> None:
     expected = answers(graph, batch)
     assert np.ptp(expected[:, 0]) > 1e-4  # it depends on the image
-    between = answers(up_to(graph, at), batch)
+    between = answers(graph_up_to(graph, at), batch)
     assert between.dtype == np.float32
-    assert len(between) == rows_each(graph) * len(batch)
-    np.testing.assert_allclose(answers(beyond(graph, at), between), expected, atol=1e-6)
+    assert len(between) == rows_per_image(graph) * len(batch)
+    np.testing.assert_allclose(answers(graph_beyond(graph, at), between), expected, atol=1e-6)
     np.testing.assert_array_equal(answers(graph, batch), expected)  # it was left as it was
 
 
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("model", [*WITHOUT_POOLING])
 def test_a_flattening_network_has_features_but_no_feature_map(model: str, flip: bool) -> None:
-    graph = mirrored(small(model)) if flip else small(model)
-    assert feature_map(graph) is None
-    assert spatial_axes(graph) is None
-    assert rows_each(graph) == (2 if flip else 1)
-    assert features(graph).partial_shape[1].get_length() == WITHOUT_POOLING[model]
-    require_whole(graph, features(graph), images())
+    graph = mirror_graph(small(model)) if flip else small(model)
+    assert find_feature_map(graph) is None
+    assert find_spatial_axes(graph) is None
+    assert rows_per_image(graph) == (2 if flip else 1)
+    assert find_features(graph).partial_shape[1].get_length() == WITHOUT_POOLING[model]
+    require_whole(graph, find_features(graph), images())
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -79,30 +90,32 @@ def test_a_pooled_base_under_a_head_is_cut_at_both(
     name, bottom = base
     width = WITH_POOLING[name]
     graph = join_head(bottom, on_top(width, settings))
-    graph = mirrored(graph) if flip else graph
-    found = feature_map(graph)
+    graph = mirror_graph(graph) if flip else graph
+    found = find_feature_map(graph)
     assert found is not None
-    assert spatial_axes(graph) == (2, 3)
+    assert find_spatial_axes(graph) == (2, 3)
     assert [length.get_length() for length in list(found.partial_shape)[1:]] == [width, 2, 2]
-    assert features(graph).partial_shape[1].get_length() == width
+    assert find_features(graph).partial_shape[1].get_length() == width
     require_whole(graph, found, images(BASE_SIZE))
-    require_whole(graph, features(graph), images(BASE_SIZE))
+    require_whole(graph, find_features(graph), images(BASE_SIZE))
 
 
 def test_the_features_are_the_means_of_the_feature_map(base: tuple[str, Graph]) -> None:
     batch = images(BASE_SIZE)
-    maps = answers(up_to(base[1], feature_map(base[1])), batch)
-    expected = maps.mean(axis=spatial_axes(base[1]))
-    np.testing.assert_allclose(answers(up_to(base[1], features(base[1])), batch), expected, atol=1e-6)
+    maps = answers(graph_up_to(base[1], find_feature_map(base[1])), batch)
+    expected = maps.mean(axis=find_spatial_axes(base[1]))
+    np.testing.assert_allclose(answers(graph_up_to(base[1], find_features(base[1])), batch), expected, atol=1e-6)
     np.testing.assert_allclose(answers(base[1], batch), expected, atol=1e-6)  # a base ends in its features
 
 
 def test_the_first_half_of_the_rows_are_of_the_images_themselves() -> None:
     graph, batch = small("lenet5"), images()
-    both = mirrored(graph)
-    rows = answers(up_to(both, features(both)), batch)
-    np.testing.assert_allclose(rows[:3], answers(up_to(graph, features(graph)), batch), atol=1e-5)
-    np.testing.assert_allclose(rows[3:], answers(up_to(graph, features(graph)), batch[:, :, ::-1]), atol=1e-5)
+    both = mirror_graph(graph)
+    rows = answers(graph_up_to(both, find_features(both)), batch)
+    np.testing.assert_allclose(rows[:3], answers(graph_up_to(graph, find_features(graph)), batch), atol=1e-5)
+    np.testing.assert_allclose(
+        rows[3:], answers(graph_up_to(graph, find_features(graph)), batch[:, :, ::-1]), atol=1e-5
+    )
 
 
 def test_a_pooling_that_is_gone_around_is_no_landmark() -> None:
@@ -112,11 +125,11 @@ def test_a_pooling_that_is_gone_around_is_no_landmark() -> None:
     maps = maps * keras.layers.GlobalAveragePooling2D(keepdims=True)(maps)
     output = keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(maps))
     graph = to_graph(keras.Model(inputs, output))
-    assert feature_map(graph) is None
-    assert features(graph).partial_shape[1].get_length() == 6 * 6 * 5
+    assert find_feature_map(graph) is None
+    assert find_features(graph).partial_shape[1].get_length() == 6 * 6 * 5
     (squeeze,) = (node for node in graph.get_ops() if node.get_type_name() == "ReduceMean")
     with pytest.raises(ValueError, match="alone does not decide"):
-        beyond(graph, squeeze.output(0))
+        graph_beyond(graph, squeeze.output(0))
 
 
 def test_of_an_adopted_classifier_that_pools_last_the_pooled_are_its_features() -> None:
@@ -124,17 +137,17 @@ def test_of_an_adopted_classifier_that_pools_last_the_pooled_are_its_features() 
     maps = keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(inputs))
     pooled = keras.layers.GlobalMaxPooling2D()(maps)
     graph = to_graph(keras.Model(inputs, keras.layers.Softmax()(pooled)))
-    found = feature_map(graph)
+    found = find_feature_map(graph)
     assert found is not None
     assert [length.get_length() for length in list(found.partial_shape)[1:]] == [2, 6, 6]
-    require_whole(graph, features(graph), images(8, 1))
+    require_whole(graph, find_features(graph), images(8, 1))
 
 
 def test_where_an_estimator_stands_on_pixels_they_are_the_features() -> None:
     graph, batch = pixel_graph(4, 4, 1), images(4, 1)
-    assert feature_map(graph) is None
-    np.testing.assert_array_equal(answers(up_to(graph, features(graph)), batch), batch.reshape(3, 16))
-    require_whole(graph, features(graph), batch)
+    assert find_feature_map(graph) is None
+    np.testing.assert_array_equal(answers(graph_up_to(graph, find_features(graph)), batch), batch.reshape(3, 16))
+    require_whole(graph, find_features(graph), batch)
 
 
 @pytest.mark.parametrize("kind", ["voting", "linear"])
@@ -147,5 +160,5 @@ def test_the_features_of_what_stands_on_vectors_are_these_vectors(kind: str) -> 
     else:
         slopes = rng.normal(0, 1, (3, 6)).astype(np.float32)
         graph = linear_graph(vectors.mean(axis=0), vectors.std(axis=0), slopes, np.zeros(3, np.float32))
-    np.testing.assert_array_equal(answers(up_to(graph, features(graph)), vectors), vectors)
-    require_whole(graph, features(graph), vectors + 0.5)
+    np.testing.assert_array_equal(answers(graph_up_to(graph, find_features(graph)), vectors), vectors)
+    require_whole(graph, find_features(graph), vectors + 0.5)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tellapart.engine import Engine, read_graph, write_graph
-from tellapart.models.graphs.from_keras import to_graph
-from tellapart.models.graphs.graph_heads import join_head
-from tellapart.models.networks import scratch_network, whole
+from tellapart.models.graphs.convert import to_graph
+from tellapart.models.graphs.surgery import join_head
+from tellapart.models.networks import join_classifier, scratch_network
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 
@@ -19,7 +19,7 @@ from tellapart.recipe import Recipe
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_small_network_survives_conversion_and_the_disk(tmp_path: Path, model: str, loss: str, channels: int) -> None:
     recipe = resolve_network(Recipe.of({"model": model, "size": 16, "loss": loss, "dropout": 0.5}))
-    product = whole(None, scratch_network(recipe, channels, 2))
+    product = join_classifier(None, scratch_network(recipe, channels, 2))
     write_graph(to_graph(product), tmp_path / "model.xml")
     graph = read_graph(tmp_path / "model.xml")
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, channels), dtype=np.uint8)
@@ -28,7 +28,7 @@ def test_a_small_network_survives_conversion_and_the_disk(tmp_path: Path, model:
 
 
 def test_the_graph_takes_bytes_and_leaves_the_batch_open() -> None:
-    graph = to_graph(whole(None, scratch_network(resolve_network(Recipe(model="mlp", size=8)), 1, 3)))
+    graph = to_graph(join_classifier(None, scratch_network(resolve_network(Recipe(model="mlp", size=8)), 1, 3)))
     assert graph.input(0).element_type.to_string() == "u8"
     assert graph.input(0).partial_shape[0].is_dynamic
     assert [side.get_length() for side in list(graph.input(0).partial_shape)[1:]] == [8, 8, 1]

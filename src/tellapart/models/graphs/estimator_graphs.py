@@ -10,9 +10,11 @@ from tellapart.data.dataset import Labels
 from tellapart.engine import Graph, core
 
 Vectors = NDArray[np.float32]
-SAME = np.float32(1e-6)  # of a vector's squared length: what rounding may leave of its distance to itself, squared
-ALL = np.float32(1e12)  # the vote of a neighbour that is the same: the others' count no more
-FAR = 1e30  # half the squared distance of what only fills up the last group
+ZERO_TOLERANCE = np.float32(
+    1e-6
+)  # of a vector's squared length: what rounding may leave of its distance to itself, squared
+EXACT_VOTE = np.float32(1e12)  # the vote of a neighbour that is the same: the others' count no more
+PADDING_DISTANCE = 1e30  # half the squared distance of what only fills up the last group
 ROWS = np.array([1], np.int64)
 Operations = Any
 Node = Any
@@ -48,7 +50,7 @@ def voting_graph(known: Vectors, labels: Labels, classes: int, *, neighbours: in
     moved, known = ops.subtract(features, centre), known - centre
     rest = -len(known) % _group_size(len(known), neighbours)
     halves = np.einsum("ij,ij->i", known, known, dtype=np.float64) / 2
-    halves = np.pad(halves, (0, rest), constant_values=FAR).astype(np.float32)[np.newaxis]
+    halves = np.pad(halves, (0, rest), constant_values=PADDING_DISTANCE).astype(np.float32)[np.newaxis]
     # |x - y|^2 / 2 = |x|^2 / 2 - (x y - |y|^2 / 2), and |x| is the same for all y
     products = ops.matmul(moved, np.pad(known, ((0, rest), (0, 0))), transpose_a=False, transpose_b=True)
     nearness, voters = _nearest(ops, ops.subtract(products, halves), np.pad(labels, (0, rest)), len(known), neighbours)
@@ -87,9 +89,9 @@ def _group_size(count: int, neighbours: int) -> int:
 def _shares(ops: Operations, lengths: Node, nearness: Node) -> Node:
     """Each neighbour's part of the vote, 1 in all: in proportion to 1 / distance, or whole where that is 0."""
     squares = ops.subtract(lengths, ops.multiply(nearness, np.float32(2)))
-    least = ops.multiply(ops.add(lengths, np.float32(1)), SAME)
+    least = ops.multiply(ops.add(lengths, np.float32(1)), ZERO_TOLERANCE)
     votes = ops.divide(np.float32(1), ops.sqrt(ops.maximum(squares, least)))
-    votes = ops.select(ops.less_equal(squares, least), ALL, votes)
+    votes = ops.select(ops.less_equal(squares, least), EXACT_VOTE, votes)
     return ops.divide(votes, ops.reduce_sum(votes, ROWS, keep_dims=True))
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from tellapart.engine import Engine, Graph, Precision, core
 from tellapart.judging.calibration import apply_temperature
-from tellapart.models.graphs.graph_heads import add_temperature, first_output
+from tellapart.models.graphs.surgery import add_temperature, first_output
 
 Probabilities = NDArray[np.float32]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
