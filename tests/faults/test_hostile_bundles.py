@@ -122,7 +122,7 @@ MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
     "path.keras": (lambda: archive(layer(name="../../x")), "a name like a path"),
     "path.h5": (lambda: h5(layer(name="../../x")), "a name like a path"),
     "backslash.keras": (lambda: archive(layer(name="..\\..\\x")), "a name like a path"),
-    "units.keras": (lambda: archive(layer(units=10**12)), "asks for 1,000,000,000,000"),
+    "units.keras": (lambda: archive(layer(units=10**12)), "has the number 1,000,000,000,000"),
     "member-backslash.keras": (lambda: archive(layer(), **{"..\\..\\x": b"x"}), "which is no part"),
     "member-up.keras": (lambda: archive(layer(), **{"../../x": b"x"}), "which is no part"),
     "member-absolute.keras": (lambda: archive(layer(), **{"/x": b"x"}), "which is no part"),

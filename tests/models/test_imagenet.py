@@ -155,7 +155,7 @@ def test_no_network_and_no_weights_is_a_sentence_with_what_to_do(folder: Path) -
 def test_weights_without_the_top_are_refused(folder: Path) -> None:
     file = folder / "notop.weights.h5"
     keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3)).save_weights(file)
-    with pytest.raises(WeightsError, match="without the top, which train takes, know no classes"):
+    with pytest.raises(WeightsError, match="without the top, which train takes, have no classes"):
         open_imagenet("mobilenet-v2", file, size=SIZE)
 
 

@@ -104,8 +104,8 @@ def test_where_there_are_more_directions_than_are_told_apart_the_rest_share_one_
     known = fit_outliers(features, np.zeros(600, np.int32))
     variances = (features / np.linalg.norm(features, axis=1, keepdims=True)).var(axis=0)
     assert isinstance(known.distance, Mahalanobis)
-    assert len(known.distance.spreads) == AXES
-    large = np.sort(known.distance.spreads)[-20:].mean()
+    assert len(known.distance.variances) == AXES
+    large = np.sort(known.distance.variances)[-20:].mean()
     assert large == pytest.approx((1 - SHRINKAGE) * variances[:20].mean() + SHRINKAGE * variances.mean(), rel=0.1)
     assert known.distance.rest < large / 10
     assert outlier_threshold(known.score(features)) < known.score(strangers(320)).min()

@@ -87,7 +87,7 @@ def test_a_layer_that_the_engine_lacks_is_a_sentence(
         raise RuntimeError("No conversion rule\nfor SomeOp")
 
     monkeypatch.setattr("tellapart.models.graphs.convert.to_graph", fails)
-    with pytest.raises(WeightsError, match=r"colours\.keras is not adopted: OpenVINO.*: No conversion rule$"):
+    with pytest.raises(WeightsError, match=r"colours\.keras is not imported: OpenVINO.*: No conversion rule$"):
         import_model(file, classes=names, preprocess="unit", out=tmp_path / "theirs")
 
 

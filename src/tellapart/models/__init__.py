@@ -1,4 +1,4 @@
-"""What can be trained: the catalogue, small networks, pre-trained bases and their features.
+"""Model catalogue, small networks, pre-trained backbones and their features, estimators, and OOD scores.
 
 May import `recipe`, `data` and below; not `judging`.
 """

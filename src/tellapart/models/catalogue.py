@@ -1,4 +1,4 @@
-"""The one table of what can be trained. Reading it loads neither Keras nor TensorFlow."""
+"""Catalogue of all models. Reading it loads neither Keras nor TensorFlow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from tellapart.errors import RecipeError, did_you_mean
 from tellapart.recipe import Optimizer, Schedule
 
 Scaling = Literal["unit", "tf", "torch", "caffe", "inside"]
-"""How a network wants its numbers: [0, 1]; [-1, 1]; ImageNet mean and deviation; BGR minus mean; it scales itself."""
+"""Scaling of a network's input: [0, 1]; [-1, 1]; ImageNet mean and deviation; BGR minus mean; inside the network."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a name stands for, and the recipe that suits it where the person says nothing."""
+    """An entry of the catalogue, with the defaults of its recipe."""
 
     keras_class: str | None
-    """The class in keras.applications; None for the small networks of `small.py` and for estimators."""
+    """The class in keras.applications; None for the small networks of `scratch.py` and for estimators."""
     size: int
     smallest: int
     scaling: Scaling
@@ -31,11 +31,11 @@ class Model:
     """Steps that a training makes where no epochs are given: on few images that takes more epochs."""
     inner: int = 0
     estimator: bool = False
-    """Whether it is no network, but is fitted on a frozen base's features or on pixels."""
+    """True for models that are fitted on a frozen backbone's features or on pixels."""
 
     @property
     def pretrained(self) -> bool:
-        """Whether weights trained on ImageNet exist for it."""
+        """True if weights trained on ImageNet exist."""
         return self.keras_class is not None
 
 
@@ -101,7 +101,7 @@ MODELS: Mapping[str, Model] = {
 
 
 def lookup(name: str) -> Model:
-    """The model of that name. Raises RecipeError that suggests the nearest names."""
+    """Look up a model by name. Raises RecipeError that suggests the nearest names."""
     if name not in MODELS:
         raise RecipeError(f"there is no model {name!r}: {did_you_mean(name, MODELS)}")
     return MODELS[name]

@@ -1,4 +1,4 @@
-"""Pre-trained networks as they were published: images in, one of ImageNet's 1,000 classes out.
+"""Published networks with their top: images in, probabilities of ImageNet's 1,000 classes out.
 
 The network with its top is converted once and then read from the cache, without Keras or TensorFlow.
 """
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 CLASS_COUNT = 1000
 INDEX_FILE = "imagenet_class_index.json"
-TOP_SUFFIX = "-top"  # after the name of a network whose weights are whole
-FORMAT_VERSION = 1  # counted up whenever the same weights would give another graph
+TOP_SUFFIX = "-top"  # of file names: weights with the top
+FORMAT_VERSION = 1  # increased whenever the same weights give another graph
 
 
 @dataclass(frozen=True)
 class ImageNetClass:
-    """One of ImageNet's classes: its number in WordNet, such as n02124075, and its English name."""
+    """One of ImageNet's classes: its WordNet ID, such as n02124075, and its English name."""
 
     wordnet: str
     label: str
@@ -48,7 +48,7 @@ class ImageNetClass:
 
 @dataclass(frozen=True)
 class ImageNet:
-    """A published network ready to be asked, and the classes of its outputs in order."""
+    """A published network, and the classes of its outputs in order."""
 
     graph: Graph
     preprocessing: Preprocessing
@@ -57,11 +57,11 @@ class ImageNet:
     def probabilities(
         self, paths: Iterable[str], *, precision: Precision = "auto"
     ) -> Iterator[NDArray[np.float32] | ImageError]:
-        """For each file its probabilities, float32 (1000,), or why it cannot be read; in order."""
+        """Predict files, in order: probabilities, float32 (1000,), or the error of an unreadable file."""
         engine = Engine(self.graph, batch=BATCH, precision=precision)
-        return run_engine(engine, prefetch_map(self._fitted, paths, depth=4 * BATCH))
+        return run_engine(engine, prefetch_map(self._preprocess, paths, depth=4 * BATCH))
 
-    def _fitted(self, path: str) -> ImageArray | ImageError:
+    def _preprocess(self, path: str) -> ImageArray | ImageError:
         try:
             return self.preprocessing(read_image(path))
         except ImageError as error:
@@ -71,32 +71,32 @@ class ImageNet:
 def open_imagenet(name: str, weights: Path | None = None, *, size: int | None = None) -> ImageNet:
     """Open a network of the catalogue with its top.
 
-    `weights` is a file; without one, `$TELLAPART_WEIGHTS/<name>-top.weights.h5` or `-top.h5`, else what Keras has or
-    downloads. `size` in pixels is the network's own unless given. Raises RecipeError, WeightsError.
+    `weights` is a file, by default `$TELLAPART_WEIGHTS/<name>-top.weights.h5` or `-top.h5`, else Keras's download.
+    `size` in pixels defaults to the network's own. Raises RecipeError, WeightsError.
     """
     model = lookup(name)
     if not model.pretrained:
-        bases = ", ".join(one for one in MODELS if MODELS[one].pretrained)
-        raise RecipeError(f"{name} was never trained on ImageNet; these were: {bases}")
+        pretrained = ", ".join(model for model in MODELS if MODELS[model].pretrained)
+        raise RecipeError(f"{name} was never trained on ImageNet; these were: {pretrained}")
     size = size or model.size
-    file = _weights_file(name, weights)  # before the names: a wrong path is the likelier slip
+    file = _weights_file(name, weights)  # before the class names: a wrong path is the likelier mistake
     classes = imagenet_classes()
     graph = _cached(name, size, file) if file else None
     return ImageNet(graph or _converted(name, size, file, own=weights), Preprocessing(size, size, 3), classes)
 
 
 def imagenet_classes() -> tuple[ImageNetClass, ...]:
-    """ImageNet's classes in the order of the outputs: from `$TELLAPART_WEIGHTS`, or as Keras keeps or downloads them.
+    """List ImageNet's classes in the order of the outputs: from `$TELLAPART_WEIGHTS`, or Keras's download.
 
     Raises WeightsError.
     """
     folder = os.environ.get("TELLAPART_WEIGHTS")
-    places = [*([Path(folder)] if folder else []), keras_folder()]
-    found = next((place / INDEX_FILE for place in places if (place / INDEX_FILE).is_file()), None)
-    return _read_index(found or _downloaded_index())
+    folders = [*([Path(folder)] if folder else []), keras_folder()]
+    file = next((folder / INDEX_FILE for folder in folders if (folder / INDEX_FILE).is_file()), None)
+    return _read_index(file or _download_index())
 
 
-def _downloaded_index() -> Path:
+def _download_index() -> Path:
     notify("the names of ImageNet's classes are not on this machine: Keras downloads them")
     load_keras()
     import keras
@@ -124,7 +124,7 @@ def _read_index(file: Path) -> tuple[ImageNetClass, ...]:
 
 
 def _weights_file(name: str, weights: Path | None) -> Path | None:
-    """The file with the whole network's weights; None where Keras is yet to download it."""
+    """The file with the whole network's weights; None where Keras must download it."""
     if weights is not None:
         if not weights.is_file():
             raise WeightsError(f"there is no weights file {weights}; expected the weights of {name} with its top")
@@ -138,19 +138,19 @@ def _cached(name: str, size: int, file: Path) -> Graph | None:
 
 
 def _folder(name: str, size: int, file: Path) -> Path:
-    facts = json.dumps([FORMAT_VERSION, name, size, sha256(file)])
-    return cache_folder() / "graphs" / f"imagenet-{hashlib.sha256(facts.encode()).hexdigest()}"
+    key = json.dumps([FORMAT_VERSION, name, size, sha256(file)])
+    return cache_folder() / "graphs" / f"imagenet-{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _converted(name: str, size: int, file: Path | None, *, own: Path | None) -> Graph:
-    """Build the network with Keras, convert it, and keep the graph where the file that it came from is known."""
+    """Build the network with Keras and convert it; cache the graph if the weights file is known."""
     if file is None:
         notify(f"the ImageNet weights of {name} with its top are not on this machine: Keras downloads them")
     load_keras()
     from tellapart.models.graphs.convert import to_graph
 
-    ours = own is not None or (file is not None and file.parent != keras_folder())
-    graph = to_graph(_network(name, size, str(file) if ours else "imagenet"))
+    local = own is not None or (file is not None and file.parent != keras_folder())
+    graph = to_graph(_network(name, size, str(file) if local else "imagenet"))
     file = file or keras_download(name, top=True)
     if file is None:
         return graph
@@ -180,7 +180,7 @@ def _network(name: str, size: int, source: str) -> "keras.Model":
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep standard output the answer: Keras shows its downloads there. What it remarks on other sizes is not heard."""
+    """Send Keras's download progress to standard error, and silence its warnings about other sizes."""
     with redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)
         yield
@@ -190,10 +190,10 @@ def _refused(name: str, source: str, error: Exception) -> WeightsError:
     if source == "imagenet":
         return WeightsError(
             f"the ImageNet weights of {name} with its top are not here and could not be downloaded "
-            f"({first_line(error)}). Put them as {name}{TOP_SUFFIX}{SUFFIXES[0]} into a folder and set TELLAPART_WEIGHTS to "
-            f"it, or pass --weights FILE"
+            f"({first_line(error)}). Put them as {name}{TOP_SUFFIX}{SUFFIXES[0]} into a folder and set "
+            f"TELLAPART_WEIGHTS to it, or pass --weights FILE"
         )
     return WeightsError(
         f"{source} does not fit {name} with its top: {first_line(error)}. Expected the whole network's weights, as "
-        f"keras.applications saves them; weights without the top, which train takes, know no classes"
+        f"keras.applications saves them; weights without the top, which train takes, have no classes"
     )

@@ -1,15 +1,15 @@
-"""Mixed precision: layers compute in bfloat16 while they learn, their weights stay float32."""
+"""Mixed precision: layers compute in bfloat16 during training, with weights in float32."""
 
 import keras
 
 from tellapart.models.freezing import leaf_layers
 
 FLOAT32_LAYERS = ("logits", "scaling", "to_float")
-"""Layers that always compute in float32: the loss wants exact logits, and 255 grey levels need more than 8 bits."""
+"""Layers that always compute in float32: the loss needs exact logits, and 255 grey levels need more than 8 bits."""
 
 
 def set_mixed_precision(network: keras.Model, *, mixed: bool) -> None:
-    """Let the layers of a network compute in bfloat16, or again in float32. Weights are not touched.
+    """Set the layers of a network to compute in bfloat16, or back to float32. Weights are not changed.
 
     Source: Micikevicius et al. 2018; bfloat16 has float32's range, so no loss is scaled.
     """

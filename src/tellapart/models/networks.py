@@ -1,6 +1,6 @@
-"""Networks as Keras models: a base or a small body, a head of logits, and the whole that ends in probabilities.
+"""Keras models: backbones, small networks, heads of logits, and complete classifiers that end in probabilities.
 
-All take uint8 images: scaling to the numbers a network wants is its first layer, so nobody can forget it.
+All take uint8 images: the first layer scales them as the network requires, so it cannot be forgotten.
 """
 
 import warnings
@@ -22,7 +22,7 @@ MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 def backbone_network(name: str, size: int, weights: str, cut: str | None = None) -> keras.Model:
-    """The named network without its top: uint8 (n, size, size, 3) to average-pooled features (n, width).
+    """Build a network without its top: uint8 (n, size, size, 3) to average-pooled features (n, width).
 
     `weights` is imagenet, none or a file. Batch normalisation uses its stored statistics. Raises WeightsError.
     """
@@ -30,19 +30,19 @@ def backbone_network(name: str, size: int, weights: str, cut: str | None = None)
 
 
 def frozen_network(network: keras.Model, name: str, *, pooled: bool) -> keras.Model:
-    """The named network, or its first part, from uint8 images on: to feature maps, or their means (n, width)."""
+    """Add input scaling to a network or its first part: uint8 images to feature maps, or their means (n, width)."""
     images = keras.Input(network.input_shape[1:], dtype="uint8", name="pictures")
     maps = network(scale_images(images, lookup(name).scaling), training=False)
     return keras.Model(images, keras.layers.GlobalAveragePooling2D(name="features")(maps) if pooled else maps)
 
 
 def load_backbone(name: str, size: int, weights: str) -> keras.Model:
-    """The named network of keras.applications, without its top: scaled float32 images to feature maps."""
+    """Load a network of keras.applications without its top: scaled float32 images to feature maps."""
     source = locate_weights(name, weights)
     build = getattr(keras.applications, str(lookup(name).keras_class))
     try:
         with warnings.catch_warnings():
-            # Keras remarks that weights made at 224 pixels are loaded for another size: any size is legal
+            # Keras warns that weights trained at 224 pixels are loaded for another size, which is fine.
             warnings.filterwarnings("ignore", message="`input_shape` is undefined", category=UserWarning)
             network = build(weights=source, include_top=False, input_shape=(size, size, 3))  # its own name: V2 needs it
     except Exception as error:
@@ -55,7 +55,7 @@ def load_backbone(name: str, size: int, weights: str) -> keras.Model:
 
 
 def scale_as_for_imagenet(network: keras.Model) -> None:
-    """Divide by the deviation's root once more, which Keras's EfficientNet does only where Keras finds the weights.
+    """Divide by the deviation's root once more, which Keras's EfficientNet does only for weights it finds itself.
 
     Source: keras/src/applications/efficientnet.py, `if weights == "imagenet"`.
     """
@@ -66,7 +66,7 @@ def scale_as_for_imagenet(network: keras.Model) -> None:
 
 
 def scratch_network(recipe: NetworkRecipe, channels: int, classes: int) -> keras.Model:
-    """A network whose every layer is trained: uint8 (n, size, size, channels) to logits."""
+    """Build a network that is trained from scratch: uint8 (n, size, size, channels) to logits."""
     model, size = recipe.entry, recipe.size
     images = keras.Input((size, size, channels), dtype="uint8", name="pictures")
     numbers = scale_images(images, model.scaling)
@@ -79,15 +79,15 @@ def scratch_network(recipe: NetworkRecipe, channels: int, classes: int) -> keras
 
 
 def head_network(width: int, recipe: NetworkRecipe, classes: int) -> keras.Model:
-    """What is trained on a frozen base: features float32 (n, width) to logits."""
+    """Build the head on a frozen backbone: features float32 (n, width) to logits."""
     features = keras.Input((width,), name="features")
     return keras.Model(features, add_head(features, recipe, classes), name="head")
 
 
 def unfrozen_network(trained: keras.Model, recipe: NetworkRecipe, classes: int, *, from_images: bool) -> keras.Model:
-    """What is trained when a base's last layers are: a copy of them, pooling and a head, to logits.
+    """Build the trained part of a fine-tuned backbone: a copy of its last layers, pooling and a head, to logits.
 
-    It takes the feature maps below them, float32, or where nothing is frozen uint8 images.
+    It takes the feature maps below them, float32, or, if nothing is frozen, uint8 images.
     """
     part = keras.models.clone_model(trained)
     part.set_weights(trained.get_weights())
@@ -98,7 +98,7 @@ def unfrozen_network(trained: keras.Model, recipe: NetworkRecipe, classes: int, 
 
 
 def add_head(features: Tensor, recipe: NetworkRecipe, classes: int) -> Tensor:
-    """An optional inner layer, dropout, and logits: one for each class, or one in all for a binary loss."""
+    """Add an optional inner layer, dropout, and logits: one for each class, or a single one for a binary loss."""
     x = features
     if recipe.inner:
         x = keras.layers.Dense(recipe.inner, activation="relu", name="inner")(x)
@@ -108,7 +108,7 @@ def add_head(features: Tensor, recipe: NetworkRecipe, classes: int) -> Tensor:
 
 
 def logit_count(recipe: NetworkRecipe, classes: int) -> int:
-    """How many logits a head has. Raises RecipeError for a binary loss over other than two classes."""
+    """Return the number of logits of a head. Raises RecipeError for a binary loss unless there are two classes."""
     if recipe.loss == "categorical":
         return classes
     if classes != 2:
@@ -116,25 +116,25 @@ def logit_count(recipe: NetworkRecipe, classes: int) -> int:
     return 1
 
 
-def join_classifier(base: keras.Model | None, trained: keras.Model, *, mirror: bool = False) -> keras.Model:
-    """The product: uint8 images to probabilities float32 (n, classes); `mirror` as in the recipe."""
-    images = base.input if base is not None else trained.input
-    logits = trained(base.output, training=False) if base is not None else trained.output
+def join_classifier(backbone: keras.Model | None, trained: keras.Model, *, mirror: bool = False) -> keras.Model:
+    """Join the final classifier: uint8 images to probabilities float32 (n, classes); `mirror` as in the recipe."""
+    images = backbone.input if backbone is not None else trained.input
+    logits = trained(backbone.output, training=False) if backbone is not None else trained.output
     if logits.shape[-1] == 1:  # softmax over (0, z) is (1 - sigmoid(z), sigmoid(z))
         logits = keras.layers.Concatenate(name="both_logits")([keras.ops.zeros_like(logits), logits])
-    answer = keras.Model(images, keras.layers.Softmax(name="probabilities")(logits), name="classifier")
-    return mirror_network(answer) if mirror else answer
+    classifier = keras.Model(images, keras.layers.Softmax(name="probabilities")(logits), name="classifier")
+    return mirror_network(classifier) if mirror else classifier
 
 
 def mirror_network(classifier: keras.Model) -> keras.Model:
-    """The mean of what a classifier says of an image and of its mirror image."""
+    """Average a classifier's probabilities over an image and its mirror image."""
     images = keras.Input(classifier.input_shape[1:], dtype="uint8", name="pictures")
     both = [classifier(images), classifier(keras.ops.flip(images, axis=2))]
     return keras.Model(images, keras.layers.Average(name="probabilities")(both), name="mirrored")
 
 
 def scale_images(images: Tensor, scaling: Scaling) -> Tensor:
-    """Turn uint8 images into the numbers a network wants, float32 of the same shape."""
+    """Scale uint8 images as a network requires: float32 of the same shape."""
     if scaling == "unit":
         return keras.layers.Rescaling(1 / 255, name="scaling")(images)
     if scaling == "tf":

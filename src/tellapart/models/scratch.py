@@ -5,17 +5,17 @@ from typing import Any
 import keras
 
 Tensor = Any
-"""A symbolic Keras tensor: Keras has no types."""
+"""A symbolic Keras tensor; Keras has no types."""
 
 
 def mlp(images: Tensor, units: int) -> Tensor:
-    """One hidden layer over all pixels. With 28 x 28 x 1 images, 10 classes, 128 units: 101,770 parameters."""
+    """Build one hidden layer over all pixels. With 28 x 28 x 1 images, 10 classes, 128 units: 101,770 parameters."""
     flat = keras.layers.Flatten(name="flatten")(images)
     return keras.layers.Dense(units, activation="relu", name="hidden")(flat)
 
 
 def cnn(images: Tensor, _: int) -> Tensor:
-    """Three 3 x 3 convolutions, each followed by pooling to half the size, then a hidden layer."""
+    """Build three 3 x 3 convolutions, each followed by pooling to half the size, then a hidden layer."""
     x = images
     for number, filters in enumerate((32, 64, 128), start=1):
         x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}")(x)
@@ -25,7 +25,7 @@ def cnn(images: Tensor, _: int) -> Tensor:
 
 
 def lenet5(images: Tensor, _: int) -> Tensor:
-    """LeNet-5 with ReLU and max-pooling. Source: LeCun et al., Gradient-based learning (1998), section II.B."""
+    """Build LeNet-5 with ReLU and max-pooling. Source: LeCun et al., Gradient-based learning (1998), section II.B."""
     x = keras.layers.Conv2D(6, 5, padding="same", activation="relu", name="conv1")(images)
     x = keras.layers.MaxPooling2D(name="pool1")(x)
     x = keras.layers.Conv2D(16, 5, activation="relu", name="conv2")(x)

@@ -1,4 +1,4 @@
-"""What a network is made of and what it costs: layers, parameters, multiply-adds, memory, speed here."""
+"""Summary of a network: layers, parameters, multiply-adds, memory, and prediction speed on this machine."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ FLOAT32_BYTES = 4
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: output shape without the batch, parameters, and multiply-adds for one image."""
+    """One layer: output shape without the batch, parameters, and multiply-adds per image."""
 
     name: str
     kind: str
@@ -27,7 +27,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Summary:
-    """A network's layers and their sums. Memory in bytes: of the weights, and of one image's layer outputs."""
+    """A network's layers and totals. Memory in bytes: of the weights, and of one image's layer outputs."""
 
     layers: tuple[Layer, ...]
     parameters: int
@@ -38,7 +38,7 @@ class Summary:
 
 
 def summarise(network: keras.Model) -> Summary:
-    """Count what a network is made of; a model inside it is opened up."""
+    """Summarise a network; the layers of nested models are listed too."""
     layers = tuple(_layers(network))
     return Summary(
         layers=layers,
@@ -51,7 +51,7 @@ def summarise(network: keras.Model) -> Summary:
 
 
 def prediction_rate(network: keras.Model) -> tuple[float, str]:
-    """Images a second through the engine on this machine just now, and the precision that it takes here."""
+    """Measure images per second through the engine on this machine, and return the precision it uses."""
     return Engine(to_graph(network), batch=BATCH).rate(), resolve_precision("auto")
 
 
@@ -65,7 +65,7 @@ def _layers(network: keras.Model) -> Iterator[Layer]:
 
 
 def _multiply_adds(layer: keras.layers.Layer, shape: tuple[int, ...]) -> int:
-    """Each output position takes one multiply-add per kernel entry; layers without a kernel count as free."""
+    """One multiply-add per kernel entry and output position; layers without a kernel cost nothing."""
     positions = math.prod(shape[:-1])
     entries: int = sum(math.prod(weight.shape) for weight in layer.weights if weight.name in KERNELS)
     return positions * entries

@@ -1,4 +1,4 @@
-"""Where pre-trained weights come from: a file, the folder of a machine without internet, or Keras's download."""
+"""Location of pre-trained weights: a file, the folder of an offline machine, or Keras's download."""
 
 import os
 import re
@@ -11,9 +11,9 @@ SUFFIXES = (".weights.h5", ".h5")
 
 
 def locate_weights(name: str, weights: str) -> str | None:
-    """What Keras is to load: a file's path, "imagenet" to download, None for random weights.
+    """Return the weights for Keras to load: a file's path, "imagenet" to download, None for random weights.
 
-    Raises WeightsError when a file is asked for that is not there.
+    Raises WeightsError when the file does not exist.
     """
     if weights == "none":
         return None
@@ -29,19 +29,19 @@ def locate_weights(name: str, weights: str) -> str | None:
 
 
 def local_weights(name: str) -> Path | None:
-    """A network's weights in the folder that `$TELLAPART_WEIGHTS` names."""
+    """Find a network's weights in the folder `$TELLAPART_WEIGHTS`."""
     folder = os.environ.get("TELLAPART_WEIGHTS")
     paths = [Path(folder) / f"{name}{ending}" for ending in SUFFIXES] if folder else []
     return next((path for path in paths if path.is_file()), None)
 
 
 def keras_folder() -> Path:
-    """Where Keras keeps what it downloads of models."""
+    """Return the folder of Keras's downloaded models."""
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
 
 
 def keras_download(name: str, *, top: bool) -> Path | None:
-    """Keras's own download of a network's weights, with its top or without, whatever its spelling of the name."""
+    """Find Keras's download of a network's weights, with its top or without, in any spelling of the name."""
     rest = "(?!.*notop)" if top else ".*notop"
     pattern = re.compile(rf"(weights)?{re.escape(name.replace('-', ''))}(?!v\d){rest}")
     files = sorted(keras_folder().glob("*.h5"))
@@ -49,7 +49,7 @@ def keras_download(name: str, *, top: bool) -> Path | None:
 
 
 def weights_error(name: str, weights: str | None, error: Exception) -> WeightsError:
-    """Keras's refusal of weights as a sentence that says what to do."""
+    """Turn Keras's error about weights into one that says what to do."""
     if weights == "imagenet":
         return WeightsError(
             f"the ImageNet weights of {name} are not here and could not be downloaded ({first_line(error, None)}). Put "

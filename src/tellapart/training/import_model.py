@@ -174,4 +174,4 @@ def _about(file: Path) -> Iterator[None]:
     try:
         yield
     except WeightsError as error:
-        raise WeightsError(f"{file} is not adopted: {error}") from error
+        raise WeightsError(f"{file} is not imported: {error}") from error

@@ -73,7 +73,7 @@ def test_a_strange_type_is_refused_by_name_and_not_made(
     monkeypatch.setattr(skops, "load", None)
     stranger, name = strangers(forest)[kind]
     path = stored(stranger, tmp_path)
-    with pytest.raises(BundleError, match=f"{name}.*which is no part of a forest.*it was not opened"):
+    with pytest.raises(BundleError, match=f"{name}.*which is not part of a forest.*it was not opened"):
         read_forest(path, 3)
     assert not (tmp_path / "trace").exists()
 
@@ -108,7 +108,7 @@ def test_a_known_type_in_another_way_is_refused_too(
     forest.write(tmp_path)
     hidden = {"__loader__": loader, "__module__": module, "__class__": kind, "content": {}}
     edited(tmp_path / FOREST, lambda schema: schema["content"].update(more=[{"deep": hidden}]))
-    with pytest.raises(BundleError, match=f"holds {module}.{kind}"):
+    with pytest.raises(BundleError, match=f"contains {module}.{kind}"):
         read_forest(tmp_path / FOREST, 3)
 
 
@@ -125,7 +125,7 @@ def test_a_description_without_its_arrays_is_refused(forest: Forest, tmp_path: P
         schema = old.read("schema.json")
     with zipfile.ZipFile(tmp_path / FOREST, "w") as new:
         new.writestr("schema.json", schema)
-    with pytest.raises(BundleError, match="cannot be opened by the scikit-learn that is installed"):
+    with pytest.raises(BundleError, match="cannot be opened by the installed scikit-learn"):
         read_forest(tmp_path / FOREST, 3)
 
 

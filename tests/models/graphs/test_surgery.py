@@ -128,7 +128,7 @@ def test_a_pooling_that_is_gone_around_is_no_landmark() -> None:
     assert find_feature_map(graph) is None
     assert find_features(graph).partial_shape[1].get_length() == 6 * 6 * 5
     (squeeze,) = (node for node in graph.get_ops() if node.get_type_name() == "ReduceMean")
-    with pytest.raises(ValueError, match="alone does not decide"):
+    with pytest.raises(ValueError, match="alone does not determine"):
         graph_beyond(graph, squeeze.output(0))
 
 

@@ -84,7 +84,7 @@ def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
     assert "is not there" in refusal(tmp_path / "gone.keras")
     assert "is not there" in refusal(tmp_path / "dangling.keras")
     assert "is a folder" in refusal(tmp_path)
-    assert "is no plain file" in refusal(tmp_path / "pipe.keras")
+    assert "is not a regular file" in refusal(tmp_path / "pipe.keras")
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.pkl"])
@@ -142,7 +142,7 @@ def test_further_files_in_the_archive_are_refused(saved: Path, tmp_path: Path, n
 
 @pytest.mark.parametrize("name", [CONFIG, ARRAYS])
 def test_a_missing_member_is_named(saved: Path, tmp_path: Path, name: str) -> None:
-    assert f"holds no {name}" in refusal(rewritten(saved, tmp_path / "less.keras", **{name: None}))
+    assert f"contains no {name}" in refusal(rewritten(saved, tmp_path / "less.keras", **{name: None}))
 
 
 def test_two_members_of_one_name_are_refused(saved: Path, tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ def test_a_zip_bomb_is_refused_by_its_header(saved: Path, tmp_path: Path, name: 
     [
         (b"", "damaged"),
         (b"\xff\xfe", "damaged"),
-        (b"[]", "is none"),
-        (b"{}", "is none"),
-        (b"[" * 100_000, "nested too deep"),
+        (b"[]", "is not one of Keras"),
+        (b"{}", "is not one of Keras"),
+        (b"[" * 100_000, "nested too deeply"),
         (b'{"class_name": "Lambda", "class_name": "Sequential", "module": "keras", "config": {}}', "a field twice"),
         (b'{"class_name": "Model", "module": "os", "config": {}}', "'Model' ('os')"),
     ],

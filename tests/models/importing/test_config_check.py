@@ -126,13 +126,13 @@ def test_endless_nesting_and_enormous_numbers_are_refused() -> None:
         deep = [deep]
     with pytest.raises(WeightsError, match="nested more than"):
         require_built_in(model(layer(anything=deep)))
-    with pytest.raises(WeightsError, match=r"'suspect' asks for 1,000,000,000,000"):
+    with pytest.raises(WeightsError, match=r"'suspect' has the number 1,000,000,000,000"):
         require_built_in(model(layer(units=10**12)))
 
 
 @pytest.mark.parametrize("kind", [None, 3, ["Dense"], {"a": 1}])
 def test_a_class_name_that_is_no_text_is_refused(kind: object) -> None:
-    with pytest.raises(WeightsError, match="as no Keras does"):
+    with pytest.raises(WeightsError, match="as Keras never does"):
         require_built_in({**model(), "class_name": kind})
 
 

@@ -44,7 +44,7 @@ def test_softmax_is_taken_as_it_is_and_logits_get_one() -> None:
     logits = dense(4)
     ready = model(*logits.layers[1:], layers.Softmax())
     expected = answers(ready, IMAGES / np.float32(255))
-    for one, said in ((ready, "taken as they are"), (logits, "softmax is added")):
+    for one, said in ((ready, "used as they are"), (logits, "softmax is added")):
         adopted = build_classifier(one, (8, 8, 3), "unit", 4)
         assert said in adopted.ending
         np.testing.assert_allclose(answers(adopted.network), expected, atol=1e-6)
@@ -73,7 +73,7 @@ def test_one_output_tells_two_classes_apart() -> None:
     ],
 )
 def test_softmax_is_found_below_layers_that_do_not_touch_it(ending: list[keras.Layer]) -> None:
-    assert "taken as they are" in build_classifier(model(*ending), (8, 8, 3), "unit", 3).ending
+    assert "used as they are" in build_classifier(model(*ending), (8, 8, 3), "unit", 3).ending
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_softmax_is_found_below_layers_that_do_not_touch_it(ending: list[keras.L
         (model(layers.Flatten(), layers.Dense(3), layers.BatchNormalization()), 3, "BatchNormalization"),
         (model(layers.Conv2D(3, 1, activation="softmax")), 3, "expected (None, classes)"),
         (dense(3), 4, "4 class names and 3 outputs"),
-        (dense(1), 3, "one output tells two classes apart"),
+        (dense(1), 3, "one output is for two classes"),
     ],
 )
 def test_an_output_that_chooses_no_class_is_refused(network: keras.Model, classes: int, said: str) -> None:
@@ -124,7 +124,7 @@ def test_the_geometry_is_the_models_or_the_size_asked_for(
 @pytest.mark.parametrize(
     ("shape", "size", "said"),
     [
-        ((None, None, 3), None, "say which with --size"),
+        ((None, None, 3), None, "choose one with --size"),
         ((None, None, 3), 0, "size is 0; expected 1 to 4096"),
         ((8, 8, 3), 9, "takes 8 x 8 pixels"),
         ((9, 8, 3), 8, "takes 9 x 8 pixels"),

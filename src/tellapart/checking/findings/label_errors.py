@@ -42,7 +42,7 @@ def label_error_findings(dataset: Dataset, features: DatasetFeatures) -> list[Fi
     """Find the images whose label is likely wrong, the least probable first."""
     eligible = _eligible(dataset, features.split)
     split = features.split.take(eligible.tolist())
-    rows = StoredRows(tuple(features.rows.places[i] for i in eligible), features.rows.shape)
+    rows = StoredRows(tuple(features.rows.positions[i] for i in eligible), features.rows.shape)
     known, labels = np.unique(split.labels, return_inverse=True)
     if len(known) < 2:
         return []

@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""Estimators on vectors of features or pixels: k nearest neighbours, random forest, logistic regression."""

@@ -1,6 +1,6 @@
-"""What stands on an image's vector: a graph to probabilities, or scikit-learn's forest.
+"""Estimators on an image's vector: a graph to probabilities, or scikit-learn's forest.
 
-Only a forest needs scikit-learn and skops, and only when it is stored, opened or asked.
+Only a forest needs scikit-learn and skops, and only when it is stored, loaded or run.
 """
 
 import json
@@ -21,7 +21,7 @@ from tellapart.models.graphs.surgery import add_temperature
 HEAD, HEAD_WEIGHTS, FOREST = "head.xml", "head.bin", "estimator.skops"
 Vectors = NDArray[np.float32]
 Fitted = Any
-"""An object of scikit-learn: the package has no types, so neither has this."""
+"""A fitted scikit-learn object; scikit-learn has no types."""
 Json = Any
 
 
@@ -30,14 +30,14 @@ class Estimator(Protocol):
 
     @property
     def width(self) -> int:
-        """How many numbers a vector has."""
+        """The number of features of a vector."""
 
     @property
     def classes(self) -> int:
-        """How many classes it answers for, whether it has seen them all or not."""
+        """The number of classes, including those without training images."""
 
     def runner(self, batch: int) -> Runner:
-        """Make it ready for batches of up to `batch` vectors, always in float32."""
+        """Prepare it for batches of up to `batch` vectors, always in float32."""
 
     def write(self, folder: Path) -> None:
         """Store it in a bundle's folder."""
@@ -51,16 +51,16 @@ class GraphEstimator:
 
     @property
     def width(self) -> int:
-        """How many numbers a vector has."""
+        """The number of features of a vector."""
         return int(self.graph.input(0).partial_shape[1].get_length())
 
     @property
     def classes(self) -> int:
-        """How many classes it answers for."""
+        """The number of classes."""
         return int(self.graph.output(0).partial_shape[1].get_length())
 
     def runner(self, batch: int) -> Runner:
-        """Compile it. In bfloat16 near and nearest could not be told apart."""
+        """Compile it in float32: bfloat16 does not resolve the distances of neighbours."""
         return Engine(self.graph, batch=batch, precision="float32", streams=batch > 1)
 
     def write(self, folder: Path) -> None:
@@ -77,11 +77,11 @@ class Forest:
 
     @property
     def width(self) -> int:
-        """How many numbers a vector has."""
+        """The number of features of a vector."""
         return int(self.model.n_features_in_)
 
     def runner(self, batch: int) -> Runner:
-        """Ask it in this thread alone: for a few images, starting others takes longer than the trees."""
+        """Run it in this thread: for a few images, starting threads takes longer than the trees."""
         self.model.n_jobs = 1
         return _ForestRunner(self, batch)
 
@@ -98,14 +98,14 @@ class _ForestRunner:
 
     def run(self, batches: Iterable[NDArray[Any]]) -> Iterator[Vectors]:
         for batch in batches:
-            answer = np.zeros((len(batch), self.forest.classes), np.float32)
+            probs = np.zeros((len(batch), self.forest.classes), np.float32)
             if len(batch):
-                answer[:, self.forest.model.classes_] = self.forest.model.predict_proba(batch)
-            yield answer
+                probs[:, self.forest.model.classes_] = self.forest.model.predict_proba(batch)
+            yield probs
 
 
 def with_temperature(estimator: Estimator, temperature: float) -> Estimator:
-    """The same estimator with a temperature at its end. Only a graph has one."""
+    """Add a temperature to an estimator that is a graph; return others unchanged."""
     return (
         GraphEstimator(add_temperature(estimator.graph, temperature))
         if isinstance(estimator, GraphEstimator)
@@ -114,7 +114,7 @@ def with_temperature(estimator: Estimator, temperature: float) -> Estimator:
 
 
 def read_estimator(folder: Path, names: Collection[str], classes: int) -> Estimator | None:
-    """The estimator among a bundle's files, None where there is none. Raises BundleError, MissingPackageError."""
+    """Read the estimator among a bundle's files; None without one. Raises BundleError, MissingPackageError."""
     if HEAD in names:
         try:
             return GraphEstimator(read_graph(folder / HEAD))
@@ -123,7 +123,7 @@ def read_estimator(folder: Path, names: Collection[str], classes: int) -> Estima
     return read_forest(folder / FOREST, classes) if FOREST in names else None
 
 
-# What a forest consists of, as skops writes it: how it is made again, and of which type. All else is refused.
+# The parts of a forest as skops writes them: node types, and the classes allowed for each. All else is refused.
 TREE = "sklearn.tree._tree.Tree"
 TRUSTED = {
     "ObjectNode": ("sklearn.ensemble._forest.RandomForestClassifier", "sklearn.tree._classes.DecisionTreeClassifier"),
@@ -139,18 +139,18 @@ TRUSTED = {
 
 
 def read_forest(path: Path, classes: int) -> Forest:
-    """Read `estimator.skops`. Types are checked before anything is made of them. Raises BundleError."""
+    """Read `estimator.skops`. Types are checked before any object is built. Raises BundleError."""
     _require_trusted(path)
     skops = require("skops.io", extra="train")
     try:
         model = skops.load(path, trusted=[TREE])
-        sound = type(model).__name__ == "RandomForestClassifier" and _sound(model, classes)
+        valid = type(model).__name__ == "RandomForestClassifier" and _is_valid(model, classes)
     except Exception as error:
         raise BundleError(
-            f"{path} cannot be opened by the scikit-learn that is installed ({first_line(error, None)}): install the "
-            f"one that the run's environment.json names, or train the bundle again"
+            f"{path} cannot be opened by the installed scikit-learn ({first_line(error, None)}): install the version "
+            f"in the run's environment.json, or train the bundle again"
         ) from error
-    if not sound:
+    if not valid:
         raise BundleError(f"{path} is not a forest for {classes} classes: train the bundle again")
     return Forest(model, classes)
 
@@ -158,18 +158,18 @@ def read_forest(path: Path, classes: int) -> Forest:
 def _require_trusted(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            found = set(_nodes(json.loads(archive.read("schema.json"))))
+            nodes = set(_nodes(json.loads(archive.read("schema.json"))))
     except (OSError, ValueError, KeyError, RecursionError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path} is not a skops file ({first_line(error, None)}): copy the bundle again") from error
-    if strangers := sorted({kind for loader, kind in found if kind not in TRUSTED.get(loader, ())}):
+    if untrusted := sorted({kind for loader, kind in nodes if kind not in TRUSTED.get(loader, ())}):
         raise BundleError(
-            f"{path} holds {', '.join(strangers[:5])}, which is no part of a forest and could run code: it was not "
+            f"{path} contains {', '.join(untrusted[:5])}, which is not part of a forest and could run code: it was not "
             f"opened. Do not use this bundle"
         )
 
 
 def _nodes(tree: Json) -> Iterator[tuple[str, str]]:
-    """Each node of a skops schema: how it is made, and its type."""
+    """The nodes of a skops schema: loader and class of each."""
     if isinstance(tree, dict):
         if {"__loader__", "__class__", "__module__"} & tree.keys():
             kind = f"{tree.get('__module__')}.{tree.get('__class__')}"
@@ -181,20 +181,20 @@ def _nodes(tree: Json) -> Iterator[tuple[str, str]]:
             yield from _nodes(value)
 
 
-def _sound(model: Fitted, classes: int) -> bool:
-    """Whether every tree leads from its root to leaves: scikit-learn follows the numbers without a look."""
+def _is_valid(model: Fitted, classes: int) -> bool:
+    """True if every tree leads from its root to leaves: scikit-learn follows the indices without bounds checks."""
     labels = np.asarray(model.classes_)
     if labels.dtype.kind != "i" or len(labels) == 0 or labels.min() < 0 or labels.max() >= classes:
         return False
-    return all(_leads_to_leaves(one.tree_, model.n_features_in_, len(labels)) for one in model.estimators_)
+    return all(_leads_to_leaves(tree.tree_, model.n_features_in_, len(labels)) for tree in model.estimators_)
 
 
 def _leads_to_leaves(tree: Fitted, width: int, labels: int) -> bool:
     left, right, feature = tree.children_left, tree.children_right, tree.feature
-    inner, places = left != -1, np.arange(tree.node_count)
+    inner, indices = left != -1, np.arange(tree.node_count)
     return bool(
         tree.node_count > 0
         and tree.value.shape == (tree.node_count, 1, labels)
-        and ((left > places) & (left < tree.node_count) & (right > places) & (right < tree.node_count))[inner].all()
+        and ((left > indices) & (left < tree.node_count) & (right > indices) & (right < tree.node_count))[inner].all()
         and ((feature >= 0) & (feature < width))[inner].all()
     )

@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""Features of frozen backbones: computed once per image and cached on disk."""

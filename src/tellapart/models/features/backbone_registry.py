@@ -1,4 +1,4 @@
-"""Which frozen bases have features in the cache, written down so that they are found again without Keras."""
+"""Registry of frozen backbones with cached features, which finds them again without Keras."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KnownBackbone:
-    """A whole base of the catalogue with its published weights, and where its features are kept.
+    """A complete backbone of the catalogue with its published weights, and its folder of the feature cache.
 
-    `weights` is the SHA-256 of their file; `key` names the folder of the feature cache, `width` is how many features an
-    image has.
+    `weights` is the SHA-256 of their file; `key` is the folder's name, `width` the number of features of an image.
     """
 
     name: str
@@ -31,29 +30,31 @@ class KnownBackbone:
     width: int
 
 
-def register_backbone(base: "FrozenBackbone") -> None:
-    """Write down a base of the catalogue, whole and with its published weights. Raises StorageError."""
-    file = _weights_file(base.name)
-    path = _notes() / f"{base.key}.json"
+def register_backbone(backbone: "FrozenBackbone") -> None:
+    """Register a complete backbone of the catalogue with its published weights. Raises StorageError."""
+    file = _weights_file(backbone.name)
+    path = _folder() / f"{backbone.key}.json"
     if file is None or path.exists():
         return
-    precision = resolve_precision(base.precision)
-    known = KnownBackbone(base.name, sha256(file), base.preprocessing, precision, DECODER, base.key, base.width)
+    precision = resolve_precision(backbone.precision)
+    known = KnownBackbone(
+        backbone.name, sha256(file), backbone.preprocessing, precision, DECODER, backbone.key, backbone.width
+    )
     atomic_write(path, json.dumps(asdict(known), indent=2) + "\n")
 
 
 def known_backbones(name: str) -> tuple[KnownBackbone, ...]:
-    """What was noted of a base and would be computed alike today, the largest images first."""
-    noted = [known for known in map(_read, sorted(_notes().glob("*.json"))) if known and known.name == name]
-    file = _weights_file(name) if noted else None
+    """List the entries of a backbone whose features would be the same today, the largest images first."""
+    entries = [known for known in map(_read, sorted(_folder().glob("*.json"))) if known and known.name == name]
+    file = _weights_file(name) if entries else None
     if file is None:
         return ()
-    wanted = (sha256(file), resolve_precision("auto"), DECODER)
-    alike = [known for known in noted if (known.weights, known.precision, known.decoder) == wanted]
-    return tuple(sorted(alike, key=lambda known: known.preprocessing.height, reverse=True))
+    current = (sha256(file), resolve_precision("auto"), DECODER)
+    valid = [known for known in entries if (known.weights, known.precision, known.decoder) == current]
+    return tuple(sorted(valid, key=lambda known: known.preprocessing.height, reverse=True))
 
 
-def _notes() -> Path:
+def _folder() -> Path:
     return cache_folder() / "bases"
 
 
@@ -63,9 +64,9 @@ def _weights_file(name: str) -> Path | None:
 
 
 def _read(path: Path) -> KnownBackbone | None:
-    """A note; None where it cannot be read, as then the base is only noted anew."""
+    """Read an entry; None where it cannot be read, as the backbone is then registered again."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        return KnownBackbone(**facts | {"preprocessing": Preprocessing(**facts["preprocessing"])})
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        return KnownBackbone(**entry | {"preprocessing": Preprocessing(**entry["preprocessing"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -1,7 +1,7 @@
-"""Features on disk, by content hash.
+"""Cache of features on disk, by content hash.
 
-The cache grows by shards, each a `.npy` of features and a `.json` of hashes that is written last: a shard
-counts when it is whole, and two runs may fill the same cache at once.
+The cache grows by shards, each a `.npy` of features and a `.json` of hashes that is written last: only complete
+shards are read, and two runs may fill the same cache at the same time.
 """
 
 import json
@@ -26,29 +26,29 @@ FLOAT16_LIMIT = 60_000.0  # float16 ends at 65,504
 
 @dataclass(frozen=True)
 class StoredRows:
-    """Features that stay on disk until they are asked for: float32 (n, ...) as rows[indices]."""
+    """Features that are read from disk on access: float32 (n, ...) as rows[indices]."""
 
-    places: tuple[RowPosition, ...]
+    positions: tuple[RowPosition, ...]
     shape: tuple[int, ...]
     """Of one image's features."""
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.positions)
 
     def __getitem__(self, rows: slice | NDArray[np.integer]) -> Values:
-        wanted = np.arange(len(self))[rows]
-        result = np.empty((len(wanted), *self.shape), np.float32)
+        indices = np.arange(len(self))[rows]
+        result = np.empty((len(indices), *self.shape), np.float32)
         by_shard: dict[int, list[tuple[int, int]]] = {}
-        for place, row in enumerate(wanted):
-            by_shard.setdefault(self._shards[row], []).append((place, self._rows[row]))
+        for target, index in enumerate(indices):
+            by_shard.setdefault(self._shards[index], []).append((target, self._rows[index]))
         for shard, pairs in by_shard.items():
-            places, inside = zip(*pairs, strict=True)
-            result[list(places)] = self._maps[shard][list(inside)]
+            targets, shard_rows = zip(*pairs, strict=True)
+            result[list(targets)] = self._maps[shard][list(shard_rows)]
         return result
 
     @cached_property
     def _paths(self) -> list[Path]:
-        return sorted({path for path, _ in self.places})
+        return sorted({path for path, _ in self.positions})
 
     @cached_property
     def _maps(self) -> list[NDArray[Any]]:
@@ -57,15 +57,15 @@ class StoredRows:
     @cached_property
     def _shards(self) -> list[int]:
         numbers = {path: number for number, path in enumerate(self._paths)}
-        return [numbers[path] for path, _ in self.places]
+        return [numbers[path] for path, _ in self.positions]
 
     @cached_property
     def _rows(self) -> list[int]:
-        return [row for _, row in self.places]
+        return [row for _, row in self.positions]
 
 
 class FeatureCache:
-    """The features of one frozen base. Lives while they are read and added to; knows all hashes it has."""
+    """The cached features of one frozen backbone, with an index of all their hashes in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.rows: dict[str, RowPosition] = {}
@@ -74,7 +74,7 @@ class FeatureCache:
             self._enter(json.loads(index.read_text()), index.with_suffix(".npy"))
 
     def add(self, digests: list[str], values: Values) -> None:
-        """Keep the features, float32 (len(digests), ...), as one more shard."""
+        """Store features, float32 (len(digests), ...), as a new shard."""
         path = self._folder / f"{uuid.uuid4().hex}.npy"
         content = BytesIO()
         np.save(content, _compact(values), allow_pickle=False)
@@ -83,11 +83,11 @@ class FeatureCache:
         self._enter(digests, path)
 
     def take(self, digests: list[str], shape: tuple[int, ...]) -> StoredRows:
-        """The features of some hashes, each of that shape, in the order asked for."""
+        """Look up the features of hashes, each of that shape, in the given order."""
         return StoredRows(tuple(self.rows[digest] for digest in digests), shape)
 
     def knows(self, digests: Iterable[str]) -> bool:
-        """Whether it has the features of all these."""
+        """True if the features of all these hashes are cached."""
         return self.rows.keys() >= {*digests}
 
     def _enter(self, digests: list[str], path: Path) -> None:
@@ -95,7 +95,7 @@ class FeatureCache:
 
 
 def _compact(values: Values) -> NDArray[Any]:
-    """Feature maps as float16, where they fit: half the disk, and finer than the bfloat16 they may come from."""
+    """Feature maps as float16 where in range: half the disk space, and finer than the bfloat16 they may come from."""
     if values.ndim > 2 and np.abs(values).max(initial=0) <= FLOAT16_LIMIT:
         return values.astype(np.float16)
     return values

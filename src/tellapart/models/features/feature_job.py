@@ -1,4 +1,4 @@
-"""A frozen base at work on images, by whoever has its graph: neither Keras nor the cache of features is needed."""
+"""Jobs that compute features from a backbone's graph, without Keras and without the feature cache."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from tellapart.engine import Engine, Precision, read_graph
 from tellapart.errors import ImageError, WeightsError
 from tellapart.models.features.feature_cache import Values
 
-JOB_IMAGES = 256  # images of one job: some seconds of a large base, which a killed worker loses
+JOB_IMAGES = 256  # some seconds of a large backbone, which are lost with a killed worker
 
 
 @dataclass(frozen=True)
 class FeatureShard:
-    """What a base sees in some images: their hashes, float32 (n, ...), and why the other hashes have nothing."""
+    """Features, float32 (n, ...), of images by hash, and the reasons why other images could not be read."""
 
     digests: list[str]
     values: Values
@@ -27,14 +27,14 @@ class FeatureShard:
 
 @dataclass(frozen=True)
 class FeatureJob:
-    """The job: a base's graph, which a worker reads where it finds it; `precision` is settled."""
+    """The job: a backbone's graph file, which the worker reads; `precision` is not "auto"."""
 
     graph: Path
     preprocessing: Preprocessing
     precision: Precision
 
     def __call__(self) -> Callable[[Images], FeatureShard]:
-        """Compile it, once for each worker. Raises WeightsError where it is not to be read."""
+        """Compile the graph, once in each worker. Raises WeightsError where it cannot be read."""
         try:
             graph = read_graph(self.graph)
         except RuntimeError as error:
@@ -46,13 +46,13 @@ class FeatureJob:
 
 
 def compute_shard(engine: Engine, preprocessing: Preprocessing, images: Images) -> FeatureShard:
-    """Run a base over images."""
+    """Compute the features of images."""
     digests, rows, reasons = list[str](), list[Values](), dict[str, str]()
-    answers = run_engine(engine, preprocessed(images, preprocessing, range(len(images))))
-    for digest, answer in zip(images.digests, answers, strict=True):
-        if isinstance(answer, ImageError):
-            reasons[digest] = str(answer)
+    results = run_engine(engine, preprocessed(images, preprocessing, range(len(images))))
+    for digest, result in zip(images.digests, results, strict=True):
+        if isinstance(result, ImageError):
+            reasons[digest] = str(result)
         else:
             digests.append(digest)
-            rows.append(answer)
+            rows.append(result)
     return FeatureShard(digests, np.array(rows), reasons)

@@ -1,6 +1,6 @@
-"""A frozen base is a function of the image: it is run once, and its features are kept.
+"""Frozen backbones: their features depend on the image alone, so they are computed once and cached.
 
-They are kept by content hash, preprocessing, weights and precision. A killed run loses at most one shard of work.
+The cache key is content hash, preprocessing, weights and precision. A killed run loses at most one shard of work.
 """
 
 import hashlib
@@ -29,12 +29,12 @@ from tellapart.models.graphs.convert import to_graph
 from tellapart.progress import notify, progress
 
 SHARD_IMAGES = 1024  # images: 8 MB of Xception's features, seconds of work
-SHARD_BYTES = 64_000_000  # at most, where the features are whole maps
+SHARD_BYTES = 64_000_000  # upper limit, for feature maps
 
 
 @dataclass(frozen=True)
 class FrozenBackbone:
-    """A base whose weights do not change: uint8 images to features, a vector or feature maps."""
+    """A backbone with constant weights: uint8 images to features, a vector or feature maps."""
 
     name: str
     network: keras.Model
@@ -43,12 +43,12 @@ class FrozenBackbone:
 
     @cached_property
     def graph(self) -> Graph:
-        """The base as an OpenVINO graph: converted once, then read from the cache."""
+        """The OpenVINO graph: converted once, then read from the cache."""
         return read_graph(self.graph_file)
 
     @property
     def graph_file(self) -> Path:
-        """Where the cache has the graph, with its weights beside it."""
+        """The graph's file in the cache, with its weights beside it."""
         folder = cache_folder() / "graphs" / self.key
         if not folder.exists():
             graph = to_graph(self.network)
@@ -58,35 +58,35 @@ class FrozenBackbone:
 
     @cached_property
     def engine(self) -> Engine:
-        """The base compiled for this machine, when first needed."""
+        """The graph compiled for this machine, on first use."""
         return Engine(self.graph, batch=BATCH, precision=self.precision)
 
     @cached_property
     def rate(self) -> float:
-        """Images a second on this machine, measured once on noise."""
+        """Images per second on this machine, measured once on noise."""
         return self.engine.rate()
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the features of one image: (width,), or (height, width, channels)."""
+        """The shape of one image's features: (width,), or (height, width, channels)."""
         return tuple(int(side) for side in self.network.output_shape[1:])
 
     @property
     def width(self) -> int:
-        """How many features an image has."""
+        """The number of features of an image."""
         return math.prod(self.shape)
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 over everything that decides the features of an image."""
-        facts = {
+        """SHA-256 of everything that determines the features of an image."""
+        settings = {
             "base": self.name,
             "end": [len(list(leaf_layers(self.network))), self.shape],
             "decoder": DECODER,
             "preprocessing": asdict(self.preprocessing),
             "precision": resolve_precision(self.precision),
         }
-        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for array in self.network.get_weights():
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
@@ -94,57 +94,58 @@ class FrozenBackbone:
 
 @dataclass(frozen=True)
 class StoredFeatures:
-    """Features in the cache: rows, of which of the images asked for, and the images without any."""
+    """Cached features: their rows, the indices of their images, and the unreadable images."""
 
     rows: StoredRows
     kept: tuple[int, ...]
     skipped: tuple[Skipped, ...]
 
 
-def compute_features(base: FrozenBackbone, images: Images, *, cache: Path, label: str) -> ReadableRows:
-    """The features of some images in memory, float32 (n, ...): see `stored_features`."""
-    found = stored_features(base, images, cache=cache, label=label)
-    return ReadableRows(found.rows[:], found.kept, found.skipped)
+def compute_features(backbone: FrozenBackbone, images: Images, *, cache: Path, label: str) -> ReadableRows:
+    """Compute the features of images, float32 (n, ...), in memory: see `stored_features`."""
+    stored = stored_features(backbone, images, cache=cache, label=label)
+    return ReadableRows(stored.rows[:], stored.kept, stored.skipped)
 
 
 def stored_features(
-    base: FrozenBackbone, images: Images, *, cache: Path, label: str, jobs: Jobs | None = None
+    backbone: FrozenBackbone, images: Images, *, cache: Path, label: str, jobs: Jobs | None = None
 ) -> StoredFeatures:
-    """The features of some images: found in the cache where they are, computed and kept where not.
+    """Look up the features of images in the cache; compute and store those that are missing.
 
-    With `jobs` others compute them; the graph, and the images where they are files, are read where they work.
+    With `jobs`, workers compute them; they read the graph, and images that are files, themselves.
     """
-    store = FeatureCache(cache / "features" / base.key)
-    wanted = images.digests
-    missing = [i for digest, i in {d: i for i, d in enumerate(wanted)}.items() if digest not in store.rows]
-    fill = _fill if jobs is None else partial(_fill_by, jobs)
-    reasons = fill(store, base, images, missing, label) if missing else {}
-    kept = tuple(i for i, digest in enumerate(wanted) if digest in store.rows)
-    skipped = tuple(Skipped(images.name(i), reasons[d]) for i, d in enumerate(wanted) if d in reasons)
-    return StoredFeatures(store.take([wanted[i] for i in kept], base.shape), kept, skipped)
+    store = FeatureCache(cache / "features" / backbone.key)
+    digests = images.digests
+    missing = [i for digest, i in {d: i for i, d in enumerate(digests)}.items() if digest not in store.rows]
+    fill = _fill if jobs is None else partial(_fill_by_jobs, jobs)
+    reasons = fill(store, backbone, images, missing, label) if missing else {}
+    kept = tuple(i for i, digest in enumerate(digests) if digest in store.rows)
+    skipped = tuple(Skipped(images.name(i), reasons[d]) for i, d in enumerate(digests) if d in reasons)
+    return StoredFeatures(store.take([digests[i] for i in kept], backbone.shape), kept, skipped)
 
 
 def _fill(
-    store: FeatureCache, base: FrozenBackbone, images: Images, missing: Sequence[int], label: str
+    store: FeatureCache, backbone: FrozenBackbone, images: Images, missing: Sequence[int], label: str
 ) -> dict[str, str]:
-    """Run the base over what the cache lacks. Returns the hashes of unreadable images with the reason."""
+    """Run the backbone over the missing images. Returns the hashes of unreadable images with the reason."""
     notify(
-        f"{label}: {len(missing):,} images to run once through the frozen {base.name} ({base.engine.precision}), "
-        f"about {len(missing) / base.rate:,.0f} s at {base.rate:,.0f} a second{_room(base, len(missing))}"
+        f"{label}: {len(missing):,} images to run once through the frozen {backbone.name} "
+        f"({backbone.engine.precision}), about {len(missing) / backbone.rate:,.0f} s at {backbone.rate:,.0f} a second"
+        f"{_disk_space(backbone, len(missing))}"
     )
     reasons: dict[str, str] = {}
     digests: list[str] = []
     values: list[Values] = []
-    shard = _shard(base)
-    stream = run_engine(base.engine, preprocessed(images, base.preprocessing, missing))
+    shard = _shard(backbone)
+    stream = run_engine(backbone.engine, preprocessed(images, backbone.preprocessing, missing))
     with progress(label, len(missing), "images") as advance:
-        for index, answer in zip(missing, stream, strict=True):
+        for index, result in zip(missing, stream, strict=True):
             advance(1)
-            if isinstance(answer, ImageError):
-                reasons[images.digests[index]] = str(answer)
+            if isinstance(result, ImageError):
+                reasons[images.digests[index]] = str(result)
                 continue
             digests.append(images.digests[index])
-            values.append(answer)
+            values.append(result)
             if len(digests) == shard:
                 store.add(digests, np.array(values))
                 digests, values = [], []
@@ -153,17 +154,20 @@ def _fill(
     return reasons
 
 
-def _fill_by(
-    jobs: Jobs, store: FeatureCache, base: FrozenBackbone, images: Images, missing: Sequence[int], label: str
+def _fill_by_jobs(
+    jobs: Jobs, store: FeatureCache, backbone: FrozenBackbone, images: Images, missing: Sequence[int], label: str
 ) -> dict[str, str]:
-    """As `_fill`, a shard being a job."""
-    notify(f"{label}: {len(missing):,} images to run once through the frozen {base.name}{_room(base, len(missing))}")
-    size, reasons = min(JOB_IMAGES, _shard(base)), dict[str, str]()
+    """As `_fill`, with a job for each shard."""
+    notify(
+        f"{label}: {len(missing):,} images to run once through the frozen {backbone.name}"
+        f"{_disk_space(backbone, len(missing))}"
+    )
+    size, reasons = min(JOB_IMAGES, _shard(backbone)), dict[str, str]()
     shards = (images.take(missing[start : start + size]) for start in range(0, len(missing), size))
-    seeing = FeatureJob(base.graph_file.resolve(), base.preprocessing, resolve_precision(base.precision))
-    seen = jobs.run(seeing, shards)  # who is to do it may have something to say first
+    job = FeatureJob(backbone.graph_file.resolve(), backbone.preprocessing, resolve_precision(backbone.precision))
+    results = jobs.run(job, shards)  # before the progress bar, as starting workers may print messages
     with progress(label, len(missing), "images") as advance:
-        for shard in seen:
+        for shard in results:
             advance(len(shard.digests) + len(shard.reasons))
             reasons.update(shard.reasons)
             if shard.digests:
@@ -171,10 +175,10 @@ def _fill_by(
     return reasons
 
 
-def _shard(base: FrozenBackbone) -> int:
-    return max(1, min(SHARD_IMAGES, SHARD_BYTES // (4 * base.width)))
+def _shard(backbone: FrozenBackbone) -> int:
+    return max(1, min(SHARD_IMAGES, SHARD_BYTES // (4 * backbone.width)))
 
 
-def _room(base: FrozenBackbone, count: int) -> str:
-    """What feature maps will take of the disk; vectors take next to nothing."""
-    return "" if len(base.shape) == 1 else f", {count * base.width * 2 / 1e6:,.0f} MB in the cache"
+def _disk_space(backbone: FrozenBackbone, count: int) -> str:
+    """The disk space that feature maps will take, as a message; vectors take hardly any."""
+    return "" if len(backbone.shape) == 1 else f", {count * backbone.width * 2 / 1e6:,.0f} MB in the cache"

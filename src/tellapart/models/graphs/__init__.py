@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""OpenVINO graphs: converted from Keras, built for estimators, cut and joined."""

@@ -1,4 +1,4 @@
-"""From Keras models to OpenVINO graphs."""
+"""Conversion of Keras models to OpenVINO graphs."""
 
 import warnings
 
@@ -8,13 +8,13 @@ from tellapart.engine import Graph, core
 
 
 def to_graph(network: keras.Model) -> Graph:
-    """Convert a Keras model of one input and one output: the same names, dtypes and shapes, batch left open."""
+    """Convert a Keras model of one input and one output: same names, dtypes and shapes, with a dynamic batch."""
     core()
     import openvino
 
     _repair_version_lookup()
     with warnings.catch_warnings():
-        # Keras remarks that OpenVINO's tracer calls the model with a list of one tensor
+        # Keras warns that OpenVINO's tracer calls the model with a list of one tensor.
         warnings.filterwarnings("ignore", message="The structure of `inputs`", category=UserWarning)
         return openvino.convert_model(network)
 

@@ -1,4 +1,4 @@
-"""Graphs of a few operations: images to their pixels, and vectors to probabilities without scikit-learn."""
+"""Graphs of estimators, which need no scikit-learn: linear models, nearest neighbours, and pixels as features."""
 
 import math
 from typing import Any
@@ -10,19 +10,17 @@ from tellapart.data.dataset import Labels
 from tellapart.engine import Graph, core
 
 Vectors = NDArray[np.float32]
-ZERO_TOLERANCE = np.float32(
-    1e-6
-)  # of a vector's squared length: what rounding may leave of its distance to itself, squared
-EXACT_VOTE = np.float32(1e12)  # the vote of a neighbour that is the same: the others' count no more
-PADDING_DISTANCE = 1e30  # half the squared distance of what only fills up the last group
+ZERO_TOLERANCE = np.float32(1e-6)  # of a vector's squared length: its squared distance to itself, as rounding leaves it
+EXACT_VOTE = np.float32(1e12)  # the vote of an identical neighbour: the others have no weight
+PADDING_DISTANCE = 1e30  # half the squared distance of padding in the last group
 ROWS = np.array([1], np.int64)
 Operations = Any
 Node = Any
-"""An output of an operation: the package has no types, so neither has this."""
+"""An output of an operation; OpenVINO has no types."""
 
 
 def pixel_graph(height: int, width: int, channels: int) -> Graph:
-    """Images, uint8 (n, height, width, channels), to their pixels as one vector: float32, 0 to 255."""
+    """Build a graph from images, uint8 (n, height, width, channels), to their pixels as a vector: float32, 0 to 255."""
     ops = _operations()
     images = ops.parameter([-1, height, width, channels], np.uint8, name="pictures")
     shape = np.array([-1, height * width * channels], np.int64)
@@ -30,7 +28,7 @@ def pixel_graph(height: int, width: int, channels: int) -> Graph:
 
 
 def linear_graph(centre: Vectors, scale: Vectors, slopes: Vectors, offsets: Vectors) -> Graph:
-    """Softmax over standardised numbers times slopes, float32 (classes, width), plus offsets, float32 (classes,)."""
+    """Build softmax(standardised features times slopes, float32 (classes, width), plus offsets, float32 (classes,))."""
     ops = _operations()
     features = ops.parameter([-1, len(centre)], np.float32, name="features")
     standard = ops.divide(ops.subtract(features, centre[np.newaxis]), scale[np.newaxis])
@@ -39,10 +37,10 @@ def linear_graph(centre: Vectors, scale: Vectors, slopes: Vectors, offsets: Vect
 
 
 def voting_graph(known: Vectors, labels: Labels, classes: int, *, neighbours: int) -> Graph:
-    """The nearest of `known`, float32 (n, width), vote, each by 1 / its Euclidean distance; all else is as 0.
+    """Build a vote of the nearest of `known`, float32 (n, width), each with the weight 1 / Euclidean distance.
 
-    Of equally near ones the first count. Whole numbers such as pixels are moved by whole numbers, which keeps their
-    products exact in float32, and equally near equally near.
+    Of equal distances the first are taken. Integers such as pixels are centred by integers, which keeps their
+    products exact in float32, and equal distances equal.
     """
     ops = _operations()
     features = ops.parameter([-1, known.shape[1]], np.float32, name="features")
@@ -62,7 +60,7 @@ def voting_graph(known: Vectors, labels: Labels, classes: int, *, neighbours: in
 
 
 def _nearest(ops: Operations, nearness: Node, labels: Labels, count: int, neighbours: int) -> tuple[Node, Node]:
-    """The largest of each row of nearness, and their labels: both (n, neighbours).
+    """The largest values of each row of nearness, and their labels: both (n, neighbours).
 
     They are in the groups with the largest maxima, and only those are sorted: 10 times faster than the whole row.
     """
@@ -73,21 +71,21 @@ def _nearest(ops: Operations, nearness: Node, labels: Labels, count: int, neighb
     members = ops.multiply(ops.unsqueeze(groups, np.int64(2)), np.int32(size))
     members = ops.add(members, np.arange(size, dtype=np.int32)[np.newaxis, np.newaxis])
     members = ops.reshape(members, np.array([0, neighbours * size], np.int64), special_zero=True)
-    # Elements, since OpenVINO 2026.4's Gather with batch dimensions breaks down where the batch is 1
-    some = ops.gather_elements(nearness, members, 1)
-    best = ops.topk(some, np.int64(neighbours), 1, "max", "value", index_element_type="i32", stable=True)
-    places = ops.gather_elements(members, best.output(1), 1)
-    voters = ops.gather(ops.constant(labels.astype(np.int32)), places, np.int64(0))
+    # gather_elements, as OpenVINO 2026.4's Gather with batch dimensions fails with a batch of 1
+    candidates = ops.gather_elements(nearness, members, 1)
+    best = ops.topk(candidates, np.int64(neighbours), 1, "max", "value", index_element_type="i32", stable=True)
+    indices = ops.gather_elements(members, best.output(1), 1)
+    voters = ops.gather(ops.constant(labels.astype(np.int32)), indices, np.int64(0))
     return best.output(0), voters
 
 
 def _group_size(count: int, neighbours: int) -> int:
-    """So that there are at least as many groups as neighbours, and to sort few in both steps."""
+    """The size with at least as many groups as neighbours, and few values to sort in both steps."""
     return max(1, math.isqrt(count // neighbours))
 
 
 def _shares(ops: Operations, lengths: Node, nearness: Node) -> Node:
-    """Each neighbour's part of the vote, 1 in all: in proportion to 1 / distance, or whole where that is 0."""
+    """Each neighbour's share of the vote: proportional to 1 / distance, or all of it at distance 0."""
     squares = ops.subtract(lengths, ops.multiply(nearness, np.float32(2)))
     least = ops.multiply(ops.add(lengths, np.float32(1)), ZERO_TOLERANCE)
     votes = ops.divide(np.float32(1), ops.sqrt(ops.maximum(squares, least)))

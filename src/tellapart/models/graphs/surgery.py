@@ -1,6 +1,6 @@
-"""Where in a classifier's graph its feature maps and its features are, and the graph cut in two there.
+"""Edit classifier graphs: find feature maps and features, cut there, join a head, add a temperature, mirror.
 
-Only OpenVINO is needed. Every function leaves the graph it is given as it was.
+Needs only OpenVINO. No function changes the graph that it takes.
 """
 
 from typing import Any
@@ -10,36 +10,36 @@ import numpy as np
 from tellapart.engine import Graph
 
 Output = Any
-"""An output of an operation: OpenVINO has no types, so neither has this."""
+"""An output of an operation; OpenVINO has no types."""
 Node = Any
 Operations = Any
 
 MIN_PROB = np.finfo(np.float32).tiny  # stands in for a probability of 0: the least normal float32
 POOLINGS = ("ReduceMean", "ReduceMax")
-LAYOUTS = ((1, 2), (2, 3))  # where height and width are: before the channels, or as OpenVINO has them, after
+LAYOUTS = ((1, 2), (2, 3))  # axes of height and width: channels last, or channels first
 
 
 def find_feature_map(graph: Graph) -> Output | None:
-    """What the last pooling over height and width takes, float (n, ...); None where there is no such pooling.
+    """Find the input of the last pooling over height and width, float (n, ...); None without such a pooling.
 
-    Where height and width are among its axes, `find_spatial_axes` says. A pooling that the graph also goes around, as in
-    squeeze-and-excitation, is not meant.
+    `find_spatial_axes` gives its axes of height and width. Poolings that the graph can bypass, as in
+    squeeze-and-excitation, are ignored.
     """
     pooling = _last_pooling(graph)
     return None if pooling is None else pooling.input_value(0)
 
 
 def find_spatial_axes(graph: Graph) -> tuple[int, int] | None:
-    """Which axes of the feature map are height and width: (2, 3) or (1, 2); None where there is no feature map."""
+    """Find the axes of height and width of the feature map: (2, 3) or (1, 2); None without a feature map."""
     pooling = _last_pooling(graph)
     return None if pooling is None else _pooled_axes(pooling)
 
 
 def find_features(graph: Graph) -> Output:
-    """A vector per image, float (n, width): what is pooled, else what the last dense layer takes.
+    """Find a vector per image, float (n, width): the pooled features, else the input of the last dense layer.
 
-    Without either it is what the graph itself gives, as where an estimator stands on it. Of a graph that takes vectors,
-    as an estimator's own, it is these.
+    Without either, it is the output of the graph, as for a backbone under an estimator. In a graph that takes vectors,
+    such as an estimator's, it is the input.
     """
     (inputs,) = graph.get_parameters()
     if _rank(inputs.output(0)) == 2:
@@ -53,14 +53,14 @@ def find_features(graph: Graph) -> Output:
 
 
 def rows_per_image(graph: Graph) -> int:
-    """How many rows of features each image has: 2 in a mirrored graph (all images, then all mirror images)."""
+    """Count the rows of features of each image: 2 in a mirrored graph (all images, then all mirror images)."""
     (images,) = graph.get_parameters()
-    users = (place.get_node() for place in images.output(0).get_target_inputs())
+    users = (target.get_node() for target in images.output(0).get_target_inputs())
     return 1 + any(user.get_type_name() == "Concat" and user.get_attributes()["axis"] == 0 for user in users)
 
 
 def graph_up_to(graph: Graph, output: Output) -> Graph:
-    """The part from the images to one of the graph's outputs of operations, float32."""
+    """Cut out the part from the images to an operation's output, as float32."""
     import openvino
     from openvino import opset13 as op
 
@@ -72,38 +72,38 @@ def graph_up_to(graph: Graph, output: Output) -> Graph:
 
 
 def graph_beyond(graph: Graph, output: Output) -> Graph:
-    """The part from one of the graph's outputs of operations to its probabilities; the batch is left open.
+    """Cut out the part from an operation's output to the probabilities, with a dynamic batch.
 
-    It takes `rows_per_image` rows for each image. Raises ValueError where the graph also goes around that output.
+    It takes `rows_per_image` rows for each image. Raises ValueError where the graph can bypass that output.
     """
     import openvino
     from openvino import opset13 as op
 
     if not _all_passes(graph, output.get_node()):
-        raise ValueError(f"{output.get_node().get_friendly_name()} alone does not decide what the graph says")
+        raise ValueError(f"{output.get_node().get_friendly_name()} alone does not determine the graph's output")
     part = openvino.Model([_end(graph), output], graph.get_parameters()).clone()
-    answer, seam = (result.input_value(0) for result in part.get_results())
-    taken = op.parameter([-1, *list(seam.partial_shape)[1:]], seam.element_type, name="taken")
-    if answer == seam:  # nothing lies beyond
-        return openvino.Model([taken], [taken], "beyond")
-    seam.replace(taken.output(0))
-    return openvino.Model([answer], [taken], "beyond")
+    probabilities, cut = (result.input_value(0) for result in part.get_results())
+    parameter = op.parameter([-1, *list(cut.partial_shape)[1:]], cut.element_type, name="taken")
+    if probabilities == cut:  # the output is the graph's own
+        return openvino.Model([parameter], [parameter], "beyond")
+    cut.replace(parameter.output(0))
+    return openvino.Model([probabilities], [parameter], "beyond")
 
 
-def join_head(base: Graph, head: Graph) -> Graph:
-    """One graph of two, each left as it is: what the base gives is what the head takes."""
+def join_head(backbone: Graph, head: Graph) -> Graph:
+    """Join two graphs: the backbone's output becomes the head's input."""
     import openvino
 
-    base, head = base.clone(), head.clone()
-    seam = base.get_results()[0].input_value(0)
-    head.get_parameters()[0].output(0).replace(seam)
-    return openvino.Model(head.get_results(), base.get_parameters(), "classifier")
+    backbone, head = backbone.clone(), head.clone()
+    features = backbone.get_results()[0].input_value(0)
+    head.get_parameters()[0].output(0).replace(features)
+    return openvino.Model(head.get_results(), backbone.get_parameters(), "classifier")
 
 
 def add_temperature(graph: Graph, temperature: float) -> Graph:
-    """The same graph, its probabilities p made softmax(log(p) / T): as sure as `judging.calibration` found right.
+    """Change a graph's probabilities p to softmax(log(p) / T), as `judging.calibration.apply_temperature` does.
 
-    A temperature of 1 changes nothing. A graph's second output, where it has one, stays as it is.
+    A temperature of 1 changes nothing. Further outputs are kept.
     """
     if temperature == 1:
         return graph
@@ -111,15 +111,15 @@ def add_temperature(graph: Graph, temperature: float) -> Graph:
     from openvino import opset13 as op
 
     graph = graph.clone()
-    answer = graph.get_results()[0].input_value(0)
+    probabilities = graph.get_results()[0].input_value(0)
     rest = [result.input_value(0) for result in graph.get_results()[1:]]
-    logarithms = op.log(op.maximum(answer, op.constant(MIN_PROB)))
-    calm = op.softmax(op.divide(logarithms, op.constant(np.float32(temperature))), -1)
-    return openvino.Model([calm.output(0), *rest], graph.get_parameters(), "classifier")
+    logarithms = op.log(op.maximum(probabilities, op.constant(MIN_PROB)))
+    scaled = op.softmax(op.divide(logarithms, op.constant(np.float32(temperature))), -1)
+    return openvino.Model([scaled.output(0), *rest], graph.get_parameters(), "classifier")
 
 
 def first_output(graph: Graph) -> Graph:
-    """The same graph without the outputs after its first."""
+    """Drop all outputs of a graph but the first."""
     import openvino
 
     if len(graph.get_results()) == 1:
@@ -128,28 +128,28 @@ def first_output(graph: Graph) -> Graph:
 
 
 def mirror_graph(graph: Graph) -> Graph:
-    """The mean of what a graph says of images (n, height, width, channels) and of their mirror images."""
+    """Average a graph's output over images (n, height, width, channels) and their mirror images."""
     import openvino
     from openvino import opset13 as op
 
     graph = graph.clone()
     (inner,) = graph.get_parameters()
     images = op.parameter(inner.partial_shape, inner.element_type, name="pictures")
-    both = op.concat([images, _reversed(op, images)], 0)
+    both = op.concat([images, _flip(op, images)], 0)
     inner.output(0).replace(both.output(0))
     halves = op.split(graph.get_results()[0].input_value(0), op.constant(0), 2)
     mean = op.multiply(op.add(halves.output(0), halves.output(1)), op.constant(np.float32(0.5)))
     return openvino.Model([op.result(mean)], [images], "mirrored")
 
 
-def _reversed(op: Operations, images: Node) -> Node:
-    """Left and right exchanged: from the last column to the first, by steps of -1."""
+def _flip(op: Operations, images: Node) -> Node:
+    """The images with left and right exchanged: from the last column to the first, by steps of -1."""
     last, before_first = op.constant([-1]), op.constant([np.iinfo(np.int64).min])
     return op.slice(images, last, before_first, op.constant([-1]), op.constant([2]))
 
 
 def _leading(graph: Graph) -> list[Node]:
-    """The operations that lead to what the graph says, in order; a second output's own are not among them."""
+    """The operations that lead to the graph's first output, in order, without those of a second output alone."""
     import openvino
 
     ordered: list[Node] = openvino.Model([_end(graph)], graph.get_parameters()).get_ordered_ops()
@@ -162,7 +162,7 @@ def _last_pooling(graph: Graph) -> Node | None:
 
 
 def _pooled_axes(node: Node) -> tuple[int, int] | None:
-    """Where height and width are that a node takes the mean or the maximum over; None if it does not."""
+    """The axes of height and width that a node takes the mean or the maximum over; None if it does not."""
     if node.get_type_name() not in POOLINGS or _rank(node.input_value(0)) != 4:
         return None
     constant = node.input_value(1).get_node()
@@ -173,26 +173,26 @@ def _pooled_axes(node: Node) -> tuple[int, int] | None:
 
 
 def _is_dense(node: Node) -> bool:
-    inputs = [node.input_value(place) for place in range(node.get_input_size())]
+    inputs = [node.input_value(index) for index in range(node.get_input_size())]
     return (
         node.get_type_name() == "MatMul"
-        and [_rank(one) for one in inputs] == [2, 2]
+        and [_rank(value) for value in inputs] == [2, 2]
         and inputs[1].get_node().get_type_name() == "Constant"
     )
 
 
 def _all_passes(graph: Graph, node: Node) -> bool:
-    """Whether every way from the graph's end back to its images leads through the node."""
-    barrier, seen, waiting = node.get_name(), set(), [_end(graph).get_node()]
-    while waiting:
-        one = waiting.pop()
-        name = one.get_name()
-        if name == barrier or name in seen:
+    """True if every path from the graph's end back to its images passes through the node."""
+    barrier, visited, stack = node.get_name(), set(), [_end(graph).get_node()]
+    while stack:
+        current = stack.pop()
+        name = current.get_name()
+        if name == barrier or name in visited:
             continue
-        if one.get_type_name() == "Parameter":
+        if current.get_type_name() == "Parameter":
             return False
-        seen.add(name)
-        waiting += [one.input_value(place).get_node() for place in range(one.get_input_size())]
+        visited.add(name)
+        stack += [current.input_value(index).get_node() for index in range(current.get_input_size())]
     return True
 
 

@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""Import of Keras models from elsewhere: checked without running code, then wrapped as classifiers."""

@@ -1,6 +1,6 @@
-"""Model files made elsewhere, looked into before anything is made of them: `.keras` and `.h5`.
+"""Inspection of model files from elsewhere, `.keras` and `.h5`, before Keras loads them.
 
-What is loaded is a private copy that was checked, never the file itself: nobody can exchange it in between.
+A private, checked copy is loaded, never the file itself, so that it cannot be replaced in between.
 """
 
 import json
@@ -23,7 +23,7 @@ MAX_CONFIG_BYTES = 20_000_000  # bytes; NASNetLarge, the longest of keras.applic
 MAX_OBJECTS = 50_000  # groups and arrays in an HDF5 file; EfficientNetB7 with Adam's state has 7,000
 MAX_EXPANSION = 10  # Keras does not compress at all, and trained weights hardly shrink
 Group = Any
-"""A group or array of an HDF5 file: h5py has no types."""
+"""A group or array of an HDF5 file; h5py has no types."""
 KINDS = "fiubV"  # floats, whole numbers, booleans, and the raw bytes that bfloat16 is kept as
 
 
@@ -31,48 +31,48 @@ KINDS = "fiubV"  # floats, whole numbers, booleans, and the raw bytes that bfloa
 def inspect_archive(file: Path) -> Iterator[Path]:
     """Yield a checked copy of a model file for `keras.saving.load_model`: a folder, or an .h5 file.
 
-    Raises WeightsError for what is no model of built-in layers alone.
+    Raises WeightsError unless the file is a model of built-in layers only.
     """
     with tempfile.TemporaryDirectory() as folder, _read(file) as stream:
         try:
             with storage_errors(Path(folder)):
-                copy = _checked_copy(stream, Path(folder), file.suffix)
+                copy = _copy_checked(stream, Path(folder), file.suffix)
         except (StorageError, MissingPackageError):
             raise
         except WeightsError as error:
-            raise WeightsError(f"{file} is not adopted: {error}") from error
-        except Exception as error:  # the readers of ZIP, HDF5 and JSON may raise anything when fed strange bytes
-            raise WeightsError(f"{file} is not adopted: it is damaged or cut short ({first_line(error)})") from error
+            raise WeightsError(f"{file} is not imported: {error}") from error
+        except Exception as error:  # the readers of ZIP, HDF5 and JSON may raise anything for invalid bytes
+            raise WeightsError(f"{file} is not imported: it is damaged or truncated ({first_line(error)})") from error
         yield copy
 
 
 def _read(file: Path) -> IO[bytes]:
     if not file.is_file():
-        found = "is a folder" if file.is_dir() else "is no plain file" if file.exists() else "is not there"
-        raise WeightsError(f"{file} {found}; expected a model that Keras saved, a .keras or .h5 file")
+        problem = "is a folder" if file.is_dir() else "is not a regular file" if file.exists() else "does not exist"
+        raise WeightsError(f"{file} {problem}; expected a model that Keras saved, a .keras or .h5 file")
     try:
         return file.open("rb")
     except OSError as error:
         raise WeightsError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _checked_copy(stream: IO[bytes], folder: Path, ending: str) -> Path:
+def _copy_checked(stream: IO[bytes], folder: Path, ending: str) -> Path:
     start = stream.read(len(HDF5))
     stream.seek(0)
-    if start == HDF5 and ending == ".keras":  # whoever opens it by its name alone trusts it more than he should
-        raise WeightsError("its name ends in .keras, but it is an .h5 file: name it so if it is meant to be one")
+    if start == HDF5 and ending == ".keras":  # programs that go by the name apply weaker checks
+        raise WeightsError("its name ends in .keras, but it is an .h5 file: rename it if that is intended")
     if start.startswith(ZIP):
-        return _unpacked(stream, folder)
+        return _unpack(stream, folder)
     if start == HDF5:
-        return _copied(stream, folder)
+        return _copy_h5(stream, folder)
     raise WeightsError(
-        "it begins as neither a .keras nor an .h5 file does. Save the model with Keras's model.save('model.keras'); "
+        "it is neither a .keras nor an .h5 file. Save the model with Keras's model.save('model.keras'); "
         "pickles, SavedModel folders and PyTorch files are not read"
     )
 
 
-def _unpacked(stream: IO[bytes], folder: Path) -> Path:
-    """Check a .keras file, a ZIP archive, and write what is needed of it into `folder`."""
+def _unpack(stream: IO[bytes], folder: Path) -> Path:
+    """Check a .keras file, a ZIP archive, and extract the needed members into `folder`."""
     with zipfile.ZipFile(stream) as archive:
         members = archive.infolist()
         _require_members([member.filename for member in members])
@@ -80,8 +80,8 @@ def _unpacked(stream: IO[bytes], folder: Path) -> Path:
         if sizes[CONFIG][0] > MAX_CONFIG_BYTES:
             raise WeightsError(f"its {CONFIG} has {sizes[CONFIG][0]:,} bytes, at most {MAX_CONFIG_BYTES:,} are read")
         if sizes[ARRAYS][0] > MAX_EXPANSION * sizes[ARRAYS][1]:
-            raise WeightsError(f"its {ARRAYS} would swell from {sizes[ARRAYS][1]:,} to {sizes[ARRAYS][0]:,} bytes")
-        config = _checked(archive.read(CONFIG))
+            raise WeightsError(f"its {ARRAYS} would expand from {sizes[ARRAYS][1]:,} to {sizes[ARRAYS][0]:,} bytes")
+        config = _parse_config(archive.read(CONFIG))
         with archive.open(ARRAYS) as source, (folder / ARRAYS).open("wb") as copy:
             shutil.copyfileobj(source, copy)
     (folder / CONFIG).write_text(json.dumps(without_training(config)))
@@ -92,14 +92,14 @@ def _unpacked(stream: IO[bytes], folder: Path) -> Path:
 
 def _require_members(names: list[str]) -> None:
     if extra := [name for name in names if name not in (CONFIG, METADATA, ARRAYS)]:
-        raise WeightsError(f"it holds {safe_text(extra[0])}, which is no part of a model of built-in layers")
+        raise WeightsError(f"it contains {safe_text(extra[0])}, which is not part of a model of built-in layers")
     if missing := [name for name in (CONFIG, ARRAYS) if name not in names]:
-        raise WeightsError(f"it holds no {missing[0]}, which every .keras file has")
+        raise WeightsError(f"it contains no {missing[0]}, which every .keras file has")
     if len(set(names)) < len(names):
-        raise WeightsError("it holds two files of the same name")
+        raise WeightsError("it contains two files of the same name")
 
 
-def _copied(stream: IO[bytes], folder: Path) -> Path:
+def _copy_h5(stream: IO[bytes], folder: Path) -> Path:
     """Copy an .h5 file into `folder` and check the copy."""
     path = folder / "model.h5"
     with path.open("wb") as copy:
@@ -107,13 +107,13 @@ def _copied(stream: IO[bytes], folder: Path) -> Path:
     with _hdf5(path) as (h5py, file):
         if "model_config" not in file.attrs:
             raise WeightsError(
-                "it holds weights and no model. Save the whole model with model.save('model.keras'); weights alone "
+                "it contains weights, but no model. Save the whole model with model.save('model.keras'); weights alone "
                 "are for tellapart train --weights FILE"
             )
         attribute = file.attrs.get_id("model_config")
         if attribute.get_storage_size() > MAX_CONFIG_BYTES or attribute.shape != ():
-            raise WeightsError(f"its model_config is no text of at most {MAX_CONFIG_BYTES:,} bytes")
-        _checked(file.attrs["model_config"])
+            raise WeightsError(f"its model_config is not a text of at most {MAX_CONFIG_BYTES:,} bytes")
+        _parse_config(file.attrs["model_config"])
         _require_plain_arrays(h5py, file, path.stat().st_size)
     return path
 
@@ -126,14 +126,14 @@ def _hdf5(path: Path) -> Iterator[tuple[ModuleType, Group]]:
 
 
 def _require_plain_arrays(h5py: ModuleType, file: Group, size: int) -> None:
-    """Refuse links out of the file, arrays kept elsewhere, and arrays that claim more bytes than the file has."""
-    groups, seen, left = [file], 0, size
+    """Refuse links out of the file, external arrays, and arrays that claim more bytes than the file has."""
+    groups, objects, bytes_left = [file], 0, size
     while groups:
         group = groups.pop()
         for name in group:
-            seen += 1
-            if seen > MAX_OBJECTS:
-                raise WeightsError(f"it holds more than {MAX_OBJECTS:,} arrays and groups, or a group within itself")
+            objects += 1
+            if objects > MAX_OBJECTS:
+                raise WeightsError(f"it contains more than {MAX_OBJECTS:,} arrays and groups, or a group within itself")
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
                 raise WeightsError(f"its arrays are not plain: {safe_text(name)} is a {type(link).__name__}")
@@ -141,31 +141,31 @@ def _require_plain_arrays(h5py: ModuleType, file: Group, size: int) -> None:
             if isinstance(item, h5py.Group):
                 groups.append(item)
             else:
-                left -= _plain_bytes(h5py, item, name)
-            if left < 0:
+                bytes_left -= _array_bytes(h5py, item, name)
+            if bytes_left < 0:
                 raise WeightsError(f"its arrays claim more bytes than the {size:,} of the file, at {safe_text(name)}")
 
 
-def _plain_bytes(h5py: ModuleType, item: Group, name: str) -> int:
+def _array_bytes(h5py: ModuleType, item: Group, name: str) -> int:
     if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual or item.dtype.kind not in KINDS:
-        raise WeightsError(f"{safe_text(name)} in it is no plain array of numbers that lies in the file itself")
+        raise WeightsError(f"{safe_text(name)} in it is not a plain array of numbers stored in the file itself")
     return int(item.size or 0) * int(item.dtype.itemsize)
 
 
-def _checked(text: str | bytes) -> dict[str, object]:
+def _parse_config(text: str | bytes) -> dict[str, object]:
     if len(text) > MAX_CONFIG_BYTES:
         raise WeightsError(f"its description of the model has more than {MAX_CONFIG_BYTES:,} bytes")
     try:
-        config = json.loads(text, object_pairs_hook=_without_doubles)
+        config = json.loads(text, object_pairs_hook=_unique_fields)
     except RecursionError as error:
-        raise WeightsError("the model's description is nested too deep: no classifier's is") from error
+        raise WeightsError("the model's description is nested too deeply for a classifier") from error
     if not isinstance(config, dict) or "class_name" not in config:
-        raise WeightsError("its description of the model is none")
+        raise WeightsError("its description of the model is not one of Keras")
     require_built_in(config)
     return config
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({key for key, _ in pairs}) < len(pairs):  # which of the two counts is a reader's choice
+def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key for key, _ in pairs}) < len(pairs):  # readers disagree about which one is valid
         raise WeightsError("the model's description names a field twice")
     return dict(pairs)

@@ -1,6 +1,6 @@
-"""The description that Keras rebuilds a model from: nested, naming classes and functions.
+"""Check of the nested configuration from which Keras rebuilds a model.
 
-Every name in it is looked up in the tables of `builtin.py`, so that what is refused is refused before Keras sees it.
+Every class and function it names must be in `keras_allowlist`; anything else is refused before Keras reads it.
 """
 
 import re
@@ -19,36 +19,36 @@ from tellapart.models.importing.keras_allowlist import (
     TRAINING_MODULES,
 )
 
-MAX_DEPTH = 100  # levels of lists and objects; ten models one inside the other have 80
-MAX_INTEGER = 10_000_000  # of a whole number: units, filters, sides; more could only be meant to fill the memory
+MAX_DEPTH = 100  # levels of lists and objects; ten nested models have 80
+MAX_INTEGER = 10_000_000  # units, filters, sides; more could only be meant to exhaust memory
 ANY_SIZE = ("shared_object_id", "seed")
 COMPILED = "compile_config"
-"""What only training needs: optimizers, losses, metrics."""
+"""The field of optimizers, losses and metrics, which only training needs."""
 
 
 def require_built_in(description: object) -> None:
-    """Refuse a model's description that names anything but Keras's own classes. Raises WeightsError naming it."""
+    """Check that a model's configuration names only Keras's own classes. Raises WeightsError with the other name."""
     _walk(description, "the model itself", 0, training=False)
 
 
 def without_training(value: object) -> object:
-    """The same description without optimizers, losses and metrics, which are then never made."""
+    """Remove optimizers, losses and metrics from a configuration, so that they are never built."""
     if isinstance(value, dict):
         return {key: without_training(item) for key, item in value.items() if key != COMPILED}
     return [without_training(item) for item in value] if isinstance(value, list) else value
 
 
 def safe_text(name: object) -> str:
-    """Somebody else's text as it can be printed safely."""
+    """Escape and shorten untrusted text, so that it can be printed."""
     return ascii(name)[:80]
 
 
 def _walk(value: object, owner: str, depth: int, *, training: bool) -> None:
     if depth > MAX_DEPTH:
-        raise WeightsError(f"the model's description is nested more than {MAX_DEPTH} deep: no classifier's is")
+        raise WeightsError(f"the model's description is nested more than {MAX_DEPTH} deep, too deeply for a classifier")
     if isinstance(value, dict):
         if "class_name" in value:
-            owner = _named(value, owner)
+            owner = _layer_name(value, owner)
             _require_known(value, owner, training=training)
         for key, item in value.items():
             _require_known_name(key, item, owner)
@@ -58,10 +58,10 @@ def _walk(value: object, owner: str, depth: int, *, training: bool) -> None:
         for item in value:
             _walk(item, owner, depth + 1, training=training)
     elif isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise WeightsError(f"{owner} asks for {value:,}, at most {MAX_INTEGER:,} is taken: no classifier needs as much")
+        raise WeightsError(f"{owner} has the number {value:,}, at most {MAX_INTEGER:,} is allowed in a classifier")
 
 
-def _named(described: Mapping[str, object], owner: str) -> str:
+def _layer_name(described: Mapping[str, object], owner: str) -> str:
     inner = described.get("config")
     name = described.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
     return f"layer {safe_text(name)}" if name else owner
@@ -70,7 +70,7 @@ def _named(described: Mapping[str, object], owner: str) -> str:
 def _require_known(described: Mapping[str, object], owner: str, *, training: bool) -> None:
     kind, module, registered = (described.get(key) for key in ("class_name", "module", "registered_name"))
     if not isinstance(kind, str) or not isinstance(module, str | None):
-        raise WeightsError(f"{owner} names its class as no Keras does: {safe_text(kind)}")
+        raise WeightsError(f"{owner} names its class as Keras never does: {safe_text(kind)}")
     if kind == "function":
         _require_known_function(described.get("config"), module, owner, training=training)
     elif registered not in (None, kind):
@@ -86,35 +86,37 @@ def _require_known_function(name: object, module: str | None, owner: str, *, tra
 
 
 def _require_known_name(key: str, value: object, owner: str) -> None:
-    """Layers may also name functions and classes by a string alone. Their own name is no path: Keras refuses / too."""
+    """Check the functions and classes that layers name by strings, and that a layer's name is not a path."""
     if key == "name" and isinstance(value, str) and (re.search(r"[/\\]", value) or value.startswith("..")):
-        raise WeightsError(f"{owner} has a name like a path; expected a name without / and \\. Rename it, save it anew")
-    if isinstance(value, str) and (names := _names(key)) and _plain(value) not in names:
+        raise WeightsError(
+            f"{owner} has a name like a path; expected a name without / and \\. Rename it and save it again"
+        )
+    if isinstance(value, str) and (names := _allowed_names(key)) and _normalise(value) not in names:
         raise _refused(owner, value, f"its {key}")
 
 
 @cache
-def _names(key: str) -> frozenset[str]:
-    """The names that may stand in a field; none where any text may."""
+def _allowed_names(key: str) -> frozenset[str]:
+    """The allowed values of a field; empty where any text is allowed."""
     if key == "activation" or key.endswith("_activation"):
-        return frozenset(map(_plain, ACTIVATIONS))
+        return frozenset(map(_normalise, ACTIVATIONS))
     for ending, names in (
         ("_initializer", INITIALIZERS | SHORT_NAMES),
         ("_regularizer", REGULARIZERS),
         ("_constraint", CONSTRAINTS),
     ):
         if key.endswith(ending):
-            return frozenset(map(_plain, names))
+            return frozenset(map(_normalise, names))
     return frozenset()
 
 
-def _plain(name: str) -> str:
+def _normalise(name: str) -> str:
     return name.replace("_", "").lower()
 
 
 def _refused(owner: str, kind: object, origin: object) -> WeightsError:
     origin = f" ({safe_text(origin)})" if origin else ""
     return WeightsError(
-        f"{owner} is made by {safe_text(kind)}{origin}, which is not among the parts of Keras that adopt takes: code from "
-        f"elsewhere would have to run, and none does. Rebuild the model from built-in layers, or train one here"
+        f"{owner} is made by {safe_text(kind)}{origin}, which is not among the Keras classes that import allows: it "
+        f"would run code from elsewhere. Rebuild the model from built-in layers, or train one here"
     )

@@ -1,4 +1,4 @@
-"""Keras's own classes and functions that hold no code and read no file: what an adopted model may consist of."""
+"""Allowlist of Keras classes and functions that contain no code and read no files, for imported models."""
 
 from collections.abc import Mapping
 
@@ -40,7 +40,7 @@ ACTIVATIONS = _words(
     sparsemax squareplus swish tanh tanh_shrink threshold
     """
 )
-# What arithmetic on tensors leaves in a model, as in `x / 255` or keras.ops.relu(x).
+# Operations that arithmetic on tensors adds to a model, as in `x / 255` or keras.ops.relu(x).
 ARITHMETIC = _words(
     """
     Absolute Add Clip Concatenate Divide Exp Flip Maximum Mean Minimum Multiply Negative Power Reshape Sqrt Square
@@ -51,7 +51,7 @@ FUNCTIONS = _words("Elu Gelu HardSigmoid HardSilu LeakyRelu Relu Relu6 Selu Sigm
 DATA = frozenset({"__keras_tensor__", "__numpy__", "__tensor__", "__tuple__"})
 
 BUILT_IN: Mapping[str | None, frozenset[str]] = {
-    # Without a module, as .h5 files have it, Keras looks among its own layers, initializers and so on.
+    # Without a module, as in .h5 files, Keras looks the name up among its own layers, initializers and so on.
     None: LAYERS | MODELS | INITIALIZERS | REGULARIZERS | CONSTRAINTS | DATA,
     "keras": MODELS | {"DTypePolicy"},
     "keras.models": MODELS,

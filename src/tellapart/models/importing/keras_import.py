@@ -1,4 +1,4 @@
-"""A Keras model made elsewhere becomes a classifier: uint8 images in, probabilities out."""
+"""Import of a Keras model from elsewhere as a classifier: uint8 images in, probabilities out."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,37 +14,37 @@ from tellapart.models.networks import scale_images
 from tellapart.models.scratch import Tensor
 
 SHAPES_ONLY = ("Dropout", "Flatten", "GlobalAveragePooling2D", "Identity", "Reshape", "Squeeze")
-"""Layers that leave probabilities probabilities, and logits logits."""
+"""Layers that change the shape only, not whether values are probabilities or logits."""
 MAX_SIDE = 4096  # pixels, as in a recipe
 
 
 @dataclass(frozen=True)
 class ImportedModel:
-    """The classifier, and in words what its last layer was found to give."""
+    """The classifier, and a sentence about the output of its last layer."""
 
     network: keras.Model
     ending: str
 
 
 def load_model(copy: Path) -> keras.Model:
-    """Load a copy that `inspected` made. Raises WeightsError when Keras cannot."""
+    """Load a copy made by `inspect_archive`. Raises WeightsError when Keras cannot."""
     try:
         with _quiet():
-            with keras.StatelessScope(initialize_variables=False):  # as a trial, in which no weight takes memory:
-                keras.saving.load_model(copy, compile=False, safe_mode=True)  # stored and described shapes must agree
+            with keras.StatelessScope(initialize_variables=False):  # a dry run without memory for weights, which
+                keras.saving.load_model(copy, compile=False, safe_mode=True)  # compares stored and described shapes
             model = keras.saving.load_model(copy, compile=False, safe_mode=True)
-    except Exception as error:  # whatever Keras says of a file from elsewhere
+    except Exception as error:  # Keras may raise anything for a file from elsewhere
         raise WeightsError(
-            f"this Keras ({keras.__version__}) cannot rebuild the model: {first_line(error)}. Save it anew as .keras "
+            f"this Keras ({keras.__version__}) cannot rebuild the model: {first_line(error)}. Save it again as .keras "
             f"with a recent Keras"
         ) from error
     if not model.built or not getattr(model, "outputs", None):
-        raise WeightsError("the model does not say what it takes: call it once on an image, then save it anew")
+        raise WeightsError("the model has no input shape: call it once on an image, then save it again")
     return model
 
 
 def input_shape(model: keras.Model, size: int | None) -> tuple[int, int, int]:
-    """Height, width and channels of the images it takes. Raises RecipeError, WeightsError."""
+    """Return height, width and channels of a model's images. Raises RecipeError, WeightsError."""
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)
         raise WeightsError(f"the model takes {shapes}; expected one image: (None, height, width, 1 or 3)")
@@ -53,7 +53,9 @@ def input_shape(model: keras.Model, size: int | None) -> tuple[int, int, int]:
         found = "channels first: save it with channels last" if shape[1] in (1, 3) else "expected 1 or 3 channels, last"
         raise WeightsError(f"the model takes {shape}, {found}")
     if size is None and None in (height, width):
-        raise RecipeError("the model takes images of any size: say which with --size, best as it was trained")
+        raise RecipeError(
+            "the model takes images of any size: choose one with --size, best the one it was trained with"
+        )
     if size is not None and not 1 <= size <= MAX_SIDE:
         raise RecipeError(f"size is {size}; expected 1 to {MAX_SIDE}")
     if size is not None and any(side not in (None, size) for side in (height, width)):
@@ -62,13 +64,13 @@ def input_shape(model: keras.Model, size: int | None) -> tuple[int, int, int]:
 
 
 def build_classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling, classes: int) -> ImportedModel:
-    """Join scaling, model and what turns its output into probabilities (n, classes).
+    """Join scaling, model and the conversion of its output to probabilities (n, classes).
 
-    Raises RecipeError when the scaling does not suit its input, WeightsError when its output is no classifier's.
+    Raises RecipeError when the scaling does not suit its input, WeightsError when its output is not a classifier's.
     """
     _require_scaling(model, shape[-1], scaling)
-    ending = _activation(model.outputs[0])
-    width = _width(model, ending, classes)
+    activation = _last_activation(model.outputs[0])
+    width = _output_width(model, activation, classes)
     images = keras.Input(shape, dtype="uint8", name="pictures")
     numbers = images if model.inputs[0].dtype == "uint8" else scale_images(images, scaling)
     try:
@@ -78,69 +80,69 @@ def build_classifier(model: keras.Model, shape: tuple[int, int, int], scaling: S
         raise RecipeError(
             f"the model cannot take images of {shape[0]} x {shape[1]}: {first_line(error)}. Try another --size"
         ) from error
-    probabilities, said = _probabilities(output, ending, width)
-    return ImportedModel(keras.Model(images, probabilities, name="classifier"), said)
+    probabilities, ending = _probabilities(output, activation, width)
+    return ImportedModel(keras.Model(images, probabilities, name="classifier"), ending)
 
 
 def _require_scaling(model: keras.Model, channels: int, scaling: Scaling) -> None:
     if scaling in ("torch", "caffe") and channels == 1:
         raise RecipeError(f"preprocess {scaling} is for colour, but the model takes grey images: use unit or tf")
     if model.inputs[0].dtype == "uint8" and scaling != "inside":
-        raise RecipeError("the model takes whole numbers from 0 to 255, so it scales them itself: --preprocess none")
+        raise RecipeError("the model takes integers from 0 to 255, so it scales them itself: --preprocess none")
 
 
-def _width(model: keras.Model, ending: str, classes: int) -> int:
+def _output_width(model: keras.Model, activation: str, classes: int) -> int:
     shape = model.outputs[0].shape
     if len(model.outputs) != 1 or len(shape) != 2 or shape[1] is None:
         raise WeightsError(f"the model gives {len(model.outputs)} outputs, the first {shape}; expected (None, classes)")
     width = int(shape[1])
-    if ending == "sigmoid" and width > 1:
+    if activation == "sigmoid" and width > 1:
         raise WeightsError(
-            f"the model ends in {width} sigmoids: it says yes or no to {width} things, of which several may hold. "
+            f"the model ends in {width} sigmoids: it is a multi-label model, in which several classes may be true. "
             f"Expected softmax or logits, which choose one class"
         )
-    if ending == "softmax" and width == 1:
-        raise WeightsError("the model ends in softmax over 1 output, which is always 1: it tells nothing apart")
+    if activation == "softmax" and width == 1:
+        raise WeightsError("the model ends in softmax over 1 output, which is always 1: it cannot classify")
     if classes != max(width, 2):
-        hint = ": one output tells two classes apart" if width == 1 else ""
+        hint = ": one output is for two classes" if width == 1 else ""
         raise RecipeError(f"there are {classes} class names and {width} outputs{hint}. Name every class once, in order")
     return width
 
 
-def _probabilities(output: Tensor, ending: str, width: int) -> tuple[Tensor, str]:
-    if ending == "softmax":
-        return output, "its last layer is softmax: probabilities, taken as they are"
-    if ending == "sigmoid":
+def _probabilities(output: Tensor, activation: str, width: int) -> tuple[Tensor, str]:
+    if activation == "softmax":
+        return output, "its last layer is softmax: probabilities, used as they are"
+    if activation == "sigmoid":
         both = keras.layers.Concatenate(name="probabilities")([1 - output, output])
         return both, "its last layer is one sigmoid: the probability of the second class"
-    said = "its last layer gives logits: softmax is added"
+    ending = "its last layer gives logits: softmax is added"
     if width == 1:  # softmax over (0, z) is (1 - sigmoid(z), sigmoid(z))
         output = keras.layers.Concatenate(name="both_logits")([keras.ops.zeros_like(output), output])
-        said = "its last layer gives one logit: sigmoid is added, for the probability of the second class"
-    return keras.layers.Softmax(name="probabilities", dtype="float32")(output), said
+        ending = "its last layer gives one logit: sigmoid is added, for the probability of the second class"
+    return keras.layers.Softmax(name="probabilities", dtype="float32")(output), ending
 
 
-def _activation(tensor: Tensor) -> str:
-    """Which function the numbers come from: softmax, sigmoid or linear. Raises WeightsError for another."""
+def _last_activation(tensor: Tensor) -> str:
+    """The activation of a tensor: softmax, sigmoid or linear. Raises WeightsError for another."""
     history = tensor._keras_history
     layer, kind = history.operation, type(history.operation).__name__
     if isinstance(layer, keras.Model):
-        return _activation(layer.outputs[0])
+        return _last_activation(layer.outputs[0])
     function = getattr(layer, "activation", None)
     name = type(function).__name__ if isinstance(function, keras.Layer) else getattr(function, "__name__", kind)
     if kind in SHAPES_ONLY or (kind == "Activation" and name == "linear"):
-        return _activation(layer._inbound_nodes[history.node_index].input_tensors[0])
+        return _last_activation(layer._inbound_nodes[history.node_index].input_tensors[0])
     if name.lower() not in ("softmax", "sigmoid", "linear"):
         raise WeightsError(
             f"the model ends in layer {layer.name} with {name}; expected softmax, one sigmoid, or logits without "
-            f"activation: with a classifier's last layer, and without what follows it"
+            f"activation: save it with the classifier's last layer and without anything after it"
         )
     return name.lower()
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keras remarks on how a model was saved and called, which its new owner can do nothing about."""
+    """Silence Keras's warnings about how a model was saved and called, which its user cannot change."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)
         yield
