@@ -44,7 +44,7 @@ def test_networks_convert_where_openvino_cannot_look_up_the_version_of_tensorflo
         raise NameError("name 'tensorflow' is not defined")
 
     monkeypatch.setattr(utils, "get_environment_setup", as_on_python_3_13)
-    graph = to_graph(whole(None, scratch_network(resolve_network(Recipe(model="mlp", size=8)), 1, 3)))
+    graph = to_graph(join_classifier(None, scratch_network(resolve_network(Recipe(model="mlp", size=8)), 1, 3)))
     assert graph.output(0).partial_shape[1].get_length() == 3
 
 
