@@ -1,4 +1,4 @@
-"""A base in two parts: together they are the whole, and only what was asked for is trained."""
+"""Backbones in two parts: together they compute the same, and only the requested layers are trained."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ def residual() -> keras.Model:
     return keras.Model(images, keras.layers.ReLU(name="end")(x), name="residual")
 
 
-def test_a_seam_is_where_no_branch_passes_by(residual: keras.Model) -> None:
+def test_a_cut_point_is_not_bypassed_by_any_branch(residual: keras.Model) -> None:
     assert [residual.operations[place].name for place in cut_points(residual)] == [
         "stem",
         "join1",
@@ -35,7 +35,7 @@ def test_a_seam_is_where_no_branch_passes_by(residual: keras.Model) -> None:
     ]
 
 
-def test_blocks_begin_where_branches_have_joined(residual: keras.Model) -> None:
+def test_blocks_begin_where_branches_join(residual: keras.Model) -> None:
     assert block_sizes(residual) == [2, 5]
 
 
@@ -61,7 +61,7 @@ def test_with_every_layer_unfrozen_nothing_is_frozen(residual: keras.Model) -> N
 
 
 @pytest.mark.parametrize("name", SIDES)
-def test_the_two_parts_of_a_real_network_are_the_whole(name: str) -> None:
+def test_the_two_parts_of_a_real_network_compute_the_same(name: str) -> None:
     keras.utils.set_random_seed(1)
     network = load_backbone(name, SIDES[name], "none")
     images = np.random.default_rng(0).normal(size=(2, SIDES[name], SIDES[name], 3)).astype(np.float32)
@@ -75,7 +75,7 @@ def test_the_two_parts_of_a_real_network_are_the_whole(name: str) -> None:
         assert division.trained.trainable_weights
 
 
-def test_a_base_ends_at_a_layer_by_name_or_by_count(residual: keras.Model) -> None:
+def test_a_backbone_is_truncated_at_a_layer_by_name_or_by_count(residual: keras.Model) -> None:
     assert truncate_at(residual, None) is residual
     assert truncate_at(residual, "join1").output_shape == (None, 8, 8, 4)
     assert [layer.name for layer in truncate_at(residual, "-2").layers][-1] == "join2"
@@ -89,7 +89,7 @@ def test_a_base_ends_at_a_layer_by_name_or_by_count(residual: keras.Model) -> No
         ("3", "cut is 3; expected"),
     ],
 )
-def test_a_cut_that_cannot_be_made_is_refused(residual: keras.Model, cut: str, said: str) -> None:
+def test_an_invalid_cut_is_refused(residual: keras.Model, cut: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         truncate_at(residual, cut)
 

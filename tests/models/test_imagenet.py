@@ -68,7 +68,7 @@ def answers(network: ImageNet, paths: Sequence[str]) -> NDArray[np.float32]:
     return np.stack([row for row in rows if not isinstance(row, ImageError)])
 
 
-def test_the_answers_are_those_of_keras(
+def test_the_predictions_are_those_of_keras(
     whole: keras.Model, weights: Path, folder: Path, images: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = open_imagenet("mobilenet-v2", weights, size=SIZE)
@@ -134,7 +134,7 @@ def test_weights_are_found_in_the_folder(weights: Path, folder: Path, ending: st
         ("convnext-tiny", "convnext_tiny.h5"),
     ],
 )
-def test_keras_own_download_is_known_whatever_its_name(folder: Path, name: str, file: str) -> None:
+def test_the_download_of_keras_is_found_under_any_of_its_names(folder: Path, name: str, file: str) -> None:
     kept = folder / "keras" / "models"
     kept.mkdir(parents=True)
     (kept / file.replace(".h5", "_notop.h5")).touch()
@@ -145,7 +145,7 @@ def test_keras_own_download_is_known_whatever_its_name(folder: Path, name: str, 
     assert [keras_download(other, top=True) for other in others] == [None] * len(others)
 
 
-def test_no_network_and_no_weights_is_a_sentence_with_what_to_do(folder: Path) -> None:
+def test_a_failed_download_is_reported_with_what_to_do(folder: Path) -> None:
     with pytest.raises(WeightsError) as refusal:
         open_imagenet("mobilenet-v2")
     for part in ("with its top", "Connection refused", "mobilenet-v2-top.weights.h5", "TELLAPART_WEIGHTS", "--weights"):
@@ -159,7 +159,7 @@ def test_weights_without_the_top_are_refused(folder: Path) -> None:
         open_imagenet("mobilenet-v2", file, size=SIZE)
 
 
-def test_what_was_never_trained_on_imagenet_is_refused(folder: Path) -> None:
+def test_a_model_never_trained_on_imagenet_is_refused(folder: Path) -> None:
     with pytest.raises(RecipeError, match=r"mlp was never trained on ImageNet; these were: xception"):
         open_imagenet("mlp")
     with pytest.raises(RecipeError, match="did you mean xception"):
@@ -175,7 +175,7 @@ def test_the_names_come_from_the_folder_then_from_keras(folder: Path) -> None:
     assert imagenet_classes()[999] == ImageNetClass("n00000999", "thing_999")
 
 
-def test_no_names_and_no_network_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_of_the_class_names_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / INDEX_FILE).unlink()
     monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", None)
     with pytest.raises(WeightsError, match=rf"names of ImageNet's classes .* Put Keras's {INDEX_FILE} into a folder"):
@@ -183,7 +183,7 @@ def test_no_names_and_no_network_is_a_sentence(folder: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"0": ["n1"]}', json.dumps({**NAMES, "999": 3}), "[" * 10**5])
-def test_a_file_of_names_that_is_none_is_refused(folder: Path, content: str) -> None:
+def test_an_invalid_file_of_class_names_is_refused(folder: Path, content: str) -> None:
     (folder / INDEX_FILE).write_text(content)
     with pytest.raises(WeightsError, match="does not name ImageNet's classes"):
         imagenet_classes()

@@ -34,7 +34,7 @@ def as_scaled(scaling: Scaling) -> NDArray[np.float32]:
 @pytest.mark.parametrize(
     ("scaling", "module"), [("tf", "xception"), ("torch", "densenet"), ("caffe", "vgg16"), ("inside", "efficientnet")]
 )
-def test_scaling_is_what_keras_preprocess_input_does(scaling: Scaling, module: str) -> None:
+def test_scaling_equals_keras_preprocess_input(scaling: Scaling, module: str) -> None:
     theirs = getattr(APPLICATIONS, module).preprocess_input(IMAGES.astype(np.float32))
     ours = as_scaled(scaling)
     assert ours.dtype == np.float32
@@ -70,13 +70,13 @@ def test_a_binary_loss_over_three_classes_is_refused() -> None:
         (16, 0.5, ["inner", "dropout", "logits"]),
     ],
 )
-def test_a_head_has_the_layers_its_recipe_asks_for(inner: int, dropout: float, names: list[str]) -> None:
+def test_a_head_has_the_layers_of_its_recipe(inner: int, dropout: float, names: list[str]) -> None:
     network = head_network(32, resolve_network(Recipe(inner=inner, dropout=dropout)), 5)
     assert [layer.name for layer in network.layers[1:]] == names
     assert network.output_shape == (None, 5)
 
 
-def test_whole_joins_a_base_and_a_head_without_dropout() -> None:
+def test_a_classifier_joins_a_backbone_and_a_head_without_dropout() -> None:
     base = backbone_network("mobilenet-v3-small", 32, "none")
     head = head_network(base.output_shape[-1], resolve_network(Recipe(inner=8, dropout=0.9)), 3)
     product = join_classifier(base, head)
@@ -96,7 +96,7 @@ def test_a_network_of_the_catalogue_can_be_trained_from_scratch_with_learning_ba
 
 
 @pytest.mark.parametrize("loss", ["categorical", "binary"])
-def test_a_product_is_saved_and_opened_in_safe_mode(tmp_path: Path, loss: str) -> None:
+def test_a_classifier_is_saved_and_opened_in_safe_mode(tmp_path: Path, loss: str) -> None:
     recipe = resolve_network(Recipe.of({"model": "cnn", "size": 8, "loss": loss, "dropout": 0.3}))
     product = join_classifier(None, scratch_network(recipe, 1, 2))
     product.save(tmp_path / "model.keras")

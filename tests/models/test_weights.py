@@ -26,7 +26,7 @@ def test_none_is_random_weights() -> None:
     assert locate_weights("mobilenet", "none") is None
 
 
-def test_a_file_that_is_not_there_is_refused_with_what_was_expected(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused_with_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"there is no weights file .*gone\.h5; expected imagenet, none, or a"):
         locate_weights("mobilenet", str(tmp_path / "gone.h5"))
 
@@ -39,7 +39,7 @@ def test_the_folder_of_weights_is_searched_first(tmp_path: Path, monkeypatch: py
     assert locate_weights("vgg19", "imagenet") == "imagenet"
 
 
-def test_the_weights_of_a_file_are_the_weights_of_the_base(mobilenet_file: Path) -> None:
+def test_weights_are_loaded_from_a_file(mobilenet_file: Path) -> None:
     one, other = (backbone_network("mobilenet", 32, str(mobilenet_file)) for _ in range(2))
     expected = keras.applications.MobileNet(weights=None, include_top=False, input_shape=(32, 32, 3))
     expected.load_weights(mobilenet_file)
@@ -52,7 +52,7 @@ def fails(*_: object, **__: object) -> NoReturn:
     raise Exception("URL fetch failure on https://example.org: None -- [Errno 111] Connection refused")  # noqa: TRY002  as Keras
 
 
-def test_no_network_and_no_weights_is_a_sentence_with_three_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_is_reported_with_three_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TELLAPART_WEIGHTS", raising=False)
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", fails)
     with pytest.raises(WeightsError) as refusal:
@@ -63,7 +63,7 @@ def test_no_network_and_no_weights_is_a_sentence_with_three_ways_out(monkeypatch
 
 
 @pytest.mark.parametrize("wrong", ["another model", "no HDF5", "another ending", "nothing"])
-def test_weights_that_do_not_fit_are_refused_with_a_sentence(tmp_path: Path, mobilenet_file: Path, wrong: str) -> None:
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path, mobilenet_file: Path, wrong: str) -> None:
     file = tmp_path / ("weights.txt" if wrong == "another ending" else "wrong.weights.h5")
     content = {
         "another model": mobilenet_file.read_bytes(),
@@ -79,7 +79,7 @@ def test_weights_that_do_not_fit_are_refused_with_a_sentence(tmp_path: Path, mob
 
 
 def first_convolution(network: keras.Model) -> NDArray[np.float32]:
-    """What the first convolution of a base makes of the images: deeper down, rounding grows beyond comparison."""
+    """The output of a backbone's first convolution: in deeper layers, rounding errors are too large to compare."""
     base = next(layer for layer in network.layers if isinstance(layer, keras.Model))
     layer = next(layer for layer in base.layers if isinstance(layer, keras.layers.Conv2D))
     outputs: NDArray[np.float32] = keras.Model(base.inputs, layer.output).predict_on_batch(IMAGES.astype(np.float32))

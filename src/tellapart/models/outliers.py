@@ -180,7 +180,7 @@ def outlier_threshold(scores: Vectors, share: float = 0.99) -> float:
 
 
 def add_score(graph: Graph, outliers: Outliers) -> Graph:
-    """Add a second output to a graph, `strangeness`, float32 (n, 1): the score of the images, not of mirror images.
+    """Add a second output to a graph, `OUTPUT_NAME`, float32 (n, 1): the score of the images, not of mirror images.
 
     Raises ValueError where the graph's features do not match the fitted ones.
     """

@@ -17,7 +17,7 @@ MAX_DEFAULT_EPOCHS = 200  # where few images make few steps an epoch; early stop
 
 @dataclass(frozen=True)
 class _Resolved(Recipe):
-    """What recipes of both kinds have. It is written to files and read back as any other recipe."""
+    """Fields of both kinds of resolved recipes, which are written to and read from files as any other recipe."""
 
     weights: str = field(kw_only=True)
     size: int = field(kw_only=True)

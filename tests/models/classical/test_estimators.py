@@ -34,7 +34,7 @@ def stored(estimator: object, folder: Path) -> Path:
     return folder / FOREST
 
 
-def test_a_forest_says_the_same_after_it_was_stored(forest: Forest, tmp_path: Path) -> None:
+def test_a_stored_forest_predicts_the_same(forest: Forest, tmp_path: Path) -> None:
     forest.write(tmp_path)
     again = read_estimator(tmp_path, [FOREST], 3)
     assert again is not None
@@ -66,7 +66,7 @@ def strangers(forest: Forest) -> dict[str, tuple[Any, str]]:
 
 
 @pytest.mark.parametrize("kind", ["class", "estimator", "function", "ufunc", "object array"])
-def test_a_strange_type_is_refused_by_name_and_not_made(
+def test_an_untrusted_type_is_refused_by_name_and_not_built(
     kind: str, forest: Forest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRACE", str(tmp_path / "trace"))
@@ -102,7 +102,7 @@ def edited(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
         ("NoSuchNode", "builtins", "dict"),
     ],
 )
-def test_a_known_type_in_another_way_is_refused_too(
+def test_a_known_type_with_another_loader_is_refused(
     loader: str, module: str, kind: str, forest: Forest, tmp_path: Path
 ) -> None:
     forest.write(tmp_path)
@@ -113,7 +113,7 @@ def test_a_known_type_in_another_way_is_refused_too(
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + bytes(100)])
-def test_what_is_no_skops_file_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_an_invalid_skops_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / FOREST).write_bytes(content)
     with pytest.raises(BundleError, match="is not a skops file"):
         read_forest(tmp_path / FOREST, 3)

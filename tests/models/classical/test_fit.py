@@ -31,7 +31,7 @@ def answered(recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, asked: V
 
 
 @pytest.mark.parametrize(("count", "neighbours"), [(1, 1), (7, 7), (100, 1), (101, 5), (143, 11), (200, 150)])
-def test_knn_is_scikit_learns_for_any_number_of_images_and_neighbours(count: int, neighbours: int) -> None:
+def test_knn_equals_scikit_learns_for_any_number_of_images_and_neighbours(count: int, neighbours: int) -> None:
     vectors, labels = drawn(count)
     asked, _ = drawn(70, seed=1)
     model = KNeighborsClassifier(neighbours, weights="distance").fit(vectors, labels)
@@ -44,13 +44,13 @@ def test_knn_is_scikit_learns_for_any_number_of_images_and_neighbours(count: int
 
 
 @pytest.mark.parametrize("scale", [1, 100])
-def test_knn_is_sure_of_a_image_that_it_has(scale: int) -> None:
+def test_knn_is_certain_of_a_training_image(scale: int) -> None:
     vectors, labels = drawn(60)
     found = answered(resolve_estimator(Recipe(model="knn", neighbours=9)), scale * vectors, labels, scale * vectors, 3)
     np.testing.assert_allclose(found, np.eye(3)[labels], atol=1e-6)
 
 
-def test_of_equally_near_pixels_the_first_count() -> None:
+def test_of_equally_near_pixels_the_first_are_taken() -> None:
     rng = np.random.default_rng(0)
     base = rng.integers(50, 200, 784)
     vectors = np.array([base + 1, base - 1] * 20, np.float32)
@@ -67,7 +67,7 @@ def test_more_neighbours_than_images_are_refused_with_both_numbers() -> None:
 
 
 @pytest.mark.parametrize("trees", [1, 40])
-def test_a_forest_grown_in_steps_is_the_one_that_scikit_learn_grows_at_once(trees: int) -> None:
+def test_a_forest_grown_in_steps_equals_one_grown_by_scikit_learn_in_one(trees: int) -> None:
     vectors, labels = drawn(150)
     asked, _ = drawn(70, seed=1)
     found = answered(resolve_estimator(Recipe(model="forest", trees=trees, seed=7)), vectors, labels, asked, 4)
@@ -78,7 +78,7 @@ def test_a_forest_grown_in_steps_is_the_one_that_scikit_learn_grows_at_once(tree
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_logistic_is_scikit_learns_on_standardised_numbers(classes: int) -> None:
+def test_logistic_equals_scikit_learns_on_standardised_features(classes: int) -> None:
     vectors, labels = drawn(150, classes=classes)
     asked, _ = drawn(70, seed=1)
     scaler = StandardScaler().fit(vectors)
@@ -87,7 +87,7 @@ def test_logistic_is_scikit_learns_on_standardised_numbers(classes: int) -> None
     np.testing.assert_allclose(found, model.predict_proba(scaler.transform(asked)), atol=2e-3)
 
 
-def test_a_number_that_hardly_ever_varies_does_not_outweigh_the_others() -> None:
+def test_a_feature_that_hardly_varies_does_not_dominate_the_others() -> None:
     vectors, labels = drawn(150)
     vectors[:, 0], vectors[:, 1] = 0, 3
     vectors[5, 0] = 0.01
@@ -100,7 +100,7 @@ def test_a_number_that_hardly_ever_varies_does_not_outweigh_the_others() -> None
 
 @pytest.mark.parametrize("model", ["knn", "forest", "logistic"])
 @pytest.mark.parametrize("present", [(1,), (0, 3), (1, 2, 4)])
-def test_classes_without_images_get_nothing_and_the_rest_sums_to_1(model: str, present: tuple[int, ...]) -> None:
+def test_classes_without_images_get_probability_0_and_the_rest_sums_to_1(model: str, present: tuple[int, ...]) -> None:
     vectors, numbers = drawn(60, classes=len(present))
     labels = np.array(present, np.int32)[numbers]
     found = answered(resolve_estimator(Recipe(model=model, trees=20)), vectors, labels, vectors, 5)

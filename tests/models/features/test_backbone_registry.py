@@ -14,7 +14,7 @@ from tellapart.models.features.backbone_registry import KnownBackbone, known_bac
 
 
 @pytest.fixture
-def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownBackbone:
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownBackbone:
     """What would be noted of xception at 150 pixels."""
     file = tmp_path / "xception.weights.h5"
     file.write_bytes(b"weights")
@@ -28,22 +28,24 @@ def write(known: KnownBackbone) -> None:
     (cache_folder() / "bases" / f"{known.key}.json").write_text(json.dumps(asdict(known)))
 
 
-def test_the_largest_images_come_first(base: KnownBackbone) -> None:
-    larger = replace(base, key="0", preprocessing=Preprocessing(299, 299, 3))
-    for known in (base, larger):
-        write(known)
-    assert known_backbones("xception") == (larger, base)
+def test_the_largest_images_come_first(known: KnownBackbone) -> None:
+    larger = replace(known, key="0", preprocessing=Preprocessing(299, 299, 3))
+    for entry in (known, larger):
+        write(entry)
+    assert known_backbones("xception") == (larger, known)
     assert known_backbones("mobilenet") == ()
 
 
 @pytest.mark.parametrize("change", [{"weights": "0" * 64}, {"decoder": DECODER + 1}, {"precision": "float8"}])
-def test_what_would_be_computed_otherwise_today_is_not_taken(base: KnownBackbone, change: dict[str, Any]) -> None:
-    write(replace(base, **change))
+def test_entries_that_would_be_computed_differently_today_are_ignored(
+    known: KnownBackbone, change: dict[str, Any]
+) -> None:
+    write(replace(known, **change))
     assert known_backbones("xception") == ()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"preprocessing": {"height": 1}}', "\udcff"])
-def test_a_damaged_note_is_passed_over(base: KnownBackbone, text: str) -> None:
-    write(base)
+def test_a_damaged_entry_is_ignored(known: KnownBackbone, text: str) -> None:
+    write(known)
     (cache_folder() / "bases" / "damaged.json").write_bytes(text.encode(errors="surrogateescape"))
-    assert known_backbones("xception") == (base,)
+    assert known_backbones("xception") == (known,)

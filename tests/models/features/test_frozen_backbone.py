@@ -1,4 +1,4 @@
-"""A frozen base is run once per image, and never again while its features are in the cache."""
+"""A frozen backbone runs once per image, and never again while its features are in the cache."""
 
 import json
 from collections.abc import Callable
@@ -21,8 +21,8 @@ Counted = list[int]
 
 
 @pytest.fixture(scope="module")
-def base() -> FrozenBackbone:
-    """A base that is quick to run: the mean of each cell of a 4 x 4 grid."""
+def backbone() -> FrozenBackbone:
+    """A backbone that is quick to run: one convolution and its means."""
     keras.utils.set_random_seed(0)
     images = keras.Input((8, 8, 3), dtype="uint8")
     x = keras.layers.Rescaling(1 / 255)(images)
@@ -51,54 +51,54 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
 
 
 def test_features_are_those_of_keras_in_the_order_of_the_images(
-    base: FrozenBackbone, images: Images, tmp_path: Path
+    backbone: FrozenBackbone, images: Images, tmp_path: Path
 ) -> None:
-    found = compute_features(base, images, cache=tmp_path, label="x")
-    stacked = np.stack([base.preprocessing(images.read(i)) for i in range(len(images))])
+    found = compute_features(backbone, images, cache=tmp_path, label="x")
+    stacked = np.stack([backbone.preprocessing(images.read(i)) for i in range(len(images))])
     assert found.values.dtype == np.float32
     assert found.kept == tuple(range(36))
-    np.testing.assert_allclose(found.values, base.network.predict_on_batch(stacked), atol=1e-5)
+    np.testing.assert_allclose(found.values, backbone.network.predict_on_batch(stacked), atol=1e-5)
 
 
 def test_a_second_run_computes_nothing_and_a_third_only_what_is_new(
-    base: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted
+    backbone: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted
 ) -> None:
     some = images.take(range(0, 36, 2))
-    first = compute_features(base, some, cache=tmp_path, label="x")
+    first = compute_features(backbone, some, cache=tmp_path, label="x")
     assert sum(counted) == 18
-    again = compute_features(base, some, cache=tmp_path, label="x")
+    again = compute_features(backbone, some, cache=tmp_path, label="x")
     assert sum(counted) == 18
     np.testing.assert_array_equal(first.values, again.values)
-    whole = compute_features(base, images, cache=tmp_path, label="x")
+    whole = compute_features(backbone, images, cache=tmp_path, label="x")
     assert sum(counted) == 36
     np.testing.assert_array_equal(whole.values[::2], first.values)
 
 
-def test_a_image_that_is_there_twice_is_computed_once(
-    base: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted
+def test_an_image_that_occurs_twice_is_computed_once(
+    backbone: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted
 ) -> None:
-    found = compute_features(base, images.take([3, 3, 5, 3]), cache=tmp_path, label="x")
+    found = compute_features(backbone, images.take([3, 3, 5, 3]), cache=tmp_path, label="x")
     assert sum(counted) == 2
     np.testing.assert_array_equal(found.values[0], found.values[3])
     assert len(found.values) == 4
 
 
 def test_an_unreadable_image_is_left_out_each_time_with_its_reason(
-    base: FrozenBackbone, tmp_path: Path, coloured: Callable[..., Path]
+    backbone: FrozenBackbone, tmp_path: Path, coloured: Callable[..., Path]
 ) -> None:
     folder = coloured(tmp_path / "photos", each=3)
     (folder / "green" / "00a.png").write_bytes(b"no image at all")
     (folder / "green" / "00b.png").write_bytes(b"no image at all")
     unread = Dataset.open(folder).splits["all"].images
     for _ in range(2):
-        found = compute_features(base, unread, cache=tmp_path / "cache", label="x")
+        found = compute_features(backbone, unread, cache=tmp_path / "cache", label="x")
         assert [Path(one.path).name for one in found.skipped] == ["00a.png", "00b.png"]
         assert found.kept == (0, 1, 2, 3, 6, 7, 8, 9, 10)
         assert len(found.values) == 9
 
 
 def test_a_killed_run_loses_at_most_one_shard(
-    base: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
+    backbone: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frozen_backbone, "SHARD", 10)
     add = FeatureCache.add
@@ -110,30 +110,30 @@ def test_a_killed_run_loses_at_most_one_shard(
 
     monkeypatch.setattr(FeatureCache, "add", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        compute_features(base, images, cache=tmp_path, label="x")
+        compute_features(backbone, images, cache=tmp_path, label="x")
     monkeypatch.setattr(FeatureCache, "add", add)
     counted.clear()
-    assert len(compute_features(base, images, cache=tmp_path, label="x").values) == 36
+    assert len(compute_features(backbone, images, cache=tmp_path, label="x").values) == 36
     assert sum(counted) == 16
 
 
-def test_a_shard_without_its_index_does_not_count(base: FrozenBackbone, images: Images, tmp_path: Path) -> None:
-    compute_features(base, images, cache=tmp_path, label="x")
-    (index,) = (tmp_path / "features" / base.key).glob("*.json")
+def test_a_shard_without_its_index_is_ignored(backbone: FrozenBackbone, images: Images, tmp_path: Path) -> None:
+    compute_features(backbone, images, cache=tmp_path, label="x")
+    (index,) = (tmp_path / "features" / backbone.key).glob("*.json")
     assert len(json.loads(index.read_text())) == 36
     index.unlink()
     assert not FeatureCache(index.parent).rows
 
 
-def test_the_key_tells_apart_whatever_changes_the_features(base: FrozenBackbone) -> None:
-    other = keras.models.clone_model(base.network)
-    other.set_weights([array + 1e-6 for array in base.network.get_weights()])
+def test_the_key_changes_with_everything_that_changes_the_features(backbone: FrozenBackbone) -> None:
+    other = keras.models.clone_model(backbone.network)
+    other.set_weights([array + 1e-6 for array in backbone.network.get_weights()])
     keys = {
-        base.key,
-        replace(base, preprocessing=Preprocessing(8, 8, 3, "pad")).key,
-        replace(base, precision="bfloat16").key,
-        replace(base, network=other).key,
-        replace(base, name="another").key,
+        backbone.key,
+        replace(backbone, preprocessing=Preprocessing(8, 8, 3, "pad")).key,
+        replace(backbone, precision="bfloat16").key,
+        replace(backbone, network=other).key,
+        replace(backbone, name="another").key,
     }
     assert len(keys) == 5
-    assert replace(base).key == base.key
+    assert replace(backbone).key == backbone.key

@@ -17,7 +17,9 @@ from tellapart.recipe import Recipe
 @pytest.mark.parametrize("model", ["mlp", "cnn", "lenet5"])
 @pytest.mark.parametrize("loss", ["categorical", "binary"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_small_network_survives_conversion_and_the_disk(tmp_path: Path, model: str, loss: str, channels: int) -> None:
+def test_a_small_network_predicts_the_same_after_conversion_and_saving(
+    tmp_path: Path, model: str, loss: str, channels: int
+) -> None:
     recipe = resolve_network(Recipe.of({"model": model, "size": 16, "loss": loss, "dropout": 0.5}))
     product = join_classifier(None, scratch_network(recipe, channels, 2))
     write_graph(to_graph(product), tmp_path / "model.xml")
@@ -27,7 +29,7 @@ def test_a_small_network_survives_conversion_and_the_disk(tmp_path: Path, model:
     np.testing.assert_allclose(found, product.predict_on_batch(images), atol=1e-5)
 
 
-def test_the_graph_takes_bytes_and_leaves_the_batch_open() -> None:
+def test_the_graph_takes_uint8_and_a_dynamic_batch() -> None:
     graph = to_graph(join_classifier(None, scratch_network(resolve_network(Recipe(model="mlp", size=8)), 1, 3)))
     assert graph.input(0).element_type.to_string() == "u8"
     assert graph.input(0).partial_shape[0].is_dynamic
@@ -48,7 +50,7 @@ def test_networks_convert_where_openvino_cannot_look_up_the_version_of_tensorflo
     assert graph.output(0).partial_shape[1].get_length() == 3
 
 
-def test_two_graphs_joined_say_what_they_say_one_after_the_other() -> None:
+def test_joined_graphs_predict_as_one_after_the_other() -> None:
     images = keras.Input((6, 6, 3), dtype="uint8")
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
     base = to_graph(keras.Model(images, keras.layers.Dense(5, activation="relu")(flat)))

@@ -49,7 +49,7 @@ def small(model: str) -> Graph:
 
 
 @pytest.fixture(scope="module", params=[*WITH_POOLING])
-def base(request: pytest.FixtureRequest, awaken: Callable[[keras.Model], None]) -> tuple[str, Graph]:
+def backbone(request: pytest.FixtureRequest, awaken: Callable[[keras.Model], None]) -> tuple[str, Graph]:
     keras.utils.set_random_seed(1)
     network = backbone_network(request.param, BASE_SIZE, "none")
     awaken(network)
@@ -84,10 +84,10 @@ def test_a_flattening_network_has_features_but_no_feature_map(model: str, flip: 
 
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("settings", [{}, {"inner": 6}, {"loss": "binary"}])
-def test_a_pooled_base_under_a_head_is_cut_at_both(
-    base: tuple[str, Graph], settings: dict[str, Any], flip: bool
+def test_a_pooled_backbone_under_a_head_is_cut_at_both(
+    backbone: tuple[str, Graph], settings: dict[str, Any], flip: bool
 ) -> None:
-    name, bottom = base
+    name, bottom = backbone
     width = WITH_POOLING[name]
     graph = join_head(bottom, on_top(width, settings))
     graph = mirror_graph(graph) if flip else graph
@@ -100,12 +100,14 @@ def test_a_pooled_base_under_a_head_is_cut_at_both(
     require_whole(graph, find_features(graph), images(BASE_SIZE))
 
 
-def test_the_features_are_the_means_of_the_feature_map(base: tuple[str, Graph]) -> None:
+def test_the_features_are_the_means_of_the_feature_map(backbone: tuple[str, Graph]) -> None:
     batch = images(BASE_SIZE)
-    maps = answers(graph_up_to(base[1], find_feature_map(base[1])), batch)
-    expected = maps.mean(axis=find_spatial_axes(base[1]))
-    np.testing.assert_allclose(answers(graph_up_to(base[1], find_features(base[1])), batch), expected, atol=1e-6)
-    np.testing.assert_allclose(answers(base[1], batch), expected, atol=1e-6)  # a base ends in its features
+    maps = answers(graph_up_to(backbone[1], find_feature_map(backbone[1])), batch)
+    expected = maps.mean(axis=find_spatial_axes(backbone[1]))
+    np.testing.assert_allclose(
+        answers(graph_up_to(backbone[1], find_features(backbone[1])), batch), expected, atol=1e-6
+    )
+    np.testing.assert_allclose(answers(backbone[1], batch), expected, atol=1e-6)  # a backbone ends in its features
 
 
 def test_the_first_half_of_the_rows_are_of_the_images_themselves() -> None:
@@ -118,7 +120,7 @@ def test_the_first_half_of_the_rows_are_of_the_images_themselves() -> None:
     )
 
 
-def test_a_pooling_that_is_gone_around_is_no_landmark() -> None:
+def test_a_pooling_that_can_be_bypassed_is_ignored() -> None:
     """Squeeze-and-excitation under a flattening end: maps are multiplied by their own means."""
     inputs = keras.Input((8, 8, 3), dtype="uint8")
     maps = keras.layers.Conv2D(5, 3)(keras.layers.Rescaling(1 / 255)(inputs))
@@ -132,7 +134,7 @@ def test_a_pooling_that_is_gone_around_is_no_landmark() -> None:
         graph_beyond(graph, squeeze.output(0))
 
 
-def test_of_an_adopted_classifier_that_pools_last_the_pooled_are_its_features() -> None:
+def test_the_features_of_an_imported_classifier_that_pools_last_are_the_pooled_ones() -> None:
     inputs = keras.Input((8, 8, 1), dtype="uint8")
     maps = keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(inputs))
     pooled = keras.layers.GlobalMaxPooling2D()(maps)
@@ -143,7 +145,7 @@ def test_of_an_adopted_classifier_that_pools_last_the_pooled_are_its_features() 
     require_whole(graph, find_features(graph), images(8, 1))
 
 
-def test_where_an_estimator_stands_on_pixels_they_are_the_features() -> None:
+def test_the_features_of_an_estimator_of_pixels_are_the_pixels() -> None:
     graph, batch = pixel_graph(4, 4, 1), images(4, 1)
     assert find_feature_map(graph) is None
     np.testing.assert_array_equal(answers(graph_up_to(graph, find_features(graph)), batch), batch.reshape(3, 16))
@@ -151,7 +153,7 @@ def test_where_an_estimator_stands_on_pixels_they_are_the_features() -> None:
 
 
 @pytest.mark.parametrize("kind", ["voting", "linear"])
-def test_the_features_of_what_stands_on_vectors_are_these_vectors(kind: str) -> None:
+def test_the_features_of_a_graph_of_vectors_are_the_vectors(kind: str) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(5, 1, (20, 6)).astype(np.float32)
     labels = np.arange(20, dtype=np.int32) % 3

@@ -78,7 +78,7 @@ def test_a_link_to_a_good_file_is_followed_once(saved: Path, tmp_path: Path) -> 
         assert not any(path.is_symlink() for path in copy.iterdir())
 
 
-def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_regular_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.keras")
     (tmp_path / "dangling.keras").symlink_to("nowhere")
     assert "is not there" in refusal(tmp_path / "gone.keras")
@@ -98,7 +98,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "owned").exists()
 
 
-def test_a_layer_that_holds_code_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_layer_with_code_is_refused_by_name(tmp_path: Path) -> None:
     layer = keras.layers.Lambda(lambda x: x, name="innocent")
     network = keras.Sequential([keras.Input((8, 8, 3)), layer, keras.layers.Flatten(), keras.layers.Dense(3)])
     network.save(tmp_path / "evil.keras")
@@ -109,7 +109,7 @@ def test_a_layer_that_holds_code_is_refused_by_name(tmp_path: Path) -> None:
         assert "'Lambda'" in said
 
 
-def test_a_registered_layer_of_ones_own_is_refused_though_this_process_knows_it(tmp_path: Path) -> None:
+def test_a_custom_layer_is_refused_even_when_registered_in_this_process(tmp_path: Path) -> None:
     own = keras.saving.register_keras_serializable("theirs")(type("Mine", (keras.layers.Dense,), {}))
     network = keras.Sequential([keras.Input((8,)), own(3, name="odd")])
     network.save(tmp_path / "mine.keras")
@@ -120,7 +120,7 @@ def test_a_registered_layer_of_ones_own_is_refused_though_this_process_knows_it(
 
 @pytest.mark.parametrize("length", [0, 3, 8, 100, -100, -1])
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
-def test_a_file_cut_short_is_refused(saved: Path, h5: Path, tmp_path: Path, length: int, ending: str) -> None:
+def test_a_truncated_file_is_refused(saved: Path, h5: Path, tmp_path: Path, length: int, ending: str) -> None:
     whole = (saved if ending == ".keras" else h5).read_bytes()
     file = tmp_path / f"short{ending}"
     file.write_bytes(whole[:length])
@@ -173,11 +173,11 @@ def test_a_zip_bomb_is_refused_by_its_header(saved: Path, tmp_path: Path, name: 
         (b'{"class_name": "Model", "module": "os", "config": {}}', "'Model' ('os')"),
     ],
 )
-def test_a_description_that_is_none_or_worse_is_refused(saved: Path, tmp_path: Path, config: bytes, said: str) -> None:
+def test_an_invalid_configuration_is_refused(saved: Path, tmp_path: Path, config: bytes, said: str) -> None:
     assert said in refusal(rewritten(saved, tmp_path / "odd.keras", **{CONFIG: config}))
 
 
-def test_an_h5_file_of_weights_alone_says_what_it_is_for(network: keras.Model, tmp_path: Path) -> None:
+def test_an_h5_file_of_weights_is_refused_with_its_use(network: keras.Model, tmp_path: Path) -> None:
     network.save_weights(tmp_path / "only.weights.h5")
     assert "weights and no model" in refusal(tmp_path / "only.weights.h5")
 
@@ -208,9 +208,7 @@ SPOILED = ["external link", "soft link", "external data", "virtual data", "claim
 
 @pytest.mark.parametrize("how", SPOILED)
 @pytest.mark.parametrize("ending", [".h5", ".keras"])
-def test_arrays_that_reach_out_of_the_file_are_refused(
-    saved: Path, h5: Path, tmp_path: Path, how: str, ending: str
-) -> None:
+def test_arrays_outside_the_file_are_refused(saved: Path, h5: Path, tmp_path: Path, how: str, ending: str) -> None:
     file = h5
     if ending == ".keras":
         file = tmp_path / "weights.h5"
@@ -228,14 +226,14 @@ def test_arrays_that_reach_out_of_the_file_are_refused(
 
 
 @pytest.mark.parametrize("config", ["{", '{"class_name": "Lambda", "config": {"name": "x"}}', "x" * 21_000_000])
-def test_an_h5_file_with_another_description_is_refused(h5: Path, config: str) -> None:
+def test_an_h5_file_with_an_invalid_configuration_is_refused(h5: Path, config: str) -> None:
     with h5py.File(h5, "a") as file:
         del file.attrs["model_config"]
         file.attrs["model_config"] = config
     refusal(h5)
 
 
-def test_the_copy_is_what_was_checked_even_if_the_file_changes_meanwhile(saved: Path, tmp_path: Path) -> None:
+def test_the_checked_copy_does_not_change_with_the_file(saved: Path, tmp_path: Path) -> None:
     file = rewritten(saved, tmp_path / "swapped.keras")
     with inspect_archive(file) as copy:
         rewritten(saved, file, **{CONFIG: b'{"class_name": "Lambda"}'})

@@ -63,7 +63,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("name", "hostile"), HOSTILE)
 @pytest.mark.parametrize("place", ["alone", "nested", "wrapped", "doubly wrapped", "in a field nobody knows"])
-def test_what_is_not_keras_own_is_refused_by_name_wherever_it_stands(name: str, hostile: Described, place: str) -> None:
+def test_code_from_elsewhere_is_refused_by_name_at_any_place(name: str, hostile: Described, place: str) -> None:
     whole = {
         "alone": model(hostile),
         "nested": model(layer("Flatten"), {**model(model(hostile)), "class_name": "Functional", "module": None}),
@@ -91,7 +91,7 @@ def test_the_built_in_parts_of_a_classifier_pass() -> None:
     )
 
 
-def test_what_training_needed_passes_where_it_is_keras_own_and_is_left_out() -> None:
+def test_kerass_own_training_configuration_passes_and_is_removed() -> None:
     compiled = {"optimizer": layer("Adam", "keras.optimizers"), "loss": function("categorical_crossentropy")}
     inner = model(layer(), compile_config=compiled)
     whole = model(inner, compile_config=compiled)
@@ -110,12 +110,12 @@ def test_what_training_needed_passes_where_it_is_keras_own_and_is_left_out() -> 
         {"optimizer": layer("Adam", "os")},
     ],
 )
-def test_training_with_code_of_ones_own_is_refused(compiled: Described) -> None:
+def test_custom_training_code_is_refused(compiled: Described) -> None:
     with pytest.raises(WeightsError, match="is made by"):
         require_built_in(model(layer(), compile_config=compiled))
 
 
-def test_an_optimizer_is_no_layer() -> None:
+def test_an_optimizer_is_not_accepted_as_a_layer() -> None:
     with pytest.raises(WeightsError, match="'Adam'"):
         require_built_in(model(layer("Adam", "keras.optimizers")))
 
@@ -131,18 +131,18 @@ def test_endless_nesting_and_enormous_numbers_are_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", [None, 3, ["Dense"], {"a": 1}])
-def test_a_class_name_that_is_no_text_is_refused(kind: object) -> None:
+def test_a_class_name_that_is_not_a_text_is_refused(kind: object) -> None:
     with pytest.raises(WeightsError, match="as Keras never does"):
         require_built_in({**model(), "class_name": kind})
 
 
-def test_somebody_elses_text_cannot_write_on_the_terminal() -> None:
+def test_untrusted_text_is_escaped() -> None:
     with pytest.raises(WeightsError) as refusal:
         require_built_in(model(layer("\x1b[2J\nok", **{"name": "\x1b]0;owned\x07"})))
     assert str(refusal.value).isprintable()
 
 
-def test_every_name_in_the_tables_is_one_of_keras() -> None:
+def test_every_allowed_name_exists_in_keras() -> None:
     homes = (
         (keras_allowlist.LAYERS, "keras.layers"),
         (keras_allowlist.INITIALIZERS, "keras.initializers"),

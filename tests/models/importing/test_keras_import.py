@@ -40,7 +40,7 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def test_softmax_is_taken_as_it_is_and_logits_get_one() -> None:
+def test_softmax_is_used_as_it_is_and_added_to_logits() -> None:
     logits = dense(4)
     ready = model(*logits.layers[1:], layers.Softmax())
     expected = answers(ready, IMAGES / np.float32(255))
@@ -51,7 +51,7 @@ def test_softmax_is_taken_as_it_is_and_logits_get_one() -> None:
     assert adopted.network.input.dtype == "uint8"
 
 
-def test_one_output_tells_two_classes_apart() -> None:
+def test_one_output_gives_two_classes() -> None:
     logit = dense(1)
     sigmoid = model(*logit.layers[1:], layers.Activation("sigmoid"))
     second = answers(sigmoid, IMAGES / np.float32(127.5) - 1)[:, 0]
@@ -72,7 +72,7 @@ def test_one_output_tells_two_classes_apart() -> None:
         [keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(3), layers.Softmax()])],
     ],
 )
-def test_softmax_is_found_below_layers_that_do_not_touch_it(ending: list[keras.Layer]) -> None:
+def test_softmax_is_found_below_layers_that_only_reshape(ending: list[keras.Layer]) -> None:
     assert "used as they are" in build_classifier(model(*ending), (8, 8, 3), "unit", 3).ending
 
 
@@ -89,7 +89,7 @@ def test_softmax_is_found_below_layers_that_do_not_touch_it(ending: list[keras.L
         (dense(1), 3, "one output is for two classes"),
     ],
 )
-def test_an_output_that_chooses_no_class_is_refused(network: keras.Model, classes: int, said: str) -> None:
+def test_an_output_that_is_not_a_classifiers_is_refused(network: keras.Model, classes: int, said: str) -> None:
     with pytest.raises(TellapartError) as refusal:
         build_classifier(network, (8, 8, 3), "unit", classes)
     assert said in str(refusal.value)
@@ -115,7 +115,7 @@ def test_a_scaling_that_does_not_suit_the_input_is_refused() -> None:
         ((9, 8, 3), None, (9, 8, 3)),
     ],
 )
-def test_the_geometry_is_the_models_or_the_size_asked_for(
+def test_the_input_shape_is_the_models_or_the_given_size(
     shape: tuple[int | None, ...], size: int | None, expected: tuple[int, ...]
 ) -> None:
     assert input_shape(model(shape=shape), size) == expected
@@ -133,7 +133,7 @@ def test_the_geometry_is_the_models_or_the_size_asked_for(
         ((8, 8), None, "expected one image"),
     ],
 )
-def test_images_that_cannot_be_given_are_refused(shape: tuple[int | None, ...], size: int | None, said: str) -> None:
+def test_unsupported_input_shapes_are_refused(shape: tuple[int | None, ...], size: int | None, said: str) -> None:
     with pytest.raises((RecipeError, WeightsError)) as refusal:
         input_shape(model(shape=shape), size)
     assert said in str(refusal.value)
@@ -145,20 +145,20 @@ def test_a_size_too_small_for_the_layers_is_refused() -> None:
         build_classifier(network, (4, 4, 3), "unit", 3)
 
 
-def test_two_images_at_once_are_refused() -> None:
+def test_a_model_of_two_inputs_is_refused() -> None:
     pair = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
     with pytest.raises(WeightsError, match="expected one image"):
         input_shape(keras.Model(pair, layers.Add()(pair)), None)
 
 
-def test_a_model_that_never_saw_a_image_is_refused(tmp_path: Path) -> None:
+def test_a_model_that_was_never_called_is_refused(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="not yet been built"):
         keras.Sequential([layers.Flatten(), layers.Dense(2)]).save(tmp_path / "unbuilt.keras")
     with inspect_archive(tmp_path / "unbuilt.keras") as copy, pytest.raises(WeightsError, match="call it once"):
         load_model(copy)
 
 
-def test_what_keras_cannot_rebuild_is_a_sentence(tmp_path: Path) -> None:
+def test_a_model_that_keras_cannot_rebuild_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(
         json.dumps({"module": "keras.layers", "class_name": "Dense", "config": {"wrong": 1}, "registered_name": None})
     )

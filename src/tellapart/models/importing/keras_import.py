@@ -50,8 +50,10 @@ def input_shape(model: keras.Model, size: int | None) -> tuple[int, int, int]:
         raise WeightsError(f"the model takes {shapes}; expected one image: (None, height, width, 1 or 3)")
     _, height, width, channels = shape = model.inputs[0].shape
     if channels not in (1, 3):
-        found = "channels first: save it with channels last" if shape[1] in (1, 3) else "expected 1 or 3 channels, last"
-        raise WeightsError(f"the model takes {shape}, {found}")
+        problem = (
+            "channels first: save it with channels last" if shape[1] in (1, 3) else "expected 1 or 3 channels, last"
+        )
+        raise WeightsError(f"the model takes {shape}, {problem}")
     if size is None and None in (height, width):
         raise RecipeError(
             "the model takes images of any size: choose one with --size, best the one it was trained with"
