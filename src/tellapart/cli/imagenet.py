@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from tellapart.cli.predict import PARTLY, ImageArgument
 from tellapart.data.sources.listing import list_images
 from tellapart.errors import ImageError
-from tellapart.models.imagenet import ImageNetClass
-from tellapart.models.imagenet import open_imagenet
+from tellapart.models.imagenet import ImageNetClass, open_imagenet
 
 Choices = list[tuple[ImageNetClass, float]]
 

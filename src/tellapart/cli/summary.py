@@ -78,7 +78,7 @@ def _measure(recipe: NetworkRecipe, channels: int, classes: int) -> dict[str, An
 
     network = scratch_network(recipe, channels, classes)
     counted = asdict(summarise(network))
-    rate, precision = prediction_rate(whole(None, network))
+    rate, precision = prediction_rate(join_classifier(None, network))
     pretrained = MODELS[recipe.model].pretrained  # runs once through the frozen backbone, whatever the epochs
     return {
         "model": recipe.model,
