@@ -144,7 +144,7 @@ def test_a_mirrored_classifier_says_the_same_of_a_image_and_of_its_mirror_image(
     images = pixels(task)
     answers = task.keras_classifier().predict_on_batch(images)
     np.testing.assert_allclose(answers, task.keras_classifier().predict_on_batch(images[:, :, ::-1]), atol=1e-5)
-    plain = whole(task.frozen.network if task.frozen else None, task.network)
+    plain = join_classifier(task.frozen.network if task.frozen else None, task.network)
     expected = (plain.predict_on_batch(images) + plain.predict_on_batch(images[:, :, ::-1])) / 2
     np.testing.assert_allclose(answers, expected, atol=1e-5)
     (from_graph,) = Engine(task.graph, batch=len(images), precision="float32").run([images])

@@ -48,9 +48,9 @@ class VectorSource:
     def vectors(self, images: Images, label: str) -> ReadableRows:
         """Return the vectors of the images that can be read, float32 (n, width), by way of the cache."""
         if self.backbone is not None:
-            from tellapart.models.features.frozen_backbone import features_of
+            from tellapart.models.features.frozen_backbone import compute_features
 
-            return features_of(self.backbone, images, cache=cache_folder(), label=label)
+            return compute_features(self.backbone, images, cache=cache_folder(), label=label)
         pixels = decoded_pixels(images, self.preprocessing, cache=cache_folder(), label=label)
         flat = pixels.values.reshape(len(pixels.values), -1).astype(np.float32)
         return ReadableRows(flat, pixels.kept, pixels.skipped)
@@ -100,6 +100,6 @@ def _write_bundle(dataset: Dataset, recipe: EstimatorRecipe, folder: Path) -> No
     evaluation.write_predictions(folder)
     with atomic_folder(folder / "bundle") as partial:
         write_graph(source.graph, partial / GRAPH)
-        calibrated(estimator, evaluation.temperature).write(partial)
+        with_temperature(estimator, evaluation.temperature).write(partial)
         (partial / SEEN).write_text(json.dumps(seen))
         write_manifest(partial, bundle_facts(dataset, recipe, source.preprocessing, evaluation))

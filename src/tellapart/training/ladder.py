@@ -248,7 +248,7 @@ def _next_steps(ladder: Ladder, *, may_enlarge: bool) -> Iterator[Callable[[], b
     """Yield the steps after the linear head, in order."""
     yield ladder.tuned_head
     backbone = ladder.best.task.backbone.keras_model
-    depths = blocks(backbone) if backbone is not None else []
+    depths = block_sizes(backbone) if backbone is not None else []
     for name, number in DEPTHS.items():
         if number < len(depths):
             yield partial(ladder.fine_tune, name, f"unfreeze={depths[number]}")

@@ -22,8 +22,8 @@ from tellapart.models.freezing import split_backbone, truncate_at
 from tellapart.models.graphs.convert import to_graph
 from tellapart.models.graphs.surgery import join_head, mirror_graph
 from tellapart.models.mixed_precision import set_mixed_precision
-from tellapart.models.networks import backbone as build_backbone
-from tellapart.models.networks import frozen_network, head_network, scratch_network, unfrozen_network, whole
+from tellapart.models.networks import frozen_network, head_network, join_classifier, scratch_network, unfrozen_network
+from tellapart.models.networks import load_backbone as build_backbone
 from tellapart.models.resolved_recipe import NetworkRecipe, ResolvedRecipe
 from tellapart.training.fitting.examples import Array, Examples, Rows
 from tellapart.training.prepare import drop_unreadable
@@ -81,7 +81,7 @@ class Task:
     def keras_classifier(self) -> keras.Model:
         """Build the whole classifier: uint8 images to probabilities."""
         set_mixed_precision(self.network, mixed=False)
-        return whole(self.frozen.network if self.frozen else None, self.network, mirror=self.recipe.mirror)
+        return join_classifier(self.frozen.network if self.frozen else None, self.network, mirror=self.recipe.mirror)
 
     @cached_property
     def head_graph(self) -> Graph:
@@ -93,7 +93,7 @@ class Task:
     def graph(self) -> Graph:
         """Graph of the whole classifier."""
         graph = join_head(self.frozen.graph, self.head_graph) if self.frozen else self.head_graph
-        return mirrored(graph) if self.recipe.mirror else graph
+        return mirror_graph(graph) if self.recipe.mirror else graph
 
     @cached_property
     def head_engine(self) -> Engine:
@@ -126,7 +126,7 @@ def make_task(
 ) -> Task:
     """Decode the training and validation splits, or run the frozen backbone over them, and build the network.
 
-    `previous` are the weights of an earlier stage; without it weights are as the recipe says. `backbone` is the
+    `previous` are the weights of an earlier stage; without it weights are as the recipe says. `load_backbone` is the
     recipe's backbone where it is built already.
     """
     backbone = backbone or backbone_for(recipe, preprocessing, previous)
@@ -147,10 +147,10 @@ def backbone_for(
     name = recipe.backbone
     if name is None:
         return Backbone(None, None, None)
-    network = cut_off(build_backbone(name, recipe.size, recipe.weights), recipe.cut)
+    network = truncate_at(build_backbone(name, recipe.size, recipe.weights), recipe.cut)
     if previous and previous.backbone:
         network.set_weights(previous.backbone)
-    division = split_frozen(network, recipe.unfreeze)
+    division = split_backbone(network, recipe.unfreeze)
     if division.frozen is None:
         return Backbone(None, division.trained, network)
     model = frozen_network(division.frozen, name, pooled=division.trained is None)
