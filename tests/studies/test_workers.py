@@ -66,8 +66,8 @@ def test_test_images_are_not_read(dataset: Dataset, monkeypatch: pytest.MonkeyPa
     real = FakeJobs.run
 
     def noting(
-        self: FakeJobs, begin: Callable[[], Callable[[Images], Shard]], items: Iterable[Images]
-    ) -> Iterator[Shard]:
+        self: FakeJobs, begin: Callable[[], Callable[[Images], FeatureShard]], items: Iterable[Images]
+    ) -> Iterator[FeatureShard]:
         every = list(items)
         seen.update(digest for one in every for digest in one.digests)
         return real(self, begin, every)
