@@ -74,10 +74,12 @@ def watch(marks: Marks) -> None:
 
     epoch, score = Loop.epoch, Loop.score
 
-    def watched_epoch(self: "Loop", examples: "Examples", number: int, advance: "Advance", *, slower: float) -> "Score":
+    def watched_epoch(
+        self: "Loop", examples: "Examples", number: int, advance: "Advance", *, rate_factor: float
+    ) -> "Score":
         mark = Mark(time.perf_counter(), 0.0)
         marks.setdefault(self.recipe, []).append(mark)
-        return epoch(self, examples, number, advance, slower=slower)
+        return epoch(self, examples, number, advance, rate_factor=rate_factor)
 
     def watched_score(self: "Loop", examples: "Examples") -> "Score":
         result = score(self, examples)

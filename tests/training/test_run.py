@@ -108,7 +108,7 @@ def test_a_run_of_another_default_of_epochs_is_resumed_with_its_own(trained: Run
 
 
 def test_few_images_get_more_epochs_unless_they_are_given(tiny: Path, tmp_path: Path) -> None:
-    recipe = Recipe(model="mlp", size=8, units=2, batch_size=4, patience=1, learning_rate=1e-9, precision="float32")
+    recipe = Recipe(model="mlp", size=8, units=2, patience=1, learning_rate=1e-9, precision="float32")
     run = train(Dataset.open(tiny), recipe, out=tmp_path / "run")
     assert run.recipe.epochs == MAX_DEFAULT_EPOCHS > 40
     assert len((run.folder / "history.csv").read_text().splitlines()) < 40  # patience ends it

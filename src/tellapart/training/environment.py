@@ -1,4 +1,4 @@
-"""What a run ran on and with: enough to repeat it."""
+"""Environment of a run: enough to repeat it."""
 
 import platform
 import sys
@@ -18,17 +18,17 @@ PACKAGES = (
 
 
 def environment(dataset: Dataset) -> dict[str, Any]:
-    """The command, the versions, the machine and the images of a run, as JSON can hold them."""
+    """Collect the command, versions, machine and images of a run, as JSON."""
     return {
         "command": sys.argv,
         "tellapart": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "packages": {name: installed for name in PACKAGES if (installed := _version(name))},
         "dataset": {
             "name": dataset.name,
-            "source": _place(dataset.source),
+            "source": _absolute(dataset.source),
             "reading": _reading(dataset.read_options),
             "fingerprint": dataset.fingerprint,
             "classes": list(dataset.classes),
@@ -38,7 +38,7 @@ def environment(dataset: Dataset) -> dict[str, Any]:
 
 
 def reading_of(dataset: Mapping[str, Any]) -> ReadOptions:
-    """How a run's images were read, from what its environment says of its data set, to open the same ones again."""
+    """Return the options that a run's images were read with, to open the same ones again."""
     facts = dataset.get("reading", {})  # a run of an earlier version has none
     labels, skip = tuple(facts.get("exclude_label", ())), facts.get("skip")
     return ReadOptions(**{**facts, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
@@ -49,8 +49,8 @@ def _reading(read_options: ReadOptions) -> dict[str, Any]:
     return asdict(read_options) | {"exclude_label": list(read_options.exclude_label), "skip": skip}
 
 
-def _place(source: str | None) -> str | None:
-    """Where images are, whatever folder a report is asked for in; the name of a named set stays one."""
+def _absolute(source: str | None) -> str | None:
+    """Make a path absolute, so that a report finds it from any folder; a data set's name stays as it is."""
     path = Path(source or "")
     return str(path.absolute()) if source and (path.is_dir() or (path.suffix and path.is_file())) else source
 

@@ -1,4 +1,4 @@
-"""Before the first epoch: what is cheap to find wrong with the images is said, and refused where it is forbidden."""
+"""Checks before the first epoch: problems of the images that are cheap to find are reported, or refused."""
 
 from collections.abc import Collection
 
@@ -10,11 +10,11 @@ from tellapart.progress import notify
 from tellapart.text import joined, printable
 
 BY_FEATURES = ("label-error", "outlier")
-"""Kinds that no look at the images alone can find."""
+"""Kinds that need features."""
 
 
 def require_kinds(kinds: Collection[str]) -> None:
-    """Refuse to forbid what is no finding, or what is not looked for before training. Raises DatasetError."""
+    """Refuse unknown kinds, and kinds that are not checked before training. Raises DatasetError."""
     for kind in kinds:
         if kind in BY_FEATURES:
             raise DatasetError(
@@ -26,9 +26,9 @@ def require_kinds(kinds: Collection[str]) -> None:
 
 
 def preflight(dataset: Dataset, *, forbid: Collection[str] = (), strict: bool = False) -> None:
-    """Say what is found, a line each. Raises DatasetError where any of it is of a kind in `forbid`.
+    """Report findings, a line each. Raises DatasetError where one is of a kind in `forbid`.
 
-    `strict` forbids all problems and warnings that are cheap to find; notes are about what is handled.
+    `strict` forbids all problems and warnings that are cheap to find; notes are about what training handles.
     """
     require_kinds(forbid)
     found = check_cheap(dataset)

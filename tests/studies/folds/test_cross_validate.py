@@ -200,12 +200,14 @@ def test_a_network_interrupted_within_a_fold_resumes_from_its_checkpoint(
     dataset, real = Dataset.open(tiny), Loop.epoch
     epochs: list[int] = []
 
-    def learned(self: Loop, examples: Examples, epoch: int, advance: Callable[[int], None], *, slower: float) -> Score:
+    def learned(
+        self: Loop, examples: Examples, epoch: int, advance: Callable[[int], None], *, rate_factor: float
+    ) -> Score:
         if len(epochs) == 2:
             epochs.append(-1)
             raise KeyboardInterrupt
         epochs.append(epoch)
-        return real(self, examples, epoch, advance, slower=slower)
+        return real(self, examples, epoch, advance, rate_factor=rate_factor)
 
     whole = cross_validate(dataset, MLP, count=2, out=tmp_path / "whole")
     monkeypatch.setattr(Loop, "epoch", learned)

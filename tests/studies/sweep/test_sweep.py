@@ -182,11 +182,11 @@ def killed_in_trial(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     epoch = Loop.epoch
 
     def killed(
-        self: Loop, examples: Examples, no: int, advance: Callable[[int], None], *, slower: float = 1.0
+        self: Loop, examples: Examples, no: int, advance: Callable[[int], None], *, rate_factor: float = 1.0
     ) -> Score:
         if no == 1 and self.recipe == trial.recipe:  # in its second epoch
             raise KeyboardInterrupt
-        return epoch(self, examples, no, advance, slower=slower)
+        return epoch(self, examples, no, advance, rate_factor=rate_factor)
 
     monkeypatch.setattr(Loop, "epoch", killed)
 

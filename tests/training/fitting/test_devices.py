@@ -12,7 +12,7 @@ import pytest
 from tellapart.models.networks import scratch_network
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
-from tellapart.training.fitting.devices import One, devices_for
+from tellapart.training.fitting.devices import SingleDevice, devices_for
 
 # Batches of 32 and one of 1, which leaves a device without an image.
 SCRIPT = """
@@ -62,20 +62,20 @@ def test_two_devices_learn_what_one_learns(asked: dict[str, Any]) -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT, json.dumps(asked)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found.keys() == {"One", "Several"}
-    for name, expected in found["One"].items():
-        assert found["Several"][name] == pytest.approx(expected, rel=1e-4, abs=1e-4), name
+    assert found.keys() == {"SingleDevice", "MirroredDevices"}
+    for name, expected in found["SingleDevice"].items():
+        assert found["MirroredDevices"][name] == pytest.approx(expected, rel=1e-4, abs=1e-4), name
 
 
 def test_one_device_learns_by_itself() -> None:
     recipe = resolve_network(Recipe(model="mlp", size=8, inner=4))
     network = scratch_network(recipe, 1, 3)
     found = devices_for(network)
-    assert isinstance(found, One)
+    assert isinstance(found, SingleDevice)
     assert found.network(network, recipe) is network
 
 
 def test_what_learns_from_vectors_keeps_to_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
     both = [SimpleNamespace(name="1"), SimpleNamespace(name="2")]
     monkeypatch.setattr("tensorflow.config.list_logical_devices", lambda _: both)
-    assert isinstance(devices_for(keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])), One)
+    assert isinstance(devices_for(keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])), SingleDevice)

@@ -49,8 +49,10 @@ def weights_by_epoch(monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
     kept: list[list[Any]] = []
     epoch = Loop.epoch
 
-    def keeping(self: Loop, examples: Examples, number: int, advance: Callable[[int], None], *, slower: float) -> Score:
-        score = epoch(self, examples, number, advance, slower=slower)
+    def keeping(
+        self: Loop, examples: Examples, number: int, advance: Callable[[int], None], *, rate_factor: float
+    ) -> Score:
+        score = epoch(self, examples, number, advance, rate_factor=rate_factor)
         kept.append([np.copy(array) for array in self.network.get_weights()])
         return score
 
@@ -164,10 +166,12 @@ def test_resuming_after_any_epoch_ends_with_the_same_weights(
     history, best = fit(whole, recipe, train, validation, folder=tmp_path / "whole")
     epoch = Loop.epoch
 
-    def killed(self: Loop, examples: Examples, number: int, advance: Callable[[int], None], *, slower: float) -> Score:
+    def killed(
+        self: Loop, examples: Examples, number: int, advance: Callable[[int], None], *, rate_factor: float
+    ) -> Score:
         if number == killed_after:
             raise KeyboardInterrupt
-        return epoch(self, examples, number, advance, slower=slower)
+        return epoch(self, examples, number, advance, rate_factor=rate_factor)
 
     monkeypatch.setattr(Loop, "epoch", killed)
     if killed_after < len(history):

@@ -203,15 +203,15 @@ def test_large_inputs_go_through_in_smaller_calls_with_the_same_result(
         np.testing.assert_array_equal(mine, yours)
 
 
-def test_a_slower_epoch_takes_smaller_steps(fresh: Fresh, learnable: Learnable) -> None:
+def test_the_rate_factor_scales_the_steps(fresh: Fresh, learnable: Learnable) -> None:
     recipe = resolve_network(Recipe(optimizer="sgd", learning_rate=0.5, batch_size=50, inner=0, dropout=0.0))
     start, moved = fresh(recipe).get_weights()[0], []
-    for slower in (1.0, 0.25):
+    for rate_factor in (1.0, 0.25):
         network = fresh(recipe)
         learner = Loop(network, recipe)
-        learner.epoch(learnable(50), 0, nothing, slower=slower)
+        learner.epoch(learnable(50), 0, nothing, rate_factor=rate_factor)
         moved.append(network.get_weights()[0] - start)
-        assert learner.rate == pytest.approx(0.5 * slower)
+        assert learner.rate == pytest.approx(0.5 * rate_factor)
     np.testing.assert_allclose(moved[1], moved[0] / 4, atol=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: after each epoch a new folder, whole or absent, with the epoch and its value in the name."""
+"""Checkpoints: after each epoch a new folder, complete or absent, with the epoch and its value in the name."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tellapart.errors import RunError
 from tellapart.files import UNREADABLE, atomic_folder, remove_folder
 
-NAME = re.compile(r"epoch-(\d+)-[a-z_]+-[-\d.einfa]+")
+FOLDER_NAME = re.compile(r"epoch-(\d+)-[a-z_]+-[-\d.einfa]+")
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Checkpoint:
 
     @property
     def epoch(self) -> int:
-        """The number of its last epoch, from 1."""
+        """Number of the last epoch, from 1."""
         return self.history[-1].epoch
 
     def state(self) -> list[NDArray[Any]]:
-        """The arrays that were written. Raises RunError when they cannot be read."""
+        """Read the arrays. Raises RunError."""
         try:
             return arrays(self.folder / "state.npz")
         except UNREADABLE as error:
@@ -53,7 +53,7 @@ class Checkpoint:
 
 
 def arrays(path: Path) -> list[NDArray[Any]]:
-    """The arrays that `np.savez` wrote, in their order. Raises one of UNREADABLE."""
+    """Read the arrays that `np.savez` wrote, in their order. Raises one of UNREADABLE."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return [archive[f"arr_{i}"] for i in range(len(archive.files))]
 
@@ -69,21 +69,21 @@ def write(folder: Path, history: History, monitor: str, state: list[NDArray[Any]
 
 
 def found(folder: Path) -> list[Checkpoint]:
-    """All whole checkpoints in a folder, oldest first. Raises RunError when one cannot be read."""
-    paths = [path for path in folder.glob("epoch-*") if NAME.fullmatch(path.name)]
-    return sorted((Checkpoint(path, _history(path)) for path in paths), key=lambda one: one.epoch)
+    """List the complete checkpoints in a folder, oldest first. Raises RunError when one cannot be read."""
+    paths = [path for path in folder.glob("epoch-*") if FOLDER_NAME.fullmatch(path.name)]
+    return sorted((Checkpoint(path, _history(path)) for path in paths), key=lambda checkpoint: checkpoint.epoch)
 
 
 def keep_only(folder: Path, wanted: set[int]) -> None:
     """Remove the checkpoints of all other epochs."""
     for path in folder.glob("epoch-*"):
-        match = NAME.fullmatch(path.name)
+        match = FOLDER_NAME.fullmatch(path.name)
         if match and int(match[1]) not in wanted:
             remove_folder(path)
 
 
 def read_history(path: Path) -> History:
-    """Read a `history.csv`. Raises RunError when it is damaged."""
+    """Read a `history.csv`. Raises RunError."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             return tuple(_epoch(row) for row in csv.DictReader(stream))
@@ -93,8 +93,8 @@ def read_history(path: Path) -> History:
 
 def _epoch(row: dict[str, str]) -> Epoch:
     numbers = {field.name: row[field.name] for field in fields(Epoch)}
-    found = {name: None if text == "" and name.startswith("val_") else float(text) for name, text in numbers.items()}
-    return Epoch(**{**found, "epoch": int(numbers["epoch"])})  # type: ignore[arg-type]
+    values = {name: None if text == "" and name.startswith("val_") else float(text) for name, text in numbers.items()}
+    return Epoch(**{**values, "epoch": int(numbers["epoch"])})  # type: ignore[arg-type]
 
 
 def _history(path: Path) -> History:
@@ -105,4 +105,4 @@ def _history(path: Path) -> History:
 
 
 def _unreadable(path: Path, error: Exception) -> RunError:
-    return RunError(f"checkpoint {path} cannot be read ({error}): remove that folder to go on without it")
+    return RunError(f"checkpoint {path} cannot be read ({error}): remove that folder to resume without it")

@@ -23,8 +23,8 @@ def fit(
 ) -> tuple[History, int]:
     """Train `network` in place until the epochs or the patience end, and leave it with the best epoch's weights.
 
-    `folder` gets `history.csv` and `checkpoints/`; what a killed fit left there is gone on from. Without a
-    validation split the last epoch counts as the best. Returns the history and the best epoch's number.
+    `folder` gets `history.csv` and `checkpoints/`; what a killed fit left there is resumed. Without a
+    validation split the last epoch is the best. Returns the history and the best epoch's number.
     """
     loop = Loop(network, recipe)
     history = _resumed(loop, recipe, folder)
@@ -47,7 +47,7 @@ def fit(
 
 
 def best_epoch(history: History, recipe: NetworkRecipe) -> int:
-    """The epoch, from 1, after which `monitor` did not improve by more than `min_delta` again."""
+    """Return the epoch, from 1, after which `monitor` did not improve by more than `min_delta` again."""
     best, best_value = len(history), None
     for row in history:
         value = getattr(row, recipe.monitor)
@@ -67,30 +67,30 @@ def next_epoch(
     validation: Examples | None,
     advance: Callable[[int], None],
 ) -> Epoch:
-    """Train for one more epoch, judge it on validation, and say how it went."""
+    """Train for one more epoch and evaluate it on validation."""
     started = time.perf_counter()
-    score = loop.epoch(train, len(history), advance, slower=_slower(history, recipe))
-    judged = loop.score(validation) if validation is not None else None
-    return _row(loop, score, judged, len(history), time.perf_counter() - started)
+    score = loop.epoch(train, len(history), advance, rate_factor=_rate_factor(history, recipe))
+    evaluated = loop.score(validation) if validation is not None else None
+    return _row(loop, score, evaluated, len(history), time.perf_counter() - started)
 
 
 def patience_ended(history: History, recipe: NetworkRecipe) -> bool:
-    """Whether no epoch was an improvement for as long as the recipe has patience."""
+    """Tell whether the last epochs, as many as the recipe's patience, brought no improvement."""
     return len(history) - best_epoch(history, recipe) >= max(recipe.patience, 1)
 
 
-def _slower(history: History, recipe: NetworkRecipe) -> float:
-    """What a plateau of the past epochs makes of the learning rate; of the training loss without a validation split."""
+def _rate_factor(history: History, recipe: NetworkRecipe) -> float:
+    """Return plateau's factor of the learning rate; by the training loss without a validation split."""
     if recipe.schedule != "plateau":
         return 1.0
     return plateau([row.loss if row.val_loss is None else row.val_loss for row in history])
 
 
 def _resumed(loop: Loop, recipe: NetworkRecipe, folder: Path) -> History:
-    place = folder / "checkpoints"
-    place.mkdir(parents=True, exist_ok=True)
-    remove_partials(place)
-    saved = checkpoints.found(place)
+    path = folder / "checkpoints"
+    path.mkdir(parents=True, exist_ok=True)
+    remove_partials(path)
+    saved = checkpoints.found(path)
     if not saved:
         return ()
     loop.restore(saved[-1].state())
@@ -99,14 +99,14 @@ def _resumed(loop: Loop, recipe: NetworkRecipe, folder: Path) -> History:
 
 
 def _keep(loop: Loop, history: History, recipe: NetworkRecipe, folder: Path) -> None:
-    """Store the newest epoch."""
+    """Store the state after the newest epoch."""
     monitor = recipe.monitor if getattr(history[-1], recipe.monitor) is not None else "loss"
     checkpoints.write(folder / "checkpoints", history, monitor, loop.state())
     _tidy(history, recipe, folder)
 
 
 def _tidy(history: History, recipe: NetworkRecipe, folder: Path) -> None:
-    """Drop the checkpoints that are not to be kept, and bring the table up to date: also what a kill prevented."""
+    """Drop checkpoints that are not needed and update the table, also where a kill prevented it."""
     if recipe.keep != "all":
         checkpoints.keep_only(folder / "checkpoints", {best_epoch(history, recipe), len(history)})
     atomic_write(folder / "history.csv", _csv(history))
@@ -116,13 +116,13 @@ def _csv(history: History) -> str:
     return csv_text([field.name for field in fields(Epoch)], map(astuple, history))
 
 
-def _row(loop: Loop, score: Score, judged: Score | None, epoch: int, seconds: float) -> Epoch:
+def _row(loop: Loop, score: Score, evaluated: Score | None, epoch: int, seconds: float) -> Epoch:
     return Epoch(
         epoch=epoch + 1,
         loss=round(score.loss, 6),
         accuracy=round(score.accuracy, 6),
-        val_loss=round(judged.loss, 6) if judged else None,
-        val_accuracy=round(judged.accuracy, 6) if judged else None,
+        val_loss=round(evaluated.loss, 6) if evaluated else None,
+        val_accuracy=round(evaluated.accuracy, 6) if evaluated else None,
         learning_rate=float(f"{loop.rate:.6g}"),
         seconds=round(seconds, 3),
     )
@@ -130,5 +130,5 @@ def _row(loop: Loop, score: Score, judged: Score | None, epoch: int, seconds: fl
 
 def _note(history: History) -> str:
     row = history[-1]
-    seen = f"epoch {row.epoch}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}"
-    return seen if row.val_loss is None else f"{seen}; validation {row.val_loss:.3f}, {row.val_accuracy:.3f}"
+    training = f"epoch {row.epoch}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}"
+    return training if row.val_loss is None else f"{training}; validation {row.val_loss:.3f}, {row.val_accuracy:.3f}"

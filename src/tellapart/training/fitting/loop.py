@@ -1,7 +1,7 @@
 """The training loop: many steps inside one TensorFlow graph.
 
-One of the files that name TensorFlow. Keras's `fit` spends more on the road between steps than a small network
-spends in them; a `tf.range` loop inside one `tf.function` leaves that out (docs/decisions/0005).
+One of the files that name TensorFlow. Keras's `fit` spends more time between the steps of a small network
+than in them; a `tf.range` loop inside one `tf.function` leaves that out (docs/decisions/0005).
 """
 
 import time
@@ -21,10 +21,10 @@ from tellapart.models.mixed_precision import set_mixed_precision
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.models.scratch import Tensor
 from tellapart.training.fitting.devices import Sums, devices_for
-from tellapart.training.fitting.examples import Array, Examples, Ready, made_ready
+from tellapart.training.fitting.examples import Array, Examples, PreparedExamples, prepare_examples
 from tellapart.training.fitting.schedules import rates
 
-STEPS = 128  # batches that go through the graph in one call: progress and Ctrl-C wait for no more
+STEPS = 128  # batches in one call of the graph: progress and Ctrl-C wait for no more
 CHUNK_BYTES = 64_000_000  # of inputs in one call, where they are large
 FORECAST_STEPS = 8
 
@@ -38,13 +38,13 @@ class Score:
 
 
 def repeatable(seed: int) -> None:
-    """Make everything that follows in this process repeat exactly on CPU."""
+    """Set all seeds and make operations deterministic: what follows repeats exactly on CPU."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
 
 def training_seconds(network: keras.Model, recipe: NetworkRecipe) -> float:
-    """How long one image of an epoch takes to train on, measured on noise on this machine; seconds."""
+    """Measure the seconds that training takes for one image of an epoch, on noise on this machine."""
     loop, noise = Loop(network, recipe), np.random.default_rng(0)
     count = FORECAST_STEPS * loop.batch
     images = noise.integers(0, 256, (count, *network.input_shape[1:]), dtype=np.uint8)
@@ -80,14 +80,16 @@ class Loop:
         """Examples per step."""
         return int(self.recipe.batch_size or 32)
 
-    def epoch(self, examples: Examples, epoch: int, advance: Callable[[int], None], *, slower: float = 1.0) -> Score:
+    def epoch(
+        self, examples: Examples, epoch: int, advance: Callable[[int], None], *, rate_factor: float = 1.0
+    ) -> Score:
         """One pass in an order that the seed and the epoch's number fix. Returns the mean over its steps.
 
-        `slower` multiplies the schedule's learning rates.
+        `rate_factor` multiplies the schedule's learning rates.
         """
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(examples))
-        by_step = rates(self.recipe, epoch, -(-len(order) // self.batch)) * np.float32(slower)
-        prepared = partial(made_ready, examples, recipe=self.recipe, classes=self._classes, epoch=epoch)
+        by_step = rates(self.recipe, epoch, -(-len(order) // self.batch)) * np.float32(rate_factor)
+        prepared = partial(prepare_examples, examples, recipe=self.recipe, classes=self._classes, epoch=epoch)
         sums, done = np.zeros(2), 0
         chunks = list(self._chunks(examples, order))
         several = len(chunks) > 1  # else a thread to prepare the next costs more than it saves
@@ -108,36 +110,36 @@ class Loop:
             epoch, place = divmod(number, in_an_epoch)
             order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(examples))
             rows = order[place * self.batch : (place + 1) * self.batch]
-            ready = made_ready(examples, rows, self.recipe, self._classes, epoch=epoch)
+            ready = prepare_examples(examples, rows, self.recipe, self._classes, epoch=epoch)
             loss = float(self._learned(ready, np.array([rate], np.float32))[0]) / len(rows)
             self._hand_over()
             yield loss
 
     def epoch_seconds(self, examples: Examples) -> float:
-        """How long an epoch will take, from a few steps that are then undone; seconds."""
+        """Forecast the seconds of an epoch, from a few steps that are then undone."""
         before = self.state()
         rows = np.arange(min(len(examples), FORECAST_STEPS * self.batch))
         still = np.zeros(FORECAST_STEPS, np.float32)
         taken = []
         for _ in ("compiles", "is timed"):
             started = time.perf_counter()
-            self._learned(made_ready(examples, rows, self.recipe, self._classes), still)
+            self._learned(prepare_examples(examples, rows, self.recipe, self._classes), still)
             taken.append(time.perf_counter() - started)
         self.restore(before)
         return taken[-1] * len(examples) / len(rows)
 
     @property
     def rate(self) -> float:
-        """The learning rate of the last step."""
+        """Learning rate of the last step."""
         return float(self.optimizer.learning_rate.numpy())
 
     def score(self, examples: Examples) -> Score:
-        """Loss and accuracy without learning; of the averaged weights where the recipe has them."""
+        """Evaluate loss and accuracy, of the averaged weights where the recipe has them."""
         sums = np.zeros(2)
-        at_once = max(256, self.batch)
+        chunk = max(256, self.batch)
         with self._averaged_weights():
-            for start in range(0, len(examples), at_once):
-                rows = slice(start, start + at_once)
+            for start in range(0, len(examples), chunk):
+                rows = slice(start, start + chunk)
                 sums += np.array(self._scores(examples.inputs[rows], examples.labels[rows]), dtype=np.float64)
         return Score(*(sums / len(examples)))
 
@@ -147,11 +149,11 @@ class Loop:
         self._hand_over()
 
     def state(self) -> list[Array]:
-        """Everything that training changes: weights, optimizer, dropout's random state."""
+        """Return everything that training changes: weights, optimizer, random state of dropout."""
         return [variable.numpy() for variable in self._variables]
 
     def restore(self, state: list[Array]) -> None:
-        """Put a state back."""
+        """Restore a state."""
         _assign(self._variables, state)
         self._hand_over()
 
@@ -181,53 +183,53 @@ class Loop:
             _assign(self.network.variables, [variable.numpy() for variable in self._learning.variables])
 
     def _chunks(self, examples: Examples, order: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
-        """The order in pieces of whole batches."""
+        """Cut the order into chunks of whole batches."""
         batch_bytes = self.batch * examples.inputs[:1].nbytes
         size = self.batch * max(1, min(STEPS, CHUNK_BYTES // batch_bytes))
         return (order[start : start + size] for start in range(0, len(order), size))
 
-    def _learned(self, ready: Ready, by_step: NDArray[np.float32]) -> NDArray[np.float64]:
-        sums = self._steps(ready.inputs, ready.targets, ready.importance, by_step)
+    def _learned(self, ready: PreparedExamples, by_step: NDArray[np.float32]) -> NDArray[np.float64]:
+        sums = self._steps(ready.inputs, ready.targets, ready.weights, by_step)
         return np.array(sums, dtype=np.float64)
 
-    def _run_steps(self, inputs: Tensor, targets: Tensor, importance: Tensor, by_step: Tensor) -> tuple[Tensor, Tensor]:
-        loss, right, step = tf.constant(0.0), tf.constant(0.0), tf.constant(0)
+    def _run_steps(self, inputs: Tensor, targets: Tensor, weights: Tensor, by_step: Tensor) -> tuple[Tensor, Tensor]:
+        loss, correct, step = tf.constant(0.0), tf.constant(0.0), tf.constant(0)
         for start in tf.range(0, tf.shape(targets)[0], self.batch):
             rows = slice(start, start + self.batch)
             self.optimizer.learning_rate.assign(by_step[step])
-            sums = self._devices.step(self._learn, inputs[rows], targets[rows], importance[rows])
+            sums = self._devices.step(self._learn, inputs[rows], targets[rows], weights[rows])
             loss += sums[0]
-            right += sums[1]
+            correct += sums[1]
             step += 1
-        return loss, right
+        return loss, correct
 
-    def _learn(self, inputs: Tensor, targets: Tensor, importance: Tensor, part: Tensor | None) -> Sums:
-        """A step on these examples, which may be a part of a batch. Gives the sum of the losses, and of those right."""
+    def _learn(self, inputs: Tensor, targets: Tensor, weights: Tensor, part: Tensor | None) -> Sums:
+        """Take a step on these examples, a batch or a part of one. Returns the sum of losses and the number correct."""
         with tf.GradientTape() as tape:
             logits = self._learning(inputs, training=True)
-            losses = self._losses(targets, logits) * importance
+            losses = self._losses(targets, logits) * weights
             mean = keras.ops.mean(losses)
         self._update(tape.gradient(mean, self._learning.trainable_variables, output_gradients=part))
         for average, variable in zip(self._averages, self._averaged(self._learning), strict=True):
             average.assign(self.recipe.ema * average + (1 - self.recipe.ema) * variable)
-        return keras.ops.sum(losses), self._right(keras.ops.argmax(targets, axis=-1), logits)
+        return keras.ops.sum(losses), self._count_correct(keras.ops.argmax(targets, axis=-1), logits)
 
     def _score(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.network(inputs, training=False)
         targets = keras.ops.one_hot(labels, self._classes)
-        return keras.ops.sum(self._losses(targets, logits)), self._right(labels, logits)
+        return keras.ops.sum(self._losses(targets, logits)), self._count_correct(labels, logits)
 
     def _losses(self, targets: Tensor, logits: Tensor) -> Tensor:
         if self.recipe.loss == "binary":
             return keras.ops.squeeze(keras.ops.binary_crossentropy(targets[:, 1:], logits, from_logits=True), -1)
         return keras.ops.categorical_crossentropy(targets, logits, from_logits=True)
 
-    def _right(self, labels: Tensor, logits: Tensor) -> Tensor:
+    def _count_correct(self, labels: Tensor, logits: Tensor) -> Tensor:
         if self.recipe.loss == "binary":
-            guess = keras.ops.cast(logits[:, 0] > 0, "int32")
+            predicted = keras.ops.cast(logits[:, 0] > 0, "int32")
         else:
-            guess = keras.ops.argmax(logits, axis=-1)
-        return keras.ops.sum(keras.ops.cast(guess == keras.ops.cast(labels, guess.dtype), "float32"))
+            predicted = keras.ops.argmax(logits, axis=-1)
+        return keras.ops.sum(keras.ops.cast(predicted == keras.ops.cast(labels, predicted.dtype), "float32"))
 
 
 def _assign(variables: list[Any], values: list[Any]) -> None:

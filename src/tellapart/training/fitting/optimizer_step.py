@@ -1,4 +1,4 @@
-"""How gradients change the weights: an optimizer's arithmetic in one pass over them. TensorFlow is named here."""
+"""Optimizer steps in one pass over the weights. TensorFlow is named here."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +10,11 @@ from tellapart.models.scratch import Tensor
 
 FUSED_FROM = 100_000  # weights from which one pass over them pays
 OptimizerStep = Callable[[list[Tensor]], None]
-"""From a gradient for each weight that is trained; None where the loss does not depend on it."""
+"""From a gradient for each trained weight; None where the loss does not depend on it."""
 
 
 def optimizer_step(optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> OptimizerStep:
-    """What a step does with its gradients, for an optimizer that is built for these variables.
+    """Return the function that applies gradients, for an optimizer that is built for these variables.
 
     Keras's optimizers read and write each variable many times. Where there is much to update, Adam is one of
     TensorFlow's own operations for each variable, which needs no compiling; the others are compiled by XLA.
@@ -28,7 +28,7 @@ def optimizer_step(optimizer: keras.optimizers.Optimizer, variables: list[Any]) 
 
 def _adam(optimizer: keras.optimizers.Adam, variables: list[Any]) -> OptimizerStep:
     """Adam of Kingma and Ba 2015, in the order of its section 2's last paragraph, as Keras and TensorFlow have it."""
-    moments = optimizer.variables[2:]  # behind the steps and the learning rate: two for each variable in turn
+    moments = optimizer.variables[2:]  # after the steps and the learning rate: two for each variable
     triples = list(zip(variables, moments[::2], moments[1::2], strict=True))
     decay = {"beta1": optimizer.beta_1, "beta2": optimizer.beta_2}
 

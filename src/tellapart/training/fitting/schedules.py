@@ -1,4 +1,4 @@
-"""How the learning rate goes on, from step to step and from epoch to epoch."""
+"""Learning rates from step to step and from epoch to epoch."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ LOWEST, LAST = 1 / 25, 1e-4  # of a one-cycle's peak: where it begins, where it 
 
 
 def rates(recipe: NetworkRecipe, epoch: int, steps: int) -> NDArray[np.float32]:
-    """The learning rate of each step of an epoch, counted from 0: float32 (steps,); plateau apart, which looks back.
+    """Return the learning rate of each step of an epoch, counted from 0: float32 (steps,); without plateau's factor.
 
     Sources: cosine, Loshchilov and Hutter 2017, without restarts; one-cycle, Smith and Topin 2018, with cosines for
     the straight lines.
@@ -29,7 +29,7 @@ def rates(recipe: NetworkRecipe, epoch: int, steps: int) -> NDArray[np.float32]:
 
 
 def plateau(losses: Sequence[float | None]) -> float:
-    """What the learning rate is multiplied by after these losses, one an epoch: a third each time they stand still."""
+    """Return the factor of the learning rate after these losses, one per epoch: a third each time they stall."""
     factor, best, since, times = 1.0, math.inf, 0, 0
     for loss in losses:
         if loss is not None and loss < best:
@@ -42,7 +42,7 @@ def plateau(losses: Sequence[float | None]) -> float:
 
 
 def _cycle(done: NDArray[np.floating]) -> NDArray[np.floating]:
-    """From LOWEST up to 1 at WARM_UP, then down to LAST; `done` is the share of all steps, in [0, 1]."""
+    """Rise from LOWEST to 1 at WARM_UP, then fall to LAST; `done` is the share of all steps, in [0, 1]."""
     up = LOWEST + (1 - LOWEST) * (1 - np.cos(np.pi * done / WARM_UP)) / 2
     down = LAST + (1 - LAST) * (1 + np.cos(np.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
     cycle: NDArray[np.floating] = np.where(done < WARM_UP, up, down)
