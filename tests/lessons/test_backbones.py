@@ -93,6 +93,6 @@ def test_a_small_base_has_learned_other_classes(monkeypatch: pytest.MonkeyPatch,
     assert set(case.test.labels.tolist()) == {0, 1, 2, 3, 4}
     learned = case.before.partition(" of ")[2].split(", ")
     assert len(learned) == 5
-    vectors = outputs(case.base.engine, case.learned.images)
-    assert vectors.shape == (40, case.base.width)
-    assert np.array_equal(vectors, outputs(case.base.engine, case.learned.images))
+    vectors = outputs(case.backbone.engine, case.learned.images)
+    assert vectors.shape == (40, case.backbone.width)
+    assert np.array_equal(vectors, outputs(case.backbone.engine, case.learned.images))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.lessons.explanations_that_lie import AWAY, CHOSEN, LEVEL, at_mark, brightness, marked
-from tellapart.lessons.frozen_features import differing
+from tellapart.lessons.frozen_features import count_different
 from tellapart.lessons.image_size_and_time import for_twice_the_side
 from tellapart.lessons.images import Part, of_classes
 from tellapart.lessons.transfer_against_scratch import few, meeting
@@ -39,12 +39,12 @@ def test_few_images_are_as_many_of_each_class() -> None:
 
 
 def test_bits_that_differ_are_counted() -> None:
-    one = np.array([1.0, 2.0, np.nan, 0.0], np.float32)
-    other = one.copy()
-    assert differing(one, other) == 0
-    other[1] = np.nextafter(np.float32(2), np.float32(3))
-    other[3] = -0.0
-    assert differing(one, other) == 2
+    first = np.array([1.0, 2.0, np.nan, 0.0], np.float32)
+    second = first.copy()
+    assert count_different(first, second) == 0
+    second[1] = np.nextafter(np.float32(2), np.float32(3))
+    second[3] = -0.0
+    assert count_different(first, second) == 2
 
 
 def test_the_factor_for_twice_the_side() -> None:

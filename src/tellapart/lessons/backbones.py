@@ -36,7 +36,7 @@ class Case:
     """A frozen backbone, a description of its training, and images of other classes to train and test with."""
 
     data: str
-    base: "FrozenBackbone"
+    backbone: "FrozenBackbone"
     before: str
     learned: Part
     test: Part
@@ -66,9 +66,9 @@ def case_of(settings: Settings, *, side: int, photos_each: int, few: int) -> Cas
     dataset = photos(settings)
     if dataset is None:
         return _own(settings, few)
-    base = FrozenBackbone("Xception", backbone_network("xception", side, "imagenet"), Preprocessing(side, side, 3))
+    backbone = FrozenBackbone("Xception", backbone_network("xception", side, "imagenet"), Preprocessing(side, side, 3))
     parts = (some_photos(dataset, split, photos_each, side, settings) for split in ("train", "test"))
-    return Case("clothing photos", base, "a million photos of a thousand kinds of things", *parts)
+    return Case("clothing photos", backbone, "a million photos of a thousand kinds of things", *parts)
 
 
 def photos(settings: Settings) -> Dataset | None:
@@ -173,5 +173,5 @@ def _own(settings: Settings, few: int) -> Case:
     loop = loop_of(small_network(side, settings), settings)
     learn(loop, half.known, settings.of(40_000, small=16_000))
     body = keras.Model(loop.network.input, loop.network.get_layer(BACKBONE_LAYERS[-1]).output)
-    base = FrozenBackbone("a small network", body, Preprocessing(side, side, 1))
-    return Case(half.name, base, f"images of {half.old}", half.new.take(slice(few)), half.test)
+    backbone = FrozenBackbone("a small network", body, Preprocessing(side, side, 1))
+    return Case(half.name, backbone, f"images of {half.old}", half.new.take(slice(few)), half.test)

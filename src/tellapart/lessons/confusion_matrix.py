@@ -1,6 +1,6 @@
-"""What does a confusion matrix show, and what does it hide? Which classes are confused, but not how surely.
+"""Lesson: a confusion matrix shows which classes are confused, but not how confident the predictions are.
 
-Source of overconfidence and of the temperature: Guo et al., On calibration of modern neural networks (2017).
+Source of overconfidence and temperature scaling: Guo et al., On calibration of modern neural networks (2017).
 """
 
 import numpy as np
@@ -16,48 +16,48 @@ from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 from tellapart.reports.figures.certainty import reliability
 from tellapart.reports.figures.heatmap import confusion as matrix
 
-SURE = 0.9  # from which probability on an answer is called sure
+CONFIDENT = 0.9  # predictions of at least this probability are called confident
 PAIRS = 5
-SHOWN = 10
+COLUMNS = 10
 
 
 def run(settings: Settings) -> Findings:
-    """Judge a regression as it learned and with a temperature: the same answers, other probabilities."""
+    """Evaluate a regression without and with a temperature: the same predictions, different probabilities."""
     data = images("mnist", settings)
     n = min(settings.of(4_000, small=250), len(data.train) // 2)
-    held_out = settings.of(2_000, small=500)
-    train, held = data.train.take(slice(n)), data.train.take(slice(n, n + held_out))
+    n_held_out = settings.of(2_000, small=500)
+    train, held_out = data.train.take(slice(n)), data.train.take(slice(n, n + n_held_out))
     test = data.test.take(slice(settings.of(10_000, small=800)))
 
-    # With so large a C nothing keeps the weights from growing, and the answers from getting surer.
+    # Such a large C hardly regularizes the weights, so that the predictions become overconfident.
     model = LogisticRegression(C=1e4, max_iter=5_000).fit(train.pixels, train.labels)
-    said = model.predict_proba(test.pixels)
-    degrees = fit_temperature(held.labels, model.predict_proba(held.pixels))  # settled on other images than are judged
-    first = judge(test.labels, said, data.classes, seed=settings.seed)
-    second = judge(test.labels, apply_temperature(said, degrees), data.classes, seed=settings.seed)
+    probs = model.predict_proba(test.pixels)
+    temperature = fit_temperature(held_out.labels, model.predict_proba(held_out.pixels))
+    first = judge(test.labels, probs, data.classes, seed=settings.seed)
+    second = judge(test.labels, apply_temperature(probs, temperature), data.classes, seed=settings.seed)
 
-    # Do the same classes go on being confused? Pairs found on one half of the images are counted on the other.
+    # Are the same classes confused on other images? Find pairs on one half, and count them on the other.
     half = len(test) // 2
-    seen, other = (mistakes(test.labels[some], said[some]) for some in (slice(half), slice(half, None)))
-    worst = np.argsort(-seen, axis=None, kind="stable")[:PAIRS]
-    wrong = np.flatnonzero(said.argmax(axis=1) != test.labels)
-    surest = wrong[np.argsort(-said[wrong].max(axis=1), kind="stable")][:SHOWN]
+    counts, other = (mistakes(test.labels[part], probs[part]) for part in (slice(half), slice(half, None)))
+    worst = np.argsort(-counts, axis=None, kind="stable")[:PAIRS]
+    wrong = np.flatnonzero(probs.argmax(axis=1) != test.labels)
+    most_confident = wrong[np.argsort(-probs[wrong].max(axis=1), kind="stable")][:COLUMNS]
     pair = most_confused(first.confusion, first.classes, 1)[0]
     results = {
         "data": data.name,
         "n": len(train),
         "test": len(test),
-        "held": len(held),
+        "held_out": len(held_out),
         "wrong": len(wrong),
         "true": pair.true,
         "predicted": pair.predicted,
         "count": pair.count,
         "of_class": pair.share,
         "few": PAIRS,
-        "cells": seen.size - len(seen),
-        "by_chance": PAIRS / (seen.size - len(seen)),
+        "cells": counts.size - len(counts),
+        "by_chance": PAIRS / (counts.size - len(counts)),
         "in_few": float(other.ravel()[worst].sum() / other.sum()),
-        "degrees": degrees,
+        "temperature": temperature,
         "cells_changed": int(np.count_nonzero(first.confusion != second.confusion)),
         "first_error": first.ece.value,
         "second_error": second.ece.value,
@@ -66,46 +66,47 @@ def run(settings: Settings) -> Findings:
         "accuracy": first.accuracy.value,
         "first_mean": float(first.probs.max(axis=1).mean()),
         "second_mean": float(second.probs.max(axis=1).mean()),
-        "sure": SURE,
-        "first_sure_wrong": sure_and_wrong(first),
-        "second_sure_wrong": sure_and_wrong(second),
+        "confident": CONFIDENT,
+        "first_confident_wrong": confident_mistakes(first),
+        "second_confident_wrong": confident_mistakes(second),
     }
-    worst_images = test.images[surest, :, :, 0]
-    shown = f"{data.classes[test.labels[surest[0]]]} taken for {data.classes[said[surest[0]].argmax()]}"
+    worst_images = test.images[most_confident, :, :, 0]
+    worst_index = most_confident[0]
+    title = f"{data.classes[test.labels[worst_index]]} predicted as {data.classes[probs[worst_index].argmax()]}"
     figures = (
         drawing(
-            "The matrix of both",
-            "A row for each digit as it is, a column for each digit it was taken for: blue is right, and a red cell "
-            "is a mistake, the stronger the more often it was made.",
+            "The confusion matrix of both models",
+            "A row for each true class, a column for each predicted class. Blue cells are correct, red cells are "
+            "mistakes; the stronger the colour, the more images.",
             matrix(first),
         ),
         drawing(
             "What the matrix hides",
-            "Answers are grouped by their probability: on the dotted line, of answers called 80 % sure 80 % are "
-            "right; below it the model is too sure of itself.",
-            reliability({"as learned": first, "with a temperature": second}),
+            "Predictions are grouped by confidence. On the dotted line confidence and accuracy agree; below it the "
+            "model is overconfident.",
+            reliability({"without temperature": first, "with a temperature": second}),
         ),
         drawing(
-            "The surest mistakes",
-            "The mistakes that the first model was surest of, the surest on the upper left. In the matrix each counts "
-            "as one, like a mistake that was a toss-up.",
-            image_rows(f"the first: {shown}", {"first five": worst_images[:5], "next five": worst_images[5:]}),
+            "The most confident mistakes",
+            "The mistakes of the first model with the highest confidence, the highest on the upper left. In the matrix "
+            "each of them counts as much as an uncertain one.",
+            image_rows(f"the first: {title}", {"first five": worst_images[:5], "next five": worst_images[5:]}),
         ),
     )
     return Findings(results, figures)
 
 
 def mistakes(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The confusion matrix without its diagonal."""
+    """Return the confusion matrix with zeros on its diagonal."""
     counts = confusion_matrix(labels, probs.argmax(axis=1), probs.shape[1])
     np.fill_diagonal(counts, 0)
     return counts
 
 
-def sure_and_wrong(evaluation: Evaluation) -> int:
-    """How many answers are called sure and are wrong."""
+def confident_mistakes(evaluation: Evaluation) -> int:
+    """Count the confident predictions that are wrong."""
     wrong = evaluation.probs.argmax(axis=1) != evaluation.labels
-    return int(np.count_nonzero(wrong & (evaluation.probs.max(axis=1) >= SURE)))
+    return int(np.count_nonzero(wrong & (evaluation.probs.max(axis=1) >= CONFIDENT)))
 
 
 LESSON = Lesson(
@@ -115,37 +116,39 @@ LESSON = Lesson(
     seconds=3,
     run=run,
     method="""
-        A [logistic regression] whose weights may grow as they like learns {n:,} images of {data} and is judged on
-        {test:,} new ones. A second model is made of it: its probabilities are drawn together by a [temperature],
-        settled on {held:,} further images so that the [log-loss] is least there. We look at the [confusion matrix]
-        of both, and at their [calibration].""",
+        A [logistic regression] with almost no regularization is trained on {n:,} images of {data} and evaluated on
+        {test:,} test images. A second model differs only by a [temperature], which is fitted on {held_out:,} further
+        images so that the [log-loss] is lowest there. We compare the [confusion matrices|confusion matrix] and the
+        [calibration] of both models.""",
     outcome="""
-        What it shows: of {wrong:,} mistakes the most frequent is {true} taken for {predicted}, {count} times, which is
-        {of_class:.1%} of all {true}. Mistakes are not spread evenly: the {few} cells of {cells} that held most on one
-        half of the images hold {in_few:.0%} on the other half, where chance would put {by_chance:.0%}.
+        What the matrix shows: of {wrong:,} mistakes the most frequent is {true} predicted as {predicted}, {count}
+        times, which is {of_class:.1%} of all {true}. Mistakes are not spread evenly: the {few} cells of {cells} with
+        the most mistakes on one half of the images contain {in_few:.0%} of the mistakes on the other half; random
+        mistakes would put {by_chance:.0%} there.
 
-        What it hides: the temperature, {degrees:.2f}, changes {cells_changed} cells. Both models are right on
-        {accuracy:.1%}. But the first says that it is {first_mean:.1%} sure on average, the second {second_mean:.1%};
-        their [calibration errors|calibration error] are {first_error:.1%} and {second_error:.1%}, their log-losses
-        {first_loss:.3f} and {second_loss:.3f}. With a probability of {sure:.0%} or more, {first_sure_wrong:,} answers
-        of the first were wrong, and {second_sure_wrong:,} of the second.""",
+        What it hides: the temperature, {temperature:.2f}, changes {cells_changed} cells, and both models have an
+        [accuracy] of {accuracy:.1%}. But the mean [confidence] of the first is {first_mean:.1%}, of the second
+        {second_mean:.1%}; their [calibration errors|calibration error] are {first_error:.1%} and {second_error:.1%},
+        their log-losses {first_loss:.3f} and {second_loss:.3f}. Of the predictions with a confidence of
+        {confident:.0%} or more, {first_confident_wrong:,} of the first model are wrong, and {second_confident_wrong:,}
+        of the second.""",
     claims=(
-        Claim("Both have the same matrix: {cells_changed} cells differ.",
+        Claim("Both models have the same matrix: {cells_changed} cells differ.",
               lambda results: results["cells_changed"] == 0),
-        Claim("Their calibration differs: an error of {first_error:.1%} becomes {second_error:.1%}.",
+        Claim("Their calibration differs: the error decreases from {first_error:.1%} to {second_error:.1%}.",
               lambda results: results["second_error"] < 0.8 * results["first_error"]),
-        Claim("Fewer mistakes are called sure: {first_sure_wrong:,} become {second_sure_wrong:,}.",
-              lambda results: results["second_sure_wrong"] < 0.7 * results["first_sure_wrong"]),
-        Claim("The same classes go on being confused: {in_few:.0%} of mistakes are in {few} cells that were found on "
-              "other images, where chance would put {by_chance:.0%}.",
+        Claim("There are fewer confident mistakes: {second_confident_wrong:,} instead of {first_confident_wrong:,}.",
+              lambda results: results["second_confident_wrong"] < 0.7 * results["first_confident_wrong"]),
+        Claim("The same classes are confused on other images: {in_few:.0%} of the mistakes are in {few} cells that "
+              "were chosen on one half of the images, where random mistakes would put {by_chance:.0%}.",
               lambda results: results["in_few"] > 1.5 * results["by_chance"]),
     ),
     conclusion="""
-        Read a confusion matrix for where mistakes are made: it says which classes need more images, or a second
-        look. It counts answers and knows nothing of probabilities. Whoever acts on these, by a [threshold] or by
-        costs, looks at the calibration as well. `tellapart report` draws both, and `tellapart calibrate` settles the
+        Read a confusion matrix to see where mistakes are made: it shows which classes need more images, or a second
+        look. It counts predictions and ignores their probabilities. If you act on probabilities, by a [threshold] or
+        by costs, look at the calibration as well. `tellapart report` draws both, and `tellapart calibrate` fits the
         temperature.""",
     try_next="""
-        Let the model learn other images, `train = data.train.take(slice(-n, None))`. How like is its matrix, and
-        are the same images wrong?""",
+        Train on other images, `train = data.train.take(slice(-n, None))`. How similar is the matrix, and are the same
+        images predicted incorrectly?""",
 )  # fmt: skip

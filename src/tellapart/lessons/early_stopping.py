@@ -1,6 +1,6 @@
-"""When should training end? When images it does not learn from say so; and what these say is a little too good.
+"""Lesson: stop training when the validation loss stops improving; the best validation score is then too optimistic.
 
-Source: Prechelt, Early stopping - but when? (1998); its criterion UP is what is called patience here.
+Source: Prechelt, Early stopping - but when? (1998); its criterion UP corresponds to patience.
 """
 
 import numpy as np
@@ -12,118 +12,116 @@ from tellapart.lessons.drawing import PERCENT, drawing, lines, marked
 from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
-PATIENCE = 5  # epochs without improvement, as tellapart has it
-VALIDATION = 100  # images that say when to stop
+PATIENCE = 5  # epochs without improvement, tellapart's default
+VALIDATION = 100  # images
 
 Floats = NDArray[np.float64]
 
 
 def run(settings: Settings) -> Findings:
-    """Train for far too long, note how each epoch does on many images, and let a hundred of them say when to stop."""
+    """Train for too long, evaluate each epoch on many images, and decide by a hundred of them when to stop."""
     data = images("fashion-mnist", settings)
-    few, epochs, trainings, turns = settings.of(500, small=60), 60, settings.of(6, small=4), 50
-    rate = 1e-2 if settings.small else 1e-3  # so few images are too few steps for a lower one
-    judges, rng = data.test.take(slice(2_000)), np.random.default_rng(settings.seed)
+    few, epochs, trainings, draws = settings.of(500, small=60), 60, settings.of(6, small=4), 50
+    rate = 1e-2 if settings.small else 1e-3  # few images make too few steps for a lower rate
+    held_out, rng = data.test.take(slice(2_000)), np.random.default_rng(settings.seed)
 
-    told, curves, looks = [], [], []
+    endings, curves, best_scores = [], [], []
     for _ in range(trainings):
-        some = data.train.take(rng.choice(len(data.train), few, replace=False))
-        loss, right = trained(some, judges, epochs, rate, seed=int(rng.integers(2**31)))
-        for _ in range(turns):
-            order = rng.permutation(len(judges))
-            chooses, others = order[:VALIDATION], order[VALIDATION:]
-            seen, true = loss[:, chooses].mean(axis=1), loss[:, others].mean(axis=1)
-            seen_right, true_right = right[:, chooses].mean(axis=1), right[:, others].mean(axis=1)
-            told.append(ending(seen, true, true_right))
-            curves.append((seen, true))
-            looks.append(best_so_far(seen_right, true_right))
+        sample = data.train.take(rng.choice(len(data.train), few, replace=False))
+        loss, correct = trained(sample, held_out, epochs, rate, seed=int(rng.integers(2**31)))
+        for _ in range(draws):
+            order = rng.permutation(len(held_out))
+            validation, test = order[:VALIDATION], order[VALIDATION:]
+            val_loss, test_loss = loss[:, validation].mean(axis=1), loss[:, test].mean(axis=1)
+            val_accuracy, test_accuracy = correct[:, validation].mean(axis=1), correct[:, test].mean(axis=1)
+            endings.append(ending(val_loss, test_loss, test_accuracy))
+            curves.append((val_loss, test_loss))
+            best_scores.append(best_so_far(val_accuracy, test_accuracy))
 
-    means = {name: float(np.mean([one[name] for one in told])) for name in told[0]}
-    promised, kept = np.mean(looks, axis=0)
-    gaps = np.array([one[0, -1] - one[1, -1] for one in np.array(looks)])
-    first_seen, first_true = curves[0]
-    best, stop = early(first_seen)
+    means = {name: float(np.mean([values[name] for values in endings])) for name in endings[0]}
+    validated, tested = np.mean(best_scores, axis=0)
+    gaps = np.array([scores[0, -1] - scores[1, -1] for scores in best_scores])
+    first_val, first_test = curves[0]
+    best, stop = early(first_val)
     results = {
         "data": data.name,
         "few": few,
         "epochs": epochs,
         "trainings": trainings,
-        "turns": len(told),
+        "draws": len(endings),
         "validation": VALIDATION,
-        "test": len(judges) - VALIDATION,
+        "test": len(held_out) - VALIDATION,
         "patience": PATIENCE,
         **means,
         "saved": 1 - means["trained"] / epochs,
-        "promised": float(promised[-1]),
-        "right": float(kept[-1]),
+        "validated": float(validated[-1]),
+        "tested": float(tested[-1]),
         "gap": float(gaps.mean()),
-        "first_gap": float(promised[0] - kept[0]),
+        "first_gap": float(validated[0] - tested[0]),
         "error": float(gaps.std(ddof=1) / np.sqrt(len(gaps))),
-        "fooled": float(np.mean(gaps > 0)),
+        "optimistic": float(np.mean(gaps > 0)),
     }
     along = ("epoch", range(1, epochs + 1))
     figures = (
         drawing(
-            "One training, watched by validation images and by others",
-            f"The loss on the {VALIDATION} images that choose, and on {results['test']:,} that do not. Training ends "
-            f"where the first has not been lower for {PATIENCE} epochs, and the epoch at which it was least is kept.",
+            "Validation and test loss of one training",
+            f"The loss on {VALIDATION} validation images and on {results['test']:,} test images. Training stops when "
+            f"the validation loss has not decreased for {PATIENCE} epochs, and the epoch with the lowest is kept.",
             marked(lines(f"stopped after {stop} of {epochs} epochs", along, "loss (nats)",
-                         {"on the images that choose": first_seen, "on other images": first_true}),
-                   {"kept": best, "ended": stop}),
+                         {"validation": first_val, "test": first_test}),
+                   {"kept": best, "stopped": stop}),
         ),
         drawing(
-            "What the best validation accuracy promises and what is kept",
-            f"The mean over {len(told)} times. The more epochs one may choose from, the further the best score on the "
-            "images that choose is from what that epoch does on others.",
-            lines(f"promised too much: {results['gap']:.1%}", ("epochs to choose from", along[1]), "accuracy",
-                  {"on the images that choose": promised, "on other images": kept}, **PERCENT),
+            "The best validation accuracy and its test accuracy",
+            f"The mean over {len(endings)} draws. The more epochs there are to choose from, the more the best "
+            "validation accuracy exceeds the test accuracy of the same epoch.",
+            lines(f"too optimistic by {results['gap']:.1%}", ("epochs to choose from", along[1]), "accuracy",
+                  {"validation": validated, "test": tested}, **PERCENT),
         ),
     )  # fmt: skip
     return Findings(results, figures)
 
 
-def trained(part: Part, judges: Part, epochs: int, rate: float, seed: int) -> tuple[Floats, Floats]:
-    """The loss of each image after each epoch, and whether it is told right: float64 (epochs, n) each."""
+def trained(part: Part, held_out: Part, epochs: int, rate: float, seed: int) -> tuple[Floats, Floats]:
+    """Return the loss of each held-out image after each epoch, and 1 where it is correct: float64 (epochs, n) each."""
     model = MLPClassifier(256, learning_rate_init=rate, batch_size=32, random_state=seed)
-    loss, right = [], []
+    loss, correct = [], []
     for _ in range(epochs):
         model.partial_fit(part.pixels, part.labels, classes=np.arange(10))
-        probs = model.predict_proba(judges.pixels)
-        loss.append(log_losses(judges.labels, probs))
-        right.append((probs.argmax(axis=1) == judges.labels).astype(np.float64))
-    return np.array(loss), np.array(right)
+        probs = model.predict_proba(held_out.pixels)
+        loss.append(log_losses(held_out.labels, probs))
+        correct.append((probs.argmax(axis=1) == held_out.labels).astype(np.float64))
+    return np.array(loss), np.array(correct)
 
 
-def ending(seen: Floats, true: Floats, true_right: Floats) -> dict[str, float]:
-    """What each way to end a training is worth on other images."""
-    best, ended = early(seen)
-    every = int(seen.argmin())
+def ending(val_loss: Floats, test_loss: Floats, test_accuracy: Floats) -> dict[str, float]:
+    """Evaluate each way to end a training on the test images."""
+    best, stop = early(val_loss)
     return {
         "best": best,
-        "trained": ended,
-        "early_loss": true[best - 1],
-        "every_loss": true[every],
-        "last_loss": true[-1],
-        "early_right": true_right[best - 1],
-        "last_right": true_right[-1],
-        "loss_promised": seen[best - 1],
+        "trained": stop,
+        "early_loss": test_loss[best - 1],
+        "best_loss": test_loss[val_loss.argmin()],
+        "last_loss": test_loss[-1],
+        "early_accuracy": test_accuracy[best - 1],
+        "last_accuracy": test_accuracy[-1],
     }
 
 
-def early(seen: Floats) -> tuple[int, int]:
-    """The epoch that is kept and the one after which training ends, from 1, when patience decides."""
+def early(val_loss: Floats) -> tuple[int, int]:
+    """Return the epoch that is kept and the one after which training stops by patience, both from 1."""
     best = 0
-    for epoch, loss in enumerate(seen):
-        best = epoch if loss < seen[best] else best
+    for epoch, loss in enumerate(val_loss):
+        best = epoch if loss < val_loss[best] else best
         if epoch - best >= PATIENCE:
             break
     return best + 1, epoch + 1
 
 
-def best_so_far(seen: Floats, true: Floats) -> Floats:
-    """For each epoch the best score up to it, and what that epoch is worth on others: float64 (2, epochs)."""
-    best = [int(seen[: epoch + 1].argmax()) for epoch in range(len(seen))]
-    return np.array([seen[best], true[best]])
+def best_so_far(validated: Floats, tested: Floats) -> Floats:
+    """Return the best validation score up to each epoch, and the test score of that epoch: float64 (2, epochs)."""
+    best = [int(validated[: epoch + 1].argmax()) for epoch in range(len(validated))]
+    return np.array([validated[best], tested[best]])
 
 
 LESSON = Lesson(
@@ -133,47 +131,40 @@ LESSON = Lesson(
     seconds=10,
     run=run,
     method="""
-        A network with one hidden layer of 256 units learns {few} images of {data} for {epochs} [epochs|epoch], far
-        too long, {trainings} times with other images. After each epoch we note what it says of many new images.
-        Of these we draw {validation} by lot, the [validation set], and let them say when to stop; the other {test:,}
-        are a [test set], and say what that was worth. We draw {turns} times in all.
+        A network with one hidden layer of 256 units is trained on {few} images of {data} for {epochs} [epochs|epoch],
+        far too long, {trainings} times on different images. After each epoch we evaluate it on many held-out images.
+        Of these we draw {validation} at random as the [validation set], which decides when to stop; the other {test:,}
+        are a [test set], which measures the result. We make {draws} draws in total.
 
-        [Early stopping|early stopping] with a [patience] of {patience} ends the training when validation [loss] has
-        not been lower for {patience} epochs, and keeps the epoch at which it was least.""",
+        [Early stopping|early stopping] with a [patience] of {patience} ends the training when the validation [loss]
+        has not decreased for {patience} epochs, and keeps the epoch with the lowest.""",
     outcome="""
-        On average training ended after {trained:.0f} epochs, which saves {saved:.0%}, and kept epoch {best:.0f}. The
-        test loss is {early_loss:.3f} there and {last_loss:.3f} after the last epoch. To train to the end and then
-        keep the best epoch of all gives {every_loss:.3f}. Accuracy minds less: on test it
-        is {early_right:.1%} at the kept epoch, {last_right:.1%} in the end.
+        On average training stopped after {trained:.0f} epochs, which saves {saved:.0%}, and kept epoch {best:.0f}. The
+        test loss is {early_loss:.3f} there and {last_loss:.3f} after the last epoch. Training to the end and keeping
+        the best of all epochs gives {best_loss:.3f}. Test accuracy differs less: it is {early_accuracy:.1%} at the
+        kept epoch, {last_accuracy:.1%} after the last.
 
-        The best score is itself too good, for it was chosen: the epoch with the best validation accuracy has
-        {promised:.1%} there and {right:.1%} on test, {gap:.1%} less. It promised too much {fooled:.0%} of the times.
-        After one epoch, with nothing to choose, the two differ by {first_gap:+.1%}.""",
+        The best score is too optimistic, because it was chosen: the epoch with the best validation accuracy has
+        {validated:.1%} there and {tested:.1%} on the test set, {gap:.1%} less. It was too high in {optimistic:.0%} of
+        the draws. After one epoch, with nothing to choose, the two differ by {first_gap:+.1%}.""",
     claims=(
-        Claim(
-            "The last epoch is not the best: its test loss is {last_loss:.3f}, the kept epoch's {early_loss:.3f}.",
-            lambda results: results["early_loss"] < 0.97 * results["last_loss"],
-        ),
-        Claim(
-            "Stopping early saves more than a third of the epochs: {saved:.0%}.",
-            lambda results: results["saved"] > 1 / 3,
-        ),
-        Claim(
-            "It costs little: {early_loss:.3f}, where the best of all epochs has {every_loss:.3f}.",
-            lambda results: results["early_loss"] < 1.05 * results["every_loss"],
-        ),
-        Claim(
-            "The best validation accuracy promises too much, by more than three standard errors of {error:.2%}: "
-            "{gap:.1%}.",
-            lambda results: results["gap"] > 3 * results["error"],
-        ),
+        Claim("The last epoch is not the best: its test loss is {last_loss:.3f}, that of the kept epoch "
+              "{early_loss:.3f}.",
+              lambda results: results["early_loss"] < 0.97 * results["last_loss"]),
+        Claim("Early stopping saves more than a third of the epochs: {saved:.0%}.",
+              lambda results: results["saved"] > 1 / 3),
+        Claim("It costs little: {early_loss:.3f}, where the best of all epochs has {best_loss:.3f}.",
+              lambda results: results["early_loss"] < 1.05 * results["best_loss"]),
+        Claim("The best validation accuracy is too high by more than three standard errors of {error:.2%}: by "
+              "{gap:.1%}.",
+              lambda results: results["gap"] > 3 * results["error"]),
     ),
     conclusion="""
-        Let validation images say when to stop: it saves time, and the probabilities of a network that went on are
-        too sure of themselves. tellapart does it unless told otherwise: `--patience {patience}` ends a training, and
-        `--keep best` takes the epoch with the least validation loss. But these images have been used to choose, so
-        their score is no longer honest: the number to tell others is that of the test split, opened once.""",
+        Let validation images decide when to stop: it saves time, and a network that is trained for longer becomes
+        overconfident. tellapart does this by default: `--patience {patience}` ends a training, and `--keep best` keeps
+        the epoch with the lowest validation loss. But the validation images have been used to choose, so their score
+        is too optimistic: report the score of the test split, evaluated once.""",
     try_next="""
-        Let 1,000 images say when to stop (`VALIDATION`). How much is promised too much then, and is a better epoch
+        Let 1,000 images decide when to stop (`VALIDATION`). How optimistic is the score then, and is a better epoch
         found?""",
-)
+)  # fmt: skip

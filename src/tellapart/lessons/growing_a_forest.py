@@ -1,7 +1,7 @@
-"""What does a forest gain from each tree? And what it tells besides its answers.
+"""Lesson: each further tree helps a forest less, and a forest also estimates its own accuracy and importances.
 
 Sources: Breiman, Random forests (2001), for out-of-bag scores and importances; Twala, Jones and Hand, Good methods for
-coping with missing data in decision trees (2008), for sending what is missing to the better side of each question.
+coping with missing data in decision trees (2008), for sending missing values to the better side of each split.
 """
 
 import numpy as np
@@ -13,116 +13,117 @@ from tellapart.lessons.images import Part, Pixels, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 MISSING = (0.0, 0.2, 0.4, 0.6, 0.8)  # shares of pixels
-LEARNED = 0.4  # the share that is missing while the second forest learns
-ASKED = 0.6  # the share that the claims are about
+TRAIN_MISSING = 0.4  # the share that is missing while the second forest is trained
+TEST_MISSING = 0.6  # the share in test images that the claims refer to
 DRAWS = 5
 
 
 def run(settings: Settings) -> Findings:
-    """Grow a forest tree by tree, ask it which pixels matter, and take pixels away."""
+    """Grow a forest tree by tree, compute the importance of pixels, and remove pixels."""
     data = images("mnist", settings)
     trees = settings.of(200, small=60)
     train = data.train.take(slice(settings.of(3_000, small=700)))
     test = data.test.take(slice(settings.of(3_000, small=700)))
     rng = np.random.default_rng(settings.seed)
     forest = grown(train.pixels, train, trees, settings)
-    # Which training images each tree did not draw: bool (trees, n).
-    spared = np.stack([np.bincount(drawn, minlength=len(train)) == 0 for drawn in forest.estimators_samples_])
+    # The training images that each tree did not draw: bool (trees, n).
+    out_of_sample = np.stack([np.bincount(drawn, minlength=len(train)) == 0 for drawn in forest.estimators_samples_])
     by_trees = growth(forest, test, np.ones((trees, len(test)), bool))
-    out_of_bag = growth(forest, train, spared)
+    out_of_bag = growth(forest, train, out_of_sample)
 
-    weights = forest.feature_importances_
-    used = np.argsort(-weights)[: np.count_nonzero(weights)]  # the most important first
+    importances = forest.feature_importances_
+    used = np.argsort(-importances)[: np.count_nonzero(importances)]  # the most important first
     tenth = len(used) // 10
-    lots = [score(forest, black(test.pixels, rng.permutation(used)[:tenth]), test) for _ in range(DRAWS)]
+    random_scores = [score(forest, black(test.pixels, rng.permutation(used)[:tenth]), test) for _ in range(DRAWS)]
 
-    second = grown(gaps(train.pixels, LEARNED, rng), train, trees, settings)
-    with_gaps = [gaps(test.pixels, share, rng) for share in MISSING]
+    second = grown(with_missing(train.pixels, TRAIN_MISSING, rng), train, trees, settings)
+    test_pixels = [with_missing(test.pixels, share, rng) for share in MISSING]
     means = train.pixels.mean(axis=0)
     curves = {
-        "learned with gaps": [score(second, x, test) for x in with_gaps],
-        "learned without": [score(forest, x, test) for x in with_gaps],
-        "without, filled by means": [score(forest, np.where(np.isnan(x), means, x), test) for x in with_gaps],
+        "trained with missing pixels": [score(second, x, test) for x in test_pixels],
+        "trained without": [score(forest, x, test) for x in test_pixels],
+        "trained without, filled with means": [
+            score(forest, np.where(np.isnan(x), means, x), test) for x in test_pixels
+        ],
     }
-    asked = [curve[MISSING.index(ASKED)] for curve in curves.values()]
+    at_share = [curve[MISSING.index(TEST_MISSING)] for curve in curves.values()]
     results = {
         "data": data.name,
         "n": len(train),
         "test": len(test),
         "trees": trees,
-        "one": by_trees[0],
+        "single": by_trees[0],
         "ten": by_trees[9],
         "all": by_trees[-1],
         "best": max(by_trees),
         "bag": out_of_bag[-1],
-        "left_out": float(spared.mean()),
-        "pixels": len(weights),
+        "left_out": float(out_of_sample.mean()),
+        "pixels": len(importances),
         "used": len(used),
         "tenth": tenth,
         "without_top": score(forest, black(test.pixels, used[:tenth]), test),
-        "without_lots": float(np.mean(lots)),
+        "without_random": float(np.mean(random_scores)),
         "draws": DRAWS,
-        "learned_missing": LEARNED,
-        "asked": ASKED,
-        "whole": curves["learned with gaps"][0],
-        **dict(zip(("gaps_learned", "gaps_new", "gaps_means"), asked, strict=True)),
+        "train_missing": TRAIN_MISSING,
+        "test_missing": TEST_MISSING,
+        "whole": curves["trained with missing pixels"][0],
+        **dict(zip(("missing_trained", "missing_untrained", "missing_means"), at_share, strict=True)),
     }
     figures = (
         drawing(
-            "Tree by tree",
-            "The share told right by the mean of so many trees. The line out of bag asks of each training image only "
-            "the trees that did not learn it, and needs no other images.",
+            "Accuracy by number of trees",
+            "Out of bag, each training image is predicted only by the trees that were not trained on it, so that no "
+            "test images are needed.",
             lines(f"{by_trees[0]:.1%} with one tree, {by_trees[-1]:.1%} with {trees}",
-                  ("trees", range(1, trees + 1)), "accuracy", {"new images": by_trees, "out of bag": out_of_bag},
+                  ("trees", range(1, trees + 1)), "accuracy", {"test images": by_trees, "out of bag": out_of_bag},
                   across={"type": "log", "tickvals": [1, 2, 5, 10, 20, 50, 100, 200]}, **PERCENT),
         ),
         drawing(
-            "Which pixels the forest asks about",
-            "The importance of each pixel, at its place in the image: the lighter, the more its questions helped to "
-            "part the classes. Black ones are hardly ever asked about.",
-            square(f"{len(used)} of {len(weights)} pixels are asked about",
-                   (weights / weights.max()).reshape(test.images.shape[1:3]), height=300),
+            "The importance of each pixel",
+            "The lighter a pixel, the more its splits helped to separate the classes. Black pixels are hardly used.",
+            square(f"{len(used)} of {len(importances)} pixels are used",
+                   (importances / importances.max()).reshape(test.images.shape[1:3]), height=300),
         ),
         drawing(
-            "With pixels missing",
-            f"The share told right when so many pixels of each new image are missing at random. One forest learned "
-            f"from images of which {LEARNED:.0%} were missing, the other from whole ones.",
-            lines(f"{asked[0]:.1%} and {asked[1]:.1%} with {ASKED:.0%} missing", ("share missing", MISSING), "accuracy",
-                  curves, across=dict(PERCENT), **PERCENT),
+            "Accuracy with missing pixels",
+            f"Pixels of the test images are missing at random. One forest was trained on images with "
+            f"{TRAIN_MISSING:.0%} of the pixels missing, the other on whole ones.",
+            lines(f"{at_share[0]:.1%} and {at_share[1]:.1%} with {TEST_MISSING:.0%} missing",
+                  ("share missing", MISSING), "accuracy", curves, across=dict(PERCENT), **PERCENT),
         ),
     )  # fmt: skip
     return Findings(results, figures)
 
 
 def grown(x: Pixels, train: Part, trees: int, settings: Settings) -> RandomForestClassifier:
-    """A forest that learned these pixels."""
+    """Train a forest on these pixels."""
     return RandomForestClassifier(trees, random_state=settings.seed, n_jobs=2).fit(x, train.labels)
 
 
-def growth(forest: RandomForestClassifier, part: Part, asked: NDArray[np.bool_]) -> list[float]:
-    """The accuracy of the first tree, of the first two and so on, where an image asks some of the trees only."""
-    x, said = part.pixels, np.zeros((len(part), len(forest.classes_)))
+def growth(forest: RandomForestClassifier, part: Part, used: NDArray[np.bool_]) -> list[float]:
+    """Return the accuracy of the first tree, of the first two, and so on; `used` selects the trees of each image."""
+    x, probs = part.pixels, np.zeros((len(part), len(forest.classes_)))
     scores, votes = [], np.zeros(len(part), int)
-    for tree, asks in zip(forest.estimators_, asked, strict=True):
-        said[asks] += tree.predict_proba(x[asks])
-        votes += asks
-        right = said.argmax(axis=1) == part.labels
-        scores.append(float(right[votes > 0].mean()))
+    for tree, selected in zip(forest.estimators_, used, strict=True):
+        probs[selected] += tree.predict_proba(x[selected])
+        votes += selected
+        correct = probs.argmax(axis=1) == part.labels
+        scores.append(float(correct[votes > 0].mean()))
     return scores
 
 
-def black(x: Pixels, which: NDArray[np.integer]) -> Pixels:
-    """The same images with some pixels black in all of them."""
-    return np.where(np.isin(np.arange(x.shape[1]), which), np.float32(0), x)
+def black(x: Pixels, indices: NDArray[np.integer]) -> Pixels:
+    """Set some pixels of all images to black."""
+    return np.where(np.isin(np.arange(x.shape[1]), indices), np.float32(0), x)
 
 
-def gaps(x: Pixels, share: float, rng: np.random.Generator) -> Pixels:
-    """The same images with so many pixels missing, others in each: not a number."""
+def with_missing(x: Pixels, share: float, rng: np.random.Generator) -> Pixels:
+    """Set a random share of the pixels of each image to NaN."""
     return np.where(rng.random(x.shape) < share, np.float32(np.nan), x)
 
 
 def score(forest: RandomForestClassifier, x: Pixels, part: Part) -> float:
-    """The accuracy on these pixels."""
+    """Return the accuracy on these pixels."""
     return float(forest.score(x, part.labels))
 
 
@@ -133,45 +134,47 @@ LESSON = Lesson(
     seconds=6,
     run=run,
     method="""
-        A [random forest] of {trees} [decision trees|decision tree] learns {n:,} images of {data}. Each tree learns
-        from a [bootstrap] sample, as many images drawn again and again from the same, which leaves some out. We let
-        the first tree answer {test:,} new images, the first two, and so on; and let the trees answer each training
-        image that they did not draw, [out of bag|out-of-bag score].
+        A [random forest] of {trees} [decision trees|decision tree] is trained on {n:,} images of {data}. Each tree is
+        grown on a [bootstrap] sample, as many images drawn with replacement, which leaves some out. We predict
+        {test:,} test images with the first tree, with the first two, and so on; and each training image with the trees
+        that did not draw it, [out of bag|out-of-bag score].
 
-        Then we ask which pixels matter, paint the most important tenth black, and see what is lost. At last we let
-        pixels be missing at random, in new images and, for a second forest, in {learned_missing:.0%} of what it
-        learns.""",
+        Then we compute which pixels are important, paint the most important tenth black, and measure the accuracy.
+        Finally we let pixels be missing at random, in test images and, for a second forest, in {train_missing:.0%} of
+        the training pixels.""",
     outcome="""
-        One tree tells {one:.1%} right, ten {ten:.1%}, and all {trees} {all:.1%}: the first bring most. A tree left out
-        {left_out:.1%} of the images on average, so each image is answered by about as many of the trees; their
-        out-of-bag score, {bag:.1%}, says nearly what new images say.
+        One tree has an [accuracy] of {single:.1%}, ten have {ten:.1%}, and all {trees} have {all:.1%}: the first trees
+        help most. A tree leaves out {left_out:.1%} of the images on average, so each image is predicted by about that
+        share of the trees; their out-of-bag score, {bag:.1%}, is close to the test accuracy.
 
-        The forest asks about {used} of {pixels} pixels. With the {tenth} of the highest [importance] painted black it
-        is right on {without_top:.1%}, with {tenth} by lot on {without_lots:.1%} (mean of {draws} draws).
+        The forest uses {used} of {pixels} pixels. With the {tenth} pixels of highest [importance] painted black its
+        accuracy is {without_top:.1%}, with {tenth} random ones {without_random:.1%} (mean of {draws} draws).
 
-        With {asked:.0%} of the pixels missing, the forest that learned with gaps is right on {gaps_learned:.1%}, the
-        other on {gaps_new:.1%}, or on {gaps_means:.1%} when each gap is filled with its pixel's mean. On whole
-        images the first is right on {whole:.1%}, the other on {all:.1%}.""",
+        With {test_missing:.0%} of the pixels missing, the forest trained with missing pixels has an accuracy of
+        {missing_trained:.1%}, the other {missing_untrained:.1%}, or {missing_means:.1%} when missing pixels are filled
+        with their mean. On whole images the first has {whole:.1%}, the other {all:.1%}.""",
     claims=(
-        Claim("Many trees are better than one, {all:.1%} against {one:.1%}, and too many are not worse: the best was "
+        Claim("Many trees are better than one, {all:.1%} against {single:.1%}, and too many do not harm: the best was "
               "{best:.1%}, within a point.",
-              lambda results: results["all"] > max(results["one"] + 0.1, results["best"] - 0.01)),
-        Claim("The out-of-bag score agrees with new images within 3 points: {bag:.1%} and {all:.1%}.",
+              lambda results: results["all"] > max(results["single"] + 0.1, results["best"] - 0.01)),
+        Claim("The out-of-bag score agrees with the test accuracy within 3 points: {bag:.1%} and {all:.1%}.",
               lambda results: abs(results["bag"] - results["all"]) < 0.03),
-        Claim("Important pixels matter: without them {without_top:.1%}, without as many by lot {without_lots:.1%}.",
-              lambda results: results["without_top"] < results["without_lots"]),
-        Claim("Who learned with gaps copes better where much is missing, {gaps_learned:.1%} against {gaps_new:.1%}, "
-              "and worse where nothing is, {whole:.1%} against {all:.1%}.",
-              lambda results: results["gaps_learned"] > results["gaps_new"] and results["whole"] < results["all"]),
-        Claim("Filling gaps with means is worse here than leaving them: {gaps_means:.1%} against {gaps_new:.1%}.",
-              lambda results: results["gaps_means"] < results["gaps_new"]),
+        Claim("Important pixels matter: without them {without_top:.1%}, without as many random ones "
+              "{without_random:.1%}.",
+              lambda results: results["without_top"] < results["without_random"]),
+        Claim("Training with missing pixels helps where many are missing, {missing_trained:.1%} against "
+              "{missing_untrained:.1%}, and harms where none are, {whole:.1%} against {all:.1%}.",
+              lambda results: results["missing_trained"] > results["missing_untrained"]
+              and results["whole"] < results["all"]),
+        Claim("Filling missing pixels with means is worse here than leaving them: {missing_means:.1%} against "
+              "{missing_untrained:.1%}.",
+              lambda results: results["missing_means"] < results["missing_untrained"]),
     ),
     conclusion="""
-        Take as many trees as you have time for: they bring less and less, and do not over-fit by their number. The
-        out-of-bag score judges a forest without a [validation set]. Importances say what this forest asks about, not
-        what an image is of. If much will be missing later, let it be missing while learning. In files of images
-        nothing is: `tellapart train PHOTOS --model forest` grows a forest on what a network sees in them.""",
+        Use as many trees as you have time for: each helps less, but more trees do not overfit. The out-of-bag score
+        evaluates a forest without a [validation set]. Importances describe what this forest uses, not what an image
+        shows. If much will be missing later, let it be missing in training. In image files nothing is missing:
+        `tellapart train PHOTOS --model forest` grows a forest on the features of a network.""",
     try_next="""
-        Put `max_samples=0.1` into the forest, so that each tree draws a tenth of the images. What becomes of one
-        tree, of all of them, and of the out-of-bag score?""",
+        Set `max_samples=0.1`, so that each tree draws a tenth of the images. How do the three accuracies change?""",
 )  # fmt: skip

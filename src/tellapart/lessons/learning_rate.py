@@ -1,7 +1,7 @@
-"""How large should the steps of training be? Too small they get nowhere in time, too large they lead astray.
+"""Lesson: with too small a learning rate training is too slow, with too large a rate the loss does not decrease.
 
-Sources: Bengio, Practical recommendations for gradient-based training of deep architectures (2012); the range test is
-that of Smith, Cyclical learning rates for training neural networks (2017).
+Sources: Bengio, Practical recommendations for gradient-based training of deep architectures (2012); the range test:
+Smith, Cyclical learning rates for training neural networks (2017).
 """
 
 import math
@@ -20,7 +20,7 @@ POWERS = {"type": "log", "exponentformat": "power", "dtick": 1}
 
 
 def run(settings: Settings) -> Findings:
-    """Find a rate by the range test, then train the same network at that rate and at six others."""
+    """Recommend a rate by the range test, then train the same network at that rate and at six others."""
     data = images("fashion-mnist", settings)
     dataset = as_dataset(
         data.name, data.classes,
@@ -31,72 +31,72 @@ def run(settings: Settings) -> Findings:
     recipe = Recipe(model="mlp", dropout=0.0, epochs=epochs, patience=epochs, schedule="constant", batch_size=32,
                     seed=settings.seed)  # fmt: skip
     tested = lr_find(dataset, recipe)
-    *tried, with_found = histories(dataset, recipe, (*RATES, tested.recommended))
+    *trained, at_recommended = histories(dataset, recipe, (*RATES, tested.recommended))
 
-    ends = [history[-1].loss for history in tried]
-    right = ends.index(min(ends))
-    names = {"too small": 0, "right": right, "too large": len(RATES) - 1}
+    ends = [history[-1].loss for history in trained]
+    best = ends.index(min(ends))
+    names = {"too small": 0, "best": best, "too large": len(RATES) - 1}
     results = {
         "data": data.name,
         "n": len(dataset.splits["train"]),
         "epochs": epochs,
         "rates": len(RATES),
         "small": RATES[0],
-        "right": RATES[right],
+        "best": RATES[best],
         "large": RATES[-1],
-        "small_first": tried[0][0].loss,
+        "small_first": trained[0][0].loss,
         "small_end": ends[0],
-        "right_end": ends[right],
+        "best_end": ends[best],
         "large_end": ends[-1],
         "guess": math.log(len(data.classes)),
         "steps": len(tested.rates),
-        "found": tested.recommended,
-        "found_end": with_found[-1].loss,
+        "recommended": tested.recommended,
+        "recommended_end": at_recommended[-1].loss,
     }
     figures = (
         drawing(
             f"The loss at {len(names)} learning rates",
-            "The lower the better; each step up is ten times as much. A rate too small falls too slowly, a rate too "
-            "large does not come down at all.",
-            lines(f"after {epochs} epochs {ends[0]:.2f}, {ends[right]:.2f} and {ends[-1]:.2f}",
+            "The lower the better; the axis is logarithmic. With too small a rate the loss decreases too slowly, with "
+            "too large a rate not at all.",
+            lines(f"after {epochs} epochs {ends[0]:.2f}, {ends[best]:.2f} and {ends[-1]:.2f}",
                   ("epoch", range(1, epochs + 1)), "training loss (nats)",
-                  {f"{name}: {RATES[which]:g}": [row.loss for row in tried[which]] for name, which in names.items()},
+                  {f"{name}: {RATES[index]:g}": [row.loss for row in trained[index]] for name, index in names.items()},
                   type="log"),
         ),
         drawing(
-            "Where each learning rate ends",
-            "The loss after the last epoch, at each rate: a valley, with rates too small to its left and rates "
-            "too large to its right.",
-            marked(lines(f"best at {RATES[right]:g}", ("learning rate", RATES), "training loss (nats)",
+            "The final loss at each learning rate",
+            "The training loss after the last epoch: too high for rates that are too small, on the left, and for rates "
+            "that are too large, on the right.",
+            marked(lines(f"best at {RATES[best]:g}", ("learning rate", RATES), "training loss (nats)",
                              {"after the last epoch": ends}, across=POWERS | {"range": [-5.3, 0.3]}, type="log"),
-                       {"found by find-rate": tested.recommended}),
+                       {"recommended": tested.recommended}),
         ),
         drawing(
             "The range test",
-            "One short training in which each step is larger than the one before: the loss falls while the rate is "
-            "right, and rises where it has become too large. The rate to take is well before that.",
+            "A short training in which the learning rate grows at every step: the loss decreases while the rate is "
+            "suitable, and rises once it is too large. The recommended rate is well below that.",
             marked(lines(f"recommended: {tested.recommended:g}", ("learning rate", tested.rates), "loss (nats)",
                              {"loss, smoothed": tested.smoothed}, across=POWERS, rangemode="tozero"),
                        {"recommended": tested.recommended, "least": tested.least}),
         ),
     )  # fmt: skip
-    rows = tuple(row_of(f"{rate:g}", history) for rate, history in zip(RATES, tried, strict=True))
-    header = ("learning rate", "loss in the first epoch", "in the last", "validation accuracy")
-    found = row_of(f"{tested.recommended:g}, found", with_found)
-    return Findings(results, figures, {"All rates": Table(header, (*rows, found))})
+    rows = tuple(row_of(f"{rate:g}", history) for rate, history in zip(RATES, trained, strict=True))
+    header = ("learning rate", "loss in the first epoch", "in the last epoch", "validation accuracy")
+    last = row_of(f"{tested.recommended:g}, recommended", at_recommended)
+    return Findings(results, figures, {"All rates": Table(header, (*rows, last))})
 
 
 def histories(dataset: Dataset, recipe: Recipe, rates: tuple[float, ...]) -> list[History]:
-    """What tellapart notes of each epoch, at each rate."""
-    wanted = ",".join(f"{rate:g}" for rate in dict.fromkeys(rates))
+    """Train at each rate, and return the histories."""
+    values = ",".join(f"{rate:g}" for rate in dict.fromkeys(rates))
     with tempfile.TemporaryDirectory() as folder:
-        done = sweep(dataset, recipe, [f"learning_rate={wanted}"], out=Path(folder) / "sweep")
-    by_rate = {f"{trial.recipe.learning_rate:g}": trial.history for trial in done.trials}
+        trials = sweep(dataset, recipe, [f"learning_rate={values}"], out=Path(folder) / "sweep").trials
+    by_rate = {f"{trial.recipe.learning_rate:g}": trial.history for trial in trials}
     return [by_rate[f"{rate:g}"] for rate in rates]
 
 
 def row_of(name: str, history: History) -> tuple[str, ...]:
-    """A rate as a row of the table."""
+    """Format a rate as a row of the table."""
     first, last = history[0], history[-1]
     return name, f"{first.loss:.3f}", f"{last.loss:.3f}", f"{last.val_accuracy or 0:.1%}"
 
@@ -108,45 +108,38 @@ LESSON = Lesson(
     seconds=8,
     run=run,
     method="""
-        After each batch of images training takes a step that makes the [loss] smaller; the [learning rate] says how
-        large a step. The same network, with one hidden layer, learns {n:,} images of {data} for {epochs}
-        [epochs|epoch] at {rates} rates, each ten times the one before, from {small:g} to {large:g}. All begin with
-        the same weights and see the images in the same order.
+        After each batch of images, training takes a step that decreases the [loss]; the [learning rate] is the size of
+        that step. The same network, with one hidden layer, is trained on {n:,} images of {data} for {epochs}
+        [epochs|epoch] at {rates} rates, each ten times the one before, from {small:g} to {large:g}. All start with the
+        same weights and see the images in the same order.
 
-        Before that `tellapart lr-find` makes a [range test]: {steps} steps in all, each at a higher rate than the
-        one before, while the loss is watched. The network also learns at the rate that this recommends.""",
+        Before that, `tellapart lr-find` makes a [range test]: {steps} steps in total, each at a higher rate than the
+        one before, while the loss is recorded. The network is also trained at the rate that this test recommends.""",
     outcome="""
-        At {small:g} the loss falls in every epoch, but slowly: it is {small_first:.2f} in the first and
-        {small_end:.2f} in the last. At {right:g} it ends at {right_end:.3f}, the least. At {large:g} it ends at
-        {large_end:.2f}; to give every class the same probability, without looking, costs {guess:.2f}. The steps are so
-        large that each throws away what the others found.
+        At {small:g} the loss decreases in every epoch, but slowly: from {small_first:.2f} in the first to
+        {small_end:.2f} in the last. At {best:g} it ends lowest, at {best_end:.3f}. At {large:g} it ends at
+        {large_end:.2f}; predicting the same probability for every class gives {guess:.2f}. Steps of that size undo the
+        progress of earlier ones.
 
-        The range test recommends {found:g}, which ends at {found_end:.3f}.""",
+        The range test recommends {recommended:g}, which ends at {recommended_end:.3f}.""",
     claims=(
-        Claim(
-            "Too small gets nowhere in time: {small_end:.2f} at {small:g}, {right_end:.3f} at {right:g}.",
-            lambda results: results["small_end"] > 1.5 * results["right_end"],
-        ),
-        Claim(
-            "Too small still learns: {small_first:.2f} in the first epoch, {small_end:.2f} in the last.",
-            lambda results: results["small_end"] < results["small_first"],
-        ),
-        Claim(
-            "Too large learns nothing: {large_end:.2f} at {large:g}, where guessing costs {guess:.2f}.",
-            lambda results: results["large_end"] > 0.9 * results["guess"],
-        ),
-        Claim(
-            "The range test finds a rate that learns: {found_end:.3f} at {found:g}, against {small_end:.2f} and "
-            "{large_end:.2f} at the ends.",
-            lambda results: results["found_end"] < 0.7 * min(results["small_end"], results["large_end"]),
-        ),
+        Claim("Too small a rate is too slow: the loss is {small_end:.2f} at {small:g}, {best_end:.3f} at {best:g}.",
+              lambda results: results["small_end"] > 1.5 * results["best_end"]),
+        Claim("Too small a rate still learns: {small_first:.2f} in the first epoch, {small_end:.2f} in the last.",
+              lambda results: results["small_end"] < results["small_first"]),
+        Claim("Too large a rate learns nothing: {large_end:.2f} at {large:g}, where guessing gives {guess:.2f}.",
+              lambda results: results["large_end"] > 0.9 * results["guess"]),
+        Claim("The recommended rate learns: {recommended_end:.3f} at {recommended:g}, against {small_end:.2f} and "
+              "{large_end:.2f} at the ends.",
+              lambda results: results["recommended_end"] < 0.7 * min(results["small_end"], results["large_end"])),
     ),
     conclusion="""
-        Look at the learning rate first: where it is wrong, nothing else can be judged. When in doubt take the smaller
-        of two rates, for a rate too small still learns and one too large does not. `tellapart lr-find` takes
-        seconds and says where to begin; `tellapart sweep --vary learning_rate=1e-4,1e-3,1e-2` tries the neighbours.
-        The best rate belongs to its network, its images and its batch size: with another of these, look again.""",
+        Tune the learning rate first: where it is wrong, no other setting can be judged. When in doubt take the smaller
+        of two rates, since a rate that is too small still learns and one that is too large does not. `tellapart
+        lr-find` takes seconds and recommends a start; `tellapart sweep --vary learning_rate=1e-4,1e-3,1e-2` tries its
+        neighbours. The best rate depends on the network, the images and the batch size: when they change, search
+        again.""",
     try_next="""
-        Give the smallest rate ten times as many epochs, and the largest as well. Which of the two is mended by
-        that?""",
-)
+        Train at the smallest rate for ten times as many epochs, and at the largest as well. Which of the two reaches a
+        low loss?""",
+)  # fmt: skip
