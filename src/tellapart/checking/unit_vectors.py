@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tellapart.errors import require
 from tellapart.models.features.feature_cache import StoredRows, Values
+from tellapart.models.outliers import unit_length
 
 Rows = StoredRows | NDArray[np.float32]
 """Features float32 (n, width), in memory or on disk."""
@@ -15,20 +16,12 @@ AXES = 256  # with 512 as many wrong labels are found, in twice the time
 LOOKED_AT = 10_000  # images at most: more hardly move the axes
 AT_ONCE = 4096  # rows in memory: 32 MB of Xception's
 ROUNDS = 2  # of subspace iteration
-SHORTEST = 1e-12  # a length to divide by, where all features are 0
 
 
 def directions(rows: Rows) -> Iterator[Values]:
     """The features scaled to length 1, some rows at a time."""
     for start in range(0, len(rows), AT_ONCE):
-        yield unit(rows[start : start + AT_ONCE])
-
-
-def unit(values: Values) -> Values:
-    """Features float32 (n, width) scaled to length 1."""
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    scaled: Values = values / np.maximum(lengths, SHORTEST)
-    return scaled
+        yield unit_length(rows[start : start + AT_ONCE])
 
 
 def along_axes(rows: Rows, *, seed: int = 0) -> Values:
@@ -38,7 +31,7 @@ def along_axes(rows: Rows, *, seed: int = 0) -> Values:
     Martinsson and Tropp, Finding structure with randomness (2011).
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:LOOKED_AT])
-    known = unit(rows[chosen])
+    known = unit_length(rows[chosen])
     fitting = require("sklearn.decomposition", extra="train").PCA
     axes = fitting(min(AXES, *known.shape), svd_solver="randomized", iterated_power=ROUNDS, random_state=seed).fit(
         known

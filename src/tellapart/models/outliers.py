@@ -56,7 +56,7 @@ class Outliers:
         """Score images by their features, float32 (n, width): float32 (n,), the larger, the more of an outlier."""
         if features.ndim != 2 or features.shape[1] != self.width:
             raise ValueError(f"features are {features.shape}, expected (n, {self.width}): use the same backbone")
-        return self.distance.score(_unit(features[:, self.columns]))
+        return self.distance.score(unit_length(features[:, self.columns]))
 
     def node(self, ops: Operations, features: Node) -> Node:
         """Build the same in a graph: float32 (n, width) to float32 (n, 1)."""
@@ -155,9 +155,16 @@ def fit_outliers(features: Vectors, labels: Labels, method: Method = "mahalanobi
     chosen = features[np.ix_(rows, columns)]
     if not np.isfinite(chosen).all():
         raise ValueError("some features are not finite: find and remove the image that they are of")
-    vectors = _unit(chosen)
+    vectors = unit_length(chosen)
     distance = _mahalanobis(vectors, labels[rows], rng) if method == "mahalanobis" else _nearest(vectors)
     return Outliers(width, columns, distance)
+
+
+def unit_length(features: Vectors) -> Vectors:
+    """Scale features, float32 (n, width), to length 1; those that are all 0 stay so."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", features, features))[:, np.newaxis]
+    scaled: Vectors = features / np.maximum(lengths, MIN_LENGTH)
+    return scaled
 
 
 def evenly(labels: Labels, limit: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -201,12 +208,6 @@ def add_score(graph: Graph, outliers: Outliers) -> Graph:
     score.set_friendly_name(OUTPUT_NAME)
     score.output(0).get_tensor().set_names({OUTPUT_NAME})
     return openvino.Model([probabilities, score.output(0)], part.get_parameters(), graph.get_friendly_name())
-
-
-def _unit(features: Vectors) -> Vectors:
-    lengths = np.sqrt(np.einsum("ij,ij->i", features, features))[:, np.newaxis]
-    scaled: Vectors = features / np.maximum(lengths, MIN_LENGTH)
-    return scaled
 
 
 def _nearest(vectors: Vectors) -> NearestNeighbour:

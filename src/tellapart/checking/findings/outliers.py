@@ -1,7 +1,7 @@
-"""Images that belong to no class: their features lie far from the means of all classes.
+"""Images that belong to no class: their features are far from the means of all classes.
 
-The plain distance is taken, not one that counts a direction less the more images spread in it: among the images
-themselves the strangers, where they resemble each other, would make the spread that hides them.
+Distances are Euclidean, not Mahalanobis as in `models.outliers`, which is fitted on other images: here the outliers
+are among the images themselves, and where they resemble each other, they would inflate the variance that hides them.
 """
 
 import numpy as np
