@@ -16,7 +16,7 @@ WORDS = ("--model", "mlp", "--size", "20", "--epochs", "1", "--batch-size", "8",
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explanation_section, "EXPLAINED", 1)
+    monkeypatch.setattr(explanation_section, "MAX_EXPLAINED", 1)
     monkeypatch.setattr(baselines, "TREES", 2)
 
 

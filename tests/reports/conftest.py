@@ -1,4 +1,4 @@
-"""What tests of pages stand on."""
+"""A browser page for tests of pages, on which anything unexpected is a failure."""
 
 from collections.abc import Iterator
 
@@ -12,14 +12,14 @@ def local(url: str) -> bool:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page 390 px wide, on which nothing may go wrong, be asked of a network, or be run by a name."""
+    """Yield a page 390 px wide, on which no error, network request or script from a name may occur."""
     page = browser.new_page(viewport={"width": 390, "height": 800})
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("dialog", lambda box: wrong.append(box.message))
-    page.on("request", lambda request: wrong.append(request.url) if not local(request.url) else None)
+    unexpected: list[str] = []
+    page.on("pageerror", lambda error: unexpected.append(str(error)))
+    page.on("console", lambda message: unexpected.append(message.text))
+    page.on("dialog", lambda box: unexpected.append(box.message))
+    page.on("request", lambda request: unexpected.append(request.url) if not local(request.url) else None)
     page.route(lambda url: not local(url), lambda route: route.abort())
     yield page
     page.close()
-    assert wrong == []
+    assert unexpected == []

@@ -1,4 +1,4 @@
-"""The page of a check: small, whole without a network, names are text, copies side by side, doubts numbered."""
+"""The page of a check: small, offline, names as text, duplicates side by side, doubtful labels with row numbers."""
 
 from pathlib import Path
 
@@ -11,14 +11,21 @@ from tellapart.checking.findings_csv import findings_text
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.images import ArrayImages
 from tellapart.errors import StorageError
-from tellapart.reports.check_page import MOST, Checked, below, check_html, tally, write_check
-from tellapart.reports.page import byte_count
+from tellapart.reports.check_page import (
+    MAX_ROWS,
+    CheckResult,
+    check_html,
+    path_below,
+    summarize_severities,
+    write_check,
+)
+from tellapart.reports.render import byte_count
 
 HOSTILE = '<img src=x onerror=alert(1)>&"<b>'
 
 
-def checked(dataset: Dataset, *findings: Finding, table: Path | None = Path("findings.csv")) -> Checked:
-    return Checked(dataset, findings, table, "tellapart train photos --skip findings.csv", "now")
+def checked(dataset: Dataset, *findings: Finding, table: Path | None = Path("findings.csv")) -> CheckResult:
+    return CheckResult(dataset, findings, table, "tellapart train photos --skip findings.csv", "now")
 
 
 def row(dataset: Dataset, index: int, suggested: str = "", other: int | None = None, detail: str = "") -> Row:
@@ -35,13 +42,13 @@ def dataset(tiny: Path) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def everything(dataset: Dataset) -> Checked:
+def everything(dataset: Dataset) -> CheckResult:
     gone = Row(f"{dataset.source}/red/{HOSTILE}.png", "", "all", "red", detail="is cut off")
     return checked(
         dataset,
         Finding("unreadable", "problem", 1, "1 file cannot be read.", "Mend it.", (gone,)),
         Finding("imbalance", "warning", 2, "red has more than blue.", "Add some."),
-        Finding("near-copies", "warning", 1, "1 near-copy.", "", (row(dataset, 0, other=13, detail="mirrored"),)),
+        Finding("near-copies", "warning", 1, "1 near-duplicate.", "", (row(dataset, 0, other=13, detail="mirrored"),)),
         Finding(
             "label-error", "note", 2, "2 in doubt.", "", tuple(row(dataset, i, "green", detail="9 %") for i in (3, 4))
         ),
@@ -49,8 +56,8 @@ def everything(dataset: Dataset) -> Checked:
     )
 
 
-def test_the_page_is_whole_without_a_network_and_without_scripts(
-    everything: Checked, page: Page, tmp_path: Path
+def test_the_page_is_complete_without_a_network_and_without_scripts(
+    everything: CheckResult, page: Page, tmp_path: Path
 ) -> None:
     path = tmp_path / "check.html"
     write_check(everything, path)
@@ -66,18 +73,18 @@ def test_the_page_is_whole_without_a_network_and_without_scripts(
     expect(page.locator("#blank")).to_contain_text(HOSTILE)
 
 
-def test_every_finding_has_a_section_that_the_contents_lead_to(everything: Checked, page: Page) -> None:
+def test_every_finding_has_a_section_that_the_contents_lead_to(everything: CheckResult, page: Page) -> None:
     page.set_content(check_html(everything))
     links = page.locator("nav a").evaluate_all("all => all.map((one) => one.hash)")
     assert links == ["#images", "#unreadable", "#imbalance", "#near-copies", "#label-error", "#blank", "#next"]
     assert page.locator("section").evaluate_all("all => all.map((one) => '#' + one.id)") == links
-    assert page.locator(".found a").evaluate_all("all => all.map((one) => one.hash)") == links[1:-1]
+    assert page.locator(".summary a").evaluate_all("all => all.map((one) => one.hash)") == links[1:-1]
     expect(page.locator("#imbalance")).to_contain_text("Add some.")
     expect(page.locator("#unreadable")).to_contain_text(f"red/{HOSTILE}.png is cut off")
     expect(page.locator("#next")).to_contain_text("tellapart train photos --skip findings.csv")
 
 
-def test_copies_stand_side_by_side_each_with_its_label(everything: Checked, page: Page) -> None:
+def test_duplicates_are_side_by_side_each_with_its_label(everything: CheckResult, page: Page) -> None:
     page.set_content(check_html(everything))
     pair = page.locator("#near-copies li")
     expect(pair.locator("img")).to_have_count(2)
@@ -89,22 +96,20 @@ def test_copies_stand_side_by_side_each_with_its_label(everything: Checked, page
     expect(pair).to_contain_text("mirrored")
 
 
-def test_a_label_in_doubt_says_which_is_given_which_suggested_and_its_row_of_the_table(
-    everything: Checked, page: Page
-) -> None:
+def test_a_doubtful_label_has_the_suggested_label_and_its_row_in_the_table(everything: CheckResult, page: Page) -> None:
     page.set_content(check_html(everything))
     doubts = page.locator("#label-error li")
     expect(doubts).to_have_count(2)
     lines = findings_text(everything.findings).splitlines()
     for doubt, number in zip(doubts.all(), (4, 5), strict=True):
-        expect(doubt).to_contain_text("given blue")
-        expect(doubt).to_contain_text("rather green")
+        expect(doubt).to_contain_text("label blue")
+        expect(doubt).to_contain_text("suggested green")
         expect(doubt).to_contain_text("9 %")
         expect(doubt).to_contain_text(f"row {number}")
         assert (doubt.locator(".file bdi").text_content() or "none") in lines[number - 1]
 
 
-def test_without_a_table_no_row_is_named(everything: Checked) -> None:
+def test_without_a_table_there_are_no_row_numbers(everything: CheckResult) -> None:
     assert "findings.csv" not in check_html(checked(everything.dataset, *everything.findings, table=None)).replace(
         everything.command, ""
     )
@@ -112,14 +117,17 @@ def test_without_a_table_no_row_is_named(everything: Checked) -> None:
 
 def test_a_page_of_many_findings_stays_within_its_size(dataset: Dataset) -> None:
     many = tuple(row(dataset, i % 36, "red") for i in range(5_000))
-    found = [Finding("label-error", "warning", 5_000, "Many.", "", many), Finding("blank", "note", 5_000, "", "", many)]
-    whole = check_html(checked(dataset, *found))
-    assert whole.count("<img") == 2 * MOST["labels"]
+    findings = [
+        Finding("label-error", "warning", 5_000, "Many.", "", many),
+        Finding("blank", "note", 5_000, "", "", many),
+    ]
+    whole = check_html(checked(dataset, *findings))
+    assert whole.count("<img") == 2 * MAX_ROWS["labels"]
     assert "4,760 more are in <bdi>findings.csv</bdi>" in whole
-    bare = check_html(checked(dataset, *found), most=0)
+    bare = check_html(checked(dataset, *findings), most=0)
     assert bare.count("<img") == 0
     room = 1_000_000
-    small = check_html(checked(dataset, *found), most=byte_count(bare) + room)
+    small = check_html(checked(dataset, *findings), most=byte_count(bare) + room)
     assert 0 < byte_count(small) - byte_count(bare) <= room
     assert small.count("<img") > 0
 
@@ -132,12 +140,12 @@ def test_images_in_arrays_are_shown_too(page: Page) -> None:
     expect(page.locator("#blank img")).to_have_count(1)
 
 
-def test_nothing_found_is_said(dataset: Dataset) -> None:
-    assert "Nothing was found in 36 images of 3 classes." in check_html(checked(dataset, table=None))
+def test_a_page_without_findings_says_so(dataset: Dataset) -> None:
+    assert "No findings in 36 images of 3 classes." in check_html(checked(dataset, table=None))
 
 
 @pytest.mark.parametrize(
-    ("severities", "said"),
+    ("severities", "summary"),
     [
         ((), ""),
         (("note",), "1 note"),
@@ -145,17 +153,17 @@ def test_nothing_found_is_said(dataset: Dataset) -> None:
         (("problem", "warning", "note"), "1 problem, 1 warning and 1 note"),
     ],
 )
-def test_the_tally_counts_findings_by_severity(severities: tuple[Severity, ...], said: str) -> None:
-    assert tally([Finding("blank", one, 1, "", "") for one in severities]) == said
+def test_the_summary_counts_findings_by_severity(severities: tuple[Severity, ...], summary: str) -> None:
+    assert summarize_severities([Finding("blank", severity, 1, "", "") for severity in severities]) == summary
 
 
-def test_a_place_is_a_path_below_the_source() -> None:
-    assert [below("a/b/c.png", source) for source in ("a", "a/", "a/b", "b", None)] == [
+def test_paths_are_relative_to_the_source() -> None:
+    assert [path_below("a/b/c.png", source) for source in ("a", "a/", "a/b", "b", None)] == [
         "b/c.png", "b/c.png", "c.png", "a/b/c.png", "a/b/c.png",
     ]  # fmt: skip
 
 
-def test_a_place_that_cannot_be_written_is_told(everything: Checked, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_an_error(everything: CheckResult, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageError):
         write_check(everything, tmp_path / "file" / "check.html")

@@ -1,4 +1,4 @@
-"""Figures: what they draw, that names stay text, and that a browser shows all of them whole."""
+"""Figures: their content, names as text, and that a browser shows each of them completely."""
 
 import json
 import subprocess
@@ -53,11 +53,11 @@ def epochs(n: int, *, validated: bool = True, first_loss: float = 2.0) -> tuple[
 
 
 def prediction(names: tuple[str, ...]) -> Prediction:
-    return Prediction("photo.jpg", tuple(Choice(name, 0.5**place) for place, name in enumerate(names, start=1)))
+    return Prediction("photo.jpg", tuple(Choice(name, 0.5**rank) for rank, name in enumerate(names, start=1)))
 
 
 def gallery(names: tuple[str, ...], n: int = 200) -> Mapping[str, Any]:
-    """One of each figure."""
+    """Return one of each figure."""
     judged = evaluation(names, n, absent=3 if len(names) > 3 else None)
     return {
         "confusion": figures.confusion(judged),
@@ -75,28 +75,28 @@ def gallery(names: tuple[str, ...], n: int = 200) -> Mapping[str, Any]:
 
 
 def range_test() -> RateTest:
-    """A loss that falls to a rate of about 0.1 and then diverges."""
+    """Return a range test with a loss that falls to a rate of about 0.1 and then diverges."""
     losses = np.r_[np.full(40, 2.3), np.linspace(2.3, 0.5, 60), np.full(10, 50.0)]
     return RateTest(np.geomspace(1e-7, 10, 110), losses)
 
 
-def opened(made: Mapping[str, Any], browser: Browser, width: int, folder: Path) -> Page:
+def opened(figure_of: Mapping[str, Any], browser: Browser, width: int, folder: Path) -> Page:
     plotly = require("plotly.offline", extra="train")
-    jobs = "[" + ", ".join(one.to_json() for one in made.values()).replace("<", "\\u003c") + "]"
+    jobs = "[" + ", ".join(each.to_json() for each in figure_of.values()).replace("<", "\\u003c") + "]"
     (folder / "page.html").write_text(
         '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><body><script>'
-        f"{plotly.get_plotlyjs()}</script><script>for (const one of {jobs}) {{"
-        "const place = document.body.appendChild(document.createElement('div'));"
-        f"Plotly.newPlot(place, one.data, one.layout, {json.dumps(dict(figures.CONFIG))}); }}</script>",
+        f"{plotly.get_plotlyjs()}</script><script>for (const figure of {jobs}) {{"
+        "const div = document.body.appendChild(document.createElement('div'));"
+        f"Plotly.newPlot(div, figure.data, figure.layout, {json.dumps(dict(figures.CONFIG))}); }}</script>",
         encoding="utf-8",
     )
     page = browser.new_page(viewport={"width": width, "height": 800})
     page.goto((folder / "page.html").as_uri())
-    page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot .infolayer').length >= {len(made)}")
+    page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot .infolayer').length >= {len(figure_of)}")
     return page
 
 
-def test_the_confusion_matrix_writes_its_counts_and_tells_right_from_wrong() -> None:
+def test_the_confusion_matrix_has_its_counts_and_colours_mistakes_differently() -> None:
     judged = evaluation(4)
     (cells,) = figures.confusion(judged).data
     for i, row in enumerate(judged.confusion.tolist()):
@@ -107,7 +107,7 @@ def test_the_confusion_matrix_writes_its_counts_and_tells_right_from_wrong() -> 
     worst = judged.confusion - np.diag(np.diag(judged.confusion))
     i, j = divmod(int(np.argmax(worst / judged.confusion.sum(axis=1, keepdims=True))), 4)
     assert cells.z[i][j] == -1
-    assert f"<br>taken for class {j}<br>{worst[i, j]} image" in cells.hovertext[i][j]
+    assert f"<br>predicted as class {j}<br>{worst[i, j]} image" in cells.hovertext[i][j]
     share = judged.confusion[0, 0] / judged.confusion[0].sum()
     assert figures.confusion(judged, normalised=True).data[0].text[0][0] == f"{100 * share:.0f}"
 
@@ -123,10 +123,12 @@ def test_a_hundred_classes_have_cells_without_numbers_and_room_for_all() -> None
 def test_scores_by_class_are_sorted_and_keep_their_intervals() -> None:
     judged = evaluation(5, absent=2)
     f1, _, recall = figures.per_class(judged).data
-    values = sorted(one.f1.value for one in judged.per_class if one.f1)
+    values = sorted(scores.f1.value for scores in judged.per_class if scores.f1)
     assert list(f1.x) == values
     assert len(recall.x) == 4
-    worst = min((one for one in judged.per_class if one.f1), key=lambda one: one.f1.value if one.f1 else 1)
+    worst = min(
+        (scores for scores in judged.per_class if scores.f1), key=lambda scores: scores.f1.value if scores.f1 else 1
+    )
     assert worst.f1
     assert f1.x[0] - f1.error_x.arrayminus[0] == pytest.approx(worst.f1.low)
     assert f1.x[0] + f1.error_x.array[0] == pytest.approx(worst.f1.high)
@@ -166,7 +168,7 @@ def test_the_mean_of_many_curves_has_the_mean_area(name: str) -> None:
     assert len(worst) == 3
 
 
-def test_with_images_of_one_class_only_curves_say_that_they_are_undefined() -> None:
+def test_with_images_of_a_single_class_curves_are_undefined() -> None:
     judged = judge(np.zeros(5, dtype=int), np.full((5, 3), 1 / 3), ("a", "b", "c"))
     assert "undefined" in figures.roc(judged).layout.annotations[0].text
     assert "undefined" in figures.precision_recall(judged).layout.annotations[0].text
@@ -176,9 +178,9 @@ def test_with_images_of_one_class_only_curves_say_that_they_are_undefined() -> N
 
 def test_reliability_has_a_point_for_each_bin_with_images() -> None:
     judged = evaluation(4)
-    bins = [one for one in reliability_bins(judged.labels, judged.probs) if one.n]
+    bins = [group for group in reliability_bins(judged.labels, judged.probs) if group.n]
     _, line = figures.reliability(judged).data
-    assert list(line.x) == [one.confidence for one in bins]
+    assert list(line.x) == [group.confidence for group in bins]
     assert not line.showlegend
     both = figures.reliability({"before": judged, "after": replace(judged, probs=np.eye(4)[judged.labels])})
     assert [line.name for line in both.data[1:]] == ["before", "after"]
@@ -191,15 +193,15 @@ def test_coverage_ends_at_the_accuracy_and_marks_a_threshold() -> None:
     line, point = figures.coverage(judged, threshold=0.6).data
     assert line.x[-1] == 1
     assert line.y[-1] == pytest.approx(judged.accuracy.value, abs=1e-5)
-    sure = judged.probs.max(axis=1) >= 0.6
-    assert point.x[0] == sure.mean()
-    assert point.y[0] == np.mean(judged.probs.argmax(axis=1)[sure] == judged.labels[sure])
-    nobody = figures.coverage(judged, threshold=1.5)
-    assert len(nobody.data) == 1
-    assert nobody.layout.title.text == "No image is answered at this threshold"
+    answered = judged.probs.max(axis=1) >= 0.6
+    assert point.x[0] == answered.mean()
+    assert point.y[0] == np.mean(judged.probs.argmax(axis=1)[answered] == judged.labels[answered])
+    all_declined = figures.coverage(judged, threshold=1.5)
+    assert len(all_declined.data) == 1
+    assert all_declined.layout.title.text == "No image is answered at this threshold"
 
 
-def test_history_marks_the_best_epoch_and_leaves_out_what_is_no_number() -> None:
+def test_history_marks_the_best_epoch_and_leaves_out_values_that_are_not_finite() -> None:
     figure = figures.history(epochs(6))
     assert figure.layout.shapes[0].x0 == 3
     assert figure.layout.yaxis2.type is None
@@ -215,7 +217,7 @@ def test_history_of_one_epoch_and_of_none_and_without_validation() -> None:
     assert [line.name for line in figures.history(epochs(2, validated=False)).data] == ["training", "training"]
 
 
-def test_runs_over_each_other_are_dotted_where_they_have_no_validation() -> None:
+def test_runs_without_validation_are_dotted() -> None:
     figure = figures.histories({"a": epochs(4), "b": epochs(3, validated=False), "none": ()})
     assert [(line.name, line.line.dash) for line in figure.data[::2]] == [("a", "solid"), ("b", "dot")]
     assert "no epoch" in figures.histories({}).layout.annotations[0].text
@@ -253,8 +255,8 @@ def test_figures_are_strict_json_of_moderate_size() -> None:
     def refuse(word: str) -> None:
         raise AssertionError(word)
 
-    for name, one in gallery(tuple(f"class {i}" for i in range(100)), 3000).items():
-        text = one.to_json()
+    for name, figure in gallery(tuple(f"class {i}" for i in range(100)), 3000).items():
+        text = figure.to_json()
         json.loads(text, parse_constant=refuse)
         assert "bdata" not in text
         assert len(text) < 600_000, name
@@ -281,7 +283,7 @@ def test_names_are_text_and_nothing_is_cut(width: int, browser: Browser, tmp_pat
     page.close()
 
 
-def test_a_cell_says_on_a_click_which_classes_it_is_of(browser: Browser, tmp_path: Path) -> None:
+def test_a_click_on_a_cell_gives_its_classes(browser: Browser, tmp_path: Path) -> None:
     page = opened({"confusion": figures.confusion(evaluation(("<i>cat</i>", "dog")))}, browser, 800, tmp_path)
     page.evaluate(
         "document.querySelector('.js-plotly-plot').on('plotly_click', e => { window.cell = e.points[0].customdata })"
@@ -289,9 +291,9 @@ def test_a_cell_says_on_a_click_which_classes_it_is_of(browser: Browser, tmp_pat
     box = page.locator(".heatmaplayer image").bounding_box()
     assert box
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
-    told = page.locator(".hoverlayer").text_content()
-    assert told is not None
-    assert "<i>cat</i>taken for dog" in told
+    hover = page.locator(".hoverlayer").text_content()
+    assert hover is not None
+    assert "<i>cat</i>predicted as dog" in hover
     page.mouse.down()
     page.mouse.up()
     page.wait_for_function("window.cell !== undefined")
@@ -299,7 +301,7 @@ def test_a_cell_says_on_a_click_which_classes_it_is_of(browser: Browser, tmp_pat
     page.close()
 
 
-def test_plotly_is_asked_for_by_name_and_only_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plotly_is_imported_only_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     names = "{'plotly', 'keras', 'tensorflow', 'sklearn'}"
     code = f"import sys, tellapart.reports.figures; print(sorted({names} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

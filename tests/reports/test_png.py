@@ -1,4 +1,4 @@
-"""PNG files of figures: drawn by a real Chromium, or a sentence that says what is missing."""
+"""PNG files of figures: drawn by a real Chromium, or an error that names what is missing."""
 
 import io
 from pathlib import Path
@@ -27,13 +27,13 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Evaluation:
 def colours(path: Path) -> int:
     with Image.open(io.BytesIO(path.read_bytes())) as image:
         assert image.format == "PNG"
-        found = image.convert("RGB").getcolors(maxcolors=2**24)
-    assert found is not None
-    return len(found)
+        counts = image.convert("RGB").getcolors(maxcolors=2**24)
+    assert counts is not None
+    return len(counts)
 
 
 @needs_chromium
-def test_a_figure_has_the_size_asked_for_and_is_not_blank(judged: Evaluation, tmp_path: Path) -> None:
+def test_a_figure_has_the_requested_size_and_is_not_blank(judged: Evaluation, tmp_path: Path) -> None:
     path = write_png(figures.confusion(judged), tmp_path / "new" / "confusion.png", width=500, height=300, scale=2)
     with Image.open(path) as image:
         assert image.size == (1000, 600)
@@ -52,32 +52,32 @@ def test_all_figures_of_an_evaluation_are_named_by_its_split(judged: Evaluation,
         assert colours(path) > 20
 
 
-def test_what_is_undefined_is_not_drawn(judged: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_undefined_figures_are_not_drawn(judged: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[list[str]] = []
 
-    def draw(made: list[Any], **_: object) -> list[bytes]:
-        drawn.append([one.layout.title.text for one in made])
-        return [b"png"] * len(made)
+    def draw(figures: list[Any], **_: object) -> list[bytes]:
+        drawn.append([figure.layout.title.text for figure in figures])
+        return [b"png"] * len(figures)
 
     monkeypatch.setattr("tellapart.reports.png._drawn", draw)
-    one = judge(np.zeros(4, dtype=int), np.full((4, 2), 0.5), ("a", "b"))
-    assert not any("roc" in path.name for path in write_figures(one, tmp_path))
+    one_class = judge(np.zeros(4, dtype=int), np.full((4, 2), 0.5), ("a", "b"))
+    assert not any("roc" in path.name for path in write_figures(one_class, tmp_path))
     assert len(write_figures(judged, tmp_path, threshold=0.5)) == 7
     assert [len(titles) for titles in drawn] == [5, 7]
     answered = np.mean(judged.probs.max(axis=1) >= 0.5)
     assert drawn[1][4].startswith(f"{answered:.1%} answered")
 
 
-def test_without_a_browser_the_error_says_which_to_install(
+def test_without_a_browser_the_error_names_one_to_install(
     judged: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     figure = figures.confusion(judged)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "absent"))
-    with pytest.raises(MissingPackageError, match=r"absent, which is no program: install one.*apt install chromium"):
+    with pytest.raises(MissingPackageError, match=r"absent, which is not a program: install one.*apt install chromium"):
         write_png(figure, tmp_path / "a.png")
     monkeypatch.delenv(VARIABLE)
     monkeypatch.setattr("tellapart.reports.png.NAMES", ("no-such-browser",))
-    with pytest.raises(MissingPackageError, match=f"there is none, nor is {VARIABLE} set"):
+    with pytest.raises(MissingPackageError, match=f"none is installed.*{VARIABLE}"):
         write_png(figure, tmp_path / "a.png")
     assert not (tmp_path / "a.png").exists()
 
@@ -86,8 +86,8 @@ def test_without_a_browser_the_error_says_which_to_install(
     ("script", "sentence"),
     [
         ("echo no display >&2; exit 3", "no display"),
-        ("exit 3", "status 3"),
-        ("echo '<html>TypeError: bad figure</html>'", r"drew no figure \(TypeError: bad figure\)"),
+        ("exit 3", "exit status 3"),
+        ("echo '<html>TypeError: bad figure</html>'", r"did not draw the figure \(TypeError: bad figure\)"),
         ("exec sleep 20", "timed out after"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_browser_that_fails_is_quoted(
 
 
 @needs_chromium
-def test_a_place_that_cannot_be_written_is_refused(judged: Evaluation, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_an_error(judged: Evaluation, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageError, match="cannot write"):
         write_png(figures.confusion(judged), tmp_path / "file" / "a.png")

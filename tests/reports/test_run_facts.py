@@ -1,4 +1,4 @@
-"""What a report says beside its judgement."""
+"""Facts about a run: curves, size and speed, environment, skipped files, command line."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ from tellapart import Dataset
 from tellapart.errors import RunError
 from tellapart.reports import run_facts
 from tellapart.reports.run_facts import (
-    climbed,
-    command_of,
-    environment_of,
-    history_of,
+    command_line,
+    draw_learning_curves,
+    environment_values,
+    ladder_notes,
     size_and_speed,
-    skipped_by,
+    skipped_files,
 )
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
@@ -29,13 +29,13 @@ def folder_of(tmp_path: Path, **files: str) -> Run:
 
 
 def names(run: Run) -> list[str]:
-    drawing = history_of(run)
+    drawing = draw_learning_curves(run)
     assert drawing is not None
     return [trace["name"] for trace in json.loads(drawing.figure.to_json() or "{}")["data"]]
 
 
 def test_the_curves_are_those_of_the_history(run: Run) -> None:
-    drawing = history_of(run)
+    drawing = draw_learning_curves(run)
     assert drawing is not None
     data = json.loads(drawing.figure.to_json() or "{}")["data"]
     assert len(data) >= 2
@@ -43,28 +43,28 @@ def test_the_curves_are_those_of_the_history(run: Run) -> None:
 
 
 def test_without_a_history_there_are_no_curves(tmp_path: Path) -> None:
-    assert history_of(Run(tmp_path)) is None
+    assert draw_learning_curves(Run(tmp_path)) is None
 
 
-def test_stages_are_drawn_one_over_the_other(run: Run) -> None:
-    places = ("stage-1", "stage-2")
+def test_stages_are_drawn_on_the_same_axes(run: Run) -> None:
+    stages = ("stage-1", "stage-2")
     content = (run.folder / "history.csv").read_text()
     (run.folder / "history.csv").unlink()
-    for place in places:
-        (run.folder / place).mkdir(parents=True)
-        (run.folder / place / "history.csv").write_text(content)
+    for stage in stages:
+        (run.folder / stage).mkdir(parents=True)
+        (run.folder / stage / "history.csv").write_text(content)
     shown = " ".join(names(run))
-    assert all(place in shown for place in places)
+    assert all(stage in shown for stage in stages)
 
 
 @pytest.mark.parametrize(
     "content",
     [f"{HEADER}\n1,0.5,0.9", f"{HEADER}\nx,1,1,1,1,1,1", f"{HEADER}\n1,,1,1,1,1,1", "epoch,loss\n1,2", "\udcff"],
 )
-def test_a_damaged_history_is_a_sentence(run: Run, content: str) -> None:
+def test_a_damaged_history_is_an_error(run: Run, content: str) -> None:
     (run.folder / "history.csv").write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(RunError, match=r"cannot be read .* remove it, or train again"):
-        history_of(run)
+        draw_learning_curves(run)
 
 
 def test_size_and_speed_are_measured(run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,35 +78,35 @@ def test_size_and_speed_are_measured(run: Run, tiny: Path, monkeypatch: pytest.M
     assert [line.name for line in size_and_speed(run, None)] == ["bundle"]
 
 
-def test_the_environment_is_told(run: Run) -> None:
-    found = {line.name: line.value for line in environment_of(run)}
-    assert {"tellapart", "python", "platform", "keras", "openvino"} <= found.keys()
-    assert all(found.values())
+def test_the_environment_is_listed(run: Run) -> None:
+    versions = {value.name: value.value for value in environment_values(run)}
+    assert {"tellapart", "python", "platform", "keras", "openvino"} <= versions.keys()
+    assert all(versions.values())
 
 
-def test_what_was_skipped_is_listed_with_its_reason(tmp_path: Path) -> None:
+def test_skipped_files_are_listed_with_the_reason(tmp_path: Path) -> None:
     run = folder_of(tmp_path)
-    assert list(skipped_by(run)) == []
+    assert list(skipped_files(run)) == []
     (tmp_path / "skipped.csv").write_bytes(b'path,reason\n"a, b.png",cut short\ncaf\xe9.png,empty\n')
-    found = [(line.name, line.value) for line in skipped_by(run)]
-    assert found == [("a, b.png", "cut short"), ("caf\udce9.png", "empty")]
+    skipped = [(value.name, value.value) for value in skipped_files(run)]
+    assert skipped == [("a, b.png", "cut short"), ("caf\udce9.png", "empty")]
 
 
-def test_of_very_many_skipped_the_first_are_listed_and_all_counted(tmp_path: Path) -> None:
+def test_of_many_skipped_files_the_first_are_listed_and_all_are_counted(tmp_path: Path) -> None:
     rows = "".join(f"{number}.png,broken\n" for number in range(1234))
-    *some, last = skipped_by(folder_of(tmp_path, skipped=f"path,reason\n{rows}"))
-    assert len(some) == run_facts.SHOWN
-    assert (last.name, last.value) == ("in all", "1,234")
+    *listed, last = skipped_files(folder_of(tmp_path, skipped=f"path,reason\n{rows}"))
+    assert len(listed) == run_facts.MAX_SKIPPED
+    assert (last.name, last.value) == ("total", "1,234")
     assert "skipped.csv" in last.meaning
 
 
-def test_the_steps_of_a_climb_are_sentences(tmp_path: Path) -> None:
-    assert list(climbed(Run(tmp_path))) == []
+def test_ladder_steps_are_sentences(tmp_path: Path) -> None:
+    assert list(ladder_notes(Run(tmp_path))) == []
     header = "name,change,forecast_s,took_s,accuracy,loss,kept"
     run = folder_of(tmp_path, ladder=f"{header}\nlinear head,,9,12.4,0.9012,0.3,True\ntuned head,,9,80,0.9,0.3,False\n")
-    assert list(climbed(run)) == [
-        "Step linear head: 12 s, accuracy on validation 90.1%, kept.",
-        "Step tuned head: 80 s, accuracy on validation 90.0%, no gain.",
+    assert list(ladder_notes(run)) == [
+        "Step linear head: 12 s, validation accuracy 90.1%, kept.",
+        "Step tuned head: 80 s, validation accuracy 90.0%, no gain.",
     ]
 
 
@@ -114,7 +114,7 @@ def test_the_command_can_be_copied(run: Run) -> None:
     environment = json.loads((run.folder / "environment.json").read_text())
     environment["command"] = ["/usr/local/bin/tellapart", "train", "my photos", "--effort", "quick"]
     (run.folder / "environment.json").write_text(json.dumps(environment))
-    assert command_of(run) == "tellapart train 'my photos' --effort quick"
+    assert command_line(run) == "tellapart train 'my photos' --effort quick"
     environment["command"] = []
     (run.folder / "environment.json").write_text(json.dumps(environment))
-    assert command_of(Run(run.folder)) == ""
+    assert command_line(Run(run.folder)) == ""

@@ -67,9 +67,9 @@ def check(
 
 
 def _save(dataset: Dataset, found: tuple[Finding, ...], table: Path | None, train_line: str, path: Path) -> None:
-    from tellapart.reports.check_page import Checked, write_check  # needed only for a page
+    from tellapart.reports.check_page import CheckResult, write_check  # needed only for a page
 
-    write_check(Checked(dataset, found, table, train_line, f"{datetime.now():%d %B %Y, %H:%M}"), path)
+    write_check(CheckResult(dataset, found, table, train_line, f"{datetime.now():%d %B %Y, %H:%M}"), path)
 
 
 def _as_json(dataset: Dataset, found: tuple[Finding, ...]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from tellapart.cli.options import Json
 from tellapart.cli.output import print_json
 from tellapart.cli.tables import aligned
 from tellapart.progress import notify
-from tellapart.reports.compare import Compared, Side, as_json, compare_runs
+from tellapart.reports.compare import ComparedSplit, RunComparison, as_json, compare_runs
 from tellapart.reports.comparison_page import write_comparison
-from tellapart.reports.comparison_words import pairs_table, runs_table, sentences, settings_table
+from tellapart.reports.comparison_tables import comparison_sentences, pairs_table, runs_table, settings_table
 from tellapart.reports.report import Table
 
 
@@ -24,31 +24,31 @@ def compare(*runs: Path, save: Path | None = None, json: Json = False) -> None:
     save
         Write one HTML file that opens without a network: tables, tests, curves.
     """
-    compared = compare_runs(runs)
+    comparison = compare_runs(runs)
     if json:
-        print_json(as_json(compared))
+        print_json(as_json(comparison))
     else:
-        _print(compared)
+        _print(comparison)
     if save is not None:
-        write_comparison(compared, save)
+        write_comparison(comparison, save)
         notify(f"saved: {save}")
 
 
-def _print(compared: Compared) -> None:
-    _side("test: images that no run was trained or chosen with", compared, compared.test)
-    if compared.validation:
-        _side("validation: choices were made with these images", compared, compared.validation)
-    print(f"what differs\n{_text(settings_table(compared.contenders))}\n")
-    print(f"paired tests on the {compared.test.n:,} test images: the first run minus the second\n")
-    print(f"{_text(pairs_table(compared))}\n")
-    for sentence in sentences(compared):
+def _print(comparison: RunComparison) -> None:
+    _print_split("test: images that no run was trained or chosen with", comparison, comparison.test)
+    if comparison.validation:
+        _print_split("validation: choices were made with these images", comparison, comparison.validation)
+    print(f"what differs\n{_text(settings_table(comparison.runs))}\n")
+    print(f"paired tests on the {comparison.test.n:,} test images: the first run minus the second\n")
+    print(f"{_text(pairs_table(comparison))}\n")
+    for sentence in comparison_sentences(comparison):
         print(sentence)
-    for note in compared.notes:
+    for note in comparison.notes:
         notify(f"note: {note}")
 
 
-def _side(title: str, compared: Compared, side: Side) -> None:
-    print(f"{title} (n = {side.n:,})\n{_text(runs_table(compared.contenders, side))}\n")
+def _print_split(title: str, comparison: RunComparison, split: ComparedSplit) -> None:
+    print(f"{title} (n = {split.n:,})\n{_text(runs_table(comparison.runs, split))}\n")
 
 
 def _text(table: Table) -> str:

@@ -14,7 +14,7 @@ from tellapart.cli.tables import aligned, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.errors import require
 from tellapart.progress import notify
-from tellapart.reports.curves import write_curves
+from tellapart.reports.sweep_page import write_curves
 from tellapart.studies.sweep.plan import Trial, parse_vary
 from tellapart.studies.sweep.sweep import Sweep
 from tellapart.studies.sweep.sweep import sweep as sweep_recipe

@@ -9,7 +9,7 @@ from tellapart.files import atomic_folder, atomic_write
 from tellapart.lessons.glossary import GLOSSARY
 from tellapart.lessons.lesson import Learned
 from tellapart.lessons.words import anchor, paragraphs, terms
-from tellapart.reports.page import TEMPLATES, page_html, site_html
+from tellapart.reports.render import TEMPLATES, page_html, site_html
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 INDEX, TERMS = "index.html", "glossary.html"

@@ -13,7 +13,7 @@ from tellapart.judging.confusion import confusion_matrix, most_confused
 from tellapart.lessons.drawing import drawing, image_rows
 from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
-from tellapart.reports.figures.certainty import reliability
+from tellapart.reports.figures.calibration import reliability
 from tellapart.reports.figures.heatmap import confusion as matrix
 
 CONFIDENT = 0.9  # predictions of at least this probability are called confident

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.reports.figures.plotly_text import plotly_safe
 from tellapart.reports.figures.theme import GREY, Figure, Part, axis, figure, line_style
-from tellapart.reports.figures.words import plain
 from tellapart.reports.report import Drawing
 
 Numbers = Sequence[float] | NDArray[Any]
@@ -28,7 +28,7 @@ def lines(
 ) -> Figure:
     """Draw lines over a common x; `across` and `up` are further Plotly options of the x and y axes."""
     traces = [_line(name, number, x[1], values) for number, (name, values) in enumerate(of.items())]
-    return figure(traces, title=plain(title), x=axis(x[0], **(across or {})), y=axis(y, **up))
+    return figure(traces, title=plotly_safe(title), x=axis(x[0], **(across or {})), y=axis(y, **up))
 
 
 def bars(title: str, x: str, names: Sequence[str], of: Mapping[str, Numbers], *, form: str, **across: object) -> Figure:
@@ -49,10 +49,10 @@ def bars(title: str, x: str, names: Sequence[str], of: Mapping[str, Numbers], *,
         }
         for number, (name, values) in enumerate(of.items())
     ]
-    ticks = {"tickvals": rows, "ticktext": [plain(name) for name in names]}
+    ticks = {"tickvals": rows, "ticktext": [plotly_safe(name) for name in names]}
     return figure(
         traces,
-        title=plain(title),
+        title=plotly_safe(title),
         x=axis(x, **across),
         y=axis("", range=[len(names) - 0.5, -0.5], showgrid=False, **ticks),
         height=MARGIN + ROW * len(names) * len(of),
@@ -74,7 +74,7 @@ def square(title: str, values: NDArray[Any], *, written: bool = False, height: i
     bare: Part = {"showgrid": False, "showticklabels": written, "ticks": "", "dtick": 1, "constrain": "domain"}
     return figure(
         [cells],
-        title=plain(title),
+        title=plotly_safe(title),
         x=axis("column" if written else "", **bare),
         y=axis("row" if written else "", autorange="reversed", scaleanchor="x", constraintoward="top", **bare),
         height=height,
@@ -88,7 +88,7 @@ def marked(drawn: Figure, places: Mapping[str, float]) -> Figure:
     for number, (name, place) in enumerate(places.items()):
         drawn.add_vline(x=place, line={"color": GREY, "width": 1, "dash": "dash"})
         word = {"x": at(place), "y": 1 - 0.09 * number, "yref": "paper", "xanchor": "left", "yanchor": "top"}
-        drawn.add_annotation(text=plain(name), showarrow=False, xshift=4, **word)
+        drawn.add_annotation(text=plotly_safe(name), showarrow=False, xshift=4, **word)
     return drawn
 
 
@@ -102,10 +102,10 @@ def image_rows(title: str, rows: Mapping[str, NDArray[Any]]) -> Figure:
     tall = len(strips[0])
     middles = [number * tall + (tall - 1) / 2 for number in range(len(strips))]
     bare: Part = {"showgrid": False, "ticks": "", "constrain": "domain"}
-    names = {"tickmode": "array", "tickvals": middles, "ticktext": [plain(name) for name in rows]}
+    names = {"tickmode": "array", "tickvals": middles, "ticktext": [plotly_safe(name) for name in rows]}
     return figure(
         [{"type": "image", "z": np.vstack(strips).tolist(), "hoverinfo": "skip"}],
-        title=plain(title),
+        title=plotly_safe(title),
         x=axis("", showticklabels=False, **bare),
         y=axis("", scaleanchor="x", constraintoward="top", **names, **bare),
         height=MARGIN // 2 + len(strips) * IMAGES_WIDTH // most,
@@ -141,10 +141,10 @@ def _line(name: str, number: int, x: Numbers, y: Numbers) -> Part:
     return {
         "type": "scatter",
         "mode": "lines+markers" if len(x) <= 40 else "lines",
-        "name": plain(name),
+        "name": plotly_safe(name),
         "x": list(map(float, x)),
         "y": list(map(float, y)),
         "line": line_style(number),
         "marker": {"size": 5},
-        "hovertemplate": f"{plain(name)}<br>%{{x}}: %{{y}}<extra></extra>",
+        "hovertemplate": f"{plotly_safe(name)}<br>%{{x}}: %{{y}}<extra></extra>",
     }

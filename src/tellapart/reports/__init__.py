@@ -1,4 +1,4 @@
-"""Pages of figures that open in any browser, without a network.
+"""Offline HTML pages about runs, comparisons, sweeps and checks of data, and the figures in them.
 
-It may import training and all below it; plotly is imported where a figure is drawn.
+It may import training and all below it; plotly is imported when a figure is made.
 """

@@ -1,4 +1,4 @@
-"""From a run's folder to its report."""
+"""The report of a run, from the files in its folder."""
 
 from datetime import datetime
 from pathlib import Path
@@ -9,93 +9,103 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError, TellapartError
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.reports import metric_lines
-from tellapart.reports.explanation_section import looked_at
-from tellapart.reports.ladder_history import recipe_of
-from tellapart.reports.page import write_report
-from tellapart.reports.report import Calibration, DatasetFacts, Explanation, Judged, Judging, Report
-from tellapart.reports.report_images import Found, answered, examples, images_of
-from tellapart.reports.run_facts import climbed, command_of, environment_of, history_of, size_and_speed, skipped_by
+from tellapart.reports.explanation_section import explain_examples
+from tellapart.reports.ladder_history import recipe_values
+from tellapart.reports.report import Calibration, DatasetFacts, EvaluatedSplit, Explanation, Report, SplitReport
+from tellapart.reports.report_images import RunImages, example_thumbnails, open_run_images, predicted_thumbnails
+from tellapart.reports.report_page import write_report
+from tellapart.reports.run_facts import (
+    command_line,
+    draw_learning_curves,
+    environment_values,
+    ladder_notes,
+    size_and_speed,
+    skipped_files,
+)
 from tellapart.training.baselines import Baseline, baselines
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
 
 PAGE = "report.html"
-SPLITS: tuple[Judging, ...] = ("validation", "test")
+SPLITS: tuple[EvaluatedSplit, ...] = ("validation", "test")
 
 
 def report(run: Run, *, source: str | None = None, dataset: Dataset | None = None) -> Path:
-    """Write `report.html` into a run's folder; returns its path.
+    """Write `report.html` into a run's folder. Returns its path.
 
-    The images are those of `dataset`, opened but not yet divided, else of `source`, else of where they were. Raises
-    RunError where the run is not finished or is from a tellapart that kept no answers.
+    The images are those of `dataset`, opened but not yet split, else of `source`, else of the source that the run
+    recorded. Raises RunError where the run is not finished, or has no predictions because an older version made it.
     """
     path = run.folder / PAGE
-    found = images_of(run, source) if dataset is None else Found(draw_all_splits(dataset, run.recipe)[0])
-    write_report(gathered(run, found), path)
+    images = open_run_images(run, source) if dataset is None else RunImages(draw_all_splits(dataset, run.recipe)[0])
+    write_report(build_report(run, images), path)
     return path
 
 
-def gathered(run: Run, found: Found) -> Report:
-    """All that a page says about a run; without its images what can be said in metric_lines."""
-    answers = {split: said for split in SPLITS if (said := read_predictions(run.folder, split))}
-    if not answers:
+def build_report(run: Run, images: RunImages) -> Report:
+    """Collect the content of a run's report; without its images, what can be computed from the predictions."""
+    predictions = {split: stored for split in SPLITS if (stored := read_predictions(run.folder, split))}
+    if not predictions:
         raise RunError(
-            f"{run.folder} has no answers to report on: train it again, with this tellapart and with images for "
+            f"{run.folder} has no predictions to report on: train it again with this version, and with images for "
             f"validation or test"
         )
-    dataset, notes = found.dataset, list(climbed(run))
-    if found.missing:
-        notes.append(f"Images and baselines are missing: {found.missing}")
-    rivals, trouble = _baselines(run, dataset) if dataset else ((), None)
-    if trouble:
-        notes.append(f"Baselines are missing: {trouble}")
-    worth = {split: judge(said.labels, said.probs, run.bundle.classes) for split, said in answers.items()}
+    dataset, notes = images.dataset, list(ladder_notes(run))
+    if images.missing:
+        notes.append(f"Images and baselines are missing: {images.missing}")
+    fitted_baselines, failure = _baselines(run, dataset) if dataset else ((), None)
+    if failure:
+        notes.append(f"Baselines are missing: {failure}")
+    evaluations = {split: judge(p.labels, p.probs, run.bundle.classes) for split, p in predictions.items()}
     return Report(
         title=run.folder.resolve().name,
         created=f"{datetime.now():%d %B %Y, %H:%M}",
-        command=command_of(run),
+        command=command_line(run),
         dataset=_dataset_facts(run, dataset),
-        recipe=recipe_of(run),
-        history=history_of(run),
-        judged=tuple(_judged(run, split, answers[split], one, dataset, rivals) for split, one in worth.items()),
-        calibration=_calibration(run, answers, worth),
-        explanations=_explanations(run, dataset, answers),
+        recipe=recipe_values(run),
+        history=draw_learning_curves(run),
+        splits=tuple(
+            _split_report(run, split, predictions[split], evaluation, dataset, fitted_baselines)
+            for split, evaluation in evaluations.items()
+        ),
+        calibration=_calibration(run, predictions, evaluations),
+        explanations=_explanations(run, dataset, predictions),
         size_and_speed=tuple(size_and_speed(run, dataset)),
-        environment=tuple(environment_of(run)),
-        refused_or_skipped=tuple(skipped_by(run)),
+        environment=tuple(environment_values(run)),
+        skipped=tuple(skipped_files(run)),
         notes=tuple(notes),
     )
 
 
-def _judged(
+def _split_report(
     run: Run,
-    split: Judging,
-    answers: StoredPredictions,
-    worth: Evaluation,
+    split: EvaluatedSplit,
+    predictions: StoredPredictions,
+    evaluation: Evaluation,
     dataset: Dataset | None,
-    rivals: tuple[Baseline, ...],
-) -> Judged:
-    return metric_lines.judged(
+    fitted_baselines: tuple[Baseline, ...],
+) -> SplitReport:
+    return metric_lines.split_report(
         split,
-        worth,
-        images=tuple(answered(dataset, split, answers, worth.classes)) if dataset else (),
-        baselines=[one for one in rivals if one.split == split],
+        evaluation,
+        images=tuple(predicted_thumbnails(dataset, split, predictions, evaluation.classes)) if dataset else (),
+        baselines=[baseline for baseline in fitted_baselines if baseline.split == split],
         uses=test_set_uses(run.folder) if split == "test" else None,
     )
 
 
 def _calibration(
-    run: Run, answers: dict[Judging, StoredPredictions], worth: dict[Judging, Evaluation]
+    run: Run, predictions: dict[EvaluatedSplit, StoredPredictions], evaluations: dict[EvaluatedSplit, Evaluation]
 ) -> Calibration | None:
-    """None where the classifier has no temperature, or no validation images that tell what it is worth."""
-    facts = run.bundle.facts.calibration
-    if not facts or "validation" not in answers:
+    """Describe the calibration; None where the classifier has no temperature, or there are no validation images."""
+    stored = run.bundle.facts.calibration
+    if not stored or "validation" not in predictions:
         return None
-    return metric_lines.calibration(facts["temperature"], answers["validation"], worth["validation"])
+    return metric_lines.calibration_report(stored["temperature"], predictions["validation"], evaluations["validation"])
 
 
 def _baselines(run: Run, dataset: Dataset) -> tuple[tuple[Baseline, ...], str | None]:
-    """The baselines, or why there are none: weights may be gone, and the report is worth having without."""
+    """Fit the baselines, or return why that failed: a report without them is better than none."""
     try:
         return baselines(run, dataset), None
     except TellapartError as error:
@@ -103,19 +113,18 @@ def _baselines(run: Run, dataset: Dataset) -> tuple[tuple[Baseline, ...], str | 
 
 
 def _dataset_facts(run: Run, dataset: Dataset | None) -> DatasetFacts:
-    facts = run.environment["dataset"]
-    counts = {name: tuple(dataset.counts(name).tolist()) for name in dataset.splits} if dataset else {}
+    recorded = run.environment["dataset"]
     return DatasetFacts(
-        name=facts["name"],
-        fingerprint=facts["fingerprint"],
+        name=recorded["name"],
+        fingerprint=recorded["fingerprint"],
         classes=run.bundle.classes,
-        counts=counts,
-        examples=tuple(examples(dataset)) if dataset else (),
+        counts={name: tuple(dataset.counts(name).tolist()) for name in dataset.splits} if dataset else {},
+        examples=tuple(example_thumbnails(dataset)) if dataset else (),
     )
 
 
 def _explanations(
-    run: Run, dataset: Dataset | None, answers: dict[Judging, StoredPredictions]
+    run: Run, dataset: Dataset | None, predictions: dict[EvaluatedSplit, StoredPredictions]
 ) -> tuple[Explanation, ...]:
-    split: Judging = "test" if "test" in answers else "validation"
-    return tuple(looked_at(run.bundle, dataset, split, answers[split])) if dataset else ()
+    split: EvaluatedSplit = "test" if "test" in predictions else "validation"
+    return tuple(explain_examples(run.bundle, dataset, split, predictions[split])) if dataset else ()

@@ -1,4 +1,4 @@
-"""The images on the page of a check: found by their names, made small, as many as fit."""
+"""Thumbnails for the page of a check, as many as fit."""
 
 import html
 from collections import Counter
@@ -9,28 +9,28 @@ from tellapart.data.images import Images
 from tellapart.data.pipeline import prefetch_map
 from tellapart.errors import ImageError
 from tellapart.progress import progress
-from tellapart.reports.page import byte_count
-from tellapart.reports.report import Thumb, data_uri, thumbnail
+from tellapart.reports.render import byte_count
+from tellapart.reports.report import Thumbnail, data_uri, thumbnail_jpeg
 
 SIDE = 120  # pixels: about 3.5 kB each
-MARKUP_BYTES = 100  # around an image, the words for who cannot see it aside
-AHEAD = 16  # images that are decoded before they are asked for
+MARKUP_BYTES = 100  # around an image, without its alternative text
+PREFETCHED = 16  # images that are decoded ahead
 
-Place = tuple[Images, int, str]  # where to read an image, and its label
+ImageLocation = tuple[Images, int, str]  # the images of a split, an index, and the label there
 
 
-def small_images(dataset: Dataset, names: Iterable[str], room: int) -> dict[str, Thumb]:
-    """Make small images of the files named, the first first, as long as all uses of them fit into `room` bytes.
+def thumbnails_within(dataset: Dataset, names: Iterable[str], room: int) -> dict[str, Thumbnail]:
+    """Make thumbnails of the files named, in order, while all their uses fit into `room` bytes.
 
-    A file that cannot be read has none.
+    Files that cannot be read have none.
     """
     uses = Counter(names)
-    places = _places(dataset, uses)
-    wanted = [name for name in uses if name in places]
-    shown: dict[str, Thumb] = {}
-    with progress("images", len(wanted), "images") as advance:
-        made = prefetch_map(lambda name: _small(name, places[name]), wanted, depth=AHEAD)
-        for name, thumb in zip(wanted, made, strict=True):
+    locations = _locate(dataset, uses)
+    readable = [name for name in uses if name in locations]
+    shown: dict[str, Thumbnail] = {}
+    with progress("images", len(readable), "images") as advance:
+        thumbs = prefetch_map(lambda name: _thumbnail(name, locations[name]), readable, depth=PREFETCHED)
+        for name, thumb in zip(readable, thumbs, strict=True):
             advance(1)
             if thumb is None:
                 continue
@@ -41,7 +41,7 @@ def small_images(dataset: Dataset, names: Iterable[str], room: int) -> dict[str,
     return shown
 
 
-def _places(dataset: Dataset, names: Mapping[str, int]) -> dict[str, Place]:
+def _locate(dataset: Dataset, names: Mapping[str, int]) -> dict[str, ImageLocation]:
     return {
         name: (split.images, index, dataset.classes[split.labels[index]])
         for split in dataset.splits.values()
@@ -50,13 +50,13 @@ def _places(dataset: Dataset, names: Mapping[str, int]) -> dict[str, Place]:
     }
 
 
-def _small(name: str, place: Place) -> Thumb | None:
-    images, index, label = place
+def _thumbnail(name: str, location: ImageLocation) -> Thumbnail | None:
+    images, index, label = location
     try:
-        return Thumb(data_uri(thumbnail(images.read(index), SIDE)), name.rpartition("/")[2], label, label)
+        return Thumbnail(data_uri(thumbnail_jpeg(images.read(index), SIDE)), name.rpartition("/")[2], label, label)
     except ImageError:
         return None
 
 
-def _byte_count(thumb: Thumb) -> int:
+def _byte_count(thumb: Thumbnail) -> int:
     return len(thumb.src) + MARKUP_BYTES + byte_count(html.escape(thumb.name + thumb.true))

@@ -1,4 +1,4 @@
-"""What the data doctor found, as one HTML file that needs no network and runs no script."""
+"""The findings of a check as one HTML file that works without a network and without scripts."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,43 +10,45 @@ from typing import Literal
 from tellapart.checking.finding import SEVERITIES, Finding, Row
 from tellapart.data.dataset import Dataset
 from tellapart.files import atomic_write
-from tellapart.reports.check_images import small_images
-from tellapart.reports.page import byte_count, counts_table, still_html
-from tellapart.reports.report import DatasetFacts, Table, Thumb
+from tellapart.reports.check_images import thumbnails_within
+from tellapart.reports.render import byte_count, static_html
+from tellapart.reports.report import DatasetFacts, Table, Thumbnail
+from tellapart.reports.report_page import counts_table
+from tellapart.text import counted, joined
 
-MOST_BYTES = 4_800_000
-Form = Literal["pairs", "labels", "images"]
-MOST: dict[Form, int] = {"pairs": 40, "labels": 240, "images": 40}  # rows of a finding that are shown
-MOST_CLASSES = 1_000  # whose counts are shown: a longer table is not read
+MAX_BYTES = 4_800_000
+Layout = Literal["pairs", "labels", "images"]
+MAX_ROWS: dict[Layout, int] = {"pairs": 40, "labels": 240, "images": 40}  # rows of a finding on the page
+MAX_CLASSES = 1_000  # whose counts are on the page: a longer table is unreadable
 
 TITLES = {
     "unreadable": "Files that cannot be read",
-    "leak": "Copies across splits",
-    "near-leak": "Near-copies across splits",
+    "leak": "Duplicates across splits",
+    "near-leak": "Near-duplicates across splits",
     "group-leak": "Groups across splits",
     "two-labels": "One image, two labels",
-    "copies": "Copies",
-    "near-copies": "Near-copies",
+    "copies": "Duplicates",
+    "near-copies": "Near-duplicates",
     "empty-class": "Empty classes",
     "missing-class": "Classes missing from a split",
     "tiny-class": "Tiny classes",
-    "imbalance": "Uneven classes",
+    "imbalance": "Imbalanced classes",
     "label-error": "Likely wrong labels",
-    "outlier": "Images of no class",
+    "outlier": "Outliers",
     "blank": "Blank images",
     "odd-size": "Odd sizes",
     "odd-shape": "Odd shapes",
     "animated": "Animations",
-    "exif-rotated": "Turned by the camera",
+    "exif-rotated": "Rotated by EXIF",
     "wrong-extension": "Wrong extensions",
     "other-files": "Other files",
 }
-"""What the section about each kind of finding is called."""
+"""The section title of each kind of finding."""
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What was checked, what was found, the table that was written of it, and the command that obeys the table."""
+class CheckResult:
+    """A checked data set, its findings, the table of them, and the command that trains with that table."""
 
     dataset: Dataset
     findings: tuple[Finding, ...]
@@ -57,89 +59,89 @@ class Checked:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of a finding, its number in the table, where its files stand below the source, and what they show."""
+    """A row of a finding, its number in the table, its files' paths below the source, and their thumbnails."""
 
     row: Row
     number: int
-    place: str
-    other_place: str
-    image: Thumb | None
-    other: Thumb | None
+    path: str
+    other_path: str
+    image: Thumbnail | None
+    other: Thumbnail | None
 
 
 @dataclass(frozen=True)
 class Section:
-    """A finding as the page shows it: its first rows, as pairs, as labels in doubt, or as single images."""
+    """A finding on the page: its first rows, as pairs, as doubtful labels, or as single images."""
 
     finding: Finding
     title: str
-    form: Form
+    layout: Layout
     entries: tuple[Entry, ...]
 
     @property
     def left_out(self) -> int:
-        """How many of its rows are in the table alone."""
+        """The number of rows that are only in the table."""
         return len(self.finding.rows) - len(self.entries)
 
 
-def write_check(checked: Checked, path: Path) -> None:
-    """Write the page about what was found. Raises StorageError."""
+def write_check(checked: CheckResult, path: Path) -> None:
+    """Write the page of a check. Raises StorageError."""
     atomic_write(path, check_html(checked))
 
 
-def check_html(checked: Checked, *, most: int = MOST_BYTES) -> str:
-    """Render the page, with as many images as fit into `most` bytes."""
-    room = most - byte_count(_rendered(checked, {}))
+def check_html(checked: CheckResult, *, most: int = MAX_BYTES) -> str:
+    """Render the page of a check, with as many images as fit into `most` bytes."""
+    room = most - byte_count(_render(checked, {}))
     names = (name for section in _sections(checked, {}) for entry in section.entries for name in _names(entry.row))
-    return _rendered(checked, small_images(checked.dataset, names, room))
+    return _render(checked, thumbnails_within(checked.dataset, names, room))
 
 
-def _rendered(checked: Checked, images: dict[str, Thumb]) -> str:
+def _render(checked: CheckResult, images: dict[str, Thumbnail]) -> str:
     sections = tuple(_sections(checked, images))
-    return still_html(
+    return static_html(
         "check.html.jinja",
         checked=checked,
         total=sum(len(split) for split in checked.dataset.splits.values()),
-        tally=tally(checked.findings),
+        summary=summarize_severities(checked.findings),
         counts=_counts(checked.dataset),
         shown=sections,
         sections=[
-            ("images", "The images", True),
+            ("images", "Images", True),
             *((section.finding.kind, section.title, True) for section in sections),
-            ("next", "What to do", True),
+            ("next", "Next steps", True),
         ],
     )
 
 
-def tally(findings: Sequence[Finding]) -> str:
-    """`2 problems, 1 warning and 4 notes`, or nothing where nothing was found."""
+def summarize_severities(findings: Sequence[Finding]) -> str:
+    """Count the findings as `2 problems, 1 warning and 4 notes`; an empty string where there are none."""
     counts = Counter(finding.severity for finding in findings)
-    named = [f"{counts[one]} {one}{'' if counts[one] == 1 else 's'}" for one in SEVERITIES if counts[one]]
-    return " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
+    parts = [counted(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
+    return joined(parts) if parts else ""
 
 
-def _sections(checked: Checked, images: dict[str, Thumb]) -> Iterator[Section]:
+def _sections(checked: CheckResult, images: dict[str, Thumbnail]) -> Iterator[Section]:
     number = 2  # the first row of a table is its header
     for finding in checked.findings:
-        form = _form(finding)
-        rows = islice(enumerate(finding.rows, start=number), MOST[form])
+        layout = _layout(finding)
+        rows = islice(enumerate(finding.rows, start=number), MAX_ROWS[layout])
         entries = tuple(_entry(row, number, checked.dataset.source, images) for number, row in rows)
-        yield Section(finding, TITLES.get(finding.kind, finding.kind), form, entries)
+        yield Section(finding, TITLES.get(finding.kind, finding.kind), layout, entries)
         number += len(finding.rows)
 
 
-def _form(finding: Finding) -> Form:
+def _layout(finding: Finding) -> Layout:
     if any(row.other for row in finding.rows):
         return "pairs"
     return "labels" if any(row.suggested for row in finding.rows) else "images"
 
 
-def _entry(row: Row, number: int, source: str | None, images: dict[str, Thumb]) -> Entry:
+def _entry(row: Row, number: int, source: str | None, images: dict[str, Thumbnail]) -> Entry:
     return Entry(
         row,
         number,
-        below(row.path, source),
-        below(row.other, source),
+        path_below(row.path, source),
+        path_below(row.other, source),
         images.get(row.path),
         images.get(row.other),
     )
@@ -151,16 +153,16 @@ def _names(row: Row) -> Iterator[str]:
         yield row.other
 
 
-def below(path: str, source: str | None) -> str:
-    """A file's path from its source on, where it is in there."""
+def path_below(path: str, source: str | None) -> str:
+    """Return a path relative to its source, or unchanged where it is not below it."""
     return path.removeprefix(f"{source.rstrip('/')}/") if source else path
 
 
 def _counts(dataset: Dataset) -> Table:
-    """How many images of each class there are; of very many classes the first."""
+    """Count the images of each class; of very many classes only the first."""
     counts = {name: tuple(dataset.counts(name).tolist()) for name in dataset.splits}
-    whole = counts_table(DatasetFacts(dataset.name, "", dataset.classes, counts))
-    if len(dataset.classes) <= MOST_CLASSES:
-        return whole
-    more = (f"and {len(dataset.classes) - MOST_CLASSES:,} more", *("" for _ in counts))
-    return Table(whole.header, (*whole.rows[:MOST_CLASSES], more, whole.rows[-1]))
+    table = counts_table(DatasetFacts(dataset.name, "", dataset.classes, counts))
+    if len(dataset.classes) <= MAX_CLASSES:
+        return table
+    more = (f"and {len(dataset.classes) - MAX_CLASSES:,} more", *("" for _ in counts))
+    return Table(table.header, (*table.rows[:MAX_CLASSES], more, table.rows[-1]))

@@ -1,4 +1,4 @@
-"""Runs side by side on the images that all were judged on, and paired tests of whether one is better."""
+"""Comparison of runs on the images that all of them were evaluated on, with paired tests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,149 +9,155 @@ from tellapart.errors import RunError
 from tellapart.judging import paired
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.judging.paired import Comparison
-from tellapart.reports.compared_runs import Common, ComparedRun, common, read_compared_runs
-from tellapart.reports.report import Judging
+from tellapart.reports.compared_runs import ComparedRun, SharedPredictions, read_compared_runs, shared_predictions
+from tellapart.reports.report import EvaluatedSplit
 
-MOST_PAIRED = 4  # runs of which every two are tested; more are tested against one
+MAX_PAIRED = 4  # runs that are all tested against each other; more are tested against one of them
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
-    """What each run is worth on the `n` images of one split that all have, and how many others each has."""
+class ComparedSplit:
+    """The evaluation of each run on the `n` images of a split that all share; `left_out` counts its other images."""
 
-    split: Judging
+    split: EvaluatedSplit
     n: int
     evaluations: Mapping[str, Evaluation]
     left_out: Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Pair:
-    """How `run` differs from `against` on the test images; differences are the first's minus the second's.
+class PairedTest:
+    """A test of `run` against `against` on the test images; differences are the first's minus the second's.
 
-    `p_value` is McNemar's with Holm's correction for all the pairs.
+    `p_value` is McNemar's with Holm's correction for the number of tests.
     """
 
     run: str
     against: str
-    found: Comparison
+    comparison: Comparison
     p_value: float
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
-    """Runs beside each other. `reference` is the one all others are tested against; None where every two are."""
+class RunComparison:
+    """Runs side by side. All are tested against `reference`, or, where it is None, every two against each other."""
 
-    contenders: tuple[ComparedRun, ...]
-    test: Side
-    validation: Side | None
-    pairs: tuple[Pair, ...]
+    runs: tuple[ComparedRun, ...]
+    test: ComparedSplit
+    validation: ComparedSplit | None
+    pairs: tuple[PairedTest, ...]
     reference: str | None
     notes: tuple[str, ...]
 
 
-def compare_runs(folders: Sequence[str | Path]) -> Compared:
-    """Compare finished runs on the images that all were judged on.
+def compare_runs(folders: Sequence[str | Path]) -> RunComparison:
+    """Compare finished runs on the images that all of them were evaluated on.
 
-    Every two are tested, or of more than four each against the one with the highest accuracy on validation. Raises
-    RunError where a folder is no finished run, the classes differ or no test image is common to all.
+    Every two runs are tested against each other; of more than four, each against the one with the highest validation
+    accuracy. Raises RunError where a folder is not a finished run, the classes differ or no test image is shared.
     """
-    contenders = read_compared_runs(folders)
-    test, validation = common(contenders, "test"), common(contenders, "validation")
+    runs = read_compared_runs(folders)
+    test, validation = shared_predictions(runs, "test"), shared_predictions(runs, "validation")
     if test is None:
-        raise RunError(_nothing_common(contenders))
-    chosen_on = _side(contenders, "validation", validation) if validation else None
-    reference = _reference(contenders, chosen_on) if len(contenders) > MOST_PAIRED else None
-    return Compared(
-        contenders,
-        _side(contenders, "test", test),
-        chosen_on,
-        _pairs(test, reference),
+        raise RunError(_no_shared_images(runs))
+    validation_split = _compared_split(runs, "validation", validation) if validation else None
+    reference = _reference(runs, validation_split) if len(runs) > MAX_PAIRED else None
+    return RunComparison(
+        runs,
+        _compared_split(runs, "test", test),
+        validation_split,
+        _paired_tests(test, reference),
         reference,
-        tuple(_notes(contenders, test, validation)),
+        tuple(_notes(runs, test, validation)),
     )
 
 
-def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Correct p-values for how many there are, so that one of them is below 0.05 by chance 5 times in 100 at most.
+def holm_correction(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Correct p-values for their number: the chance that any is below 0.05 without a difference is at most 5 %.
 
-    The least is multiplied by their number, the next by one less and so on, none below one before it or above 1.
-    Source: Holm, A simple sequentially rejective multiple test procedure (1979).
+    The smallest is multiplied by their number, the next by one less and so on; none ends below a smaller one or above
+    1. Source: Holm, A simple sequentially rejective multiple test procedure (1979).
     """
-    corrected, so_far = [0.0] * len(p_values), 0.0
+    corrected, largest = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        so_far = min(1.0, max(so_far, (len(p_values) - rank) * p_values[index]))
-        corrected[index] = so_far
+        largest = min(1.0, max(largest, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = largest
     return tuple(corrected)
 
 
-def as_json(compared: Compared) -> dict[str, object]:
-    """`{"test": {"n", "left_out", "runs"}, "validation", "comparisons", "reference", "runs", "notes"}`."""
+def as_json(comparison: RunComparison) -> dict[str, object]:
+    """Return `{"test": {"n", "left_out", "runs"}, "validation", "comparisons", "reference", "runs", "notes"}`."""
     return {
         "runs": {
-            one.name: {"folder": str(one.folder), "recipe": dict(one.bundle.facts.recipe)}
-            for one in compared.contenders
+            run.name: {"folder": str(run.folder), "recipe": dict(run.bundle.facts.recipe)} for run in comparison.runs
         },
-        "test": _side_json(compared.test),
-        "validation": _side_json(compared.validation) if compared.validation else None,
-        "reference": compared.reference,
-        "comparisons": [_pair_json(pair) for pair in compared.pairs],
-        "notes": list(compared.notes),
+        "test": _split_json(comparison.test),
+        "validation": _split_json(comparison.validation) if comparison.validation else None,
+        "reference": comparison.reference,
+        "comparisons": [_pair_json(pair) for pair in comparison.pairs],
+        "notes": list(comparison.notes),
     }
 
 
-def _side(contenders: Sequence[ComparedRun], split: Judging, found: Common) -> Side:
-    classes = contenders[0].classes
-    evaluations = {name: judge(said.labels, said.probs, classes) for name, said in found.answers.items()}
-    return Side(split, found.n, evaluations, found.left_out)
+def _compared_split(runs: Sequence[ComparedRun], split: EvaluatedSplit, shared: SharedPredictions) -> ComparedSplit:
+    evaluations = {
+        name: judge(predictions.labels, predictions.probs, runs[0].classes)
+        for name, predictions in shared.predictions.items()
+    }
+    return ComparedSplit(split, shared.n, evaluations, shared.left_out)
 
 
-def _reference(contenders: Sequence[ComparedRun], validation: Side | None) -> str:
-    """The best on validation images: chosen by test images, it would be flattered by the tests it stands in."""
+def _reference(runs: Sequence[ComparedRun], validation: ComparedSplit | None) -> str:
+    """Choose the best on validation images: choosing it on test images would bias the tests that follow."""
     if validation is None:
-        return contenders[0].name
+        return runs[0].name
     ranked = validation.evaluations.items()
     return max(ranked, key=lambda item: (item[1].accuracy.value, -item[1].log_loss.value))[0]
 
 
-def _pairs(test: Common, reference: str | None) -> tuple[Pair, ...]:
-    names = list(test.answers)
+def _paired_tests(test: SharedPredictions, reference: str | None) -> tuple[PairedTest, ...]:
+    names = list(test.predictions)
     if reference is None:
         tested = [(later, earlier) for earlier, later in combinations(names, 2)]
     else:
         tested = [(name, reference) for name in names if name != reference]
-    said = test.answers
-    found = [paired.compare(said[one].labels, said[one].probs, said[other].probs) for one, other in tested]
-    corrected = holm([one.mcnemar.p_value for one in found])
-    return tuple(Pair(*names, one, p_value) for names, one, p_value in zip(tested, found, corrected, strict=True))
+    comparisons = []
+    for name, other in tested:
+        first, second = test.predictions[name], test.predictions[other]
+        comparisons.append(paired.compare(first.labels, first.probs, second.probs))
+    corrected = holm_correction([comparison.mcnemar.p_value for comparison in comparisons])
+    return tuple(
+        PairedTest(name, other, comparison, p_value)
+        for (name, other), comparison, p_value in zip(tested, comparisons, corrected, strict=True)
+    )
 
 
-def _notes(contenders: Sequence[ComparedRun], test: Common, validation: Common | None) -> Iterator[str]:
+def _notes(runs: Sequence[ComparedRun], test: SharedPredictions, validation: SharedPredictions | None) -> Iterator[str]:
     if validation is None:
-        yield "No validation image is common to all, so their validation numbers cannot be compared."
-        if len(contenders) > MOST_PAIRED:
-            yield f"So {contenders[0].name}, which was named first, is what the others are tested against."
-    for split, found in (("test", test), ("validation", validation)):
-        left_out = {name: count for name, count in found.left_out.items() if count} if found else {}
-        if found and left_out:
-            each = ", ".join(f"{count:,} of {count + found.n:,} of {name}" for name, count in left_out.items())
-            yield f"On {split} the {found.n:,} images that all have under the same label count; left out: {each}."
-    if len({one.bundle.facts.fingerprint for one in contenders}) > 1:
-        yield "They were made from different images, labels or splits, which may explain a difference."
+        yield "The runs share no validation image, so their validation metrics cannot be compared."
+        if len(runs) > MAX_PAIRED:
+            yield f"The others are therefore tested against {runs[0].name}, the first run on the command line."
+    for split, shared in (("test", test), ("validation", validation)):
+        left_out = {name: count for name, count in shared.left_out.items() if count} if shared else {}
+        if shared and left_out:
+            each = ", ".join(f"{count:,} of {count + shared.n:,} of {name}" for name, count in left_out.items())
+            yield f"On {split} the {shared.n:,} images that all share with the same label are used; left out: {each}."
+    if len({run.bundle.facts.fingerprint for run in runs}) > 1:
+        yield "The runs were made from different images, labels or splits, which may explain a difference."
 
 
-def _nothing_common(contenders: Sequence[ComparedRun]) -> str:
-    without = [str(one.folder) for one in contenders if "test" not in one.answers]
+def _no_shared_images(runs: Sequence[ComparedRun]) -> str:
+    without = [str(run.folder) for run in runs if "test" not in run.predictions]
     if without:
-        return f"{without[0]} was not judged on test images, which runs are compared on: train it with a test split"
-    each = ", ".join(f"{one.name} has {len(one.answers['test'].labels):,}" for one in contenders)
-    return f"no test image is common to all with the same label ({each}): compare runs of one data set and split"
+        return f"{without[0]} was not evaluated on test images, which the comparison needs: train it with a test split"
+    each = ", ".join(f"{run.name} has {len(run.predictions['test'].labels):,}" for run in runs)
+    return f"the runs share no test image with the same label ({each}): compare runs of one data set and split"
 
 
-def _side_json(side: Side) -> dict[str, object]:
-    runs = {name: found.as_json() for name, found in side.evaluations.items()}
-    return {"n": side.n, "left_out": dict(side.left_out), "runs": runs}
+def _split_json(split: ComparedSplit) -> dict[str, object]:
+    runs = {name: evaluation.as_json() for name, evaluation in split.evaluations.items()}
+    return {"n": split.n, "left_out": dict(split.left_out), "runs": runs}
 
 
-def _pair_json(pair: Pair) -> dict[str, object]:
-    return {"run": pair.run, "against": pair.against, **asdict(pair.found), "holm_p_value": pair.p_value}
+def _pair_json(pair: PairedTest) -> dict[str, object]:
+    return {"run": pair.run, "against": pair.against, **asdict(pair.comparison), "holm_p_value": pair.p_value}

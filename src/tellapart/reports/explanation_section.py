@@ -1,4 +1,4 @@
-"""What a classifier looked at in some images, for its report."""
+"""Explanations of some predictions, for the report of a run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,36 +14,39 @@ from tellapart.explaining import explanation
 from tellapart.explaining.explanation import default_explainer
 from tellapart.explaining.overlay import overlay
 from tellapart.progress import progress
-from tellapart.reports.report import Explanation, Judging, Thumb, data_uri, thumbnail
-from tellapart.reports.report_images import read_some
+from tellapart.reports.report import EvaluatedSplit, Explanation, Thumbnail, data_uri, thumbnail_jpeg
+from tellapart.reports.report_images import read_images
 
-EXPLAINED = 4  # images, half of them mistakes: each takes some 180 answers to check
-SIDE = 224  # pixels of an image with its map
+MAX_EXPLAINED = 4  # images, half of them mistakes: the faithfulness of each takes some 180 predictions
+SIDE = 224  # pixels of an image with its saliency map
 
 
-def looked_at(bundle: Bundle, dataset: Dataset, split: Judging, answers: StoredPredictions) -> Iterator[Explanation]:
-    """Explain the surest mistakes on a split, and the surest answers that are right."""
-    rows = _telling(answers)
-    images = read_some(dataset, split, [answers.digests[row] for row in rows])
+def explain_examples(
+    bundle: Bundle, dataset: Dataset, split: EvaluatedSplit, predictions: StoredPredictions
+) -> Iterator[Explanation]:
+    """Explain the most confident mistakes on a split, and the most confident correct predictions."""
+    rows = _rows_to_explain(predictions)
+    images = read_images(dataset, split, [predictions.digests[row] for row in rows])
     explainer = default_explainer(bundle)
     with progress("explaining", len(rows), "images") as advance:
         for row in rows:
             advance(1)
-            if answers.digests[row] in images:
-                found = explainer.explain(images[answers.digests[row]])
-                name, true = Path(answers.names[row]).name, bundle.classes[answers.labels[row]]
-                yield _explanation(found, Thumb(data_uri(thumbnail(found.image, SIDE)), name, true=true), split)
+            if predictions.digests[row] in images:
+                result = explainer.explain(images[predictions.digests[row]])
+                name, true = Path(predictions.names[row]).name, bundle.classes[predictions.labels[row]]
+                thumb = Thumbnail(data_uri(thumbnail_jpeg(result.image, SIDE)), name, true=true)
+                yield _explanation(result, thumb, split)
 
 
-def _explanation(found: explanation.Explanation, image: Thumb, split: str) -> Explanation:
-    scores = found.faithfulness
+def _explanation(result: explanation.Explanation, image: Thumbnail, split: str) -> Explanation:
+    scores = result.faithfulness
     if scores is None:
-        raise RunError("an explanation was made without being checked: that is a mistake in tellapart, report it")
+        raise RunError("an explanation has no faithfulness scores: this is a bug in tellapart, please report it")
     return Explanation(
         image=image,
-        overlay=Thumb(data_uri(thumbnail(overlay(found.image, found.heat), SIDE)), image.name),
-        label=found.label,
-        probability=found.probability,
+        overlay=Thumbnail(data_uri(thumbnail_jpeg(overlay(result.image, result.heat), SIDE)), image.name),
+        label=result.label,
+        probability=result.probability,
         deletion=scores.deletion,
         random_deletion=scores.random_deletion,
         insertion=scores.insertion,
@@ -52,9 +55,10 @@ def _explanation(found: explanation.Explanation, image: Thumb, split: str) -> Ex
     )
 
 
-def _telling(answers: StoredPredictions) -> list[int]:
-    """The rows that say most: the surest mistakes, then of each class in turn the surest that is right."""
-    sure = np.argsort(-answers.probs.max(axis=1), kind="stable")
-    mistaken = answers.predicted[sure] != answers.labels[sure]
-    wrong, right = sure[mistaken][: EXPLAINED // 2], sure[~mistaken]
-    return [*wrong.tolist(), *right[round_robin(answers.labels[right])][: EXPLAINED - len(wrong)].tolist()]
+def _rows_to_explain(predictions: StoredPredictions) -> list[int]:
+    """Choose rows: the most confident mistakes, then the most confident correct prediction of each class in turn."""
+    ranked = np.argsort(-predictions.probs.max(axis=1), kind="stable")
+    is_mistake = predictions.predicted[ranked] != predictions.labels[ranked]
+    mistakes, correct = ranked[is_mistake][: MAX_EXPLAINED // 2], ranked[~is_mistake]
+    by_class = correct[round_robin(predictions.labels[correct])]
+    return [*mistakes.tolist(), *by_class[: MAX_EXPLAINED - len(mistakes)].tolist()]

@@ -1,4 +1,4 @@
-"""What a run left of its climb up the ladder: the steps, the curve and the recipe of the one it ended with."""
+"""The recorded history of a run: its ladder steps, its learning curve and the recipe of its classifier."""
 
 import csv
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ from tellapart.training.run import Run
 
 
 @dataclass(frozen=True)
-class LadderHistory:
-    """A step of the ladder: how long it took, its accuracy on validation, whether it was better than all before."""
+class LadderStep:
+    """A step of the ladder: its duration, its validation accuracy, and whether it was better than those before."""
 
     folder: Path
     name: str
@@ -21,8 +21,8 @@ class LadderHistory:
     kept: bool
 
 
-def steps_of(folder: Path) -> tuple[LadderHistory, ...]:
-    """The steps that a run climbed, none where it did not. Raises RunError."""
+def read_ladder_steps(folder: Path) -> tuple[LadderStep, ...]:
+    """Read the ladder steps of a run, none where it was trained without a budget. Raises RunError."""
     path = folder / "ladder.csv"
     if not path.exists():
         return ()
@@ -33,48 +33,48 @@ def steps_of(folder: Path) -> tuple[LadderHistory, ...]:
         raise RunError(f"{path} cannot be read ({error!r}): train again") from error
 
 
-def _step(folder: Path, number: int, row: dict[str, str]) -> LadderHistory:
-    place = next((folder / "steps").glob(f"{number}-*"), folder)
-    return LadderHistory(place, row["name"], float(row["took_s"]), float(row["accuracy"]), row["kept"] == "True")
+def _step(folder: Path, number: int, row: dict[str, str]) -> LadderStep:
+    step_folder = next((folder / "steps").glob(f"{number}-*"), folder)
+    return LadderStep(step_folder, row["name"], float(row["took_s"]), float(row["accuracy"]), row["kept"] == "True")
 
 
-def curve_of(folder: Path) -> History:
-    """The epochs that made a run's classifier, stage after stage; none where it has no curve. Raises RunError.
+def read_learning_curve(folder: Path) -> History:
+    """Read the epochs that led to a run's classifier, stage after stage; none for a model without epochs.
 
-    Of a climb those of the last step that was kept, and of several tries there the best.
+    On the ladder they are those of the last step that was kept, and of several trials in it the best. Raises RunError.
     """
-    kept = [step for step in steps_of(folder) if step.kept]
+    kept = [step for step in read_ladder_steps(folder) if step.kept]
     if kept:
-        return best_try(kept[-1].folder)
-    paths = [folder / "history.csv", *sorted(folder.glob("stage-*/history.csv"), key=_stage)]
+        return best_history(kept[-1].folder)
+    paths = [folder / "history.csv", *sorted(folder.glob("stage-*/history.csv"), key=_stage_number)]
     rows = [row for path in paths if path.exists() for row in read_history(path)]
     return tuple(replace(row, epoch=number) for number, row in enumerate(rows, start=1))
 
 
-def best_try(folder: Path) -> History:
-    """Of all curves below a step's folder the one with the best epoch on validation."""
-    tries = [read_history(path) for path in sorted(folder.rglob("history.csv"))]
-    return max(filter(None, tries), key=_rank, default=())
+def best_history(folder: Path) -> History:
+    """Of all histories in a step's folder, return the one with the best epoch on validation."""
+    histories = [read_history(path) for path in sorted(folder.rglob("history.csv"))]
+    return max(filter(None, histories), key=_best_score, default=())
 
 
-def recipe_of(run: Run) -> dict[str, str]:
-    """The recipe of a run's classifier; of a climb the winner's, with what was asked for where that is another."""
-    asked = {name: str(value) for name, value in run.recipe.as_dict().items()}
+def recipe_values(run: Run) -> dict[str, str]:
+    """Format the recipe of a run's classifier; where the ladder changed a setting, with the original in brackets."""
+    recipe = {name: str(value) for name, value in run.recipe.as_dict().items()}
     path = run.folder / "winner.toml"
     if not path.exists():
-        return asked
-    won = {name: str(value) for name, value in Recipe.read(path).as_dict().items()}
+        return recipe
+    winner = {name: str(value) for name, value in Recipe.read(path).as_dict().items()}
     return {
-        name: value if asked.get(name) == value else f"{value} (asked for: {asked.get(name, 'the default')})"
-        for name, value in won.items()
+        name: value if recipe.get(name) == value else f"{value} (set: {recipe.get(name, 'the default')})"
+        for name, value in winner.items()
     }
 
 
-def _rank(history: History) -> tuple[float, float]:
-    """How good the best epoch of a try is on validation: accuracy, and of equals the lesser loss."""
+def _best_score(history: History) -> tuple[float, float]:
+    """Score a history by its best epoch on validation: accuracy, and at equal accuracy the lower loss."""
     return max((row.val_accuracy or 0.0, -(row.val_loss or 0.0)) for row in history)
 
 
-def _stage(path: Path) -> int:
+def _stage_number(path: Path) -> int:
     number = path.parent.name.removeprefix("stage-")
     return int(number) if number.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""What a report says in numbers about a split: metrics, figures, baselines, how sure the classifier may be."""
+"""The metrics of a split for a report: values with intervals and meanings, tables, figures, baselines, calibration."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,110 +8,119 @@ from tellapart.judging.intervals import Estimate
 from tellapart.judging.judge import Evaluation, judge
 from tellapart.judging.per_class import ClassScores
 from tellapart.reports import figures, report
-from tellapart.reports.report import Drawing, Judged, Judging, Line, Table, Thumb, line
+from tellapart.reports.report import (
+    Drawing,
+    EvaluatedSplit,
+    NamedValue,
+    SplitReport,
+    Table,
+    Thumbnail,
+    named_estimate,
+)
 from tellapart.training.baselines import Baseline
 
-MEANINGS = {
-    "accuracy": ("accuracy", ".1%", "how many of the images it gets right"),
-    "balanced_accuracy": ("balanced accuracy", ".1%", "the same when every class counts alike, rare or not"),
-    "macro_precision": ("macro precision", ".1%", "of what it takes for a class, how much is right; mean over classes"),
-    "weighted_precision": ("weighted precision", ".1%", "the same, each class counting by its number of images"),
-    "macro_recall": ("macro recall", ".1%", "of the images of a class, how many are found; mean over classes"),
-    "macro_f1": ("macro F1", ".1%", "precision and recall in one number; mean over classes"),
-    "weighted_f1": ("weighted F1", ".1%", "the same, each class counting by its number of images"),
-    "top_3": ("top-3 accuracy", ".1%", "how often the true class is among its three likeliest"),
-    "roc_auc": ("ROC-AUC", ".3f", "how well it ranks images of a class before others: 1 is perfect, 0.5 is chance"),
-    "pr_auc": ("PR-AUC", ".3f", "the same for rare classes: precision averaged over recall"),
-    "matthews": ("Matthews correlation", ".3f", "agreement of answers and labels: 1 is perfect, 0 is chance"),
-    "log_loss": ("log-loss", ".3f", "how surprised it is by the true labels, in nats: less is better"),
-    "brier": ("Brier score", ".3f", "how far its probabilities are from the truth: less is better"),
-    "ece": ("expected calibration error", ".1%", "by how much it is too sure, or not sure enough: less is better"),
+METRICS = {
+    "accuracy": ("accuracy", ".1%", "share of images that are predicted correctly"),
+    "balanced_accuracy": ("balanced accuracy", ".1%", "the same with equal weight for every class, common or rare"),
+    "macro_precision": ("macro precision", ".1%", "share of the predictions of a class that are correct; class mean"),
+    "weighted_precision": ("weighted precision", ".1%", "the same, each class weighted by its number of images"),
+    "macro_recall": ("macro recall", ".1%", "share of the images of a class that are found; class mean"),
+    "macro_f1": ("macro F1", ".1%", "precision and recall in one number; class mean"),
+    "weighted_f1": ("weighted F1", ".1%", "the same, each class weighted by its number of images"),
+    "top_3": ("top-3 accuracy", ".1%", "how often the true class is among the three most probable"),
+    "roc_auc": ("ROC-AUC", ".3f", "how well images of a class rank above the others: 1 is perfect, 0.5 is chance"),
+    "pr_auc": ("PR-AUC", ".3f", "mean precision over all recalls: more telling for rare classes, 1 is perfect"),
+    "matthews": ("Matthews correlation", ".3f", "agreement of predictions and labels: 1 is perfect, 0 is chance"),
+    "log_loss": ("log-loss", ".3f", "mean of -ln(probability of the true class), in nats: lower is better"),
+    "brier": ("Brier score", ".3f", "squared distance of the probabilities from the true class: lower is better"),
+    "ece": ("expected calibration error", ".1%", "mean gap between confidence and accuracy: lower is better"),
 }
+"""Name, format and meaning of each metric, by its field of `Evaluation`."""
 SCORES = ("precision", "recall", "f1")
 
 
-def judged(
-    split: Judging,
-    found: Evaluation,
+def split_report(
+    split: EvaluatedSplit,
+    evaluation: Evaluation,
     *,
-    images: Sequence[Thumb] = (),
+    images: Sequence[Thumbnail] = (),
     baselines: Sequence[Baseline] = (),
     uses: int | None = None,
-) -> Judged:
-    """All that is said about one split."""
-    return Judged(
+) -> SplitReport:
+    """Collect what a report shows about one split."""
+    return SplitReport(
         split=split,
-        n=found.n,
-        lines=tuple(metric_lines(found)),
-        classes=found.classes,
-        counts=tuple(tuple(row) for row in found.confusion.tolist()),
+        n=evaluation.n,
+        metrics=tuple(metric_lines(evaluation)),
+        classes=evaluation.classes,
+        counts=tuple(tuple(row) for row in evaluation.confusion.tolist()),
         images=tuple(images),
-        per_class=_per_class(found),
-        confusion=_drawing("confusion", "Confusion matrix", figures.confusion(found)),
-        drawings=tuple(_drawings(found, baselines)),
-        baselines=tuple(_baseline(one) for one in baselines if one.split == split),
+        per_class=_per_class(evaluation),
+        confusion=_drawing("confusion", "Confusion matrix", figures.confusion(evaluation)),
+        drawings=tuple(_drawings(evaluation, baselines)),
+        baselines=tuple(_baseline(baseline) for baseline in baselines if baseline.split == split),
         uses=uses,
     )
 
 
-def metric_lines(found: Evaluation) -> Iterator[Line]:
-    """Every metric with its interval and its meaning; those that are not defined are named as such."""
-    for field, (name, form, meaning) in MEANINGS.items():
-        if field != "top_3" or found.top_3 is not None:
-            yield line(name, getattr(found, field), meaning, form=form)
+def metric_lines(evaluation: Evaluation) -> Iterator[NamedValue]:
+    """Yield every metric with its interval and meaning; undefined ones are marked as such."""
+    for field, (name, form, meaning) in METRICS.items():
+        if field != "top_3" or evaluation.top_3 is not None:
+            yield named_estimate(name, getattr(evaluation, field), meaning, form=form)
 
 
-def calibration(temperature: float, answers: StoredPredictions, after: Evaluation) -> report.Calibration:
-    """How sure a classifier at this temperature may be, from what it says of the validation images."""
-    before = judge(answers.labels, apply_temperature(answers.probs, 1 / temperature), after.classes)
-    meaning = "the gap between how sure it is and how often it is right"
+def calibration_report(temperature: float, predictions: StoredPredictions, after: Evaluation) -> report.Calibration:
+    """Describe the calibration of a classifier at this temperature, by its predictions of the validation images."""
+    before = judge(predictions.labels, apply_temperature(predictions.probs, 1 / temperature), after.classes)
+    _, form, meaning = METRICS["ece"]
     return report.Calibration(
         temperature=temperature,
-        before=line("expected calibration error before", before.ece, meaning),
-        after=line("expected calibration error after", after.ece, meaning),
+        before=named_estimate("expected calibration error before", before.ece, meaning, form=form),
+        after=named_estimate("expected calibration error after", after.ece, meaning, form=form),
         drawings=(
             _drawing("reliability", "Reliability", figures.reliability({"before": before, "after": after})),
-            _drawing("coverage", "Answering less, being right more", figures.coverage(after)),
+            _drawing("coverage", "Accuracy over coverage", figures.coverage(after)),
         ),
     )
 
 
-def _drawings(found: Evaluation, baselines: Sequence[Baseline]) -> Iterator[Drawing]:
-    yield _drawing("per_class", "Class by class", figures.per_class(found))
-    yield _drawing("roc", "ROC", figures.roc(found))
-    yield _drawing("precision_recall", "Precision and recall", figures.precision_recall(found))
-    yield _drawing("reliability", "Reliability", figures.reliability(found))
+def _drawings(evaluation: Evaluation, baselines: Sequence[Baseline]) -> Iterator[Drawing]:
+    yield _drawing("per_class", "Scores by class", figures.per_class(evaluation))
+    yield _drawing("roc", "ROC", figures.roc(evaluation))
+    yield _drawing("precision_recall", "Precision and recall", figures.precision_recall(evaluation))
+    yield _drawing("reliability", "Reliability", figures.reliability(evaluation))
     if baselines:
-        rivals = {one.name: one.accuracy for one in baselines}
-        yield _drawing(
-            "comparison", "Beside simpler classifiers", figures.comparison({"this run": found.accuracy, **rivals})
-        )
+        accuracies = {"this run": evaluation.accuracy} | {baseline.name: baseline.accuracy for baseline in baselines}
+        yield _drawing("comparison", "Comparison with baselines", figures.comparison(accuracies))
 
 
 def _drawing(name: str, title: str, figure: report.Figure) -> Drawing:
     return Drawing(title, figures.CAPTIONS[name], figure)
 
 
-def _per_class(found: Evaluation) -> Table:
-    rows = [(one.name, f"{one.n:,}", *(_share(_score(one, name)) for name in SCORES)) for one in found.per_class]
+def _per_class(evaluation: Evaluation) -> Table:
+    rows = [
+        (scores.name, f"{scores.n:,}", *(_format_share(_score(scores, name)) for name in SCORES))
+        for scores in evaluation.per_class
+    ]
     return Table(("class", "images", "precision", "recall", "F1"), tuple(rows))
 
 
 def _score(scores: ClassScores, name: str) -> Estimate | None:
-    found: Estimate | None = getattr(scores, name)
-    return found
+    estimate: Estimate | None = getattr(scores, name)
+    return estimate
 
 
-def _share(estimate: Estimate | None) -> str:
+def _format_share(estimate: Estimate | None) -> str:
     return "not defined" if estimate is None else f"{estimate.value:.1%} ({estimate.low:.0%} to {estimate.high:.0%})"
 
 
-def _baseline(one: Baseline) -> report.Baseline:
-    on = f"{one.name}, on {one.stands_on}" if one.stands_on != "nothing" else one.name
-    meaning = f"fitted on {one.images:,} training images"
+def _baseline(baseline: Baseline) -> report.Baseline:
+    uses_features = baseline.stands_on != "nothing"
     return report.Baseline(
-        name=on,
-        accuracy=line("accuracy", one.accuracy, meaning),
-        difference=line("this run is better by", one.difference, form="+.1%"),
-        p_value="less than 0.0001" if one.p_value < 1e-4 else f"{one.p_value:.4f}",
+        name=f"{baseline.name}, on {baseline.stands_on}" if uses_features else baseline.name,
+        accuracy=named_estimate("accuracy", baseline.accuracy, f"fitted on {baseline.images:,} training images"),
+        difference=named_estimate("this run is better by", baseline.difference, form="+.1%"),
+        p_value="less than 0.0001" if baseline.p_value < 1e-4 else f"{baseline.p_value:.4f}",
     )

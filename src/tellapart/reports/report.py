@@ -1,4 +1,4 @@
-"""What a report says about a run: facts that were read, counted and put into words before, and small images."""
+"""The content of a report: values already formatted, tables, figures and thumbnails."""
 
 import base64
 import io
@@ -13,21 +13,21 @@ from tellapart.data.preprocessing import to_image
 from tellapart.errors import ImageError
 from tellapart.judging.intervals import Estimate
 
-SIDE, QUALITY = 96, 80  # pixels; of JPEG: about 2.3 kB for a photo
+THUMBNAIL_SIDE, JPEG_QUALITY = 96, 80  # pixels; JPEG's scale: about 2.3 kB for a photo
 
-Judging = Literal["validation", "test"]
+EvaluatedSplit = Literal["validation", "test"]
 
 
 class Figure(Protocol):
-    """What is asked of a figure: a plotly figure has it."""
+    """The part of a plotly figure that a page needs."""
 
     def to_json(self) -> str | None:
-        """Data and layout as JSON."""
+        """Return data and layout as JSON."""
 
 
 @dataclass(frozen=True)
-class Thumb:
-    """A small image: `src` is a data URI, `probability` in [0, 1] is that of the predicted class."""
+class Thumbnail:
+    """A small image: `src` is a data URI, `probability`, in [0, 1], that of the predicted class."""
 
     src: str
     name: str
@@ -38,8 +38,8 @@ class Thumb:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One number or fact: its name, its value, its 95 % interval if it has one, and what it means."""
+class NamedValue:
+    """A formatted value: its name, its 95 % interval if it has one, and its meaning."""
 
     name: str
     value: str
@@ -57,7 +57,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure under its title, with one sentence that says how to read it."""
+    """A figure with its title, and a caption of one sentence that says how to read it."""
 
     title: str
     caption: str
@@ -66,66 +66,66 @@ class Drawing:
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """The images: for each split how many of each class, int (k,), and a few of them."""
+    """The data set: for each split the number of images of each class, int (k,), and a few examples."""
 
     name: str
     fingerprint: str
     classes: tuple[str, ...]
     counts: Mapping[str, tuple[int, ...]]
-    examples: tuple[Thumb, ...] = ()
+    examples: tuple[Thumbnail, ...] = ()
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simpler classifier on the same images, and by how much this one is better."""
+    """A simpler classifier on the same images, and by how much the run is better."""
 
     name: str
-    accuracy: Line
-    difference: Line
+    accuracy: NamedValue
+    difference: NamedValue
     p_value: str
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What the classifier is worth on one split, and on that split alone.
+class SplitReport:
+    """The evaluation of a classifier on one split, and on that split alone.
 
-    The first of `lines` is its headline. `counts`, int (k, k), is the confusion matrix, rows true. `images` carry
-    `true` and `predicted` names out of `classes`; pairs, mistakes and the images of a cell are taken from them.
-    `declined` is what the reject option does on this split; `uses` is how often the split has been judged.
+    The first of `metrics` is the headline. `counts`, int (k, k), is the confusion matrix, rows true. `images` have
+    `true` and `predicted` names from `classes`; pairs, mistakes and the images of a cell are chosen from them.
+    `declined` describes the reject option on this split; `uses` is how often the split has been evaluated.
     """
 
-    split: Judging
+    split: EvaluatedSplit
     n: int
-    lines: tuple[Line, ...]
+    metrics: tuple[NamedValue, ...]
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
-    images: tuple[Thumb, ...] = ()
+    images: tuple[Thumbnail, ...] = ()
     per_class: Table | None = None
     confusion: Drawing | None = None
     drawings: tuple[Drawing, ...] = ()
     baselines: tuple[Baseline, ...] = ()
-    declined: tuple[Line, ...] = ()
+    declined: tuple[NamedValue, ...] = ()
     uses: int | None = None
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How sure the classifier may say it is; settled on the validation images alone, as is the threshold."""
+    """Calibration of the confidence: the temperature and the threshold, both fitted on validation images alone."""
 
     temperature: float
-    before: Line
-    after: Line
+    before: NamedValue
+    after: NamedValue
     threshold: float | None = None
-    reject: tuple[Line, ...] = ()
+    reject: tuple[NamedValue, ...] = ()
     drawings: tuple[Drawing, ...] = ()
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where the classifier looked in an image, and whether it mattered: four areas in [0, 1] (Petsiuk et al. 2018)."""
+    """A saliency map of an image, and its faithfulness: four areas in [0, 1] (Petsiuk et al. 2018)."""
 
-    image: Thumb
-    overlay: Thumb
+    image: Thumbnail
+    overlay: Thumbnail
     label: str
     probability: float
     deletion: float
@@ -135,14 +135,14 @@ class Explanation:
     split: str = "test"
 
     @property
-    def meaningless(self) -> bool:
-        """Whether the map is no better than a random one in either way."""
+    def no_better_than_random(self) -> bool:
+        """True where a random map is as faithful, by deletion and by insertion."""
         return self.deletion >= self.random_deletion and self.insertion <= self.random_insertion
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that one page says about one run. What is empty has no section."""
+    """The content of the page about one run. Empty parts have no section."""
 
     title: str
     created: str
@@ -150,47 +150,47 @@ class Report:
     dataset: DatasetFacts
     recipe: Mapping[str, str] = field(default_factory=dict)
     history: Drawing | None = None
-    judged: tuple[Judged, ...] = ()
+    splits: tuple[SplitReport, ...] = ()
     calibration: Calibration | None = None
     explanations: tuple[Explanation, ...] = ()
-    size_and_speed: tuple[Line, ...] = ()
-    environment: tuple[Line, ...] = ()
-    refused_or_skipped: tuple[Line, ...] = ()
+    size_and_speed: tuple[NamedValue, ...] = ()
+    environment: tuple[NamedValue, ...] = ()
+    skipped: tuple[NamedValue, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def line(name: str, estimate: Estimate | None, meaning: str = "", *, form: str = ".1%") -> Line:
-    """Put an estimate into words by a format such as `.1%` or `.3f`; None is a number that is not defined here."""
+def named_estimate(name: str, estimate: Estimate | None, meaning: str = "", *, form: str = ".1%") -> NamedValue:
+    """Format an estimate, by a format such as `.1%` or `.3f`; None is a number that is not defined."""
     if estimate is None:
-        return Line(name, "not defined", "", meaning)
+        return NamedValue(name, "not defined", "", meaning)
     interval = f"{estimate.low:{form}} to {estimate.high:{form}}"
-    return Line(name, f"{estimate.value:{form}}", interval, meaning)
+    return NamedValue(name, f"{estimate.value:{form}}", interval, meaning)
 
 
-def thumbnail(image: ImageArray, side: int = SIDE) -> bytes:
+def thumbnail_jpeg(image: ImageArray, side: int = THUMBNAIL_SIDE) -> bytes:
     """Make a JPEG of an image, uint8 (h, w, 1 or 3), that fits a square of `side` pixels. Raises ImageError.
 
-    An image of at most half that is enlarged a whole number of times, its pixels left visible.
+    An image of at most half that size is enlarged by a whole factor, with its pixels visible.
     """
     if image.ndim != 3 or image.shape[2] not in (1, 3) or image.dtype != "uint8" or not image.size:
         raise ImageError(
             f"an image has shape {image.shape} and type {image.dtype}, expected uint8 (height, width, 1 or 3): "
             "decode it first"
         )
-    pil_image = _fitted(to_image(image), side)
+    pil_image = _fit_square(to_image(image), side)
     stream = io.BytesIO()
-    pil_image.save(stream, "JPEG", quality=QUALITY)
+    pil_image.save(stream, "JPEG", quality=JPEG_QUALITY)
     return stream.getvalue()
 
 
 def data_uri(jpeg: bytes) -> str:
-    """The bytes of a JPEG as an address that needs no file."""
+    """Encode a JPEG as a data URI."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
-def _fitted(pil_image: Image.Image, side: int) -> Image.Image:
-    times = side // max(pil_image.size)
-    if times > 1:
-        return pil_image.resize((pil_image.width * times, pil_image.height * times), Image.Resampling.NEAREST)
+def _fit_square(pil_image: Image.Image, side: int) -> Image.Image:
+    factor = side // max(pil_image.size)
+    if factor > 1:
+        return pil_image.resize((pil_image.width * factor, pil_image.height * factor), Image.Resampling.NEAREST)
     pil_image.thumbnail((side, side))
     return pil_image

@@ -1,4 +1,4 @@
-"""The images that a run's report shows: found again where they came from, and made small."""
+"""Images for a run's report: opened from the run's source, and reduced to thumbnails."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,83 +13,87 @@ from tellapart.data.images import Images
 from tellapart.data.splits.round_robin import round_robin
 from tellapart.errors import ImageError, TellapartError
 from tellapart.progress import progress
-from tellapart.reports.report import Thumb, data_uri, thumbnail
+from tellapart.reports.report import Thumbnail, data_uri, thumbnail_jpeg
 from tellapart.training.environment import reading_of
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
 
-EXAMPLES = 20  # of training images
-MOST = 2_000  # small images of a split: more would not fit into a page
+MAX_EXAMPLES = 20  # of training images
+MAX_IMAGES = 2_000  # thumbnails of a split: more would not fit into a page
 
 
 @dataclass(frozen=True)
-class Found:
-    """A run's data set, divided as it was; None where its images are not what they were, and why."""
+class RunImages:
+    """A run's data set with its splits; or None and the reason, where its images are gone or have changed."""
 
     dataset: Dataset | None
     missing: str | None = None
 
 
-def images_of(run: Run, source: str | None = None) -> Found:
-    """Open what a run was trained on, or `source` in its place."""
-    facts = run.environment["dataset"]
-    source = source or facts.get("source")
+def open_run_images(run: Run, source: str | None = None) -> RunImages:
+    """Open the data set that a run was trained on, from `source` or from the source that the run recorded."""
+    recorded = run.environment["dataset"]
+    source = source or recorded.get("source")
     if source is None:
-        return Found(None, "the run does not say where its images are: name them with --data")
+        return RunImages(None, "the run did not record where its images are: pass their source with --data")
     try:
-        dataset, _ = draw_all_splits(Dataset.open(source, reading_of(facts)), run.recipe)
+        dataset, _ = draw_all_splits(Dataset.open(source, reading_of(recorded)), run.recipe)
     except TellapartError as error:
-        return Found(None, str(error))
-    if dataset.fingerprint != facts["fingerprint"]:
-        return Found(None, f"the images of {source} have changed since the run: name the old ones with --data")
-    return Found(dataset)
+        return RunImages(None, str(error))
+    if dataset.fingerprint != recorded["fingerprint"]:
+        return RunImages(
+            None, f"the images of {source} have changed since the run: pass the original images with --data"
+        )
+    return RunImages(dataset)
 
 
-def examples(dataset: Dataset) -> Iterator[Thumb]:
-    """Some training images, of each class in turn."""
+def example_thumbnails(dataset: Dataset) -> Iterator[Thumbnail]:
+    """Make thumbnails of some training images, of each class in turn."""
     train = dataset.splits["train"]
-    for index in round_robin(train.labels)[:EXAMPLES].tolist():
+    for index in round_robin(train.labels)[:MAX_EXAMPLES].tolist():
         image = _read(train.images, index)
         if image is not None:
             name = Path(train.images.name(index)).name
-            yield Thumb(data_uri(thumbnail(image)), name, caption=dataset.classes[train.labels[index]])
+            yield Thumbnail(data_uri(thumbnail_jpeg(image)), name, caption=dataset.classes[train.labels[index]])
 
 
-def answered(dataset: Dataset, split: str, answers: StoredPredictions, classes: tuple[str, ...]) -> Iterator[Thumb]:
-    """The images of a split with what was said of them, mistakes first where there are too many."""
+def predicted_thumbnails(
+    dataset: Dataset, split: str, predictions: StoredPredictions, classes: tuple[str, ...]
+) -> Iterator[Thumbnail]:
+    """Make thumbnails of the images of a split with their predictions; mistakes first where there are too many."""
     images = dataset.splits[split].images
-    places = {digest: place for place, digest in enumerate(images.digests)}
-    order = np.argsort(answers.predicted == answers.labels, kind="stable")[:MOST].tolist()
+    index_of = {digest: index for index, digest in enumerate(images.digests)}
+    order = np.argsort(predictions.predicted == predictions.labels, kind="stable")[:MAX_IMAGES].tolist()
     with progress(f"images of {split}", len(order), "images") as advance:
         for row in order:
             advance(1)
-            place = places.get(answers.digests[row])
-            image = None if place is None else _read(images, place)
+            index = index_of.get(predictions.digests[row])
+            image = None if index is None else _read(images, index)
             if image is not None:
-                yield _thumb(image, answers, row, classes)
+                yield _thumbnail(image, predictions, row, classes)
 
 
-def read_some(dataset: Dataset, split: str, digests: Iterable[str]) -> dict[str, ImageArray]:
-    """Images by their hashes, those that can be read."""
+def read_images(dataset: Dataset, split: str, digests: Iterable[str]) -> dict[str, ImageArray]:
+    """Read images of a split by their hashes; those that cannot be read are left out."""
     images = dataset.splits[split].images
-    places = {digest: place for place, digest in enumerate(images.digests)}
-    found = ((digest, _read(images, places[digest])) for digest in digests if digest in places)
-    return {digest: image for digest, image in found if image is not None}
+    index_of = {digest: index for index, digest in enumerate(images.digests)}
+    decoded = ((digest, _read(images, index_of[digest])) for digest in digests if digest in index_of)
+    return {digest: image for digest, image in decoded if image is not None}
 
 
-def _thumb(image: ImageArray, answers: StoredPredictions, row: int, classes: tuple[str, ...]) -> Thumb:
-    predicted = int(answers.predicted[row])
-    return Thumb(
-        data_uri(thumbnail(image)),
-        Path(answers.names[row]).name,
-        true=classes[answers.labels[row]],
+def _thumbnail(image: ImageArray, predictions: StoredPredictions, row: int, classes: tuple[str, ...]) -> Thumbnail:
+    predicted = int(predictions.predicted[row])
+    return Thumbnail(
+        data_uri(thumbnail_jpeg(image)),
+        Path(predictions.names[row]).name,
+        true=classes[predictions.labels[row]],
         predicted=classes[predicted],
-        probability=float(answers.probs[row, predicted]),
+        probability=float(predictions.probs[row, predicted]),
     )
 
 
 def _read(images: Images, index: int) -> ImageArray | None:
-    """An image, or nothing where its file has gone since: the page says how many it shows."""
+    """Read an image; None where its file has since been deleted or damaged. The page counts the images it shows."""
     try:
         return images.read(index)
     except ImageError:

@@ -1,4 +1,4 @@
-"""What a report says beside its judgement: how it learned, size and speed, environment, what was left out."""
+"""Facts about a run for its report: learning curves, size and speed, environment, skipped files, command line."""
 
 import csv
 import io
@@ -13,44 +13,46 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.reports import figures
-from tellapart.reports.ladder_history import best_try, steps_of
-from tellapart.reports.report import Drawing, Line
-from tellapart.reports.report_images import read_some
+from tellapart.reports.ladder_history import best_history, read_ladder_steps
+from tellapart.reports.report import Drawing, NamedValue
+from tellapart.reports.report_images import read_images
 from tellapart.training.fitting.checkpoints import read_history
 from tellapart.training.run import Run
 
-TIMED = 20  # answers, for the time of one
-SHOWN = 100  # lines of what was skipped
+MAX_TIMED = 20  # predictions
+MAX_SKIPPED = 100  # files that are listed
 
 
-def history_of(run: Run) -> Drawing | None:
-    """The curves: of a climb those of its steps, one over the other, and of a step's several tries the best."""
+def draw_learning_curves(run: Run) -> Drawing | None:
+    """Draw the learning curves: of stages and ladder steps on the same axes, of several trials in a step the best."""
     paths = {run.folder.name: run.folder / "history.csv"}
     paths |= {path.parent.name: path for path in sorted(run.folder.glob("stage-*/history.csv"))}
-    found = {name: read_history(path) for name, path in paths.items() if path.exists()}
-    found |= {step.name: curve for step in steps_of(run.folder) if (curve := best_try(step.folder))}
-    if not found:
+    curves = {name: read_history(path) for name, path in paths.items() if path.exists()}
+    curves |= {step.name: curve for step in read_ladder_steps(run.folder) if (curve := best_history(step.folder))}
+    if not curves:
         return None
-    if len(found) == 1:
-        return Drawing("Learning curves", figures.CAPTIONS["history"], figures.history(next(iter(found.values()))))
-    return Drawing("Learning curves", figures.CAPTIONS["histories"], figures.histories(found))
+    if len(curves) == 1:
+        return Drawing("Learning curves", figures.CAPTIONS["history"], figures.history(next(iter(curves.values()))))
+    return Drawing("Learning curves", figures.CAPTIONS["histories"], figures.histories(curves))
 
 
-def size_and_speed(run: Run, dataset: Dataset | None) -> Iterator[Line]:
-    """What has to be copied to predict, and how long an image waits for its answer."""
+def size_and_speed(run: Run, dataset: Dataset | None) -> Iterator[NamedValue]:
+    """Measure the size of the bundle, and the time that one prediction takes."""
     size = sum(path.stat().st_size for path in run.bundle.folder.iterdir())
-    yield Line("bundle", f"{size / 1e6:,.1f} MB", meaning="what has to be copied to predict")
+    yield NamedValue("bundle", f"{size / 1e6:,.1f} MB", meaning="all the files that are needed for prediction")
     if dataset is None:
         return
-    digests = dataset.splits["train"].images.digests[:TIMED]
-    files = [_jpeg(image) for image in read_some(dataset, "train", digests).values()]
+    digests = dataset.splits["train"].images.digests[:MAX_TIMED]
+    files = [_jpeg(image) for image in read_images(dataset, "train", digests).values()]
     if files:
-        middle = 1000 * statistics.median(_seconds_each(run, files))
-        yield Line("one image", f"{middle:,.1f} ms", meaning="median, one at a time on this machine, decoding included")
+        median = 1000 * statistics.median(_time_predictions(run, files))
+        yield NamedValue(
+            "one image", f"{median:,.1f} ms", meaning="median, one at a time on this machine, decoding included"
+        )
 
 
-def _seconds_each(run: Run, files: list[bytes]) -> list[float]:
-    """How long a lone image waits for its answer; the first answer warms up and does not count."""
+def _time_predictions(run: Run, files: list[bytes]) -> list[float]:
+    """Measure the seconds that each image takes on its own; a first prediction warms up and is not measured."""
     predictor, seconds = Predictor(run.bundle), []
     for content in [files[0], *files]:
         started = time.perf_counter()
@@ -65,35 +67,35 @@ def _jpeg(image: ImageArray) -> bytes:
     return stream.getvalue()
 
 
-def environment_of(run: Run) -> Iterator[Line]:
-    """What the run ran on and with."""
-    facts = run.environment
+def environment_values(run: Run) -> Iterator[NamedValue]:
+    """Yield the platform and the package versions that the run used."""
+    environment = run.environment
     for name in ("tellapart", "python", "platform"):
-        yield Line(name, str(facts[name]))
-    for package, found in facts["packages"].items():
-        yield Line(package, str(found))
+        yield NamedValue(name, str(environment[name]))
+    for package, version in environment["packages"].items():
+        yield NamedValue(package, str(version))
 
 
-def skipped_by(run: Run) -> Iterator[Line]:
-    """What the run left out, and why."""
+def skipped_files(run: Run) -> Iterator[NamedValue]:
+    """Yield the files that the run left out, each with the reason."""
     path = run.folder / "skipped.csv"
     if path.exists():
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
             rows = list(csv.DictReader(stream))
-        for row in rows[:SHOWN]:
-            yield Line(row["path"], row["reason"])
-        if len(rows) > SHOWN:
-            yield Line("in all", f"{len(rows):,}", meaning=f"the others are in {path.name}, in the run's folder")
+        for row in rows[:MAX_SKIPPED]:
+            yield NamedValue(row["path"], row["reason"])
+        if len(rows) > MAX_SKIPPED:
+            yield NamedValue("total", f"{len(rows):,}", meaning=f"the others are in {path.name} in the run's folder")
 
 
-def climbed(run: Run) -> Iterator[str]:
-    """For a run that climbed the ladder a sentence for each step. Raises RunError."""
-    for step in steps_of(run.folder):
+def ladder_notes(run: Run) -> Iterator[str]:
+    """Yield a sentence for each ladder step of a run. Raises RunError."""
+    for step in read_ladder_steps(run.folder):
         kept = "kept" if step.kept else "no gain"
-        yield f"Step {step.name}: {step.seconds:,.0f} s, accuracy on validation {step.accuracy:.1%}, {kept}."
+        yield f"Step {step.name}: {step.seconds:,.0f} s, validation accuracy {step.accuracy:.1%}, {kept}."
 
 
-def command_of(run: Run) -> str:
-    """The command that made the run."""
-    words = [str(word) for word in run.environment["command"]]
-    return shlex.join([Path(words[0]).name, *words[1:]]) if words else ""
+def command_line(run: Run) -> str:
+    """Return the command that made the run, quoted for a shell."""
+    arguments = [str(argument) for argument in run.environment["command"]]
+    return shlex.join([Path(arguments[0]).name, *arguments[1:]]) if arguments else ""

@@ -1,21 +1,21 @@
-"""Figures as Plotly's: from Python, in a notebook, on a page.
+"""Plotly figures of evaluations, training and predictions, for scripts, notebooks and pages.
 
     >>> from tellapart.reports import figures
     >>> figures.confusion(evaluation).show(config=figures.CONFIG)
 
 May import training and all below it; Plotly is imported when a figure is made. Names of classes and runs are drawn as
-text, whatever signs they hold.
+text, whatever characters they contain.
 """
 
 from tellapart.reports.figures.bars import probabilities
+from tellapart.reports.figures.calibration import coverage, reliability
 from tellapart.reports.figures.captions import CAPTIONS
-from tellapart.reports.figures.certainty import coverage, reliability
-from tellapart.reports.figures.dots import comparison, per_class
-from tellapart.reports.figures.epochs import histories, history
+from tellapart.reports.figures.dot_plots import comparison, per_class
 from tellapart.reports.figures.heatmap import confusion
+from tellapart.reports.figures.learning_curves import histories, history
 from tellapart.reports.figures.lr_curve import lr_curve
-from tellapart.reports.figures.rates import precision_recall, roc
 from tellapart.reports.figures.theme import CONFIG
+from tellapart.reports.figures.threshold_curves import precision_recall, roc
 
 __all__ = [
     "CAPTIONS",

@@ -1,14 +1,14 @@
-"""What a classifier says of one image."""
+"""The prediction of one image as a bar for each class."""
 
 from tellapart.bundles.predictor import Prediction
+from tellapart.reports.figures.plotly_text import shortened, wrapped
 from tellapart.reports.figures.theme import BLUE, SKY, Figure, axis, figure, share_axis
-from tellapart.reports.figures.words import short, whole
 
-BAR_HEIGHT, AROUND = 34, 100  # pixels: of a bar, and of what is above and below all
+BAR_HEIGHT, MARGIN_HEIGHT = 34, 100  # pixels: of a bar, and of the space above and below all bars
 
 
 def probabilities(prediction: Prediction) -> Figure:
-    """Draw the probability of each class that a prediction names, the likeliest on top."""
+    """Draw the probability of each class that a prediction lists, the most probable on top."""
     top = prediction.top
     rows = list(range(len(top)))
     bars = {
@@ -20,19 +20,19 @@ def probabilities(prediction: Prediction) -> Figure:
         "marker": {"color": [BLUE, *[SKY] * (len(top) - 1)]},
         "text": [f"{choice.probability:.1%}" for choice in top],
         "textposition": "auto",
-        "hovertext": [f"{whole(choice.label)}<br>probability {choice.probability:.4%}" for choice in top],
+        "hovertext": [f"{wrapped(choice.label)}<br>probability {choice.probability:.4%}" for choice in top],
         "hoverinfo": "text",
     }
     return figure(
         [bars],
-        title=f"{short(prediction.label)}, {prediction.probability:.1%} sure",
+        title=f"{shortened(prediction.label)}, confidence {prediction.probability:.1%}",
         x=share_axis("probability"),
         y=axis(
             "",
             range=[len(top) - 0.5, -0.5],
             tickvals=rows,
-            ticktext=[short(choice.label) for choice in top],
+            ticktext=[shortened(choice.label) for choice in top],
             showgrid=False,
         ),
-        height=AROUND + BAR_HEIGHT * len(top),
+        height=MARGIN_HEIGHT + BAR_HEIGHT * len(top),
     )

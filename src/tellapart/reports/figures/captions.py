@@ -1,30 +1,30 @@
-"""How to read each figure: one sentence, for somebody who sees such a figure for the first time."""
+"""Captions: one sentence that explains each figure to readers who see its kind for the first time."""
 
 from collections.abc import Mapping
 
 CAPTIONS: Mapping[str, str] = {
-    "confusion": "Each row holds the images of one true class and each column what they were taken for: blue on the "
-    "diagonal is right, and a red cell is a mistake, the stronger the more often it was made.",
-    "per_class": "Precision says how often the answer is right when this class is the answer, recall how many of the "
-    "class's images were found, F1 joins the two, and the bar through a point shows how far chance may have moved "
-    "it; the number of images is in brackets.",
-    "roc": "As the classifier gets readier to name a class, the line climbs by the images of the class that it finds "
-    "and moves right by the others that it wrongly takes for it: the closer to the upper left corner the better, and "
-    "the dotted line is guessing.",
-    "precision_recall": "The further right, the more of a class's images are found, and the height says how many of "
-    "the answers are then right: the longer a line stays high the better.",
-    "reliability": "Answers are grouped by the probability that the classifier gave them, and a point on the dotted "
-    "line means that, of answers called 80 % sure, 80 % were right; below the line it is too sure of itself.",
-    "coverage": "Read from right to left: when the classifier may say that it does not know, it answers fewer images "
-    "and more of its answers should be right.",
-    "history": "Accuracy should rise and loss fall from epoch to epoch: where the validation line no longer follows "
-    "the training line, the network has begun to learn its images by heart, and the dashed line marks the epoch "
-    "that was kept.",
-    "probabilities": "A longer bar is a more probable class; the bars of all classes together make 100 %.",
-    "comparison": "A point is the share of images that a model got right, and the bar through it shows how far "
-    "chance may have moved it; whether a difference is more than luck is for a paired test to say.",
-    "histories": "Each colour is a run: a line that is higher above and lower below is the better one, solid on "
-    "validation images and dotted on training images where a run has no others.",
+    "confusion": "Each row is a true class and each column a predicted class: correct predictions are blue and on the "
+    "diagonal, mistakes are red, and the more common a mistake the stronger its colour.",
+    "per_class": "Precision is how often a prediction of this class is correct, recall is how many images of the "
+    "class are found, and F1 combines the two; the line through a point is its 95 % interval, and the number in "
+    "brackets is how many images of the class there are.",
+    "roc": "Lowering the threshold for a class finds more of its images (recall, upwards) but also more images of "
+    "other classes (false positive rate, to the right): the closer a line is to the upper left corner the better, and "
+    "the dotted diagonal is guessing.",
+    "precision_recall": "Further to the right more images of a class are found (recall), and the height is how many of "
+    "the images predicted as the class belong to it (precision): the longer a line stays high the better.",
+    "reliability": "Predictions are grouped by confidence: on the dotted diagonal, of the images with 80 % confidence "
+    "80 % are correct, and below it the classifier is overconfident.",
+    "coverage": "Read from right to left: a classifier that declines its least confident predictions answers fewer "
+    "images (coverage), and more of its answers should be correct (accuracy).",
+    "history": "Accuracy should rise and loss should fall from epoch to epoch: where the validation line stops "
+    "following the training line the network begins to overfit, and the dashed line marks the epoch whose weights were "
+    "kept.",
+    "probabilities": "A longer bar is a more probable class; the bars of all classes add up to 100 %.",
+    "comparison": "A point is the accuracy of a model, and the line through it is its 95 % interval; whether a "
+    "difference is more than chance is for a paired test to decide.",
+    "histories": "Each colour is a run: higher accuracy and lower loss are better, with solid lines for validation "
+    "images and dotted lines for training images where a run has no validation images.",
     "lr_curve": "The loss while the learning rate grows from batch to batch: a good rate is where the smoothed line "
     "falls steeply, well below the rate at which it rises again.",
 }

@@ -1,9 +1,9 @@
-// Draws the figures in the colours of the page, and, where it has them, opens the images of a cell of a confusion matrix.
+// Draws the figures in the page's colours, and opens the images of a cell of the confusion matrix.
 
 const PRINT = { ink: "#22262a", line: "#d5d0c5" };
-const PRINT_WIDTH = 660; // CSS pixels, on A4 less its margins
-const PRINT_HEIGHTS = [400, 560]; // what is at most as high as the second is made as low as the first: two fit on a page
-const HEIGHT = 380; // of a figure that states none
+const PRINT_WIDTH = 660; // CSS pixels: A4 without margins
+const PRINT_HEIGHTS = [400, 560]; // a figure up to the second height is reduced to the first, so that two fit on a page
+const HEIGHT = 380; // of a figure without a height
 const CLEAR = "rgba(0, 0, 0, 0)";
 const BLACK = new Set(["#000", "#000000", "black"]);
 const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false, showTips: false };
@@ -19,7 +19,7 @@ function screenColours() {
   return { ink: style.getPropertyValue("--ink").trim(), line: style.getPropertyValue("--line").trim() };
 }
 
-/** What to change in a layout, by path, so that it is read on this background. */
+/** Returns the changes to a layout, by path, that make it readable on the background. */
 function colours(axes, { ink, line }) {
   const changes = { paper_bgcolor: CLEAR, plot_bgcolor: CLEAR, "font.color": ink, "legend.bgcolor": CLEAR };
   for (const axis of axes) {
@@ -30,7 +30,7 @@ function colours(axes, { ink, line }) {
 
 const axesOf = (layout) => [...new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))])];
 
-/** Which traces are drawn in black, that is, in the colour of text. */
+/** Returns the traces that are drawn in black, which stands for the colour of text. */
 function inked(data) {
   const black = (trace, part) => BLACK.has(trace[part]?.color);
   return ["line", "marker"].flatMap((part) =>
@@ -40,9 +40,9 @@ function inked(data) {
 function put(object, path, value) {
   const keys = path.split(".");
   const last = keys.pop();
-  let place = object;
-  for (const key of keys) place = place[key] ??= {};
-  place[last] = value;
+  let target = object;
+  for (const key of keys) target = target[key] ??= {};
+  target[last] = value;
 }
 
 function draw(plot) {
@@ -54,11 +54,11 @@ function draw(plot) {
   plot.drawnHeight = layout.height ??= HEIGHT;
   for (const [path, index] of plot.inked) put(data[index], path, now.ink);
   for (const [path, value] of Object.entries(colours(plot.axes, now))) put(layout, path, value);
-  for (const axis of plot.axes) put(layout, `${axis}.fixedrange`, true); // a finger on a figure scrolls the page
+  for (const axis of plot.axes) put(layout, `${axis}.fixedrange`, true); // so that a swipe over a figure scrolls the page
   Object.assign(layout, { dragmode: false, autosize: true });
   delete layout.width;
   Plotly.newPlot(plot, data, layout, CONFIG);
-  plot.style.minHeight = 0; // room was kept until now; a flat figure needs less
+  plot.style.minHeight = 0; // the reserved height: a flat figure needs less
   if (plot.dataset.cells) plot.on("plotly_click", (event) => openPoint(plot.dataset.cells, event.points[0]));
 }
 
@@ -105,7 +105,7 @@ for (const link of document.querySelectorAll(".matrix a")) {
 }
 album?.querySelector("button").addEventListener("click", () => album.close());
 album?.addEventListener("click", (event) => {
-  if (event.target === album) album.close(); // beside it
+  if (event.target === album) album.close(); // a click outside
 });
 
 for (const plot of plots) draw(plot);

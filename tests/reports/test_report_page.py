@@ -1,4 +1,4 @@
-"""The report's page: names are text, nothing is fetched, nothing overflows, images open, splits stay apart."""
+"""The page of a report: names as text, offline, no overflow, images that open, a section for each split."""
 
 import re
 from dataclasses import replace
@@ -12,21 +12,28 @@ from playwright.sync_api import Browser, Page, expect
 from tellapart.errors import RunError, StorageError, require
 from tellapart.judging.judge import judge
 from tellapart.reports import figures
-from tellapart.reports.page import MOST_BYTES, cells, mistakes, pairs, report_html, write_report
 from tellapart.reports.report import (
     Baseline,
     Calibration,
     DatasetFacts,
     Drawing,
+    EvaluatedSplit,
     Explanation,
-    Judged,
-    Judging,
-    Line,
+    NamedValue,
     Report,
+    SplitReport,
     Table,
-    Thumb,
+    Thumbnail,
     data_uri,
-    thumbnail,
+    thumbnail_jpeg,
+)
+from tellapart.reports.report_page import (
+    MAX_BYTES,
+    confusion_cells,
+    most_confident_mistakes,
+    most_confused_cells,
+    report_html,
+    write_report,
 )
 
 CLASSES = ("dress", "hat", "shirt")
@@ -38,7 +45,7 @@ HOSTILE = (
     "👗🧥",
     "x" * 200,
 )
-SRC = data_uri(thumbnail(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)))
+SRC = data_uri(thumbnail_jpeg(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)))
 
 
 def drawing(title: str = "A figure", name: str = "a line") -> Drawing:
@@ -47,31 +54,31 @@ def drawing(title: str = "A figure", name: str = "a line") -> Drawing:
     return Drawing(title, "Higher is better.", graph)
 
 
-def judged(split: Judging, value: str, classes: tuple[str, ...] = CLASSES, each: int = 2) -> Judged:
-    """Every class is taken for every class `each` times; the probability tells the images apart."""
+def split_report(split: EvaluatedSplit, value: str, classes: tuple[str, ...] = CLASSES, each: int = 2) -> SplitReport:
+    """Report a split where every class is predicted as every class `each` times, with distinct probabilities."""
     images = tuple(
-        Thumb(SRC, f"{split} {i} {true}.jpg", true, predicted, probability=(1 + i) / (2 + each))
+        Thumbnail(SRC, f"{split} {i} {true}.jpg", true, predicted, probability=(1 + i) / (2 + each))
         for true, predicted in product(classes, classes)
         for i in range(each)
     )
-    return Judged(
+    return SplitReport(
         split=split,
         n=len(images),
-        lines=(Line("Accuracy", value, f"{value} to {value}", "The share that is right."),),
+        metrics=(NamedValue("Accuracy", value, f"{value} to {value}", "The share that is right."),),
         classes=classes,
         counts=tuple(tuple(each for _ in classes) for _ in classes),
         images=images,
         per_class=Table(("class", "F1"), tuple((name, value) for name in classes)),
         drawings=(drawing(),),
-        baselines=(Baseline("majority", Line("Accuracy", value), Line("Difference", value), value),),
-        declined=(Line("Answered", value),),
+        baselines=(Baseline("majority", NamedValue("Accuracy", value), NamedValue("Difference", value), value),),
+        declined=(NamedValue("Answered", value),),
         uses=1,
     )
 
 
 def report(classes: tuple[str, ...] = CLASSES) -> Report:
     name = classes[-1]
-    example = Thumb(SRC, f"{classes[0]}.jpg", true=classes[0])
+    example = Thumbnail(SRC, f"{classes[0]}.jpg", true=classes[0])
     return Report(
         title=f"Run of {name}",
         created="22 November 2026",
@@ -81,12 +88,14 @@ def report(classes: tuple[str, ...] = CLASSES) -> Report:
             name, "f" * 64, classes, {"train": (5,) * len(classes), "test": (2,) * len(classes)}, (example,)
         ),
         history=drawing(),
-        judged=(judged("test", "22.2%", classes), judged("validation", "11.1%", classes)),
-        calibration=Calibration(1.5, Line("Before", "0.1"), Line("After", "0.05"), 0.6, (Line("Answered", "11.1%"),)),
+        splits=(split_report("test", "22.2%", classes), split_report("validation", "11.1%", classes)),
+        calibration=Calibration(
+            1.5, NamedValue("Before", "0.1"), NamedValue("After", "0.05"), 0.6, (NamedValue("Answered", "11.1%"),)
+        ),
         explanations=(Explanation(example, example, classes[0], 0.9, 0.6, 0.5, 0.4, 0.5),),
-        size_and_speed=(Line("Bundle", "4 MB"),),
-        environment=(Line("Python", "3.11"),),
-        refused_or_skipped=(Line(f"{name}.jpg", "cannot be decoded"),),
+        size_and_speed=(NamedValue("Bundle", "4 MB"),),
+        environment=(NamedValue("Python", "3.11"),),
+        skipped=(NamedValue(f"{name}.jpg", "cannot be decoded"),),
         notes=(f"a note about {name}",),
     )
 
@@ -114,7 +123,7 @@ OVERFLOWING = """() => [...document.querySelectorAll("nav *, main *, dialog *")]
 
 
 @pytest.mark.parametrize("classes", [CLASSES, HOSTILE], ids=["plain", "hostile"])
-def test_the_page_is_whole_without_a_network_and_nothing_overflows_a_phone(
+def test_the_page_is_complete_without_a_network_and_nothing_overflows_a_phone(
     classes: tuple[str, ...], page: Page, tmp_path: Path
 ) -> None:
     path = tmp_path / "report.html"
@@ -137,11 +146,11 @@ def test_names_are_text_and_never_markup(page: Page, tmp_path: Path) -> None:
     names = page.locator("#test .matrix tbody th").all_inner_texts()
     assert names == list(HOSTILE)
     page.locator("#test .matrix a").nth(1).click()
-    expect(page.locator("#album-name")).to_have_text(f"{HOSTILE[0]} taken for {HOSTILE[1]}: 2")
+    expect(page.locator("#album-name")).to_have_text(f"{HOSTILE[0]} predicted as {HOSTILE[1]}: 2")
     expect(page.get_by_role("dialog").locator(".file").first).to_have_text(f"test 1 {HOSTILE[0]}.jpg")
 
 
-def test_a_figure_cannot_end_the_element_that_it_stands_in() -> None:
+def test_a_figure_cannot_end_its_script_element() -> None:
     html = report_html(replace(report(), history=drawing(name="</script><script>alert(1)</script>")))
     assert "<script>alert" not in html
     assert "\\u003c/script>\\u003cscript>alert" in html
@@ -153,8 +162,8 @@ def test_a_cell_opens_its_images_by_mouse_and_by_keyboard(page: Page, file: Path
     album = page.get_by_role("dialog")
     cell.click()
     expect(album).to_be_visible()
-    expect(album.get_by_role("heading")).to_have_text("dress taken for hat: 2")
-    expect(album.locator(".file")).to_have_text(["test 1 dress.jpg", "test 0 dress.jpg"])  # the surest first
+    expect(album.get_by_role("heading")).to_have_text("dress predicted as hat: 2")
+    expect(album.locator(".file")).to_have_text(["test 1 dress.jpg", "test 0 dress.jpg"])  # the most confident first
     expect(album.get_by_role("img")).to_have_count(2)
     album.get_by_role("button", name="Close").click()
     expect(album).to_be_hidden()
@@ -168,18 +177,18 @@ def test_a_cell_opens_its_images_by_mouse_and_by_keyboard(page: Page, file: Path
 
 def test_with_many_classes_a_click_on_the_figure_opens_the_images(page: Page, tmp_path: Path) -> None:
     classes = tuple(f"class {i}" for i in range(26))
-    labels, told = np.divmod(np.arange(26 * 26), 26)
-    heat = figures.confusion(judge(labels, np.eye(26)[told], classes))
-    many = replace(judged("test", "3.8%", classes, each=1), confusion=Drawing("Confusion", "Red is wrong.", heat))
+    labels, predicted = np.divmod(np.arange(26 * 26), 26)
+    heat = figures.confusion(judge(labels, np.eye(26)[predicted], classes))
+    many = replace(split_report("test", "3.8%", classes, each=1), confusion=Drawing("Confusion", "Red is wrong.", heat))
     path = tmp_path / "report.html"
-    write_report(replace(report(), judged=(many,)), path)
+    write_report(replace(report(), splits=(many,)), path)
     drawn(page, path)
     assert page.locator(".matrix").count() == 0
     cells_of_it = page.locator("#test-confusion .nsewdrag")
     box = cells_of_it.bounding_box()
     assert box
     cells_of_it.click(position={"x": box["width"] * 4.5 / 26, "y": box["height"] * 2.5 / 26})
-    expect(page.locator("#album-name")).to_have_text("class 2 taken for class 4: 1")
+    expect(page.locator("#album-name")).to_have_text("class 2 predicted as class 4: 1")
 
 
 def test_without_scripts_the_tables_are_there_and_a_cell_leads_to_its_images(browser: Browser, file: Path) -> None:
@@ -198,7 +207,7 @@ def test_without_scripts_the_tables_are_there_and_a_cell_leads_to_its_images(bro
 def test_figures_take_the_colours_of_the_background_and_fit_on_paper(page: Page, file: Path) -> None:
     text = page.locator("#history .xtick text").first
     drawn(page, file)
-    light = text.evaluate("one => getComputedStyle(one).fill")
+    light = text.evaluate("text => getComputedStyle(text).fill")
     page.emulate_media(color_scheme="dark")
     expect(text).not_to_have_css("fill", light)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -206,78 +215,78 @@ def test_figures_take_the_colours_of_the_background_and_fit_on_paper(page: Page,
     page.set_viewport_size({"width": 700, "height": 990})  # A4 less its margins
     expect(text).to_have_css("fill", light)
     assert page.evaluate(OVERFLOWING) == []
-    assert page.locator("#history .main-svg").first.evaluate("one => one.clientWidth") == 660
+    assert page.locator("#history .main-svg").first.evaluate("svg => svg.clientWidth") == 660
     for hidden in ("nav", ".albums", "dialog"):
         expect(page.locator(hidden).first).to_be_hidden()
 
 
-def test_validation_and_test_stand_in_sections_of_their_own() -> None:
+def test_validation_and_test_have_sections_of_their_own() -> None:
     html = report_html(report())
-    found = sections(html)
-    assert list(found) == [
-        "asked", "images", "learning", "validation", "calibration", "test",
-        "looked", "size", "environment", "refused", "notes",
+    by_section = sections(html)
+    assert list(by_section) == [
+        "recipe", "images", "learning", "validation", "calibration", "test",
+        "explanations", "size", "environment", "skipped", "notes",
     ]  # fmt: skip
-    assert "11.1%" in found["validation"]
-    assert "22.2%" in found["test"]
-    assert "22.2%" not in found["validation"] + found["calibration"]
-    assert "11.1%" not in found["test"]
+    assert "11.1%" in by_section["validation"]
+    assert "22.2%" in by_section["test"]
+    assert "22.2%" not in by_section["validation"] + by_section["calibration"]
+    assert "11.1%" not in by_section["test"]
     for table in re.findall(r"<table.*?</table>", html, re.DOTALL):
         assert not ("11.1%" in table and "22.2%" in table)
-    heads = re.findall(r"<th scope=\"col\">(.*?)</th>", found["images"])
+    heads = re.findall(r"<th scope=\"col\">(.*?)</th>", by_section["images"])
     assert heads == ["class", "train", "test"]
-    assert [name for name in re.findall(r'href="#(\w+)"', html) if "cell" not in name] == list(found)
+    assert [name for name in re.findall(r'href="#(\w+)"', html) if "cell" not in name] == list(by_section)
 
 
-def test_the_headline_is_of_the_test_split_or_says_that_it_flatters() -> None:
+def test_the_headline_is_of_the_test_split_or_called_optimistic() -> None:
     whole = report()
     assert re.search(
         r"<strong>22.2%</strong> accuracy on 18 test images.*No choice was made", report_html(whole), re.DOTALL
     )
-    chosen = report_html(replace(whole, judged=whole.judged[1:]))
-    assert re.search(r"<strong>11.1%</strong> accuracy on 18 validation images.*flatters", chosen, re.DOTALL)
-    assert 'class="headline"' not in report_html(replace(whole, judged=()))
+    chosen = report_html(replace(whole, splits=whole.splits[1:]))
+    assert re.search(r"<strong>11.1%</strong> accuracy on 18 validation images.*optimistic", chosen, re.DOTALL)
+    assert 'class="headline"' not in report_html(replace(whole, splits=()))
 
 
-@pytest.mark.parametrize(("uses", "words"), [(1, "judged once"), (3, "judged 3 times"), (None, "kept aside")])
-def test_the_uses_of_the_test_split_are_said(uses: int | None, words: str) -> None:
+@pytest.mark.parametrize(("uses", "words"), [(1, "evaluated once"), (3, "evaluated 3 times"), (None, "set aside")])
+def test_the_page_gives_the_uses_of_the_test_split(uses: int | None, words: str) -> None:
     whole = report()
-    found = sections(report_html(replace(whole, judged=(replace(whole.judged[0], uses=uses),))))
-    assert words in found["test"]
-    assert ("flatter" in found["test"]) is (uses == 3)
+    by_section = sections(report_html(replace(whole, splits=(replace(whole.splits[0], uses=uses),))))
+    assert words in by_section["test"]
+    assert ("optimistic" in by_section["test"]) is (uses == 3)
 
 
-def test_what_is_empty_has_no_section() -> None:
+def test_empty_parts_have_no_section() -> None:
     bare = Report("a", "now", "tellapart train", DatasetFacts("a", "f", ("x",), {"train": (1,)}))
-    assert list(sections(report_html(bare))) == ["asked", "images", "refused"]
-    assert "Nothing was refused or skipped" in report_html(bare)
+    assert list(sections(report_html(bare))) == ["recipe", "images", "skipped"]
+    assert "No file was skipped" in report_html(bare)
 
 
 def test_cells_pairs_and_mistakes_come_from_the_counts_and_the_images() -> None:
-    some = replace(judged("test", "1%"), counts=((8, 0, 4), (1, 5, 0), (2, 2, 9)))
-    grid = cells(some)
+    split = replace(split_report("test", "1%"), counts=((8, 0, 4), (1, 5, 0), (2, 2, 9)))
+    grid = confusion_cells(split)
     assert (grid[0][2].count, grid[0][2].of, grid[0][2].shade) == (4, 12, 1.0)
     assert grid[1][0].shade == pytest.approx((1 / 6) / (1 / 3))
-    assert grid[1][1].right
-    assert [(cell.true, cell.predicted, cell.count) for cell in pairs(some)] == [
+    assert grid[1][1].correct
+    assert [(cell.true, cell.predicted, cell.count) for cell in most_confused_cells(split)] == [
         ("dress", "shirt", 4), ("shirt", "dress", 2), ("shirt", "hat", 2), ("hat", "dress", 1),
     ]  # fmt: skip
-    wrong = mistakes(some)
-    assert all(thumb.true != thumb.predicted for thumb in wrong)
-    assert [thumb.probability for thumb in wrong] == [0.5] * 6 + [0.25] * 6
+    mistakes = most_confident_mistakes(split)
+    assert all(thumb.true != thumb.predicted for thumb in mistakes)
+    assert [thumb.probability for thumb in mistakes] == [0.5] * 6 + [0.25] * 6
 
 
 @pytest.mark.parametrize(("kilobytes", "all_there"), [(3, True), (12, False)])
 def test_two_thousand_images_stay_within_the_limit_mistakes_first(kilobytes: int, all_there: bool) -> None:
     src = "data:image/jpeg;base64," + "A" * (kilobytes * 1000 * 4 // 3)
     names = [("dress", "dress")] * 1800 + [("dress", "hat")] * 200
-    images = tuple(Thumb(src, f"{i}.jpg", *both, probability=0.9) for i, both in enumerate(names))
-    many = replace(judged("test", "90%"), images=images, counts=((1800, 200, 0), (0, 0, 0), (0, 0, 0)))
-    html = report_html(replace(report(), judged=(many,)))
-    assert 0.8 * MOST_BYTES < len(html.encode()) <= MOST_BYTES
+    images = tuple(Thumbnail(src, f"{i}.jpg", *both, probability=0.9) for i, both in enumerate(names))
+    many = replace(split_report("test", "90%"), images=images, counts=((1800, 200, 0), (0, 0, 0), (0, 0, 0)))
+    html = report_html(replace(report(), splits=(many,)))
+    assert 0.8 * MAX_BYTES < len(html.encode()) <= MAX_BYTES
     assert ("images are left out" not in html) is all_there
     assert html.count(src) >= (2000 if all_there else 200)
-    assert "dress</bdi> taken for <bdi>hat</bdi>: 200</summary>" in html
+    assert "dress</bdi> predicted as <bdi>hat</bdi>: 200</summary>" in html
 
 
 def test_no_image_is_left_when_there_is_no_room() -> None:
@@ -286,25 +295,25 @@ def test_no_image_is_left_when_there_is_no_room() -> None:
     assert "38 images are left out" in html
 
 
-def test_facts_that_contradict_each_other_are_refused() -> None:
+def test_a_report_that_contradicts_itself_is_refused() -> None:
     whole = report()
-    test = whole.judged[0]
+    test = whole.splits[0]
     for bad, words in [
         ((test, test), "at most once"),
         ((replace(test, counts=((1, 2), (3, 4))),), "2 rows of .* expected 3 rows of 3"),
-        ((replace(test, images=(Thumb(SRC, "a.jpg", "dress", "coat"),)),), "'coat', which is not among"),
+        ((replace(test, images=(Thumbnail(SRC, "a.jpg", "dress", "coat"),)),), "'coat', which is not among"),
     ]:
         with pytest.raises(RunError, match=words):
-            report_html(replace(whole, judged=bad))
+            report_html(replace(whole, splits=bad))
 
 
-def test_a_file_name_that_is_no_utf_8_is_written_as_it_was(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_written_unchanged(tmp_path: Path) -> None:
     odd = "caf\udce9.jpg"  # how Python holds the byte E9
-    write_report(replace(report(), refused_or_skipped=(Line(odd, "no image"),)), tmp_path / "report.html")
+    write_report(replace(report(), skipped=(NamedValue(odd, "no image"),)), tmp_path / "report.html")
     assert b"<bdi>caf\xe9.jpg</bdi>" in (tmp_path / "report.html").read_bytes()
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageError):
         write_report(report(), tmp_path / "file" / "report.html")

@@ -1,4 +1,4 @@
-"""The facts of a report: images made small, numbers put into words."""
+"""The content of a report: thumbnails and formatted values."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from PIL import Image
 
 from tellapart.errors import ImageError
 from tellapart.judging.intervals import Estimate
-from tellapart.reports.report import Explanation, Line, Thumb, data_uri, line, thumbnail
+from tellapart.reports.report import Explanation, NamedValue, Thumbnail, data_uri, named_estimate, thumbnail_jpeg
 
 
 def opened(jpeg: bytes) -> Image.Image:
@@ -27,14 +27,14 @@ def opened(jpeg: bytes) -> Image.Image:
     ],
 )
 def test_a_thumbnail_fits_its_square_and_keeps_its_shape(shape: tuple[int, ...], size: tuple[int, int]) -> None:
-    pil_image = opened(thumbnail(np.zeros(shape, np.uint8)))
+    pil_image = opened(thumbnail_jpeg(np.zeros(shape, np.uint8)))
     assert (pil_image.format, pil_image.size) == ("JPEG", size)
 
 
 def test_a_thumbnail_shows_the_image() -> None:
     image = np.zeros((200, 200, 3), np.uint8)
     image[:, 100:] = (250, 20, 20)
-    pixels = np.asarray(opened(thumbnail(image, 64))).astype(int)
+    pixels = np.asarray(opened(thumbnail_jpeg(image, 64))).astype(int)
     assert pixels.shape == (64, 64, 3)
     assert np.abs(pixels[:, :28]).max() < 30
     assert np.abs(pixels[:, 36:] - (250, 20, 20)).max() < 30
@@ -49,30 +49,30 @@ def test_a_thumbnail_shows_the_image() -> None:
         np.zeros((8, 8, 3), np.float32),
     ],
 )
-def test_what_is_no_decoded_image_is_refused(image: np.ndarray) -> None:
+def test_arrays_that_are_not_decoded_images_are_refused(image: np.ndarray) -> None:
     with pytest.raises(ImageError, match=r"expected uint8 \(height, width, 1 or 3\)"):
-        thumbnail(image)
+        thumbnail_jpeg(image)
 
 
-def test_a_data_uri_holds_the_bytes() -> None:
+def test_a_data_uri_contains_the_bytes() -> None:
     kind, _, content = data_uri(b"\xff\xd8 bytes").partition(",")
     assert kind == "data:image/jpeg;base64"
     assert base64.b64decode(content) == b"\xff\xd8 bytes"
 
 
-def test_an_estimate_is_put_into_words() -> None:
-    assert line("Accuracy", Estimate(0.9247, 0.8934, 0.9481), "Share right.") == Line(
+def test_an_estimate_is_formatted() -> None:
+    assert named_estimate("Accuracy", Estimate(0.9247, 0.8934, 0.9481), "Share right.") == NamedValue(
         "Accuracy", "92.5%", "89.3% to 94.8%", "Share right."
     )
-    assert line("Log-loss", Estimate(0.25, 0.2, 0.3), form=".3f").interval == "0.200 to 0.300"
-    assert line("ROC-AUC", None) == Line("ROC-AUC", "not defined")
+    assert named_estimate("Log-loss", Estimate(0.25, 0.2, 0.3), form=".3f").interval == "0.200 to 0.300"
+    assert named_estimate("ROC-AUC", None) == NamedValue("ROC-AUC", "not defined")
 
 
 @pytest.mark.parametrize(
-    ("deletion", "insertion", "meaningless"),
+    ("deletion", "insertion", "expected"),
     [(0.2, 0.8, False), (0.2, 0.4, False), (0.6, 0.8, False), (0.6, 0.4, True), (0.5, 0.5, True)],
 )
-def test_a_map_no_better_than_random_is_meaningless(deletion: float, insertion: float, meaningless: bool) -> None:
-    thumb = Thumb("data:,", "a.jpg")
-    found = Explanation(thumb, thumb, "dress", 0.9, deletion, 0.5, insertion, 0.5)
-    assert found.meaningless is meaningless
+def test_a_map_is_compared_with_a_random_one(deletion: float, insertion: float, expected: bool) -> None:
+    thumb = Thumbnail("data:,", "a.jpg")
+    explanation = Explanation(thumb, thumb, "dress", 0.9, deletion, 0.5, insertion, 0.5)
+    assert explanation.no_better_than_random is expected

@@ -1,4 +1,4 @@
-"""The page of curves: whole, offline, readable."""
+"""The page of a sweep: complete, offline, readable."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
-from tellapart.reports.curves import write_curves
+from tellapart.reports.sweep_page import write_curves
 from tellapart.studies.sweep.plan import Trial
 from tellapart.studies.sweep.sweep import Round, Sweep
 from tellapart.training.fitting.checkpoints import Epoch
@@ -36,8 +36,8 @@ def swept(tmp_path: Path) -> Sweep:
 
 
 def figures_of(page: str) -> list[dict[str, Any]]:
-    found = re.findall(r'<script type="application/json" data-for="[^"]+">(.*?)</script>', page)
-    return [json.loads(words) for words in found]
+    scripts = re.findall(r'<script type="application/json" data-for="[^"]+">(.*?)</script>', page)
+    return [json.loads(script) for script in scripts]
 
 
 def test_each_factor_has_its_curves_with_a_line_for_each_trial(swept: Sweep) -> None:
@@ -45,13 +45,13 @@ def test_each_factor_has_its_curves_with_a_line_for_each_trial(swept: Sweep) -> 
     assert path == swept.folder / "curves.html"
     accuracy, loss, gaps, *_ = figures = figures_of(path.read_text(encoding="utf-8"))
     assert len(figures) == 3 * len(swept.rounds)
-    assert [len(one["data"]) for one in (accuracy, loss, gaps)] == [8, 8, 4]
+    assert [len(figure["data"]) for figure in (accuracy, loss, gaps)] == [8, 8, 4]
     validation, training = accuracy["data"][:2]
     assert validation["y"] == [row.val_accuracy for row in swept.trials[0].history]
     assert training["y"] == [row.accuracy for row in swept.trials[0].history]
     assert (validation["line"]["dash"], training["line"]["dash"]) == ("solid", "dot")
     assert validation["name"] == "0.0001"
-    assert loss["data"][2]["y"] == [None] * 5  # a loss that was no number
+    assert loss["data"][2]["y"] == [None] * 5  # not finite
     assert gaps["data"][0]["y"] == pytest.approx(
         [row.accuracy - (row.val_accuracy or 0) for row in swept.trials[0].history], abs=1e-6
     )
@@ -69,16 +69,16 @@ def test_the_page_shows_its_curves_without_a_network_and_never_scrolls_sideways(
     width: int, swept: Sweep, browser: Browser
 ) -> None:
     page = browser.new_page(viewport={"width": width, "height": 800})
-    asked: list[str] = []
-    mistakes: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: mistakes.append(str(error)))
+    requests: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(write_curves(swept).as_uri())
     page.wait_for_function("document.querySelectorAll('.plot .main-svg').length >= 6")
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert mistakes == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert errors == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    boxes = [one.bounding_box() for one in page.locator(".plot").all()]
+    boxes = [plot.bounding_box() for plot in page.locator(".plot").all()]
     assert all(box and box["width"] >= 300 and box["height"] >= 250 for box in boxes)
     assert page.locator(".best").count() == 1
     page.close()

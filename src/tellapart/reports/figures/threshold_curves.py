@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.judge import Evaluation
 from tellapart.judging.thresholds import precision_recall_points, roc_points
-from tellapart.reports.figures.theme import GREY, Figure, Part, empty, figure, line_style, share_axis
-from tellapart.reports.figures.words import short, whole, with_interval
+from tellapart.reports.figures.plotly_text import shortened, with_interval, wrapped
+from tellapart.reports.figures.theme import Figure, Part, empty_figure, figure, line_style, reference_line, share_axis
 
-MOST_LINES, WORST = 10, 3  # with more classes than lines: their mean and so many of the worst
-MOST_POINTS = 250  # of a line: more than a screen tells apart
+MAX_LINES, MAX_WORST = 10, 3  # of more classes than lines the mean and the worst are drawn
+MAX_POINTS = 250  # of a line: a screen resolves no more
 GRID = np.linspace(0, 1, 501)
 HEIGHT, LEGEND_ROW = 400, 10  # pixels; a row of the legend takes more, but on a wide screen holds several lines
 
@@ -23,19 +23,19 @@ Line = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What sets the two figures apart. `trace` takes labels, bool (n,), and scores; `between` reads a line at x."""
+class CurveKind:
+    """A kind of curve. `trace` takes labels, bool (n,), and scores (n,); `interpolate` reads a line at x."""
 
     name: str
     area: str
     shape: str
     trace: Callable[[NDArray[np.bool_], NDArray[np.floating]], Line | None]
-    between: Callable[[Floats, Floats, Floats], Floats]
+    interpolate: Callable[[Floats, Floats, Floats], Floats]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The line of a class, or the mean of all, and the area below it."""
+    """The curve of a class, or the mean over classes, and the area under it."""
 
     name: str
     line: Line
@@ -43,33 +43,33 @@ class Curve:
 
     @property
     def hover(self) -> str:
-        """What a pointer on the line is told, beside the place."""
-        return f"{whole(self.name)}<br>area {with_interval(self.area)}"
+        """The hover label, above the coordinates."""
+        return f"{wrapped(self.name)}<br>area {with_interval(self.area)}"
 
 
 def roc(evaluation: Evaluation) -> Figure:
     """Draw the true positive rate over the false positive rate of each class against the rest.
 
-    With two classes the second one's, the positive; with more than 10 the mean of all and the three worst.
+    Of two classes only the second, the positive, is drawn; of more than 10 the mean and the three worst.
     """
-    chance = _reference([0, 1], [0, 1])
+    chance = reference_line([0, 1], [0, 1])
     return _figure(evaluation, ROC, chance, "false positive rate", "true positive rate (recall)")
 
 
 def precision_recall(evaluation: Evaluation) -> Figure:
-    """Draw precision over recall of each class against the rest; the classes as `roc` chooses them."""
+    """Draw precision over recall of each class against the rest; of the same classes as `roc`."""
     positive = float(np.mean(evaluation.labels == 1)) if len(evaluation.classes) == 2 else None
-    chance = _reference([0, 1], [positive, positive])
+    chance = reference_line([0, 1], [positive, positive])
     return _figure(evaluation, PRECISION_RECALL, chance, "recall", "precision")
 
 
-def _figure(evaluation: Evaluation, kind: Kind, chance: Part, x: str, y: str) -> Figure:
+def _figure(evaluation: Evaluation, kind: CurveKind, chance: Part, x: str, y: str) -> Figure:
     curves = _curves(evaluation, kind)
     if not curves:
-        return empty(kind.name, "undefined: the images are all of one class")
-    shown = curves if len(curves) <= MOST_LINES else _summary(evaluation, kind, curves)
+        return empty_figure(kind.name, "undefined: the images are all of one class")
+    shown = curves if len(curves) <= MAX_LINES else _summary(evaluation, kind, curves)
     return figure(
-        [chance, *(_line(curve, number, kind.shape) for number, curve in enumerate(shown))],
+        [chance, *(_trace(curve, number, kind.shape) for number, curve in enumerate(shown))],
         title=_title(evaluation, kind, curves),
         x=share_axis(x, percent=False),
         y=share_axis(y, percent=False),
@@ -77,38 +77,38 @@ def _figure(evaluation: Evaluation, kind: Kind, chance: Part, x: str, y: str) ->
     )
 
 
-def _curves(evaluation: Evaluation, kind: Kind) -> list[Curve]:
-    """Of all classes that have images among others; of two classes the positive one."""
+def _curves(evaluation: Evaluation, kind: CurveKind) -> list[Curve]:
+    """Trace the curve of each class that is defined; of two classes only the positive one."""
     first = 1 if len(evaluation.classes) == 2 else 0
-    found = []
+    curves = []
     for index, scores in enumerate(evaluation.per_class[first:], start=first):
         line = kind.trace(evaluation.labels == index, evaluation.probs[:, index])
         area: Estimate | None = getattr(scores, kind.area)
         if line is not None and area is not None:
-            found.append(Curve(scores.name, line, area))
-    return found
+            curves.append(Curve(scores.name, line, area))
+    return curves
 
 
-def _summary(evaluation: Evaluation, kind: Kind, curves: list[Curve]) -> list[Curve]:
-    mean = np.mean([kind.between(GRID, *curve.line) for curve in curves], axis=0)
+def _summary(evaluation: Evaluation, kind: CurveKind, curves: list[Curve]) -> list[Curve]:
+    mean = np.mean([kind.interpolate(GRID, *curve.line) for curve in curves], axis=0)
     area: Estimate = getattr(evaluation, kind.area)
-    worst = sorted(curves, key=lambda curve: curve.area.value)[:WORST]
+    worst = sorted(curves, key=lambda curve: curve.area.value)[:MAX_WORST]
     return [Curve(f"mean of {len(curves)}", (GRID, mean), area), *worst]
 
 
-def _title(evaluation: Evaluation, kind: Kind, curves: list[Curve]) -> str:
+def _title(evaluation: Evaluation, kind: CurveKind, curves: list[Curve]) -> str:
     if len(evaluation.classes) == 2:
-        return f"{kind.name} of {short(curves[0].name)}: {curves[0].area.value:.3f}"
+        return f"{kind.name} of {shortened(curves[0].name)}: {curves[0].area.value:.3f}"
     area: Estimate = getattr(evaluation, kind.area)
     return f"{kind.name}: {area.value:.3f}, mean of {len(curves)} classes"
 
 
-def _line(curve: Curve, number: int, shape: str) -> Part:
+def _trace(curve: Curve, number: int, shape: str) -> Part:
     x, y = _thinned(*curve.line)
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": f"{short(curve.name)} {curve.area.value:.3f}",
+        "name": f"{shortened(curve.name)} {curve.area.value:.3f}",
         "x": x.round(4).tolist(),
         "y": y.round(4).tolist(),
         "line": line_style(number) | {"shape": shape},
@@ -117,20 +117,14 @@ def _line(curve: Curve, number: int, shape: str) -> Part:
     }
 
 
-def _reference(x: list[float], y: list[float | None]) -> Part:
-    """What guessing gives."""
-    line = {"color": GREY, "width": 1, "dash": "dot"}
-    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line, "showlegend": False, "hoverinfo": "skip"}
-
-
 def _thinned(x: Floats, y: Floats) -> Line:
-    """Those points of a line where it turns, at most `MOST_POINTS`, equally far apart along it; both ends stay."""
-    turns = np.diff(x[:-1]) * np.diff(y[1:]) != np.diff(y[:-1]) * np.diff(x[1:])
-    x, y = (values[np.concatenate([[True], turns, [True]])] for values in (x, y))
-    if len(x) <= MOST_POINTS:
+    """Keep the points where a line bends, at most `MAX_POINTS`, evenly spaced along it; both ends stay."""
+    bends = np.diff(x[:-1]) * np.diff(y[1:]) != np.diff(y[:-1]) * np.diff(x[1:])
+    x, y = (values[np.concatenate([[True], bends, [True]])] for values in (x, y))
+    if len(x) <= MAX_POINTS:
         return x, y
     along = np.append(0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y))))
-    kept = np.unique(np.searchsorted(along, np.linspace(0, along[-1], MOST_POINTS)).clip(max=len(x) - 1))
+    kept = np.unique(np.searchsorted(along, np.linspace(0, along[-1], MAX_POINTS)).clip(max=len(x) - 1))
     return x[kept], y[kept]
 
 
@@ -143,16 +137,16 @@ def _precision_recall_line(labels: NDArray[np.bool_], scores: NDArray[np.floatin
     points = precision_recall_points(labels, scores)
     if points is None:
         return None
-    # Where more images are taken and none of the class is among them, only the first point counts for the area.
+    # Where recall stays the same at a lower threshold, only the first point adds to the area.
     recall, first = np.unique(points.recall[::-1], return_index=True)
     return recall, points.precision[::-1][first]
 
 
-def _held(grid: Floats, x: Floats, y: Floats) -> Floats:
-    """Read a line of steps, whose height from a point back to the one before is its own, as average precision is."""
+def _step_interpolate(grid: Floats, x: Floats, y: Floats) -> Floats:
+    """Interpolate in steps, as average precision does: between two points the height is that of the right one."""
     heights: Floats = y[np.searchsorted(x, grid).clip(max=len(x) - 1)]
     return heights
 
 
-ROC = Kind("ROC-AUC", "roc_auc", "linear", _roc_line, np.interp)
-PRECISION_RECALL = Kind("PR-AUC", "pr_auc", "vh", _precision_recall_line, _held)
+ROC = CurveKind("ROC-AUC", "roc_auc", "linear", _roc_line, np.interp)
+PRECISION_RECALL = CurveKind("PR-AUC", "pr_auc", "vh", _precision_recall_line, _step_interpolate)

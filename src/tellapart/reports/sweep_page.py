@@ -1,4 +1,4 @@
-"""The curves of a sweep as one offline page: for each factor accuracy, loss and the gap, by epoch."""
+"""The learning curves of a sweep as one offline page: accuracy, loss and their gap by epoch, for each factor."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +10,8 @@ from typing import Any
 from tellapart.errors import require
 from tellapart.files import atomic_write
 from tellapart.recipe import Recipe
+from tellapart.reports.figures.plotly_text import finite
+from tellapart.reports.figures.theme import COLOURS
 from tellapart.studies.sweep.plan import GRID, Trial, gap
 from tellapart.studies.sweep.sweep import Round, Sweep
 from tellapart.studies.sweep.table import cells, header, short
@@ -17,8 +19,6 @@ from tellapart.training.fitting.checkpoints import Epoch
 
 PAGE = "curves.html"
 HEIGHT = 360  # pixels of a figure
-# Okabe and Ito 2008: told apart by people with any colour vision; the yellow is left out, too pale on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 Figure = dict[str, Any]
 Read = Callable[[Epoch], float | None]
@@ -32,7 +32,7 @@ def write_curves(sweep: Sweep) -> Path:
     content = page.substitute(
         title=escape(f"Sweep {sweep.folder.name}"),
         lead=escape(_lead(sweep)),
-        turns="\n".join(_section(sweep, turn, number) for number, turn in enumerate(sweep.rounds)),
+        rounds="\n".join(_section(sweep, sweep_round, number) for number, sweep_round in enumerate(sweep.rounds)),
         script=script,
     )
     path = sweep.folder / PAGE
@@ -40,20 +40,20 @@ def write_curves(sweep: Sweep) -> Path:
     return path
 
 
-def figures(turn: Round, columns: Sequence[str]) -> Iterator[tuple[str, Figure]]:
-    """The title of each figure of a turn, and the figure: a line for each trial, dotted where it is of training."""
+def sweep_figures(sweep_round: Round, columns: Sequence[str]) -> Iterator[tuple[str, Figure]]:
+    """Yield the figures of a round with their titles: a line for each trial, dotted for training."""
     accuracy: Lines = {"validation": lambda row: row.val_accuracy, "training": lambda row: row.accuracy}
     loss: Lines = {"validation": lambda row: row.val_loss, "training": lambda row: row.loss}
     percent = {"tickformat": ".0%"}
-    yield "Accuracy", _figure(turn, columns, percent, accuracy)
-    yield "Loss, on a logarithmic scale", _figure(turn, columns, {"type": "log"}, loss)
-    yield "Gap: training less validation accuracy", _figure(turn, columns, percent, {"gap": gap})
+    yield "Accuracy", _figure(sweep_round, columns, percent, accuracy)
+    yield "Loss, on a logarithmic scale", _figure(sweep_round, columns, {"type": "log"}, loss)
+    yield "Gap: training minus validation accuracy", _figure(sweep_round, columns, percent, {"gap": gap})
 
 
-def _figure(turn: Round, columns: Sequence[str], axis: Figure, lines: Lines) -> Figure:
+def _figure(sweep_round: Round, columns: Sequence[str], axis: Figure, lines: Lines) -> Figure:
     data = [
-        _line(trial, label(trial.recipe, turn, columns), name, read, COLOURS[i % len(COLOURS)])
-        for i, trial in enumerate(turn.trials)
+        _trace(trial, trial_label(trial.recipe, sweep_round, columns), name, read, COLOURS[i % len(COLOURS)])
+        for i, trial in enumerate(sweep_round.trials)
         for name, read in lines.items()
     ]
     layout = {
@@ -69,47 +69,47 @@ def _figure(turn: Round, columns: Sequence[str], axis: Figure, lines: Lines) -> 
     return {"data": data, "layout": layout}
 
 
-def _line(trial: Trial, name: str, part: str, read: Read, colour: str) -> Figure:
-    """A trial by epoch; a point where it was best."""
-    dashed = part == "training"
-    best = [row.epoch == trial.best_epoch and not dashed for row in trial.history]
+def _trace(trial: Trial, name: str, part: str, read: Read, colour: str) -> Figure:
+    """Make the line of a trial by epoch, with a point at its best epoch."""
+    dotted = part == "training"
+    best = [row.epoch == trial.best_epoch and not dotted for row in trial.history]
     return {
         "type": "scatter",
         "mode": "lines+markers",
         "name": name,
         "legendgroup": name,
-        "showlegend": not dashed,
+        "showlegend": not dotted,
         "x": [row.epoch for row in trial.history],
-        "y": [_finite(read(row)) for row in trial.history],
-        "line": {"color": colour, "width": 2, "dash": "dot" if dashed else "solid"},
-        "marker": {"color": colour, "size": [10 if one else 0 for one in best], "opacity": 1},
+        "y": [finite(read(row)) for row in trial.history],
+        "line": {"color": colour, "width": 2, "dash": "dot" if dotted else "solid"},
+        "marker": {"color": colour, "size": [10 if is_best else 0 for is_best in best], "opacity": 1},
         "hovertemplate": f"{name}, {part}<br>epoch %{{x}}: %{{y}}<extra></extra>",
     }
 
 
-def label(recipe: Recipe, turn: Round, columns: Sequence[str]) -> str:
-    """What a trial is called among those of its turn."""
-    if turn.factor != GRID:
-        return short(getattr(recipe, turn.factor)) or "none"
+def trial_label(recipe: Recipe, sweep_round: Round, columns: Sequence[str]) -> str:
+    """Name a trial by the values that the round varies."""
+    if sweep_round.factor != GRID:
+        return short(getattr(recipe, sweep_round.factor)) or "none"
     return ", ".join(f"{name} {short(getattr(recipe, name))}" for name in columns)
 
 
-def _section(sweep: Sweep, turn: Round, number: int) -> str:
-    title = "All combinations" if turn.factor == GRID else f"{number + 1}. {turn.factor}"
-    parts = [f"<section><h2>{escape(title)}</h2>", _table(sweep, turn), '<div class="figures">']
-    for place, (name, figure) in enumerate(figures(turn, sweep.columns)):
-        words = json.dumps(figure).replace("<", "\\u003c")
-        identity = f"figure-{number}-{place}"
+def _section(sweep: Sweep, sweep_round: Round, number: int) -> str:
+    title = "All combinations" if sweep_round.factor == GRID else f"{number + 1}. {sweep_round.factor}"
+    parts = [f"<section><h2>{escape(title)}</h2>", _table(sweep, sweep_round), '<div class="figures">']
+    for position, (name, figure) in enumerate(sweep_figures(sweep_round, sweep.columns)):
+        content = json.dumps(figure).replace("<", "\\u003c")
+        identity = f"figure-{number}-{position}"
         parts.append(
             f'<figure><figcaption>{escape(name)}</figcaption><div id="{identity}" class="plot"></div>'
-            f'<script type="application/json" data-for="{identity}">{words}</script></figure>'
+            f'<script type="application/json" data-for="{identity}">{content}</script></figure>'
         )
     return "\n".join([*parts, "</div></section>"])
 
 
-def _table(sweep: Sweep, turn: Round) -> str:
+def _table(sweep: Sweep, sweep_round: Round) -> str:
     rows = []
-    for trial in turn.trials:
+    for trial in sweep_round.trials:
         row = cells(trial.number, trial.recipe, sweep.columns, trial.history, trial.best)
         mark = ' class="best"' if trial.number == sweep.winner.number else ""
         rows.append(f"<tr{mark}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
@@ -122,10 +122,5 @@ def _lead(sweep: Sweep) -> str:
     best = sweep.winner.best
     return (
         f"{len(sweep.trials)} trials. Trial {sweep.winner.number} is best ({values}): after epoch {best.epoch} it "
-        f"knows {best.val_accuracy:.1%} of the validation images, with a loss of {best.val_loss:.3f}."
+        f"classifies {best.val_accuracy:.1%} of the validation images correctly, with a loss of {best.val_loss:.3f}."
     )
-
-
-def _finite(value: float | None) -> float | None:
-    """JSON knows no numbers that are none: such points are left out."""
-    return value if value is not None and abs(value) < float("inf") else None

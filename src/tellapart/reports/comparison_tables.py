@@ -1,0 +1,133 @@
+"""A comparison as tables of text, and a sentence about the result of each paired test."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tellapart.judging.intervals import Estimate
+from tellapart.reports.compare import ComparedSplit, PairedTest, RunComparison
+from tellapart.reports.compared_runs import ComparedRun
+from tellapart.reports.report import Table
+from tellapart.text import counted
+
+METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1", "log_loss": "log-loss", "ece": "calibration error"}
+SIGNIFICANCE_LEVEL = 0.05
+MIN_IMAGES = 30  # a bootstrap of fewer contains too few mistakes to report
+MAX_RARITY = 1_000_000  # comparisons
+
+
+def runs_table(runs: Sequence[ComparedRun], split: ComparedSplit) -> Table:
+    """List the runs: model, image size, and metrics on one split."""
+    rows = [_run_row(run, split) for run in runs]
+    return Table(("run", "model", "size", *METRICS.values()), tuple(rows))
+
+
+def pairs_table(comparison: RunComparison) -> Table:
+    """List the paired tests; differences are the first run's minus the second's."""
+    several = len(comparison.pairs) > 1
+    header = ("runs", "accuracy, points", "log-loss", "only one correct", "McNemar's p")
+    rows = [(*_pair_row(pair), *((_format_p_value(pair.p_value),) if several else ())) for pair in comparison.pairs]
+    return Table((*header, *(("Holm's p",) if several else ())), tuple(rows))
+
+
+def settings_table(runs: Sequence[ComparedRun]) -> Table:
+    """List the settings in which the recipes differ, and the sizes of the bundles, in a column for each run."""
+    recipes = [run.bundle.facts.recipe for run in runs]
+    names = dict.fromkeys(name for recipe in recipes for name in recipe)
+    differing = [name for name in names if any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)]
+    rows = [(name, *(_format_setting(recipe, name) for recipe in recipes)) for name in differing]
+    sizes = (f"{_megabytes(run):,.1f} MB" for run in runs)
+    return Table(("", *(run.name for run in runs)), (*rows, ("bundle", *sizes)))
+
+
+def comparison_sentences(comparison: RunComparison) -> Iterator[str]:
+    """Explain the result of each paired test to readers who know no statistics."""
+    for pair in comparison.pairs:
+        yield _accuracy_sentence(pair, len(comparison.pairs)) + _log_loss_sentence(pair)
+
+
+def _run_row(run: ComparedRun, split: ComparedSplit) -> tuple[str, ...]:
+    shape = run.bundle.preprocessing
+    size = f"{shape.height} px" if shape.height == shape.width else f"{shape.height} x {shape.width} px"
+    evaluation = split.evaluations[run.name]
+    model = str(run.bundle.facts.recipe.get("model", "unknown"))
+    return (run.name, model, size, *(_with_interval(name, getattr(evaluation, name)) for name in METRICS))
+
+
+def _with_interval(name: str, estimate: Estimate) -> str:
+    if name == "log_loss":
+        return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+    return f"{estimate.value:.1%} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+
+
+def _pair_row(pair: PairedTest) -> tuple[str, ...]:
+    comparison = pair.comparison
+    return (
+        f"{pair.run} vs {pair.against}",
+        _format_difference(_points(comparison.accuracy_difference), "+.1f"),
+        _format_difference(comparison.log_loss_difference, "+.3f"),
+        f"{comparison.mcnemar.only_a:,} : {comparison.mcnemar.only_b:,}",
+        _format_p_value(comparison.mcnemar.p_value),
+    )
+
+
+def _format_difference(estimate: Estimate, form: str) -> str:
+    return f"{estimate.value:{form}} ({estimate.low:{form}} to {estimate.high:{form}})"
+
+
+def _format_p_value(p_value: float) -> str:
+    return "< 0.0001" if p_value < 1e-4 else f"{p_value:.4f}"
+
+
+def _format_setting(recipe: Mapping[str, Any], name: str) -> str:
+    value = recipe.get(name)
+    if isinstance(value, list | tuple):
+        value = "; ".join(map(str, value))
+    return "-" if value in (None, "") else str(value)
+
+
+def _megabytes(run: ComparedRun) -> float:
+    return sum(path.stat().st_size for path in run.bundle.folder.iterdir()) / 1e6
+
+
+def _accuracy_sentence(pair: PairedTest, tests: int) -> str:
+    difference, better, worse = _positive(_points(pair.comparison.accuracy_difference), pair.run, pair.against)
+    interval = f"{difference.low:.1f} to {difference.high:.1f}"
+    lead = f"The accuracy of {better} is {difference.value:.1f} points higher than that of {worse} ({interval})"
+    chance = f"By chance alone, a difference at least this large would occur {_frequency(pair.p_value, tests)}."
+    if pair.p_value < SIGNIFICANCE_LEVEL:
+        return f"{lead}. {chance}"
+    images = counted(pair.comparison.n, "test image")
+    undecided = f"{pair.run} and {pair.against}: no significant difference in accuracy on {images}"
+    if difference.value == 0:
+        return f"{undecided}; both have the same number correct ({interval} points)."
+    return f"{undecided}. {lead}. {chance}"
+
+
+def _log_loss_sentence(pair: PairedTest) -> str:
+    """Compare the probabilities, where the interval excludes 0; it is not corrected for the number of tests."""
+    difference, _, better = _positive(pair.comparison.log_loss_difference, pair.run, pair.against)
+    if pair.comparison.n < MIN_IMAGES or difference.low <= 0:
+        return ""
+    interval = f"{difference.low:.3f} to {difference.high:.3f}"
+    return f" The probabilities of {better} are better: its log-loss is {difference.value:.3f} lower ({interval})."
+
+
+def _positive(difference: Estimate, first: str, second: str) -> tuple[Estimate, str, str]:
+    """Make a difference non-negative; returns it with the run of the higher value and that of the lower."""
+    if difference.value >= 0:
+        return difference, first, second
+    return Estimate(-difference.value, -difference.high, -difference.low), second, first
+
+
+def _points(difference: Estimate) -> Estimate:
+    return Estimate(100 * difference.value, 100 * difference.low, 100 * difference.high)
+
+
+def _frequency(p_value: float, tests: int) -> str:
+    """Format a p-value as `once in 40 comparisons`; of several tests, in rounds of all of them."""
+    if p_value >= 0.5:
+        return "more often than not"
+    rounds = "comparisons" if tests == 1 else f"rounds of {tests} comparisons"
+    if p_value * MAX_RARITY < 1:
+        return f"less than once in {MAX_RARITY:,} {rounds}"
+    return f"once in {float(f'{1 / p_value:.2g}'):,.0f} {rounds}"

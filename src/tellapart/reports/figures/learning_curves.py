@@ -1,0 +1,104 @@
+"""Learning curves: accuracy above, loss below, by epoch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tellapart.reports.figures.plotly_text import finite, plotly_safe, shortened, wrapped
+from tellapart.reports.figures.theme import BLUE, GREY, ORANGE, Figure, Part, axis, empty_figure, figure, line_style
+from tellapart.text import counted
+from tellapart.training.fitting.checkpoints import Epoch
+
+HEIGHT = 480  # pixels
+ACCURACY_DOMAIN, LOSS_DOMAIN = [0.54, 1.0], [0.0, 0.44]  # of the height, for the two frames
+LOG_SCALE_RATIO = 20.0  # losses that differ by a larger factor are drawn on a logarithmic scale
+TRAINING_FIELDS, VALIDATION_FIELDS = ("accuracy", "loss"), ("val_accuracy", "val_loss")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The epochs of one run, on its training or validation images, and the style of their lines."""
+
+    name: str
+    rows: Sequence[Epoch]
+    fields: tuple[str, str]
+    style: Part
+
+    def values(self, metric: int) -> list[float | None]:
+        """Return the accuracy (0) or the loss (1) of each epoch; None where it is not finite."""
+        return [finite(getattr(row, self.fields[metric])) for row in self.rows]
+
+
+def history(epochs: Sequence[Epoch], *, best: int | None = None) -> Figure:
+    """Draw a run's accuracy and loss, dotted for training and solid for validation, with a line at the best epoch.
+
+    `best` is the number of that epoch, by default the one with the lowest validation loss.
+    """
+    if not epochs:
+        return empty_figure("Training", "there is no epoch")
+    best = best if best is not None else _best_epoch(epochs)
+    curves = [Curve("training", epochs, TRAINING_FIELDS, {"color": ORANGE, "dash": "dot", "width": 2})]
+    if _has_validation(epochs):
+        curves.append(Curve("validation", epochs, VALIDATION_FIELDS, {"color": BLUE, "width": 2}))
+    mark = {"type": "line", "x0": best, "x1": best, "y0": 0, "y1": 1, "yref": "paper"}
+    shapes = [mark | {"line": {"color": GREY, "width": 1, "dash": "dash"}, "layer": "below"}]
+    return _accuracy_and_loss(curves, f"Best after epoch {best} of {len(epochs)}", shapes)
+
+
+def histories(runs: Mapping[str, Sequence[Epoch]]) -> Figure:
+    """Draw several runs on the same axes: validation, or training, dotted, where there is no validation."""
+    curves = []
+    for number, (name, epochs) in enumerate((name, epochs) for name, epochs in runs.items() if epochs):
+        validated = _has_validation(epochs)
+        style = {"color": line_style(number)["color"], "width": 2, "dash": "solid" if validated else "dot"}
+        curves.append(Curve(name, epochs, VALIDATION_FIELDS if validated else TRAINING_FIELDS, style))
+    if not curves:
+        return empty_figure("Training", "there is no epoch")
+    return _accuracy_and_loss(curves, f"{counted(len(curves), 'run')}, epoch by epoch", [])
+
+
+def _accuracy_and_loss(curves: Sequence[Curve], title: str, shapes: list[Part]) -> Figure:
+    epochs = max(row.epoch for curve in curves for row in curve.rows)
+    x = axis("epoch", anchor="y2", tickformat="d", range=[0.5, epochs + 0.5], **({"dtick": 1} if epochs < 10 else {}))
+    return figure(
+        [_trace(curve, metric) for curve in curves for metric in (0, 1)],
+        title=title,
+        x=x,
+        y=axis("accuracy", domain=ACCURACY_DOMAIN, tickformat=".0%"),
+        yaxis2=axis("loss (nats)", domain=LOSS_DOMAIN, **_loss_scale(curves)),
+        shapes=shapes,
+        height=HEIGHT,
+    )
+
+
+def _trace(curve: Curve, metric: int) -> Part:
+    name, form = (("accuracy", ".1%"), ("loss", ".4f"))[metric]
+    part = "training" if curve.fields == TRAINING_FIELDS else "validation"
+    lead = wrapped(curve.name) if curve.name == part else f"{wrapped(curve.name)}<br>{part}"
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": shortened(curve.name),
+        "legendgroup": plotly_safe(curve.name),
+        "showlegend": metric == 0,
+        "x": [row.epoch for row in curve.rows],
+        "y": curve.values(metric),
+        "yaxis": ("y", "y2")[metric],
+        "line": curve.style,
+        "marker": {"size": 4 if len(curve.rows) > 1 else 9},
+        "hovertemplate": f"{lead} {name} %{{y:{form}}}<br>epoch %{{x}}<extra></extra>",
+    }
+
+
+def _loss_scale(curves: Sequence[Curve]) -> Part:
+    losses = [value for curve in curves for value in curve.values(1) if value is not None and value > 0]
+    steep = bool(losses) and max(losses) > LOG_SCALE_RATIO * min(losses)
+    return {"type": "log"} if steep else {"rangemode": "tozero"}
+
+
+def _has_validation(epochs: Sequence[Epoch]) -> bool:
+    return any(row.val_accuracy is not None or row.val_loss is not None for row in epochs)
+
+
+def _best_epoch(epochs: Sequence[Epoch]) -> int:
+    judged = [(value, row.epoch) for row in epochs if (value := finite(row.val_loss)) is not None]
+    return min(judged)[1] if judged else epochs[-1].epoch
