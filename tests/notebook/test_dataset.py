@@ -1,4 +1,4 @@
-"""A data set in a notebook: ten images and a table, however many there are and whatever they are called."""
+"""A data set in a notebook: ten images and a table, for any number of images and any names."""
 
 import re
 import time
@@ -13,7 +13,7 @@ from tellapart.data.image import ImageArray
 from tellapart.data.images import FileImages
 from tellapart.data.sources.arrays import array_split
 from tellapart.files import sha256
-from tellapart.notebook.dataset import CLASSES, EXAMPLES
+from tellapart.notebook.dataset import MAX_CLASSES, MAX_EXAMPLES
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
 LABELS = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
@@ -57,7 +57,7 @@ def test_names_are_text(tmp_path: Path) -> None:
         assert tag.replace("<", "&lt;").replace(">", "&gt;") in shown
 
 
-def test_what_cannot_be_read_is_passed_over_and_said(tiny: Path, tmp_path: Path) -> None:
+def test_unreadable_images_are_left_out_and_reported(tiny: Path, tmp_path: Path) -> None:
     good = [str(path) for path in sorted((tiny / "blue").iterdir())[:3]]
     (tmp_path / "torn.png").write_bytes(Path(good[0]).read_bytes()[:60])
     paths = (good[0], str(tmp_path / "torn.png"), good[1], str(tmp_path / "gone.png"), good[2])
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_passed_over_and_said(tiny: Path, tmp_path: Path)
     assert "No such file" in shown
 
 
-def test_files_that_were_left_out_are_said_the_first_by_name() -> None:
+def test_skipped_files_are_counted_and_the_first_are_named() -> None:
     skipped = tuple(Skipped(f"{number}.txt", "not an image") for number in range(1234))
     shown = html(replace(small(), skipped=skipped))
     assert "1,234 files were left out: 0.txt: not an image; 1.txt: not an image; 2.txt: not an image; …" in shown
@@ -80,20 +80,23 @@ def test_of_many_classes_the_last_share_a_row() -> None:
     labels = np.arange(1000) % 500
     names = tuple(f"class {number}" for number in range(500))
     shown = html(Dataset("set", names, {"all": array_split(np.zeros((1000, 4, 4), np.uint8), labels)}))
-    assert len(captions(shown)) == EXAMPLES
-    assert len(rows(shown)) == 1 + CLASSES + 2
-    assert rows(shown)[-2:] == [[f"{500 - CLASSES} more classes", str(1000 - 2 * CLASSES)], ["all classes", "1,000"]]
+    assert len(captions(shown)) == MAX_EXAMPLES
+    assert len(rows(shown)) == 1 + MAX_CLASSES + 2
+    assert rows(shown)[-2:] == [
+        [f"{500 - MAX_CLASSES} more classes", str(1000 - 2 * MAX_CLASSES)],
+        ["all classes", "1,000"],
+    ]
 
 
 def test_without_a_split_there_is_still_a_table() -> None:
     assert rows(html(Dataset("set", ("ant",), {}))) == [["class"], ["ant"], ["all classes"]]
 
 
-def test_however_many_images_ten_are_read_and_it_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+def test_of_many_images_only_ten_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_indices: list[int] = []
 
     def read(self: FileImages, index: int) -> ImageArray:
-        asked.append(index)
+        read_indices.append(index)
         return np.zeros((20, 20, 3), np.uint8)
 
     monkeypatch.setattr(FileImages, "read", read)
@@ -103,7 +106,7 @@ def test_however_many_images_ten_are_read_and_it_is_quick(monkeypatch: pytest.Mo
     before = time.process_time()
     shown, plain = html(dataset), repr(dataset)
     assert time.process_time() - before < 1
-    assert len(asked) == 10
+    assert len(read_indices) == 10
     assert captions(shown) == list("abcdefghij")
     assert plain == "<Dataset set: 100,000 all images in 10 classes>"
 

@@ -1,4 +1,4 @@
-"""An evaluation in a notebook: every metric that is defined, and the matrix where it can be read."""
+"""An evaluation in a notebook: every defined metric, and a confusion matrix of readable size."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.judging.judge import METRICS, Evaluation, judge
-from tellapart.notebook.evaluation import CLASSES, TITLES, evaluation_html, metrics_html
+from tellapart.notebook.evaluation import MAX_CLASSES, TITLES, evaluation_html, metrics_html
 
 
 def evaluated(labels: list[int], predicted: list[int], classes: tuple[str, ...]) -> Evaluation:
@@ -24,12 +24,12 @@ def test_every_metric_has_a_title() -> None:
 
 
 def test_it_shows_metrics_with_intervals_the_matrix_and_the_most_confused() -> None:
-    found = evaluated([0, 0, 0, 0, 1, 1, 1, 2], [0, 0, 1, 1, 1, 1, 2, 2], ("ant", "bee", "cow"))
-    shown = rows(found._repr_html_())
+    evaluation = evaluated([0, 0, 0, 0, 1, 1, 1, 2], [0, 0, 1, 1, 1, 1, 2, 2], ("ant", "bee", "cow"))
+    shown = rows(evaluation._repr_html_())
     assert shown[0] == ["metric", "value", "95 % interval"]
-    assert shown[1] == ["accuracy", "62.5%", f"{found.accuracy.low:.1%} to {found.accuracy.high:.1%}"]
-    assert ["log-loss", f"{found.log_loss.value:.3f}"] in [row[:2] for row in shown]
-    assert not any(row[0] == "top-3 accuracy" for row in shown)  # there are but 3 classes
+    assert shown[1] == ["accuracy", "62.5%", f"{evaluation.accuracy.low:.1%} to {evaluation.accuracy.high:.1%}"]
+    assert ["log-loss", f"{evaluation.log_loss.value:.3f}"] in [row[:2] for row in shown]
+    assert not any(row[0] == "top-3 accuracy" for row in shown)  # there are only 3 classes
     start = shown.index(["", "ant", "bee", "cow"])
     assert shown[start + 1 : start + 4] == [["ant", "2", "2", "0"], ["bee", "0", "2", "1"], ["cow", "0", "0", "1"]]
     assert shown[-2:] == [["ant", "bee", "2", "50.0%"], ["bee", "cow", "1", "33.3%"]]
@@ -45,8 +45,8 @@ def test_without_mistakes_nothing_is_confused() -> None:
     assert "Most confused" not in evaluation_html(evaluated([0, 1], [0, 1], ("ant", "bee")))
 
 
-@pytest.mark.parametrize(("count", "there"), [(CLASSES, True), (CLASSES + 1, False)])
-def test_a_matrix_that_cannot_be_read_is_left_out(count: int, there: bool) -> None:
+@pytest.mark.parametrize(("count", "there"), [(MAX_CLASSES, True), (MAX_CLASSES + 1, False)])
+def test_a_matrix_that_is_too_large_is_left_out(count: int, there: bool) -> None:
     labels = list(range(count))
     names = tuple(f"class {label}" for label in labels)
     shown = evaluation_html(evaluated(labels, [0, *labels[:-1]], names))
@@ -54,7 +54,7 @@ def test_a_matrix_that_cannot_be_read_is_left_out(count: int, there: bool) -> No
     assert len(rows(shown.partition("Most confused")[2])) == 1 + 10
 
 
-def test_metrics_that_are_not_known_or_not_defined_have_no_row() -> None:
+def test_unknown_and_undefined_metrics_have_no_row() -> None:
     half = {"value": 0.5, "low": 0.25, "high": 0.75}
     shown = rows(metrics_html({"n": 4, "accuracy": half, "roc_auc": None, "mine": half, "calibration": {"bins": []}}))
     assert shown == [["metric", "value", "95 % interval"], ["accuracy", "50.0%", "25.0% to 75.0%"]]

@@ -1,4 +1,4 @@
-"""Fragments of HTML: whatever a name holds is text, and images are inside."""
+"""HTML fragments: names are text, and images are embedded."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.notebook.html import DENSE, LONGEST, SIDE, Html, bars, block, heading, image, row, sentence, table
+from tellapart.notebook.html import MAX_TEXT, PIXEL_RATIO, SIDE, Html, bars, block, heading, image, row, sentence, table
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -25,7 +25,7 @@ EMPTY = ("img", "br")
 
 
 class Read(HTMLParser):
-    """What a browser makes of a fragment: the tags with their attributes, and the text."""
+    """A parsed fragment: the tags with their attributes, and the text."""
 
     def __init__(self, fragment: str) -> None:
         super().__init__()
@@ -36,17 +36,17 @@ class Read(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note it, and that it wants to be closed."""
+        """Record a tag, and that it must be closed."""
         self.tags.append((tag, dict(attrs)))
         if tag not in EMPTY:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Close the innermost, which must be this."""
+        """Close the innermost tag, which must be this one."""
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        """Note it."""
+        """Record a text."""
         self.text.append(data)
 
 
@@ -56,8 +56,8 @@ def pil_image(width: int, height: int, mode: str = "RGB") -> Image.Image:
 
 
 def opened(fragment: str) -> Image.Image:
-    (found,) = re.findall(r'src="data:image/(?:png|jpeg);base64,([^"]*)"', fragment)
-    return Image.open(io.BytesIO(base64.b64decode(found)))
+    (content,) = re.findall(r'src="data:image/(?:png|jpeg);base64,([^"]*)"', fragment)
+    return Image.open(io.BytesIO(base64.b64decode(content)))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -83,43 +83,43 @@ def test_names_are_text_and_never_markup(name: str) -> None:
     fragment.encode("utf-8")
 
 
-def test_what_stands_between_dollar_signs_is_not_typeset() -> None:
+def test_text_between_dollar_signs_is_not_typeset() -> None:
     (outer,) = Read(block()).tags
     assert str(outer[1]["class"]).split() == ["tex2jax_ignore", "mathjax_ignore"]
 
 
-def test_a_text_without_end_is_cut() -> None:
+def test_a_long_text_is_cut() -> None:
     (shown,) = Read(heading("a" * 10_000_000)).text
-    assert shown == "a" * (LONGEST - 1) + "…"
-    assert Read(heading("a" * LONGEST)).text == ["a" * LONGEST]
+    assert shown == "a" * (MAX_TEXT - 1) + "…"
+    assert Read(heading("a" * MAX_TEXT)).text == ["a" * MAX_TEXT]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_a_small_image_keeps_every_pixel(mode: str) -> None:
-    one = pil_image(8, 6, mode)
-    fragment = image(one, name="one")
+    original = pil_image(8, 6, mode)
+    fragment = image(original, name="one")
     stored = opened(fragment)
     assert (stored.format, stored.mode) == ("PNG", mode)
-    np.testing.assert_array_equal(np.asarray(stored), np.asarray(one))
+    np.testing.assert_array_equal(np.asarray(stored), np.asarray(original))
     assert f"width: {SIDE}px; height: {SIDE * 6 // 8}px" in fragment
     assert "pixelated" in fragment
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_a_large_image_is_reduced(mode: str) -> None:
-    one = pil_image(3000, 1500, mode)
-    before = one.copy()
-    fragment = image(one, name="one")
-    assert opened(fragment).size == (DENSE * SIDE, DENSE * SIDE // 2)
+    original = pil_image(3000, 1500, mode)
+    before = original.copy()
+    fragment = image(original, name="one")
+    assert opened(fragment).size == (PIXEL_RATIO * SIDE, PIXEL_RATIO * SIDE // 2)
     assert len(fragment) < 40_000
     assert "pixelated" not in fragment
-    assert one == before
+    assert original == before
 
 
-@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (1, 1), (DENSE * SIDE, 1)])
-def test_a_image_of_any_shape_is_seen(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (1, 1), (PIXEL_RATIO * SIDE, 1)])
+def test_an_image_of_any_shape_is_visible(size: tuple[int, int]) -> None:
     fragment = image(pil_image(*size), name="one")
-    assert opened(fragment).size == tuple(max(1, round(side * min(1, DENSE * SIDE / max(size)))) for side in size)
+    assert opened(fragment).size == tuple(max(1, round(side * min(1, PIXEL_RATIO * SIDE / max(size)))) for side in size)
     assert "0px;" not in re.sub(r"\d\dpx", "", fragment.split("base64,")[1].partition('"')[2])
 
 
@@ -139,7 +139,7 @@ def test_a_bar_is_as_long_as_its_share(share: float, width: str, words: str) -> 
     assert [text for text in Read(fragment).text if text.strip()] == ["cat", words, "dog", "10.0%"]
 
 
-def test_a_table_has_its_cells_in_order_and_its_shades_behind_them() -> None:
+def test_a_table_has_its_cells_in_order_with_their_shades() -> None:
     fragment = table(["", "a", "b"], [["x", "1", "2"], ["y", "3", "4"]], shades=[[1.0, 0.0], [0.5, 0.0]])
     read = Read(fragment)
     assert read.text == ["", "a", "b", "x", "1", "2", "y", "3", "4"][1:]
@@ -148,13 +148,13 @@ def test_a_table_has_its_cells_in_order_and_its_shades_behind_them() -> None:
     assert "rgba(0, 114" not in table(["", "a"], [["x", "1"]])
 
 
-def test_colours_are_inherited_so_that_both_backgrounds_do() -> None:
+def test_colours_are_inherited_for_light_and_dark_backgrounds() -> None:
     fragment = block(heading("a"), bars([("a", 0.5)]), table(["a"], [["a"]]), image(pil_image(4, 4), name="a"))
     styles = " ".join(str(attributes.get("style", "")) for _, attributes in Read(fragment).tags)
     assert not re.search(r"(^|[ ;])color:", styles)
     assert not re.search(r"background: *(white|#fff)", styles)
 
 
-def test_nothing_is_a_fragment_too() -> None:
+def test_empty_fragments_are_allowed() -> None:
     assert Read(block(row(), bars([]), table([], []))).text == []
     assert isinstance(block(Html("")), str)

@@ -1,4 +1,4 @@
-"""An answer in a notebook: the image where it is a file still, and bars."""
+"""A prediction in a notebook: the image where its file exists, and bars."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def test_a_prediction_shows_the_image_its_label_and_bars(trained: Run, tiny: Pat
 
 
 @pytest.mark.parametrize("path", ["", "upload.png", ".", "a\0b.png", "x" * 5000, "a/" * 3000, "\udcff.png"])
-def test_a_path_that_is_no_file_has_no_image(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_is_not_a_file_has_no_image(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shown = Prediction(path, TOP)._repr_html_()
     assert "<img" not in shown
@@ -34,13 +34,13 @@ def test_a_path_that_is_no_file_has_no_image(path: str, tmp_path: Path, monkeypa
     shown.encode("utf-8")
 
 
-def test_a_file_that_is_no_image_now_has_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_longer_an_image_has_none(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"changed since")
     assert "<img" not in Prediction(str(tmp_path / "a.png"), TOP)._repr_html_()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     assert "<img" not in Prediction(str(tmp_path / "pipe.png"), TOP)._repr_html_()
 
@@ -54,5 +54,5 @@ def test_names_are_text(tmp_path: Path) -> None:
         assert tag.replace("<", "&lt;").replace(">", "&gt;") in shown
 
 
-def test_what_cannot_be_read_says_why() -> None:
+def test_an_unreadable_image_has_the_reason() -> None:
     assert "a.png: not an image" in Unreadable("a.png", "not an image")._repr_html_()

@@ -1,4 +1,4 @@
-"""A run in a notebook: recipe, metrics and bundle; and a sentence where its folder is not one."""
+"""A run in a notebook: recipe, metrics and bundle, or the reason why it cannot be shown."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ def test_it_shows_recipe_metrics_and_bundle(trained: Run) -> None:
     shown = trained._repr_html_()
     assert "recipe: model mlp, weights none, size 20" in shown
     assert "epochs 4" in shown
-    assert "unfreeze" not in shown  # as it is when nothing is asked for
+    assert "unfreeze" not in shown  # the default
     assert f"bundle: {trained.folder / 'bundle'}" in shown
 
 
@@ -20,16 +20,16 @@ def test_validation_and_test_are_never_in_one_table(trained: Run) -> None:
     shown = trained._repr_html_()
     tables = [part.partition("</table>")[0] for part in shown.split("<table")[1:]]
     assert len(tables) == 2
-    for facts, table in zip((trained.metrics["validation"], trained.metrics["test"]), tables, strict=True):
-        assert table.count("<tr>") == 1 + sum(name in facts for name in METRICS)
-        assert f"{facts['accuracy']['value']:.1%}" in table
+    for metrics, table in zip((trained.metrics["validation"], trained.metrics["test"]), tables, strict=True):
+        assert table.count("<tr>") == 1 + sum(name in metrics for name in METRICS)
+        assert f"{metrics['accuracy']['value']:.1%}" in table
         assert "validation" not in table
         assert "test" not in table
     headings = [shown.index(f"{name} (n = {trained.metrics[name]['n']})") for name in ("validation", "test")]
     assert headings[0] < shown.index("<table") < headings[1] < shown.rindex("<table")
 
 
-def test_a_folder_that_is_gone_or_unfinished_is_a_sentence(trained: Run, tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_or_damaged_has_the_reason(trained: Run, tmp_path: Path) -> None:
     assert "cannot be shown: " in Run(tmp_path / "gone")._repr_html_()
     shutil.copytree(trained.folder, tmp_path / "run")
     (tmp_path / "run" / "metrics.json").write_text("{")

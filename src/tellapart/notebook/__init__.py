@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""HTML representations of data sets, evaluations, runs and predictions for notebooks."""

@@ -1,4 +1,4 @@
-"""How an evaluation shows itself in a notebook: its metrics, and which classes it takes for which."""
+"""An evaluation in a notebook: metrics, confusion matrix, and the most confused classes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,26 +26,26 @@ TITLES = {
     "matthews": "Matthews correlation",
     "ece": "calibration error",
 }
-NUMBERS = ("log_loss", "brier", "roc_auc", "pr_auc", "matthews")  # the others are shares of images: in percent
-CLASSES = 20  # a confusion matrix of more is not shown: it cannot be read
+NUMBERS = ("log_loss", "brier", "roc_auc", "pr_auc", "matthews")  # the others are shares, in percent
+MAX_CLASSES = 20  # a larger confusion matrix is not shown: it would be unreadable
 
 
 def evaluation_html(evaluation: Evaluation) -> Html:
-    """Its metrics, the confusion matrix of up to `CLASSES` classes, and the most confused pairs."""
+    """Render the metrics, the confusion matrix of up to `MAX_CLASSES` classes, and the most confused pairs of classes."""
     classes, confusion = evaluation.classes, evaluation.confusion
-    parts = [heading(f"Judged on {evaluation.n:,} images in {len(classes):,} classes")]
+    parts = [heading(f"Evaluated on {evaluation.n:,} images in {len(classes):,} classes")]
     parts.append(metrics_html(evaluation.as_json()))
-    if len(classes) <= CLASSES:
+    if len(classes) <= MAX_CLASSES:
         parts += [heading("True class (row) and predicted class (column)"), _confusion(confusion, classes)]
     if pairs := most_confused(confusion, classes):
         rows = [[pair.true, pair.predicted, f"{pair.count:,}", f"{pair.share:.1%}"] for pair in pairs]
-        parts += [heading("Most confused"), table(["true", "taken for", "images", "share of the true class"], rows)]
+        parts += [heading("Most confused"), table(["true", "predicted", "images", "share of the true class"], rows)]
     return block(*parts)
 
 
-def metrics_html(facts: Mapping[str, Any]) -> Html:
-    """A row for each metric that `Evaluation.as_json()` holds: its value and its 95 % interval."""
-    rows = [_row(name, facts[name]) for name in TITLES if facts.get(name)]
+def metrics_html(metrics: Mapping[str, Any]) -> Html:
+    """Render each metric of `Evaluation.as_json()` with its value and 95 % interval."""
+    rows = [_row(name, metrics[name]) for name in TITLES if metrics.get(name)]
     return table(["metric", "value", "95 % interval"], rows)
 
 
@@ -56,7 +56,7 @@ def _row(name: str, estimate: Mapping[str, float]) -> list[str]:
 
 
 def _confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> Html:
-    """Counts, each cell as dark as its share of the true class."""
+    """Render the counts, each cell shaded by its share of the true class."""
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     rows = [[name, *(f"{count:,}" for count in counts)] for name, counts in zip(classes, confusion, strict=True)]
     return table(["", *classes], rows, shades=shares.tolist())

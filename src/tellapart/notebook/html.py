@@ -1,6 +1,6 @@
-"""Fragments of HTML with which things show themselves in a notebook: images, bars and tables.
+"""HTML fragments for notebooks: images, bars and tables.
 
-Text is escaped wherever it enters, and every fragment inherits its colours, so that it reads on light and on dark.
+Text is escaped, and every fragment inherits its colours, so that it is readable on light and dark backgrounds.
 """
 
 import base64
@@ -12,40 +12,40 @@ from typing import NewType
 from PIL import Image
 
 Html = NewType("Html", str)
-"""Markup that is safe to show: made by the functions here and by nothing else."""
+"""Markup that is safe to show; only the functions of this module make it."""
 
 SIDE = 80  # CSS pixels of an image's longer side
-DENSE = 2  # screens have up to this many pixels for one of CSS
-LONGEST = 1000  # characters of one text: a longer one is cut
-FILL = "0, 114, 178"  # a blue seen on white and on black, by people with any colour vision. Source: Okabe & Ito 2008
+PIXEL_RATIO = 2  # screen pixels for a CSS pixel, at most
+MAX_TEXT = 1000  # characters; longer texts are cut
+FILL = "0, 114, 178"  # a blue visible on white and on black, for any colour vision. Source: Okabe & Ito 2008
 FAINT = "rgba(127, 127, 127, 0.3)"
 
 
 def block(*parts: Html) -> Html:
-    """The parts under each other. Notebooks are told not to typeset what stands between dollar signs in them."""
+    """Place parts below each other. The classes keep notebooks from typesetting text between dollar signs."""
     return Html(f'<div class="tex2jax_ignore mathjax_ignore" style="line-height: 1.4">{"".join(parts)}</div>')
 
 
 def row(*parts: Html, gap: int = 8) -> Html:
-    """The parts side by side, `gap` CSS pixels apart, going on in a further line where a line is full."""
+    """Place parts side by side, `gap` CSS pixels apart, in as many lines as they need."""
     style = f"display: flex; flex-wrap: wrap; gap: 8px {gap}px; align-items: flex-start"
     return Html(f'<div style="{style}">{"".join(parts)}</div>')
 
 
 def heading(text: str) -> Html:
-    """A line in bold."""
+    """Make a line in bold."""
     return Html(f'<div style="font-weight: bold; margin: 4px 0">{_text(text)}</div>')
 
 
 def sentence(text: str) -> Html:
-    """A line that explains."""
+    """Make a line of explanation."""
     return Html(f'<div style="opacity: 0.8; margin: 4px 0; max-width: 60em">{_text(text)}</div>')
 
 
 def image(pil_image: Image.Image, *, name: str, caption: str = "") -> Html:
-    """An image of mode L or RGB, any size, inside the fragment; `name` is for those who cannot see it.
+    """Embed an image of mode L or RGB and any size; `name` is its alternative text.
 
-    A small one is enlarged with its pixels visible, a large one reduced.
+    A small image is enlarged with its pixels visible, a large one reduced.
     """
     width, height = _scaled(pil_image.size, SIDE)
     smooth = "auto" if max(pil_image.size) > SIDE else "pixelated"
@@ -58,7 +58,7 @@ def image(pil_image: Image.Image, *, name: str, caption: str = "") -> Html:
 
 
 def bars(shares: Sequence[tuple[str, float]]) -> Html:
-    """A bar for each name and its probability, in [0, 1]."""
+    """Draw a bar for each name and probability, in [0, 1]."""
     style = (
         "display: grid; grid-template-columns: auto 10em auto; gap: 2px 8px; align-items: center; width: max-content"
     )
@@ -68,7 +68,7 @@ def bars(shares: Sequence[tuple[str, float]]) -> Html:
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, shades: Sequence[Sequence[float]] | None = None
 ) -> Html:
-    """A table whose first column names the rows. `shades`, each in [0, 1], colour the cells behind the first column."""
+    """Make a table whose first column names the rows. `shades`, each in [0, 1], colour the cells of the others."""
     head = "".join(_cell("th", name, left=i == 0) for i, name in enumerate(header))
     lines = [
         _cell("th", cells[0], left=True)
@@ -83,14 +83,14 @@ def table(
 
 
 def _cell(tag: str, text: str, shade: float = 0.0, *, left: bool = False) -> str:
-    # At 0.5 the text, in whatever colour it inherits, is still told from the fill.
+    # At an opacity of 0.5 text of any inherited colour is readable.
     fill = f"; background: rgba({FILL}, {shade / 2:.2f})" if shade else ""
     style = f"text-align: {'left' if left else 'right'}; padding: 2px 8px; border-bottom: 1px solid {FAINT}{fill}"
     return f'<{tag} style="{style}">{_text(text)}</{tag}>'
 
 
 def _bar(name: str, share: float) -> str:
-    width = share if 0 <= share <= 1 else 0.0  # what is no probability has no bar
+    width = share if 0 <= share <= 1 else 0.0  # a value outside [0, 1] has no bar
     fill = f'<span style="display: block; height: 0.8em; width: {width:.1%}; background: rgb({FILL})"></span>'
     return (
         f'<span style="max-width: 20em; overflow-wrap: anywhere">{_text(name)}</span>'
@@ -99,23 +99,23 @@ def _bar(name: str, share: float) -> str:
 
 
 def _data(pil_image: Image.Image) -> str:
-    """An image as an address that holds it: exact pixels as PNG where it is small, else reduced, as JPEG."""
+    """Encode an image as a data URI: a small one as PNG with exact pixels, a large one reduced, as JPEG."""
     stream, kind = io.BytesIO(), "png"
-    if max(pil_image.size) <= DENSE * SIDE:
+    if max(pil_image.size) <= PIXEL_RATIO * SIDE:
         pil_image.save(stream, "PNG")
     else:
         kind = "jpeg"
-        pil_image.resize(_scaled(pil_image.size, DENSE * SIDE), reducing_gap=2.0).save(stream, "JPEG", quality=85)
+        pil_image.resize(_scaled(pil_image.size, PIXEL_RATIO * SIDE), reducing_gap=2.0).save(stream, "JPEG", quality=85)
     return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def _scaled(size: tuple[int, int], longer: int) -> tuple[int, int]:
-    """Width and height in the same proportion, the longer side as given."""
+    """Scale width and height so that the longer side has the given length."""
     width, height = (max(1, round(side * longer / max(size))) for side in size)
     return width, height
 
 
 def _text(text: str) -> str:
-    """Text as text, whatever is in it; a file's name may even hold bytes that are no characters."""
-    shown = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    """Escape a text; a file name may contain bytes that are not valid characters."""
+    shown = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
     return escape(shown.encode("utf-8", "replace").decode("utf-8"))

@@ -1,4 +1,4 @@
-"""How an answer shows itself in a notebook: the image, and a bar for each class."""
+"""A prediction in a notebook: the image, and a bar for each class."""
 
 from pathlib import Path
 
@@ -11,24 +11,24 @@ from tellapart.notebook.html import Html, bars, block, heading, image, row, sent
 
 
 def prediction_html(prediction: Prediction) -> Html:
-    """The image, where its path is that of a file that can be read; its label, and a bar for each class."""
+    """Render the image, where its path is a file that can be read; the predicted class, and a bar for each class."""
     shares = [(choice.label, choice.probability) for choice in prediction.top]
     answer = block(
         heading("I don't know" if prediction.unknown else prediction.label), bars(shares), sentence(prediction.path)
     )
-    found = _found(prediction.path)
-    return answer if found is None else block(row(image(to_image(found), name=prediction.path), answer, gap=16))
+    pixels = _read_image(prediction.path)
+    return answer if pixels is None else block(row(image(to_image(pixels), name=prediction.path), answer, gap=16))
 
 
 def unreadable_html(unreadable: Unreadable) -> Html:
-    """The path, and why it cannot be read."""
+    """Render the path, and why it cannot be read."""
     return block(heading("cannot be read"), sentence(f"{unreadable.path}: {unreadable.error}"))
 
 
-def _found(path: str) -> ImageArray | None:
-    """The image that was asked about, uint8 (h, w, 1 or 3); None where the path is but a name, or a file no more."""
+def _read_image(path: str) -> ImageArray | None:
+    """Read the predicted image, uint8 (h, w, 1 or 3); None where the path is only a name, or the file is gone."""
     try:
-        # A pipe would have to be waited for, so plain files only.
+        # Only regular files: reading a pipe could block.
         return read_image(path) if Path(path).is_file() else None
     except (ImageError, OSError, ValueError):
         return None

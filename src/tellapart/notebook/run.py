@@ -1,4 +1,4 @@
-"""How a run shows itself in a notebook: what was asked, what came of it, and where the classifier is."""
+"""A run in a notebook: its recipe, its metrics, and the path of its bundle."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,37 +11,37 @@ from tellapart.recipe import Recipe
 from tellapart.training.run import Run
 
 ROLES = {
-    "validation": "choices were made on these images, so these numbers flatter a little",
-    "test": "kept apart until every choice was made: expect this of new images like these",
+    "validation": "choices were made with these images, so these numbers are slightly optimistic",
+    "test": "set aside until every choice was made: expect this on new images of the same kind",
 }
 
 
 def run_html(run: Run) -> Html:
-    """Highlights of its recipe, a table of metrics for each split, and its bundle's folder; or why there are none."""
+    """Render the recipe, a table of metrics for each split, and the path of the bundle; or why they cannot be read."""
     try:
-        highlights, judged = _highlights(run.recipe), [_judged(name, facts) for name, facts in run.metrics.items()]
+        highlights, splits = _highlights(run.recipe), [_split(name, metrics) for name, metrics in run.metrics.items()]
     except (TellapartError, OSError, ValueError) as error:
         return block(heading(f"Run {run.folder}"), sentence(f"cannot be shown: {error}"))
     return block(
         heading(f"Run {run.folder}"),
         sentence(f"recipe: {highlights}"),
-        row(*judged, gap=32),
+        row(*splits, gap=32),
         sentence(f"bundle: {run.folder / 'bundle'}"),
     )
 
 
 def _highlights(recipe: Recipe) -> str:
-    """The model, and each field that is not as it is when nothing is asked for."""
-    usual = asdict(Recipe())
-    asked = {name: value for name, value in asdict(recipe).items() if name == "model" or value != usual[name]}
-    return ", ".join(f"{name} {_short(value)}" for name, value in asked.items())
+    """Format the model, and each setting that differs from its default."""
+    defaults = asdict(Recipe())
+    shown = {name: value for name, value in asdict(recipe).items() if name == "model" or value != defaults[name]}
+    return ", ".join(f"{name} {_short(value)}" for name, value in shown.items())
 
 
 def _short(value: object) -> str:
     return "; ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _judged(split: str, facts: Mapping[str, Any]) -> Html:
-    """One split's metrics in a table of its own: those of validation and of test are never to be mixed up."""
-    title = heading(f"{split} (n = {facts['n']:,})")
-    return block(title, sentence(ROLES.get(split, "")), metrics_html(facts))
+def _split(split: str, metrics: Mapping[str, Any]) -> Html:
+    """Render the metrics of one split in a table of its own, so that validation and test are not mixed up."""
+    title = heading(f"{split} (n = {metrics['n']:,})")
+    return block(title, sentence(ROLES.get(split, "")), metrics_html(metrics))
