@@ -94,7 +94,7 @@ def test_the_run_shows_validation_and_test_in_tables_of_their_own(executed: Note
 
 def test_the_evaluation_shows_metrics_and_the_table_of_classes(executed: Notebook) -> None:
     (shown,) = html(executed, "judge")
-    (judged,) = re.findall(r"Judged on (\d+) images", shown)
+    (judged,) = re.findall(r"Evaluated on (\d+) images", shown)
     for part in ("95 % interval", "True class (row) and predicted class (column)"):
         assert part in shown
     (told,) = code(executed)["numbers"]["outputs"]

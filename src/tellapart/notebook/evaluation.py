@@ -31,7 +31,7 @@ MAX_CLASSES = 20  # a larger confusion matrix is not shown: it would be unreadab
 
 
 def evaluation_html(evaluation: Evaluation) -> Html:
-    """Render the metrics, the confusion matrix of up to `MAX_CLASSES` classes, and the most confused pairs of classes."""
+    """Render the metrics, the confusion matrix of up to `MAX_CLASSES` classes, and the most confused pairs."""
     classes, confusion = evaluation.classes, evaluation.confusion
     parts = [heading(f"Evaluated on {evaluation.n:,} images in {len(classes):,} classes")]
     parts.append(metrics_html(evaluation.as_json()))
