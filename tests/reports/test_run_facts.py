@@ -68,7 +68,7 @@ def test_a_damaged_history_is_an_error(run: Run, content: str) -> None:
 
 
 def test_size_and_speed_are_measured(run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_facts, "TIMED", 2)
+    monkeypatch.setattr(run_facts, "MAX_TIMED", 2)
     dataset = draw_all_splits(Dataset.open(tiny), run.recipe)[0]
     size, speed = size_and_speed(run, dataset)
     stored = sum(path.stat().st_size for path in run.bundle.folder.iterdir())
