@@ -43,7 +43,7 @@ def dataset(tiny: Path) -> Dataset:
 def test_learners_find_all_features_in_the_cache(
     recipe: Recipe, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frozen_backbone, "JOB", 8)
+    monkeypatch.setattr(frozen_backbone, "JOB_IMAGES", 8)
     recipe, fake_jobs = resolve(recipe, own_size=None), FakeJobs()
     compute_features(dataset, recipe, fake_jobs)
     assert fake_jobs.done >= 4

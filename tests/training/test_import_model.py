@@ -203,7 +203,7 @@ def test_numbers_that_are_no_probabilities_are_refused(made: Made) -> None:
 def test_fast_arithmetic_that_changes_answers_is_given_up(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     network, graph = made(layers.Dense(3, activation="softmax"))
     assert checked_precision(network, graph, SQUARE) == "auto"
-    monkeypatch.setattr("tellapart.training.import_model.chosen_precision", lambda _: "bfloat16")
+    monkeypatch.setattr("tellapart.training.import_model.resolve_precision", lambda _: "bfloat16")
     monkeypatch.setattr(
         "tellapart.training.import_model._difference", lambda _, precision, *__: 0.1 if precision == "bfloat16" else 0.0
     )

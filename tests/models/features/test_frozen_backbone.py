@@ -100,7 +100,7 @@ def test_an_unreadable_image_is_left_out_each_time_with_its_reason(
 def test_a_killed_run_loses_at_most_one_shard(
     backbone: FrozenBackbone, images: Images, tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frozen_backbone, "SHARD", 10)
+    monkeypatch.setattr(frozen_backbone, "SHARD_IMAGES", 10)
     add = FeatureCache.add
 
     def killed_at_the_third(self: FeatureCache, *arguments: object) -> None:
