@@ -18,7 +18,7 @@ def modules() -> Mapping[str, Path]:
 def imported(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
     """Yield the modules of tellapart that a file imports anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module in known:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module in known:
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"
                 yield submodule if submodule in known else node.module
