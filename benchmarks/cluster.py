@@ -28,7 +28,7 @@ import psutil
 
 from measuring import Table, median
 from tellapart import Dataset, Recipe, search
-from tellapart.bundles.batch.chunks import SIZE
+from tellapart.bundles.batch.chunks import CHUNK_IMAGES
 from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.data.sources.listing import images_under
 from tellapart.data.splits.draw_splits import draw_splits
@@ -205,7 +205,7 @@ def watched(moments: list[int], out: Path) -> Iterator[Seen]:
 
     def kill() -> None:
         while seen.killed < len(moments) and not ended.wait(rng.uniform(0, SOON_S)):
-            found, answered = workers_now(), SIZE * sum(1 for _ in parts.glob("part-*"))
+            found, answered = workers_now(), CHUNK_IMAGES * sum(1 for _ in parts.glob("part-*"))
             if found and answered >= moments[seen.killed]:
                 rng.choice(found).kill()
                 seen.killed += 1

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from measuring import Table
 from tellapart import Bundle, Dataset
-from tellapart.bundles.evaluate import relabelled, unseen
+from tellapart.bundles.evaluate import align_classes, split_for
 from tellapart.data.pipeline import BATCH
 from tellapart.engine import write_graph
-from tellapart.exporting.graphs import whole_graph
-from tellapart.exporting.int8 import learning_images, quantised
-from tellapart.exporting.int8_worth import FASTER, LOST, worth
+from tellapart.exporting.graph_formats import full_graph
+from tellapart.exporting.int8 import calibration_images, quantize
+from tellapart.exporting.int8_comparison import MAX_ACCURACY_LOSS, MIN_SPEEDUP, compare_int8
 
 
 def main() -> None:
-    """Quantise, judge, time, and say what was asked."""
+    """Quantize, evaluate and time the bundle, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("photos")
@@ -28,25 +28,25 @@ def main() -> None:
     options = parser.parse_args()
     bundle = Bundle.open(options.bundle)
     bundle.verify()
-    dataset = relabelled(Dataset.open(options.photos), bundle.classes)
-    graph = quantised(whole_graph(bundle), learning_images(bundle, unseen(dataset, "train", bundle.seen)))
+    dataset = align_classes(Dataset.open(options.photos), bundle.classes)
+    graph = quantize(full_graph(bundle), calibration_images(bundle, split_for(dataset, "train", bundle.seen)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.xml")
         write_graph(graph, path)
-        found = worth(bundle, path, unseen(dataset, options.split, bundle.seen))
+        result = compare_int8(bundle, path, split_for(dataset, options.split, bundle.seen))
     table = Table("precision", f"images/s (batches of {BATCH})", "accuracy", "MB")
-    accuracies = {"int8": found.int8_accuracy, "float32": found.float_accuracy}
-    for name, rate in found.rates.items():
-        size = found.int8_bytes if name == "int8" else found.float_bytes
+    accuracies = {"int8": result.int8_accuracy, "float32": result.float_accuracy}
+    for name, rate in result.rates.items():
+        size = result.int8_bytes if name == "int8" else result.float_bytes
         table.row(name, f"{rate:.0f}", f"{accuracies[name]:.1%}" if name in accuracies else "", f"{size / 1e6:.1f}")
     table.print()
-    lost = found.comparison.accuracy_difference
-    interval = f"{100 * lost.low:+.1f} to {100 * lost.high:+.1f}"
+    difference = result.comparison.accuracy_difference
+    interval = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
     print(
-        f"accuracy, int8 less float32, on {found.comparison.n} images of {options.split}: {100 * lost.value:+.1f} "
-        f"points ({interval})   (asked: at least -{100 * LOST:.0f})"
+        f"accuracy, int8 - float32, on {result.comparison.n} images of {options.split}: {100 * difference.value:+.1f} "
+        f"points ({interval})   (required: at least -{100 * MAX_ACCURACY_LOSS:.0f})"
     )
-    print(f"int8 / {found.best}: {found.speedup:.2f} times as fast   (asked: at least {FASTER}, or it is not offered)")
+    print(f"int8 / {result.best}: {result.speedup:.2f} times as fast   (required: at least {MIN_SPEEDUP})")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A small bundle, and files for it of which two cannot be read."""
+"""A small bundle, and image files of which two cannot be read."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from tellapart.training.run import Run
 
 @pytest.fixture
 def bundle(trained: Run) -> Bundle:
-    """Of the finished run on the tiny images."""
+    """The bundle of a finished run on the tiny images."""
     return trained.bundle
 
 
 @pytest.fixture
 def files(tiny: Path, tmp_path: Path) -> list[str]:
-    """The 36 images, and between them one that is damaged, and one at the end that is not there."""
+    """The 36 images, with a damaged one among them, and a missing one at the end."""
     corrupt = tmp_path / "corrupt.png"
     corrupt.write_bytes(b"corrupt")
-    found = [str(path) for path in sorted(tiny.rglob("*.png"))]
-    return [*found[:5], str(corrupt), *found[5:], "absent.png"]
+    paths = [str(path) for path in sorted(tiny.rglob("*.png"))]
+    return [*paths[:5], str(corrupt), *paths[5:], "absent.png"]

@@ -32,7 +32,7 @@ def refused(folder: Path) -> str:
 
 
 def rewritten(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the manifest and seal it again, as one who means ill can."""
+    """Change the manifest and seal it again, as an attacker could."""
     fields = json.loads((folder / MANIFEST).read_text())
     del fields["sha256"]
     change(fields)
@@ -51,7 +51,7 @@ def test_a_copy_anywhere_is_the_same_bundle(trained: Run, folder: Path) -> None:
     assert Recipe.of(dict(copy.facts.recipe)) == trained.recipe
 
 
-def test_the_manifest_says_what_the_contract_names(trained: Run) -> None:
+def test_the_manifest_has_the_documented_fields(trained: Run) -> None:
     fields = json.loads((trained.bundle.folder / MANIFEST).read_text())
     assert fields["format"] == 1
     assert {"classes", "preprocessing", "recipe", "metrics", "fingerprint"} <= fields.keys()
@@ -91,13 +91,13 @@ def test_an_altered_file_is_refused_by_name(folder: Path, name: str, damage: str
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_link_in_the_place_of_a_file_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
+def test_a_link_in_place_of_a_file_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
     (folder / name).rename(tmp_path / name)
     (folder / name).symlink_to(tmp_path / name)
     assert f"{name} is not the file that was written" in refused(folder)
 
 
-def test_a_folder_in_the_place_of_a_file_is_refused(folder: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_refused(folder: Path) -> None:
     (folder / "model.bin").unlink()
     (folder / "model.bin").mkdir()
     assert "model.bin is not the file that was written" in refused(folder)
@@ -126,19 +126,19 @@ def test_an_edited_manifest_is_refused(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"\xff\xfe", b"[]", b"null", b"7", b'{"format": 1}', b"[" * 100_000, b'{"format": NaN}']
 )
-def test_a_manifest_that_is_none_is_refused(folder: Path, content: bytes) -> None:
+def test_an_invalid_manifest_is_refused(folder: Path, content: bytes) -> None:
     (folder / MANIFEST).write_bytes(content)
     assert "bundle.json" in refused(folder)
 
 
 @pytest.mark.parametrize("version", [0, 2, "1", None])
-def test_an_unknown_format_is_refused_with_the_one_that_is_known(folder: Path, version: object) -> None:
+def test_an_unknown_format_is_refused_with_the_known_one(folder: Path, version: object) -> None:
     rewritten(folder, lambda fields: fields.update(format=version))
     assert f"has format {version!r}, this tellapart reads format 1" in refused(folder)
 
 
 @pytest.mark.parametrize("absent", ["name", "classes", "preprocessing", "recipe", "metrics", "fingerprint", "files"])
-def test_a_sealed_manifest_without_what_is_needed_is_refused(folder: Path, absent: str) -> None:
+def test_a_sealed_manifest_with_missing_fields_is_refused(folder: Path, absent: str) -> None:
     rewritten(folder, lambda fields: fields.pop(absent))
     assert absent in refused(folder)
 
@@ -151,14 +151,14 @@ def test_classes_that_differ_from_the_graphs_outputs_are_refused_though_all_hash
     assert f"names {len(classes)} classes, its graph has 3 outputs" in refused(folder)
 
 
-def test_a_graph_that_is_none_is_refused_though_all_hashes_are_right(trained: Run, folder: Path) -> None:
+def test_an_invalid_graph_is_refused_though_all_hashes_are_right(trained: Run, folder: Path) -> None:
     (folder / "model.xml").write_text("<net>")
     write_manifest(folder, trained.bundle.facts)
     with pytest.raises(BundleError, match=r"model\.xml is not a graph that can be read"):
         Bundle.open(folder).verify()
 
 
-def test_a_file_that_the_manifest_does_not_name_may_not_be_needed(folder: Path) -> None:
+def test_a_required_file_that_the_manifest_omits_is_refused(folder: Path) -> None:
     rewritten(folder, lambda fields: fields["files"].pop("splits.json"))
     (folder / "splits.json").unlink()
     assert "lacks splits.json" in refused(folder)
@@ -172,8 +172,8 @@ def test_a_manifest_cannot_reach_out_of_its_folder(folder: Path) -> None:
     assert "../outside" in refused(folder)
 
 
-def test_what_is_no_bundle_is_refused_with_where_a_bundle_is(trained: Run, tmp_path: Path) -> None:
-    assert "A run's is in its bundle/ folder" in refused(trained.folder)
+def test_a_folder_without_a_bundle_is_refused_with_advice(trained: Run, tmp_path: Path) -> None:
+    assert "The bundle of a run is in its bundle/ folder" in refused(trained.folder)
     assert "is not a bundle" in refused(tmp_path / "absent")
     (tmp_path / "file").touch()
     assert os.fspath(tmp_path / "file") in refused(tmp_path / "file")

@@ -1,4 +1,4 @@
-"""A calibrated bundle says "I don't know" where it should, everywhere alike, and the old one stays as it was."""
+"""A calibrated bundle rejects images consistently, and the original bundle is unchanged."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ Runs = Mapping[str, Run]
 
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Path:
-    """120 images, a few of them under a wrong colour, so that not every answer is right."""
+    """120 images, a few of them mislabelled, so that not every prediction is correct."""
     folder = coloured(tmp_path_factory.mktemp("data") / "colours", each=40, seed=4)
     for number in range(0, 40, 8):
         (folder / "red" / f"{number:02}.png").rename(folder / "blue" / f"wrong-{number:02}.png")
@@ -50,7 +50,7 @@ def runs(colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 
 @pytest.fixture(scope="module")
-def taught(runs: Runs, colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Bundle]:
+def calibrated(runs: Runs, colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Bundle]:
     """The bundle of each run, calibrated for the same coverage."""
     folder, dataset = tmp_path_factory.mktemp("calibrated"), Dataset.open(colours)
     for name, run in runs.items():
@@ -59,8 +59,8 @@ def taught(runs: Runs, colours: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def strange(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """What is no noisy colour: black and white at random, stripes."""
+def outliers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Images unlike the noisy colours: random black and white, and stripes."""
     folder, rng = tmp_path_factory.mktemp("strange"), np.random.default_rng(0)
     images = [255 * rng.integers(0, 2, (20, 20, 3)) for _ in range(6)]
     images += [np.broadcast_to(255 * (np.arange(20) // width % 2)[:, None, None], (20, 20, 3)) for width in (1, 3)]
@@ -74,9 +74,9 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 def answers(bundle: Bundle, files: list[Path], top: int = 3) -> list[Prediction]:
-    found = list(Predictor(bundle).predict(files, top=top))
-    assert all(isinstance(one, Prediction) for one in found)
-    return [one for one in found if isinstance(one, Prediction)]
+    result = list(Predictor(bundle).predict(files, top=top))
+    assert all(isinstance(prediction, Prediction) for prediction in result)
+    return [prediction for prediction in result if isinstance(prediction, Prediction)]
 
 
 def files_of(colours: Path, run: Run, split: str) -> list[Path]:
@@ -86,10 +86,10 @@ def files_of(colours: Path, run: Run, split: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_new_bundle_verifies_and_shares_with_the_old_all_but_its_ending(
-    name: str, runs: Runs, taught: Mapping[str, Bundle]
+def test_the_calibrated_bundle_differs_only_in_its_last_graph(
+    name: str, runs: Runs, calibrated: Mapping[str, Bundle]
 ) -> None:
-    old, new = runs[name].bundle, Bundle.open(taught[name].folder)
+    old, new = runs[name].bundle, Bundle.open(calibrated[name].folder)
     old.verify()
     new.verify()
     assert old.reject is None
@@ -101,105 +101,108 @@ def test_the_new_bundle_verifies_and_shares_with_the_old_all_but_its_ending(
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_old_bundle_is_untouched_to_the_byte(name: str, runs: Runs, colours: Path, tmp_path: Path) -> None:
+def test_the_original_bundle_is_unchanged(name: str, runs: Runs, colours: Path, tmp_path: Path) -> None:
     before = bytes_of(runs[name].bundle.folder)
     calibrate(runs[name].bundle.folder, Dataset.open(colours), out=tmp_path / "new", coverage=0.5)
     assert bytes_of(runs[name].bundle.folder) == before
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_an_answer_is_what_it_was_and_is_given_above_the_threshold_alone(
-    name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path
+def test_predictions_are_unchanged_and_rejected_below_the_threshold(
+    name: str, runs: Runs, calibrated: Mapping[str, Bundle], colours: Path
 ) -> None:
     files = files_of(colours, runs[name], "validation")
-    old, new = answers(runs[name].bundle, files), answers(taught[name], files)
-    reject = taught[name].reject
+    old, new = answers(runs[name].bundle, files), answers(calibrated[name], files)
+    reject = calibrated[name].reject
     assert reject is not None
-    assert [one.label for one in old] == [one.label for one in new]
-    assert not any(one.unknown for one in old)
-    assert all(one.unknown for one in new if one.probability < reject.probability)
-    unsure = sum(one.probability < reject.probability for one in new)
-    strangers = sum(one.unknown and one.probability >= reject.probability for one in new)
-    assert len(new) - unsure >= 0.8 * len(new)
-    assert strangers <= 0.01 * len(new)
-    facts = taught[name].facts.reject
+    assert [prediction.label for prediction in old] == [prediction.label for prediction in new]
+    assert not any(prediction.unknown for prediction in old)
+    assert all(prediction.unknown for prediction in new if prediction.probability < reject.probability)
+    unconfident = sum(prediction.probability < reject.probability for prediction in new)
+    rejected_outliers = sum(prediction.unknown and prediction.probability >= reject.probability for prediction in new)
+    assert len(new) - unconfident >= 0.8 * len(new)
+    assert rejected_outliers <= 0.01 * len(new)
+    facts = calibrated[name].facts.reject
     assert facts is not None
-    assert facts["coverage"]["value"] == pytest.approx(1 - (unsure + strangers) / len(new))
+    assert facts["coverage"]["value"] == pytest.approx(1 - (unconfident + rejected_outliers) / len(new))
     assert facts["wanted"] == "coverage=0.8"
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_what_is_like_no_training_image_is_not_answered(
-    name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path, strange: list[Path]
+def test_outliers_are_rejected(
+    name: str, runs: Runs, calibrated: Mapping[str, Bundle], colours: Path, outliers: list[Path]
 ) -> None:
-    assert sum(one.unknown for one in answers(taught[name], strange)) >= len(strange) - 1
-    usual = answers(taught[name], files_of(colours, runs[name], "test"))
-    assert sum(one.unknown for one in usual) <= 0.5 * len(usual)
+    assert sum(prediction.unknown for prediction in answers(calibrated[name], outliers)) >= len(outliers) - 1
+    usual = answers(calibrated[name], files_of(colours, runs[name], "test"))
+    assert sum(prediction.unknown for prediction in usual) <= 0.5 * len(usual)
 
 
-def test_strangeness_alone_refuses_what_the_probabilities_would_answer(
-    runs: Runs, colours: Path, strange: list[Path], tmp_path: Path
+def test_the_ood_score_alone_rejects_confident_predictions(
+    runs: Runs, colours: Path, outliers: list[Path], tmp_path: Path
 ) -> None:
-    found = calibrate(runs["network"].bundle, Dataset.open(colours), out=tmp_path / "new", coverage=1)
-    told = answers(Bundle.open(tmp_path / "new"), strange)
-    assert sum(one.unknown and one.probability >= found.reject.probability for one in told) >= len(told) - 1
+    result = calibrate(runs["network"].bundle, Dataset.open(colours), out=tmp_path / "new", coverage=1)
+    response = answers(Bundle.open(tmp_path / "new"), outliers)
+    assert (
+        sum(prediction.unknown and prediction.probability >= result.reject.probability for prediction in response)
+        >= len(response) - 1
+    )
 
 
-def test_a_forest_refuses_by_its_probabilities_alone(taught: Mapping[str, Bundle], strange: list[Path]) -> None:
-    reject = taught["forest"].reject
+def test_a_forest_rejects_by_confidence_only(calibrated: Mapping[str, Bundle], outliers: list[Path]) -> None:
+    reject = calibrated["forest"].reject
     assert reject is not None
     assert reject.strangeness is None
-    for one in answers(taught["forest"], strange):
-        assert one.unknown == (one.probability < reject.probability)
+    for prediction in answers(calibrated["forest"], outliers):
+        assert prediction.unknown == (prediction.probability < reject.probability)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_files_bytes_and_http_agree(
-    name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path, strange: list[Path]
+    name: str, runs: Runs, calibrated: Mapping[str, Bundle], colours: Path, outliers: list[Path]
 ) -> None:
-    bundle, files = taught[name], [*files_of(colours, runs[name], "test"), *strange]
+    bundle, files = calibrated[name], [*files_of(colours, runs[name], "test"), *outliers]
     by_files = answers(bundle, files)
-    assert {one.unknown for one in by_files} == {True, False}
+    assert {prediction.unknown for prediction in by_files} == {True, False}
     predictor = Predictor(bundle)
     by_bytes = [predictor.predict_one(file.read_bytes(), path=str(file)) for file in files]
 
-    async def asked() -> list[httpx.Response]:
+    async def request_all() -> list[httpx.Response]:
         app = build_app(predictor)
         transport = httpx.ASGITransport(app)
         alive = app.router.lifespan_context(app)
         async with alive, httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return [await client.post("/predict", files={"image": (one.name, one.read_bytes())}) for one in files]
 
-    by_http = [response.json() for response in asyncio.run(asked())]
-    for one, other, told in zip(by_files, by_bytes, by_http, strict=True):
-        assert one.unknown == other.unknown == told["unknown"]
-        assert one.label == other.label == told["label"]
-        assert one.probability == pytest.approx(other.probability, abs=1e-5)
-        assert other.probability == pytest.approx(told["probability"], abs=1e-5)
-        assert {choice["label"] for choice in told["top"]} == {"blue", "green", "red"}
+    by_http = [response.json() for response in asyncio.run(request_all())]
+    for by_file, by_content, response in zip(by_files, by_bytes, by_http, strict=True):
+        assert by_file.unknown == by_content.unknown == response["unknown"]
+        assert by_file.label == by_content.label == response["label"]
+        assert by_file.probability == pytest.approx(by_content.probability, abs=1e-5)
+        assert by_content.probability == pytest.approx(response["probability"], abs=1e-5)
+        assert {choice["label"] for choice in response["top"]} == {"blue", "green", "red"}
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_judging_sees_no_strangeness_and_every_image(
-    name: str, runs: Runs, taught: Mapping[str, Bundle], colours: Path
+def test_evaluation_ignores_the_reject_option(
+    name: str, runs: Runs, calibrated: Mapping[str, Bundle], colours: Path
 ) -> None:
-    old, new = (evaluate(bundle, Dataset.open(colours)) for bundle in (runs[name].bundle, taught[name]))
+    old, new = (evaluate(bundle, Dataset.open(colours)) for bundle in (runs[name].bundle, calibrated[name]))
     assert old.n == new.n
     assert old.accuracy == new.accuracy
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_metrics_stay_those_of_the_bundle_where_its_probabilities_stay(
-    name: str, runs: Runs, taught: Mapping[str, Bundle]
+def test_metrics_are_kept_if_probabilities_are_unchanged(
+    name: str, runs: Runs, calibrated: Mapping[str, Bundle]
 ) -> None:
-    old, new = runs[name].bundle.facts, taught[name].facts
+    old, new = runs[name].bundle.facts, calibrated[name].facts
     assert new.metrics == old.metrics  # trained and calibrated on the same validation images
     assert new.calibration == old.calibration
     assert replace(new, reject=None) == old
 
 
 def without_temperature(run: Run, folder: Path) -> Bundle:
-    """The run's bundle as it would be without a temperature of its own: far too sure."""
+    """The run's bundle as it would be without a temperature of its own: far too overconfident."""
     from tellapart.bundles.bundle import GRAPH, write_manifest
     from tellapart.engine import read_graph, write_graph
     from tellapart.models.graphs.surgery import add_temperature
@@ -210,18 +213,16 @@ def without_temperature(run: Run, folder: Path) -> Bundle:
     return Bundle.open(folder)
 
 
-def test_a_bundle_that_is_too_sure_gets_a_temperature_and_loses_the_metrics_that_were_measured_before_it(
-    runs: Runs, colours: Path, tmp_path: Path
-) -> None:
-    sure = without_temperature(runs["network"], tmp_path / "sure")
-    found = calibrate(sure, Dataset.open(colours), out=tmp_path / "new", coverage=1)
+def test_an_overconfident_bundle_gets_a_temperature_and_new_metrics(runs: Runs, colours: Path, tmp_path: Path) -> None:
+    overconfident = without_temperature(runs["network"], tmp_path / "overconfident")
+    result = calibrate(overconfident, Dataset.open(colours), out=tmp_path / "new", coverage=1)
     new = Bundle.open(tmp_path / "new")
-    assert found.temperature == pytest.approx(2, rel=0.1)
-    assert list(sure.metrics) == ["validation", "test"]
+    assert result.temperature == pytest.approx(2, rel=0.1)
+    assert list(overconfident.metrics) == ["validation", "test"]
     assert list(new.metrics) == ["validation"]
     facts = new.facts.calibration
     assert facts is not None
-    assert facts["temperature"] == found.temperature
+    assert facts["temperature"] == result.temperature
     assert facts["ece_after"] == pytest.approx(new.metrics["validation"]["ece"]["value"], abs=1e-9)
     validation = evaluate(new, Dataset.open(colours), split="validation")
     assert validation.as_json()["ece"] == pytest.approx(new.metrics["validation"]["ece"], abs=1e-6)
@@ -230,30 +231,30 @@ def test_a_bundle_that_is_too_sure_gets_a_temperature_and_loses_the_metrics_that
 
 
 def test_a_calibrated_bundle_can_be_calibrated_again(
-    taught: Mapping[str, Bundle], colours: Path, tmp_path: Path
+    calibrated: Mapping[str, Bundle], colours: Path, tmp_path: Path
 ) -> None:
     for name in ("network", "logistic"):
-        found = calibrate(taught[name], Dataset.open(colours), out=tmp_path / name, coverage=1)
-        assert found.temperature == 1
+        result = calibrate(calibrated[name], Dataset.open(colours), out=tmp_path / name, coverage=1)
+        assert result.temperature == 1
         new = Bundle.open(tmp_path / name)
         new.verify()
-        assert new.reject == found.reject
-        assert new.reject != taught[name].reject
+        assert new.reject == result.reject
+        assert new.reject != calibrated[name].reject
 
 
-def test_a_wanted_accuracy_is_reached_among_what_is_answered(runs: Runs, colours: Path, tmp_path: Path) -> None:
-    found = calibrate(runs["network"].bundle, Dataset.open(colours), out=tmp_path / "new", accuracy=0.9)
-    assert found.accuracy.value >= 0.9
-    assert 0 < found.coverage.value <= 1
-    assert found.coverage.low <= found.coverage.value <= found.coverage.high
-    assert found.wanted == "accuracy=0.9"
+def test_the_accuracy_goal_is_reached_among_accepted_images(runs: Runs, colours: Path, tmp_path: Path) -> None:
+    result = calibrate(runs["network"].bundle, Dataset.open(colours), out=tmp_path / "new", accuracy=0.9)
+    assert result.accuracy.value >= 0.9
+    assert 0 < result.coverage.value <= 1
+    assert result.coverage.low <= result.coverage.value <= result.coverage.high
+    assert result.wanted == "accuracy=0.9"
 
 
 def mislabelled(colours: Path, folder: Path) -> Path:
     """Validation images of which the surest is wrong, as are all others."""
     shutil.copytree(colours, folder / "train")
-    for true, said in (("red", "green"), ("green", "blue"), ("blue", "red")):
-        shutil.copytree(colours / true, folder / "validation" / said)
+    for true, label in (("red", "green"), ("green", "blue"), ("blue", "red")):
+        shutil.copytree(colours / true, folder / "validation" / label)
     return folder
 
 
@@ -267,7 +268,7 @@ def test_an_accuracy_out_of_reach_is_refused_and_leaves_nothing(runs: Runs, colo
 @pytest.mark.parametrize(
     "goal", [{}, {"accuracy": 0.9, "coverage": 0.9}, {"accuracy": 97.0}, {"coverage": 0.0}, {"coverage": float("nan")}]
 )
-def test_a_goal_that_is_none_is_refused(runs: Runs, colours: Path, tmp_path: Path, goal: dict[str, float]) -> None:
+def test_an_invalid_goal_is_refused(runs: Runs, colours: Path, tmp_path: Path, goal: dict[str, float]) -> None:
     with pytest.raises(RecipeError):
         calibrate(runs["network"].bundle, Dataset.open(colours), out=tmp_path / "new", **goal)
     assert not (tmp_path / "new").exists()
@@ -276,7 +277,7 @@ def test_a_goal_that_is_none_is_refused(runs: Runs, colours: Path, tmp_path: Pat
 def test_a_folder_in_use_is_refused_before_the_work_and_left_alone(
     runs: Runs, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tellapart.bundles.calibrate._asked", None)
+    monkeypatch.setattr("tellapart.bundles.calibrate._predict", None)
     (tmp_path / "mine.txt").write_text("mine")
     for out in (tmp_path, tmp_path / "mine.txt", runs["network"].bundle.folder):
         with pytest.raises(StorageError, match="is there already and not empty: name another folder"):
@@ -285,10 +286,10 @@ def test_a_folder_in_use_is_refused_before_the_work_and_left_alone(
     runs["network"].bundle.verify()
 
 
-def test_a_folder_inside_the_old_bundle_is_refused(runs: Runs, colours: Path) -> None:
+def test_a_folder_inside_the_original_bundle_is_refused(runs: Runs, colours: Path) -> None:
     bundle = runs["network"].bundle
     before = sorted(path.name for path in bundle.folder.iterdir())
-    with pytest.raises(BundleError, match="lies inside the bundle it is made from"):
+    with pytest.raises(BundleError, match="is inside the bundle that is calibrated"):
         calibrate(bundle, Dataset.open(colours), out=bundle.folder / "calibrated", coverage=0.9)
     assert sorted(path.name for path in bundle.folder.iterdir()) == before
 
@@ -296,15 +297,15 @@ def test_a_folder_inside_the_old_bundle_is_refused(runs: Runs, colours: Path) ->
 def test_images_of_other_classes_are_refused(runs: Runs, coloured: Callable[..., Path], tmp_path: Path) -> None:
     folder = coloured(tmp_path / "data")
     (folder / "blue").rename(folder / "azure")
-    with pytest.raises(DatasetError, match="classes the bundle does not know: azure"):
+    with pytest.raises(DatasetError, match="classes that the bundle lacks: azure"):
         calibrate(runs["network"].bundle, Dataset.open(folder), out=tmp_path / "new", coverage=0.9)
 
 
-def test_images_without_a_validation_part_are_refused_with_what_to_do(
+def test_images_without_a_validation_split_are_refused(
     runs: Runs, coloured: Callable[..., Path], tmp_path: Path
 ) -> None:
     new = coloured(tmp_path / "data", seed=9)
-    with pytest.raises(DatasetError, match=r"no image for validation: none of its 36 .* a folder validation/ there"):
+    with pytest.raises(DatasetError, match=r"no images for validation: none of its 36 .* add a folder validation/"):
         calibrate(runs["network"].bundle, Dataset.open(new), out=tmp_path / "new", coverage=0.9)
     coloured(tmp_path / "half" / "validation", seed=9)
     coloured(tmp_path / "half" / "test", seed=10)
@@ -312,7 +313,7 @@ def test_images_without_a_validation_part_are_refused_with_what_to_do(
         calibrate(runs["network"].bundle, Dataset.open(tmp_path / "half"), out=tmp_path / "new", coverage=0.9)
 
 
-def test_test_images_are_never_asked_about(
+def test_test_images_are_never_predicted(
     runs: Runs, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved = Path(shutil.copytree(colours, tmp_path / "colours"))
@@ -325,7 +326,7 @@ def test_test_images_are_never_asked_about(
     assert Bundle.open(kept).facts.reject == Bundle.open(whole).facts.reject
 
 
-def test_killed_while_it_is_written_it_leaves_nothing(
+def test_an_interrupted_write_leaves_nothing(
     runs: Runs, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> None:
@@ -345,40 +346,42 @@ def test_a_damaged_bundle_is_refused(runs: Runs, colours: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("stated", [{}, {"probability": "high", "strangeness": None}, {"probability": 0.5}, 7])
-def test_a_misstated_rule_is_refused_with_what_to_do(
-    taught: Mapping[str, Bundle], strange: list[Path], tmp_path: Path, stated: object
+def test_an_invalid_reject_option_is_refused(
+    calibrated: Mapping[str, Bundle], outliers: list[Path], tmp_path: Path, stated: object
 ) -> None:
     from tellapart.bundles.bundle import write_manifest
 
-    folder = Path(shutil.copytree(taught["network"].folder, tmp_path / "bundle"))
-    write_manifest(folder, replace(taught["network"].facts, reject=stated))  # type: ignore[arg-type]
-    with pytest.raises(BundleError, match=r"misstates when to reject .*: calibrate again"):
-        answers(Bundle.open(folder), strange)
+    folder = Path(shutil.copytree(calibrated["network"].folder, tmp_path / "bundle"))
+    write_manifest(folder, replace(calibrated["network"].facts, reject=stated))  # type: ignore[arg-type]
+    with pytest.raises(BundleError, match=r"invalid reject option .*: calibrate again"):
+        answers(Bundle.open(folder), outliers)
 
 
-def test_bundles_of_before_that_say_nothing_of_it_always_answer(runs: Runs, strange: list[Path]) -> None:
+def test_bundles_without_a_reject_option_always_answer(runs: Runs, outliers: list[Path]) -> None:
     manifest = json.loads((runs["network"].bundle.folder / "bundle.json").read_text())
     assert manifest["reject"] is None
-    assert not any(one.unknown for one in answers(runs["network"].bundle, strange))
+    assert not any(prediction.unknown for prediction in answers(runs["network"].bundle, outliers))
 
 
 @pytest.mark.parametrize(
-    ("probability", "strangeness", "refused"),
+    ("probability", "strangeness", "rejected"),
     [(0.6, 1.0, False), (0.6, 2.0, False), (0.6, 2.1, True), (0.59, 1.0, True), (0.6, None, False), (0.5, None, True)],
 )
-def test_below_the_probability_or_above_the_strangeness_is_refused(
-    probability: float, strangeness: float | None, refused: bool
+def test_low_confidence_or_a_high_ood_score_is_rejected(
+    probability: float, strangeness: float | None, rejected: bool
 ) -> None:
-    assert Reject(0.6, 2.0).refuses(probability, strangeness) is refused
-    assert Reject(0.6, None).refuses(probability, strangeness) is (probability < 0.6)
+    assert Reject(0.6, 2.0).rejects(probability, strangeness) is rejected
+    assert Reject(0.6, None).rejects(probability, strangeness) is (probability < 0.6)
 
 
-def test_a_bundle_that_has_seen_no_image_has_validation_drawn_for_it(runs: Runs, colours: Path, tmp_path: Path) -> None:
+def test_validation_images_are_drawn_for_a_bundle_without_recorded_splits(
+    runs: Runs, colours: Path, tmp_path: Path
+) -> None:
     from tellapart.bundles.bundle import SEEN, write_manifest
 
     folder = Path(shutil.copytree(runs["network"].bundle.folder, tmp_path / "adopted"))
     (folder / SEEN).write_text("{}")
     write_manifest(folder, runs["network"].bundle.facts)
-    found = calibrate(folder, Dataset.open(colours), out=tmp_path / "new", coverage=0.9)
-    assert found.coverage.value >= 0.85
+    result = calibrate(folder, Dataset.open(colours), out=tmp_path / "new", coverage=0.9)
+    assert result.coverage.value >= 0.85
     assert Bundle.open(tmp_path / "new").seen == {}

@@ -14,7 +14,7 @@ import pytest
 
 from tellapart import Bundle, Dataset, Predictor, Recipe, evaluate, train
 from tellapart.bundles.bundle import MANIFEST, write_manifest
-from tellapart.bundles.compile import MANY, compile_bundle
+from tellapart.bundles.compile import PIXEL_BATCH, compile_bundle
 from tellapart.engine import Precision, write_graph
 from tellapart.errors import BundleError, MissingPackageError, require
 from tellapart.models.classical import estimators
@@ -48,7 +48,7 @@ def refused(folder: Path) -> str:
 
 
 def sealed(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the manifest and seal it again, as one who means ill can."""
+    """Change the manifest and seal it again, as an attacker could."""
     fields = json.loads((folder / MANIFEST).read_text())
     del fields["sha256"]
     change(fields)
@@ -93,7 +93,7 @@ def _named(extra: str, fields: dict[str, Any]) -> None:
     fields["files"][extra] = hashlib.sha256(b"x").hexdigest()
 
 
-def test_a_file_that_the_manifest_does_not_name_may_not_be_needed(folder: Path) -> None:
+def test_a_required_file_that_the_manifest_omits_is_refused(folder: Path) -> None:
     sealed(folder, lambda fields: fields["files"].pop("splits.json"))
     (folder / "splits.json").unlink()
     assert "lacks splits.json" in refused(folder)
@@ -108,17 +108,17 @@ def test_other_classes_than_the_estimators_are_refused_though_all_hashes_are_rig
 def test_a_graph_of_another_width_is_refused_though_all_hashes_are_right(folder: Path) -> None:
     write_graph(pixel_graph(10, 10, 3), folder / "model.xml")
     write_manifest(folder, Bundle.open(folder).facts)
-    assert "gives 300 features, its estimator takes 1200" in refused(folder)
+    assert "has 300 features, its estimator expects 1200" in refused(folder)
 
 
-def test_an_estimator_that_is_none_is_refused_though_all_hashes_are_right(folder: Path) -> None:
+def test_an_invalid_estimator_is_refused_though_all_hashes_are_right(folder: Path) -> None:
     name = OWN[folder.name].replace(".bin", ".xml")
     (folder / name).write_text("<net>")
     write_manifest(folder, Bundle.open(folder).facts)
     assert f"{name} is not a" in refused(folder)
 
 
-def test_a_strange_estimator_is_refused_by_name_though_all_hashes_are_right(
+def test_an_unknown_estimator_is_refused_by_name_though_all_hashes_are_right(
     bundles: dict[str, Path], tmp_path: Path
 ) -> None:
     from sklearn.preprocessing import FunctionTransformer
@@ -129,7 +129,7 @@ def test_a_strange_estimator_is_refused_by_name_though_all_hashes_are_right(
     assert "FunctionTransformer" in refused(folder)
 
 
-def test_a_forest_without_scikit_learn_says_what_to_install(
+def test_a_forest_without_scikit_learn_names_the_missing_package(
     bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(module: str, *, extra: str) -> None:
@@ -141,22 +141,22 @@ def test_a_forest_without_scikit_learn_says_what_to_install(
         Predictor(bundles["forest"])
 
 
-def test_pixels_are_taken_many_at_once_and_a_lone_image_alone(bundles: dict[str, Path]) -> None:
+def test_pixels_run_in_large_batches_and_single_images_alone(bundles: dict[str, Path]) -> None:
     bundle = Bundle.open(bundles["knn"])
-    assert [compile_bundle(bundle, batch=batch).batch for batch in (1, 8, 500)] == [1, MANY, 500]
+    assert [compile_bundle(bundle, batch=batch).batch for batch in (1, 8, 500)] == [1, PIXEL_BATCH, 500]
 
 
-def test_one_image_is_answered_as_among_many(folder: Path, tiny: Path) -> None:
+def test_a_single_image_is_predicted_as_in_a_batch(folder: Path, tiny: Path) -> None:
     predictor = Predictor(folder)
     files = sorted(map(str, tiny.rglob("*.png")))
     for path, answer in zip(files[::7], list(predictor.predict(files))[::7], strict=True):
         alone = predictor.predict_one(Path(path).read_bytes(), path=path).as_json()
-        found = answer.as_json()
-        assert alone["label"] == found["label"]
-        assert alone["probability"] == pytest.approx(found["probability"], abs=1e-5)
+        result = answer.as_json()
+        assert alone["label"] == result["label"]
+        assert alone["probability"] == pytest.approx(result["probability"], abs=1e-5)
 
 
-def test_in_bfloat16_pixels_are_judged_as_in_float32(folder: Path, tiny: Path) -> None:
+def test_estimators_on_pixels_evaluate_equally_in_bfloat16(folder: Path, tiny: Path) -> None:
     dataset = Dataset.open(tiny)
-    one, two = (evaluate(folder, dataset, precision=precision).as_json() for precision in PRECISIONS)
-    assert one == two
+    first, second = (evaluate(folder, dataset, precision=precision).as_json() for precision in PRECISIONS)
+    assert first == second

@@ -16,23 +16,23 @@ from tellapart.training.run import Run
 
 def numbers(facts: Mapping[str, Any]) -> dict[str, float]:
     """Each number of some metrics under a name of its own."""
-    found = {name: facts[name] for name in facts if name == "n"}
+    result = {name: facts[name] for name in facts if name == "n"}
     for metric, estimate in facts.items():
         if metric != "n":
-            found |= {f"{metric} {part}": value for part, value in estimate.items()}
-    return found
+            result |= {f"{metric} {part}": value for part, value in estimate.items()}
+    return result
 
 
-def alike(facts: Mapping[str, Any]) -> Any:  # noqa: ANN401  pytest has no type for it
+def approximately(facts: Mapping[str, Any]) -> Any:  # noqa: ANN401  pytest has no type for it
     """The same but for the rounding of the temperature, which training applies outside the graph."""
     return pytest.approx(numbers(facts), rel=1e-3, abs=1e-5)
 
 
 def test_the_test_split_of_a_flat_folder_is_the_one_that_training_left_out(trained: Run, tiny: Path) -> None:
-    found = evaluate(trained.bundle, Dataset.open(tiny))
-    assert numbers(found.as_json()) == alike(trained.metrics["test"])
+    result = evaluate(trained.bundle, Dataset.open(tiny))
+    assert numbers(result.as_json()) == approximately(trained.metrics["test"])
     again = evaluate(trained.bundle, Dataset.open(tiny), split="validation")
-    assert numbers(again.as_json()) == alike(trained.metrics["validation"])
+    assert numbers(again.as_json()) == approximately(trained.metrics["validation"])
 
 
 def test_the_splits_of_a_flat_folder_share_no_image_and_leave_none_out(trained: Run, tiny: Path) -> None:
@@ -48,7 +48,7 @@ def test_the_split_is_found_again_when_the_folder_is_renamed_and_its_files_too(
     folder = Path(shutil.copytree(tiny, tmp_path / "elsewhere"))
     for number, path in enumerate(sorted(folder.rglob("*.png"), reverse=True)):
         path.rename(path.with_name(f"x{number}.png"))
-    assert numbers(evaluate(trained.bundle, Dataset.open(folder)).as_json()) == alike(trained.metrics["test"])
+    assert numbers(evaluate(trained.bundle, Dataset.open(folder)).as_json()) == approximately(trained.metrics["test"])
 
 
 def test_accuracy_and_confusion_are_those_of_the_predictions(
@@ -57,26 +57,26 @@ def test_accuracy_and_confusion_are_those_of_the_predictions(
     folder = coloured(tmp_path / "new", seed=8)
     wrong = Path(shutil.copy(folder / "red" / "00.png", folder / "blue" / "wrong.png"))
     wrong.write_bytes(wrong.read_bytes() + b"\0")  # other bytes, the same image
-    found = evaluate(trained.bundle, Dataset.open(folder))
+    result = evaluate(trained.bundle, Dataset.open(folder))
     expected = np.zeros((3, 3), int)
     names = trained.bundle.classes
     for path in folder.rglob("*.png"):
         (answer,) = Predictor(trained.bundle).predict([path])
         assert isinstance(answer, Prediction)
         expected[names.index(path.parent.name), names.index(answer.label)] += 1
-    assert found.confusion.tolist() == expected.tolist()
-    assert found.confusion.sum() == found.n == 37
-    assert found.accuracy.value == pytest.approx(np.trace(expected) / 37)
-    assert found.confusion[0, 2] >= 1  # a row is a true class: blue, taken for red
+    assert result.confusion.tolist() == expected.tolist()
+    assert result.confusion.sum() == result.n == 37
+    assert result.accuracy.value == pytest.approx(np.trace(expected) / 37)
+    assert result.confusion[0, 2] >= 1  # a row is a true class: blue, predicted as red
 
 
 def test_the_detailed_json_has_the_shape_of_the_contract(trained: Run, tiny: Path) -> None:
-    found = json.loads(json.dumps(evaluate(trained.bundle, Dataset.open(tiny)).as_json(detailed=True)))
-    assert {"n", "accuracy", "macro_f1", "log_loss", "confusion", "classes"} <= found.keys()
-    assert found["classes"] == ["blue", "green", "red"]
-    assert [len(row) for row in found["confusion"]] == [3, 3, 3]
-    assert sum(map(sum, found["confusion"])) == found["n"] == trained.metrics["test"]["n"]
-    assert found["accuracy"].keys() == {"value", "low", "high"}
+    result = json.loads(json.dumps(evaluate(trained.bundle, Dataset.open(tiny)).as_json(detailed=True)))
+    assert {"n", "accuracy", "macro_f1", "log_loss", "confusion", "classes"} <= result.keys()
+    assert result["classes"] == ["blue", "green", "red"]
+    assert [len(row) for row in result["confusion"]] == [3, 3, 3]
+    assert sum(map(sum, result["confusion"])) == result["n"] == trained.metrics["test"]["n"]
+    assert result["accuracy"].keys() == {"value", "low", "high"}
 
 
 def test_images_that_training_saw_are_left_out_of_a_test_folder_by_content(
@@ -86,10 +86,10 @@ def test_images_that_training_saw_are_left_out_of_a_test_folder_by_content(
     coloured(tmp_path / "data" / "train", each=2, seed=9)
     for number, path in enumerate(sorted(tiny.rglob("*.png"))):
         shutil.copy(path, tmp_path / "data" / "test" / path.parent.name / f"seen{number}.png")
-    found = evaluate(trained.bundle, Dataset.open(tmp_path / "data"))
+    result = evaluate(trained.bundle, Dataset.open(tmp_path / "data"))
     left_out = trained.metrics["test"]["n"]
-    assert found.n == 12 + left_out  # the new ones, and those of the old that training had left out
-    assert f"left out {36 - left_out} images of test that training saw" in capsys.readouterr().err
+    assert result.n == 12 + left_out  # the new ones, and those of the old that training had left out
+    assert f"left out {36 - left_out} images of test that were used in training" in capsys.readouterr().err
 
 
 def test_a_data_set_of_nothing_but_seen_images_is_refused(trained: Run, tiny: Path, tmp_path: Path) -> None:
@@ -101,7 +101,9 @@ def test_a_data_set_of_nothing_but_seen_images_is_refused(trained: Run, tiny: Pa
             source = Path(images.name(number))
             (tmp_path / "seen" / source.parent.name).mkdir(parents=True, exist_ok=True)
             shutil.copy(source, tmp_path / "seen" / source.parent.name)
-    with pytest.raises(DatasetError, match=rf"no image for test: training saw all {len(seen)}\. Judge on other images"):
+    with pytest.raises(
+        DatasetError, match=rf"no images for test: all {len(seen)} were used in training\. Evaluate on other images"
+    ):
         evaluate(trained.bundle, Dataset.open(tmp_path / "seen"))
 
 
@@ -117,7 +119,7 @@ def test_an_empty_test_folder_is_not_replaced_by_training_images(
 def test_an_unknown_class_is_refused_by_name(trained: Run, tiny: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny, tmp_path / "data"))
     (folder / "blue").rename(folder / "azure")
-    with pytest.raises(DatasetError, match="classes the bundle does not know: azure; it knows blue, green, red"):
+    with pytest.raises(DatasetError, match="classes that the bundle lacks: azure; it has blue, green, red"):
         evaluate(trained.bundle, Dataset.open(folder))
 
 
@@ -125,10 +127,10 @@ def test_a_data_set_may_lack_classes_and_their_order_may_differ(
     trained: Run, tmp_path: Path, coloured: Callable[..., Path]
 ) -> None:
     folder = coloured(tmp_path / "data", colours=("red", "green"), seed=8)
-    found = evaluate(trained.bundle, Dataset.open(folder))
-    assert found.classes == ("blue", "green", "red")
-    assert found.confusion.sum(axis=1).tolist() == [0, 12, 12]
-    assert found.accuracy.value > 0.5
+    result = evaluate(trained.bundle, Dataset.open(folder))
+    assert result.classes == ("blue", "green", "red")
+    assert result.confusion.sum(axis=1).tolist() == [0, 12, 12]
+    assert result.accuracy.value > 0.5
 
 
 def test_an_unreadable_image_is_left_out_and_named(

@@ -29,13 +29,13 @@ def as_known(answer: Prediction | Unreadable) -> Prediction:
 
 
 @pytest.mark.parametrize("count", [0, 1, BATCH - 1, BATCH, BATCH + 1, 36])
-def test_answers_come_in_the_order_of_the_files(predictor: Predictor, files: list[str], count: int) -> None:
+def test_predictions_come_in_the_order_of_the_files(predictor: Predictor, files: list[str], count: int) -> None:
     some = list(reversed(files))[:count]
     assert [answer.path for answer in predictor.predict(some)] == some
 
 
 @pytest.mark.parametrize("count", [3, 30])
-def test_a_file_that_cannot_be_read_is_answered_in_its_place(
+def test_an_unreadable_file_is_reported_in_its_place(
     predictor: Predictor, files: list[str], count: int, tmp_path: Path
 ) -> None:
     corrupt = tmp_path / "corrupt.png"
@@ -49,13 +49,13 @@ def test_a_file_that_cannot_be_read_is_answered_in_its_place(
     assert "No such file" in answers[count + 2].as_json()["error"]
 
 
-def test_only_unreadable_files_are_all_answered(predictor: Predictor) -> None:
+def test_only_unreadable_files_are_all_reported(predictor: Predictor) -> None:
     answers = list(predictor.predict(["a.png"] * 20))
     assert len(answers) == 20
     assert all(isinstance(answer, Unreadable) for answer in answers)
 
 
-def test_the_answer_does_not_depend_on_how_many_images_are_asked_about(predictor: Predictor, files: list[str]) -> None:
+def test_a_prediction_does_not_depend_on_the_number_of_images(predictor: Predictor, files: list[str]) -> None:
     many = [as_known(answer) for answer in predictor.predict(files, top=3)]
     for path, among_many in zip(files[:3], many, strict=False):
         alone = as_known(next(iter(list(predictor.predict([path], top=3)))))
@@ -67,9 +67,7 @@ def test_the_answer_does_not_depend_on_how_many_images_are_asked_about(predictor
 
 
 @pytest.mark.parametrize(("top", "given"), [(1, 1), (2, 2), (3, 3), (10, 3)])
-def test_top_names_the_likeliest_classes_best_first(
-    predictor: Predictor, files: list[str], top: int, given: int
-) -> None:
+def test_top_lists_the_most_likely_classes_first(predictor: Predictor, files: list[str], top: int, given: int) -> None:
     answer = as_known(next(iter(list(predictor.predict(files[:1], top=top)))))
     probabilities = [choice.probability for choice in answer.top]
     assert len(probabilities) == given
@@ -80,25 +78,25 @@ def test_top_names_the_likeliest_classes_best_first(
 
 
 @pytest.mark.parametrize("top", [0, -1])
-def test_at_least_one_class_is_named(predictor: Predictor, files: list[str], top: int) -> None:
+def test_at_least_one_class_is_returned(predictor: Predictor, files: list[str], top: int) -> None:
     answer = as_known(next(iter(list(predictor.predict(files[:1], top=top)))))
     assert answer.as_json()["label"] == answer.label
     assert len(answer.top) == 1
 
 
-def test_json_has_the_shape_of_the_contract(predictor: Predictor, files: list[str]) -> None:
+def test_json_has_the_documented_shape(predictor: Predictor, files: list[str]) -> None:
     answer = predictor.predict_one(Path(files[0]).read_bytes(), path="x", top=2).as_json()
     assert list(answer) == ["path", "label", "probability", "unknown", "top"]
     assert answer["top"][0] == {"label": answer["label"], "probability": answer["probability"]}
     assert isinstance(answer["probability"], float)
 
 
-def test_bytes_that_are_no_image_raise(predictor: Predictor) -> None:
+def test_bytes_that_are_not_an_image_raise(predictor: Predictor) -> None:
     with pytest.raises(ImageError):
         predictor.predict_one(b"no image", path="x")
 
 
-def test_files_are_taken_no_faster_than_answers_are(predictor: Predictor, files: list[str]) -> None:
+def test_files_are_read_no_faster_than_predictions_are_consumed(predictor: Predictor, files: list[str]) -> None:
     taken = 0
 
     def endless() -> Iterator[str]:
@@ -114,26 +112,26 @@ def test_files_are_taken_no_faster_than_answers_are(predictor: Predictor, files:
     answers.close()  # type: ignore[attr-defined]
 
 
-def test_a_predictor_left_in_the_middle_answers_again(predictor: Predictor, files: list[str]) -> None:
+def test_an_abandoned_prediction_can_be_followed_by_another(predictor: Predictor, files: list[str]) -> None:
     for answer in predictor.predict(files):
         assert answer.path == files[0]
         break
     assert len(list(predictor.predict(files))) == 36
 
 
-def test_several_threads_get_their_own_answers(predictor: Predictor, files: list[str]) -> None:
+def test_several_threads_get_their_own_predictions(predictor: Predictor, files: list[str]) -> None:
     expected = [as_known(answer).top for answer in predictor.predict(files)]
-    found: dict[int, list[object]] = {}
+    results: dict[int, list[object]] = {}
 
     def ask(number: int) -> None:
-        found[number] = [as_known(answer).top for answer in predictor.predict(files)]
+        results[number] = [as_known(answer).top for answer in predictor.predict(files)]
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=60)
-    assert [found.get(number) for number in range(4)] == [expected] * 4
+    assert [results.get(number) for number in range(4)] == [expected] * 4
 
 
 def test_a_damaged_bundle_is_refused_before_anything_is_compiled(trained: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What was said of each image is read again as it was, whatever its name; a damaged file gives a sentence."""
+"""Stored predictions are read back unchanged, whatever the file names; a damaged file is an error."""
 
 from pathlib import Path
 
@@ -24,33 +24,33 @@ def some() -> StoredPredictions:
     return StoredPredictions(NAMES, DIGESTS, np.array([0, 1, 2, 0, 1], np.int32), probs)
 
 
-def test_answers_are_read_again_as_they_were_whatever_the_names(tmp_path: Path) -> None:
+def test_predictions_are_read_back_unchanged(tmp_path: Path) -> None:
     written = some()
     write_predictions(tmp_path, "validation", written)
-    found = read_predictions(tmp_path, "validation")
-    assert found is not None
-    assert (found.names, found.digests) == (NAMES, DIGESTS)
-    np.testing.assert_array_equal(found.labels, written.labels)
-    np.testing.assert_array_equal(found.probs, written.probs)
-    assert [str(found.labels.dtype), str(found.probs.dtype)] == ["int32", "float32"]
-    assert found.predicted.tolist() == written.probs.argmax(axis=1).tolist()
+    predictions = read_predictions(tmp_path, "validation")
+    assert predictions is not None
+    assert (predictions.names, predictions.digests) == (NAMES, DIGESTS)
+    np.testing.assert_array_equal(predictions.labels, written.labels)
+    np.testing.assert_array_equal(predictions.probs, written.probs)
+    assert [str(predictions.labels.dtype), str(predictions.probs.dtype)] == ["int32", "float32"]
+    assert predictions.predicted.tolist() == written.probs.argmax(axis=1).tolist()
 
 
-def test_each_split_has_its_own_and_one_that_was_not_judged_has_none(tmp_path: Path) -> None:
+def test_each_split_has_its_own_predictions_or_none(tmp_path: Path) -> None:
     assert read_predictions(tmp_path, "test") is None
     write_predictions(tmp_path, "validation", some())
     assert read_predictions(tmp_path, "test") is None
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["validation.npz"]
 
 
-def test_they_may_be_about_no_image_at_all(tmp_path: Path) -> None:
+def test_predictions_may_be_empty(tmp_path: Path) -> None:
     write_predictions(tmp_path, "test", some().take([]))
-    found = read_predictions(tmp_path, "test")
-    assert found is not None
-    assert (found.names, found.digests, found.probs.shape) == ((), (), (0, 3))
+    predictions = read_predictions(tmp_path, "test")
+    assert predictions is not None
+    assert (predictions.names, predictions.digests, predictions.probs.shape) == ((), (), (0, 3))
 
 
-def test_some_are_taken_in_the_order_asked_for() -> None:
+def test_take_selects_in_the_given_order() -> None:
     taken = some().take([3, 0, 3])
     assert taken.names == (NAMES[3], NAMES[0], NAMES[3])
     assert taken.digests == (DIGESTS[3], DIGESTS[0], DIGESTS[3])
@@ -58,12 +58,12 @@ def test_some_are_taken_in_the_order_asked_for() -> None:
     assert taken.labels.tolist() == [0, 0, 0]
 
 
-def test_they_are_put_together_from_images() -> None:
+def test_predictions_are_created_from_images() -> None:
     answers = some()
     assert predict_split(FileImages(NAMES, DIGESTS), answers.labels, answers.probs).names == NAMES
 
 
-def test_whatever_byte_is_damaged_what_is_read_is_as_it_was_or_refused_with_a_sentence(tmp_path: Path) -> None:
+def test_a_damaged_byte_is_an_error_or_harmless(tmp_path: Path) -> None:
     written = some()
     write_predictions(tmp_path, "test", written)
     file = tmp_path / FOLDER / "test.npz"
@@ -73,13 +73,13 @@ def test_whatever_byte_is_damaged_what_is_read_is_as_it_was_or_refused_with_a_se
     for content in [*damaged, *(whole[:place] for place in range(0, len(whole), 16))]:
         file.write_bytes(content)
         try:
-            found = read_predictions(tmp_path, "test")
+            predictions = read_predictions(tmp_path, "test")
         except RunError as error:
             refused.append(str(error))
             continue
-        assert found is not None
-        assert (found.names, found.digests) == (NAMES, DIGESTS)
-        np.testing.assert_array_equal(found.probs, written.probs)
+        assert predictions is not None
+        assert (predictions.names, predictions.digests) == (NAMES, DIGESTS)
+        np.testing.assert_array_equal(predictions.probs, written.probs)
     assert len(refused) > len(damaged) / 2
     assert all(sentence.startswith(f"{file} cannot be read") for sentence in refused)
     assert all(sentence.endswith("copy the run again, or train it again") for sentence in refused)
@@ -93,7 +93,7 @@ def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
         read_predictions(tmp_path, "test")
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / FOLDER).touch()
     with pytest.raises(StorageError):
         write_predictions(tmp_path, "test", some())

@@ -8,7 +8,7 @@ from typing import get_type_hints
 import pytest
 
 from tellapart.cli.export import export
-from tellapart.exporting import int8_worth
+from tellapart.exporting import int8_comparison
 from tellapart.exporting.formats import FORMATS
 from tellapart.training.run import Run
 
@@ -48,16 +48,16 @@ def test_libraries_remark_on_nothing(said: Said, bundle: Path, strangers: Path, 
 def test_int8_says_what_it_changes(
     said: Said, bundle: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(int8_worth, "_rates", lambda _: {"int8": 30.0, "float32": 10.0})
+    monkeypatch.setattr(int8_comparison, "_rates", lambda _: {"int8": 30.0, "float32": 10.0})
     words = ("export", bundle, "--to", "openvino", "--int8", "--check", tiny)
     answer = said(*words, "--out", tmp_path / "out")
     assert answer.status == 0
     assert answer.out.startswith("int8:      accuracy ")
     assert "3.00 times as fast" in answer.out
     assert json.loads((tmp_path / "out" / "export.json").read_text())["int8"]["speedup"] == 3.0
-    monkeypatch.setattr(int8_worth, "_rates", lambda _: {"int8": 10.0, "float32": 10.0})
+    monkeypatch.setattr(int8_comparison, "_rates", lambda _: {"int8": 10.0, "float32": 10.0})
     refusal = said(*words, "--out", tmp_path / "slow").error
-    assert "int8 is not offered" in refusal
+    assert "int8 is not worthwhile" in refusal
     assert "1.00 times as fast" in refusal
     assert not (tmp_path / "slow").exists()
 
@@ -65,7 +65,7 @@ def test_int8_says_what_it_changes(
 @pytest.mark.parametrize(
     ("words", "phrase"),
     [
-        (["--to", "onnx", "--int8"], "int8 is made for OpenVINO"),
+        (["--to", "onnx", "--int8"], "int8 requires OpenVINO"),
         (["--to", "openvino", "--int8", "--check", "nowhere"], "nowhere"),
     ],
 )

@@ -105,7 +105,7 @@ def test_no_image_named_is_refused(said: Said, bundle: Path) -> None:
 
 
 def test_what_is_no_bundle_is_refused(said: Said, trained: Run, images: list[Path]) -> None:
-    assert "A run's is in its bundle/ folder" in said("predict", trained.folder, images[0]).error
+    assert "The bundle of a run is in its bundle/ folder" in said("predict", trained.folder, images[0]).error
 
 
 def test_a_name_that_is_not_text_is_answered_all_the_same(bundle: Path, images: list[Path], tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_list_on_standard_input_is_read_once(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--out", "a.txt"], "a.txt ends in '.txt'; expected a file that ends in .parquet or .csv or .jsonl"),
+        (["--out", "a.txt"], "a.txt has the suffix '.txt', expected .parquet or .csv or .jsonl"),
         (["--out", "a.csv", "--json"], "--out chooses its format by the file's ending, here '.csv': leave --json and"),
         (["--fresh"], "--fresh is about an earlier --out, which is not named"),
         (["--on", "ray"], "--on is for predictions that are written into a file: name one with --out"),

@@ -84,7 +84,7 @@ def test_replicas_are_asked_for_with_the_same_settings(
 @pytest.mark.parametrize(
     ("words", "phrase"),
     [
-        (["--host", "10.0.0.1"], "10.0.0.1 can be reached by others, and there is no token"),
+        (["--host", "10.0.0.1"], "10.0.0.1 is reachable from other machines, and no token is set"),
         (["--token-file", "none"], "the token cannot be read from none"),
         (["--deadline", "soon"], "--deadline is 'soon', expected seconds such as 5s"),
         (["--deadline", "0s"], "--deadline is 0.0"),
@@ -100,7 +100,7 @@ def test_replicas_are_asked_for_with_the_same_settings(
         (["--on", "ray", "--replicas", "2..8..9"], "--replicas is '2..8..9'"),
         (["--on", "ray", "--replicas", "0"], "--replicas is 0; expected 1 or more"),
         (["--on", "ray", "--replicas", "8..2"], "--replicas is 8..2; expected 1 or more, or a minimum and a maximum"),
-        (["--on", "ray", "--host", "10.0.0.1"], "10.0.0.1 can be reached by others, and there is no token"),
+        (["--on", "ray", "--host", "10.0.0.1"], "10.0.0.1 is reachable from other machines, and no token is set"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

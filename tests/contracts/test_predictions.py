@@ -20,7 +20,7 @@ from tellapart.cli.run_command import run
 from tellapart.data.image import decode
 from tellapart.engine import resolve_precision
 from tellapart.judging.calibration import apply_temperature
-from tellapart.serving.server import server
+from tellapart.serving.server import local_server
 from tellapart.training.run import Run
 
 Probabilities = NDArray[np.float64]
@@ -29,7 +29,7 @@ Probabilities = NDArray[np.float64]
 @contextmanager
 def served(bundle: Bundle) -> Iterator[str]:
     """Run the service on a free port; give its address."""
-    httpd = server(Predictor(bundle))
+    httpd = local_server(Predictor(bundle))
     httpd.config.port = 0
     thread = threading.Thread(target=httpd.run)
     thread.start()

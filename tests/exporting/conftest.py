@@ -1,4 +1,4 @@
-"""Bundles of every kind, made once."""
+"""Bundles of every kind, made once per session."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,20 +15,20 @@ from tellapart.exporting.runtimes import Images
 from tellapart.models.networks import mirror_network
 from tellapart.training.import_model import import_model
 
-from .nursery import CLASSES, SIDE, bundle_of, layers, plain
+from .bundle_fixtures import CLASSES, SIDE, layers, make_bundle, softmax_network
 
 
 @pytest.fixture(scope="session")
-def strangers(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Dataset:
+def unseen_images(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Dataset:
     """120 images that no bundle has seen."""
-    return Dataset.open(coloured(tmp_path_factory.mktemp("strangers") / "new", each=40, seed=5))
+    return Dataset.open(coloured(tmp_path_factory.mktemp("unseen_images") / "new", each=40, seed=5))
 
 
 @pytest.fixture(scope="session")
-def pixels(strangers: Dataset) -> Images:
-    """Some of them as a bundle's preprocessing leaves them."""
-    some = preprocessed(strangers.splits["all"].images, Preprocessing(SIDE, SIDE, 3), range(0, 120, 10))
-    return np.stack([one for one in some if isinstance(one, np.ndarray)])
+def pixels(unseen_images: Dataset) -> Images:
+    """Some of them, preprocessed."""
+    images = preprocessed(unseen_images.splits["all"].images, Preprocessing(SIDE, SIDE, 3), range(0, 120, 10))
+    return np.stack([image for image in images if isinstance(image, np.ndarray)])
 
 
 @pytest.fixture(scope="session")
@@ -43,20 +43,20 @@ def kinds(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bun
             for name in ("knn", "logistic", "forest")
         }
     return {
-        "network": bundle_of(plain(), folder / "network"),
-        "mirrored": bundle_of(mirror_network(plain()), folder / "mirrored"),
-        "adopted": _adopted(folder),
+        "network": make_bundle(softmax_network(), folder / "network"),
+        "mirrored": make_bundle(mirror_network(softmax_network()), folder / "mirrored"),
+        "imported": _imported(folder),
         **{name: run.bundle for name, run in runs.items()},
     }
 
 
-def _adopted(folder: Path) -> Bundle:
-    """A model from elsewhere: without a temperature, its softmax an activation."""
-    numbers = keras.Input((SIDE, SIDE, 3))
-    body = layers.GlobalAveragePooling2D()(numbers)
-    answer = layers.Dense(3, activation="softmax", kernel_initializer="he_normal")(body)
-    keras.Model(numbers, answer).save(folder / "theirs.keras")
+def _imported(folder: Path) -> Bundle:
+    """Import a foreign model, without a temperature and with softmax as an activation."""
+    images = keras.Input((SIDE, SIDE, 3))
+    body = layers.GlobalAveragePooling2D()(images)
+    probs = layers.Dense(3, activation="softmax", kernel_initializer="he_normal")(body)
+    keras.Model(images, probs).save(folder / "foreign.keras")
     (folder / "names.txt").write_text("\n".join(CLASSES))
     return import_model(
-        folder / "theirs.keras", classes=folder / "names.txt", preprocess="unit", out=folder / "adopted"
+        folder / "foreign.keras", classes=folder / "names.txt", preprocess="unit", out=folder / "imported"
     )

@@ -1,4 +1,4 @@
-"""A folder that serves a bundle: complete, pinned, guarded; its own start command starts it."""
+"""Packaged folders: complete, pinned and protected; their start command works."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from tellapart.training.run import Run
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("container", "space")
-TOKEN = "a-token-for-the-tests"  # noqa: S105  no secret
+TOKEN = "a-token-for-the-tests"  # noqa: S105  not a secret
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==(\S+)", re.MULTILINE)
 
 
@@ -39,24 +39,24 @@ def bundle(trained: Run) -> Bundle:
 
 
 def instruction(dockerfile: Path) -> list[str]:
-    """The words of the instruction that starts the service."""
+    """Return the arguments of the instruction that starts the service."""
     last = dockerfile.read_text().strip().splitlines()[-1]
-    words: list[str] = json.loads(last.partition(" ")[2])
-    return words
+    arguments: list[str] = json.loads(last.partition(" ")[2])
+    return arguments
 
 
 def pins(text: str) -> dict[tuple[str, str], set[str]]:
-    """For each package and version its hashes."""
+    """Map each package and version to its hashes."""
     blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
     return {
-        (found[1], found[2]): set(re.findall(r"--hash=(sha256:[0-9a-f]{64})", block))
+        (match[1], match[2]): set(re.findall(r"--hash=(sha256:[0-9a-f]{64})", block))
         for block in blocks
-        if (found := PIN.match(block))
+        if (match := PIN.match(block))
     }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_folder_has_what_building_needs_and_the_bundle_as_it_is(bundle: Bundle, tmp_path: Path, kind: Kind) -> None:
+def test_the_folder_has_the_build_files_and_an_unchanged_bundle(bundle: Bundle, tmp_path: Path, kind: Kind) -> None:
     folder = package(bundle, kind, tmp_path / "out")
     wheel = next(folder.glob("*.whl")).name
     names = {".dockerignore", "Dockerfile", "README.md", "bundle", "requirements.txt", wheel}
@@ -68,7 +68,7 @@ def test_the_folder_has_what_building_needs_and_the_bundle_as_it_is(bundle: Bund
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_container_runs_without_rights_and_installs_only_what_is_pinned(
+def test_the_container_is_unprivileged_and_installs_only_pinned_packages(
     bundle: Bundle, tmp_path: Path, kind: Kind
 ) -> None:
     folder = package(bundle, kind, tmp_path / "out")
@@ -77,55 +77,53 @@ def test_the_container_runs_without_rights_and_installs_only_what_is_pinned(
     assert "RUN pip install --require-hashes --only-binary :all: -r /tmp/requirements.txt" in lines
     copied = [line.split()[1] for line in lines if line.startswith("COPY")]
     assert all((folder / name).exists() for name in copied)
-    kept = [line[1:] for line in (folder / ".dockerignore").read_text().splitlines() if line.startswith("!")]
-    assert {name.rstrip("/") for name in copied} <= {path.name for rule in kept for path in folder.glob(rule)}
+    included = [line[1:] for line in (folder / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    assert {name.rstrip("/") for name in copied} <= {path.name for rule in included for path in folder.glob(rule)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("token", [True, False])
-def test_callers_are_asked_for_a_token_unless_all_are_let_in(
-    bundle: Bundle, tmp_path: Path, kind: Kind, token: bool
-) -> None:
+def test_callers_need_a_token_unless_it_is_waived(bundle: Bundle, tmp_path: Path, kind: Kind, token: bool) -> None:
     folder = package(bundle, kind, tmp_path / "out", token=token)
     start = " ".join(instruction(folder / "Dockerfile"))
     assert "tellapart serve bundle --host 0.0.0.0 --port 7860" in start
     assert ("--no-token" in start) == (not token)
     readme = (folder / "README.md").read_text()
     assert ("Authorization: Bearer $TELLAPART_TOKEN" in readme) == token
-    assert ("answers everyone who can reach it" in readme) == (not token)
+    assert ("open to everyone who can reach it" in readme) == (not token)
 
 
-def test_a_space_says_so_at_the_top_of_its_readme(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_readme_of_a_space_has_its_front_matter(bundle: Bundle, tmp_path: Path) -> None:
     folder = package(bundle, "space", tmp_path / "out")
     _, front, _ = (folder / "README.md").read_text().split("---\n", 2)
     assert front.splitlines() == ['title: "tiny"', "sdk: docker", "app_port: 7860", "pinned: false"]
     assert '--allow-host "${SPACE_HOST:-localhost}"' in instruction(folder / "Dockerfile")[2]
 
 
-def test_names_to_be_called_by_are_in_the_start_command(bundle: Bundle, tmp_path: Path) -> None:
+def test_allowed_hosts_are_in_the_start_command(bundle: Bundle, tmp_path: Path) -> None:
     folder = package(bundle, "container", tmp_path / "out", hosts=["a.example.org", "b.example.org"])
-    words = instruction(folder / "Dockerfile")
-    assert words[-4:] == ["--allow-host", "a.example.org", "--allow-host", "b.example.org"]
+    command = instruction(folder / "Dockerfile")
+    assert command[-4:] == ["--allow-host", "a.example.org", "--allow-host", "b.example.org"]
 
 
 @pytest.mark.parametrize("name", ['x"; touch y', "http://a.example.org", "a.example.org:80", "", "-x", "a b"])
-def test_what_is_no_name_is_refused(bundle: Bundle, tmp_path: Path, name: str) -> None:
-    with pytest.raises(TellapartError, match="is no host's name"):
+def test_an_invalid_host_name_is_refused(bundle: Bundle, tmp_path: Path, name: str) -> None:
+    with pytest.raises(TellapartError, match="is not a host name"):
         package(bundle, "space", tmp_path / "out", hosts=[name])
     assert not (tmp_path / "out").exists()
 
 
-def test_the_readme_says_what_it_is_and_how_well(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_readme_describes_the_classifier_and_its_accuracy(bundle: Bundle, tmp_path: Path) -> None:
     readme = (package(bundle, "container", tmp_path / "out") / "README.md").read_text()
     accuracy = bundle.metrics["test"]["accuracy"]
-    assert "3 classes apart, at 20 x 20 px: blue, green, red" in readme
+    assert "3 classes from 20 x 20 px images: blue, green, red" in readme
     assert f"| accuracy | {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}) |" in readme
-    assert "The licence of the images that it was trained on is not known" in readme
+    assert "The licence of its training images is not known" in readme
     assert "$" not in readme.replace("$TELLAPART_TOKEN", "").replace("$(openssl", "")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_odd_names_stay_text(bundle: Bundle, tmp_path: Path, kind: Kind) -> None:
+def test_special_characters_in_names_are_escaped(bundle: Bundle, tmp_path: Path, kind: Kind) -> None:
     odd = tmp_path / "odd"
     shutil.copytree(bundle.folder, odd)
     (odd / "bundle.json").unlink()
@@ -142,9 +140,9 @@ def test_odd_names_stay_text(bundle: Bundle, tmp_path: Path, kind: Kind) -> None
     readme = (folder / "README.md").read_text()
     assert "\\[x\\]\\(y\\), \\<b\\>, a\\|b" in readme
     assert "<script>" not in readme.replace('title: "a \\"b\\" --- $port <script>"\n', "")
-    assert "below a probability of 0.500." in readme
-    assert "has not been judged on test images" in readme
-    assert "stands on are under MIT" in readme
+    assert "below a confidence of 0.500." in readme
+    assert "has not been evaluated on test images" in readme
+    assert "weights are licensed under MIT" in readme
     assert "docker build -t a-b-port-script ." in readme or kind == "space"
 
 
@@ -165,20 +163,20 @@ def test_a_damaged_bundle_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_forest_brings_what_it_needs(tiny: Path, tmp_path: Path) -> None:
+def test_a_forest_is_packaged_with_its_requirements(tiny: Path, tmp_path: Path) -> None:
     run = train(Dataset.open(tiny), Recipe(model="forest", features="pixels", size=8, trees=5), out=tmp_path / "run")
     text = (package(run.bundle, "container", tmp_path / "out") / "requirements.txt").read_text()
     assert {"scikit-learn", "skops"} <= {name for name, _ in pins(text)}
 
 
-def test_the_pins_are_those_that_are_tested_and_cover_every_dependency() -> None:
+def test_the_pins_are_tested_and_cover_every_dependency() -> None:
     tested = pins((ROOT / "requirements" / "dev.txt").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = {re.split(r"[><=\[;]", line)[0] for line in project["dependencies"]}
-    for name, more in (("requirements.txt", set()), ("requirements-forest.txt", {"scikit-learn", "skops"})):
+    required = {re.split(r"[><=\[;]", line)[0] for line in project["dependencies"]}
+    for name, extra in (("requirements.txt", set()), ("requirements-forest.txt", {"scikit-learn", "skops"})):
         found = pins((TEMPLATES / name).read_text())
         assert found.items() <= tested.items(), f"{name} is out of date: make requirements"
-        assert needed | more <= {package for package, _ in found}
+        assert required | extra <= {package for package, _ in found}
         assert all(found.values())
         assert not {"tensorflow", "tensorflow-cpu", "keras"} & {package for package, _ in found}
 
@@ -192,38 +190,38 @@ def serving(folder: Path, programs: Path, **environment: str) -> Iterator[str]:
     settings = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder), **environment}
     with subprocess.Popen(words, cwd=folder, env=settings, stderr=subprocess.PIPE, text=True) as process:
         try:
-            yield _answering(f"http://127.0.0.1:{port}", process)
+            yield _wait_until_healthy(f"http://127.0.0.1:{port}", process)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=30)
 
 
-def _answering(address: str, process: "subprocess.Popen[str]") -> str:
-    until = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < until:
+def _wait_until_healthy(address: str, process: "subprocess.Popen[str]") -> str:
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
         try:
-            ask(address, "/health")
+            request_json(address, "/health")
         except OSError:
             time.sleep(0.05)
         else:
             return address
     assert process.stderr
     process.kill()
-    pytest.fail(f"it does not answer: {process.stderr.read()}")
+    pytest.fail(f"the service does not answer: {process.stderr.read()}")
 
 
-def ask(address: str, path: str, data: bytes | None = None, **headers: str) -> dict[str, Any]:
+def request_json(address: str, path: str, data: bytes | None = None, **headers: str) -> dict[str, Any]:
     request = urllib.request.Request(address + path, data, headers)  # noqa: S310  http, as named by the tests
     with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
         answer: dict[str, Any] = json.load(response)
         return answer
 
 
-def require_guarded(address: str, image: Path, bundle: Bundle) -> None:
+def require_protected(address: str, image: Path, bundle: Bundle) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        ask(address, "/v1/model")
+        request_json(address, "/v1/model")
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "image/png"}
-    (answer,) = ask(address, "/v1/predict", image.read_bytes(), **headers)["answers"]
+    (answer,) = request_json(address, "/v1/predict", image.read_bytes(), **headers)["answers"]
     assert answer["label"] in bundle.classes
 
 
@@ -231,40 +229,40 @@ def require_guarded(address: str, image: Path, bundle: Bundle) -> None:
 def test_the_start_command_starts_the_service(bundle: Bundle, tiny: Path, tmp_path: Path, kind: Kind) -> None:
     folder = package(bundle, kind, tmp_path / "out")
     with serving(folder, Path(sys.executable).parent, TELLAPART_TOKEN=TOKEN) as address:
-        require_guarded(address, next(tiny.rglob("*.png")), bundle)
+        require_protected(address, next(tiny.rglob("*.png")), bundle)
 
 
-def test_without_its_token_it_does_not_start(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_service_does_not_start_without_its_token(bundle: Bundle, tmp_path: Path) -> None:
     folder = package(bundle, "container", tmp_path / "out")
     settings = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
-    done = subprocess.run(
+    process = subprocess.run(
         instruction(folder / "Dockerfile"), cwd=folder, env=settings, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 2
-    assert "there is no token" in done.stderr
+    assert process.returncode == 2
+    assert "no token is set" in process.stderr
 
 
-def test_a_public_space_answers_by_its_own_name(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_public_space_answers_under_its_host_name(bundle: Bundle, tmp_path: Path) -> None:
     folder = package(bundle, "space", tmp_path / "out", token=False)
     with serving(folder, Path(sys.executable).parent, SPACE_HOST="me-tiny.example.org") as address:
-        assert ask(address, "/v1/model", Host="me-tiny.example.org")["name"] == "tiny"
+        assert request_json(address, "/v1/model", Host="me-tiny.example.org")["name"] == "tiny"
         with pytest.raises(urllib.error.HTTPError, match="421"):
-            ask(address, "/v1/model", Host="else.example.org")
+            request_json(address, "/v1/model", Host="else.example.org")
 
 
 @pytest.mark.long
-def test_what_is_pinned_can_be_installed_and_serves(bundle: Bundle, tiny: Path, tmp_path: Path) -> None:
-    """As the Dockerfile does it, in a fresh environment; needs a registry."""
+def test_the_pinned_packages_can_be_installed_and_serve(bundle: Bundle, tiny: Path, tmp_path: Path) -> None:
+    """Install as the Dockerfile does, in a fresh environment; needs a registry."""
     folder = package(bundle, "container", tmp_path / "out")
     programs = tmp_path / "fresh" / "bin"
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "fresh")], check=True)
     runs = [line for line in (folder / "Dockerfile").read_text().splitlines() if line.startswith("RUN pip")]
     for line in runs:
         words = [word.replace("/tmp/", f"{folder}/") for word in shlex.split(line)[1:]]  # noqa: S108
-        done = subprocess.run([str(programs / words[0]), *words[1:]], capture_output=True, text=True, env=os.environ)
-        if "connection" in done.stderr.lower() and done.returncode:
+        process = subprocess.run([str(programs / words[0]), *words[1:]], capture_output=True, text=True, env=os.environ)
+        if "connection" in process.stderr.lower() and process.returncode:
             pytest.skip("there is no package registry")
-        assert done.returncode == 0, done.stderr
+        assert process.returncode == 0, process.stderr
     assert not list(programs.parent.glob("lib/*/site-packages/tensorflow*"))
     with serving(folder, programs, TELLAPART_TOKEN=TOKEN) as address:
-        require_guarded(address, next(tiny.rglob("*.png")), bundle)
+        require_protected(address, next(tiny.rglob("*.png")), bundle)

@@ -1,4 +1,4 @@
-"""tellapart as a wheel, made of what is installed: complete, installable, the same each time."""
+"""The wheel of the installed tellapart: complete, installable, reproducible."""
 
 import csv
 import io
@@ -17,22 +17,22 @@ from tellapart.exporting import wheel
 from tellapart.exporting.wheel import PACKAGE, write_wheel
 
 
-def test_the_wheel_is_installed_and_works_from_another_place(tmp_path: Path) -> None:
-    made = write_wheel(tmp_path)
+def test_the_wheel_can_be_installed_and_imported(tmp_path: Path) -> None:
+    path = write_wheel(tmp_path)
     target = tmp_path / "target"
-    words = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
-    done = subprocess.run([*words, str(made)], capture_output=True, text=True)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
+    done = subprocess.run([*command, str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (target / "bin" / "tellapart").exists()
     code = "import tellapart, tellapart.serving.app as app; print(tellapart.__version__, app.__file__)"
     environment = {**os.environ, "PYTHONPATH": str(target)}
-    said = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=True
     )
-    assert said.stdout.split() == [__version__, str(target / "tellapart" / "serving" / "app.py")]
+    assert process.stdout.split() == [__version__, str(target / "tellapart" / "serving" / "app.py")]
 
 
-def test_every_file_of_the_package_is_in_it_and_recorded(tmp_path: Path) -> None:
+def test_the_wheel_has_and_records_every_file_of_the_package(tmp_path: Path) -> None:
     with zipfile.ZipFile(write_wheel(tmp_path)) as archive:
         names = archive.namelist()
         record = next(name for name in names if name.endswith(".dist-info/RECORD"))
@@ -43,7 +43,7 @@ def test_every_file_of_the_package_is_in_it_and_recorded(tmp_path: Path) -> None
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_it_is_the_same_each_time(tmp_path: Path) -> None:
+def test_the_wheel_is_reproducible(tmp_path: Path) -> None:
     (tmp_path / "again").mkdir()
     assert write_wheel(tmp_path).read_bytes() == write_wheel(tmp_path / "again").read_bytes()
 
@@ -53,5 +53,5 @@ def test_a_tellapart_that_is_not_installed_is_refused(tmp_path: Path, monkeypatc
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(wheel, "distribution", absent)
-    with pytest.raises(MissingPackageError, match="without being installed"):
+    with pytest.raises(MissingPackageError, match="is not installed as a package"):
         write_wheel(tmp_path)

@@ -148,7 +148,7 @@ def test_evaluating_on_classes_the_bundle_does_not_know(
     refused: Refused, trained: Run, tmp_path: Path, tiny: Path
 ) -> None:
     (Path(shutil.copytree(tiny, tmp_path / "photos")) / "red").rename(tmp_path / "photos" / "rouge")
-    assert "classes the bundle does not know: rouge" in refused("evaluate", trained.bundle.folder, "photos")
+    assert "classes that the bundle lacks: rouge" in refused("evaluate", trained.bundle.folder, "photos")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from tellapart import Prediction, Predictor, Unreadable
-from tellapart.bundles.predictor import Choice
+from tellapart.bundles.predictor import ClassProbability
 from tellapart.training.run import Run
 
-TOP = (Choice("cat", 0.9), Choice("dog", 0.08), Choice("<b>cow</b>", 0.02))
+TOP = (ClassProbability("cat", 0.9), ClassProbability("dog", 0.08), ClassProbability("<b>cow</b>", 0.02))
 
 
 def test_a_prediction_shows_the_image_its_label_and_bars(trained: Run, tiny: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tellapart.bundles.predictor import Choice, Prediction
+from tellapart.bundles.predictor import ClassProbability, Prediction
 from tellapart.errors import MissingPackageError, require
 from tellapart.judging.calibration import reliability_bins
 from tellapart.judging.intervals import wilson
@@ -53,7 +53,7 @@ def epochs(n: int, *, validated: bool = True, first_loss: float = 2.0) -> tuple[
 
 
 def prediction(names: tuple[str, ...]) -> Prediction:
-    return Prediction("photo.jpg", tuple(Choice(name, 0.5**rank) for rank, name in enumerate(names, start=1)))
+    return Prediction("photo.jpg", tuple(ClassProbability(name, 0.5**rank) for rank, name in enumerate(names, start=1)))
 
 
 def gallery(names: tuple[str, ...], n: int = 200) -> Mapping[str, Any]:

@@ -88,7 +88,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
         def run(self, begin: Callable[[], Callable[[In], Out]], items: Iterable[In]) -> Iterator[Out]:
             return cluster.run(killing(begin, tmp_path / "killed", job=3), items)
 
-    monkeypatch.setattr("tellapart.bundles.batch.predict_to_file.SIZE", 4)
+    monkeypatch.setattr("tellapart.bundles.batch.predict_to_file.CHUNK_IMAGES", 4)
     corrupt = tmp_path / "corrupt.png"
     corrupt.write_bytes(b"corrupt")
     files = [*map(str, sorted(tiny.rglob("*.png"))), str(corrupt), "absent.png"]

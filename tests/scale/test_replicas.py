@@ -26,7 +26,7 @@ from tellapart.scale import ray_serve, replicas
 from tellapart.scale.ray_serve import ReplicaCount
 from tellapart.scale.replica import Replicas
 from tellapart.scale.replicas import replicated
-from tellapart.serving.server import Server, server, server_of
+from tellapart.serving.server import Server, local_server, server_for
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 from tellapart.training.run import Run
@@ -42,7 +42,9 @@ def test_another_bundle_on_a_node_is_refused(cluster: Jobs, trained: Run, monkey
     monkeypatch.setattr(replicas, "sha256", lambda _: "0" * 64)
     monkeypatch.setattr(ray_serve, "MAX_START_TRIES", 1)
     with (
-        pytest.raises(ClusterError, match=r"no replica could be started: .* is another bundle on a worker's machine"),
+        pytest.raises(
+            ClusterError, match=r"no replica could be started: .* is a different bundle on a worker's machine"
+        ),
         replicated(trained.bundle, ReplicaCount(1, 1), SMALL, name="other"),
     ):
         pass
@@ -58,13 +60,13 @@ def service(cluster: Jobs, trained: Run) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def client(service: Service) -> Iterator[httpx.Client]:
-    with called(server_of(service)) as client:
+    with called(server_for(service)) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def embedded(trained: Run) -> Iterator[httpx.Client]:
-    with called(server(Predictor(trained.bundle), SMALL)) as client:
+    with called(local_server(Predictor(trained.bundle), SMALL)) as client:
         yield client
 
 
@@ -123,7 +125,7 @@ def test_an_explanation_is_drawn_by_a_replica(client: httpx.Client) -> None:
 def test_the_token_is_required(service: Service) -> None:
     token = "0123456789" * 2
     settings = replace(service.settings, token=token)
-    with called(server_of(Service(service.bundle, settings, service.work))) as client:
+    with called(server_for(Service(service.bundle, settings, service.backend))) as client:
         assert asked(client, _image()).status_code == 401
         client.headers["Authorization"] = f"Bearer {token}"
         assert asked(client, _image()).status_code == 200
@@ -139,9 +141,9 @@ def test_images_of_replicas_are_counted_once(client: httpx.Client) -> None:
 
 
 def test_a_late_prediction_is_an_error(service: Service) -> None:
-    assert isinstance(service.work, Replicas)
-    hasty = Service(service.bundle, service.settings, replace(service.work, deadline_s=1e-6))
-    with called(server_of(hasty)) as client:
+    assert isinstance(service.backend, Replicas)
+    hasty = Service(service.bundle, service.settings, replace(service.backend, deadline_s=1e-6))
+    with called(server_for(hasty)) as client:
         answer = asked(client, _image())
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         assert 'tellapart_rejects_total{reason="late"} 1.0' in client.get("/metrics").text

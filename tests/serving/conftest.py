@@ -1,4 +1,4 @@
-"""A service over a tiny classifier that needs no training: it answers with the strongest colour."""
+"""A service over a tiny classifier that needs no training: it predicts the strongest colour."""
 
 import io
 import logging
@@ -19,21 +19,21 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.serving.interfaces import Answering
-from tellapart.serving.overlays import Overlays
-from tellapart.serving.server import Server, server
+from tellapart.serving.interfaces import PredictorLike
+from tellapart.serving.overlays import OverlayRenderer
+from tellapart.serving.server import Server, local_server
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 
-from .page_fixtures import StandIn, standing_in
-from .page_steps import opened
+from .page_fixtures import FakeService, serve_fake
+from .page_steps import open_page
 
 COLOURS = ("red", "<b>green</b>", "blue")  # a class name is text, whatever it looks like
 METRICS = {"test": {"n": 372, "accuracy": {"value": 0.812, "low": 0.769, "high": 0.848}}}
 
 
-FEW = Settings(workers=1)
-UNSURE = 0.35  # of the colours, none of which is then ahead
+ONE_WORKER = Settings(workers=1)
+REJECT_BELOW = 0.35  # no colour stands out then
 
 
 @dataclass(frozen=True)
@@ -46,25 +46,25 @@ class FakePrediction:
     def as_json(self) -> dict[str, Any]:
         """Give the shape of `predict --json`."""
         top = [{"label": label, "probability": share} for label, share in self.shares]
-        return {"path": self.path, **top[0], "unknown": self.shares[0][1] < UNSURE, "top": top}
+        return {"path": self.path, **top[0], "unknown": self.shares[0][1] < REJECT_BELOW, "top": top}
 
 
 @dataclass
 class FakeRunner:
-    """Each channel's share of the mean colour; it can break, or wait for `go_on`."""
+    """Each channel's share of the mean colour; it can fail, or wait for `resume`."""
 
     batch: int = 1
     broken: bool = False
-    sizes: list[int] = field(default_factory=list)  # of the batches that it ran
-    begun: threading.Event = field(default_factory=threading.Event)
-    go_on: threading.Event | None = None
+    sizes: list[int] = field(default_factory=list)  # of the batches
+    started: threading.Event = field(default_factory=threading.Event)
+    resume: threading.Event | None = None
 
     def run(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
         """For each batch, uint8 (n, height, width, 3), yield float32 (n, 3)."""
         for batch in batches:
             self.sizes.append(len(batch))
-            self.begun.set()
-            assert self.go_on is None or self.go_on.wait(20)
+            self.started.set()
+            assert self.resume is None or self.resume.wait(20)
             if self.broken:
                 raise RuntimeError("the engine broke")
             means = batch.astype(np.float64).mean(axis=(1, 2)) + 1e-6
@@ -73,7 +73,7 @@ class FakeRunner:
 
 @dataclass
 class FakePredictor:
-    """Answers with the colours; images are decoded as for a real one."""
+    """Predicts the colours; images are decoded as for a real predictor."""
 
     bundle: Any = field(
         default_factory=lambda: SimpleNamespace(
@@ -86,52 +86,52 @@ class FakePredictor:
     )
     runner: FakeRunner = field(default_factory=FakeRunner)
 
-    def runner_for_many(self) -> FakeRunner:
+    def concurrent_runner(self) -> FakeRunner:
         """The one runner."""
         return self.runner
 
-    def told(self, path: str, answer: NDArray[np.float32], top: int) -> FakePrediction:
+    def to_prediction(self, path: str, vector: NDArray[np.float32], top: int) -> FakePrediction:
         """Rank the shares."""
-        ranked = sorted(zip(COLOURS, answer.tolist(), strict=True), key=lambda share: -share[1])
+        ranked = sorted(zip(COLOURS, vector.tolist(), strict=True), key=lambda share: -share[1])
         return FakePrediction(path, tuple(ranked[:top]))
 
 
-class FakeOverlays(Overlays):
-    """Explains with a fixed address, and notes what it was asked."""
+class FakeOverlays(OverlayRenderer):
+    """Returns a fixed overlay, and records its calls."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[tuple[int, ...], tuple[int, ...], str]] = []
+        self.calls: list[tuple[tuple[int, ...], tuple[int, ...], str]] = []
 
-    async def __call__(self, fitted: NDArray[Any], photo: NDArray[Any], label: str) -> dict[str, str]:
-        """Give an overlay at once."""
-        self.asked.append((fitted.shape, photo.shape, label))
+    async def __call__(self, image: NDArray[Any], photo: NDArray[Any], label: str) -> dict[str, str]:
+        """Return an overlay."""
+        self.calls.append((image.shape, photo.shape, label))
         return {"overlay": "data:image/png;base64,AAAA", "method": "cam"}
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
-def waited(condition: Callable[[], object], *, limit_s: float = 10) -> None:
+def wait_until(condition: Callable[[], object], *, limit_s: float = 10) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
-        assert time.monotonic() < deadline, f"not so after {limit_s} s"
+        assert time.monotonic() < deadline, f"still false after {limit_s} s"
         time.sleep(0.01)
 
 
 @contextmanager
 def running(
-    predictor: Answering | None = None, settings: Settings = FEW, overlays: Overlays | None = None
+    predictor: PredictorLike | None = None, settings: Settings = ONE_WORKER, overlays: OverlayRenderer | None = None
 ) -> Iterator[SimpleNamespace]:
-    """Run the service of a predictor, and give that too; see `attended`."""
-    predictor = predictor or cast(Answering, FakePredictor())
-    with attended(server(predictor, settings, overlays=overlays)) as service:
+    """Run the service of a predictor, and yield that too; see `run_server`."""
+    predictor = predictor or cast(PredictorLike, FakePredictor())
+    with run_server(local_server(predictor, settings, overlays=overlays)) as service:
         service.predictor = predictor
         yield service
 
 
 @contextmanager
-def attended(httpd: Server) -> Iterator[SimpleNamespace]:
-    """Run a server in a thread on a free port; give its address, port, parts and a way to stop it."""
+def run_server(httpd: Server) -> Iterator[SimpleNamespace]:
+    """Run a server in a thread on a free port; yield its address, port, service and a way to stop it."""
     httpd.config.port = 0
     thread = threading.Thread(target=httpd.run)
 
@@ -142,22 +142,22 @@ def attended(httpd: Server) -> Iterator[SimpleNamespace]:
 
     thread.start()
     try:
-        waited(lambda: httpd.started)
+        wait_until(lambda: httpd.started)
         port = httpd.servers[0].sockets[0].getsockname()[1]
-        yield SimpleNamespace(address=f"http://127.0.0.1:{port}", port=port, stop=stop, parts=parts_of(httpd))
+        yield SimpleNamespace(address=f"http://127.0.0.1:{port}", port=port, stop=stop, inner=service_of(httpd))
     finally:
         stop()
 
 
-def parts_of(httpd: Server) -> Service:
-    """The parts of a running service."""
+def service_of(httpd: Server) -> Service:
+    """The service of a running server."""
     service: Service = cast(FastAPI, httpd.config.app).state.service
     return service
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[SimpleNamespace]:
-    """One that the tests of a file share; whoever changes or stops it runs another."""
+    """A server that the tests of a file share; tests that change or stop it run another."""
     with running() as service:
         yield service
 
@@ -168,27 +168,30 @@ def client(service: SimpleNamespace) -> Iterator[httpx.Client]:
         yield client
 
 
-class Kept(logging.Handler):
-    """Keeps what is logged."""
+class RecordingHandler(logging.Handler):
+    """Records what is logged."""
 
     def __init__(self) -> None:
         super().__init__()
         self.records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record."""
+        """Append a record."""
         self.records.append(record)
 
 
 @pytest.fixture
-def complaints() -> Iterator[list[logging.LogRecord]]:
-    """Collect what a running service writes into its log."""
-    kept, logs = Kept(), [logging.getLogger(name) for name in ("uvicorn.error", "python_multipart", "asyncio")]
+def log_records() -> Iterator[list[logging.LogRecord]]:
+    """Collect what a running service logs."""
+    handler, logs = (
+        RecordingHandler(),
+        [logging.getLogger(name) for name in ("uvicorn.error", "python_multipart", "asyncio")],
+    )
     for log in logs:
-        log.addHandler(kept)
-    yield kept.records
+        log.addHandler(handler)
+    yield handler.records
     for log in logs:
-        log.removeHandler(kept)
+        log.removeHandler(handler)
 
 
 def image(colour: str | tuple[int, int, int], *, size: tuple[int, int] = (320, 240)) -> bytes:
@@ -208,12 +211,12 @@ def greenish() -> bytes:
 
 
 @pytest.fixture
-def stand_in() -> Iterator[StandIn]:
-    with standing_in(StandIn()) as stand_in:
-        yield stand_in
+def fake_service() -> Iterator[FakeService]:
+    with serve_fake(FakeService()) as fake_service:
+        yield fake_service
 
 
 @pytest.fixture
-def page(stand_in: StandIn, browser: Browser) -> Iterator[Page]:
-    with opened(browser, stand_in.address) as page:
+def page(fake_service: FakeService, browser: Browser) -> Iterator[Page]:
+    with open_page(browser, fake_service.address) as page:
         yield page

@@ -1,4 +1,4 @@
-"""A stand-in for the service behind the page: it can be told to be busy, guarded, gone or unable to explain."""
+"""A fake of the service behind the page, which can be busy, guarded, gone or unable to explain."""
 
 import base64
 import io
@@ -22,13 +22,13 @@ from starlette.staticfiles import StaticFiles
 import tellapart.serving
 from tellapart.data.image import decode
 from tellapart.errors import ImageError
-from tellapart.serving.headers import SecurityHeaders
+from tellapart.serving.headers import SecurityHeadersMiddleware
 
 PAGE = Path(tellapart.serving.__file__).parent / "page"
 CLASSES = ("red", "<b>green</b>", "blue")  # a class name is text, whatever it looks like
 PASSWORD = "-".join(["open", "sesame"])
-UNSURE = 0.35  # of the colours, none of which is then ahead
-FACTS: dict[str, Any] = {
+REJECT_BELOW = 0.35  # no colour stands out then
+MODEL: dict[str, Any] = {
     "name": "colours",
     "classes": CLASSES,
     "preprocessing": {"width": 32, "height": 24, "channels": 3, "fit": "crop"},
@@ -39,18 +39,18 @@ FACTS: dict[str, Any] = {
 
 
 @dataclass
-class StandIn:
-    """Answers with each channel's share of the mean colour, after its `refusals`, each (status, headers), are given."""
+class FakeService:
+    """Predicts each channel's share of the mean colour, once its `refusals`, each (status, headers), are used up."""
 
     guarded: bool = False  # by PASSWORD
     explains: bool = True
-    measured: dict[str, str] = field(default_factory=dict)  # what is known of a map besides
+    extra: dict[str, str] = field(default_factory=dict)  # further fields of an explanation
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)  # the queries of what was predicted, or refused
+    queries: list[str] = field(default_factory=list)  # of all predict requests
     address: str = ""
 
     def app(self) -> Starlette:
-        """Build the routes that the page asks."""
+        """Build the routes that the page uses."""
         routes = [
             Route("/", self._page),
             Route("/v1/model", self._model),
@@ -58,23 +58,23 @@ class StandIn:
             Mount("/page", StaticFiles(directory=PAGE)),
         ]
         app = Starlette(routes=routes)
-        app.add_middleware(SecurityHeaders)
+        app.add_middleware(SecurityHeadersMiddleware)
         return app
 
     async def _page(self, _: Request) -> Response:
         return FileResponse(PAGE / "index.html")
 
     async def _model(self, request: Request) -> Response:
-        if not self._known(request):
-            return _refused(HTTPStatus.UNAUTHORIZED, {})
-        return JSONResponse({**FACTS, "can_explain": self.explains, "needs_token": self.guarded})
+        if not self._has_token(request):
+            return _refusal(HTTPStatus.UNAUTHORIZED, {})
+        return JSONResponse({**MODEL, "can_explain": self.explains, "needs_token": self.guarded})
 
     async def _predict(self, request: Request) -> Response:
-        self.asked.append(request.url.query)
-        if not self._known(request):
-            return _refused(HTTPStatus.UNAUTHORIZED, {})
+        self.queries.append(request.url.query)
+        if not self._has_token(request):
+            return _refusal(HTTPStatus.UNAUTHORIZED, {})
         if self.refusals:
-            return _refused(*self.refusals.pop(0))
+            return _refusal(*self.refusals.pop(0))
         async with request.form() as form:
             upload: Any = form["image"]
             content = await upload.read()
@@ -83,21 +83,21 @@ class StandIn:
         except ImageError as error:
             return JSONResponse({"error": f"{error}; send another image"}, 415)
         if "explain=true" in request.url.query:
-            answer["explanation"] = {"overlay": _overlay(), "method": "cam", **self.measured}
+            answer["explanation"] = {"overlay": _overlay(), "method": "cam", **self.extra}
         return JSONResponse({"answers": [answer]})
 
-    def _known(self, request: Request) -> bool:
+    def _has_token(self, request: Request) -> bool:
         return not self.guarded or request.headers.get("authorization") == f"Bearer {PASSWORD}"
 
     def _answer(self, content: bytes, path: str) -> dict[str, Any]:
         mean = decode(content).astype(float).reshape(-1, 3).mean(axis=0) + 1e-6
         shares = zip(CLASSES, (mean / mean.sum()).tolist(), strict=True)
         top = [{"label": label, "probability": share} for label, share in sorted(shares, key=lambda share: -share[1])]
-        return {"path": path, **top[0], "unknown": top[0]["probability"] < UNSURE, "top": top}
+        return {"path": path, **top[0], "unknown": top[0]["probability"] < REJECT_BELOW, "top": top}
 
 
-def _refused(status: int, headers: dict[str, str]) -> Response:
-    return JSONResponse({"error": f"it is refused with {status}"}, status, headers)
+def _refusal(status: int, headers: dict[str, str]) -> Response:
+    return JSONResponse({"error": f"refused with status {status}"}, status, headers)
 
 
 def _overlay() -> str:
@@ -107,8 +107,8 @@ def _overlay() -> str:
 
 
 @contextmanager
-def standing_in(service: StandIn) -> Iterator[StandIn]:
-    """Serve it on a free port, in a thread, with its address set."""
+def serve_fake(service: FakeService) -> Iterator[FakeService]:
+    """Serve on a free port, in a thread, and set the address."""
     config = uvicorn.Config(service.app(), port=0, lifespan="off", log_config=None, log_level="error", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -116,7 +116,7 @@ def standing_in(service: StandIn) -> Iterator[StandIn]:
     try:
         deadline = time.monotonic() + 10
         while not server.started:
-            assert time.monotonic() < deadline, "the stand-in did not start within 10 s"
+            assert time.monotonic() < deadline, "the fake service did not start within 10 s"
             time.sleep(0.01)
         service.address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         yield service

@@ -1,4 +1,4 @@
-"""Who is let in, and that every place is given back."""
+"""Admission control: bounds on images and bytes in flight, and that every reservation is released."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pytest
 
 from tellapart.serving.admission import (
-    BODIES_BYTES,
-    LONGEST_WAIT_S,
+    MAX_BODIES_BYTES,
+    MAX_WAIT_S,
+    MIN_QUEUE,
+    PACE_MIN_IN_FLIGHT,
     RETRY_AFTER_S,
-    SHORTEST_QUEUE,
-    STEADY,
     Admission,
     BusyError,
 )
@@ -27,46 +27,48 @@ def admission(metrics: Metrics) -> Admission:
     return Admission(3, 10_000_000, metrics)
 
 
-def test_beyond_the_places_a_request_is_refused_with_when_to_come_again(admission: Admission, metrics: Metrics) -> None:
-    with admission.entered(2):
+def test_a_request_beyond_the_capacity_is_rejected_with_a_retry_after_header(
+    admission: Admission, metrics: Metrics
+) -> None:
+    with admission.admit(2):
         admission.check()
-        with pytest.raises(BusyError) as refused, admission.entered(2):
+        with pytest.raises(BusyError) as error, admission.admit(2):
             pass
-        assert refused.value.status == 503
-        assert refused.value.headers == {"Retry-After": str(RETRY_AFTER_S)}
-        with admission.entered(1):
+        assert error.value.status == 503
+        assert error.value.headers == {"Retry-After": str(RETRY_AFTER_S)}
+        with admission.admit(1):
             assert admission.full
-            with pytest.raises(BusyError, match="3 images are under way"):
+            with pytest.raises(BusyError, match="3 images are in flight"):
                 admission.check()
-    assert (admission.taken, admission.full) == (0, False)
+    assert (admission.in_flight, admission.full) == (0, False)
     assert metrics.registry.get_sample_value("tellapart_rejects_total", {"reason": "busy"}) == 2
 
 
-def test_a_place_comes_back_after_an_error(admission: Admission) -> None:
-    with pytest.raises(ZeroDivisionError), admission.entered(3):
+def test_an_error_releases_the_place(admission: Admission) -> None:
+    with pytest.raises(ZeroDivisionError), admission.admit(3):
         raise ZeroDivisionError
-    assert admission.taken == 0
+    assert admission.in_flight == 0
 
 
-def test_bytes_are_counted_and_given_back(admission: Admission, metrics: Metrics) -> None:
-    with admission.body() as one, admission.body() as other:
-        one(BODIES_BYTES - 10)
-        other(10)
+def test_bytes_are_counted_and_released(admission: Admission, metrics: Metrics) -> None:
+    with admission.reserve_body() as first, admission.reserve_body() as second:
+        first(MAX_BODIES_BYTES - 10)
+        second(10)
         with pytest.raises(BusyError, match="too many bytes"):
-            other(1)
-    with admission.body() as again:
-        again(BODIES_BYTES)
+            second(1)
+    with admission.reserve_body() as reserve:
+        reserve(MAX_BODIES_BYTES)
     assert metrics.registry.get_sample_value("tellapart_rejects_total", {"reason": "memory"}) == 1
 
 
-def test_one_body_as_large_as_allowed_always_fits(metrics: Metrics) -> None:
-    with Admission(1, 500_000_000, metrics).body() as count:
-        count(500_000_000)
+def test_one_body_of_the_largest_size_always_fits(metrics: Metrics) -> None:
+    with Admission(1, 500_000_000, metrics).reserve_body() as reserve:
+        reserve(500_000_000)
 
 
 @dataclass
 class Clock:
-    """A clock that is set by hand."""
+    """A clock that the test advances."""
 
     now: float = 0.0
 
@@ -75,56 +77,56 @@ class Clock:
         return self.now
 
 
-def let_out(admission: Admission, clock: Clock, *, count: int, each_s: float) -> None:
-    """Answer images one after the other while many are under way."""
-    admission.taken += STEADY
+def answer_images(admission: Admission, clock: Clock, *, count: int, each_s: float) -> None:
+    """Answer images one after the other while many are in flight."""
+    admission.in_flight += PACE_MIN_IN_FLIGHT
     for _ in range(count):
-        with admission.entered(1):
+        with admission.admit(1):
             clock.now += each_s
-    admission.taken -= STEADY
-    with admission.entered(1):
+    admission.in_flight -= PACE_MIN_IN_FLIGHT
+    with admission.admit(1):
         clock.now += each_s
 
 
-def places_of(admission: Admission) -> int:
+def capacity_of(admission: Admission) -> int:
     for count in range(1000):
-        admission.taken = count
+        admission.in_flight = count
         if admission.full:
             break
-    admission.taken = 0
+    admission.in_flight = 0
     return count
 
 
-def test_the_queue_is_as_long_as_the_machine_is_quick(metrics: Metrics) -> None:
+def test_the_queue_adapts_to_the_pace_of_the_machine(metrics: Metrics) -> None:
     clock = Clock()
     admission = Admission(64, 1, metrics, clock)
-    assert places_of(admission) == 64
-    let_out(admission, clock, count=100, each_s=0.02)
-    assert places_of(admission) == pytest.approx(LONGEST_WAIT_S / 0.02, abs=2)
-    let_out(admission, clock, count=100, each_s=5)
-    assert places_of(admission) == SHORTEST_QUEUE
-    let_out(admission, clock, count=200, each_s=0.001)
-    assert places_of(admission) == 64
-    longer = Admission(64, 1, metrics, clock, shortest=24)
-    let_out(longer, clock, count=100, each_s=5)
-    assert places_of(longer) == 24
+    assert capacity_of(admission) == 64
+    answer_images(admission, clock, count=100, each_s=0.02)
+    assert capacity_of(admission) == pytest.approx(MAX_WAIT_S / 0.02, abs=2)
+    answer_images(admission, clock, count=100, each_s=5)
+    assert capacity_of(admission) == MIN_QUEUE
+    answer_images(admission, clock, count=200, each_s=0.001)
+    assert capacity_of(admission) == 64
+    larger = Admission(64, 1, metrics, clock, min_queue=24)
+    answer_images(larger, clock, count=100, each_s=5)
+    assert capacity_of(larger) == 24
 
 
-def test_who_gave_up_teaches_nothing(metrics: Metrics) -> None:
+def test_cancelled_requests_do_not_change_the_pace(metrics: Metrics) -> None:
     clock = Clock()
     admission = Admission(64, 1, metrics, clock)
-    let_out(admission, clock, count=100, each_s=0.05)
-    admission.taken += STEADY
+    answer_images(admission, clock, count=100, each_s=0.05)
+    admission.in_flight += PACE_MIN_IN_FLIGHT
     for _ in range(100):
-        with suppress(ZeroDivisionError), admission.entered(1):
+        with suppress(ZeroDivisionError), admission.admit(1):
             raise ZeroDivisionError
-    assert places_of(admission) == pytest.approx(LONGEST_WAIT_S / 0.05, abs=2)
+    assert capacity_of(admission) == pytest.approx(MAX_WAIT_S / 0.05, abs=2)
 
 
-def test_a_quiet_time_teaches_nothing(metrics: Metrics) -> None:
+def test_idle_time_does_not_change_the_pace(metrics: Metrics) -> None:
     clock = Clock()
     admission = Admission(64, 1, metrics, clock)
     for _ in range(100):
-        with admission.entered(1):
+        with admission.admit(1):
             clock.now += 3
-    assert places_of(admission) == 64
+    assert capacity_of(admission) == 64

@@ -1,4 +1,4 @@
-"""The API over real HTTP: what it answers, what it refuses, and with which sentence."""
+"""The API over real HTTP: its responses, its errors and their messages."""
 
 import asyncio
 import http.client
@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tellapart.serving.app import build_app
-from tellapart.serving.interfaces import Answering
+from tellapart.serving.interfaces import PredictorLike
 from tellapart.serving.schemas import Answer, Answers, Model
 from tellapart.serving.upload import MAX_BODY_BYTES, MAX_IMAGES, MAX_PARTS
 
@@ -34,8 +34,8 @@ def form(*parts: bytes) -> bytes:
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
-def sentence(response: httpx.Response, status: int) -> str:
-    """Give the sentence of a refusal, after a look at its shape."""
+def error_message(response: httpx.Response, status: int) -> str:
+    """Return the message of an error response, after checking its shape."""
     assert response.status_code == status
     assert response.headers["content-type"] == "application/json"
     body = response.json()
@@ -43,7 +43,7 @@ def sentence(response: httpx.Response, status: int) -> str:
     return str(body["error"])
 
 
-def test_a_image_is_answered_as_predict_json_does(client: httpx.Client, reddish: bytes) -> None:
+def test_a_prediction_equals_that_of_predict_json(client: httpx.Client, reddish: bytes) -> None:
     answer = client.post("/predict", files={"image": ("cat.png", reddish)})
     assert answer.status_code == 200
     body = answer.json()
@@ -51,17 +51,17 @@ def test_a_image_is_answered_as_predict_json_does(client: httpx.Client, reddish:
     assert (body["path"], body["label"]) == ("cat.png", "red")
     assert body["top"][0] == {"label": "red", "probability": pytest.approx(200 / 300, abs=1e-6)}
     assert sum(share["probability"] for share in body["top"]) == pytest.approx(1)
-    Answer.model_validate(body, strict=True)  # what OpenAPI says is what is sent
+    Answer.model_validate(body, strict=True)  # the response matches its OpenAPI schema
 
 
-@pytest.mark.parametrize(("asked", "given"), [("1", 1), ("2", 2), ("3", 3), ("0", 1), ("-5", 1), ("99", 3)])
-def test_top_is_clipped_to_the_classes(client: httpx.Client, reddish: bytes, asked: str, given: int) -> None:
-    answer = client.post("/predict", params={"top": asked}, files={"image": ("a.png", reddish)})
-    assert len(answer.json()["top"]) == given
+@pytest.mark.parametrize(("top", "expected"), [("1", 1), ("2", 2), ("3", 3), ("0", 1), ("-5", 1), ("99", 3)])
+def test_top_is_clipped_to_the_classes(client: httpx.Client, reddish: bytes, top: str, expected: int) -> None:
+    answer = client.post("/predict", params={"top": top}, files={"image": ("a.png", reddish)})
+    assert len(answer.json()["top"]) == expected
 
 
 @pytest.mark.parametrize("name", ["../../etc/x.png", "<i>x</i>.png", "Übung ☃.png", "x" * 500])
-def test_a_file_name_comes_back_as_it_was(client: httpx.Client, reddish: bytes, name: str) -> None:
+def test_a_file_name_is_returned_unchanged(client: httpx.Client, reddish: bytes, name: str) -> None:
     assert client.post("/predict", files={"image": (name, reddish)}).json()["path"] == name
 
 
@@ -78,15 +78,15 @@ def test_other_parts_of_a_form_do_not_matter(client: httpx.Client, reddish: byte
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (form(), "has no files"),
-        (form(part(b"x", name="photo")), "has no files in the field 'image', one was expected"),
+        (form(part(b"x", name="photo")), "has no files in the field 'image', expected at least one"),
         (form(part(b"x"), part(b"x")), "has 2 files"),
         (form(part(b"")), "is empty"),
         (part(b"x"), "has no files"),  # cut off before its end
-        (b"no form at all", "cannot be read"),
-        (form(b"--xyz\r\n\r\nx\r\n"), "cannot be read"),
+        (b"no form at all", "cannot be parsed"),
+        (form(b"--xyz\r\n\r\nx\r\n"), "cannot be parsed"),
         (form(*[part(b"x", name="other")] * (MAX_PARTS + 1)), f"more than {MAX_PARTS} parts"),
         (
             form(part(b"x").replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n")),
@@ -94,37 +94,37 @@ def test_other_parts_of_a_form_do_not_matter(client: httpx.Client, reddish: byte
         ),
     ],
 )
-def test_a_form_without_one_image_is_refused(
-    client: httpx.Client, complaints: list[logging.LogRecord], body: bytes, said: str
+def test_a_form_without_exactly_one_image_is_refused(
+    client: httpx.Client, log_records: list[logging.LogRecord], body: bytes, message: str
 ) -> None:
-    error = sentence(client.post("/predict", content=body, headers=FORM), 400)
-    assert said in error
+    error = error_message(client.post("/predict", content=body, headers=FORM), 400)
+    assert message in error
     assert "send multipart/form-data" in error
-    assert not complaints  # strangers do not get to fill the log
+    assert not log_records  # callers cannot fill the log
 
 
 def test_a_form_with_an_endless_boundary_is_refused(client: httpx.Client) -> None:
     kind = f"multipart/form-data; boundary={'x' * 8000}"
-    assert "cannot be read" in sentence(client.post("/predict", headers={"content-type": kind}), 400)
+    assert "cannot be parsed" in error_message(client.post("/predict", headers={"content-type": kind}), 400)
 
 
 @pytest.mark.parametrize("kind", ["", "text/html", "application/json", "application/x-www-form-urlencoded"])
 def test_a_body_of_another_kind_is_refused(client: httpx.Client, reddish: bytes, kind: str) -> None:
     answer = client.post("/v1/predict", content=reddish, headers={"content-type": kind})
-    assert sentence(answer, 415).startswith(f"the content type is {kind!r}, not a form or an image")
+    assert error_message(answer, 415).startswith(f"the content type is {kind!r}, expected a form or an image")
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
 def test_a_form_without_a_boundary_is_refused(client: httpx.Client, reddish: bytes, kind: str) -> None:
     answer = client.post("/v1/predict", content=reddish, headers={"content-type": kind})
-    assert "names no boundary" in sentence(answer, 400)
+    assert "has no boundary" in error_message(answer, 400)
 
 
 @pytest.mark.parametrize("kind", ["image/png", "image/x-anything", "application/octet-stream"])
-def test_the_bytes_of_a_image_may_be_the_body(client: httpx.Client, reddish: bytes, kind: str) -> None:
+def test_the_body_may_be_an_image(client: httpx.Client, reddish: bytes, kind: str) -> None:
     (answer,) = client.post("/v1/predict", content=reddish, headers={"content-type": kind}).json()["answers"]
     assert (answer["path"], answer["label"]) == ("image", "red")
-    assert "is empty" in sentence(client.post("/v1/predict", content=b"", headers={"content-type": kind}), 400)
+    assert "is empty" in error_message(client.post("/v1/predict", content=b"", headers={"content-type": kind}), 400)
 
 
 def test_several_images_are_answered_in_order(client: httpx.Client, reddish: bytes, greenish: bytes) -> None:
@@ -134,7 +134,7 @@ def test_several_images_are_answered_in_order(client: httpx.Client, reddish: byt
     assert [answer["label"] for answer in answers] == ["<b>green</b>", "red"] * 4 + ["<b>green</b>"]
 
 
-def test_one_that_cannot_be_read_does_not_spoil_the_others(client: httpx.Client, reddish: bytes) -> None:
+def test_an_unreadable_image_does_not_affect_the_others(client: httpx.Client, reddish: bytes) -> None:
     files = [("image", ("a.png", b"no")), ("image", ("b.png", reddish))]
     answer = client.post("/v1/predict", files=files)
     assert answer.status_code == 200
@@ -143,55 +143,55 @@ def test_one_that_cannot_be_read_does_not_spoil_the_others(client: httpx.Client,
     assert "not an image" in first["error"]
     assert second["label"] == "red"
     Answers.model_validate(answer.json(), strict=True)
-    assert "not an image" in sentence(client.post("/v1/predict", files=[files[0], files[0]]), 415)
+    assert "not an image" in error_message(client.post("/v1/predict", files=[files[0], files[0]]), 415)
 
 
-def test_more_images_than_are_taken_at_once_are_refused(client: httpx.Client) -> None:
+def test_more_images_than_the_limit_are_refused(client: httpx.Client) -> None:
     files = [("image", ("a.png", b"x"))] * (MAX_IMAGES + 1)
-    assert f"more than {MAX_IMAGES} images" in sentence(client.post("/v1/predict", files=files), 413)
+    assert f"more than the limit of {MAX_IMAGES} images" in error_message(client.post("/v1/predict", files=files), 413)
 
 
-def test_what_is_no_image_is_refused(client: httpx.Client, reddish: bytes) -> None:
+def test_a_body_that_is_not_an_image_is_refused(client: httpx.Client, reddish: bytes) -> None:
     for content in (b"hello", b"\x00", b"<svg xmlns='http://www.w3.org/2000/svg'/>", reddish[:200]):
-        error = sentence(client.post("/predict", files={"image": ("a.jpg", content)}), 415)
+        error = error_message(client.post("/predict", files={"image": ("a.jpg", content)}), 415)
         assert "send another image" in error
 
 
-def test_a_body_at_the_limit_is_taken_and_one_byte_more_is_refused(client: httpx.Client) -> None:
+def test_a_body_at_the_limit_is_accepted_and_one_byte_more_is_refused(client: httpx.Client) -> None:
     filling = MAX_BODY_BYTES - len(form(part(b"")))
     largest = client.post("/predict", content=form(part(b"x" * filling)), headers=FORM)
-    assert sentence(largest, 415)
+    assert error_message(largest, 415)
     larger = client.post("/predict", content=form(part(b"x" * (filling + 1))), headers=FORM)
-    assert "larger than 10 MB" in sentence(larger, 413)
+    assert "larger than the limit of 10 MB" in error_message(larger, 413)
 
 
-def test_a_body_without_a_length_is_counted(client: httpx.Client) -> None:
+def test_a_body_without_a_declared_length_is_counted(client: httpx.Client) -> None:
     def chunks() -> Iterator[bytes]:
         yield part(b"")[:-2]
         yield from [b"x" * 1_000_000] * 12
 
     answer = client.post("/predict", content=chunks(), headers=FORM)
-    assert "larger than 10 MB" in sentence(answer, 413)
+    assert "larger than the limit of 10 MB" in error_message(answer, 413)
 
 
 @pytest.mark.parametrize("declared", [None, "1000"])
 def test_an_endless_body_is_read_no_further_than_the_limit(declared: str | None) -> None:
-    taken = 0
+    chunks_read = 0
 
     async def endless() -> AsyncIterator[bytes]:
-        nonlocal taken
+        nonlocal chunks_read
         yield part(b"")[:-2]
         while True:
-            taken += 1
+            chunks_read += 1
             yield b"x" * 1_000_000
 
-    status = asyncio.run(_asked(endless(), declared))
+    status = asyncio.run(_status_of(endless(), declared))
     assert status == 413
-    assert taken == 10
+    assert chunks_read == 10
 
 
-async def _asked(chunks: AsyncIterator[bytes], declared: str | None) -> int:
-    """Give the status that the bare application answers to a body whose length may be untrue."""
+async def _status_of(chunks: AsyncIterator[bytes], declared: str | None) -> int:
+    """Return the application's status for a body whose declared length may be false."""
     headers = [(key.encode(), value.encode()) for key, value in {"host": "localhost", **FORM}.items()]
     headers += [(b"content-length", declared.encode())] if declared else []
     scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": headers}
@@ -203,7 +203,7 @@ async def _asked(chunks: AsyncIterator[bytes], declared: str | None) -> int:
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    app = build_app(cast(Answering, FakePredictor()))
+    app = build_app(cast(PredictorLike, FakePredictor()))
     await app(scope, receive, send)
     app.state.service.close()
     return int(sent[0]["status"])
@@ -225,7 +225,7 @@ def test_no_upload_reaches_the_disk(client: httpx.Client, reddish: bytes, monkey
     assert client.post("/predict", files={"image": ("a.png", padded)}).status_code == 200
 
 
-def test_an_upload_that_breaks_off_leaves_no_trace(reddish: bytes, complaints: list[logging.LogRecord]) -> None:
+def test_an_interrupted_upload_leaves_no_trace(reddish: bytes, log_records: list[logging.LogRecord]) -> None:
     with running() as service:
         for _ in range(20):
             with socket.create_connection(("127.0.0.1", service.port)) as connection:
@@ -234,27 +234,29 @@ def test_an_upload_that_breaks_off_leaves_no_trace(reddish: bytes, complaints: l
         answer = httpx.post(f"{service.address}/predict", files={"image": ("a.png", reddish)})
         assert answer.json()["label"] == "red"
         service.stop()
-        assert not complaints
+        assert not log_records
 
 
 def test_unknown_paths_methods_and_parameters_are_refused_in_json(client: httpx.Client, reddish: bytes) -> None:
     for path in ("/nothing", "/docs", "/redoc", "/predict/", "/page/", "/page/%00", "/page/..%2fapp.py"):
-        assert "there is nothing at" in sentence(client.get(path), 404)
+        assert "there is nothing at" in error_message(client.get(path), 404)
     wrong_method = client.get("/predict")
-    assert "takes POST, not GET" in sentence(wrong_method, 405)
+    assert "accepts POST, not GET" in error_message(wrong_method, 405)
     assert wrong_method.headers["allow"] == "POST"
     wrong_top = client.post("/predict?top=many", files={"image": ("a.png", reddish)})
-    assert "the parameter top is 'many'" in sentence(wrong_top, 422)
+    assert "the parameter top is 'many'" in error_message(wrong_top, 422)
 
 
-def test_our_own_mistake_is_logged_and_answered_in_json(reddish: bytes, complaints: list[logging.LogRecord]) -> None:
+def test_a_failure_of_the_service_is_logged_and_answered_in_json(
+    reddish: bytes, log_records: list[logging.LogRecord]
+) -> None:
     with running() as service:
         service.predictor.runner.broken = True
         answer = httpx.post(f"{service.address}/predict", files={"image": ("a.png", reddish)})
         service.stop()  # the log is complete then
-    error = sentence(answer, 500)
+    error = error_message(answer, 500)
     assert "the engine broke" not in error
-    assert "the engine broke" in str(complaints[0].exc_info)
+    assert "the engine broke" in str(log_records[0].exc_info)
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
@@ -263,7 +265,7 @@ def test_health_and_readiness(client: httpx.Client) -> None:
     assert client.get("/ready").json() == {"status": "ready"}
 
 
-def test_the_model_is_told(client: httpx.Client) -> None:
+def test_the_model_is_described(client: httpx.Client) -> None:
     model = client.get("/v1/model").json()
     Model.model_validate(model)
     assert model["classes"] == ["red", "<b>green</b>", "blue"]
@@ -274,7 +276,7 @@ def test_the_model_is_told(client: httpx.Client) -> None:
     assert model["hashes"] == {"model.xml": "0" * 64}
 
 
-def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None:
+def test_every_response_has_the_security_headers(client: httpx.Client) -> None:
     for path in ("/", "/page/page.js", "/page/page.css", "/page/icon.svg", "/health", "/nothing", "/predict"):
         headers = client.get(path, headers={"origin": "https://elsewhere.example"}).headers
         policy = headers["content-security-policy"]
@@ -286,33 +288,35 @@ def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None
         assert "server" not in headers
 
 
-def test_openapi_describes_the_upload_and_the_refusals(client: httpx.Client) -> None:
+def test_openapi_describes_the_upload_and_the_errors(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     body = paths["/v1/predict"]["post"]["requestBody"]["content"]
     assert body["multipart/form-data"]["schema"]["required"] == ["image"]
     assert {"application/octet-stream", "image/jpeg"} <= set(body)
-    refusals = {"400", "401", "408", "413", "415", "421", "422", "503"}
-    assert set(paths["/v1/predict"]["post"]["responses"]) == {"200", *refusals}
+    errors = {"400", "401", "408", "413", "415", "421", "422", "503"}
+    assert set(paths["/v1/predict"]["post"]["responses"]) == {"200", *errors}
     assert set(paths) == {"/v1/predict", "/predict", "/v1/model", "/health", "/ready", "/metrics"}
 
 
-def test_images_do_not_hold_up_other_requests(reddish: bytes) -> None:
+def test_images_do_not_block_other_requests(reddish: bytes) -> None:
     with running() as service, httpx.Client(base_url=service.address) as client, ThreadPoolExecutor() as pool:
         runner = service.predictor.runner
-        runner.go_on = threading.Event()
-        asked = pool.submit(client.post, "/predict", files={"image": ("a.png", reddish)})
-        assert runner.begun.wait(10)
+        runner.resume = threading.Event()
+        response = pool.submit(client.post, "/predict", files={"image": ("a.png", reddish)})
+        assert runner.started.wait(10)
         assert client.get("/health", timeout=5).status_code == 200
-        runner.go_on.set()
-        assert asked.result(10).json()["label"] == "red"
+        runner.resume.set()
+        assert response.result(10).json()["label"] == "red"
 
 
-def test_callers_at_once_each_get_their_own_answer(client: httpx.Client, reddish: bytes, greenish: bytes) -> None:
-    def asked(number: int) -> tuple[str, str]:
+def test_concurrent_callers_each_get_their_own_prediction(
+    client: httpx.Client, reddish: bytes, greenish: bytes
+) -> None:
+    def predict(number: int) -> tuple[str, str]:
         content = reddish if number % 2 else greenish
         body = client.post("/predict", files={"image": (f"{number}.png", content)}).json()
         return body["path"], body["label"]
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(asked, range(40)))
+        answers = list(pool.map(predict, range(40)))
     assert answers == [(f"{number}.png", "red" if number % 2 else "<b>green</b>") for number in range(40)]

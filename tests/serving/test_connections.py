@@ -1,5 +1,6 @@
-"""Connections at the level of sockets: clean refusals, bounded patience, no resets."""
+"""Connections at the socket level: complete error responses, timeouts, no resets."""
 
+import asyncio
 import http.client
 import json
 import socket
@@ -9,13 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import h11
 import httpx
 import pytest
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tellapart.serving import connections
 from tellapart.serving.settings import Settings
 
-from .conftest import FakeRunner, running, waited
+from .conftest import FakeRunner, running, wait_until
 
 FORM = "Content-Type: image/png"
 
@@ -31,7 +35,7 @@ def connected(service: SimpleNamespace) -> Iterator[socket.socket]:
 
 
 def status(connection: socket.socket) -> int:
-    """Read one answer whole, and give its status."""
+    """Read one response to its end, and return its status."""
     answer = http.client.HTTPResponse(connection)
     answer.begin()
     answer.read()
@@ -44,43 +48,43 @@ def drip(connection: socket.socket, content: bytes) -> None:
         time.sleep(0.02)
 
 
-def everything(connection: socket.socket) -> bytes:
-    """All that comes until the other side closes; a reset would raise."""
+def read_all(connection: socket.socket) -> bytes:
+    """Read until the server closes the connection; a reset would raise."""
     content = b""
-    while piece := connection.recv(65536):
-        content += piece
+    while chunk := connection.recv(65536):
+        content += chunk
     return content
 
 
 @contextmanager
 def overloaded(reddish: bytes, **settings: float) -> Iterator[SimpleNamespace]:
-    """A service whose only place is taken."""
+    """Run a service whose queue is full."""
     with running(settings=Settings(workers=1, queue=1, deadline_s=20)) as service:
         runner: FakeRunner = service.predictor.runner
-        runner.go_on = threading.Event()
+        runner.resume = threading.Event()
         with connected(service) as first:
             first.sendall(head(len(reddish)) + reddish)
-            waited(lambda: service.parts.admission.full)
+            wait_until(lambda: service.inner.admission.full)
             yield service
-            runner.go_on.set()
+            runner.resume.set()
             assert status(first) == 200
 
 
-def test_a_refusal_under_load_is_whole_though_the_body_was_not_read(reddish: bytes) -> None:
+def test_a_rejection_under_load_is_complete_though_the_body_was_not_read(reddish: bytes) -> None:
     with overloaded(reddish) as service:
         for size in (0, 10, 5_000_000):
             with connected(service) as connection:
                 connection.sendall(head(size))
-                connection.sendall(b"x" * size)  # while the refusal is on its way
-                answer = everything(connection)
+                connection.sendall(b"x" * size)  # while the rejection is in transit
+                answer = read_all(connection)
             top, _, body = answer.partition(b"\r\n\r\n")
             assert top.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
             assert b"\r\nRetry-After: 1" in top
             assert b"\r\nX-Content-Type-Options: nosniff" in top
-            assert "send it again" in json.loads(body)["error"]
+            assert "retry in 1 s" in json.loads(body)["error"]
 
 
-def test_a_refusal_waits_for_no_body(reddish: bytes) -> None:
+def test_a_rejection_does_not_wait_for_the_body(reddish: bytes) -> None:
     with overloaded(reddish) as service, connected(service) as connection:
         started = time.monotonic()
         connection.sendall(head(1_000_000))
@@ -94,14 +98,14 @@ def test_other_routes_are_answered_under_load(reddish: bytes) -> None:
             assert httpx.get(f"{service.address}{path}").status_code == 200
 
 
-def test_a_kept_connection_is_turned_away_cleanly_too(reddish: bytes) -> None:
+def test_a_kept_alive_connection_is_rejected_cleanly_too(reddish: bytes) -> None:
     with overloaded(reddish) as service, httpx.Client(base_url=service.address) as client:
         for _ in range(5):
             assert client.get("/health").status_code == 200
             assert client.post("/v1/predict", content=reddish, headers={"content-type": "image/png"}).status_code == 503
 
 
-def test_after_an_early_refusal_the_rest_is_dropped_and_the_connection_goes_on(reddish: bytes) -> None:
+def test_after_an_early_error_the_rest_is_discarded_and_the_connection_stays_usable(reddish: bytes) -> None:
     with running() as service, connected(service) as connection:
         connection.sendall(head(3_000_000).replace(b"image/png", b"text/html"))
         assert status(connection) == 415
@@ -110,20 +114,20 @@ def test_after_an_early_refusal_the_rest_is_dropped_and_the_connection_goes_on(r
         assert status(connection) == 200
 
 
-def test_the_rest_of_a_refused_body_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "REST_S", 0.3)
+def test_the_rest_of_a_refused_body_is_awaited_for_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_DISCARD_S", 0.3)
     with running() as service, connected(service) as connection:
         connection.sendall(head(3_000_000).replace(b"image/png", b"text/html"))
         started = time.monotonic()
-        assert b" 415 " in everything(connection)
+        assert b" 415 " in read_all(connection)
         assert 0.2 < time.monotonic() - started < 3
 
 
-def test_a_head_must_come_in_time_however_it_drips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "IDLE_S", 0.5)
+def test_a_slow_head_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_HEAD_S", 0.5)
     with running() as service:
         with connected(service) as silent:
-            assert everything(silent) == b""
+            assert read_all(silent) == b""
         with connected(service) as dripping:
             started = time.monotonic()
             with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
@@ -131,46 +135,68 @@ def test_a_head_must_come_in_time_however_it_drips(monkeypatch: pytest.MonkeyPat
             assert time.monotonic() - started < 5
 
 
-def test_a_body_that_comes_too_slowly_is_given_up(reddish: bytes) -> None:
+def test_a_slow_body_is_refused(reddish: bytes) -> None:
     with running(settings=Settings(workers=1, deadline_s=0.3)) as service, connected(service) as connection:
         connection.sendall(head(1000) + reddish[:10])
-        answer = everything(connection)
+        answer = read_all(connection)
         assert answer.startswith(b"HTTP/1.1 408 ")
-        assert b"only 10 bytes had come" in answer
+        assert b"only 10 bytes arrived" in answer
 
 
-def test_a_body_in_ever_so_many_pieces_is_refused() -> None:
+def test_a_body_in_very_many_chunks_is_refused() -> None:
     with running() as service, connected(service) as connection:
         connection.sendall(head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
         started = time.monotonic()
         try:
             for _ in range(300):
                 connection.sendall(b"6\r\nxxxxxx\r\n" * 1000)
-            answer = everything(connection)
-        except ConnectionError:  # it was refused while we were still sending, as bad clients are
+            answer = read_all(connection)
+        except ConnectionError:  # refused while this client was still sending
             answer = b"HTTP/1.1 400 "
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert time.monotonic() - started < 5
         assert httpx.get(f"{service.address}/health").status_code == 200
 
 
-def test_what_is_no_http_is_refused_without_a_word_in_the_log(complaints: list[object]) -> None:
+def test_invalid_http_is_refused_without_a_log_entry(log_records: list[object]) -> None:
     with running() as service:
-        for nonsense in (
+        for invalid in (
             b"\x16\x03\x01\x02\x00\x01\x00",
             b"hello\r\n\r\n",
             b"GET / HTTP/9.9\r\n\r\n",
             b"\x00" * 100_000,
         ):
             with connected(service) as connection:
-                connection.sendall(nonsense)
+                connection.sendall(invalid)
                 connection.shutdown(socket.SHUT_WR)
-                assert everything(connection)[:13] in (b"HTTP/1.1 400 ", b"HTTP/1.1 421 ", b"")
-        with connected(service) as connection:  # nonsense after an answer was given early
+                assert read_all(connection)[:13] in (b"HTTP/1.1 400 ", b"HTTP/1.1 421 ", b"")
+        with connected(service) as connection:  # invalid bytes after an early response
             bad = head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked").replace(b"image", b"text")
             connection.sendall(bad)
             assert status(connection) == 415
             connection.sendall(b"zzz\r\n")
-            everything(connection)
+            read_all(connection)
         service.stop()
-    assert not complaints
+    assert not log_records
+
+
+def test_uvicorn_has_the_private_parts_that_connections_use() -> None:
+    protocol_methods = {
+        "connection_made",
+        "connection_lost",
+        "data_received",
+        "on_response_complete",
+        "send_400_response",
+        "_unset_keepalive_if_required",
+    }
+    assert protocol_methods <= vars(H11Protocol).keys()
+    config = uvicorn.Config(lambda *_: None, http=H11Protocol)
+    config.load()
+    protocol = H11Protocol(config, uvicorn.server.ServerState(), {}, _loop=asyncio.new_event_loop())
+    protocol.loop.close()
+    assert {"conn", "cycle", "transport", "loop"} <= vars(protocol).keys()
+    assert isinstance(protocol.conn, h11.Connection)
+    assert "send_400_response" in H11Protocol.handle_events.__code__.co_names  # on a RemoteProtocolError
+    assert "on_response_complete" in H11Protocol.handle_events.__code__.co_names
+    cycle_fields = {"disconnected", "message_event", "response_started", "response_complete"}
+    assert cycle_fields <= {*RequestResponseCycle.__init__.__code__.co_names}

@@ -1,4 +1,4 @@
-"""Inference: each caller its own row, in batches where the runner takes them, and no work for who has gone."""
+"""Inference: each caller gets its own vector, in batches if the runner supports them, and cancelled work is skipped."""
 
 import asyncio
 import threading
@@ -30,31 +30,31 @@ def with_inference(work: Work, runner: FakeRunner) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 8])
-def test_each_caller_gets_the_row_of_its_image(batch: int) -> None:
+def test_each_caller_gets_the_vector_of_its_image(batch: int) -> None:
     async def work(inference: Inference) -> None:
-        rows = await asyncio.gather(*(inference(colour(red)) for red in range(100)))
-        np.testing.assert_allclose([row.vector[0] for row in rows], np.arange(100) / 255, atol=1e-6)
-        assert all(row.began <= row.ended for row in rows)
+        results = await asyncio.gather(*(inference(colour(red)) for red in range(100)))
+        np.testing.assert_allclose([result.vector[0] for result in results], np.arange(100) / 255, atol=1e-6)
+        assert all(result.started <= result.finished for result in results)
 
     with_inference(work, FakeRunner(batch=batch))
 
 
-def test_what_waits_goes_together_where_a_batch_is_taken() -> None:
-    runner = FakeRunner(batch=8, go_on=threading.Event())
+def test_waiting_images_run_as_one_batch() -> None:
+    runner = FakeRunner(batch=8, resume=threading.Event())
 
     async def work(inference: Inference) -> None:
-        asked = [asyncio.ensure_future(inference(colour(red))) for red in range(40)]
+        tasks = [asyncio.ensure_future(inference(colour(red))) for red in range(40)]
         await asyncio.sleep(0.1)
-        assert runner.go_on is not None
-        runner.go_on.set()
-        await asyncio.gather(*asked)
+        assert runner.resume is not None
+        runner.resume.set()
+        await asyncio.gather(*tasks)
         assert sum(runner.sizes) == 40
         assert max(runner.sizes) == 8
 
     with_inference(work, runner)
 
 
-def test_an_error_reaches_who_asked_and_the_next_is_answered() -> None:
+def test_an_error_reaches_its_caller_and_the_next_image_is_answered() -> None:
     runner = FakeRunner(broken=True)
 
     async def work(inference: Inference) -> None:
@@ -66,20 +66,20 @@ def test_an_error_reaches_who_asked_and_the_next_is_answered() -> None:
     with_inference(work, runner)
 
 
-def test_who_has_gone_costs_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_image_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tellapart.serving.inference.decoding_threads", lambda: 1)
-    runner = FakeRunner(go_on=threading.Event())
+    runner = FakeRunner(resume=threading.Event())
 
     async def work(inference: Inference) -> None:
         first = asyncio.ensure_future(inference(colour(255)))
-        await asyncio.to_thread(runner.begun.wait, 10)
-        gone = asyncio.ensure_future(inference(colour(1)))
+        await asyncio.to_thread(runner.started.wait, 10)
+        cancelled = asyncio.ensure_future(inference(colour(1)))
         await asyncio.sleep(0.05)
-        gone.cancel()
+        cancelled.cancel()
         last = asyncio.ensure_future(inference(colour(0)))
         await asyncio.sleep(0.05)
-        assert runner.go_on is not None
-        runner.go_on.set()
+        assert runner.resume is not None
+        runner.resume.set()
         await asyncio.gather(first, last)
         assert runner.sizes == [1, 1]
 

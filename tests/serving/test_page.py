@@ -1,4 +1,4 @@
-"""The page in a real browser, as a person uses it."""
+"""The page in a real browser."""
 
 import re
 from typing import Literal
@@ -6,11 +6,11 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .page_fixtures import PAGE, StandIn
-from .page_steps import bring, choose, file, grey, opened
+from .page_fixtures import PAGE, FakeService
+from .page_steps import choose, file, grey, open_page, transfer
 
 
-def test_a_chosen_image_is_shown_with_its_category_and_bars(page: Page, reddish: bytes) -> None:
+def test_a_chosen_image_is_shown_with_its_class_and_probabilities(page: Page, reddish: bytes) -> None:
     choose(page, file(reddish))
     card = page.locator(".card")
     expect(card.get_by_role("heading")).to_have_text("red")
@@ -18,17 +18,17 @@ def test_a_chosen_image_is_shown_with_its_category_and_bars(page: Page, reddish:
     expect(card.locator(".name")).to_have_text(["red", "<b>green</b>", "blue"])
     widths = [box["width"] for fill in card.locator(".fill").all() if (box := fill.bounding_box())]
     assert widths[1] / widths[0] == pytest.approx(0.3, abs=0.02)
-    image = card.get_by_role("img", name="The image photo.png")
+    image = card.get_by_role("img", name="photo.png")
     expect(image).to_be_visible()
     assert image.evaluate("image => image.naturalWidth") == 320
 
 
-def test_what_the_classifier_does_not_know_is_said_with_its_best_guess(page: Page, reddish: bytes) -> None:
+def test_a_rejected_image_is_unknown_with_its_best_guess(page: Page, reddish: bytes) -> None:
     choose(page, file(grey(), "grey.png"))
     card = page.locator(".card")
     expect(card).to_have_attribute("data-state", "unknown")
     expect(card.get_by_role("heading")).to_have_text("I don’t know")
-    expect(card.locator(".sentence")).to_have_text("My best guess is not good enough: red, 33.3%.")
+    expect(card.locator(".sentence")).to_have_text("Not confident enough. Best guess: red, 33.3%.")
     expect(card.locator(".share")).to_have_text(["33.3%", "33.3%", "33.3%"])
     expect(card.get_by_role("button", name="Try again")).to_have_count(0)
     expect(page.get_by_role("log")).to_have_text("grey.png: I don’t know. Best guess: red, 33.3%")
@@ -49,27 +49,27 @@ def test_names_are_text_and_never_markup(page: Page, greenish: bytes) -> None:
 
 
 @pytest.mark.parametrize(("event", "carrier"), [("drop", "dataTransfer"), ("paste", "clipboardData")])
-def test_a_image_can_be_dropped_and_pasted(page: Page, reddish: bytes, event: str, carrier: str) -> None:
-    bring(page, event, reddish, carrier)
+def test_an_image_can_be_dropped_and_pasted(page: Page, reddish: bytes, event: str, carrier: str) -> None:
+    transfer(page, event, reddish, carrier)
     expect(page.locator(".card").get_by_role("heading")).to_have_text("red")
-    expect(page.locator(".file")).to_have_text("brought.png")
+    expect(page.locator(".file")).to_have_text("transferred.png")
 
 
 @pytest.mark.parametrize(("event", "carrier"), [("drop", "dataTransfer"), ("paste", "clipboardData")])
-def test_what_holds_no_image_gets_a_sentence(page: Page, event: str, carrier: str) -> None:
-    bring(page, event, None, carrier)
-    expect(page.get_by_role("status")).to_have_text("There was no image in that. Choose an image file.")
+def test_dropping_or_pasting_something_else_shows_a_message(page: Page, event: str, carrier: str) -> None:
+    transfer(page, event, None, carrier)
+    expect(page.get_by_role("status")).to_have_text("No image found. Choose an image file.")
 
 
 @pytest.mark.parametrize(
     ("content", "title", "sentence"),
     [
         (b"these are notes", "This image cannot be read", r"send another image.*\.$"),
-        (b"x" * 12_300_000, "This image is too large", r"It has 12\.3 MB, and at most 10 MB are taken\."),
+        (b"x" * 12_300_000, "This image is too large", r"It has 12\.3 MB; the limit is 10 MB\."),
         (b"", "This file is empty", r"It has 0 bytes\. Choose an image file\."),
     ],
 )
-def test_a_wrong_file_gets_a_plain_sentence(page: Page, content: bytes, title: str, sentence: str) -> None:
+def test_an_invalid_file_shows_a_message(page: Page, content: bytes, title: str, sentence: str) -> None:
     choose(page, file(content, "wrong.jpg"))
     card = page.locator(".card")
     expect(card.get_by_role("heading")).to_have_text(title)
@@ -78,13 +78,13 @@ def test_a_wrong_file_gets_a_plain_sentence(page: Page, content: bytes, title: s
     expect(card.get_by_role("button")).to_have_count(0)  # trying the same file again would not help
 
 
-def test_a_image_of_too_many_pixels_is_not_sent(stand_in: StandIn, page: Page) -> None:
+def test_an_image_with_too_many_pixels_is_not_sent(fake_service: FakeService, page: Page) -> None:
     choose(page, file(grey((2000, 1000))))
     expect(page.locator(".card").get_by_role("heading")).to_have_text("This image is too large")
     expect(page.locator(".sentence")).to_have_text(
-        "It has 2 million pixels, and at most 1 million pixels are taken. Choose a smaller image."
+        "It has 2 million pixels; the limit is 1 million pixels. Choose a smaller image."
     )
-    assert not stand_in.asked
+    assert not fake_service.queries
 
 
 def test_several_images_give_several_cards_and_can_be_cleared(page: Page, reddish: bytes, greenish: bytes) -> None:
@@ -95,11 +95,13 @@ def test_several_images_give_several_cards_and_can_be_cleared(page: Page, reddis
     expect(page.locator(".file")).to_have_text(["4.png", "1.png", "2.png", "3.png"])
     page.get_by_role("button", name="Clear all").click()
     expect(page.locator(".card")).to_have_count(0)
-    expect(page.get_by_role("heading", name="Answers")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Predictions")).to_be_hidden()
 
 
-def test_the_keyboard_and_a_screen_reader_suffice(page: Page, reddish: bytes) -> None:
-    page.on("filechooser", lambda _: None)  # told early, for Playwright tells Chromium without waiting for it
+def test_the_page_works_with_a_keyboard_and_a_screen_reader(page: Page, reddish: bytes) -> None:
+    page.on(
+        "filechooser", lambda _: None
+    )  # registered early, since Playwright enables interception without waiting for it
     page.keyboard.press("Tab")
     expect(page.get_by_label("Choose images")).to_be_focused()
     with page.expect_file_chooser() as chooser:
@@ -112,30 +114,28 @@ def test_the_keyboard_and_a_screen_reader_suffice(page: Page, reddish: bytes) ->
     expect(page.get_by_label("Choose images")).to_be_focused()
 
 
-def test_the_facts_about_the_classifier_are_told(page: Page) -> None:
-    expect(page.locator("#lead")).to_have_text("Show an image, and see which of 3 categories of colours it is.")
+def test_the_page_describes_the_classifier(page: Page) -> None:
+    expect(page.locator("#lead")).to_have_text("Choose an image to see which of the 3 classes of colours it shows.")
     page.get_by_text("About this classifier").click()
     expect(page.locator("#size")).to_have_text("32 × 24 pixels, in colour")
-    expect(page.locator("#accuracy")).to_have_text(
-        "81.2% on 372 images that it had not seen (95% interval 76.9% to 84.8%)"
-    )
+    expect(page.locator("#accuracy")).to_have_text("81.2% on 372 test images (95% interval 76.9% to 84.8%)")
 
 
 def test_a_narrow_screen_never_scrolls_sideways(page: Page, reddish: bytes) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     choose(page, file(reddish, "a-name-without-any-space-" * 8 + ".png"), file(b"no", "2.png"))
-    page.get_by_role("button", name="Show where it looked").click()
+    page.get_by_role("button", name="Show explanation").click()
     expect(page.locator(".overlay").first).to_be_visible()
     page.get_by_text("About this classifier").click()
     expect(page.locator("[data-state=waiting]")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_a_phone_offers_its_camera_and_a_desk_does_not(
-    stand_in: StandIn, page: Page, browser: Browser, reddish: bytes
+def test_a_phone_offers_its_camera_and_a_desktop_does_not(
+    fake_service: FakeService, page: Page, browser: Browser, reddish: bytes
 ) -> None:
     expect(page.locator(".camera")).to_be_hidden()
-    with opened(browser, stand_in.address, phone=True) as phone:
+    with open_page(browser, fake_service.address, phone=True) as phone:
         camera = phone.get_by_label("Take a photo")
         expect(phone.locator(".camera")).to_be_visible()
         expect(camera).to_have_attribute("capture", "environment")
@@ -145,15 +145,18 @@ def test_a_phone_offers_its_camera_and_a_desk_does_not(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_light_and_dark(page: Page, reddish: bytes, scheme: Literal["light", "dark"]) -> None:
+def test_text_has_contrast_in_light_and_dark(page: Page, reddish: bytes, scheme: Literal["light", "dark"]) -> None:
     page.emulate_media(color_scheme=scheme)
     choose(page, file(reddish), file(b"no", "2.png"))
     expect(page.locator("[data-state=waiting]")).to_have_count(0)
-    page.get_by_role("button", name="Show where it looked").click()
+    page.get_by_role("button", name="Show explanation").click()
     paper = _luminance(page.locator("html").evaluate("e => getComputedStyle(e).backgroundColor"))
     assert (paper > 0.5) == (scheme == "light")
     card = _luminance(page.locator(".card").first.evaluate("e => getComputedStyle(e).backgroundColor"))
-    on_paper, on_card = (".lead", ".wordmark"), (".hint", ".file", ".share", ".because", "[data-state=failed] .label")
+    on_paper, on_card = (
+        (".lead", ".wordmark"),
+        (".hint", ".file", ".share", ".explanation", "[data-state=failed] .label"),
+    )
     for text, behind in [*((text, paper) for text in on_paper), *((text, card) for text in on_card)]:
         ink = page.locator(text).last.evaluate("e => getComputedStyle(e).color")
         assert _contrast(_luminance(ink), behind) >= 4.5, text  # WCAG 2.2, 1.4.3
@@ -166,20 +169,20 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _contrast(one: float, other: float) -> float:
-    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+def _contrast(first: float, second: float) -> float:
+    return (max(first, second) + 0.05) / (min(first, second) + 0.05)
 
 
-def test_no_request_leaves_to_another_host(stand_in: StandIn, page: Page, reddish: bytes) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_no_request_goes_to_another_host(fake_service: FakeService, page: Page, reddish: bytes) -> None:
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     page.reload()
     choose(page, file(reddish))
     expect(page.locator(".card").get_by_role("heading")).to_have_text("red")
-    page.get_by_role("button", name="Show where it looked").click()
+    page.get_by_role("button", name="Show explanation").click()
     expect(page.locator(".overlay")).to_be_visible()
-    assert f"{stand_in.address}/page/page.css" in asked
-    assert not [url for url in asked if not url.removeprefix("blob:").startswith(stand_in.address)]
+    assert f"{fake_service.address}/page/page.css" in urls
+    assert not [url for url in urls if not url.removeprefix("blob:").startswith(fake_service.address)]
 
 
 def test_the_page_is_small_and_has_nothing_inline() -> None:

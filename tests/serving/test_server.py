@@ -1,4 +1,4 @@
-"""Starting, stopping, and where it listens."""
+"""The server: listening, starting and stopping."""
 
 import os
 import signal
@@ -21,23 +21,23 @@ import pytest
 from tellapart.errors import TellapartError
 from tellapart.serving.server import serve
 
-from .conftest import image, waited
+from .conftest import image, wait_until
 
 
-def test_serve_says_where_and_ends_with_ctrl_c(
+def test_serve_prints_its_address_and_stops_on_ctrl_c(
     service: SimpleNamespace, reddish: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     labels = []
 
-    def ask_then_interrupt() -> None:
-        transport = httpx.HTTPTransport(retries=5)  # connecting may come before listening
+    def predict_then_interrupt() -> None:
+        transport = httpx.HTTPTransport(retries=5)  # the server may not be listening yet
         with httpx.Client(transport=transport) as client:
             labels.append(client.post(f"{address}/predict", files={"image": ("a", reddish)}).json()["label"])
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=ask_then_interrupt).start()
+    threading.Thread(target=predict_then_interrupt).start()
     serve(service.predictor, port=port)
     assert labels == ["red"]
     assert capsys.readouterr().err == f"colours is served at {address}; press Ctrl-C to stop\n"
@@ -50,22 +50,22 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_an_address_that_cannot_be_used_is_explained(service: SimpleNamespace) -> None:
-    wrong: list[tuple[dict[str, Any], str]] = [
-        ({"port": service.port}, f"port {service.port} of 127.0.0.1 is in use already"),
-        ({"port": 70_000}, "a number from 0 to 65535 was expected"),
-        ({"host": "192.0.2.1"}, "cannot listen at 192.0.2.1"),  # an address kept for documentation
-        ({"host": "no-such-host.invalid"}, "cannot listen at no-such-host.invalid"),
+def test_an_unusable_address_is_an_error(service: SimpleNamespace) -> None:
+    invalid: list[tuple[dict[str, Any], str]] = [
+        ({"port": service.port}, f"port {service.port} of 127.0.0.1 is already in use"),
+        ({"port": 70_000}, "expected a number from 0 to 65535"),
+        ({"host": "192.0.2.1"}, "cannot listen on 192.0.2.1"),  # reserved for documentation
+        ({"host": "no-such-host.invalid"}, "cannot listen on no-such-host.invalid"),
     ]
-    for where, said in wrong:
-        with pytest.raises(TellapartError, match=said):
-            serve(service.predictor, **where)
+    for arguments, message in invalid:
+        with pytest.raises(TellapartError, match=message):
+            serve(service.predictor, **arguments)
 
 
 @contextmanager
-def process(bundle: Path, *words: str, **environment: str) -> Iterator[SimpleNamespace]:
-    """Run `tellapart serve` as a person does; give its address, and see that nothing of it is left."""
-    command = [sys.executable, "-m", "tellapart", "serve", str(bundle), "--port", "0", *words]
+def process(bundle: Path, *options: str, **environment: str) -> Iterator[SimpleNamespace]:
+    """Run `tellapart serve` in a process; yield its address, and kill it at the end."""
+    command = [sys.executable, "-m", "tellapart", "serve", str(bundle), "--port", "0", *options]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
     assert running.stderr is not None
     try:
@@ -78,19 +78,19 @@ def process(bundle: Path, *words: str, **environment: str) -> Iterator[SimpleNam
         running.stderr.close()
 
 
-def test_sigterm_answers_what_was_accepted_and_ends_well(shades: Path) -> None:
+def test_sigterm_answers_accepted_requests_and_exits_cleanly(shades: Path) -> None:
     light = image((250, 250, 250), size=(2000, 2000))
     with process(shades) as service, ThreadPoolExecutor(8) as pool, httpx.Client(base_url=service.address) as client:
         assert client.get("/ready").status_code == 200
-        asking = partial(httpx.post, f"{service.address}/predict", files={"image": ("a", light)}, timeout=30)
-        asked = [pool.submit(asking) for _ in range(16)]
-        waited(lambda: any(one.done() for one in asked))
+        predict = partial(httpx.post, f"{service.address}/predict", files={"image": ("a", light)}, timeout=30)
+        responses = [pool.submit(predict) for _ in range(16)]
+        wait_until(lambda: any(response.done() for response in responses))
         service.process.send_signal(signal.SIGTERM)
-        told = time.monotonic()
-        waited(lambda: _status(client, "/ready") != 200, limit_s=1)
-        assert [one.result(30).status_code for one in asked] == [200] * 16
+        signalled = time.monotonic()
+        wait_until(lambda: _status(client, "/ready") != 200, limit_s=1)
+        assert [response.result(30).status_code for response in responses] == [200] * 16
         assert service.process.wait(20) == 0
-        assert time.monotonic() - told < 20
+        assert time.monotonic() - signalled < 20
         assert service.process.stderr.read() == ""
 
 
@@ -101,19 +101,19 @@ def _status(client: httpx.Client, path: str) -> int:
         return 0
 
 
-def test_nothing_is_left_of_a_service_that_was_killed(shades: Path) -> None:
+def test_a_killed_service_leaves_no_processes(shades: Path) -> None:
     import psutil
 
     with process(shades) as service:
-        waited(lambda: len(psutil.Process(service.process.pid).children()) > 0)
+        wait_until(lambda: len(psutil.Process(service.process.pid).children()) > 0)
         children = psutil.Process(service.process.pid).children()
         service.process.kill()
-        waited(lambda: not [child for child in children if child.is_running() and child.status() != "zombie"])
+        wait_until(lambda: not [child for child in children if child.is_running() and child.status() != "zombie"])
 
 
-def test_an_address_for_others_needs_a_token_which_shows_nowhere(shades: Path) -> None:
+def test_a_public_address_needs_a_token_which_is_never_printed(shades: Path) -> None:
     token = "0123456789" * 2
-    with process(shades, "--host", "0.0.0.0", TELLAPART_TOKEN=token) as service:  # noqa: S104  that is the point
+    with process(shades, "--host", "0.0.0.0", TELLAPART_TOKEN=token) as service:  # noqa: S104  on purpose
         port = service.address.rpartition(":")[2]
         address = f"http://127.0.0.1:{port}/v1/model"
         assert httpx.get(address).status_code == 401

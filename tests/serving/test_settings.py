@@ -1,4 +1,4 @@
-"""Settings that make no sense are refused with a sentence."""
+"""Settings out of range are refused with a message."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tellapart.serving.settings import Settings
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"queue": 0},
         {"deadline_s": 0.0},
@@ -19,7 +19,7 @@ from tellapart.serving.settings import Settings
         {"workers": 0},
     ],
 )
-def test_nonsense_is_refused(wrong: dict[str, Any]) -> None:
-    name = next(iter(wrong)).removesuffix("_s").removesuffix("_bytes").replace("_", "-")
+def test_a_value_out_of_range_is_refused(invalid: dict[str, Any]) -> None:
+    name = next(iter(invalid)).removesuffix("_s").removesuffix("_bytes").replace("_", "-")
     with pytest.raises(TellapartError, match=f"--{name} is .*, expected"):
-        Settings(**wrong)
+        Settings(**invalid)

@@ -77,14 +77,14 @@ def test_a_prediction_on_ray_is_killed_stopped_and_ended_alone(
         assert (predicting.returncode, said) == (130, "")
     going_on, starting, *_, last = progress.splitlines(keepends=True)
     assert starting == STARTING
-    assert going_on.endswith("images are answered already: going on\n")
+    assert going_on.endswith("images are already predicted: resuming\n")
     assert last == f"stopped. Finished predictions are kept in {out}.parts: the same command resumes\n"
     assert "Traceback" not in progress
     require_gone(family)
 
     ended = command(*words)  # what was begun on Ray ends without it
     assert ended.returncode == 0, ended.stderr
-    assert "are answered already: going on" in ended.stderr
+    assert "are already predicted: resuming" in ended.stderr
     assert out.read_bytes() == whole.path.read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""The classifier that leaves: written, read, verified, and asked about images.
+"""Bundles: the trained classifier as a folder, which is verified, evaluated, calibrated and used for prediction.
 
 May import `judging`, `data` and below; never Keras or TensorFlow.
 """

@@ -1,15 +1,14 @@
-"""Bundle: one folder that is the classifier. Data only; hashed; checked before anything in it is used.
+"""Bundle: a folder with a trained classifier. Data only, hashed, and verified before anything in it is used.
 
-bundle.json     what it is: classes, preprocessing, recipe, metrics, and the SHA-256 of every other file
-model.xml/.bin  OpenVINO graph: uint8 images (n, height, width, channels) to probabilities (n, classes)
-model.keras     the same network for Keras, without the temperature: further training, other exports
-splits.json     the hashes of the images it was trained and chosen on, so that they never judge it
+bundle.json     classes, preprocessing, recipe, metrics, and the SHA-256 of every other file
+model.xml/.bin  OpenVINO graph from uint8 images (n, height, width, channels) to probabilities (n, classes)
+model.keras     the same network for Keras, without the temperature, for further training and exports
+splits.json     hashes of its training and validation images, so that they are never used as test images
 
-Where an estimator is what was trained, `model.xml` ends in its features, float32 (n, width); there is no model.keras,
-but one of these two, which take the features to probabilities in float32:
+The graph of an estimator ends in its features, float32 (n, width). Instead of model.keras, its bundle has one of
 
-head.xml/.bin     k-NN and logistic regression: a graph too
-estimator.skops   a forest: scikit-learn's, without pickle
+head.xml/.bin     graph of k-NN or logistic regression, from features to probabilities in float32
+estimator.skops   scikit-learn's random forest, without pickle
 """
 
 import hashlib
@@ -34,28 +33,28 @@ GRAPH, WEIGHTS, KERAS, SEEN = "model.xml", "model.bin", "model.keras", "splits.j
 FILES = (GRAPH, WEIGHTS, KERAS, SEEN)  # of a network
 HEAD_FILES = (GRAPH, WEIGHTS, HEAD, HEAD_WEIGHTS, SEEN)
 FOREST_FILES = (GRAPH, WEIGHTS, FOREST, SEEN)
-HASH_DIGITS = 16  # of an image's SHA-256 in splits.json: 64 bits tell a billion images apart
+HASH_DIGITS = 16  # of an image's SHA-256 in splits.json: 64 bits distinguish a billion images
 
 
 @dataclass(frozen=True)
 class Reject:
-    """When the answer is "I don't know": at a probability below `probability`, or a strangeness above `strangeness`.
+    """Reject option: the answer is "I don't know" below a confidence, or above an OOD score.
 
-    A strangeness of None asks nothing of it, and then the graph need not say how strange an image is.
+    `strangeness` is the threshold of the OOD score; None disables it, and then the graph needs no such output.
     """
 
     probability: float
     strangeness: float | None
 
-    def refuses(self, probability: float, strangeness: float | None) -> bool:
-        """Whether an image is not to be answered, by its likeliest class's probability and how strange it is."""
-        strange = self.strangeness is not None and strangeness is not None and strangeness > self.strangeness
-        return probability < self.probability or strange
+    def rejects(self, confidence: float, ood_score: float | None) -> bool:
+        """Return True if an image is rejected, given the probability of its predicted class and its OOD score."""
+        is_outlier = self.strangeness is not None and ood_score is not None and ood_score > self.strangeness
+        return confidence < self.probability or is_outlier
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What `bundle.json` says of a classifier, apart from hashes."""
+    """Description of a classifier in `bundle.json`, apart from hashes."""
 
     name: str
     classes: tuple[str, ...]
@@ -65,14 +64,14 @@ class Facts:
     fingerprint: str
     licence: str | None
     calibration: Mapping[str, float] | None = None
-    """The temperature that is in the graph, and the expected calibration error on validation before and after it."""
+    """The temperature in the graph, and the expected calibration error on validation images before and after it."""
     reject: Mapping[str, Any] | None = None
-    """When the answer is "I don't know": see `Reject`."""
+    """The fields of `Reject`, and how it was calibrated; None if there is no reject option."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle's folder and what it says of itself. `open` reads; `verify` checks every byte."""
+    """A bundle's folder, description and hashes. `open` reads the manifest; `verify` checks every byte."""
 
     folder: Path
     facts: Facts
@@ -80,9 +79,9 @@ class Bundle:
 
     @staticmethod
     def open(folder: str | Path) -> "Bundle":
-        """Read `bundle.json`, loading nothing else. Raises BundleError."""
+        """Read `bundle.json` and nothing else. Raises BundleError."""
         folder = Path(folder)
-        fields = _manifest(folder)
+        fields = _read_manifest(folder)
         try:
             facts = Facts(
                 name=str(fields["name"]),
@@ -101,12 +100,12 @@ class Bundle:
 
     @staticmethod
     def of(bundle: "Bundle | str | Path") -> "Bundle":
-        """The bundle itself, or the one in that folder. Raises BundleError."""
+        """Return the bundle itself, or open the one in a folder. Raises BundleError."""
         return bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
 
     @property
     def precision(self) -> Precision:
-        """What it predicts in, as its recipe has it."""
+        """The numeric precision of inference, from its recipe."""
         precision: Precision = self.facts.recipe.get("precision", "auto")
         return precision
 
@@ -122,7 +121,7 @@ class Bundle:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """The geometry that images go through before the graph."""
+        """The preprocessing of images before the graph."""
         return self.facts.preprocessing
 
     @property
@@ -132,7 +131,7 @@ class Bundle:
 
     @cached_property
     def reject(self) -> Reject | None:
-        """When the answer is "I don't know"; None where it always answers. Raises BundleError."""
+        """The reject option; None if it never answers "I don't know". Raises BundleError."""
         if self.facts.reject is None:
             return None
         try:
@@ -140,52 +139,55 @@ class Bundle:
             return Reject(float(probability), None if strangeness is None else float(strangeness))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
-                f"{self.folder / MANIFEST} misstates when to reject ({error}): calibrate again"
+                f"{self.folder / MANIFEST} has an invalid reject option ({error}): calibrate again"
             ) from error
 
     def verify(self) -> None:
-        """Refuse a missing, extra, truncated or altered file, and classes unlike the graph's. Raises BundleError.
+        """Check every file by its hash, and the graph against classes and preprocessing. Raises BundleError.
 
-        An estimator is opened for that: a forest needs scikit-learn, and raises MissingPackageError without.
+        Missing, extra, truncated and altered files are refused. A forest is loaded and needs scikit-learn: raises
+        MissingPackageError without it.
         """
-        found = {entry.name for entry in os.scandir(self.folder)}
-        wanted = {*_files(self.hashes)}
-        if missing := sorted({*self.hashes, MANIFEST} - found) + sorted(wanted - {*self.hashes}):
-            raise BundleError(f"{self.folder} lacks {', '.join(missing)}: copy the bundle again, as a whole")
-        if extra := sorted(found - {*wanted, MANIFEST}):
-            raise BundleError(f"{self.folder} has {', '.join(extra)}, which is no part of it: remove what you added")
+        present = {entry.name for entry in os.scandir(self.folder)}
+        expected = {*_file_names(self.hashes)}
+        if missing := sorted({*self.hashes, MANIFEST} - present) + sorted(expected - {*self.hashes}):
+            raise BundleError(f"{self.folder} lacks {', '.join(missing)}: copy the whole bundle again")
+        if extra := sorted(present - {*expected, MANIFEST}):
+            raise BundleError(
+                f"{self.folder} has {', '.join(extra)}, which does not belong to it: remove what you added"
+            )
         for name, expected_hash in self.hashes.items():
             path = self.folder / name
             if path.is_symlink() or not path.is_file() or sha256(path) != expected_hash:
-                raise BundleError(f"{path} is not the file that was written: copy the bundle again, as a whole")
-        self._require_fit()
+                raise BundleError(f"{path} is not the file that was written: copy the whole bundle again")
+        self._require_matching_graph()
 
-    def _require_fit(self) -> None:
+    def _require_matching_graph(self) -> None:
         try:
             outputs = int(self.graph.output(0).partial_shape[1].get_length())
-            taken = str(self.graph.input(0).partial_shape[1:])
-        except (RuntimeError, IndexError) as error:  # no input, no output, or one of an unknown shape
+            input_shape = str(self.graph.input(0).partial_shape[1:])
+        except (RuntimeError, IndexError) as error:  # a missing input or output, or an unknown shape
             raise BundleError(
-                f"{self.folder / GRAPH} is no classifier's graph, from images to (n, classes): copy the bundle again"
+                f"{self.folder / GRAPH} is not a graph from images to (n, classes): copy the bundle again"
             ) from error
         if self.estimator is not None:
             if outputs != self.estimator.width:
                 raise BundleError(
-                    f"the graph of {self.folder} gives {outputs} features, its estimator takes "
-                    f"{self.estimator.width}: copy the bundle again, as a whole"
+                    f"the graph of {self.folder} has {outputs} features, its estimator expects "
+                    f"{self.estimator.width}: copy the whole bundle again"
                 )
             outputs = self.estimator.classes
         if outputs != len(self.facts.classes):
             raise BundleError(f"{self.folder} names {len(self.facts.classes)} classes, its graph has {outputs} outputs")
-        given = self.facts.preprocessing
-        if taken != f"[{given.height},{given.width},{given.channels}]":
+        shape = self.facts.preprocessing
+        if input_shape != f"[{shape.height},{shape.width},{shape.channels}]":
             raise BundleError(
-                f"{self.folder} makes images of {given.height} x {given.width} x {given.channels}, its graph takes "
-                f"{taken}: copy the bundle again, as a whole"
+                f"{self.folder} preprocesses images to {shape.height} x {shape.width} x {shape.channels}, its graph "
+                f"expects {input_shape}: copy the whole bundle again"
             )
         graphs = [self.graph, getattr(self.estimator, "graph", None)]
         if any(has_nan(graph) for graph in graphs if graph is not None):
-            raise BundleError(f"the weights in {self.folder} are damaged: some are no numbers (NaN). Train it again")
+            raise BundleError(f"the weights in {self.folder} are damaged: some are not numbers (NaN). Train it again")
 
     @cached_property
     def graph(self) -> Graph:
@@ -197,13 +199,13 @@ class Bundle:
 
     @cached_property
     def estimator(self) -> Estimator | None:
-        """What takes the graph's features to probabilities, opened; None where the graph itself ends in those."""
+        """The estimator from features to probabilities; None if the graph itself ends in probabilities."""
         return read_estimator(self.folder, self.hashes, len(self.facts.classes))
 
     @cached_property
     def seen(self) -> Mapping[str, str]:
-        """For each image that training or choosing saw: the start of its hash, and `train` or `validation`."""
-        return homes(json.loads((self.folder / SEEN).read_text()))
+        """The split, `train` or `validation`, of each image used in training, by the first digits of its hash."""
+        return split_by_hash(json.loads((self.folder / SEEN).read_text()))
 
 
 def _class_names(names: object) -> tuple[str, ...]:
@@ -213,58 +215,58 @@ def _class_names(names: object) -> tuple[str, ...]:
 
 
 def _preprocessing(fields: Mapping[str, Any]) -> Preprocessing:
-    found = Preprocessing(**fields)
-    sides = (found.height, found.width, found.channels)
-    if not all(type(side) is int and side > 0 for side in sides) or found.fit not in get_args(Fit):
+    preprocessing = Preprocessing(**fields)
+    sides = (preprocessing.height, preprocessing.width, preprocessing.channels)
+    if not all(type(side) is int and side > 0 for side in sides) or preprocessing.fit not in get_args(Fit):
         raise ValueError("the geometry of its images")
-    return found
+    return preprocessing
 
 
 def _recipe(fields: Mapping[str, Any]) -> dict[str, Any]:
     if fields.get("precision", "auto") not in get_args(Precision):
-        raise ValueError("the precision that it predicts in")
+        raise ValueError("the precision of inference")
     return dict(fields)
 
 
-def homes(splits: Mapping[str, list[str]]) -> dict[str, str]:
-    """Turn hashes by split into the split of each hash."""
+def split_by_hash(splits: Mapping[str, list[str]]) -> dict[str, str]:
+    """Invert a mapping from splits to hashes."""
     return {digest: split for split, digests in splits.items() for digest in digests}
 
 
 def write_manifest(folder: Path, facts: Facts) -> None:
-    """Hash the files in `folder` and write `bundle.json` beside them: the last step of making a bundle."""
+    """Hash the files in `folder` and write `bundle.json` next to them, the last step of creating a bundle."""
     fields = {
         "format": FORMAT,
         "tellapart": __version__,
         **asdict(facts),
-        "files": {name: sha256(folder / name) for name in _files([entry.name for entry in os.scandir(folder)])},
+        "files": {name: sha256(folder / name) for name in _file_names([entry.name for entry in os.scandir(folder)])},
     }
-    text = json.dumps({**fields, "sha256": _own_hash(fields)}, indent=2, ensure_ascii=False)
+    text = json.dumps({**fields, "sha256": _manifest_hash(fields)}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
-def _files(names: Collection[str]) -> tuple[str, ...]:
-    """The files that a bundle consists of, told by what only one kind has."""
+def _file_names(names: Collection[str]) -> tuple[str, ...]:
+    """Return the files of a bundle, whose kind shows in the names of some."""
     return HEAD_FILES if HEAD in names else FOREST_FILES if FOREST in names else FILES
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BundleError(
-            f"{folder} is not a bundle: it has no {MANIFEST}. A run's is in its bundle/ folder"
+            f"{folder} is not a bundle: it has no {MANIFEST}. The bundle of a run is in its bundle/ folder"
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} cannot be read: {error}. Copy the bundle again, as a whole") from error
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
-        found = fields.get("format") if isinstance(fields, dict) else type(fields).__name__
-        raise BundleError(f"{path} has format {found!r}, this tellapart reads format {FORMAT}")
-    if fields.pop("sha256", None) != _own_hash(fields):
-        raise BundleError(f"{path} is not the file that was written: copy the bundle again, as a whole")
+        version = fields.get("format") if isinstance(fields, dict) else type(fields).__name__
+        raise BundleError(f"{path} has format {version!r}, this tellapart reads format {FORMAT}")
+    if fields.pop("sha256", None) != _manifest_hash(fields):
+        raise BundleError(f"{path} is not the file that was written: copy the whole bundle again")
     return fields
 
 
-def _own_hash(fields: Mapping[str, Any]) -> str:
+def _manifest_hash(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

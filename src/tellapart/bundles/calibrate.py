@@ -1,4 +1,4 @@
-"""A bundle taught to say "I don't know": a threshold for its probabilities, and one for how strange an image is."""
+"""Calibration of a reject option: thresholds of the confidence and of the OOD score."""
 
 import math
 import shutil
@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import GRAPH, WEIGHTS, Bundle, Facts, Reject, write_manifest
 from tellapart.bundles.compile import TwoStage
-from tellapart.bundles.evaluate import probabilities, relabelled, unseen
+from tellapart.bundles.evaluate import predict_readable, training_splits
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.pipeline import BATCH, Runner
-from tellapart.data.splits.draw_splits import HELD_OUT, draw_splits
 from tellapart.engine import Engine, Graph, write_graph
 from tellapart.errors import BundleError, DatasetError
 from tellapart.files import atomic_folder, require_unused
@@ -27,17 +26,17 @@ from tellapart.models.graphs.surgery import add_temperature, find_features, firs
 from tellapart.models.outliers import Outliers, add_score, evenly, fit_outliers, outlier_threshold
 from tellapart.progress import notify
 
-SHARE = 0.99  # of the validation images that are not too strange
-SETTLED = 0.01  # of the logarithm of a temperature: what is nearer to 1 leaves the classifier as it is
-VOTING = ("knn", "forest")  # shares of votes, often 0: no temperature makes probabilities of them
-LEARNED_FROM = 10_000  # training images: more hardly move what is usual
+INLIER_SHARE = 0.99  # of the validation images, which are within the OOD threshold
+MIN_LOG_TEMPERATURE = 0.01  # a temperature closer to 1 is not applied
+VOTING_MODELS = ("knn", "forest")  # shares of votes, often 0, which no temperature can calibrate
+MAX_TRAINING_IMAGES = 10_000  # for the OOD score: more hardly change it
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """What a reject option does on the validation images that it was chosen on, and the temperature that was added.
+class CalibrationResult:
+    """A reject option, its effect on the validation images that it was chosen on, and the temperature that was added.
 
-    `coverage` is the share of images that are answered, `accuracy` the share of these that are right.
+    `coverage` is the share of images that are answered, `accuracy` the share of correct answers.
     """
 
     reject: Reject
@@ -48,15 +47,15 @@ class Calibrated:
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
-    """What was said of labelled images: labels int (n,), probs float32 (n, classes), strangeness float32 (n, 1).
+class LabelledPredictions:
+    """Predictions for labelled images: labels int (n,), probs float32 (n, classes), ood_scores float32 (n, 1).
 
-    Where the graph knows no strangeness it is (n, 0).
+    Without an OOD score in the graph, `ood_scores` is (n, 0).
     """
 
     labels: NDArray[np.integer]
     probs: NDArray[np.float32]
-    strangeness: NDArray[np.float32]
+    ood_scores: NDArray[np.float32]
 
 
 def calibrate(
@@ -66,60 +65,59 @@ def calibrate(
     out: Path,
     accuracy: float | None = None,
     coverage: float | None = None,
-) -> Calibrated:
-    """Write a copy of a bundle that says "I don't know" below a threshold for this accuracy or this coverage.
+) -> CalibrationResult:
+    """Write a copy of a bundle with a reject option that reaches an accuracy or a coverage.
 
-    Both are shares of the validation images, on which the temperature is settled too where the bundle has none that
-    fits. Images stranger than 99 % of them are not answered either; what is usual is learned from the training
-    images. `out` must be new. Raises BundleError, DatasetError, RecipeError, StorageError.
+    Both are shares of the validation images, on which the temperature is fitted too if the present one does not fit.
+    Images with a higher OOD score than 99% of them are also rejected; the score is fitted on the training images.
+    `out` must be new. Raises BundleError, DatasetError, RecipeError, StorageError.
     """
     bundle = Bundle.of(bundle)
     bundle.verify()
     require_unused(out)
     if out.resolve().is_relative_to(bundle.folder.resolve()):
-        raise BundleError(f"{out} lies inside the bundle it is made from, which stays as it is: name a folder outside")
-    validation, train = _parts(bundle, dataset)
-    before = _asked(bundle, last_graph(bundle), validation, "judging on validation")
-    degrees = 1.0 if bundle.facts.recipe.get("model") in VOTING else _temperature(bundle, before)
-    graph = add_temperature(last_graph(bundle), degrees)
-    usual = _usual(bundle, train)
-    if usual:
-        graph = add_score(graph, usual)
-    after = _asked(bundle, graph, validation, "looking for strangers")
+        raise BundleError(
+            f"{out} is inside the bundle that is calibrated, which stays unchanged: name a folder outside"
+        )
+    validation, train = _calibration_splits(bundle, dataset)
+    before = _predict(bundle, probability_graph(bundle), validation, "evaluating on validation")
+    factor = 1.0 if bundle.facts.recipe.get("model") in VOTING_MODELS else _temperature_factor(bundle, before)
+    graph = add_temperature(probability_graph(bundle), factor)
+    outliers = _fit_outliers(bundle, train)
+    if outliers:
+        graph = add_score(graph, outliers)
+    after = _predict(bundle, graph, validation, "scoring outliers")
     chosen = find_threshold(after.labels, after.probs, accuracy=accuracy, coverage=coverage)
-    reject = Reject(chosen.threshold, outlier_threshold(after.strangeness[:, 0], SHARE) if usual else None)
-    found = _measured(reject, after, chosen.goal, degrees)
-    _write(bundle, graph, found, before, after, out)
-    return found
+    reject = Reject(chosen.threshold, outlier_threshold(after.ood_scores[:, 0], INLIER_SHARE) if outliers else None)
+    result = _measure(reject, after, chosen.goal, factor)
+    _write(bundle, graph, result, before, after, out)
+    return result
 
 
-def last_graph(bundle: Bundle) -> Graph:
-    """The graph that ends in the probabilities, without a strangeness: the bundle's, or its estimator's."""
+def probability_graph(bundle: Bundle) -> Graph:
+    """Return the graph that ends in the probabilities, without an OOD score: the bundle's or its estimator's."""
     graph = bundle.estimator.graph if isinstance(bundle.estimator, GraphEstimator) else bundle.graph
     return first_output(graph)
 
 
-def _parts(bundle: Bundle, dataset: Dataset) -> tuple[Split, Split]:
-    """The validation and training images: as the bundle's training divided them, else drawn here."""
-    dataset = relabelled(dataset, bundle.classes)
-    if not bundle.seen:
-        dataset = draw_splits(dataset, validation=HELD_OUT, test=0, seed=0)
-    validation, train = (unseen(dataset, name, bundle.seen) for name in ("validation", "train"))
-    if len(train) > LEARNED_FROM:
-        train = train.take(evenly(train.labels, LEARNED_FROM, np.random.default_rng(0)).tolist())
+def _calibration_splits(bundle: Bundle, dataset: Dataset) -> tuple[Split, Split]:
+    """Return the validation images and a bounded, stratified sample of the training images."""
+    validation, train = training_splits(bundle, dataset, "validation", "train")
+    if len(train) > MAX_TRAINING_IMAGES:
+        train = train.take(evenly(train.labels, MAX_TRAINING_IMAGES, np.random.default_rng(0)).tolist())
     return validation, train
 
 
-def _asked(bundle: Bundle, graph: Graph, split: Split, label: str) -> Said:
-    """What the bundle says of a split when it ends in this graph."""
+def _predict(bundle: Bundle, graph: Graph, split: Split, label: str) -> LabelledPredictions:
+    """Predict a split with the bundle ending in this graph."""
     classes = len(bundle.classes)
-    answers = probabilities(_runner(bundle, graph), bundle.preprocessing, split.images, label=label)
-    if not answers.kept:
+    predictions = predict_readable(_runner(bundle, graph), bundle.preprocessing, split.images, label=label)
+    if not predictions.kept:
         raise DatasetError(f"none of the {len(split)} validation images can be read: check the files")
-    labels = split.labels[list(answers.kept)]
-    said = Said(labels, answers.values[:, :classes], answers.values[:, classes:])
-    require_judgeable(said.labels, said.probs, bundle.classes)
-    return said
+    labels = split.labels[list(predictions.kept)]
+    probs, ood_scores = predictions.values[:, :classes], predictions.values[:, classes:]
+    require_judgeable(labels, probs, bundle.classes)
+    return LabelledPredictions(labels, probs, ood_scores)
 
 
 def _runner(bundle: Bundle, graph: Graph) -> Runner:
@@ -129,69 +127,85 @@ def _runner(bundle: Bundle, graph: Graph) -> Runner:
     return TwoStage(Engine(bundle.graph, batch=BATCH, precision=bundle.precision), head.runner(BATCH))
 
 
-def _temperature(bundle: Bundle, said: Said) -> float:
-    """By what to multiply the temperature that the bundle has: found anew without it, or few images would add up."""
-    own = bundle.facts.calibration["temperature"] if bundle.facts.calibration else 1.0
-    degrees = fit_temperature(said.labels, apply_temperature(said.probs.astype(np.float64), 1 / own)) / own
-    return float(np.float32(degrees)) if abs(math.log(degrees)) > SETTLED else 1.0
+def _temperature_factor(bundle: Bundle, predictions: LabelledPredictions) -> float:
+    """Return the factor from the present temperature to the best one, which is fitted without the present one.
+
+    Fitting on top of it would accumulate the errors of few images.
+    """
+    present = bundle.facts.calibration["temperature"] if bundle.facts.calibration else 1.0
+    factor = (
+        fit_temperature(predictions.labels, apply_temperature(predictions.probs.astype(np.float64), 1 / present))
+        / present
+    )
+    return float(np.float32(factor)) if abs(math.log(factor)) > MIN_LOG_TEMPERATURE else 1.0
 
 
-def _usual(bundle: Bundle, train: Split) -> Outliers | None:
-    """What is usual among the training images; a forest has no graph that could say how strange one is."""
+def _fit_outliers(bundle: Bundle, train: Split) -> Outliers | None:
+    """Fit the OOD score on the training images; None for a forest, which has no graph to compute it."""
     if bundle.estimator is not None and not isinstance(bundle.estimator, GraphEstimator):
-        notify("a forest cannot say how strange an image is: only its probabilities are looked at")
+        notify("a forest has no OOD score: images are rejected by confidence only")
         return None
-    graph = last_graph(bundle)
+    graph = probability_graph(bundle)
     runner = _runner(bundle, graph_up_to(graph, find_features(graph)))
-    found = probabilities(runner, bundle.preprocessing, train.images, label="learning what is usual")
-    return fit_outliers(found.values, train.labels[list(found.kept)])
+    vectors = predict_readable(runner, bundle.preprocessing, train.images, label="fitting the OOD score")
+    return fit_outliers(vectors.values, train.labels[list(vectors.kept)])
 
 
-def _measured(reject: Reject, said: Said, wanted: str, degrees: float) -> Calibrated:
-    strange = said.strangeness[:, 0].tolist() if reject.strangeness is not None else [None] * len(said.probs)
-    sure = said.probs.max(axis=1).tolist()
-    kept = np.array([not reject.refuses(one, other) for one, other in zip(sure, strange, strict=True)])
-    right = said.probs.argmax(axis=1) == said.labels
-    answered = int(np.count_nonzero(kept))
+def _measure(reject: Reject, predictions: LabelledPredictions, wanted: str, factor: float) -> CalibrationResult:
+    probs = predictions.probs
+    scores = predictions.ood_scores[:, 0].tolist() if reject.strangeness is not None else [None] * len(probs)
+    confidences = probs.max(axis=1).tolist()
+    accepted = np.array([not reject.rejects(*pair) for pair in zip(confidences, scores, strict=True)])
+    correct = probs.argmax(axis=1) == predictions.labels
+    answered = int(np.count_nonzero(accepted))
     if not answered:
-        raise DatasetError(f"with {wanted} not one validation image would be answered: ask for more coverage")
-    return Calibrated(
+        raise DatasetError(f"with {wanted} no validation image would be answered: choose a higher coverage")
+    return CalibrationResult(
         reject=reject,
         wanted=wanted,
-        temperature=degrees,
-        coverage=wilson(answered, len(kept)),
-        accuracy=wilson(int(np.count_nonzero(right & kept)), answered),
+        temperature=factor,
+        coverage=wilson(answered, len(accepted)),
+        accuracy=wilson(int(np.count_nonzero(correct & accepted)), answered),
     )
 
 
-def _write(bundle: Bundle, graph: Graph, found: Calibrated, before: Said, after: Said, out: Path) -> None:
-    """Write the new bundle beside the old one, whose other files it shares byte for byte."""
-    ending, weights = (HEAD, HEAD_WEIGHTS) if isinstance(bundle.estimator, GraphEstimator) else (GRAPH, WEIGHTS)
+def _write(
+    bundle: Bundle,
+    graph: Graph,
+    result: CalibrationResult,
+    before: LabelledPredictions,
+    after: LabelledPredictions,
+    out: Path,
+) -> None:
+    """Write the calibrated bundle; its other files are byte-for-byte copies."""
+    graph_file, weights = (HEAD, HEAD_WEIGHTS) if isinstance(bundle.estimator, GraphEstimator) else (GRAPH, WEIGHTS)
     forest = bundle.estimator is not None and not isinstance(bundle.estimator, GraphEstimator)
     with atomic_folder(out) as partial:
         for name in bundle.hashes:
-            if forest or name not in (ending, weights):
+            if forest or name not in (graph_file, weights):
                 shutil.copyfile(bundle.folder / name, partial / name)
         if not forest:
-            write_graph(graph, partial / ending)
-        write_manifest(partial, _facts(bundle, found, before, after))
+            write_graph(graph, partial / graph_file)
+        write_manifest(partial, _calibrated_facts(bundle, result, before, after))
 
 
-def _facts(bundle: Bundle, found: Calibrated, before: Said, after: Said) -> Facts:
-    """What the new bundle says of itself; metrics measured at another temperature are no longer its own."""
-    facts, old = bundle.facts, bundle.facts.calibration
-    if found.temperature != 1:
-        old = {
-            "temperature": found.temperature * (old["temperature"] if old else 1.0),
+def _calibrated_facts(
+    bundle: Bundle, result: CalibrationResult, before: LabelledPredictions, after: LabelledPredictions
+) -> Facts:
+    """Return the facts of the calibrated bundle; metrics at another temperature are replaced."""
+    facts, calibration = bundle.facts, bundle.facts.calibration
+    if result.temperature != 1:
+        calibration = {
+            "temperature": result.temperature * (calibration["temperature"] if calibration else 1.0),
             "ece_before": ece(before.labels, before.probs),
             "ece_after": ece(after.labels, after.probs),
         }
         metrics = {"validation": judge(after.labels, after.probs, bundle.classes).as_json()}
-        facts = replace(facts, calibration=old, metrics=metrics)
+        facts = replace(facts, calibration=calibration, metrics=metrics)
     reject = {
-        **asdict(found.reject),
-        "wanted": found.wanted,
-        "coverage": found.coverage.as_json(),
-        "accuracy": found.accuracy.as_json(),
+        **asdict(result.reject),
+        "wanted": result.wanted,
+        "coverage": result.coverage.as_json(),
+        "accuracy": result.accuracy.as_json(),
     }
     return replace(facts, reject=reject)

@@ -1,4 +1,4 @@
-"""A bundle ready to answer batches of images, whatever it consists of."""
+"""Compilation of a bundle to a runner from images to probabilities."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,29 +13,29 @@ from tellapart.engine import Engine, Precision
 from tellapart.models.classical.estimators import GraphEstimator
 from tellapart.models.graphs.surgery import first_output
 
-MANY = 64  # images at once for an estimator on pixels: its work is the same for 1 and for many
+PIXEL_BATCH = 64  # for an estimator on pixels, which takes the same time for 1 image and for many
 
 
 @dataclass(frozen=True)
 class TwoStage:
-    """Images to features by one runner, features to probabilities by another, which takes batches as large."""
+    """Two runners in sequence, images to features and features to probabilities, with the same batch size."""
 
-    base: Engine
+    backbone: Engine
     head: Runner
 
     @property
     def batch(self) -> int:
-        """Images at once."""
-        return self.base.batch
+        """The batch size."""
+        return self.backbone.batch
 
     @property
     def precision(self) -> str:
-        """Of the base; what comes after it is float32."""
-        return self.base.precision
+        """The precision of the backbone; the head runs in float32."""
+        return self.backbone.precision
 
     def run(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
-        """For each batch of images yield its probabilities, float32 (len(batch), classes)."""
-        return self.head.run(self.base.run(batches))
+        """Yield the probabilities of each batch of images, float32 (len(batch), classes)."""
+        return self.head.run(self.backbone.run(batches))
 
 
 def compile_bundle(
@@ -43,22 +43,21 @@ def compile_bundle(
     *,
     batch: int,
     precision: Precision | None = None,
-    strangeness: bool = False,
-    callers: bool = False,
+    ood_score: bool = False,
+    concurrent: bool = False,
 ) -> Runner:
-    """Make a bundle ready for images in batches of `batch`; 1 is for a lone caller, whom waiting would cost most.
+    """Compile a bundle for batches of `batch` images; 1 gives a single caller the lowest latency.
 
-    With `callers` there are several of them, and together they get more answers while each waits a little longer.
-    Its rows are the probabilities, with `strangeness` followed by how strange the image is, where the bundle knows.
-    `precision` is the bundle's own unless stated. Raises BundleError.
+    `concurrent` trades some latency for the throughput of several callers. The runner's rows are probabilities; with
+    `ood_score`, they are followed by the OOD score if the bundle has one. `precision` defaults to the bundle's own.
+    Raises BundleError.
     """
-    if (batch > 1 or callers) and bundle.facts.recipe.get("features") == "pixels":
-        batch = max(batch, MANY)
+    if (batch > 1 or concurrent) and bundle.facts.recipe.get("features") == "pixels":
+        batch = max(batch, PIXEL_BATCH)
     graph, estimator = bundle.graph, bundle.estimator
-    if not strangeness:
+    if not ood_score:
         graph = first_output(graph)
-        estimator = (
-            GraphEstimator(first_output(estimator.graph)) if isinstance(estimator, GraphEstimator) else estimator
-        )
-    engine = Engine(graph, batch=batch, precision=precision or bundle.precision, streams=batch > 1 or callers)
+        if isinstance(estimator, GraphEstimator):
+            estimator = GraphEstimator(first_output(estimator.graph))
+    engine = Engine(graph, batch=batch, precision=precision or bundle.precision, streams=batch > 1 or concurrent)
     return engine if estimator is None else TwoStage(engine, estimator.runner(batch))

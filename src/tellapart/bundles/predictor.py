@@ -1,4 +1,4 @@
-"""From an image's bytes to a Prediction. Imports neither TensorFlow nor Keras, and scikit-learn for a forest only."""
+"""Prediction from image files or bytes. Needs neither TensorFlow nor Keras, and scikit-learn only for a forest."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ Row = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Choice:
+class ClassProbability:
     """A class and its probability in [0, 1]."""
 
     label: str
@@ -32,28 +32,28 @@ class Choice:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of one image: its likeliest classes, best first."""
+    """Prediction for one image: its most likely classes, best first."""
 
     path: str
-    top: tuple[Choice, ...]
+    top: tuple[ClassProbability, ...]
     unknown: bool = False
-    """Whether the bundle's reject option says "I don't know"; the classes are named all the same."""
+    """True if the bundle's reject option rejects the image; the classes are listed all the same."""
 
     @property
     def label(self) -> str:
-        """The likeliest class."""
+        """The predicted class."""
         return self.top[0].label
 
     @property
     def probability(self) -> float:
-        """The probability of the likeliest class, in [0, 1]."""
+        """The probability of the predicted class, in [0, 1]."""
         return self.top[0].probability
 
     def as_json(self) -> dict[str, Any]:
-        """The line that `predict --json` prints and HTTP answers."""
-        top = [{"label": choice.label, "probability": choice.probability} for choice in self.top]
-        answer = {"path": self.path, "label": self.label, "probability": self.probability}
-        return {**answer, "unknown": self.unknown, "top": top}
+        """Return the object that `predict --json` prints and the service answers."""
+        top = [{"label": entry.label, "probability": entry.probability} for entry in self.top]
+        fields = {"path": self.path, "label": self.label, "probability": self.probability}
+        return {**fields, "unknown": self.unknown, "top": top}
 
     def _repr_html_(self) -> str:
         """The image, where its file is still there, and a bar for each class, for a notebook."""
@@ -62,13 +62,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """An image that cannot be read, and why."""
+    """An image that cannot be read, with the reason."""
 
     path: str
     error: str
 
     def as_json(self) -> dict[str, Any]:
-        """The line that `predict --json` prints for it."""
+        """Return the object that `predict --json` prints."""
         return {"path": self.path, "error": self.error}
 
     def _repr_html_(self) -> str:
@@ -77,61 +77,63 @@ class Unreadable:
 
 
 class Predictor:
-    """A verified bundle, compiled and ready. Lives as long as images come; safe to call from several threads."""
+    """A verified and compiled bundle. Thread-safe."""
 
     def __init__(self, bundle: Bundle | str | Path, *, precision: Precision | None = None) -> None:
-        """Verify and compile. `precision` is the bundle's own unless stated. Raises BundleError."""
+        """Verify the bundle; compile it on first use. `precision` defaults to the bundle's own. Raises BundleError."""
         self.bundle = Bundle.of(bundle)
         self.bundle.verify()
         self._precision = precision
-        self._compiling = threading.Lock()
+        self._compile_lock = threading.Lock()
         self._engines: dict[int, Runner] = {}
 
     def predict(self, images: Iterable[str | Path], *, top: int = 3) -> Iterator[Prediction | Unreadable]:
-        """Answer for each file with its `top` classes, at least one, in order; however many, in fixed memory."""
+        """Predict the `top` classes of each file, at least one, in order. Any number of files needs constant memory."""
         paths, again = tee(map(str, images))
         first = list(islice(paths, BATCH))
         engine = self._engine(BATCH if len(first) == BATCH else 1)
-        answers = run_engine(engine, prefetch_map(self._fitted, chain(first, paths), depth=4 * BATCH))
-        for path, answer in zip(again, answers, strict=True):
-            if isinstance(answer, ImageError):
-                yield Unreadable(path, str(answer))
+        results = run_engine(engine, prefetch_map(self._preprocess, chain(first, paths), depth=4 * BATCH))
+        for path, result in zip(again, results, strict=True):
+            if isinstance(result, ImageError):
+                yield Unreadable(path, str(result))
             else:
-                yield self.told(path, answer, top)
+                yield self.to_prediction(path, result, top)
 
     def predict_one(self, content: bytes, *, path: str, top: int = 3) -> Prediction:
-        """Answer for the bytes of one image file. Raises ImageError."""
+        """Predict the image in the bytes of a file. Raises ImageError."""
         image = self.bundle.preprocessing(decode(content))
         (rows,) = self._engine(1).run([image[np.newaxis]])
-        return self.told(path, rows[0], top)
+        return self.to_prediction(path, rows[0], top)
 
-    def runner_for_many(self) -> Runner:
-        """The bundle compiled for many callers at once, each with an image; its rows are for `told`."""
-        return self._compiled(1, callers=True)
+    def concurrent_runner(self) -> Runner:
+        """Compile the bundle for concurrent callers with an image each; its rows are for `to_prediction`."""
+        return self._compile(1, concurrent=True)
 
-    def _fitted(self, path: str) -> ImageArray | ImageError:
+    def _preprocess(self, path: str) -> ImageArray | ImageError:
         try:
             return self.bundle.preprocessing(read_image(path))
         except ImageError as error:
             return error
 
-    def told(self, path: str, answer: Row, top: int) -> Prediction:
-        """What a row says: probabilities, and after them how strange the image is where the bundle knows."""
+    def to_prediction(self, path: str, row: Row, top: int) -> Prediction:
+        """Turn a runner's row into a prediction: probabilities, then the OOD score if the bundle has one."""
         classes = self.bundle.classes
-        probabilities, strangeness = answer[: len(classes)], next(iter(answer[len(classes) :].tolist()), None)
-        best = np.argsort(-probabilities, kind="stable")[: max(top, 1)]
-        choices = tuple(Choice(classes[i], float(probabilities[i])) for i in best)
+        probs, ood_score = row[: len(classes)], next(iter(row[len(classes) :].tolist()), None)
+        best = np.argsort(-probs, kind="stable")[: max(top, 1)]
+        ranked = tuple(ClassProbability(classes[i], float(probs[i])) for i in best)
         reject = self.bundle.reject
-        unknown = reject is not None and reject.refuses(choices[0].probability, strangeness)
-        return Prediction(path, choices, unknown)
+        unknown = reject is not None and reject.rejects(ranked[0].probability, ood_score)
+        return Prediction(path, ranked, unknown)
 
     def _engine(self, batch: int) -> Runner:
-        """The bundle compiled for this many images at once, when first needed; alone, an image must not wait."""
-        with self._compiling:
+        """Compile the bundle for a batch size on first use; a single image runs in a batch of its own."""
+        with self._compile_lock:
             if batch not in self._engines:
-                self._engines[batch] = self._compiled(batch)
+                self._engines[batch] = self._compile(batch)
             return self._engines[batch]
 
-    def _compiled(self, batch: int, *, callers: bool = False) -> Runner:
-        asks = self.bundle.reject is not None and self.bundle.reject.strangeness is not None
-        return compile_bundle(self.bundle, batch=batch, precision=self._precision, strangeness=asks, callers=callers)
+    def _compile(self, batch: int, *, concurrent: bool = False) -> Runner:
+        ood_score = self.bundle.reject is not None and self.bundle.reject.strangeness is not None
+        return compile_bundle(
+            self.bundle, batch=batch, precision=self._precision, ood_score=ood_score, concurrent=concurrent
+        )

@@ -1,4 +1,4 @@
-"""What a run's classifier said of each image of a split: kept in the run, for reports and comparisons."""
+"""Predictions of a run for each image of a split, stored in the run for reports and comparisons."""
 
 import io
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ FOLDER = "answers"
 
 @dataclass(frozen=True, eq=False)
 class StoredPredictions:
-    """For each image that could be read: its name, the SHA-256 of its content, its label, what was said of it.
+    """Name, SHA-256, label and probabilities of each readable image.
 
-    `labels` int32 (n,), `probs` float32 (n, classes), as the bundle gives them.
+    `labels` int32 (n,), `probs` float32 (n, classes), as predicted by the bundle.
     """
 
     names: tuple[str, ...]
@@ -30,34 +30,34 @@ class StoredPredictions:
 
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
-        """The likeliest class of each image, int (n,)."""
-        likeliest: NDArray[np.intp] = self.probs.argmax(axis=1)
-        return likeliest
+        """The predicted class of each image, int (n,)."""
+        predicted: NDArray[np.intp] = self.probs.argmax(axis=1)
+        return predicted
 
     def take(self, indices: Sequence[int]) -> "StoredPredictions":
-        """Those about some of the images, in the order asked for."""
+        """Select images by index, in the given order."""
         rows = np.asarray(indices, dtype=np.intp)
         names, digests = (tuple(column[i] for i in indices) for column in (self.names, self.digests))
         return StoredPredictions(names, digests, self.labels[rows], self.probs[rows])
 
 
 def predict_split(images: Images, labels: NDArray[np.int32], probs: NDArray[np.float32]) -> StoredPredictions:
-    """Put together what is known of each image."""
+    """Combine images, labels and probabilities."""
     names = tuple(images.name(index) for index in range(len(images)))
     return StoredPredictions(names, images.digests, labels, probs)
 
 
-def write_predictions(run: Path, split: str, answers: StoredPredictions) -> None:
-    """Keep them in a run's folder. Raises StorageError."""
+def write_predictions(run: Path, split: str, predictions: StoredPredictions) -> None:
+    """Write predictions to a run's folder. Raises StorageError."""
     stream = io.BytesIO()
-    names = np.array([name.encode(errors="surrogateescape") for name in answers.names])
-    digests = np.array([digest.encode() for digest in answers.digests])
-    np.savez_compressed(stream, names=names, digests=digests, labels=answers.labels, probs=answers.probs)
+    names = np.array([name.encode(errors="surrogateescape") for name in predictions.names])
+    digests = np.array([digest.encode() for digest in predictions.digests])
+    np.savez_compressed(stream, names=names, digests=digests, labels=predictions.labels, probs=predictions.probs)
     atomic_write(_path(run, split), stream.getvalue())
 
 
 def read_predictions(run: Path, split: str) -> StoredPredictions | None:
-    """Read them from a run's folder; None where the split was not judged. Raises RunError."""
+    """Read predictions from a run's folder; None if the split was not evaluated. Raises RunError."""
     path = _path(run, split)
     if not path.exists():
         return None

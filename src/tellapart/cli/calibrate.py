@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tellapart.bundles.calibrate import Calibrated
+from tellapart.bundles.calibrate import CalibrationResult
 from tellapart.bundles.calibrate import calibrate as calibrate_bundle
 from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
 from tellapart.cli.output import print_json
@@ -45,7 +45,7 @@ def calibrate(
         _print(result, folder)
 
 
-def _print(result: Calibrated, folder: Path) -> None:
+def _print(result: CalibrationResult, folder: Path) -> None:
     reject, coverage, accuracy = result.reject, result.coverage, result.accuracy
     print(f'predictions below {reject.probability:.1%} become "I don\'t know": for {result.wanted} by this rule alone')
     if reject.strangeness is not None:
@@ -57,7 +57,7 @@ def _print(result: Calibrated, folder: Path) -> None:
     print(f"bundle: {folder}")
 
 
-def _as_json(result: Calibrated, folder: Path) -> dict[str, object]:
+def _as_json(result: CalibrationResult, folder: Path) -> dict[str, object]:
     return {
         "bundle": folder,
         "goal": result.wanted,

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from tellapart.cli.options import Json
 from tellapart.cli.output import print_json
 from tellapart.data.dataset import Dataset
-from tellapart.exporting.export import Exported
+from tellapart.exporting.export import ExportResult
 from tellapart.exporting.export import export as export_bundle
 from tellapart.exporting.int8 import export_int8
 from tellapart.progress import notify
@@ -46,9 +46,9 @@ def export(
         1 point of accuracy.
     """
     dataset = Dataset.open(check)
-    gain = None
+    comparison = None
     if int8:
-        exported, gain = export_int8(bundle, dataset, to=to, out=out)
+        exported, comparison = export_int8(bundle, dataset, to=to, out=out)
     else:
         exported = export_bundle(bundle, dataset, to=to, out=out)
     if json:
@@ -58,17 +58,17 @@ def export(
                 "format": exported.format,
                 "bytes": exported.bytes,
                 "agreement": exported.parity.as_json(),
-                "int8": gain.as_json() if gain else None,
+                "int8": comparison.as_json() if comparison else None,
             }
         )
     else:
-        if gain:
-            print(f"int8:      {gain.sentence()}")
+        if comparison:
+            print(f"int8:      {comparison.summary()}")
         _print(exported)
     notify("labels.txt names the classes in the order of the output; export.json describes how to resize an image")
 
 
-def _print(exported: Exported) -> None:
+def _print(exported: ExportResult) -> None:
     parity = exported.parity
     kind = "unseen images" if parity.unseen else "images, of which training saw some"
     print(

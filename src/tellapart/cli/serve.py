@@ -11,9 +11,9 @@ from tellapart.cli.options import CLUSTER
 from tellapart.errors import ClusterError, TellapartError
 from tellapart.scale.ray_serve import ReplicaCount
 from tellapart.scale.replicas import serve_on as serve_on_ray
+from tellapart.serving.access import read_token, require_token
 from tellapart.serving.server import serve as serve_predictor
 from tellapart.serving.settings import Settings
-from tellapart.serving.tokens import read_token, require_token
 
 UNITS = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
 

@@ -1,4 +1,4 @@
-"""A bundle in other formats, each run on real images right away, and refused where it disagrees.
+"""Export of a bundle to other formats. Each export is run on real images and refused if it disagrees with the bundle.
 
-May import `explaining` and below. Keras is loaded for the formats that need it, and only then.
+May import `explaining` and below. Keras is loaded only for the formats that need it.
 """

@@ -1,4 +1,4 @@
-"""What a package says of its bundle, in Markdown: what it tells apart, how well, and under which licence."""
+"""Model card of a packaged bundle, in Markdown: its classes, metrics and licence."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,47 +6,51 @@ from typing import Any
 
 from tellapart.bundles.bundle import Bundle
 
-METRICS = {
+METRIC_TITLES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
-    "top_3": "right class among the first three",
-    "log_loss": "log-loss (less is better)",
-    "ece": "expected calibration error (less is better)",
+    "top_3": "top-3 accuracy",
+    "log_loss": "log-loss (lower is better)",
+    "ece": "expected calibration error (lower is better)",
 }
-SHOWN_CLASSES = 100
+MAX_CLASSES = 100
 
 
-def about(bundle: Bundle) -> str:
-    """Paragraphs and a table: classes, size, when it does not know, metrics on test images, licence."""
-    return "\n\n".join([_classes(bundle), *_unknown(bundle), _metrics(bundle.metrics.get("test")), _licence(bundle)])
+def model_card(bundle: Bundle) -> str:
+    """Return paragraphs and a table: classes, input size, reject option, metrics on test images, licence."""
+    return "\n\n".join(
+        [_classes(bundle), *_reject_option(bundle), _metrics(bundle.metrics.get("test")), _licence(bundle)]
+    )
 
 
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
+def escape_markdown(text: str) -> str:
+    """Escape text so that Markdown shows it literally, on one line."""
     return re.sub(r"([\\`*_{}\[\]<>()#|&~$])", r"\\\1", " ".join(text.split()))
 
 
 def _classes(bundle: Bundle) -> str:
-    names = ", ".join(escaped(name) for name in bundle.classes[:SHOWN_CLASSES])
-    more = f" and {len(bundle.classes) - SHOWN_CLASSES:,} more" if len(bundle.classes) > SHOWN_CLASSES else ""
+    names = ", ".join(escape_markdown(name) for name in bundle.classes[:MAX_CLASSES])
+    more = f" and {len(bundle.classes) - MAX_CLASSES:,} more" if len(bundle.classes) > MAX_CLASSES else ""
     size, model = bundle.preprocessing, bundle.facts.recipe.get("model")
     kind = f" It is tellapart's `{model}`." if model else ""
-    return f"It tells {len(bundle.classes):,} classes apart, at {size.width} x {size.height} px: {names}{more}.{kind}"
+    return (
+        f"It predicts {len(bundle.classes):,} classes from {size.width} x {size.height} px images: {names}{more}.{kind}"
+    )
 
 
-def _unknown(bundle: Bundle) -> Iterator[str]:
+def _reject_option(bundle: Bundle) -> Iterator[str]:
     if (reject := bundle.reject) is not None:
-        strange = " or where an image is unlike all that it was trained on" * (reject.strangeness is not None)
-        yield f'It answers "I don\'t know" below a probability of {reject.probability:.3f}{strange}.'
+        outlier = " or for images unlike its training images" * (reject.strangeness is not None)
+        yield f'It answers "I don\'t know" below a confidence of {reject.probability:.3f}{outlier}.'
 
 
 def _metrics(test: Mapping[str, Any] | None) -> str:
     if not test:
-        return "It has not been judged on test images: `tellapart evaluate` does."
-    rows = [f"| {said} | {_estimate(test[name])} |" for name, said in METRICS.items() if test.get(name)]
-    title = f"On {test['n']:,} test images, which neither training nor any choice saw (in brackets 95 % intervals):"
-    return "\n".join([title, "", "| metric | value |", "|---|---|", *rows])
+        return "It has not been evaluated on test images: use `tellapart evaluate`."
+    rows = [f"| {title} | {_estimate(test[name])} |" for name, title in METRIC_TITLES.items() if test.get(name)]
+    lead = f"On {test['n']:,} test images, unseen in training and model selection (95% intervals in parentheses):"
+    return "\n".join([lead, "", "| metric | value |", "|---|---|", *rows])
 
 
 def _estimate(estimate: Mapping[str, float]) -> str:
@@ -54,9 +58,9 @@ def _estimate(estimate: Mapping[str, float]) -> str:
 
 
 def _licence(bundle: Bundle) -> str:
-    base = bundle.facts.licence
-    weights = f"The pre-trained weights that it stands on are under {escaped(base)}. " if base else ""
+    licence = bundle.facts.licence
+    weights = f"Its pre-trained weights are licensed under {escape_markdown(licence)}. " if licence else ""
     return (
-        f"{weights}The licence of the images that it was trained on is not known to tellapart, which is under "
-        f"Apache-2.0 itself: add it here before you pass the classifier on."
+        f"{weights}The licence of its training images is not known to tellapart, which is itself under Apache-2.0: add "
+        f"it here before you share the classifier."
     )

@@ -1,4 +1,4 @@
-"""Whether an export says what its bundle says, on real images."""
+"""Parity of an export and its bundle, measured on real images."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -8,23 +8,23 @@ import numpy as np
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
-from tellapart.bundles.evaluate import relabelled, unseen
+from tellapart.bundles.evaluate import align_classes, split_for
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.pipeline import BATCH, preprocessed
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import BundleError, DatasetError
-from tellapart.exporting.runtimes import Images, Opened, Probabilities
+from tellapart.exporting.runtimes import Images, Probabilities, Runtime
 from tellapart.progress import notify
 
-CHECKED, FEWEST = 200, 100  # images
-SAME = 0.995  # of the images that both must name alike: near ties may turn over by rounding
+MAX_IMAGES, MIN_UNSEEN_IMAGES = 200, 100
+MIN_AGREEMENT = 0.995  # share of equal predictions: near ties may flip by rounding
 
 
 @dataclass(frozen=True)
 class Parity:
-    """On how many images an export was compared, on how many it names the same class, how far probabilities part.
+    """Agreement of an export: images compared, equal predictions (`same`), largest difference of probabilities.
 
-    `unseen` says that neither training nor choosing saw the images, `runtime` in what the export was run.
+    `unseen` is true if the images were used in neither training nor model selection. `runtime` ran the export.
     """
 
     images: int
@@ -34,83 +34,89 @@ class Parity:
     largest_difference: float
 
     def as_json(self) -> dict[str, Any]:
-        """As in `export.json`."""
+        """Return the fields for `export.json`."""
         return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Images to compare on, uint8 (n, height, width, channels), and whether training and choosing saw none."""
+    """Images to compare on, uint8 (n, height, width, channels); `unseen` as in Parity."""
 
-    pixels: Images
+    images: Images
     unseen: bool
 
 
-def sample_of(bundle: Bundle, dataset: Dataset) -> Sample:
-    """Up to 200 images, evenly taken: of those for test, or where these are under 100 of all. Raises DatasetError."""
-    dataset = relabelled(dataset, bundle.classes)
-    pixels = list(readable(_test_part(bundle, dataset), bundle.preprocessing, CHECKED))
-    if len(pixels) >= FEWEST:
-        return Sample(np.stack(pixels), unseen=True)
-    pixels = [one for split in dataset.splits.values() for one in readable(split, bundle.preprocessing, CHECKED)]
-    if not pixels:
+def draw_sample(bundle: Bundle, dataset: Dataset) -> Sample:
+    """Sample up to 200 images evenly: test images, or all if fewer than 100 are for test. Raises DatasetError."""
+    dataset = align_classes(dataset, bundle.classes)
+    images = list(read_images(_test_split(bundle, dataset), bundle.preprocessing, MAX_IMAGES))
+    if len(images) >= MIN_UNSEEN_IMAGES:
+        return Sample(np.stack(images), unseen=True)
+    images = [
+        image for split in dataset.splits.values() for image in read_images(split, bundle.preprocessing, MAX_IMAGES)
+    ]
+    if not images:
         raise DatasetError(f"no image of {dataset.name} can be read: check the files")
-    few = "" if len(pixels) >= FEWEST else f", {len(pixels)} in all"
-    notify(f"{dataset.name} has under {FEWEST} images that training did not see: compared on the others too{few}")
-    places = np.linspace(0, len(pixels) - 1, min(CHECKED, len(pixels))).round().astype(int)
-    return Sample(np.stack([pixels[place] for place in places]), unseen=False)
+    total = "" if len(images) >= MIN_UNSEEN_IMAGES else f", {len(images)} in total"
+    notify(f"{dataset.name} has fewer than {MIN_UNSEEN_IMAGES} unseen images: comparing on seen ones too{total}")
+    return Sample(np.stack([images[i] for i in _evenly(len(images), MAX_IMAGES)]), unseen=False)
 
 
-def readable(split: Split | None, preprocessing: Preprocessing, most: int) -> Iterator[Images]:
-    """Up to `most` images of a split, evenly taken, at the classifier's size; those that can be read."""
+def read_images(split: Split | None, preprocessing: Preprocessing, max_images: int) -> Iterator[Images]:
+    """Yield up to `max_images` preprocessed images, sampled evenly from a split, without unreadable ones."""
     if split is None or not len(split):
         return
-    places = np.linspace(0, len(split) - 1, min(most, len(split))).round().astype(int)
-    for image in preprocessed(split.images, preprocessing, places.tolist()):
+    for image in preprocessed(split.images, preprocessing, _evenly(len(split), max_images)):
         if isinstance(image, np.ndarray):
             yield image
 
 
-def bundle_probabilities(bundle: Bundle, pixels: Images) -> Probabilities:
-    """The bundle's own answers, in float32: float32 (n, classes)."""
+def _evenly(count: int, max_count: int) -> list[int]:
+    """Return up to `max_count` evenly spaced indices below `count`."""
+    indices: list[int] = np.linspace(0, count - 1, min(max_count, count)).round().astype(int).tolist()
+    return indices
+
+
+def bundle_probabilities(bundle: Bundle, images: Images) -> Probabilities:
+    """Predict with the bundle itself, in float32: float32 (n, classes)."""
     runner = compile_bundle(bundle, batch=BATCH, precision="float32")
-    return np.concatenate(list(runner.run(_batches(pixels, runner.batch))))
+    return np.concatenate(list(runner.run(_batches(images, runner.batch))))
 
 
-def check_parity(opened: Opened, sample: Sample, expected: Probabilities) -> Parity:
-    """Compare what an export says of a sample with what its bundle says. Raises BundleError for another shape."""
-    found = np.concatenate([np.asarray(opened.ask(batch)) for batch in _batches(sample.pixels, BATCH)])
-    if found.shape != expected.shape:
+def check_parity(runtime: Runtime, sample: Sample, expected: Probabilities) -> Parity:
+    """Compare the predictions of an export and its bundle for a sample. Raises BundleError for another shape."""
+    probs = np.concatenate([np.asarray(runtime.predict(batch)) for batch in _batches(sample.images, BATCH)])
+    if probs.shape != expected.shape:
         raise BundleError(
-            f"the export gives answers of shape {found.shape}, the bundle {expected.shape}: please report"
+            f"the export returns probabilities of shape {probs.shape}, the bundle {expected.shape}: report this bug"
         )
-    worst = float(np.abs(found - expected).max())
+    worst = float(np.abs(probs - expected).max())
     return Parity(
-        images=len(found),
+        images=len(probs),
         unseen=sample.unseen,
-        runtime=opened.runtime,
-        same=int(np.count_nonzero(found.argmax(axis=1) == expected.argmax(axis=1))),
+        runtime=runtime.name,
+        same=int(np.count_nonzero(probs.argmax(axis=1) == expected.argmax(axis=1))),
         largest_difference=worst if np.isfinite(worst) else np.inf,
     )
 
 
-def require_parity(found: Parity) -> None:
-    """Refuse an export that says something else. Raises BundleError."""
-    if found.same >= SAME * found.images and np.isfinite(found.largest_difference):
+def require_parity(parity: Parity) -> None:
+    """Refuse an export that disagrees with its bundle. Raises BundleError."""
+    if parity.same >= MIN_AGREEMENT * parity.images and np.isfinite(parity.largest_difference):
         return
     raise BundleError(
-        f"the export disagrees with the bundle: run in {found.runtime} it names the same class for {found.same} of "
-        f"{found.images} images, expected {SAME:.1%}, and probabilities differ by up to "
-        f"{found.largest_difference:.2g}. It was removed; export to another format"
+        f"the export disagrees with the bundle: in {parity.runtime} it predicts the same class for {parity.same} of "
+        f"{parity.images} images, expected {MIN_AGREEMENT:.1%}, and probabilities differ by up to "
+        f"{parity.largest_difference:.2g}. It was removed; export to another format"
     )
 
 
-def _test_part(bundle: Bundle, dataset: Dataset) -> Split | None:
+def _test_split(bundle: Bundle, dataset: Dataset) -> Split | None:
     try:
-        return unseen(dataset, "test", bundle.seen)
-    except DatasetError:  # it has no such images
+        return split_for(dataset, "test", bundle.seen)
+    except DatasetError:  # it has none
         return None
 
 
-def _batches(pixels: Images, size: int) -> Iterator[Images]:
-    return (pixels[start : start + size] for start in range(0, len(pixels), size))
+def _batches(images: Images, size: int) -> Iterator[Images]:
+    return (images[start : start + size] for start in range(0, len(images), size))

@@ -9,7 +9,14 @@ from typing import Any
 from tellapart.bundles.batch.chunks import ChunkPrediction
 from tellapart.errors import ImageError
 from tellapart.jobs import CORES
-from tellapart.serving.backend import EXPLAIN_S, Done, LateError, LocalBackend, LostError
+from tellapart.serving.backend import (
+    MAX_EXPLAIN_S,
+    BackendError,
+    BackendResult,
+    DeadlineError,
+    LocalBackend,
+    WorkerLostError,
+)
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
 
@@ -36,11 +43,11 @@ class Replica:
         os.environ[CORES] = "1"
         self._backend = LocalBackend(config.prediction.predictor(), config.settings)
 
-    async def __call__(self, upload: Upload, top: int, explain: bool) -> Done | ImageError | LateError:
+    async def __call__(self, upload: Upload, top: int, explain: bool) -> BackendResult | ImageError | BackendError:
         """Predict an image; an error is returned, not raised."""
         try:
             return await self._backend(upload, top=top, explain=explain)
-        except (ImageError, LateError) as error:
+        except (ImageError, BackendError) as error:
             return error
 
     async def check_health(self) -> None:
@@ -56,24 +63,24 @@ class Replicas:
     deadline_s: float
     explains: bool = True
 
-    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> Done:
-        """See Work. Raises LostError for an image whose replica was killed."""
-        limit = self.deadline_s + EXPLAIN_S * explain  # the way there counts too, and waiting for a replica
+    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> BackendResult:
+        """See Backend. Raises WorkerLostError for an image whose replica was killed."""
+        limit = self.deadline_s + MAX_EXPLAIN_S * explain  # the way there counts too, and waiting for a replica
         asked = self.handle.remote(upload, top, explain)
         try:
             async with asyncio.timeout(limit):
-                found: Done | ImageError | LateError = await asked
+                found: BackendResult | ImageError | BackendError = await asked
         except asyncio.CancelledError:  # the caller disconnected
             asked.cancel()
             raise
         except TimeoutError as error:
             asked.cancel()
-            raise LateError(f"there was no answer within {limit:g} s") from error
+            raise DeadlineError(f"there was no answer within {limit:g} s") from error
         except self.ray.exceptions.RayTaskError:  # a bug in the replica, reported as one
             raise
         except (self.ray.exceptions.RayError, self.ray.serve.exceptions.RayServeException) as error:
-            raise LostError("the replica that was at work on this image is no more") from error
-        if isinstance(found, ImageError | LateError):
+            raise WorkerLostError("the replica that was at work on this image is no more") from error
+        if isinstance(found, ImageError | BackendError):
             raise found
         return found
 

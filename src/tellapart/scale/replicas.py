@@ -20,8 +20,8 @@ from tellapart.progress import notify
 from tellapart.scale.cluster import address_of, ray_cluster
 from tellapart.scale.ray_serve import TARGET_CONCURRENT, ReplicaCount, ray_serve_app
 from tellapart.scale.replica import ReplicaConfig, Replicas
-from tellapart.serving.admission import SHORTEST_QUEUE
-from tellapart.serving.server import attend, listening
+from tellapart.serving.admission import MIN_QUEUE
+from tellapart.serving.server import open_listener, serve_service
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 
@@ -34,11 +34,11 @@ def serve_on(
     Without a `count` there are as many replicas as cores. Raises TellapartError.
     """
     bundle = Bundle.of(bundle)
-    with listening(host, port) as listener:
+    with open_listener(host, port) as listener:
         name = f"tellapart-{socket.gethostname()}-{listener.getsockname()[1]}"
         lasts = address_of(target) is not None
         with ray_cluster(target), replicated(bundle, count, settings, name=name, lasts=lasts) as service:
-            attend(service, listener)
+            serve_service(service, listener)
 
 
 @contextmanager
@@ -57,13 +57,13 @@ def replicated(
         if count.minimum > 1
         else f"starting a replica of {bundle.name}"
     )
-    prediction = ChunkPrediction.by(bundle, sha256(bundle.folder / MANIFEST), top=1)
+    prediction = ChunkPrediction.of(bundle, sha256(bundle.folder / MANIFEST), top=1)
     config = ReplicaConfig(prediction, replace(settings, token=None))  # only the front end checks it
     limits = replace(settings, queue=settings.queue * count.maximum)
     with ray_serve_app(name, config, count, lasts=lasts) as handle:
         work = Replicas(ray, handle, settings.deadline_s)
         # With slow images a shorter queue would never show that more replicas are needed.
-        yield Service(bundle, limits, work, shortest=max(SHORTEST_QUEUE, (TARGET_CONCURRENT + 1) * count.maximum))
+        yield Service(bundle, limits, work, min_queue=max(MIN_QUEUE, (TARGET_CONCURRENT + 1) * count.maximum))
 
 
 def _limited(ray: ModuleType, count: ReplicaCount | None) -> ReplicaCount:

@@ -1,4 +1,4 @@
-"""A bundle behind HTTP: an API and a page.
+"""HTTP service for a bundle: a JSON API and a web page.
 
 May import `bundles` and below; never Keras or TensorFlow.
 """

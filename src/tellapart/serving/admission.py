@@ -1,6 +1,6 @@
-"""Who is let in: a bounded number of images and of bytes under way; everyone else is refused at once.
+"""Admission control: bounds on images in flight and on bytes in memory; requests beyond them are rejected immediately.
 
-Nobody holds a place while the body is on its way, so that slow senders take none from others.
+A request takes its place in the queue only once its body has arrived, so slow senders cannot block others.
 """
 
 import time
@@ -11,101 +11,101 @@ from tellapart.serving.errors import RequestError
 from tellapart.serving.metrics import Metrics
 
 RETRY_AFTER_S = 1
-LONGEST_WAIT_S = 0.7  # a longer queue has nobody answered sooner, and everybody later
-SHORTEST_QUEUE = 8  # whatever the pace: enough to keep all cores busy, and to learn a new pace from
-STEADY = 4  # images under way from which on the time between two answers is the machine's pace, not the callers'
-MEMORY = 0.1  # weight of the latest of these times in their running mean
-BODIES_BYTES = 64_000_000  # of bodies held at once; a single one may be larger where the settings allow it
-RETRY = {"Retry-After": str(RETRY_AFTER_S)}
+MAX_WAIT_S = 0.7  # a longer queue answers nobody sooner and everybody later
+MIN_QUEUE = 8  # at any pace: enough to keep all cores busy and to measure a new pace
+PACE_MIN_IN_FLIGHT = 4  # with fewer images in flight, the time between answers is the callers' pace, not the machine's
+PACE_WEIGHT = 0.1  # of the latest interval in the exponential moving average
+MAX_BODIES_BYTES = 64_000_000  # of all bodies in memory; one body may be larger if the settings allow it
+RETRY_HEADERS = {"Retry-After": str(RETRY_AFTER_S)}
 
 
 class BusyError(RequestError):
-    """A request that cannot be answered now, and may be sent again."""
+    """A request that cannot be answered now and may be retried."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(503, f"{why}: send it again in {RETRY_AFTER_S} s or later", RETRY)
+    def __init__(self, reason: str) -> None:
+        super().__init__(503, f"{reason}: retry in {RETRY_AFTER_S} s or later", RETRY_HEADERS)
 
 
 class Admission:
-    """Counts images and bytes under way. Lives as long as the service; for the event loop's thread alone.
+    """Counter of images and bytes in flight. Lives as long as the service; use it from the event loop's thread only.
 
-    There are `places`, or as many as are answered within `LONGEST_WAIT_S` at the pace of late, where those are fewer,
-    but always `shortest`.
+    Up to `capacity` images are admitted, or as many as the recent pace answers within `MAX_WAIT_S` if that is fewer,
+    but never fewer than `min_queue`.
     """
 
     def __init__(
         self,
-        places: int,
+        capacity: int,
         max_body_bytes: int,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
         *,
-        shortest: int = SHORTEST_QUEUE,
+        min_queue: int = MIN_QUEUE,
     ) -> None:
-        self.places = places
-        self.shortest = shortest
-        self.taken = 0
+        self.capacity = capacity
+        self.min_queue = min_queue
+        self.in_flight = 0
         self.draining = False
         self._metrics = metrics
-        self._most_bytes = max(BODIES_BYTES, 2 * max_body_bytes)
+        self._max_bytes = max(MAX_BODIES_BYTES, 2 * max_body_bytes)
         self._bytes = 0
         self._clock = clock
         self._pace_s = 0.0  # between two answers
-        self._last: float | None = None  # when the last answer went out, if much was under way then
-        metrics.queue.set_function(lambda: self.taken)
+        self._last_answer: float | None = None  # None if little was in flight then
+        metrics.queue.set_function(lambda: self.in_flight)
 
     @property
     def full(self) -> bool:
-        """Whether a request would be refused now."""
-        return self.taken >= min(self.places, max(self.shortest, LONGEST_WAIT_S / max(self._pace_s, 1e-6)))
+        """True if a request would be rejected now."""
+        return self.in_flight >= min(self.capacity, max(self.min_queue, MAX_WAIT_S / max(self._pace_s, 1e-6)))
 
-    def refused(self, reason: str) -> None:
-        """Count a request that was turned away."""
+    def count_rejection(self, reason: str) -> None:
+        """Count a rejected request."""
         self._metrics.rejects.labels(reason).inc()
 
     def check(self) -> None:
-        """Refuse a request before its body is read. Raises BusyError."""
+        """Reject a request before its body is read. Raises BusyError."""
         if self.full:
-            self.refused("busy")
-            raise BusyError(f"{self.taken} images are under way, and one more is too many")
+            self.count_rejection("busy")
+            raise BusyError(f"{self.in_flight} images are in flight, which is the limit")
 
     @contextmanager
-    def entered(self, images: int) -> Iterator[None]:
-        """Hold a place for each image of a request. Raises BusyError."""
-        if self.full or self.taken + images > self.places:
-            self.refused("busy")
-            raise BusyError(f"{self.taken} images are under way, and {images} more are too many")
-        self.taken += images
+    def admit(self, images: int) -> Iterator[None]:
+        """Count the images of a request as in flight until the block ends. Raises BusyError."""
+        if self.full or self.in_flight + images > self.capacity:
+            self.count_rejection("busy")
+            raise BusyError(f"{self.in_flight} images are in flight, and {images} more would exceed the limit")
+        self.in_flight += images
         answered = 0
         try:
             yield
             answered = images
         finally:
-            self.taken -= images
-            self._learn(answered)
+            self.in_flight -= images
+            self._update_pace(answered)
 
-    def _learn(self, answered: int) -> None:
-        """Take the time since the last answer into the pace, where there was work for all cores meanwhile."""
+    def _update_pace(self, answered: int) -> None:
+        """Average in the time since the last answer, if there was work for all cores meanwhile."""
         now = self._clock()
-        if self._last is not None and answered:
-            latest = (now - self._last) / answered
-            self._pace_s = latest if not self._pace_s else (1 - MEMORY) * self._pace_s + MEMORY * latest
-        self._last = now if self.taken >= STEADY else None
+        if self._last_answer is not None and answered:
+            latest = (now - self._last_answer) / answered
+            self._pace_s = latest if not self._pace_s else (1 - PACE_WEIGHT) * self._pace_s + PACE_WEIGHT * latest
+        self._last_answer = now if self.in_flight >= PACE_MIN_IN_FLIGHT else None
 
     @contextmanager
-    def body(self) -> Iterator[Callable[[int], None]]:
-        """Give what counts a body's bytes as they arrive, and may raise BusyError. They count until the block ends."""
-        held = 0
+    def reserve_body(self) -> Iterator[Callable[[int], None]]:
+        """Yield a function that reserves bytes of a body, or raises BusyError; the end of the block releases them."""
+        reserved = 0
 
-        def count(size: int) -> None:
-            nonlocal held
-            if self._bytes + size > self._most_bytes:
-                self.refused("memory")
-                raise BusyError("too many bytes of images are under way")
-            held += size
+        def reserve(size: int) -> None:
+            nonlocal reserved
+            if self._bytes + size > self._max_bytes:
+                self.count_rejection("memory")
+                raise BusyError("too many bytes of images are in flight")
+            reserved += size
             self._bytes += size
 
         try:
-            yield count
+            yield reserve
         finally:
-            self._bytes -= held
+            self._bytes -= reserved

@@ -1,4 +1,4 @@
-"""The routes."""
+"""The FastAPI application: its routes and middleware."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -12,44 +12,54 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.requests import ClientDisconnect
 
-from tellapart.serving.admission import RETRY
+from tellapart.serving.access import HostMiddleware, TokenMiddleware
+from tellapart.serving.admission import RETRY_HEADERS
 from tellapart.serving.backend import Answer, LocalBackend
-from tellapart.serving.errors import RequestError, handlers
-from tellapart.serving.headers import SecurityHeaders
-from tellapart.serving.hosts import HostMiddleware
-from tellapart.serving.interfaces import Answering
-from tellapart.serving.metrics import CONTENT_TYPE, Counted
-from tellapart.serving.openapi import DRAINING, GUARDS, IMAGES, ONE_IMAGE, PROBLEMS, require_token_in
-from tellapart.serving.overlays import Overlays
-from tellapart.serving.schemas import Answer as AnswerShape
-from tellapart.serving.schemas import Answers, Model, Status
+from tellapart.serving.errors import RequestError, error_response, exception_handlers
+from tellapart.serving.headers import SecurityHeadersMiddleware
+from tellapart.serving.interfaces import PredictorLike
+from tellapart.serving.metrics import CONTENT_TYPE, MetricsMiddleware
+from tellapart.serving.overlays import OverlayRenderer
+from tellapart.serving.schemas import (
+    ACCESS_ERRORS,
+    IMAGES_BODY,
+    ONE_IMAGE_BODY,
+    PREDICT_ERRORS,
+    READY_ERRORS,
+    Answers,
+    Model,
+    Status,
+    declare_token,
+)
+from tellapart.serving.schemas import Answer as AnswerSchema
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
-from tellapart.serving.tokens import TokenMiddleware
-from tellapart.serving.upload import ADVICE, uploaded
+from tellapart.serving.upload import UPLOAD_ADVICE, read_uploads
 from tellapart.version import __version__
 
 PAGE = Path(__file__).parent / "page"
 Result = TypeVar("Result")
-Top = Annotated[int, Query(description="How many classes to list, the likeliest first.", examples=[3])]
-Explain = Annotated[bool, Query(description="Whether to draw where the classifier looked.")]
+Top = Annotated[int, Query(description="Number of classes to return, most likely first.", examples=[3])]
+Explain = Annotated[bool, Query(description="Whether to add a saliency map over the image.")]
 
 
-def build_app(predictor: Answering, settings: Settings | None = None, *, overlays: Overlays | None = None) -> FastAPI:
-    """Build the API and the page of one predictor, which works in this process."""
-    return app_of(service_here(predictor, settings, overlays=overlays))
+def build_app(
+    predictor: PredictorLike, settings: Settings | None = None, *, overlays: OverlayRenderer | None = None
+) -> FastAPI:
+    """Build the API and the page of a predictor that runs in this process."""
+    return app_for(local_service(predictor, settings, overlays=overlays))
 
 
-def service_here(
-    predictor: Answering, settings: Settings | None = None, *, overlays: Overlays | None = None
+def local_service(
+    predictor: PredictorLike, settings: Settings | None = None, *, overlays: OverlayRenderer | None = None
 ) -> Service:
-    """Make the service of one predictor, which works in this process."""
+    """Build the service of a predictor that runs in this process."""
     settings = settings or Settings()
     return Service(predictor.bundle, settings, LocalBackend(predictor, settings, overlays))
 
 
-def app_of(service: Service) -> FastAPI:
-    """Build the API and the page of a service, which stands in `app.state.service`."""
+def app_for(service: Service) -> FastAPI:
+    """Build the API and the page of a service, which becomes `app.state.service`."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -59,78 +69,80 @@ def app_of(service: Service) -> FastAPI:
     app = FastAPI(
         title="tellapart",
         version=__version__,
-        docs_url=None,  # these pages load their scripts from elsewhere
+        docs_url=None,  # these pages load their scripts from other hosts
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers=handlers(),
+        exception_handlers=exception_handlers(),
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
-    _add_guards(app, service)
-    _add_answers(app, service)
-    _add_facts(app, service)
-    _add_state(app, service)
+    _add_middleware(app, service)
+    _add_predict(app, service)
+    _add_model(app, service)
+    _add_monitoring(app, service)
     _add_page(app)
     if service.settings.token is not None:
-        require_token_in(app.openapi())
+        declare_token(app.openapi())
     return app
 
 
-def _add_guards(app: FastAPI, service: Service) -> None:
-    """From the inside out: what is added last sees a request first."""
+def _add_middleware(app: FastAPI, service: Service) -> None:
+    """Add the middleware from the innermost out: what is added last sees a request first."""
     if service.settings.token is not None:
         app.add_middleware(TokenMiddleware, token=service.settings.token)
     app.add_middleware(HostMiddleware, allowed=service.settings.hosts)
-    app.add_middleware(Counted, metrics=service.metrics)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(MetricsMiddleware, metrics=service.metrics)
+    app.add_middleware(SecurityHeadersMiddleware)
 
 
-def _add_answers(app: FastAPI, service: Service) -> None:
-    async def told(request: Request, top: int, *, explain: bool = False, most: int | None = None) -> list[Answer]:
+def _add_predict(app: FastAPI, service: Service) -> None:
+    async def answers(
+        request: Request, top: int, *, explain: bool = False, max_files: int | None = None
+    ) -> list[Answer]:
         service.admission.check()
-        with service.admission.body() as count:
-            with service.metrics.timed("body"):
-                uploads = await uploaded(request, service.settings, count)
-            if most is not None and len(uploads) > most:
-                raise RequestError(400, f"the form has {len(uploads)} files, one was expected: {ADVICE}")
-            wanted = min(max(top, 1), len(service.bundle.classes))
-            return await _unless_gone(request, service.answers(uploads, top=wanted, explain=explain))
+        with service.admission.reserve_body() as reserve:
+            with service.metrics.time_stage("body"):
+                uploads = await read_uploads(request, service.settings, reserve)
+            if max_files is not None and len(uploads) > max_files:
+                raise RequestError(400, f"the form has {len(uploads)} files, expected one: {UPLOAD_ADVICE}")
+            top = min(max(top, 1), len(service.bundle.classes))
+            return await _while_connected(request, service.predict(uploads, top=top, explain=explain))
 
-    @app.post("/v1/predict", response_model=Answers, responses=PROBLEMS, openapi_extra=IMAGES)
+    @app.post("/v1/predict", response_model=Answers, responses=PREDICT_ERRORS, openapi_extra=IMAGES_BODY)
     async def predict(request: Request, top: Top = 3, explain: Explain = False) -> Response:
-        """Classify the images in the form's field `image`, or the one whose bytes are the body.
+        """Classify the images in the form field `image`, or the one image that is the body.
 
-        An image that cannot be read has an `error` in place of an answer; a request without any that can is refused.
+        An image that cannot be read gets an `error` instead of an answer; a request with no readable image fails.
         """
-        return JSONResponse({"answers": await told(request, top, explain=explain)})
+        return JSONResponse({"answers": await answers(request, top, explain=explain)})
 
-    @app.post("/predict", response_model=AnswerShape, responses=PROBLEMS, openapi_extra=ONE_IMAGE)
+    @app.post("/predict", response_model=AnswerSchema, responses=PREDICT_ERRORS, openapi_extra=ONE_IMAGE_BODY)
     async def predict_one(request: Request, top: Top = 3) -> Response:
-        """Classify one image; the answer is what `tellapart predict --json` prints."""
-        return JSONResponse((await told(request, top, most=1))[0])
+        """Classify one image. Returns what `tellapart predict --json` prints."""
+        return JSONResponse((await answers(request, top, max_files=1))[0])
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Do the work while the caller waits for it. Raises ClientDisconnect."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(request.receive())  # after the body there is nothing but the end to be received
+async def _while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Await the work, and cancel it if the client disconnects. Raises ClientDisconnect."""
+    result = asyncio.ensure_future(work)
+    disconnect = asyncio.ensure_future(request.receive())  # after the body, the only event left is the disconnect
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
+        await asyncio.wait((result, disconnect), return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
             raise ClientDisconnect
-        return working.result()
+        return result.result()
     finally:
-        working.cancel()
-        leaving.cancel()
+        result.cancel()
+        disconnect.cancel()
 
 
-def _add_facts(app: FastAPI, service: Service) -> None:
+def _add_model(app: FastAPI, service: Service) -> None:
     bundle, settings = service.bundle, service.settings
 
-    @app.get("/v1/model", responses=GUARDS)
+    @app.get("/v1/model", responses=ACCESS_ERRORS)
     async def model() -> Model:
-        """Tell what the classifier is."""
+        """Describe the classifier and the limits of the service."""
         reject = getattr(bundle, "reject", None)
         return Model(
             name=bundle.name,
@@ -141,28 +153,28 @@ def _add_facts(app: FastAPI, service: Service) -> None:
             hashes=dict(bundle.hashes),
             max_body_bytes=settings.max_body_bytes,
             max_pixels=settings.max_pixels,
-            can_explain=service.work.explains,
+            can_explain=service.backend.explains,
             needs_token=settings.token is not None,
         )
 
 
-def _add_state(app: FastAPI, service: Service) -> None:
-    @app.get("/health", responses={421: GUARDS[421]})
+def _add_monitoring(app: FastAPI, service: Service) -> None:
+    @app.get("/health", responses={421: ACCESS_ERRORS[421]})
     async def health() -> Status:
-        """Say that the service is alive."""
+        """Report that the service is alive."""
         return Status(status="ok")
 
-    @app.get("/ready", response_model=Status, responses=DRAINING)
+    @app.get("/ready", response_model=Status, responses=READY_ERRORS)
     async def ready() -> Response:
-        """Say whether to send requests: not once the service was asked to stop."""
+        """Report whether to send requests; 503 once the service is shutting down."""
         if service.admission.draining:
-            return JSONResponse({"error": "the service is about to stop: ask another"}, 503, RETRY)
+            return error_response(503, "the service is shutting down: use another instance", RETRY_HEADERS)
         return JSONResponse({"status": "ready"})
 
-    @app.get("/metrics", response_class=Response, responses=GUARDS)
+    @app.get("/metrics", response_class=Response, responses=ACCESS_ERRORS)
     async def metrics() -> Response:
-        """Give what was counted, for Prometheus."""
-        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+        """Return the metrics in Prometheus' text format."""
+        return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 
 
 def _add_page(app: FastAPI) -> None:

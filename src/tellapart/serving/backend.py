@@ -1,105 +1,108 @@
-"""What is done for one image of a request: decoding, inference, the answer, where the classifier looked.
-
-It is done in this process, or wherever another `Work` has it done. Knows nothing of HTTP.
-"""
+"""Backends: decode one image of a request, run the classifier, and explain the prediction. Independent of HTTP."""
 
 import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tellapart.serving.decode_client import Decoded
-from tellapart.serving.decode_pool import Decoders
+from tellapart.serving.decode_client import DecodedImage
+from tellapart.serving.decode_pool import DecodePool
 from tellapart.serving.inference import Inference
-from tellapart.serving.interfaces import Answering
-from tellapart.serving.overlays import Overlays, overlays_of
+from tellapart.serving.interfaces import PredictorLike
+from tellapart.serving.overlays import OverlayRenderer, overlay_renderer
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
 
-EXPLAIN_S = 30.0  # an explanation asks the classifier up to hundreds of times
+MAX_EXPLAIN_S = 30.0  # an explanation runs the classifier up to hundreds of times
 Answer = dict[str, Any]
 
 
-class LateError(Exception):
-    """There is no answer in time, which is not the image's fault. `reason` is what it is counted as."""
+class BackendError(Exception):
+    """No result, through no fault of the image. `reason` is the label under which the rejection is counted."""
+
+    reason: str
+
+
+class DeadlineError(BackendError):
+    """The result did not arrive in time."""
 
     reason = "late"
 
 
-class LostError(LateError):
-    """There is no answer, since whoever was at work on it is no more."""
+class WorkerLostError(BackendError):
+    """The worker died before it returned a result."""
 
     reason = "lost"
 
 
 @dataclass(frozen=True)
-class Done:
-    """An image's answer, in the shape of `predict --json`, and the seconds that it spent in each stage."""
+class BackendResult:
+    """An image's answer, in the shape of `predict --json`, and the seconds it spent in each stage."""
 
     answer: Answer
     seconds: dict[str, float]
 
 
 class Backend(Protocol):
-    """Answers images, several at once. Lives as long as the service."""
+    """Classifier of single images, several concurrently. Lives as long as the service."""
 
     @property
     def explains(self) -> bool:
-        """Whether it can draw where the classifier looked."""
+        """True if it can render explanations."""
 
-    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> Done:
-        """Answer for an image with its `top` classes. Raises ImageError, LateError."""
+    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> BackendResult:
+        """Classify an image and return its `top` classes. Raises ImageError, BackendError."""
 
     def close(self) -> None:
-        """End all that is at work; called when no image is under way."""
+        """Stop all workers; called when no image is in flight."""
 
 
 class LocalBackend:
-    """This process, and those that it has for decoding."""
+    """A backend in this process, with child processes for decoding."""
 
-    def __init__(self, predictor: Answering, settings: Settings, overlays: Overlays | None = None) -> None:
-        """Make all parts ready. Raises BundleError."""
+    def __init__(self, predictor: PredictorLike, settings: Settings, overlays: OverlayRenderer | None = None) -> None:
+        """Start the workers and compile the classifier. Raises BundleError."""
         self._predictor = predictor
         self._deadline_s = settings.deadline_s
-        self._overlays = overlays or overlays_of(predictor.bundle)
-        self._decoders = Decoders(predictor.bundle.preprocessing, settings)  # first: they start while it is compiled
+        self._overlays = overlays or overlay_renderer(predictor.bundle)
+        self._decoders = DecodePool(predictor.bundle.preprocessing, settings)  # first: they start during compilation
         try:
-            self._inference = Inference(predictor.runner_for_many())
+            self._inference = Inference(predictor.concurrent_runner())
         except BaseException:
             self._decoders.close()
             raise
 
     @property
     def explains(self) -> bool:
-        """See Work."""
+        """See Backend."""
         return self._overlays is not None
 
-    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> Done:
-        """See Work."""
+    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> BackendResult:
+        """See Backend."""
         try:
             async with asyncio.timeout(self._deadline_s):
                 decoded = await self._decoders(upload.content, photo=explain)
-                row = await self._inference(decoded.fitted)
+                result = await self._inference(decoded.image)
         except TimeoutError as error:
-            raise LateError(f"there was no answer within {self._deadline_s:g} s") from error
-        answer = self._predictor.told(upload.name, row.vector, top).as_json()
-        seconds = {"decode": decoded.seconds, "infer": row.ended - row.began}
+            raise DeadlineError(f"there was no answer within {self._deadline_s:g} s") from error
+        answer = self._predictor.to_prediction(upload.name, result.vector, top).as_json()
+        seconds = {"decode": decoded.seconds, "infer": result.finished - result.started}
         if explain and self._overlays is not None:
-            began = time.perf_counter()
-            answer["explanation"] = await self._explained(self._overlays, decoded, answer["label"])
-            seconds["explain"] = time.perf_counter() - began
-        return Done(answer, seconds)
+            started = time.perf_counter()
+            answer["explanation"] = await self._explain(self._overlays, decoded, answer["label"])
+            seconds["explain"] = time.perf_counter() - started
+        return BackendResult(answer, seconds)
 
     def close(self) -> None:
-        """See Work."""
+        """See Backend."""
         self._decoders.close()
         self._inference.close()
         if self._overlays is not None:
             self._overlays.close()
 
-    async def _explained(self, overlays: Overlays, decoded: Decoded, label: str) -> dict[str, str]:
+    async def _explain(self, overlays: OverlayRenderer, decoded: DecodedImage, label: str) -> dict[str, str]:
         try:
-            async with asyncio.timeout(EXPLAIN_S):
-                return await overlays(decoded.fitted, decoded.photo, label)
+            async with asyncio.timeout(MAX_EXPLAIN_S):
+                return await overlays(decoded.image, decoded.photo, label)
         except TimeoutError as error:
-            raise LateError(f"there was no explanation within {EXPLAIN_S:g} s") from error
+            raise DeadlineError(f"there was no explanation within {MAX_EXPLAIN_S:g} s") from error

@@ -1,11 +1,11 @@
-"""A decoder in a process of its own, which whoever waits for it may kill.
+"""A decoder process, which its client may kill.
 
     python -m tellapart.serving.decode_worker SETUP
 
-reads requests on standard input and answers on standard output until the input ends. SETUP is JSON: preprocessing,
-max_pixels, max_bytes, memory_bytes, compute_s. A request is `REQUEST` and the file's bytes; an answer is `ANSWER`, so
-many bytes of JSON, which is {"error"} or {"shapes"}, and the pixels of each shape, uint8. Before the first, `GREETING`
-says that it is ready.
+It reads requests from standard input and writes responses to standard output until the input ends. SETUP is JSON:
+preprocessing, max_pixels, max_bytes, memory_bytes, max_cpu_s. A request is `REQUEST_HEAD` and the file's bytes. A
+response is `RESPONSE_HEAD`, that many bytes of JSON, either {"error"} or {"shapes"}, and the pixels of each shape,
+uint8. `READY` is written before the first request is read.
 """
 
 import json
@@ -23,63 +23,63 @@ from tellapart.data.image import ImageArray, Limits, decode
 from tellapart.data.preprocessing import Preprocessing, to_image
 from tellapart.errors import ImageError
 
-REQUEST = struct.Struct("<Q?")  # bytes of the file; whether the whole photo is wanted too
-ANSWER = struct.Struct("<Q")  # bytes of JSON
-GREETING = b"\n"
-LARGEST_PHOTO = 640  # pixels along the longer side of the photo that comes back
+REQUEST_HEAD = struct.Struct("<Q?")  # bytes of the file; whether to return the whole photo too
+RESPONSE_HEAD = struct.Struct("<Q")  # bytes of JSON
+READY = b"\n"
+MAX_PHOTO_SIDE = 640  # pixels along the longer side of the photo that is returned
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Serve requests until the input ends."""
     setup = json.loads(sys.argv[1])
-    source, answers = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # whatever a library prints must not get between the answers
+    requests, responses = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # output that a library prints must not get between the responses
     _limit_memory(setup["memory_bytes"])
     limits = Limits(bytes=setup["max_bytes"], pixels=setup["max_pixels"])
     preprocessing = Preprocessing(**setup["preprocessing"])
-    answers.write(GREETING)
-    answers.flush()
-    while len(head := source.read(REQUEST.size)) == REQUEST.size:
-        size, photo = REQUEST.unpack(head)
-        content = source.read(size)
-        with _at_most(setup["compute_s"]):
-            answer = _answer(content, limits, preprocessing, photo=photo)
-        _write(answers, answer)
+    responses.write(READY)
+    responses.flush()
+    while len(head := requests.read(REQUEST_HEAD.size)) == REQUEST_HEAD.size:
+        size, photo = REQUEST_HEAD.unpack(head)
+        content = requests.read(size)
+        with _limit_cpu_time(setup["max_cpu_s"]):
+            response = _decode(content, limits, preprocessing, photo=photo)
+        _write(responses, response)
 
 
-def _answer(content: bytes, limits: Limits, preprocessing: Preprocessing, *, photo: bool) -> list[ImageArray] | str:
+def _decode(content: bytes, limits: Limits, preprocessing: Preprocessing, *, photo: bool) -> list[ImageArray] | str:
     try:
         image = decode(content, limits=limits)
-        fitted = preprocessing(image)
-        return [fitted, _small(image)] if photo else [fitted]
+        preprocessed = preprocessing(image)
+        return [preprocessed, _reduce(image)] if photo else [preprocessed]
     except ImageError as error:
         return str(error)
     except MemoryError:
         return "cannot be decoded: it takes too much memory"
 
 
-def _small(image: ImageArray) -> ImageArray:
-    """The photo at `LARGEST_PHOTO` at most, for an explanation to be drawn on."""
+def _reduce(image: ImageArray) -> ImageArray:
+    """Shrink the photo to `MAX_PHOTO_SIDE`; explanations are drawn over it."""
     pil_image = to_image(image)
-    pil_image.thumbnail((LARGEST_PHOTO, LARGEST_PHOTO))
+    pil_image.thumbnail((MAX_PHOTO_SIDE, MAX_PHOTO_SIDE))
     return np.asarray(pil_image).reshape(pil_image.height, pil_image.width, image.shape[2])
 
 
-def _write(stream: BinaryIO, answer: list[ImageArray] | str) -> None:
-    images = [] if isinstance(answer, str) else [np.ascontiguousarray(image) for image in answer]
-    facts: dict[str, Any] = {"shapes": [image.shape for image in images]}
-    text = json.dumps({"error": answer} if isinstance(answer, str) else facts).encode()
-    stream.write(ANSWER.pack(len(text)) + text)
+def _write(stream: BinaryIO, response: list[ImageArray] | str) -> None:
+    images = [] if isinstance(response, str) else [np.ascontiguousarray(image) for image in response]
+    shapes: dict[str, Any] = {"shapes": [image.shape for image in images]}
+    text = json.dumps({"error": response} if isinstance(response, str) else shapes).encode()
+    stream.write(RESPONSE_HEAD.pack(len(text)) + text)
     for image in images:
         stream.write(image.data)
     stream.flush()
 
 
 @contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """End this process by SIGPROF once the block has computed for so long, where the system can do that.
+def _limit_cpu_time(seconds: float) -> Iterator[None]:
+    """Kill this process by SIGPROF once the block has used that much CPU time, on systems that can.
 
-    Waiting for a busy machine does not count: it is no image's fault.
+    Waiting for a busy machine is not the image's fault, so wall-clock time is not measured.
     """
     if os.name != "posix":
         yield
@@ -91,13 +91,13 @@ def _at_most(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def _limit_memory(allowed: int) -> None:
-    """Let the allocations of this process fail beyond so many bytes, where the system can do that."""
+def _limit_memory(max_bytes: int) -> None:
+    """Make allocations of this process fail beyond a number of bytes, on systems that can."""
     if os.name == "posix":
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, hard))
 
 
 if __name__ == "__main__":

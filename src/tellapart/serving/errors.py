@@ -1,4 +1,4 @@
-"""Every error as JSON: `{"error": "what was found, what was expected, what to do"}`."""
+"""Error responses: `{"error": "what was found, what was expected, what to do"}`."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -12,11 +12,11 @@ from tellapart.errors import ImageError
 from tellapart.serving.headers import SECURITY_HEADERS
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
-SHOWN = 80  # characters of what was found; a hostile request does not get all of itself back
+MAX_ECHOED = 80  # characters of a request that an error quotes; a hostile request does not get all of itself back
 
 
 class RequestError(Exception):
-    """A request that is refused, with the HTTP status and the sentence that say why."""
+    """A refused request: the HTTP status, and the sentence that explains it."""
 
     def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(sentence)
@@ -24,49 +24,50 @@ class RequestError(Exception):
         self.headers = headers
 
 
-def handlers() -> dict[int | type[Exception], Handler]:
-    """Who answers which error. The last one is for our own mistakes."""
-    return {
-        RequestError: _refused,
-        ImageError: _undecodable,
-        RequestValidationError: _invalid,
-        HTTPException: _unroutable,
-        ClientDisconnect: _gone,
-        Exception: _failed,
-    }
-
-
-def _problem(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def error_response(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Build the response for an error."""
     return JSONResponse({"error": sentence}, status_code=status, headers=headers)
 
 
-async def _refused(_: Request, error: RequestError) -> Response:
-    return _problem(error.status, str(error), error.headers)
+def exception_handlers() -> dict[int | type[Exception], Handler]:
+    """Map each exception to its handler. The last one is for bugs in the service."""
+    return {
+        RequestError: _handle_refusal,
+        ImageError: _handle_unreadable,
+        RequestValidationError: _handle_invalid,
+        HTTPException: _handle_unroutable,
+        ClientDisconnect: _handle_disconnect,
+        Exception: _handle_failure,
+    }
 
 
-async def _undecodable(_: Request, error: ImageError) -> Response:
-    return _problem(415, f"{error}; send another image, or save this one anew as a JPEG or PNG")
+async def _handle_refusal(_: Request, error: RequestError) -> Response:
+    return error_response(error.status, str(error), error.headers)
 
 
-async def _invalid(_: Request, error: RequestValidationError) -> Response:
+async def _handle_unreadable(_: Request, error: ImageError) -> Response:
+    return error_response(415, f"{error}; send another image, or save this one again as a JPEG or PNG")
+
+
+async def _handle_invalid(_: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
-    found = str(first["input"])[:SHOWN]
-    sentence = f"the parameter {first['loc'][-1]} is {found!r}: {first['msg']}; correct it or leave it out"
-    return _problem(422, sentence)
+    value = str(first["input"])[:MAX_ECHOED]
+    sentence = f"the parameter {first['loc'][-1]} is {value!r}: {first['msg']}; correct it or leave it out"
+    return error_response(422, sentence)
 
 
-async def _unroutable(request: Request, error: HTTPException) -> Response:
-    path, help_ = request.url.path[:SHOWN], "POST an image to /v1/predict, or open / in a browser"
+async def _handle_unroutable(request: Request, error: HTTPException) -> Response:
+    path, advice = request.url.path[:MAX_ECHOED], "POST an image to /v1/predict, or open / in a browser"
     if error.status_code == 405:
-        takes = (error.headers or {}).get("Allow", "another method")
-        return _problem(405, f"{path} takes {takes}, not {request.method}: {help_}", error.headers)
-    return _problem(error.status_code, f"there is nothing at {path}: {help_}")
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return error_response(405, f"{path} accepts {allowed}, not {request.method}: {advice}", error.headers)
+    return error_response(error.status_code, f"there is nothing at {path}: {advice}")
 
 
-async def _gone(_: Request, __: ClientDisconnect) -> Response:
-    return Response(status_code=400)  # nobody is there to read it; an answer keeps the log quiet
+async def _handle_disconnect(_: Request, __: ClientDisconnect) -> Response:
+    return Response(status_code=400)  # the client is gone and will not read it; a response keeps the log quiet
 
 
-async def _failed(_: Request, __: Exception) -> Response:
-    sentence = "the service failed on this request and wrote why into its log: try again, or report it"
-    return _problem(500, sentence, SECURITY_HEADERS)  # answered outside the middleware that adds them
+async def _handle_failure(_: Request, __: Exception) -> Response:
+    sentence = "the service failed on this request; its log has the details: try again, or report it"
+    return error_response(500, sentence, SECURITY_HEADERS)  # sent outside the middleware that adds them

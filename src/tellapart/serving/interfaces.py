@@ -1,4 +1,4 @@
-"""What the service needs from a classifier: the one seam between HTTP and predicting."""
+"""Protocols: what the service needs from a classifier, the one seam between HTTP and prediction."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -10,8 +10,8 @@ from tellapart.data.pipeline import Runner
 from tellapart.data.preprocessing import Preprocessing
 
 
-class Facts(Protocol):
-    """What is told about a bundle: its data set's name, its classes, the geometry it expects, its metrics."""
+class BundleLike(Protocol):
+    """Description of a classifier: its data set's name, classes, input geometry and metrics."""
 
     @property
     def name(self) -> str:
@@ -23,7 +23,7 @@ class Facts(Protocol):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """The size and the channels of the images that it takes."""
+        """The size and channels of its input images."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -34,22 +34,22 @@ class Facts(Protocol):
         """The SHA-256 of each of its files, by name."""
 
 
-class Told(Protocol):
-    """One image's answer."""
+class PredictionLike(Protocol):
+    """The prediction for one image."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give `{"path", "label", "probability", "unknown", "top": [{"label", "probability"}...]}`."""
+        """Return `{"path", "label", "probability", "unknown", "top": [{"label", "probability"}...]}`."""
 
 
-class Answering(Protocol):
-    """Answers images: an engine for rows, and what a row says."""
+class PredictorLike(Protocol):
+    """A classifier: a runner from images to vectors, and the interpretation of a vector."""
 
     @property
-    def bundle(self) -> Facts:
-        """The facts about the classifier."""
+    def bundle(self) -> BundleLike:
+        """The description of the classifier."""
 
-    def runner_for_many(self) -> Runner:
-        """The classifier compiled for many callers at once. Safe to run from several threads."""
+    def concurrent_runner(self) -> Runner:
+        """Compile the classifier for many concurrent callers. The runner may be used from several threads."""
 
-    def told(self, path: str, answer: NDArray[np.float32], top: int) -> Told:
-        """What a row of the runner says of the image of that name, with its `top` classes, at least one."""
+    def to_prediction(self, path: str, vector: NDArray[np.float32], top: int) -> PredictionLike:
+        """Turn the runner's vector for the image at `path` into a prediction with `top` classes, at least one."""

@@ -1,4 +1,4 @@
-"""Why an image is taken for a label, drawn over it for the page."""
+"""Rendering of explanations for the page: a saliency map over the photo, as a data: URL."""
 
 import asyncio
 import base64
@@ -12,13 +12,13 @@ from tellapart.data.preprocessing import to_image
 from tellapart.explaining.explanation import Explainer, default_explainer
 from tellapart.explaining.overlay import overlay_on_photo
 
-QUICK = 1  # PNG's own scale of effort: an overlay is looked at once
+PNG_COMPRESSION = 1  # fast: an overlay is sent and viewed once
 
 
-class Overlays:
-    """Draws explanations, one at a time, apart from predictions. Lives as long as the service.
+class OverlayRenderer:
+    """Renderer of explanations, one at a time, apart from predictions. Lives as long as the service.
 
-    The explainer is made for the first that asks: it holds engines of its own.
+    The explainer, which has engines of its own, is created for the first request.
     """
 
     def __init__(self, make: Callable[[], Explainer]) -> None:
@@ -26,32 +26,32 @@ class Overlays:
         self._explainer: Explainer | None = None
         self._thread = ThreadPoolExecutor(1, "explaining")
 
-    async def __call__(self, fitted: ImageArray, photo: ImageArray, label: str) -> dict[str, str]:
-        """Give `{"overlay", "method"}`: a PNG as a data: address, and by which method it was made.
+    async def __call__(self, image: ImageArray, photo: ImageArray, label: str) -> dict[str, str]:
+        """Explain a label. Returns `{"overlay", "method"}`: a PNG as a data: URL, and the explanation method.
 
-        `fitted` is the image as the classifier takes it, `photo` the whole of it.
+        `image` is the preprocessed image, `photo` the whole one.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._drawn, fitted, photo, label)
+        return await loop.run_in_executor(self._thread, self._render, image, photo, label)
 
     def close(self) -> None:
-        """End the thread when it has done what it is at."""
+        """Wait for the running explanation and stop the thread."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _drawn(self, fitted: ImageArray, photo: ImageArray, label: str) -> dict[str, str]:
+    def _render(self, image: ImageArray, photo: ImageArray, label: str) -> dict[str, str]:
         if self._explainer is None:
             self._explainer = self._make()
-        found = self._explainer.explain(fitted, label=label, check=False)
-        drawn = overlay_on_photo(photo, found.heat, self._explainer.bundle.preprocessing)
-        return {"overlay": _address(drawn), "method": found.method}
+        explanation = self._explainer.explain(image, label=label, check=False)
+        overlay = overlay_on_photo(photo, explanation.heat, self._explainer.bundle.preprocessing)
+        return {"overlay": _data_url(overlay), "method": explanation.method}
 
 
-def overlays_of(bundle: object) -> Overlays | None:
-    """What draws explanations for a bundle; None for a classifier that is none."""
-    return Overlays(lambda: default_explainer(bundle)) if isinstance(bundle, Bundle) else None
+def overlay_renderer(bundle: object) -> OverlayRenderer | None:
+    """Return the renderer of a bundle; None for a classifier that is not a bundle."""
+    return OverlayRenderer(lambda: default_explainer(bundle)) if isinstance(bundle, Bundle) else None
 
 
-def _address(image: ImageArray) -> str:
+def _data_url(image: ImageArray) -> str:
     stream = io.BytesIO()
-    to_image(image).save(stream, "PNG", compress_level=QUICK)
+    to_image(image).save(stream, "PNG", compress_level=PNG_COMPRESSION)
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

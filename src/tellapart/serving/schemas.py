@@ -1,19 +1,21 @@
-"""The shapes of the JSON answers, with examples, as the service's OpenAPI description states them."""
+"""OpenAPI schemas: the JSON responses with examples, the errors, the uploads and the token."""
 
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from tellapart.serving.access import PUBLIC_PATHS
 
-class Share(BaseModel):
-    """One class and its probability, in [0, 1]."""
+
+class ClassProbability(BaseModel):
+    """A class and its probability, in [0, 1]."""
 
     label: str
     probability: float
 
 
 class Explanation(BaseModel):
-    """Where the classifier looked: the photo under its map, a PNG as a data: address, and by which method."""
+    """A saliency map over the photo, a PNG as a data: URL, and the method that computed it."""
 
     overlay: str
     method: str
@@ -29,7 +31,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class Answer(BaseModel):
-    """One image's answer; `path` is the name of the uploaded file, `unknown` that the classifier does not know."""
+    """The prediction for one image. `path` is the uploaded file's name; `unknown` is true if the image is rejected."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -37,19 +39,19 @@ class Answer(BaseModel):
     label: str
     probability: float
     unknown: bool = False
-    top: list[Share]
+    top: list[ClassProbability]
     explanation: Explanation | None = None
 
 
 class Unreadable(BaseModel):
-    """Why one image of several has no answer."""
+    """The reason why one of several images has no prediction."""
 
     path: str
     error: str
 
 
 class Answers(BaseModel):
-    """An answer for each image of the request, in order."""
+    """A prediction or an error for each image of the request, in order."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"answers": [EXAMPLE]}]})
 
@@ -57,13 +59,13 @@ class Answers(BaseModel):
 
 
 class Status(BaseModel):
-    """How the service is."""
+    """The state of the service."""
 
     status: str
 
 
 class Model(BaseModel):
-    """What is known about the classifier, and what may be sent to it."""
+    """Description of the classifier, and the limits of the service."""
 
     name: str
     classes: tuple[str, ...]
@@ -78,10 +80,53 @@ class Model(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request was refused: what was found, what was expected, what to do."""
+    """An error: what was found, what was expected, what to do."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"error": "the form has no files in the field 'image', one was expected"}]}
+        json_schema_extra={"examples": [{"error": "the form has no files in the field 'image', expected at least one"}]}
     )
 
     error: str
+
+
+RETRY_AFTER = {"headers": {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}}
+ACCESS_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The request is malformed"},
+    401: {"model": Problem, "description": "The token is missing or wrong"},
+    421: {"model": Problem, "description": "The host is not allowed"},
+}
+PREDICT_ERRORS: dict[int | str, dict[str, Any]] = {
+    **ACCESS_ERRORS,
+    400: {"model": Problem, "description": "No image in the request"},
+    408: {"model": Problem, "description": "The body arrived too slowly"},
+    413: {"model": Problem, "description": "The body is too large or has too many images"},
+    415: {"model": Problem, "description": "No image that can be decoded, or an unsupported content type"},
+    422: {"model": Problem, "description": "A parameter has the wrong type"},
+    503: {"model": Problem, "description": "The service is busy: retry later", **RETRY_AFTER},
+}
+READY_ERRORS: dict[int | str, dict[str, Any]] = {
+    **ACCESS_ERRORS,
+    503: {"model": Problem, "description": "Shutting down: use another instance", **RETRY_AFTER},
+}
+
+BINARY = {"type": "string", "format": "binary"}
+
+
+def _upload(images: dict[str, Any]) -> dict[str, Any]:
+    form = {"type": "object", "required": ["image"], "properties": {"image": images}}
+    one = {"schema": BINARY}
+    content = {"multipart/form-data": {"schema": form}, "application/octet-stream": one, "image/jpeg": one}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+# Written by hand because bodies are parsed by hand: FastAPI's own parser would write uploads to the disk.
+ONE_IMAGE_BODY = _upload(BINARY)
+IMAGES_BODY = _upload({"type": "array", "minItems": 1, "items": BINARY})
+
+
+def declare_token(description: dict[str, Any]) -> None:
+    """Add the token to an OpenAPI description, for all routes except the public ones."""
+    description["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            operation["security"] = [] if path in PUBLIC_PATHS else [{"token": []}]

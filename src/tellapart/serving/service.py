@@ -1,60 +1,62 @@
-"""What happens to the images of a request: a place, the work, what is counted. Knows nothing of HTTP."""
+"""The service: admission, prediction and metrics for the images of a request. Independent of HTTP."""
 
 import asyncio
 import time
 from collections.abc import Sequence
 
 from tellapart.errors import ImageError
-from tellapart.serving.admission import SHORTEST_QUEUE, Admission, BusyError
-from tellapart.serving.backend import Answer, Backend, Done, LateError
-from tellapart.serving.interfaces import Facts
+from tellapart.serving.admission import MIN_QUEUE, Admission, BusyError
+from tellapart.serving.backend import Answer, Backend, BackendError, BackendResult
+from tellapart.serving.interfaces import BundleLike
 from tellapart.serving.metrics import Metrics
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
 
 
 class Service:
-    """A classifier at work for many callers. Lives while it is served; `close` ends whoever does the work."""
+    """A classifier for many concurrent callers. Lives while it is served; `close` stops its backend."""
 
-    def __init__(self, bundle: Facts, settings: Settings, work: Backend, *, shortest: int = SHORTEST_QUEUE) -> None:
-        """Let in `shortest` images at once, however slow they are; `settings.queue` at most."""
+    def __init__(self, bundle: BundleLike, settings: Settings, backend: Backend, *, min_queue: int = MIN_QUEUE) -> None:
+        """Admit at least `min_queue` images concurrently, however slow they are, and `settings.queue` at most."""
         self.bundle = bundle
         self.settings = settings
-        self.work = work
+        self.backend = backend
         self.metrics = Metrics()
-        self.admission = Admission(settings.queue, settings.max_body_bytes, self.metrics, shortest=shortest)
+        self.admission = Admission(settings.queue, settings.max_body_bytes, self.metrics, min_queue=min_queue)
 
     def close(self) -> None:
-        """End all parts; call when no request is under way."""
-        self.work.close()
+        """Stop the backend; call when no request is in flight."""
+        self.backend.close()
 
-    async def answers(self, uploads: Sequence[Upload], *, top: int, explain: bool = False) -> list[Answer]:
-        """Answer for each image with its `top` classes; in place of one that cannot be read `{"path", "error"}`.
+    async def predict(self, uploads: Sequence[Upload], *, top: int, explain: bool = False) -> list[Answer]:
+        """Return the `top` classes of each image; `{"path", "error"}` for one that cannot be read.
 
-        Raises ImageError when none can be read, BusyError when there is no place, or no answer within the deadline.
+        Raises ImageError if none can be read, BusyError if the queue is full or the deadline passes.
         """
-        with self.admission.entered(len(uploads)):
-            found = await asyncio.gather(*(self._one(upload, top, explain=explain) for upload in uploads))
-        refused = [one for one in found if isinstance(one, ImageError | BusyError)]
-        if refused and (len(refused) == len(found) or isinstance(refused[0], BusyError)):
-            raise refused[0]
-        pairs = zip(uploads, found, strict=True)
-        return [one if isinstance(one, dict) else {"path": upload.name, "error": str(one)} for upload, one in pairs]
+        with self.admission.admit(len(uploads)):
+            results = await asyncio.gather(*(self._predict_one(upload, top, explain=explain) for upload in uploads))
+        errors = [result for result in results if isinstance(result, ImageError | BusyError)]
+        if errors and (len(errors) == len(results) or isinstance(errors[0], BusyError)):
+            raise errors[0]
+        return [
+            result if isinstance(result, dict) else {"path": upload.name, "error": str(result)}
+            for upload, result in zip(uploads, results, strict=True)
+        ]
 
-    async def _one(self, upload: Upload, top: int, *, explain: bool) -> Answer | ImageError | BusyError:
+    async def _predict_one(self, upload: Upload, top: int, *, explain: bool) -> Answer | ImageError | BusyError:
         started = time.perf_counter()
         try:
-            done = await self.work(upload, top=top, explain=explain)
-        except LateError as error:
-            self.admission.refused(error.reason)
+            result = await self.backend(upload, top=top, explain=explain)
+        except BackendError as error:
+            self.admission.count_rejection(error.reason)
             return BusyError(str(error))
         except ImageError as error:
             return error
-        self._note(done, time.perf_counter() - started)
-        return done.answer
+        self._record(result, time.perf_counter() - started)
+        return result.answer
 
-    def _note(self, done: Done, total: float) -> None:
-        for stage, seconds in done.seconds.items():
-            self.metrics.took(stage, seconds)
-        self.metrics.took("queue", total - sum(done.seconds.values()))
-        self.metrics.answered(done.answer["label"], unknown=done.answer["unknown"])
+    def _record(self, result: BackendResult, total_s: float) -> None:
+        for stage, seconds in result.seconds.items():
+            self.metrics.observe_stage(stage, seconds)
+        self.metrics.observe_stage("queue", total_s - sum(result.seconds.values()))
+        self.metrics.count_prediction(result.answer["label"], unknown=result.answer["unknown"])

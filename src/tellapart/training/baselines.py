@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundles.evaluate import unseen
+from tellapart.bundles.evaluate import split_for
 from tellapart.bundles.stored_predictions import StoredPredictions, read_predictions
 from tellapart.data.dataset import Dataset, Labels, Split
 from tellapart.data.images import Images
@@ -108,7 +108,7 @@ def _evaluate(run: Run, dataset: Dataset) -> Iterator[Baseline]:
     yield _majority(dataset, split, predictions)
     kinds = [kind for kind in NAMES if kind != run.recipe.model]
     recipe = _estimator_recipe(run.recipe, dataset, kinds[0])
-    train, images = _sample(dataset.splits["train"], recipe.seed), unseen(dataset, split, run.bundle.seen).images
+    train, images = _sample(dataset.splits["train"], recipe.seed), split_for(dataset, split, run.bundle.seen).images
     vectorize = _stored_vectors(run, (train.images, images)) or vector_source(dataset, recipe).vectors
     known, new = vectorize(train.images, "features of train"), vectorize(images, f"features of {split}")
     labels = train.labels[list(known.kept)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tellapart.backend import load_keras
-from tellapart.bundles.bundle import GRAPH, SEEN, homes, write_manifest
+from tellapart.bundles.bundle import GRAPH, SEEN, split_by_hash, write_manifest
 from tellapart.data.dataset import Dataset
 from tellapart.data.decoded import decoded_pixels
 from tellapart.data.images import Images
@@ -94,7 +94,7 @@ def _write_bundle(dataset: Dataset, recipe: EstimatorRecipe, folder: Path) -> No
 
     seen = seen_hashes(dataset)
     # k-NN and forests give shares of votes, often 0, of which no temperature makes probabilities.
-    evaluation = evaluate_finally(dataset, homes(seen), predict, calibrates=recipe.model == "logistic")
+    evaluation = evaluate_finally(dataset, split_by_hash(seen), predict, calibrates=recipe.model == "logistic")
     if evaluation.unread:
         write_skipped((*dataset.skipped, *evaluation.unread), folder)
     evaluation.write_predictions(folder)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundles.evaluate import judged, unseen
+from tellapart.bundles.evaluate import evaluate_readable, split_for
 from tellapart.bundles.stored_predictions import StoredPredictions, predict_split, write_predictions
 from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.images import Images
@@ -55,14 +55,14 @@ def evaluate_finally(
     predictions: dict[str, StoredPredictions] = {}
     unread: tuple[Skipped, ...] = ()
     for name in [name for name in SPLITS if name in splits and name in dataset.splits]:
-        split = unseen(dataset, name, seen)
+        split = split_for(dataset, name, seen)
         probs = predict(split.images, f"judging on {name}")
         readable = split.take(probs.kept)
         if name == "validation" and calibrates and probs.kept:
             calibration = _calibration(predict_split(readable.images, readable.labels, probs.values))
         if calibration:
             probs = replace(probs, values=apply_temperature(probs.values, calibration["temperature"]))
-        metrics[name] = judged(probs, split, dataset.classes, label=name).as_json()
+        metrics[name] = evaluate_readable(probs, split, dataset.classes, label=name).as_json()
         predictions[name] = predict_split(readable.images, readable.labels, probs.values)
         unread += probs.skipped
     return FinalEvaluation(metrics, calibration, predictions, unread)

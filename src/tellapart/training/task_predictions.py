@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundles.evaluate import probabilities
+from tellapart.bundles.evaluate import predict_readable
 from tellapart.data.images import Images, MirroredImages
 from tellapart.data.pipeline import BATCH, ReadableRows
 from tellapart.engine import Engine
@@ -24,7 +24,7 @@ def task_predictions(task: Task, images: Images, *, label: str) -> ReadableRows:
     """
     if task.frozen:
         return _by_features(task.frozen, task.head_engine, images, mirror=task.recipe.mirror, label=label)
-    return probabilities(task.engine, task.preprocessing, images, label=label)
+    return predict_readable(task.engine, task.preprocessing, images, label=label)
 
 
 def require_agreement(task: Task, images: Images, predicted: ReadableRows) -> None:
@@ -32,7 +32,7 @@ def require_agreement(task: Task, images: Images, predicted: ReadableRows) -> No
     if not task.frozen or not predicted.kept:
         return
     sample = images.take(predicted.kept[:CHECKED])
-    joined = probabilities(task.engine, task.preprocessing, sample, label="checking the graph").values
+    joined = predict_readable(task.engine, task.preprocessing, sample, label="checking the graph").values
     worst = float(np.abs(joined - predicted.values[:CHECKED]).max())
     if worst > TOLERANCE[task.engine.precision]:
         raise BundleError(

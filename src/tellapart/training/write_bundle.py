@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, homes, write_manifest
+from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, split_by_hash, write_manifest
 from tellapart.data.images import Images
 from tellapart.data.pipeline import ReadableRows
 from tellapart.engine import write_graph
@@ -32,7 +32,7 @@ def write_bundle(task: Task, recipe: NetworkRecipe, path: Path, *, splits: Seque
     seen = seen_hashes(task.dataset)
     with atomic_folder(path) as partial, ThreadPoolExecutor(1) as executor:
         saved = executor.submit(task.keras_classifier().save, partial / KERAS)
-        evaluation = evaluate_finally(task.dataset, homes(seen), predict, splits)
+        evaluation = evaluate_finally(task.dataset, split_by_hash(seen), predict, splits)
         if evaluation.unread:
             write_skipped((*task.dataset.skipped, *evaluation.unread), path.parent)
         evaluation.write_predictions(path.parent)

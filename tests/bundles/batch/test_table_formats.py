@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tellapart.bundles.batch import table_formats
-from tellapart.bundles.batch.table_formats import FORMS, cells, columns, form_of
+from tellapart.bundles.batch.table_formats import TABLE_FORMATS, cells, columns, table_format_for
 from tellapart.errors import MissingPackageError, RunError
 
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -28,22 +28,22 @@ ROWS = [KNOWN, {"path": "b.png", "error": "not an image,\nat all"}]
 
 def written(ending: str, rows: list[dict[str, Any]], top: int = 2) -> bytes:
     stream = io.BytesIO()
-    FORMS[ending].write(stream, iter(rows), top)
+    TABLE_FORMATS[ending].write(stream, iter(rows), top)
     return stream.getvalue()
 
 
-def test_a_table_has_a_column_for_each_class_that_is_named() -> None:
+def test_a_table_has_columns_for_each_class() -> None:
     assert columns(1) == ["path", "label", "probability", "unknown", "error"]
     assert columns(3)[4:8] == ["label_2", "probability_2", "label_3", "probability_3"]
     assert cells(KNOWN, 2) == [ODD, 'a "cat"', 0.75, True, "dog", 0.25, None]
     assert cells(ROWS[1], 2) == ["b.png", None, None, None, None, None, "not an image,\nat all"]
 
 
-def test_json_lines_are_those_that_predict_prints() -> None:
+def test_json_lines_equal_the_output_of_predict() -> None:
     assert [json.loads(line) for line in written(".jsonl", ROWS).splitlines()] == ROWS
 
 
-def test_csv_quotes_what_must_be_and_keeps_a_name_that_is_no_text() -> None:
+def test_csv_quotes_values_and_keeps_paths_that_are_not_utf8() -> None:
     text = written(".csv", ROWS).decode(errors="surrogateescape")
     assert list(csv.DictReader(io.StringIO(text))) == [
         {"path": ODD, "label": 'a "cat"', "probability": "0.750000", "unknown": "yes",
@@ -71,8 +71,8 @@ def test_parquet_is_written_in_groups_of_bounded_size(monkeypatch: pytest.Monkey
     assert file.read().column("path").to_pylist() == ["a\\xff, b.png", "b.png"] * 5
 
 
-@pytest.mark.parametrize("ending", FORMS)
-def test_no_image_gives_an_empty_table(ending: str) -> None:
+@pytest.mark.parametrize("ending", TABLE_FORMATS)
+def test_no_images_give_an_empty_table(ending: str) -> None:
     content = written(ending, [])
     if ending == ".parquet":
         assert parquet.read_table(io.BytesIO(content)).num_rows == 0
@@ -81,17 +81,17 @@ def test_no_image_gives_an_empty_table(ending: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.parquet.gz"])
-def test_another_ending_is_refused(name: str) -> None:
-    with pytest.raises(RunError, match=r"expected a file that ends in \.parquet or \.csv or \.jsonl"):
-        form_of(Path(name))
+def test_another_suffix_is_refused(name: str) -> None:
+    with pytest.raises(RunError, match=r"expected \.parquet or \.csv or \.jsonl"):
+        table_format_for(Path(name))
 
 
-def test_the_ending_may_be_in_capitals() -> None:
-    assert form_of(Path("A.CSV")) is FORMS[".csv"]
+def test_the_suffix_is_case_insensitive() -> None:
+    assert table_format_for(Path("A.CSV")) is TABLE_FORMATS[".csv"]
 
 
-def test_what_parquet_needs_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_parquet_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'tellapart\[parquet\]'"):
-        form_of(Path("a.parquet"))
-    form_of(Path("a.csv"))
+        table_format_for(Path("a.parquet"))
+    table_format_for(Path("a.csv"))

@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""Batch prediction: any number of images to one file, in constant memory, resumable."""

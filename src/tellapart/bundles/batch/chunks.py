@@ -1,4 +1,4 @@
-"""Images of a long list that are answered together, by whoever has a predictor."""
+"""Chunks of a long list of images; each is predicted as one job."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -14,15 +14,15 @@ from tellapart.engine import Precision, resolve_precision
 from tellapart.errors import BundleError
 from tellapart.files import sha256
 
-SIZE = 256  # images of one job: some seconds of a large network, which a killed worker loses
+CHUNK_IMAGES = 256  # of one job: some seconds of a large network, which are lost if a worker is killed
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """The images from number `first` to before `end` of a list: their paths, after those of `skip` others.
+    """Images `first` to `end` (exclusive) of a list. `paths` starts with `skip` images before `first`.
 
-    The others are answered too, and left out: fewer images than a batch would be run one by one, and their last
-    digits might differ from those that the same images get among many.
+    Those are predicted too, and dropped: fewer images than a batch would run one by one, and the last digits of their
+    probabilities might differ from those of a full batch.
     """
 
     first: int
@@ -30,14 +30,14 @@ class Chunk:
     skip: int
     paths: Iterable[str]
 
-    def held(self) -> "Chunk":
-        """The same with its paths in memory, so that it can travel."""
+    def load_paths(self) -> "Chunk":
+        """Return a copy with its paths in memory, which can be pickled."""
         return replace(self, paths=tuple(self.paths))
 
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """The answers to the images from number `first` on, a line of JSON each."""
+    """Predictions from image `first` on, a line of JSON each."""
 
     first: int
     lines: list[str]
@@ -45,9 +45,9 @@ class ChunkResult:
 
 @dataclass(frozen=True)
 class ChunkPrediction:
-    """The job: a bundle, which a worker reads where it finds it, and how many classes it names.
+    """Job that predicts chunks: a bundle, which each worker opens, and the number of classes to return.
 
-    `identity` is the SHA-256 of its manifest. `precision` is settled, so that unlike machines answer alike.
+    `identity` is the SHA-256 of its manifest. `precision` is resolved, so that different machines predict the same.
     """
 
     folder: Path
@@ -56,35 +56,37 @@ class ChunkPrediction:
     top: int
 
     @staticmethod
-    def by(bundle: Bundle, identity: str, top: int) -> "ChunkPrediction":
-        """With the precision that this machine would choose."""
+    def of(bundle: Bundle, identity: str, top: int) -> "ChunkPrediction":
+        """Create the job with the precision that this machine would choose."""
         return ChunkPrediction(bundle.folder.resolve(), identity, resolve_precision(bundle.precision), top)
 
     def predictor(self) -> Predictor:
-        """Load it where a worker is. Raises BundleError."""
+        """Open the bundle on a worker. Raises BundleError."""
         bundle = Bundle.of(self.folder)
         if sha256(bundle.folder / MANIFEST) != self.identity:
-            raise BundleError(f"{self.folder} is another bundle on a worker's machine: let all see the same folder")
+            raise BundleError(
+                f"{self.folder} is a different bundle on a worker's machine: use a folder that all machines share"
+            )
         return Predictor(bundle, precision=self.precision)
 
     def __call__(self) -> Callable[[Chunk], ChunkResult]:
-        """Load it, once for each worker. Raises BundleError."""
+        """Open the bundle, once per worker. Raises BundleError."""
         predictor = self.predictor()
-        return lambda stretch: ChunkResult(stretch.first, list(lines(predictor, stretch, self.top)))
+        return lambda chunk: ChunkResult(chunk.first, list(predict_lines(predictor, chunk, self.top)))
 
 
-def chunks(parts: PartStore, size: int) -> Iterator[Chunk]:
-    """What is missing, `size` images at most at a time; their paths are read from the list as they are asked for."""
-    count = parts.asked.count
-    for gap, stop in parts.missing():
-        for first in range(gap, stop, size):
+def missing_chunks(store: PartStore, size: int) -> Iterator[Chunk]:
+    """Yield the missing images in chunks of up to `size`, with paths that are read from the list lazily."""
+    count = store.settings.count
+    for start, stop in store.missing():
+        for first in range(start, stop, size):
             end = min(first + size, stop)
             lead = max(0, min(first, count - BATCH))
-            yield Chunk(first, end, first - lead, parts.images(lead, min(count, max(end, lead + BATCH))))
+            yield Chunk(first, end, first - lead, store.images(lead, min(count, max(end, lead + BATCH))))
 
 
-def lines(predictor: Predictor, stretch: Chunk, top: int) -> Iterator[str]:
-    """The answers to a stretch, in order, a line of JSON each."""
-    answers = predictor.predict(stretch.paths, top=top)
-    for answer in islice(answers, stretch.skip, stretch.skip + stretch.end - stretch.first):
-        yield json.dumps(answer.as_json())
+def predict_lines(predictor: Predictor, chunk: Chunk, top: int) -> Iterator[str]:
+    """Predict the images of a chunk in order, a line of JSON each."""
+    predictions = predictor.predict(chunk.paths, top=top)
+    for prediction in islice(predictions, chunk.skip, chunk.skip + chunk.end - chunk.first):
+        yield json.dumps(prediction.as_json())

@@ -1,8 +1,8 @@
-"""The folder beside a file of answers in which they gather, part by part, until all are there.
+"""Folder next to an output file that stores its predictions in parts until all are complete.
 
-settings.json    whose answers they are; it comes first and goes first, and a folder without it is nobody's
-images.jsonl   the images, in order: a path on each line
-part-A-B-H       the answers to the images from A to before B, of the list whose hash begins with H
+settings.json    the settings of the predictions; written first and removed first, and a folder without it is unused
+pictures.jsonl   the list of images: a path on each line
+part-A-B-H       predictions for images A to B (exclusive) of the list whose hash starts with H
 """
 
 import hashlib
@@ -11,9 +11,9 @@ import os
 import re
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
@@ -25,15 +25,15 @@ from tellapart.progress import LINE_EVERY_S, notify
 
 SETTINGS, LIST, LOCK = "settings.json", "pictures.jsonl", ".lock"
 PART = re.compile(r"part-(\d{12})-(\d{12})-([0-9a-f]{12})\.jsonl")
-STEP = 64  # lines of the list from one whose place is known to the next: 8 bytes for each such
-BEGIN_AGAIN = "name another file with --out, or begin again with --fresh"
+INDEX_STEP = 64  # lines of the list between two indexed offsets, 8 bytes each
+RESTART_ADVICE = "choose another file with --out, or start again with --fresh"
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """Everything that decides what the answers are.
+    """Settings that determine the predictions.
 
-    `bundle` is the SHA-256 of its manifest, `images` one over each path, size and time of change, in order.
+    `bundle` is the SHA-256 of its manifest, `images` that of every path, size and modification time, in order.
     """
 
     bundle: str
@@ -42,84 +42,93 @@ class BatchSettings:
     images: str
 
     def changes(self, before: "BatchSettings") -> list[str]:
-        """How this differs from what was asked before, as half sentences."""
-        found = []
+        """Describe the differences from earlier settings."""
+        changes = []
         if self.bundle != before.bundle:
-            found.append("they are another bundle's")
+            changes.append("they belong to another bundle")
         if self.top != before.top:
-            found.append(f"--top was {before.top}, now {self.top}")
+            changes.append(f"--top was {before.top}, now {self.top}")
         if self.count != before.count:
-            found.append(f"there were {before.count:,} images, now {self.count:,}")
+            changes.append(f"there were {before.count:,} images, now {self.count:,}")
         elif self.images != before.images:
-            found.append("the images were others, or in another order, or have been changed since")
-        return found
+            changes.append("the images or their order have changed")
+        return changes
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields for settings.json."""
+        return {"bundle": self.bundle, "top": self.top, "count": self.count, "pictures": self.images}
+
+    @staticmethod
+    def from_json(fields: Mapping[str, Any]) -> "BatchSettings":
+        """Read the fields of settings.json."""
+        return BatchSettings(fields["bundle"], fields["top"], fields["count"], fields["pictures"])
 
 
 @dataclass(frozen=True)
 class PartStore:
-    """The answers so far, in a folder that `workplace` holds."""
+    """The predictions so far, in a folder that `part_folder` has locked."""
 
     folder: Path
-    asked: BatchSettings
+    settings: BatchSettings
 
     def files(self) -> list[Path]:
-        """The parts, in order; where several workers were stopped, some between them may be missing."""
-        found, end = [], 0
-        for name in sorted(os.listdir(self.folder)):  # noqa: PTH208  strings: there may be many
+        """Return the parts in order; after an interruption of several workers, some between them may be missing."""
+        paths, end = [], 0
+        for name in sorted(os.listdir(self.folder)):  # noqa: PTH208  strings, since there may be many
             part = PART.fullmatch(name)
-            if part and int(part[1]) >= end and part[3] == self._mark:
-                found.append(self.folder / name)
+            if part and int(part[1]) >= end and part[3] == self._list_hash:
+                paths.append(self.folder / name)
                 end = int(part[2])
-        return found
+        return paths
 
     @property
     def done(self) -> int:
-        """How many images have been answered."""
+        """The number of images that are predicted."""
         return sum(end - first for first, end in map(_bounds, self.files()))
 
     def missing(self) -> list[tuple[int, int]]:
-        """The images without an answer: from a number to before another, in order."""
-        bounds = [(0, 0), *map(_bounds, self.files()), (self.asked.count, self.asked.count)]
+        """Return the ranges of images without a prediction, in order, with exclusive ends."""
+        bounds = [(0, 0), *map(_bounds, self.files()), (self.settings.count, self.settings.count)]
         return [(end, first) for (_, end), (first, _) in pairwise(bounds) if end < first]
 
-    def keep(self, first: int, lines: Sequence[str]) -> None:
-        """Write the answers from image `first` on, a line of JSON each. Raises StorageError."""
-        name = f"part-{first:012}-{first + len(lines):012}-{self._mark}.jsonl"
+    def add(self, first: int, lines: Sequence[str]) -> None:
+        """Write the predictions from image `first` on, a line of JSON each. Raises StorageError."""
+        name = f"part-{first:012}-{first + len(lines):012}-{self._list_hash}.jsonl"
         atomic_write(self.folder / name, "".join(f"{line}\n" for line in lines))
 
     def images(self, first: int, end: int) -> Iterator[str]:
-        """The paths from number `first` to before `end`."""
-        place, before = divmod(first, STEP)
+        """Yield the paths of images `first` to `end` (exclusive)."""
+        entry, lines_before = divmod(first, INDEX_STEP)
         with (self.folder / LIST).open("rb") as stream:
-            stream.seek(self._starts[place])
-            yield from map(json.loads, islice(stream, before, before + end - first))
+            stream.seek(self._line_offsets[entry])
+            yield from map(json.loads, islice(stream, lines_before, lines_before + end - first))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """All answers, in order. Raises RunError where a part is not as it was written."""
+        """Yield all predictions in order. Raises RunError if a part is damaged."""
         for path in self.files():
             first, end = _bounds(path)
             try:
                 with path.open("rb") as stream:
                     rows = [json.loads(line) for line in stream]
             except ValueError as error:
-                raise RunError(f"{path} cannot be read ({error}): begin again with --fresh") from error
+                raise RunError(f"{path} cannot be read ({error}): start again with --fresh") from error
             if len(rows) != end - first:
-                raise RunError(f"{path} holds {len(rows)} answers instead of {end - first}: begin again with --fresh")
+                raise RunError(f"{path} has {len(rows)} predictions instead of {end - first}: start again with --fresh")
             yield from rows
 
-    def disown(self) -> None:
-        """Say that the answers are needed no longer: `workplace` then removes the folder."""
+    def release(self) -> None:
+        """Mark the folder as no longer needed; `part_folder` then removes it."""
         (self.folder / SETTINGS).unlink()
 
     @cached_property
-    def _starts(self) -> "array[int]":
-        """Where every `STEP`th line of the list begins: the list itself is never held."""
+    def _line_offsets(self) -> "array[int]":
+        """The offset of every `INDEX_STEP`th line of the list, which is never in memory as a whole."""
         with (self.folder / LIST).open("rb") as stream:
-            return array("q", islice(accumulate(map(len, stream), initial=0), 0, None, STEP))
+            return array("q", islice(accumulate(map(len, stream), initial=0), 0, None, INDEX_STEP))
 
     @property
-    def _mark(self) -> str:
-        return self.asked.images[:12]
+    def _list_hash(self) -> str:
+        return self.settings.images[:12]
 
 
 def _bounds(path: Path) -> tuple[int, int]:
@@ -128,18 +137,18 @@ def _bounds(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def workplace(out: Path) -> Iterator[Path]:
-    """Hold the folder of parts of a file, removed when nothing in it is needed. Raises RunError when in use."""
+def part_folder(out: Path) -> Iterator[Path]:
+    """Create and lock the part folder of a file; remove it at the end if released. Raises RunError if in use."""
     folder = out.with_name(f"{out.name}.parts")
     if out.is_dir():
-        raise RunError(f"{out} is a folder: name a file with --out")
-    if folder.exists() and (not folder.is_dir() or not all(_ours(name) for name in os.listdir(folder))):  # noqa: PTH208
-        raise RunError(f"{folder} is in use for something else, and parts are kept there: name another file with --out")
+        raise RunError(f"{out} is a folder: choose a file with --out")
+    if folder.exists() and (not folder.is_dir() or not all(_is_store_file(name) for name in os.listdir(folder))):  # noqa: PTH208
+        raise RunError(f"{folder} has other files, but parts are stored there: choose another file with --out")
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     needed = True
     try:
-        with exclusive_lock(folder / LOCK, "another command", BEGIN_AGAIN):
+        with exclusive_lock(folder / LOCK, "another command", RESTART_ADVICE):
             remove_partials(folder)
             try:
                 yield folder
@@ -149,69 +158,69 @@ def workplace(out: Path) -> Iterator[Path]:
                     _clear(folder)
     finally:
         if not needed:
-            with suppress(OSError):  # someone else may have begun there just now
+            with suppress(OSError):  # another command may have started there
                 (folder / LOCK).unlink()
                 folder.rmdir()
 
 
-def claim(folder: Path, out: Path, images: Iterable[str], *, bundle: str, top: int, fresh: bool) -> PartStore:
-    """Begin with these images, or find in the folder what was begun with the same. Raises RunError."""
+def open_part_store(folder: Path, out: Path, images: Iterable[str], *, bundle: str, top: int, fresh: bool) -> PartStore:
+    """Start a store for these images, or resume one with the same settings. Raises RunError."""
     if fresh or not (folder / SETTINGS).exists():
         _clear(folder)
         if out.exists() and not fresh:
-            raise RunError(f"{out} is there already: {BEGIN_AGAIN}")
+            raise RunError(f"{out} already exists: {RESTART_ADVICE}")
         with atomic_stream(folder / LIST) as stream:
-            asked = BatchSettings(bundle, top, *_noted(images, stream))
-        atomic_write(folder / SETTINGS, json.dumps({**asdict(asked), "replaces": fresh}, indent=2) + "\n")
-        return PartStore(folder, asked)
-    before, replaces = _read(folder / SETTINGS)
-    parts = PartStore(folder, BatchSettings(bundle, top, *_noted(images, None)))
-    if changes := parts.asked.changes(before):
-        raise RunError(f"{folder} holds answers to go on with, but {'; '.join(changes)}: {BEGIN_AGAIN}")
-    if out.exists() and not replaces and parts.done < before.count:
-        raise RunError(f"{out} is there already, beside the beginning of another in {folder}: {BEGIN_AGAIN}")
-    return parts
+            settings = BatchSettings(bundle, top, *_scan(images, stream))
+        atomic_write(folder / SETTINGS, json.dumps({**settings.as_json(), "replaces": fresh}, indent=2) + "\n")
+        return PartStore(folder, settings)
+    before, replaces = _read_settings(folder / SETTINGS)
+    store = PartStore(folder, BatchSettings(bundle, top, *_scan(images, None)))
+    if changes := store.settings.changes(before):
+        raise RunError(f"{folder} has predictions to resume, but {'; '.join(changes)}: {RESTART_ADVICE}")
+    if out.exists() and not replaces and store.done < before.count:
+        raise RunError(f"{out} already exists, as does an unfinished one in {folder}: {RESTART_ADVICE}")
+    return store
 
 
-def _read(path: Path) -> tuple[BatchSettings, bool]:
+def _read_settings(path: Path) -> tuple[BatchSettings, bool]:
     try:
         fields = json.loads(path.read_text())
-        replaces = bool(fields.pop("replaces"))
-        return BatchSettings(**fields), replaces
+        replaces = bool(fields["replaces"])
+        return BatchSettings.from_json(fields), replaces
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise RunError(f"{path} cannot be read ({error!r}): begin again with --fresh") from error
+        raise RunError(f"{path} cannot be read ({error!r}): start again with --fresh") from error
 
 
-def _noted(images: Iterable[str], stream: BinaryIO | None) -> tuple[int, str]:
-    """Write the paths to `stream`; give how many they are, and their hash."""
-    digest, count, said = hashlib.sha256(), 0, time.monotonic()
+def _scan(images: Iterable[str], stream: BinaryIO | None) -> tuple[int, str]:
+    """Write the paths to `stream`; return their number and hash."""
+    digest, count, notified = hashlib.sha256(), 0, time.monotonic()
     for path in images:
         line = json.dumps(path)
-        digest.update(f"{line} {_state(path)}\n".encode())
+        digest.update(f"{line} {_file_state(path)}\n".encode())
         count += 1
         if stream:
             stream.write(f"{line}\n".encode())
-        if time.monotonic() - said >= LINE_EVERY_S:
-            said = time.monotonic()
+        if time.monotonic() - notified >= LINE_EVERY_S:
+            notified = time.monotonic()
             notify(f"listing: {count:,} images so far")
     return count, digest.hexdigest()
 
 
-def _state(path: str) -> str:
-    """A file's size and when it was changed: its content is read once only, to be answered."""
+def _file_state(path: str) -> str:
+    """Return a file's size and modification time; its content is read only once, for the prediction."""
     try:
-        found = os.stat(path)  # noqa: PTH116  a string throughout: there may be many
-    except (OSError, ValueError):  # a path with a NUL in it is a ValueError
+        status = os.stat(path)  # noqa: PTH116  a string, since there may be many
+    except (OSError, ValueError):  # ValueError for a path with a NUL
         return "absent"
-    return f"{found.st_size} {found.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def _ours(name: str) -> bool:
+def _is_store_file(name: str) -> bool:
     return name in (SETTINGS, LIST, LOCK) or name.startswith(PARTIAL) or bool(PART.fullmatch(name))
 
 
 def _clear(folder: Path) -> None:
-    """Remove everything but the lock, the settings first: a kill in between leaves nothing to be mistaken."""
+    """Remove everything but the lock, the settings first, so that an interruption cannot leave an invalid store."""
     (folder / SETTINGS).unlink(missing_ok=True)
     for name in os.listdir(folder):  # noqa: PTH208
         if name != LOCK:

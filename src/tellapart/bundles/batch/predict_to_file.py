@@ -1,6 +1,6 @@
-"""Any number of images to one file of answers, in fixed memory. Killed at any moment, it goes on where it was.
+"""Prediction of any number of images to one file, in constant memory. It resumes after an interruption.
 
-Answers gather in parts beside the file (`parts`), and are joined to it when all are there.
+Predictions are stored in parts next to the file (`part_store`), and are merged when all are complete.
 """
 
 import time
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tellapart.bundles.batch.chunks import SIZE, ChunkPrediction, chunks, lines
-from tellapart.bundles.batch.part_store import PartStore, claim, workplace
-from tellapart.bundles.batch.table_formats import Form, Row, form_of
+from tellapart.bundles.batch.chunks import CHUNK_IMAGES, ChunkPrediction, missing_chunks, predict_lines
+from tellapart.bundles.batch.part_store import PartStore, open_part_store, part_folder
+from tellapart.bundles.batch.table_formats import Row, TableFormat, table_format_for
 from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.bundles.predictor import Predictor
 from tellapart.errors import ClusterError
@@ -18,13 +18,13 @@ from tellapart.files import atomic_stream, sha256
 from tellapart.jobs import Jobs
 from tellapart.progress import Advance, notify, progress
 
-# What a part holds at most. A kill loses no more; each costs a few milliseconds to be made durable.
+# Limits of a part. An interruption loses at most one; each takes a few milliseconds to write durably.
 PART_ROWS, PART_CHARACTERS, PART_S = 1_000, 8_000_000, 20.0
 
 
 @dataclass(frozen=True)
 class BatchSummary:
-    """A finished file: how many images it answers, and of how many of them that they are unreadable or unknown."""
+    """A finished file: the number of its images, and how many are unreadable or unknown."""
 
     path: Path
     images: int
@@ -41,92 +41,92 @@ def predict_to_file(
     fresh: bool = False,
     jobs: Jobs | None = None,
 ) -> BatchSummary:
-    """Answer for each image with its `top` classes in a row of the file `out`: .parquet, .csv or .jsonl.
+    """Predict the `top` classes of each image, and write them to the file `out`: .parquet, .csv or .jsonl.
 
-    Asked the same again after a kill, it computes only what is missing. `fresh` begins again, and replaces a finished
-    file. With `jobs` others answer, and the file is the same. Raises RunError where the file is finished, or was begun
-    with other images or another bundle.
+    After an interruption, the same call computes only what is missing. `fresh` starts again and replaces a finished
+    file. With `jobs`, workers predict, and the file is the same. Raises RunError if the file is finished, or was
+    started with other images or another bundle.
     """
     bundle = Bundle.of(bundle)
     out, top = Path(out), max(1, min(top, len(bundle.classes)))
-    form = form_of(out)
-    with workplace(out) as folder:
-        identity = sha256(bundle.folder / MANIFEST)  # which has the hashes of all else
-        parts = claim(folder, out, map(str, images), bundle=identity, top=top, fresh=fresh)
+    table_format = table_format_for(out)
+    with part_folder(out) as folder:
+        identity = sha256(bundle.folder / MANIFEST)  # which has the hashes of all other files
+        store = open_part_store(folder, out, map(str, images), bundle=identity, top=top, fresh=fresh)
         try:
-            _answer(bundle, parts, jobs)
+            _predict(bundle, store, jobs)
         except ClusterError:
-            if not parts.done:
-                parts.disown()  # a cluster that is refused leaves nothing behind
+            if not store.done:
+                store.release()  # a refused cluster leaves nothing behind
             raise
-        collected = _joined(parts, form, out)
-        parts.disown()
-    return collected
+        summary = _merge(store, table_format, out)
+        store.release()
+    return summary
 
 
-def _answer(bundle: Bundle, parts: PartStore, jobs: Jobs | None) -> None:
-    done, total = parts.done, parts.asked.count
+def _predict(bundle: Bundle, store: PartStore, jobs: Jobs | None) -> None:
+    done, total = store.done, store.settings.count
     if done == total:
         return
     if done:
-        notify(f"{done:,} of {total:,} images are answered already: going on")
+        notify(f"{done:,} of {total:,} images are already predicted: resuming")
     if jobs is None:
         with progress("predicting", total - done, "images") as advance:
-            _answer_here(bundle, parts, advance)
+            _predict_here(bundle, store, advance)
     else:
-        _answer_by(jobs, bundle, parts, total - done)
+        _predict_by_jobs(jobs, bundle, store, total - done)
 
 
-def _answer_by(jobs: Jobs, bundle: Bundle, parts: PartStore, missing: int) -> None:
-    answering = ChunkPrediction.by(bundle, parts.asked.bundle, parts.asked.top)
-    # Whoever is to answer may have to be found first, and something said of that.
-    found = jobs.run(answering, (stretch.held() for stretch in chunks(parts, SIZE)))
+def _predict_by_jobs(jobs: Jobs, bundle: Bundle, store: PartStore, missing: int) -> None:
+    job = ChunkPrediction.of(bundle, store.settings.bundle, store.settings.top)
+    # Before the progress bar, since the jobs may report how they start.
+    results = jobs.run(job, (chunk.load_paths() for chunk in missing_chunks(store, CHUNK_IMAGES)))
     with progress("predicting", missing, "images") as advance:
-        for answered in found:
-            parts.keep(answered.first, answered.lines)
-            advance(len(answered.lines))
+        for result in results:
+            store.add(result.first, result.lines)
+            advance(len(result.lines))
 
 
-def _answer_here(bundle: Bundle, parts: PartStore, advance: Advance) -> None:
-    """All that is missing in one stream: no core waits between two parts."""
+def _predict_here(bundle: Bundle, store: PartStore, advance: Advance) -> None:
+    """Predict all missing images in one stream, so that no core idles between parts."""
     predictor = Predictor(bundle)
-    for stretch in chunks(parts, size=parts.asked.count):
-        start = stretch.first
+    for chunk in missing_chunks(store, size=store.settings.count):
+        start = chunk.first
 
-        def counted(answers: Iterator[str]) -> Iterator[str]:
-            for answer in answers:
+        def counted(lines: Iterator[str]) -> Iterator[str]:
+            for line in lines:
                 advance(1)
-                yield answer
+                yield line
 
-        for group in _groups(counted(lines(predictor, stretch, parts.asked.top))):
-            parts.keep(start, group)
+        for group in _groups(counted(predict_lines(predictor, chunk, store.settings.top))):
+            store.add(start, group)
             start += len(group)
 
 
 def _groups(lines: Iterator[str]) -> Iterator[list[str]]:
-    """Give lines in groups that are large enough to be written, and small enough to be lost."""
-    held: list[str] = []
+    """Group lines to parts that are worth writing, and small enough to lose."""
+    group: list[str] = []
     characters, since = 0, time.monotonic()
     for line in lines:
-        held.append(line)
+        group.append(line)
         characters += len(line)
-        if len(held) == PART_ROWS or characters >= PART_CHARACTERS or time.monotonic() - since >= PART_S:
-            yield held
-            held, characters, since = [], 0, time.monotonic()
-    if held:
-        yield held
+        if len(group) == PART_ROWS or characters >= PART_CHARACTERS or time.monotonic() - since >= PART_S:
+            yield group
+            group, characters, since = [], 0, time.monotonic()
+    if group:
+        yield group
 
 
-def _joined(parts: PartStore, form: Form, out: Path) -> BatchSummary:
+def _merge(store: PartStore, table_format: TableFormat, out: Path) -> BatchSummary:
     unreadable = unknown = 0
 
     def counted() -> Iterator[Row]:
         nonlocal unreadable, unknown
-        for row in parts.rows():
+        for row in store.rows():
             unreadable += "error" in row
             unknown += row.get("unknown", False)
             yield row
 
-    with atomic_stream(out, inside=parts.folder) as stream:
-        form.write(stream, counted(), parts.asked.top)
-    return BatchSummary(out, parts.asked.count, unreadable, unknown)
+    with atomic_stream(out, inside=store.folder) as stream:
+        table_format.write(stream, counted(), store.settings.top)
+    return BatchSummary(out, store.settings.count, unreadable, unknown)

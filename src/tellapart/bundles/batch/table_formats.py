@@ -1,4 +1,4 @@
-"""Answers as a file: Parquet, comma-separated values or JSON lines, a row for each image, in fixed memory."""
+"""Table formats of predictions: Parquet, CSV or JSON lines, a row per image, in constant memory."""
 
 import csv
 import io
@@ -12,32 +12,32 @@ from typing import Any, BinaryIO
 from tellapart.errors import RunError, require
 
 Row = dict[str, Any]
-"""What `Prediction.as_json` or `Unreadable.as_json` gives."""
+"""The result of `Prediction.as_json` or `Unreadable.as_json`."""
 
-GROUP_CELLS = 100_000  # of a Parquet row group: some MB while it is gathered
+GROUP_CELLS = 100_000  # of a Parquet row group, some MB in memory
 
 
 def write_lines(stream: BinaryIO, rows: Iterable[Row], top: int) -> None:
-    """A JSON object on each line, as `predict --json` prints them."""
-    del top  # each row names its classes
+    """Write a JSON object on each line, as `predict --json` prints them."""
+    del top  # each row has its own classes
     for row in rows:
         stream.write(json.dumps(row).encode() + b"\n")
 
 
 def write_csv(stream: BinaryIO, rows: Iterable[Row], top: int) -> None:
-    """A table in UTF-8, probabilities with six digits; a path that is no text stays the bytes that it is."""
+    """Write a table in UTF-8, with probabilities of six digits; paths that are not UTF-8 keep their bytes."""
     text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(columns(top))
     for row in rows:
-        table.writerow([_plain(value) for value in cells(row, top)])
+        table.writerow([_csv_cell(value) for value in cells(row, top)])
     text.detach()
 
 
 def write_parquet(stream: BinaryIO, rows: Iterable[Row], top: int) -> None:
-    """A table of text, float32 and bool; what does not apply is null. Raises MissingPackageError.
+    """Write a table of text, float32 and bool, with nulls where a column does not apply. Raises MissingPackageError.
 
-    A path's bytes that are no text are written as in Python: a backslash, an x and two digits.
+    Bytes of a path that are not UTF-8 are written with backslash escapes.
     """
     arrow, parquet = require("pyarrow", extra="parquet"), require("pyarrow.parquet", extra="parquet")
     names = columns(top)
@@ -45,47 +45,51 @@ def write_parquet(stream: BinaryIO, rows: Iterable[Row], top: int) -> None:
     schema = arrow.schema([(name, kinds.get(name.partition("_")[0], arrow.string())) for name in names])
     with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
         for group in _groups((cells(row, top) for row in rows), max(1, GROUP_CELLS // len(names))):
-            values = [[_text(row[place]) for row in group] for place in range(len(names))]
+            values = [[_text(row[i]) for row in group] for i in range(len(names))]
             writer.write_table(arrow.table(values, schema=schema))
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a file is written, and the package that it takes, which tellapart's extra of the form's name brings."""
+class TableFormat:
+    """A function that writes a file, and the package it requires, from tellapart's extra of the same name."""
 
     write: Callable[[BinaryIO, Iterable[Row], int], None]
     package: str | None = None
 
 
-FORMS = {".parquet": Form(write_parquet, "pyarrow"), ".csv": Form(write_csv), ".jsonl": Form(write_lines)}
+TABLE_FORMATS = {
+    ".parquet": TableFormat(write_parquet, "pyarrow"),
+    ".csv": TableFormat(write_csv),
+    ".jsonl": TableFormat(write_lines),
+}
 
 
-def form_of(path: Path) -> Form:
-    """Tell a file's form by its ending. Raises RunError for another, MissingPackageError when its package is."""
-    ending = path.suffix.lower()
-    if ending not in FORMS:
-        raise RunError(f"{path} ends in {ending or 'nothing'!r}; expected a file that ends in {' or '.join(FORMS)}")
-    form = FORMS[ending]
-    if form.package:
-        require(form.package, extra=ending.removeprefix("."))
-    return form
+def table_format_for(path: Path) -> TableFormat:
+    """Return the format of a file by its suffix. Raises RunError, MissingPackageError."""
+    suffix = path.suffix.lower()
+    if suffix not in TABLE_FORMATS:
+        raise RunError(f"{path} has the suffix {suffix!r}, expected {' or '.join(TABLE_FORMATS)}")
+    table_format = TABLE_FORMATS[suffix]
+    if table_format.package:
+        require(table_format.package, extra=suffix.removeprefix("."))
+    return table_format
 
 
 def columns(top: int) -> list[str]:
-    """The names of a table's columns where `top` classes are named."""
-    further = [f"{name}_{place}" for place in range(2, top + 1) for name in ("label", "probability")]
+    """Return the column names of a table with `top` classes."""
+    further = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("label", "probability")]
     return ["path", "label", "probability", "unknown", *further, "error"]
 
 
 def cells(row: Row, top: int) -> list[Any]:
-    """A row's values, in the order of `columns`; None for what does not apply."""
+    """Return the values of a row in the order of `columns`; None where a column does not apply."""
     if "error" in row:
         return [row["path"], *[None] * (2 * top + 1), row["error"]]
-    further = [choice[name] for choice in row["top"][1:] for name in ("label", "probability")]
+    further = [entry[name] for entry in row["top"][1:] for name in ("label", "probability")]
     return [row["path"], row["label"], row["probability"], row["unknown"], *further, None]
 
 
-def _plain(value: object) -> object:
+def _csv_cell(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6f}" if isinstance(value, float) else value

@@ -1,9 +1,9 @@
-// A card for each image. Names of classes and files are only ever set as text.
+// One card per image. Names of classes and files are only ever set as text.
 
-import { answer } from "./service.js";
+import { fetchPrediction } from "./service.js";
 
-const NEWS_KEPT = 20;
-const SAME_SHAPE = 0.02; // two shapes that differ by less look the same
+const MAX_ANNOUNCEMENTS = 20;
+const ASPECT_TOLERANCE = 0.02; // aspect ratios that differ by less look the same
 
 const byId = (id) => document.getElementById(id);
 export const percent = new Intl.NumberFormat("en", {
@@ -12,35 +12,35 @@ export const percent = new Intl.NumberFormat("en", {
   maximumFractionDigits: 1,
 });
 
-let queue = Promise.resolve(); // one image at a time: a long list must not crowd out others
+let queue = Promise.resolve(); // one image at a time: a long list must not crowd out other users
 let cleared = new AbortController();
-let aspect = null; // width by height of what is cut out of an image for the classifier, if anything is
+let aspect = null; // width by height of the crop that the classifier sees, if it crops images
 
-/** Say how images are made to fit the classifier. */
-export function fitted({ fit, width, height }) {
+/** Set how images are preprocessed for the classifier. */
+export function setPreprocessing({ fit, width, height }) {
   aspect = fit === "crop" ? width / height : null;
 }
 
-/** Add a card for each file, in their order, above what is there; each gets its answer in turn. */
+/** Add a card for each file, in order, above the present ones, and predict them one by one. */
 export function addCards(files) {
   const cards = files.map((file) => new Card(file, cleared.signal));
   byId("cards").prepend(...cards.map((card) => card.element));
-  cards.forEach((card) => card.ask());
+  cards.forEach((card) => card.predict());
 }
 
 export function removeCards() {
   cleared.abort();
   cleared = new AbortController();
   byId("cards").replaceChildren();
-  byId("news").replaceChildren();
+  byId("announcements").replaceChildren();
 }
 
-/** Tell those who hear the page. */
-function news(text) {
+/** Announce a message to screen readers. */
+function announce(text) {
   const line = document.createElement("p");
   line.textContent = text;
-  byId("news").append(line);
-  if (byId("news").children.length > NEWS_KEPT) byId("news").firstChild.remove();
+  byId("announcements").append(line);
+  if (byId("announcements").children.length > MAX_ANNOUNCEMENTS) byId("announcements").firstChild.remove();
 }
 
 class Card {
@@ -48,131 +48,132 @@ class Card {
     this.file = file;
     this.signal = signal;
     this.element = byId("card").content.cloneNode(true).firstElementChild;
-    this.explanation = null; // a promise, from the first time that it is wanted
+    this.explanation = null; // a promise once it is requested
     this.find(".file").textContent = file.name;
-    this.find(".again").addEventListener("click", () => {
-      this.find(".label").focus(); // the button is about to go: the keyboard must not be left nowhere
-      this.ask();
+    this.find(".retry").addEventListener("click", () => {
+      this.find(".label").focus(); // the button disappears: keep the keyboard focus in the card
+      this.predict();
     });
-    this.find(".why").addEventListener("click", () => this.toggleExplanation());
-    this.pixels = this.draw(); // a promise
+    this.find(".explain").addEventListener("click", () => this.toggleExplanation());
+    this.pixels = this.showPhoto(); // a promise
   }
 
   find(selector) {
     return this.element.querySelector(selector);
   }
 
-  /** Show the image, and count its pixels: 0 when this browser cannot show it. */
-  draw() {
+  /** Show the image, and resolve to its number of pixels: 0 if this browser cannot show it. */
+  showPhoto() {
     const photo = this.find(".photo");
-    photo.alt = `The image ${this.file.name}`;
+    photo.alt = this.file.name;
     photo.src = URL.createObjectURL(this.file);
-    return new Promise((counted) => {
+    return new Promise((resolve) => {
       const done = () => {
         URL.revokeObjectURL(photo.src);
-        counted(photo.naturalWidth * photo.naturalHeight);
+        resolve(photo.naturalWidth * photo.naturalHeight);
       };
       photo.addEventListener("load", done);
       photo.addEventListener("error", () => {
-        this.element.classList.add("blind");
+        this.element.classList.add("no-photo");
         done();
       });
     });
   }
 
-  ask() {
-    this.show("waiting", { title: "Looking…" });
+  predict() {
+    this.show("waiting", { title: "Predicting…" });
     queue = queue.then(async () => {
       if (this.signal.aborted) return; // cleared while it waited
       try {
-        this.tell(await answer(this.file, await this.pixels, { waiting: this.waiting(), signal: this.signal }));
+        const options = { waiting: this.waiting(), signal: this.signal };
+        this.showPrediction(await fetchPrediction(this.file, await this.pixels, options));
       } catch (failure) {
-        this.fail(failure);
+        this.showFailure(failure);
       }
     });
   }
 
-  /** Show why it takes longer; it is told aloud once only, however often the service is asked. */
+  /** Return a function that shows why it takes longer; the reason is announced once, however often it retries. */
   waiting() {
-    let told = false;
+    let announced = false;
     return (sentence) => {
-      this.find(".label").textContent = sentence ? "Waiting…" : "Looking…";
+      this.find(".label").textContent = sentence ? "Waiting…" : "Predicting…";
       this.find(".sentence").textContent = sentence;
-      if (!told) news(`${this.file.name}: ${sentence}`);
-      told = true;
+      if (!announced) announce(`${this.file.name}: ${sentence}`);
+      announced = true;
     };
   }
 
-  tell({ label, probability, unknown, top }) {
+  showPrediction({ label, probability, unknown, top }) {
     const guess = `${label}, ${percent.format(probability)}`;
     if (unknown) {
-      const sentence = `My best guess is not good enough: ${guess}.`;
-      this.show("unknown", { title: "I don’t know", sentence, shares: top });
-      news(`${this.file.name}: I don’t know. Best guess: ${guess}`);
+      const sentence = `Not confident enough. Best guess: ${guess}.`;
+      this.show("unknown", { title: "I don’t know", sentence, classes: top });
+      announce(`${this.file.name}: I don’t know. Best guess: ${guess}`);
     } else {
-      this.show("answered", { title: label, shares: top });
-      news(`${this.file.name}: ${guess}`);
+      this.show("predicted", { title: label, classes: top });
+      announce(`${this.file.name}: ${guess}`);
     }
   }
 
-  fail({ title, message, again }) {
+  showFailure({ title, message, retry }) {
     if (this.signal.aborted) return;
-    this.show("failed", { title, sentence: message, again });
-    news(`${this.file.name}: ${title}. ${message}`);
+    this.show("failed", { title, sentence: message, retry });
+    announce(`${this.file.name}: ${title}. ${message}`);
   }
 
-  show(state, { title, sentence = "", shares = [], again = false }) {
+  show(state, { title, sentence = "", classes = [], retry = false }) {
     this.element.dataset.state = state;
     this.find(".label").textContent = title;
     this.find(".sentence").textContent = sentence;
-    this.find(".bars").replaceChildren(...shares.map(bar));
-    this.find(".again").hidden = !again;
-    this.find(".why").hidden = shares.length === 0;
+    this.find(".bars").replaceChildren(...classes.map(bar));
+    this.find(".retry").hidden = !retry;
+    this.find(".explain").hidden = classes.length === 0;
   }
 
   async toggleExplanation() {
-    const button = this.find(".why");
-    const wanted = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", wanted);
-    this.find(".overlay").hidden = this.find(".because").hidden = !wanted;
-    if (!wanted || this.explanation) return; // asked for already, or on its way
-    this.explanation = this.explain();
-    const found = await this.explanation;
-    if (!found) this.explanation = null; // the next press asks anew
+    const button = this.find(".explain");
+    const visible = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", visible);
+    this.find(".overlay").hidden = this.find(".explanation").hidden = !visible;
+    if (!visible || this.explanation) return; // loaded already, or loading
+    this.explanation = this.loadExplanation();
+    if (!(await this.explanation)) this.explanation = null; // the next click tries again
   }
 
-  /** Fetch the map and lay it over the image; says whether there is one. */
-  async explain() {
+  /** Fetch the saliency map and show it over the image. Resolves to true if there is one. */
+  async loadExplanation() {
     const say = (text) => (this.find(".meaning").textContent = text);
-    const waiting = (sentence) => say(sentence || "Finding out where it looked…");
+    const waiting = (sentence) => say(sentence || "Computing the explanation…");
     this.element.classList.remove("explained");
     waiting("");
     try {
       const options = { explain: true, waiting, signal: this.signal };
-      const { explanation, label } = await answer(this.file, await this.pixels, options);
+      const { explanation, label } = await fetchPrediction(this.file, await this.pixels, options);
       if (!explanation) throw new Error("The service has no explanation for this image.");
-      await this.overlay(explanation);
-      say(explanation.meaning || `What spoke for “${label}”. How far the answer hangs on it was not measured.`);
-      news(`${this.file.name}: ${this.find(".meaning").textContent}`);
+      await this.showOverlay(explanation);
+      const unmeasured = "How much the prediction depends on them was not measured.";
+      say(explanation.meaning || `Regions that speak for “${label}”. ${unmeasured}`);
+      announce(`${this.file.name}: ${this.find(".meaning").textContent}`);
       return true;
     } catch (failure) {
       const sentence = [failure.title, failure.message].filter(Boolean).join(". ");
       say(sentence);
-      if (!this.signal.aborted) news(`${this.file.name}: ${sentence}`);
+      if (!this.signal.aborted) announce(`${this.file.name}: ${sentence}`);
       return false;
     }
   }
 
-  async overlay({ overlay }) {
+  async showOverlay({ overlay }) {
     const photo = this.find(".photo");
-    const same = Math.abs(Math.log(photo.naturalWidth / photo.naturalHeight / aspect)) < SAME_SHAPE;
+    const same = Math.abs(Math.log(photo.naturalWidth / photo.naturalHeight / aspect)) < ASPECT_TOLERANCE;
     this.find(".edges").hidden = aspect === null || same;
     const map = this.find(".overlay");
     map.src = overlay;
-    map.alt = `Where it looked in ${this.file.name}: dark is little, light is much`;
+    map.alt = `Saliency map of ${this.file.name}: bright regions matter most`;
     await map.decode().catch(() => {
       map.removeAttribute("src");
-      throw new Error("The explanation that came back is no image.");
+      throw new Error("The explanation is not an image.");
     });
     this.element.classList.add("explained");
   }

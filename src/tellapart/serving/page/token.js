@@ -1,52 +1,52 @@
-// The token that a service may ask for: kept for this tab only, and sent to the service alone.
+// The token that a service may require: kept for this tab only, and sent to this service only.
 
 const KEY = "tellapart token";
 const byId = (id) => document.getElementById(id);
 
-let current = recall();
-let asking = null; // a promise while the form is open
+let current = load();
+let pending = null; // a promise while the form is open
 
-function recall() {
+function load() {
   try {
     return sessionStorage.getItem(KEY) ?? "";
   } catch {
-    return ""; // a browser that keeps nothing still has the variable above
+    return ""; // a browser without storage still has the variable above
   }
 }
 
-function keep(given) {
-  current = given;
+function save(value) {
+  current = value;
   try {
-    sessionStorage.setItem(KEY, given);
+    sessionStorage.setItem(KEY, value);
   } catch {
-    // asked for again after a reload, then
+    // the token has to be entered again after a reload
   }
 }
 
 export const token = () => current;
 
-/** Open the form, once for all who wait, until there is another token than the one that was `refused`. */
-export async function anotherToken(refused) {
-  if (current !== refused) return; // somebody else's request has brought one meanwhile
-  asking ??= asked(refused).finally(() => (asking = null));
-  await asking;
+/** Open the form, once for all waiting requests, until there is another token than the `refused` one. */
+export async function requestToken(refused) {
+  if (current !== refused) return; // another request has brought a new token meanwhile
+  pending ??= openForm(refused).finally(() => (pending = null));
+  await pending;
 }
 
-function asked(refused) {
+function openForm(refused) {
   const [gate, field] = [byId("gate"), byId("token")];
   byId("gate-text").textContent = refused
-    ? "The service did not take this token. Check it, and give it again."
-    : "This service is for those who have its token.";
+    ? "This token was not accepted. Check it and try again."
+    : "This service requires a token.";
   gate.hidden = false;
   field.focus();
-  return new Promise((given) => {
+  return new Promise((resolve) => {
     gate.onsubmit = (event) => {
       event.preventDefault();
-      keep(field.value.trim());
+      save(field.value.trim());
       field.value = "";
       gate.hidden = true;
       byId("files").focus();
-      given();
+      resolve();
     };
   });
 }

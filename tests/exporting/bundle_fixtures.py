@@ -1,4 +1,4 @@
-"""Small bundles of every kind, and images that none of them has seen."""
+"""Small networks and bundles."""
 
 import json
 from pathlib import Path
@@ -19,8 +19,8 @@ SIDE = 20
 TEMPERATURE = 2.5
 
 
-def logits_of_colours(*, outputs: int = 3) -> tuple[Tensor, Tensor]:
-    """Images and random logits that depend on them."""
+def colour_logits(*, outputs: int = 3) -> tuple[Tensor, Tensor]:
+    """Return the input and the logits of a small network with random weights."""
     keras.utils.set_random_seed(0)
     images = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="pictures")
     maps = layers.Rescaling(1 / 127.5, offset=-1.0)(images)
@@ -32,14 +32,14 @@ def logits_of_colours(*, outputs: int = 3) -> tuple[Tensor, Tensor]:
     )
 
 
-def plain() -> keras.Model:
-    """What training makes: it ends in a softmax layer."""
-    images, logits = logits_of_colours()
+def softmax_network() -> keras.Model:
+    """Return a network like those of training, which ends in a softmax layer."""
+    images, logits = colour_logits()
     return keras.Model(images, layers.Softmax(name="probabilities")(logits), name="classifier")
 
 
-def bundle_of(network: keras.Model, folder: Path, *, temperature: float = TEMPERATURE) -> Bundle:
-    """The bundle of a network, whose graph has a temperature that its Keras copy has not."""
+def make_bundle(network: keras.Model, folder: Path, *, temperature: float = TEMPERATURE) -> Bundle:
+    """Bundle a network; its graph has a temperature that its Keras copy lacks."""
     folder.mkdir(parents=True)
     write_graph(add_temperature(to_graph(network), temperature), folder / GRAPH)
     network.save(folder / KERAS)

@@ -1,19 +1,19 @@
-"""A bundle as one graph from images to calibrated probabilities, for OpenVINO and ONNX. Estimators need no Keras."""
+"""Export to OpenVINO and ONNX: one graph from images to calibrated probabilities. Estimators need no Keras."""
 
 from pathlib import Path
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.engine import Graph, write_graph
 from tellapart.errors import require
-from tellapart.exporting import networks
+from tellapart.exporting import keras_formats
 from tellapart.models.classical.estimators import GraphEstimator
 from tellapart.models.graphs.surgery import first_output, join_head
 
 
-def whole_graph(bundle: Bundle) -> Graph:
-    """The bundle's graph, and its estimator's behind it; without how strange an image is.
+def full_graph(bundle: Bundle) -> Graph:
+    """Join the bundle's graph and its estimator's, without the OOD score.
 
-    uint8 (n, height, width, channels) to float32 (n, classes).
+    It maps uint8 (n, height, width, channels) to float32 (n, classes).
     """
     graph = first_output(bundle.graph).clone()
     if isinstance(bundle.estimator, GraphEstimator):
@@ -24,15 +24,15 @@ def whole_graph(bundle: Bundle) -> Graph:
 
 
 def write_openvino(bundle: Bundle, path: Path) -> None:
-    """Write `model.xml`, and `model.bin` beside it."""
-    write_graph(whole_graph(bundle), path)
+    """Write `model.xml` and `model.bin`."""
+    write_graph(full_graph(bundle), path)
 
 
 def write_onnx(bundle: Bundle, path: Path) -> None:
-    """Write an ONNX model: of a network by way of Keras, of an estimator operation by operation."""
+    """Write an ONNX model: a network through Keras, an estimator operation by operation."""
     if bundle.estimator is None:
-        networks.write_onnx(bundle, path)
+        keras_formats.write_onnx(bundle, path)
         return
     from tellapart.exporting.onnx_graph import to_onnx
 
-    require("onnx", extra="onnx").save(to_onnx(whole_graph(bundle)), path)
+    require("onnx", extra="onnx").save(to_onnx(full_graph(bundle)), path)
