@@ -40,15 +40,15 @@ def test_two_runs_are_printed_test_first_each_split_in_its_own_table(said: Said,
     assert ["units", "128", "4"] in settings
     assert ["epochs", "4", "1"] in settings
     assert settings[-1][0] == "bundle"
-    assert "other against tiny" in blocks[4]
-    assert f"{test} test images" in blocks[5] or "points more right" in blocks[5]
+    assert "other vs tiny" in blocks[4]
+    assert f"{test} test images" in blocks[5] or "points higher than that of" in blocks[5]
 
 
 def test_a_copy_of_a_run_is_no_better(said: Said, trained: Run, tmp_path: Path) -> None:
     shutil.copytree(trained.folder, tmp_path / "again")
     answer = said("compare", trained.folder, tmp_path / "again")
-    told = f"no difference in accuracy that {trained.metrics['test']['n']} test images could show"
-    assert f"{told}; they get equally many right" in answer.out
+    undecided = f"no significant difference in accuracy on {trained.metrics['test']['n']} test images"
+    assert f"{undecided}; both have the same number correct" in answer.out
     assert " 0 : 0 " in answer.out
 
 
@@ -71,11 +71,11 @@ def test_a_page_is_saved_and_its_place_said(said: Said, trained: Run, other: Run
 
 def test_a_run_without_test_images_cannot_be_compared(said: Said, trained: Run, tiny: Path, tmp_path: Path) -> None:
     untested = train(Dataset.open(tiny), replace(trained.recipe, epochs=1, test=0.0), out=tmp_path / "run")
-    assert "run was not judged on test images" in said("compare", trained.folder, untested.folder).error
+    assert "run was not evaluated on test images" in said("compare", trained.folder, untested.folder).error
 
 
 def test_bad_words_are_a_sentence(said: Said, trained: Run, tmp_path: Path) -> None:
     assert "too few runs to compare: 1" in said("compare", trained.folder).error
     assert "named 2 times" in said("compare", trained.folder, trained.folder).error
-    assert "absent is no folder" in said("compare", trained.folder, tmp_path / "absent").error
+    assert "absent is not a folder" in said("compare", trained.folder, tmp_path / "absent").error
     assert "is a bundle" in said("compare", trained.folder, trained.bundle.folder).error

@@ -56,9 +56,9 @@ def test_the_report_tells_of_both_splits_and_of_simpler_classifiers(run: Path) -
     for split in ("validation", "test"):
         assert f"{metrics[split]['accuracy']['value']:.1%}" in section(page, split)
     assert "k nearest neighbours" in section(page, "test")
-    assert "digits" in section(page, "asked")
+    assert "digits" in section(page, "recipe")
     assert section(page, "calibration")
-    assert section(page, "looked").count("test image") >= 2
+    assert section(page, "explanations").count("test image") >= 2
     markup = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r'(?:src|href)="(?!data:|#)', markup)
     assert len(page.encode()) < 15_000_000
