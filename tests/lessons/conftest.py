@@ -1,4 +1,4 @@
-"""What tests of lessons stand on."""
+"""Fixtures for the tests of lessons: every lesson at its small setting, and one that takes no time."""
 
 import pytest
 
@@ -19,9 +19,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Learned]:
 def counting(settings: Settings) -> Findings:
     """Add up a few numbers."""
     n = settings.of(10, small=4)
-    facts = {"data": "<b>none</b>", "n": n, "sum": n * (n - 1) // 2}
-    drawn = lines("a fact", ("number", range(n)), "sum", {"sum so far": [i * (i + 1) // 2 for i in range(n)]})
-    return Findings(facts, (drawing("Sums", "The line climbs faster and faster.", drawn),))
+    results = {"data": "<b>none</b>", "n": n, "sum": n * (n - 1) // 2}
+    drawn = lines("sums", ("number", range(n)), "sum", {"sum so far": [i * (i + 1) // 2 for i in range(n)]})
+    return Findings(results, (drawing("Sums", "The line rises faster and faster.", drawn),))
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def lesson() -> Lesson:
         method="We add {n} numbers in an [array].\n\n    Then we [look|shape] & see.",
         run=counting,
         outcome="It is {sum}.",
-        claims=(Claim("The sum, {sum}, is at least {n}.", lambda facts: facts["sum"] >= facts["n"]),),
+        claims=(Claim("The sum, {sum}, is at least {n}.", lambda results: results["sum"] >= results["n"]),),
         conclusion="Sums grow.",
-        try_next="What of squares?",
+        try_next="How do squares grow?",
         needs="digits",
         seconds=1,
     )

@@ -1,4 +1,4 @@
-"""What lessons stand on: photos where they and weights are, at the size asked for; a small base of their own else."""
+"""Backbones of lessons: Xception and photos where both are available, otherwise a small network."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from tellapart.lessons.lesson import Settings
 
 
 class Means:
-    """A runner that says how bright each image is."""
+    """A runner that returns the brightness of each image."""
 
     batch = 4
 
@@ -28,13 +28,13 @@ class Means:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Photos of two classes, and weights, where they are looked for."""
+    """Create photos of two classes, and weights, where lessons look for them."""
     for split in ("train", "test"):
         for label, colour in enumerate(((200, 30, 30), (30, 30, 200))):
-            place = tmp_path / "clothing" / split / f"class-{label}"
-            place.mkdir(parents=True)
+            folder = tmp_path / "clothing" / split / f"class-{label}"
+            folder.mkdir(parents=True)
             for number in range(4):
-                Image.new("RGB", (40 + number, 30), colour).save(place / f"{number}.png")
+                Image.new("RGB", (40 + number, 30), colour).save(folder / f"{number}.png")
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "xception.weights.h5").touch()
     monkeypatch.setenv("TELLAPART_DATA", str(tmp_path))
@@ -43,10 +43,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_photos_are_taken_where_they_and_the_weights_are(folder: Path) -> None:
-    found = photos(Settings())
-    assert isinstance(found, Dataset)
-    assert found.classes == ("class-0", "class-1")
+def test_photos_are_used_where_they_and_the_weights_are_available(folder: Path) -> None:
+    dataset = photos(Settings())
+    assert isinstance(dataset, Dataset)
+    assert dataset.classes == ("class-0", "class-1")
     assert photos(Settings(small=True)) is None
     (folder / "weights" / "xception.weights.h5").unlink()
     assert photos(Settings()) is None
@@ -58,17 +58,17 @@ def test_without_photos_or_weights_there_are_none(folder: Path, monkeypatch: pyt
     assert photos(Settings()) is None
 
 
-def test_some_photos_are_drawn_by_the_seed_at_one_size(folder: Path) -> None:
-    found = photos(Settings())
-    assert found
-    one, again, other = (some_photos(found, "train", 6, 16, Settings(seed=seed)) for seed in (1, 1, 2))
-    assert one.images.shape == (6, 16, 16, 3)
-    assert np.array_equal(one.images, again.images)
-    assert not np.array_equal(one.labels, other.labels)
-    assert (one.images[:, :, :, 0].mean(axis=(1, 2)) > 100).tolist() == (one.labels == 0).tolist()
+def test_photos_are_sampled_by_the_seed_at_one_size(folder: Path) -> None:
+    dataset = photos(Settings())
+    assert dataset
+    part, again, other = (some_photos(dataset, "train", 6, 16, Settings(seed=seed)) for seed in (1, 1, 2))
+    assert part.images.shape == (6, 16, 16, 3)
+    assert np.array_equal(part.images, again.images)
+    assert not np.array_equal(part.labels, other.labels)
+    assert (part.images[:, :, :, 0].mean(axis=(1, 2)) > 100).tolist() == (part.labels == 0).tolist()
 
 
-def test_images_go_through_a_runner_in_its_batches() -> None:
+def test_a_runner_gets_images_in_its_batches() -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
     means = x.mean(axis=(1, 2))
@@ -86,7 +86,7 @@ def test_resized_images_keep_their_labels_and_their_brightness() -> None:
     assert small.labels is part.labels
 
 
-def test_a_small_base_has_learned_other_classes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_small_backbone_is_trained_on_other_classes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
     case = case_of(Settings(small=True, seed=3), side=150, photos_each=500, few=40)
     assert (case.data, len(case.learned)) == ("digits", 40)

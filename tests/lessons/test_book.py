@@ -1,4 +1,4 @@
-"""The book: whole without a network, no dead link, nothing wider than a phone, scripts once and from files alone."""
+"""The book: complete offline, no dead link, no page wider than a phone, each script once and from a file."""
 
 import re
 from html import unescape
@@ -30,16 +30,16 @@ def test_the_book_has_a_page_for_each_lesson_and_its_scripts_once(book: Path, sm
     assert (book / "plotly.js").stat().st_size > 1_000_000
 
 
-def test_no_link_of_the_book_is_dead_and_none_leads_out(book: Path) -> None:
+def test_no_link_of_the_book_is_dead_or_external(book: Path) -> None:
     anchors = {path.name: set(re.findall(r'\bid="([^"]+)"', path.read_text())) for path in book.glob("*.html")}
     for path in book.glob("*.html"):
         markup = re.sub(r"<script[^>]*>.*?</script>", "", path.read_text(), flags=re.S)
         assert not re.search(r"\b(?:https?:)?//[a-z]", markup)
         for link in re.findall(r'<a [^>]*href="([^"]+)"', markup):
-            file, _, place = link.partition("#")
+            file, _, fragment = link.partition("#")
             target = file or path.name
             assert target in anchors, f"{path.name} leads to {link}"
-            assert not place or place in anchors[target], f"{path.name} leads to {link}"
+            assert not fragment or fragment in anchors[target], f"{path.name} leads to {link}"
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -64,10 +64,10 @@ def test_the_index_and_the_pages_lead_through_the_book_in_order(
     page: Page,  # noqa: F811
 ) -> None:
     page.goto((book / "index.html").as_uri())
-    expect(page.locator(".index a")).to_have_text([one.lesson.question for one in small.values()])
+    expect(page.locator(".index a")).to_have_text([learned.lesson.question for learned in small.values()])
     page.locator(".index a").first.click()
-    for one in small.values():
-        expect(page.locator("h1")).to_have_text(one.lesson.question)
+    for learned in small.values():
+        expect(page.locator("h1")).to_have_text(learned.lesson.question)
         page.locator(".turn a").last.click()
     expect(page.locator("h1")).to_have_text("Glossary")
     assert page.locator(".glossary dt").count() == len(GLOSSARY)
@@ -79,11 +79,11 @@ def test_only_scripts_from_files_may_run(lesson: Lesson, tmp_path: Path) -> None
     assert "&lt;b&gt;none&lt;/b&gt;" in text
     assert re.findall(r"script-src ([^;]+);", unescape(text)) == ["'self' file:"]
     assert re.findall(r"<script(?! type=\"application/json\")[^>]*>", text) == [
-        f'<script src="{one}">' for one in SCRIPTS
+        f'<script src="{script}">' for script in SCRIPTS
     ]
 
 
-def test_a_page_alone_brings_its_terms(lesson: Lesson, page: Page, tmp_path: Path) -> None:  # noqa: F811
+def test_a_single_page_contains_its_terms(lesson: Lesson, page: Page, tmp_path: Path) -> None:  # noqa: F811
     path = tmp_path / "page.html"
     write_page(learn(lesson, Settings(small=True)), path)
     page.goto(path.as_uri())
@@ -91,12 +91,12 @@ def test_a_page_alone_brings_its_terms(lesson: Lesson, page: Page, tmp_path: Pat
     expect(page.locator("#outcome")).to_contain_text("It is 6.")
     expect(page.locator(".plot .main-svg").first).to_be_visible()
     expect(page.locator(".glossary dt")).to_have_text(["array", "shape"])
-    assert page.locator("a.term").evaluate_all("all => all.map((one) => one.hash)") == ["#array", "#shape"]
+    assert page.locator("a.term").evaluate_all("all => all.map((link) => link.hash)") == ["#array", "#shape"]
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert page.locator("a[href*='.html']").count() == 0
 
 
-def test_a_claim_that_fails_is_seen(lesson: Lesson, page: Page, tmp_path: Path) -> None:  # noqa: F811
+def test_a_claim_that_fails_is_marked(lesson: Lesson, page: Page, tmp_path: Path) -> None:  # noqa: F811
     learned = learn(lesson)
     failed = Learned(lesson, learned.findings, (("It is not so.", False),), 1.0)
     write_page(failed, tmp_path / "page.html")

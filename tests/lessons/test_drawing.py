@@ -1,4 +1,4 @@
-"""The figures that lessons draw: rows of images stand where their names are, each as light as it can be."""
+"""The figures of lessons: rows of images are aligned with their names and scaled to full brightness."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def test_rows_of_images_are_named_at_their_middle_and_padded() -> None:
     assert values.shape == (2 * 6, 2 * 5, 3)
     assert (values[1:5, 1:4] == 255).all()  # the largest number of a row is white
     assert (values[7:11, 1:4] == 0).all()  # a black image stays black
-    assert (values[6:, 5:] == 128).all()  # where a row has fewer
+    assert (values[6:, 5:] == 128).all()  # padding of the shorter row
     assert list(drawn.layout.yaxis.tickvals) == [2.5, 8.5]
     assert list(drawn.layout.yaxis.ticktext) == ["two", "one &#60;b&#62;"]
 
@@ -31,10 +31,10 @@ def test_rows_of_coloured_images_are_drawn_as_they_are() -> None:
     assert values[7, 1].tolist() == [200, 200, 200]
 
 
-def test_words_stand_at_their_places_on_any_axis() -> None:
-    for kind, place in (("linear", 100.0), ("log", 2.0)):
+def test_marks_are_at_their_positions_on_any_axis() -> None:
+    for kind, x in (("linear", 100.0), ("log", 2.0)):
         drawn = marked(lines("a fact", ("x", [1, 1000]), "y", {"y": [0, 1]}, across={"type": kind}), {"here": 100})
-        assert (drawn.layout.shapes[0].x0, drawn.layout.annotations[-1].x) == (100, place)
+        assert (drawn.layout.shapes[0].x0, drawn.layout.annotations[-1].x) == (100, x)
 
 
 def test_images_are_put_side_by_side_in_frames() -> None:

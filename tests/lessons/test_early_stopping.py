@@ -1,4 +1,4 @@
-"""The lesson's patience is that of a training."""
+"""The lesson stops and keeps epochs as tellapart does."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from tellapart.training.fitting.fit import best_epoch, patience_ended
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_training_ends_where_a_runs_would(seed: int) -> None:
-    losses = np.random.default_rng(seed).random(30).round(1)  # with equals among them
+def test_training_stops_where_a_run_would(seed: int) -> None:
+    losses = np.random.default_rng(seed).random(30).round(1)  # with ties
     recipe = resolve_network(Recipe())
     history: History = ()
     assert recipe.patience == PATIENCE
@@ -23,6 +23,6 @@ def test_a_training_ends_where_a_runs_would(seed: int) -> None:
     assert early(losses) == (best_epoch(history, recipe), len(history))
 
 
-def test_the_best_so_far_keeps_the_first_of_equals() -> None:
-    seen, true = np.array([0.5, 0.4, 0.7, 0.7]), np.array([0.1, 0.2, 0.3, 0.4])
-    assert best_so_far(seen, true).tolist() == [[0.5, 0.5, 0.7, 0.7], [0.1, 0.1, 0.3, 0.3]]
+def test_the_best_so_far_keeps_the_first_of_ties() -> None:
+    validated, tested = np.array([0.5, 0.4, 0.7, 0.7]), np.array([0.1, 0.2, 0.3, 0.4])
+    assert best_so_far(validated, tested).tolist() == [[0.5, 0.5, 0.7, 0.7], [0.1, 0.1, 0.3, 0.3]]

@@ -1,4 +1,4 @@
-"""The images of lessons: divided, shuffled by the seed, digits where the wanted set is not here."""
+"""The images of lessons: split, shuffled by the seed, digits where the data set is not available."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ from tellapart.lessons.images import Part, as_dataset, images
 from tellapart.lessons.lesson import Settings
 
 
-def test_digits_are_divided_and_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, again, other = (images("digits", Settings(seed=seed)) for seed in (1, 1, 2))
-    assert (one.name, len(one.classes)) == ("digits", 10)
-    assert len(one.train) + len(one.test) == 1797
-    assert 0.35 < len(one.test) / 1797 < 0.45
-    assert np.array_equal(one.train.images, again.train.images)
-    assert not np.array_equal(one.train.labels[:50], other.train.labels[:50])
-    assert one.train.pixels.shape == (len(one.train), 64)
-    assert one.train.pixels.dtype == np.float32
-    assert (one.train.pixels.min(), one.train.pixels.max()) == (0, 1)
+def test_digits_are_split_repeatably(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, again, other = (images("digits", Settings(seed=seed)) for seed in (1, 1, 2))
+    assert (data.name, len(data.classes)) == ("digits", 10)
+    assert len(data.train) + len(data.test) == 1797
+    assert 0.35 < len(data.test) / 1797 < 0.45
+    assert np.array_equal(data.train.images, again.train.images)
+    assert not np.array_equal(data.train.labels[:50], other.train.labels[:50])
+    assert data.train.pixels.shape == (len(data.train), 64)
+    assert data.train.pixels.dtype == np.float32
+    assert (data.train.pixels.min(), data.train.pixels.max()) == (0, 1)
 
 
-def test_small_work_and_absent_sets_are_done_on_digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_small_experiments_and_absent_data_sets_use_digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert images("mnist", Settings(small=True)).name == "digits"
     monkeypatch.setenv("TELLAPART_DATA", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))

@@ -1,4 +1,4 @@
-"""The frame: settings, facts in texts, claims that can fail."""
+"""The frame: settings, results in texts, claims that can fail."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from tellapart.lessons.lesson import Claim, Lesson, Settings, filled
 from tellapart.lessons.words import Words, anchor, paragraphs, plain, terms
 
 
-def test_settings_choose_how_much_is_done(lesson: Lesson) -> None:
+def test_settings_choose_the_size_of_the_experiment(lesson: Lesson) -> None:
     assert learn(lesson).findings.results["n"] == 10
     assert learn(lesson, Settings(small=True)).findings.results["n"] == 4
 
@@ -23,8 +23,8 @@ def test_claims_carry_the_numbers_of_the_run(lesson: Lesson) -> None:
     assert learned.seconds >= 0
 
 
-def test_a_claim_that_the_facts_do_not_bear_out_fails(lesson: Lesson) -> None:
-    wrong = replace(lesson, claims=(*lesson.claims, Claim("{sum} is odd.", lambda facts: facts["sum"] % 2 == 1)))
+def test_a_claim_that_the_results_contradict_fails(lesson: Lesson) -> None:
+    wrong = replace(lesson, claims=(*lesson.claims, Claim("{sum} is odd.", lambda results: results["sum"] % 2 == 1)))
     learned = learn(wrong, Settings(small=True))
     assert not learned.is_confirmed
     assert learned.claims[1] == ("6 is odd.", False)
@@ -32,7 +32,7 @@ def test_a_claim_that_the_facts_do_not_bear_out_fails(lesson: Lesson) -> None:
 
 @pytest.mark.parametrize("text", ["{absent}", "{sum:nonsense}"])
 def test_a_text_that_cannot_be_filled_is_refused(text: str) -> None:
-    with pytest.raises(TellapartError, match="its run found sum"):
+    with pytest.raises(TellapartError, match="its results are sum"):
         filled(text, {"sum": 6})
 
 

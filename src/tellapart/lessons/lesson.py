@@ -79,7 +79,7 @@ class Learned:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether every claim is true."""
+        """True where every claim is true."""
         return all(is_true for _, is_true in self.claims)
 
     @property

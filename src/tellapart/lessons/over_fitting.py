@@ -1,4 +1,4 @@
-"""When has a network learned enough? When it goes on getting better on what it has seen, and worse on all else."""
+"""Lesson: a network trained too long improves on its training images and gets worse on all others."""
 
 import tempfile
 from pathlib import Path
@@ -11,11 +11,11 @@ from tellapart.training.fitting.checkpoints import History, read_history
 
 
 def run(settings: Settings) -> Findings:
-    """Train the same network on few images and on many, for far too long, and keep its history."""
+    """Train the same network on few images and on many, for too long, and record its history."""
     data = images("fashion-mnist", settings)
     few, many = settings.of(500, small=60), settings.of(10_000, small=900)
     epochs = 60
-    rate = 1e-2 if settings.small else 1e-3  # so few images are too few steps for a lower one
+    rate = 1e-2 if settings.small else 1e-3  # few images make too few steps for a lower rate
     short, long = (history(data, data.train.take(slice(n)), epochs, rate, settings.seed) for n in (few, many))
 
     losses = [float(row.val_loss or 0) for row in short]
@@ -31,24 +31,24 @@ def run(settings: Settings) -> Findings:
         "last_loss": losses[-1],
         "best_training_loss": short[best].loss,
         "last_training_loss": short[-1].loss,
-        "learned": short[-1].accuracy,
+        "training_accuracy": short[-1].accuracy,
         "few_gap": gaps[0],
         "many_gap": gaps[1],
     }
     along = ("epoch", range(1, epochs + 1))
     figures = (
         drawing(
-            f"The loss, learning from {few} images",
-            "The lower the better. The training line falls to the end; the validation line turns where the network "
-            "begins to learn its images by heart.",
+            f"The loss with {few} training images",
+            "The lower the better. The training loss decreases to the end; the validation loss rises once the network "
+            "begins to memorize its images.",
             lines(f"best after epoch {best + 1} of {epochs}", along, "loss (nats)",
                   {"training": [row.loss for row in short], "validation": losses}, rangemode="tozero"),
         ),
         drawing(
-            "The gap, learning from few and from many images",
-            "Accuracy on training images less accuracy on validation images: how much of what was learned was "
-            "learned by heart. It begins below 0, since an epoch's training accuracy counts its first steps too.",
-            lines(f"in the end {gaps[0]:.1%} and {gaps[1]:.1%}", along, "gap",
+            "The generalization gap with few and with many images",
+            "Training accuracy minus validation accuracy. It begins below 0, since the training accuracy of an epoch "
+            "includes its first steps.",
+            lines(f"finally {gaps[0]:.1%} and {gaps[1]:.1%}", along, "gap",
                   {f"{n:,} images": [row.accuracy - float(row.val_accuracy or 0) for row in rows]
                    for n, rows in ((few, short), (many, long))}, **PERCENT),
         ),
@@ -57,7 +57,7 @@ def run(settings: Settings) -> Findings:
 
 
 def history(data: Images, part: Part, epochs: int, rate: float, seed: int) -> History:
-    """What tellapart notes of each epoch of a network that trains with nothing against over-fitting."""
+    """Train a network without any regularization, and return its history."""
     validation, test = data.test.take(slice(400)), data.test.take(slice(400, None))
     dataset = as_dataset(data.name, data.classes, train=part, validation=validation, test=test)
     recipe = Recipe(model="mlp", units=256, dropout=0, epochs=epochs, patience=epochs, schedule="constant",
@@ -73,34 +73,31 @@ LESSON = Lesson(
     seconds=19,
     run=run,
     method="""
-        A network with one hidden layer of 256 units learns {few} images of {data}, for {epochs} [epochs|epoch],
-        with nothing to hold it back. After each epoch we note its [loss] on these images and on others, the
-        [validation set]. The same network then learns {many:,} images.""",
+        A network with one hidden layer of 256 units is trained on {few} images of {data}, for {epochs} [epochs|epoch],
+        without any regularization. After each epoch we record its [loss] on these images and on others, the
+        [validation set]. The same network is then trained on {many:,} images.""",
     outcome="""
-        On the images that it learns the loss falls to the end, from {best_training_loss:.3f} after epoch {best} to
-        {last_training_loss:.3f}, where it tells {learned:.1%} of them right. On the validation images it is least
-        after epoch {best}, at {best_loss:.3f}, and then rises to {last_loss:.3f}: the network is [over-fitting].
+        The training loss decreases to the end, from {best_training_loss:.3f} after epoch {best} to
+        {last_training_loss:.3f}, where the training [accuracy] is {training_accuracy:.1%}. The validation loss is
+        lowest after epoch {best}, at {best_loss:.3f}, and then rises to {last_loss:.3f}: the network is
+        [over-fitting].
 
-        In the end it is {few_gap:.1%} better on what it has learned than on other images. With {many:,} images
-        this gap is {many_gap:.1%}.""",
+        After the last epoch the training accuracy is {few_gap:.1%} higher than the validation accuracy. With {many:,}
+        images this gap is {many_gap:.1%}.""",
     claims=(
-        Claim(
-            "Validation loss turns: {best_loss:.3f} after epoch {best}, {last_loss:.3f} after epoch {epochs}.",
-            lambda results: results["best"] < results["epochs"] and results["last_loss"] > 1.02 * results["best_loss"],
-        ),
-        Claim(
-            "Training loss does not: {best_training_loss:.3f} becomes {last_training_loss:.3f}.",
-            lambda results: results["last_training_loss"] < results["best_training_loss"],
-        ),
-        Claim(
-            "More images narrow the gap: {few_gap:.1%} with {few}, {many_gap:.1%} with {many:,}.",
-            lambda results: results["many_gap"] < results["few_gap"],
-        ),
+        Claim("The validation loss rises again: {best_loss:.3f} after epoch {best}, {last_loss:.3f} after epoch "
+              "{epochs}.",
+              lambda results: results["best"] < results["epochs"]
+              and results["last_loss"] > 1.02 * results["best_loss"]),
+        Claim("The training loss does not: it decreases from {best_training_loss:.3f} to {last_training_loss:.3f}.",
+              lambda results: results["last_training_loss"] < results["best_training_loss"]),
+        Claim("More images narrow the gap: {few_gap:.1%} with {few}, {many_gap:.1%} with {many:,}.",
+              lambda results: results["many_gap"] < results["few_gap"]),
     ),
     conclusion="""
-        The training curve cannot tell when to stop; the validation curve can. [Early stopping|early stopping] keeps
-        the epoch at which validation loss is least, which is what tellapart does unless told otherwise. More images
-        are the best remedy; augmentation and [dropout] are the next.""",
+        The training loss does not show when to stop; the validation loss does. [Early stopping|early stopping] keeps
+        the epoch with the lowest validation loss, which is tellapart's default. More images help most against
+        overfitting; augmentation and [dropout] come next.""",
     try_next="""
-        Set `dropout=0.5` in the recipe. Does validation loss still turn, and how low does it get?""",
-)
+        Set `dropout=0.5` in the recipe. Does the validation loss still rise, and how low does it get?""",
+)  # fmt: skip

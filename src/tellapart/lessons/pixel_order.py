@@ -1,4 +1,4 @@
-"""Does the order of pixels matter? One fixed permutation of all pixels tells which models use their places."""
+"""Lesson: a fixed permutation of all pixels shows which models use the positions of pixels: only the convolutions."""
 
 import tempfile
 from pathlib import Path
@@ -15,15 +15,15 @@ NAMES = {"knn": "k-NN", "forest": "random forest", "mlp": "dense network", "cnn"
 
 
 def run(settings: Settings) -> Findings:
-    """Train four models on images, and again on the same images with all pixels in another, fixed order."""
+    """Train four models on images, and again on the same images with all pixels permuted in the same way."""
     data = images("fashion-mnist", settings, test=0.5)
     learned, test = data.train.take(slice(settings.of(3_000, small=300))), data.test.take(slice(2_000))
     order = np.random.default_rng(settings.seed).permutation(learned.pixels.shape[1])
-    mixed, mixed_test = shuffled(learned, order), shuffled(test, order)
+    permuted, permuted_test = permute(learned, order), permute(test, order)
 
     before = [accuracy(model, data, learned, test, settings) for model in NAMES]
-    after = [accuracy(model, data, mixed, mixed_test, settings) for model in NAMES]
-    lost = np.subtract(before, after)
+    after = [accuracy(model, data, permuted, permuted_test, settings) for model in NAMES]
+    losses = np.subtract(before, after)
     results = {
         "data": data.name,
         "n": len(learned),
@@ -31,36 +31,40 @@ def run(settings: Settings) -> Findings:
         "test": len(test),
         **{f"{model}_before": value for model, value in zip(NAMES, before, strict=True)},
         **{f"{model}_after": value for model, value in zip(NAMES, after, strict=True)},
-        **{f"{model}_lost": float(value) for model, value in zip(NAMES, lost, strict=True)},
+        **{f"{model}_lost": float(value) for model, value in zip(NAMES, losses, strict=True)},
     }
-    pair = np.hstack([learned.images[0, :, :, 0], mixed.images[0, :, :, 0]])
+    pair = np.hstack([learned.images[0, :, :, 0], permuted.images[0, :, :, 0]])
     figures = (
         drawing(
-            "An image, and the same image with its pixels in another order",
-            "The order is the same for all images. To a person, nothing is left to see on the right.",
-            square("the same numbers, other places", pair, height=240),
+            "An image, and the same image with permuted pixels",
+            "The permutation is the same for all images. People recognize nothing on the right.",
+            square("the same numbers at other positions", pair, height=240),
         ),
         drawing(
-            "Accuracy before and after",
-            "A model whose two bars are alike does not use where a pixel is, only which pixel it is.",
-            bars(f"the convolutional network loses {lost[-1]:.1%}", "accuracy", list(NAMES.values()),
-                 {"pixels in order": before, "in another order": after}, form=".1%", range=[0, 1], **PERCENT),
+            "Accuracy with original and with permuted pixels",
+            "A model with two similar bars does not use the position of a pixel, only which pixel it is.",
+            bars(f"the convolutional network loses {losses[-1]:.1%}", "accuracy", list(NAMES.values()),
+                 {"original order": before, "permuted": after}, form=".1%", range=[0, 1], **PERCENT),
         ),
     )  # fmt: skip
     return Findings(results, figures)
 
 
-def shuffled(part: Part, order: NDArray[np.integer]) -> Part:
-    """The same images, each with its pixels in that order."""
+def permute(part: Part, order: NDArray[np.integer]) -> Part:
+    """Permute the pixels of each image."""
     rows = part.images.reshape(len(part), -1)[:, order]
     return Part(rows.reshape(part.images.shape), part.labels)
 
 
 def accuracy(model: str, data: Images, learned: Part, test: Part, settings: Settings) -> float:
-    """Train by the model's usual recipe, and judge on the test images."""
-    held = len(learned) // 6
+    """Train with the model's usual recipe, and return the test accuracy."""
+    n_validation = len(learned) // 6
     dataset = as_dataset(
-        data.name, data.classes, train=learned.take(slice(held, None)), validation=learned.take(slice(held)), test=test
+        data.name,
+        data.classes,
+        train=learned.take(slice(n_validation, None)),
+        validation=learned.take(slice(n_validation)),
+        test=test,
     )
     recipe = Recipe(model=model, trees=100, epochs=settings.of(12, small=35), seed=settings.seed,
                     learning_rate=3e-3 if model in ("mlp", "cnn") else None,
@@ -77,34 +81,29 @@ LESSON = Lesson(
     seconds=26,
     run=run,
     method="""
-        We draw one order of the {pixels} pixels by lot and put the pixels of every image of {data} into it, for
-        training and for judging alike. Four models learn {n:,} images as they are, and once more in the other
-        order: [k nearest neighbours], a [random forest], a [dense network|dense layer] and a [convolutional
-        network|convolution]. All are judged on the same {test:,} images.""",
+        We draw one random order of the {pixels} pixels and apply it to every image of {data}, for training and for
+        evaluation. Four models are trained on {n:,} original images, and again on the permuted ones: [k nearest
+        neighbours], a [random forest], a [dense network|dense layer] and a [convolutional network|convolution]. All
+        are evaluated on the same {test:,} test images.""",
     outcome="""
-        The neighbours answer as before, {knn_before:.1%} and {knn_after:.1%}: a distance is a sum over pixels, and
-        sums have no order. The forest goes from {forest_before:.1%} to {forest_after:.1%}, the dense network from
-        {mlp_before:.1%} to {mlp_after:.1%}: each input has weights of its own, wherever it stands; only the draws of
-        chance meet other pixels. The convolutional network falls from {cnn_before:.1%} to {cnn_after:.1%}.""",
+        The accuracy of nearest neighbours stays the same, {knn_before:.1%} and {knn_after:.1%}: a distance is a sum
+        over pixels, whose order does not matter. The forest changes from {forest_before:.1%} to {forest_after:.1%},
+        the dense network from {mlp_before:.1%} to {mlp_after:.1%}: each input has its own weights at any position, and
+        only the random draws meet other pixels. The convolutional network falls from {cnn_before:.1%} to
+        {cnn_after:.1%}.""",
     claims=(
-        Claim(
-            "Neighbours do not mind at all: {knn_before:.1%} and {knn_after:.1%}.",
-            lambda results: abs(results["knn_lost"]) < 0.003,  # equally near images may be taken in another order
-        ),
-        Claim(
-            "Forest and dense network hardly mind: they lose {forest_lost:.1%} and {mlp_lost:.1%}.",
-            lambda results: max(results["forest_lost"], results["mlp_lost"]) < 0.025,
-        ),
-        Claim(
-            "The convolutional network minds: it loses {cnn_lost:.1%}, more than the others.",
-            lambda results: results["cnn_lost"] > max(results["forest_lost"], results["mlp_lost"], 0.0) + 0.01,
-        ),
+        Claim("Nearest neighbours do not depend on the order: {knn_before:.1%} and {knn_after:.1%}.",
+              lambda results: abs(results["knn_lost"]) < 0.003),
+        Claim("The forest and the dense network hardly do: they lose {forest_lost:.1%} and {mlp_lost:.1%}.",
+              lambda results: max(results["forest_lost"], results["mlp_lost"]) < 0.025),
+        Claim("The convolutional network does: it loses {cnn_lost:.1%}, more than the others.",
+              lambda results: results["cnn_lost"] > max(results["forest_lost"], results["mlp_lost"], 0.0) + 0.01),
     ),
     conclusion="""
-        A [convolution] looks for the same small pattern everywhere and takes for granted that neighbouring pixels
-        belong together. Where that is true, as in images, it learns more from as many examples; where it is not, it
-        has nothing to find. The other models must learn from examples what they are not told.""",
+        A [convolution] applies the same small pattern everywhere and assumes that neighbouring pixels belong together.
+        Where that is true, as in images, it learns more from the same number of examples; where it is not, there is no
+        such pattern to find. The other models do not make that assumption and must learn it from examples.""",
     try_next="""
-        Move all pixels of each image by two columns (`np.roll`) in the test images alone. Which models mind that,
-        and which mind it least?""",
-)
+        Shift all pixels of each image by two columns (`np.roll`) in the test images only. Which models lose accuracy,
+        and which lose least?""",
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""How is a search for what is rare judged? Accuracy sees nothing, ROC-AUC flatters, PR-AUC says what a find costs.
+"""Lesson: for a rare class accuracy shows nothing, ROC-AUC is too optimistic, and PR-AUC shows the cost of a find.
 
 Sources: Davis and Goadrich, The relationship between precision-recall and ROC curves (2006); Saito and Rehmsmeier, The
 precision-recall plot is more informative than the ROC plot when evaluating binary classifiers on imbalanced datasets
@@ -15,155 +15,154 @@ from tellapart.lessons.images import Part, Pixels, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 WANTED = 8
-RARITIES = (1, 2, 5, 10, 20, 50, 100, 200)  # others to each 8
-SEARCHES = ("never an 8", "learned as they come", "learned evened out")
+RARITIES = (1, 2, 5, 10, 20, 50, 100, 200)  # others per 8
+SEARCHES = ("never an 8", "trained on all", "trained on balanced")
 METRICS = ("accuracy", "ROC-AUC", "PR-AUC")
-SHARE = 0.8  # of the eights that somebody wants to have found
+SHARE = 0.8  # the recall to reach
 
 Scores = NDArray[np.float64]
 
 
 def run(settings: Settings) -> Findings:
-    """Look for eights that are as rare as fraud, in three ways, and judge the answers by three metrics."""
+    """Search for eights that are as rare as fraud, in three ways, and evaluate by three metrics."""
     data = images("mnist", settings)
     n, rng = 20_000, np.random.default_rng(settings.seed)
-    rarities = RARITIES if len(data.train) > n else RARITIES[:5]  # digits have too few for more
-    each = rarities[-1]
-    train = data.train.take(chosen(data.train.labels[:n], each, rng))
+    rarities = RARITIES if len(data.train) > n else RARITIES[:5]  # digits has too few images for more
+    per_eight = rarities[-1]
+    train = data.train.take(chosen(data.train.labels[:n], per_eight, rng))
     rest = joined(data.train.take(slice(n, None)), data.test)
 
-    # Two ways to learn: from all images as they come, and from the eights and only as many others.
-    even = train.take(chosen(train.labels, 1, rng))
-    new = rest.pixels
-    scores = [np.zeros(len(rest)), learned(train, new), learned(even, new)]
+    # Two training sets: all images, and the eights with only as many others.
+    balanced = train.take(chosen(train.labels, 1, rng))
+    scores = [np.zeros(len(rest)), trained(train, rest.pixels), trained(balanced, rest.pixels)]
 
-    found = rest.labels == WANTED
-    kept = chosen(rest.labels, each, rng)
-    never, plain, evened = judged = [metrics(found[kept], score[kept]) for score in scores]
-    # What the first regression answers stays the same, while there are fewer others.
+    is_eight = rest.labels == WANTED
+    test = chosen(rest.labels, per_eight, rng)
+    never, plain, even = by_search = [metrics(is_eight[test], score[test]) for score in scores]
+    # The predictions of the first regression stay the same, with fewer others.
     fewer = [chosen(rest.labels, rarity, rng) for rarity in rarities[:-1]]
-    along = [*(metrics(found[some], scores[1][some]) for some in fewer), plain]
+    by_rarity = [*(metrics(is_eight[indices], scores[1][indices]) for indices in fewer), plain]
 
     results = {
         "data": data.name,
-        "each": each,
+        "per_eight": per_eight,
         "eights": int(np.sum(train.labels == WANTED)),
         "others": int(np.sum(train.labels != WANTED)),
-        "new": len(kept),
-        "new_eights": int(found[kept].sum()),
+        "test": len(test),
+        "test_eights": int(is_eight[test].sum()),
         "share": SHARE,
-        "asked": int(np.ceil(SHARE * found[kept].sum())),
-        "never_right": never[0],
-        **dict(zip(("plain_right", "plain_roc", "plain_pr"), plain, strict=True)),
-        **dict(zip(("even_right", "even_roc", "even_pr"), evened, strict=True)),
-        **dict(zip(("common_right", "common_roc", "common_pr"), along[0], strict=True)),
-        "plain_found": float(recall_score(found[kept], scores[1][kept] > 0.5)),
-        "even_found": float(recall_score(found[kept], scores[2][kept] > 0.5)),
-        "plain_looked": looked(found[kept], scores[1][kept]),
-        "even_looked": looked(found[kept], scores[2][kept]),
-        "roc_apart": abs(plain[1] - evened[1]),
-        "pr_apart": plain[2] - evened[2],
-        "roc_moved": abs(plain[1] - along[0][1]),
-        "pr_moved": along[0][2] - plain[2],
+        "needed": int(np.ceil(SHARE * is_eight[test].sum())),
+        "never_accuracy": never[0],
+        **dict(zip(("plain_accuracy", "plain_roc", "plain_pr"), plain, strict=True)),
+        **dict(zip(("even_accuracy", "even_roc", "even_pr"), even, strict=True)),
+        **dict(zip(("common_accuracy", "common_roc", "common_pr"), by_rarity[0], strict=True)),
+        "plain_recall": float(recall_score(is_eight[test], scores[1][test] > 0.5)),
+        "even_recall": float(recall_score(is_eight[test], scores[2][test] > 0.5)),
+        "plain_reviewed": images_to_review(is_eight[test], scores[1][test]),
+        "even_reviewed": images_to_review(is_eight[test], scores[2][test]),
+        "roc_difference": abs(plain[1] - even[1]),
+        "pr_difference": plain[2] - even[2],
+        "roc_change": abs(plain[1] - by_rarity[0][1]),
+        "pr_change": by_rarity[0][2] - plain[2],
     }
     figures = (
         drawing(
-            "Three searches, judged in three ways",
-            "The longer a bar the better. By accuracy no search at all is hard to beat, by ROC-AUC the two that search "
-            "look alike; by PR-AUC they do not, and neither is near 1.",
-            bars(f"PR-AUC {plain[2]:.2f} and {evened[2]:.2f}", "score, 1 is perfect", SEARCHES,
-                 {metric: [one[place] for one in judged] for place, metric in enumerate(METRICS)},
+            "Three searches by three metrics",
+            "Longer bars are better. By accuracy, never predicting an 8 is hard to beat; by ROC-AUC, the regressions "
+            "are similar; by PR-AUC they differ, and neither is near 1.",
+            bars(f"PR-AUC {plain[2]:.2f} and {even[2]:.2f}", "score, 1 is perfect", SEARCHES,
+                 {metric: list(values) for metric, *values in zip(METRICS, *by_search, strict=True)},
                  form=".3f", range=[0, 1]),
         ),
         drawing(
-            "The same answers, while eights get rarer",
-            "From left to right there are more other images to each 8; the model and its answers stay the same.",
-            lines(f"PR-AUC {along[0][2]:.2f} becomes {plain[2]:.2f}", ("others to each 8", rarities), "score",
-                  {metric: [one[place] for one in along] for place, metric in enumerate(METRICS)},
+            "The same predictions, with rarer eights",
+            "From left to right there are more other images per 8; the model and its predictions stay the same.",
+            lines(f"PR-AUC {by_rarity[0][2]:.2f} becomes {plain[2]:.2f}", ("others per 8", rarities), "score",
+                  {metric: list(values) for metric, *values in zip(METRICS, *by_rarity, strict=True)},
                   across={"type": "log", "tickvals": rarities}),
         ),
     )  # fmt: skip
     return Findings(results, figures)
 
 
-def chosen(labels: NDArray[np.integer], each: int, rng: np.random.Generator) -> NDArray[np.integer]:
-    """Which images to take so that so many others come to each 8, as many of both as there are."""
+def chosen(labels: NDArray[np.integer], per_eight: int, rng: np.random.Generator) -> NDArray[np.integer]:
+    """Select as many images as possible with `per_eight` others for each 8, and return their indices."""
     order = rng.permutation(len(labels))
     wanted, others = order[labels[order] == WANTED], order[labels[order] != WANTED]
-    count = min(len(wanted), len(others) // each)
-    return np.concatenate([wanted[:count], others[: count * each]])
+    count = min(len(wanted), len(others) // per_eight)
+    return np.concatenate([wanted[:count], others[: count * per_eight]])
 
 
 def joined(first: Part, second: Part) -> Part:
-    """Both together."""
+    """Concatenate two parts."""
     return Part(np.concatenate([first.images, second.images]), np.concatenate([first.labels, second.labels]))
 
 
-def learned(part: Part, new: Pixels) -> Scores:
-    """How probably each new image is an 8, to a regression that learned these."""
+def trained(part: Part, pixels: Pixels) -> Scores:
+    """Train a regression on a part, and return the probability that each image is an 8."""
     model = LogisticRegression(C=1.0, max_iter=2_000).fit(part.pixels, part.labels == WANTED)
-    score: Scores = model.predict_proba(new)[:, 1].astype(np.float64)
+    score: Scores = model.predict_proba(pixels)[:, 1].astype(np.float64)
     return score
 
 
-def metrics(found: NDArray[np.bool_], score: Scores) -> tuple[float, float, float]:
-    """Accuracy, ROC-AUC and PR-AUC of the probabilities of being an 8."""
-    areas = roc_auc_score(found, score), average_precision_score(found, score)
-    return float(accuracy_score(found, score > 0.5)), float(areas[0]), float(areas[1])
+def metrics(is_eight: NDArray[np.bool_], score: Scores) -> tuple[float, float, float]:
+    """Compute accuracy, ROC-AUC and PR-AUC of the probabilities of being an 8."""
+    areas = roc_auc_score(is_eight, score), average_precision_score(is_eight, score)
+    return float(accuracy_score(is_eight, score > 0.5)), float(areas[0]), float(areas[1])
 
 
-def looked(found: NDArray[np.bool_], score: Scores) -> int:
-    """How many images, the likeliest first, somebody must look at until the wanted share of eights is found."""
-    hits = found[np.argsort(-score, kind="stable")].cumsum()
+def images_to_review(is_eight: NDArray[np.bool_], score: Scores) -> int:
+    """Count the images, the most probable first, to review until the recall is reached."""
+    hits = is_eight[np.argsort(-score, kind="stable")].cumsum()
     return int(np.searchsorted(hits, np.ceil(SHARE * hits[-1]))) + 1
 
 
 LESSON = Lesson(
     name="rare-class",
-    question="How is the search for something rare judged?",
+    question="How is the search for a rare class evaluated?",
     needs="mnist",
     seconds=2,
     run=run,
     method="""
-        Fraud is rare: one payment among hundreds. We make such a case of images of {data}: {each} others to each 8.
-        A [logistic regression] learns {eights} eights and {others:,} others as they come; another learns the same
-        eights and only as many others, drawn by lot, so that both are equally common; a third way is never to say 8.
-        We judge them on {new:,} new images with {new_eights} eights, by [accuracy], [ROC-AUC] and [PR-AUC].
+        Fraud is rare: one payment among hundreds. We make such a case from images of {data}, with {per_eight} others
+        per 8. A [logistic regression] is trained on {eights} eights and all {others:,} others; another on the same
+        eights and only as many others, drawn at random, so that both are equally frequent; a third classifier never
+        predicts an 8. We evaluate them on {test:,} test images with {test_eights} eights, by [accuracy], [ROC-AUC] and
+        [PR-AUC].
 
-        Then we judge the first regression's answers again, among fewer others to each 8.""",
+        Then we evaluate the first regression's predictions again, among fewer others per 8.""",
     outcome="""
-        Never saying 8 is right on {never_right:.2%}, the first regression on {plain_right:.2%}, the evened out one on
-        {even_right:.2%}: by accuracy a search is hardly worth its while, or worse than none, though these find
-        {plain_found:.0%} and {even_found:.0%} of the eights.
+        Never predicting an 8 has an accuracy of {never_accuracy:.2%}, the first regression {plain_accuracy:.2%}, the
+        balanced one {even_accuracy:.2%}: by accuracy a search seems hardly useful, or worse than none, though the
+        regressions find {plain_recall:.0%} and {even_recall:.0%} of the eights.
 
-        ROC-AUC says {plain_roc:.3f} and {even_roc:.3f}, which sounds nearly perfect for both. PR-AUC says
-        {plain_pr:.3f} and {even_pr:.3f}. What this means to somebody who wants {share:.0%} of the eights, which are
-        {asked}: going by the probabilities, the first has them after {plain_looked:,} images, the second after
-        {even_looked:,}.
+        ROC-AUC is {plain_roc:.3f} and {even_roc:.3f}, nearly perfect for both. PR-AUC is {plain_pr:.3f} and
+        {even_pr:.3f}. In practice: to find {share:.0%} of the eights, which are {needed}, by reviewing images from the
+        most probable on, the first regression needs {plain_reviewed:,} images, the second {even_reviewed:,}.
 
-        Where eights are as common as others, the first regression's answers have an accuracy of {common_right:.1%}, a
-        ROC-AUC of {common_roc:.3f} and a PR-AUC of {common_pr:.3f}.""",
+        Where eights are as frequent as others, the first regression's predictions have an accuracy of
+        {common_accuracy:.1%}, a ROC-AUC of {common_roc:.3f} and a PR-AUC of {common_pr:.3f}.""",
     claims=(
-        Claim("Accuracy prefers no search to one that finds {even_found:.0%}: {never_right:.2%} against "
-              "{even_right:.2%}.",
-              lambda results: results["never_right"] > results["even_right"]),
-        Claim("ROC-AUC is above 0.85 for both searches: {plain_roc:.3f} and {even_roc:.3f}.",
+        Claim("Accuracy prefers no search to one that finds {even_recall:.0%}: {never_accuracy:.2%} against "
+              "{even_accuracy:.2%}.",
+              lambda results: results["never_accuracy"] > results["even_accuracy"]),
+        Claim("ROC-AUC is above 0.85 for both regressions: {plain_roc:.3f} and {even_roc:.3f}.",
               lambda results: min(results["plain_roc"], results["even_roc"]) > 0.85),
-        Claim("PR-AUC prefers the first, by {pr_apart:.3f}; ROC-AUC sets them less apart, by {roc_apart:.3f}.",
-              lambda results: results["pr_apart"] > results["roc_apart"]),
-        Claim("The same answers lose {pr_moved:.3f} of PR-AUC when eights get rare, while their accuracy rises from "
-              "{common_right:.1%} to {plain_right:.1%}.",
-              lambda results: results["pr_moved"] > 0.05 and results["plain_right"] > results["common_right"]),
-        Claim("ROC-AUC hardly notices: it moves by {roc_moved:.3f}, less than half as far.",
-              lambda results: results["roc_moved"] < 0.5 * results["pr_moved"]),
+        Claim("PR-AUC prefers the first, by {pr_difference:.3f}; by ROC-AUC they differ less, by {roc_difference:.3f}.",
+              lambda results: results["pr_difference"] > results["roc_difference"]),
+        Claim("The same predictions lose {pr_change:.3f} of PR-AUC when eights get rare, while their accuracy rises "
+              "from {common_accuracy:.1%} to {plain_accuracy:.1%}.",
+              lambda results: results["pr_change"] > 0.05 and results["plain_accuracy"] > results["common_accuracy"]),
+        Claim("ROC-AUC hardly changes: by {roc_change:.3f}, less than half as much.",
+              lambda results: results["roc_change"] < 0.5 * results["pr_change"]),
     ),
     conclusion="""
-        ROC-AUC compares one 8 with one other image, and does not know how many others there are. PR-AUC does: its
-        [precision] is the share of finds that are real, so it is the one to look at when a class is rare, and to
-        compare only where it is equally rare. Evening out the training images made the model say 8 more readily,
-        but its list of suspects no better; to find more, lower the [threshold]. `tellapart evaluate BUNDLE
-        PHOTOS` shows all three, and with `--cost costs.csv` decides by what a mistake costs.""",
+        ROC-AUC compares one 8 with one other image, and does not depend on how many others there are. PR-AUC does: its
+        [precision] is the share of finds that are correct, so use it when a class is rare, and compare it only where
+        the class is equally rare. Balancing the training images made the model predict 8 more often, but did not
+        improve its ranking; to find more, lower the [threshold]. `tellapart evaluate BUNDLE PHOTOS` reports all three,
+        and with `--cost costs.csv` decides by the cost of mistakes.""",
     try_next="""
         Keep all images and give the eights more weight: `class_weight="balanced"` in the regression. Which of the
-        three metrics changes, and which hardly does?""",
+        three metrics change, and which hardly do?""",
 )  # fmt: skip

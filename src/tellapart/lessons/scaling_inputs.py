@@ -1,4 +1,4 @@
-"""Must numbers be scaled before something learns from them? It depends on who learns, and on their units."""
+"""Lesson: scaling matters for features of different units, and for networks, but not for distances of pixels."""
 
 import warnings
 
@@ -18,20 +18,20 @@ RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 
 def run(settings: Settings) -> Findings:
-    """Score neighbours on few numbers of different units and on pixels, and watch a network learn from both ranges."""
+    """Evaluate neighbours on features of different units and on pixels, and a network on two ranges of inputs."""
     data = images("mnist", settings)
     train, test = data.train.take(slice(settings.of(4_000, small=600))), data.test.take(slice(1_000))
     epochs = settings.of(10, small=8)
 
     neighbours = {
-        "units as they are": knn_score(measured(train), measured(test), train, test),
-        "units, standardised": knn_score(measured(train), measured(test), train, test, standardised=True),
+        "mixed units": knn_score(measured(train), measured(test), train, test),
+        "mixed units, standardised": knn_score(measured(train), measured(test), train, test, standardised=True),
         "pixels 0 to 255": knn_score(train.pixels * 255, test.pixels * 255, train, test),
         "pixels 0 to 1": knn_score(train.pixels, test.pixels, train, test),
         "pixels, standardised": knn_score(train.pixels, test.pixels, train, test, standardised=True),
     }
-    score = list(neighbours.values())
-    # A range may want its own learning rate: each gets the best of the same six.
+    scores = list(neighbours.values())
+    # A range may need its own learning rate: each gets the best of the same six.
     small, large = (best_curve(train, test, scale, epochs, settings.seed) for scale in (1, 255))
 
     results = {
@@ -39,8 +39,8 @@ def run(settings: Settings) -> Findings:
         "n": len(train),
         "epochs": epochs,
         "rates": len(RATES),
-        "measures": 1 + GRID**2,
-        **dict(zip(("raw", "standard", "wide", "narrow", "each"), score, strict=True)),
+        "features": 1 + GRID**2,
+        **dict(zip(("raw", "standard", "wide", "narrow", "each"), scores, strict=True)),
         "first_small": small[0],
         "first_large": large[0],
         "last_small": small[-1],
@@ -48,16 +48,16 @@ def run(settings: Settings) -> Findings:
     }
     figures = (
         drawing(
-            "Nearest neighbours, before and after scaling",
-            "The upper two bars stand on 17 numbers of different units, the others on all pixels.",
-            bars(f"where units differ {score[0]:.1%} becomes {score[1]:.1%}",
-                 "accuracy", list(neighbours), {"accuracy": score},
+            "Nearest neighbours before and after scaling",
+            f"The upper two bars use {1 + GRID**2} features of different units, the others all pixels.",
+            bars(f"with mixed units {scores[0]:.1%} becomes {scores[1]:.1%}",
+                 "accuracy", list(neighbours), {"accuracy": scores},
                  form=".1%", range=[0, 1], **PERCENT),
         ),
         drawing(
             "A network on small and on large inputs",
-            "The share of new images that a network with one hidden layer tells right after each epoch, at the best "
-            f"of {len(RATES)} learning rates for each range.",
+            "The test accuracy of a network with one hidden layer after each epoch, at the best of "
+            f"{len(RATES)} learning rates for each range.",
             lines(f"after one epoch {small[0]:.1%} and {large[0]:.1%}", ("epoch", range(1, epochs + 1)), "accuracy",
                   {"inputs 0 to 1": small, "inputs 0 to 255": large}, **PERCENT),
         ),
@@ -66,7 +66,7 @@ def run(settings: Settings) -> Findings:
 
 
 def measured(part: Part) -> Pixels:
-    """How much ink an image has, in grey levels, and which share of it is in each square of a 4 x 4 grid."""
+    """Compute the total ink of an image, in grey levels, and the share of it in each square of a 4 x 4 grid."""
     side = part.images.shape[1] // GRID
     ink = part.images.reshape(len(part), GRID, side, GRID, side).sum(axis=(2, 4), dtype=np.float32)
     squares = ink.reshape(len(part), -1)
@@ -74,26 +74,26 @@ def measured(part: Part) -> Pixels:
     return np.hstack([total, squares / total])
 
 
-def knn_score(x: Pixels, new: Pixels, train: Part, test: Part, *, standardised: bool = False) -> float:
-    """The accuracy of five nearest neighbours."""
+def knn_score(x: Pixels, test_x: Pixels, train: Part, test: Part, *, standardised: bool = False) -> float:
+    """Return the accuracy of five nearest neighbours."""
     model = KNeighborsClassifier(5)
     model = make_pipeline(StandardScaler(), model) if standardised else model
-    return float(model.fit(x, train.labels).score(new, test.labels))
+    return float(model.fit(x, train.labels).score(test_x, test.labels))
 
 
 def best_curve(train: Part, test: Part, scale: float, epochs: int, seed: int) -> list[float]:
-    """The accuracy after each epoch, of the learning rate whose mean over all epochs is best."""
+    """Return the accuracy after each epoch at the learning rate with the best mean over all epochs."""
     return max(
         (curve(train, test, scale, epochs, rate, seed) for rate in RATES), key=lambda scores: float(np.mean(scores))
     )
 
 
 def curve(train: Part, test: Part, scale: float, epochs: int, rate: float, seed: int) -> list[float]:
-    """Train a network by plain gradient descent on pixels times `scale`."""
+    """Train a network by stochastic gradient descent on pixels times `scale`, and return its accuracies."""
     scores = []
     model = MLPClassifier(64, solver="sgd", learning_rate_init=rate, max_iter=1, warm_start=True, random_state=seed)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch at a time is meant
+        warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch at a time
         for _ in range(epochs):
             model.fit(train.pixels * scale, train.labels)
             scores.append(float(model.score(test.pixels * scale, test.labels)))
@@ -107,44 +107,38 @@ LESSON = Lesson(
     seconds=4,
     run=run,
     method="""
-        Three experiments on {n:,} images of {data}, all judged on the same new images. First we describe each
-        image by {measures} numbers of different units: how much ink it has, in thousands of grey levels, and which
-        share of that ink is in each square of a grid, between 0 and 1. [k nearest neighbours] classify by these, as
-        they are and [standardised|standardising]. Second, neighbours by all pixels, in three ranges. Third, a small
-        network learns from pixels between 0 and 1 and from the same pixels between 0 and 255; since each range may
-        want its own [learning rate], each gets the best of {rates}.""",
+        Three experiments on {n:,} images of {data}, all evaluated on the same test images. First we describe each
+        image by {features} features of different units: the amount of ink, in thousands of grey levels, and the share
+        of that ink in each square of a grid, between 0 and 1. [k nearest neighbours] classify by these features,
+        unscaled and [standardised|standardising]. Second, they classify by all pixels, in three ranges. Third, a small
+        network is trained on pixels between 0 and 1 and on the same pixels between 0 and 255; since each range may
+        need its own [learning rate], each gets the best of {rates}.""",
     outcome="""
-        With numbers of different units, scaling lifts the neighbours from {raw:.1%} to {standard:.1%}: unscaled, the
-        distance between two images is their difference in ink, and where the ink is does not count.
+        With features of different units, scaling improves the [accuracy] of the neighbours from {raw:.1%} to
+        {standard:.1%}: without it, the distance between two images is their difference in ink, and the position of the
+        ink is ignored.
 
-        On pixels nothing is gained: {wide:.1%} between 0 and 255, {narrow:.1%} between 0 and 1, since all distances
-        shrink alike and the nearest stays the nearest. Standardising each pixel gives {each:.1%}: it makes a pixel at
-        the edge, which is hardly ever drawn on, as important as one in the middle.
+        On pixels scaling gains nothing: {wide:.1%} between 0 and 255, {narrow:.1%} between 0 and 1, since all
+        distances shrink by the same factor and the nearest neighbour stays the nearest. Standardising each pixel gives
+        {each:.1%}: it makes a pixel at the edge, which hardly anyone draws on, as important as one in the middle.
 
-        The network tells {first_small:.1%} right after one [epoch] on inputs between 0 and 1, and {first_large:.1%}
-        between 0 and 255; after {epochs} epochs {last_small:.1%} and {last_large:.1%}.""",
+        The network has an accuracy of {first_small:.1%} after one [epoch] on inputs between 0 and 1, and
+        {first_large:.1%} between 0 and 255; after {epochs} epochs {last_small:.1%} and {last_large:.1%}.""",
     claims=(
-        Claim(
-            "Neighbours gain more than 10 points where units differ: {raw:.1%} becomes {standard:.1%}.",
-            lambda results: results["standard"] > results["raw"] + 0.10,
-        ),
-        Claim(
-            "One factor for all pixels changes nothing: {wide:.1%} and {narrow:.1%}.",
-            lambda results: abs(results["wide"] - results["narrow"]) < 0.002,  # ties may be broken by rounding
-        ),
-        Claim(
-            "The network learns faster from small inputs: {first_small:.1%} against {first_large:.1%} after one epoch, "
-            "{last_small:.1%} against {last_large:.1%} in the end.",
-            lambda results: (
-                results["first_small"] > results["first_large"] and results["last_small"] > results["last_large"]
-            ),
-        ),
+        Claim("Neighbours gain more than 10 points where units differ: {raw:.1%} becomes {standard:.1%}.",
+              lambda results: results["standard"] > results["raw"] + 0.10),
+        Claim("One factor for all pixels changes nothing: {wide:.1%} and {narrow:.1%}.",
+              lambda results: abs(results["wide"] - results["narrow"]) < 0.002),
+        Claim("The network learns faster from small inputs: {first_small:.1%} against {first_large:.1%} after one "
+              "epoch, {last_small:.1%} against {last_large:.1%} after the last.",
+              lambda results: results["first_small"] > results["first_large"]
+              and results["last_small"] > results["last_large"]),
     ),
     conclusion="""
-        Scale where numbers of different units meet in one distance. Pixels have one unit, and neighbours do not need
-        it. A network does: its learning rate and its first weights are made for inputs about as large as 1. tellapart
-        keeps the scaling inside the model, so that it cannot be forgotten when the model is used.""",
+        Scale features of different units before computing distances. Pixels have a single unit, so neighbours do not
+        need it. A network does: its learning rate and its initial weights are designed for inputs of about 1.
+        tellapart keeps the scaling inside the model, so that it cannot be forgotten in prediction.""",
     try_next="""
-        A [decision tree] asks only whether a number is above a threshold. What does scaling change for it? Put
-        `DecisionTreeClassifier` in place of the neighbours.""",
-)
+        A [decision tree] only compares numbers with thresholds. How does scaling change it? Use
+        `DecisionTreeClassifier` instead of the neighbours.""",
+)  # fmt: skip

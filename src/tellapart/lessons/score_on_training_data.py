@@ -1,4 +1,4 @@
-"""What is a score on the training images worth? Nothing: who learns by heart is always right."""
+"""Lesson: a score on the training images says nothing about new ones, because a model can memorize its images."""
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -13,54 +13,54 @@ from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
 
 
 def run(settings: Settings) -> Findings:
-    """Score four models on the images they learned and on new ones, with right labels and with labels by lot."""
+    """Score four models on training and on test images, with correct labels and with shuffled labels."""
     data = images("mnist", settings)
     train, test = data.train.take(slice(settings.of(2_000, small=500))), data.test.take(slice(2_000))
-    lots = np.random.default_rng(settings.seed).permutation(train.labels)  # as many of each class, but by chance
+    shuffled = np.random.default_rng(settings.seed).permutation(train.labels)  # as many of each class
     models = {
         "1 nearest neighbour": KNeighborsClassifier(1),
         "random forest": RandomForestClassifier(100, random_state=settings.seed),
         "logistic regression": LogisticRegression(C=0.1, max_iter=2_000),
-        "tree of 4 questions": DecisionTreeClassifier(max_depth=4, random_state=settings.seed),
+        "tree of depth 4": DecisionTreeClassifier(max_depth=4, random_state=settings.seed),
     }
-    learned, new, drilled, guessed = [], [], [], []
+    training, testing, shuffled_training, shuffled_testing = [], [], [], []
     for model in models.values():
         model.fit(train.pixels, train.labels)
-        learned.append(float(model.score(train.pixels, train.labels)))
-        new.append(float(model.score(test.pixels, test.labels)))
-        model.fit(train.pixels, lots)
-        drilled.append(float(model.score(train.pixels, lots)))
-        guessed.append(float(model.score(test.pixels, test.labels)))
+        training.append(float(model.score(train.pixels, train.labels)))
+        testing.append(float(model.score(test.pixels, test.labels)))
+        model.fit(train.pixels, shuffled)
+        shuffled_training.append(float(model.score(train.pixels, shuffled)))
+        shuffled_testing.append(float(model.score(test.pixels, test.labels)))
 
-    chance = wilson(round(guessed[0] * len(test)), len(test))
+    interval = wilson(round(shuffled_testing[0] * len(test)), len(test))
     results = {
         "data": data.name,
         "n": len(train),
         "test": len(test),
-        "neighbour_learned": learned[0],
-        "neighbour_new": new[0],
-        "tree_learned": learned[-1],
-        "tree_new": new[-1],
-        "drilled": drilled[0],
-        "guessed": guessed[0],
-        "low": chance.low,
-        "high": chance.high,
-        "mean_guessed": float(np.mean(guessed)),
+        "neighbour_training": training[0],
+        "neighbour_test": testing[0],
+        "tree_training": training[-1],
+        "tree_test": testing[-1],
+        "shuffled_training": shuffled_training[0],
+        "shuffled_test": shuffled_testing[0],
+        "low": interval.low,
+        "high": interval.high,
+        "mean_shuffled_test": float(np.mean(shuffled_testing)),
     }
     figures = (
         drawing(
-            "With the right labels",
-            "Each model on the images it learned from and on new ones: the upper bars say little of the lower.",
-            bars(f"the nearest neighbour: {learned[0]:.1%} becomes {new[0]:.1%}",
-                 "accuracy", list(models), {"learned": learned, "new": new}, form=".1%",
+            "Correct labels",
+            "Each model on its training images and on test images: the upper bars say little about the lower.",
+            bars(f"the nearest neighbour: {training[0]:.1%} becomes {testing[0]:.1%}",
+                 "accuracy", list(models), {"training": training, "test": testing}, form=".1%",
                  range=[0, 1], **PERCENT),
         ),
         drawing(
-            "With labels by lot",
-            "The labels of the training images were shuffled, so that there is nothing to learn. Some models learn "
-            "them by heart all the same; on new images, with their right labels, all guess.",
-            bars(f"the nearest neighbour: {drilled[0]:.1%} becomes {guessed[0]:.1%}",
-                 "accuracy", list(models), {"learned": drilled, "new": guessed}, form=".1%",
+            "Shuffled labels",
+            "The labels of the training images were shuffled, so that there is nothing to learn. Some models memorize "
+            "them all the same; on test images, with correct labels, all of them guess.",
+            bars(f"the nearest neighbour: {shuffled_training[0]:.1%} becomes {shuffled_testing[0]:.1%}",
+                 "accuracy", list(models), {"training": shuffled_training, "test": shuffled_testing}, form=".1%",
                  range=[0, 1], **PERCENT),
         ),
     )  # fmt: skip
@@ -69,39 +69,35 @@ def run(settings: Settings) -> Findings:
 
 LESSON = Lesson(
     name="score-on-training-data",
-    question="Why not judge a model on the images it learned from?",
+    question="Why not evaluate a model on its training images?",
     needs="mnist",
     seconds=6,
     run=run,
     method="""
-        Four models learn {n:,} images of {data}. Each is scored on those same images, the [training set], and on
-        {test:,} new ones. Then the labels of the training images are shuffled, so that they say nothing of the
-        images any more, and all is done again.""",
+        Four models are trained on {n:,} images of {data}. Each is scored on those same images, the [training set], and
+        on {test:,} test images. Then the labels of the training images are shuffled, so that they have nothing to do
+        with the images, and the experiment is repeated.""",
     outcome="""
-        The nearest neighbour is right on {neighbour_learned:.1%} of the images it learned: the image nearest to
-        each is that image itself. On new ones it is right on {neighbour_new:.1%}. A [decision tree] of 4 questions,
-        which has no room to learn by heart, scores {tree_learned:.1%} and {tree_new:.1%}.
+        The nearest neighbour is correct on {neighbour_training:.1%} of its training images: the image nearest to each
+        is that image itself. On test images it is correct on {neighbour_test:.1%}. A [decision tree] of depth 4, which
+        is too small to memorize the images, scores {tree_training:.1%} and {tree_test:.1%}.
 
-        With labels by lot the nearest neighbour still scores {drilled:.1%} on what it learned, and {guessed:.1%} on
-        new images ({low:.1%} to {high:.1%}, a 95 % [confidence interval]): it guesses among ten classes.""",
+        With shuffled labels the nearest neighbour still scores {shuffled_training:.1%} on its training images, and
+        {shuffled_test:.1%} on test images ({low:.1%} to {high:.1%}, a 95 % [confidence interval]): it guesses among
+        ten classes.""",
     claims=(
-        Claim(
-            "Who learns by heart looks perfect: {drilled:.1%} of labels by lot are told as they were learned.",
-            lambda results: results["drilled"] > 0.99,
-        ),
-        Claim(
-            "There was nothing to learn: the models tell {mean_guessed:.1%} of new images right on average, a guess.",
-            lambda results: results["mean_guessed"] < 0.16,
-        ),
-        Claim(
-            "On learned images it promises too much: {neighbour_learned:.1%} is {neighbour_new:.1%} on new ones.",
-            lambda results: results["neighbour_learned"] - results["neighbour_new"] > 0.01,
-        ),
+        Claim("A model that memorizes looks perfect: it reproduces {shuffled_training:.1%} of shuffled labels.",
+              lambda results: results["shuffled_training"] > 0.99),
+        Claim("There was nothing to learn: the mean accuracy on test images is {mean_shuffled_test:.1%}, a guess.",
+              lambda results: results["mean_shuffled_test"] < 0.16),
+        Claim("The training score is too optimistic: {neighbour_training:.1%} becomes {neighbour_test:.1%} on test "
+              "images.",
+              lambda results: results["neighbour_training"] - results["neighbour_test"] > 0.01),
     ),
     conclusion="""
-        A score on training images says how much a model remembers, not how much it understood. What counts is
-        [generalisation]: how it does on images it has never seen.""",
+        A score on training images measures how much a model memorizes, not how much it learns. What matters is
+        [generalisation]: the performance on images that the model was not trained on.""",
     try_next="""
-        Raise the neighbours that vote from 1 to 5 and to 20. What becomes of the score on learned images with
-        labels by lot, and why?""",
-)
+        Increase the number of neighbours from 1 to 5 and to 20. How does the score on training images with shuffled
+        labels change, and why?""",
+)  # fmt: skip
