@@ -76,7 +76,6 @@ def run(settings: Settings) -> Findings:
         **{f"{name.split()[0]}_{criterion}": share for name in groups
            for criterion, share in zip(("unsure", "outlier", "either"), shares[name], strict=True)},
         "negatives_confidence": float(model.predict_proba(groups["negatives"]).max(axis=1).mean()),
-        "noise_confidence": float(model.predict_proba(groups["noise"]).max(axis=1).mean()),
     }  # fmt: skip
     figures = (
         drawing(

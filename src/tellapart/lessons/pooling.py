@@ -157,11 +157,9 @@ LESSON = Lesson(
         {average_shifted:.1%} for means. With the whole image as one window it is {max_all:.1%} and {average_all:.1%},
         shifted or not: position is lost completely.""",
     claims=(
-        Claim("By hand and by the layer, maxima agree within {max_difference:.1g} and means within "
-              "{average_difference:.1g}.",
+        Claim("Maxima by hand agree within {max_difference:.1g}, means within {average_difference:.1g}.",
               lambda results: max(results["max_difference"], results["average_difference"]) < 1e-6),
-        Claim("Rotating windows changes {rotated_change:.0%} of the numbers, and their maxima by "
-              "{rotated_max_change:.0f}.",
+        Claim("Rotating windows changes {rotated_change:.0%} of the numbers, maxima by {rotated_max_change:.0f}.",
               lambda results: results["rotated_change"] > 0.5 and results["rotated_max_change"] == 0),
         Claim("A shift by one pixel changes pooled numbers less than half as much, but not by 0: {max_change:.2f} and "
               "{average_change:.2f} against {plain_change:.2f}.",
@@ -178,6 +176,5 @@ LESSON = Lesson(
         tellapart's cnn takes maxima after each of three [convolutions|convolution]; a pre-trained backbone ends with
         the mean of each map.""",
     try_next="""
-        Shift the training images too, each by a different number of pixels (`np.roll`). Is the best window still the
-        same?""",
+        Shift the training images too, each by a different number of pixels. Is the best window still the same?""",
 )  # fmt: skip
