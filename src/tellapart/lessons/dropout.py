@@ -139,7 +139,7 @@ LESSON = Lesson(
     outcome="""
         Many units and few images: without dropout the validation loss is lowest after epoch {plain_epoch}, at
         {plain_best:.3f}, and ends at {plain_end:.3f}, {plain_gap:.3f} above the training loss: the network is
-        [over-fitting]. With dropout it is lowest after epoch {dropped_epoch}, at {dropped_best:.3f}, and ends at
+        [overfitting]. With dropout it is lowest after epoch {dropped_epoch}, at {dropped_best:.3f}, and ends at
         {dropped_end:.3f}, {dropped_gap:.3f} above the training loss.
 
         Many units and many images: the validation loss ends at {plenty_plain:.3f} without and {plenty_dropped:.3f}

@@ -39,7 +39,7 @@ GLOSSARY: Mapping[str, str] = {
     "fold": "One of several equal parts of the images, which is used for evaluation while the others are used for "
     "training.",
     "frozen backbone": "A backbone whose weights do not change while a head is trained on its features.",
-    "generalisation": "The performance of a model on images that it was not trained on.",
+    "generalization": "The performance of a model on images that it was not trained on.",
     "head": "The last layer or layers of a network, which turn features into predictions.",
     "Hyperband": "A search that starts many trials and repeatedly lets only the best of them continue training.",
     "hyperparameter": "A setting that is chosen before training and not learned by it, such as the learning rate.",
@@ -63,7 +63,7 @@ GLOSSARY: Mapping[str, str] = {
     "optimizer": "The rule by which training updates the parameters, with the state it keeps for that.",
     "out-of-bag score": "The accuracy of a forest on its training images, each predicted only by the trees that were "
     "grown without it.",
-    "over-fitting": "Learning properties of the training images that do not generalize to others.",
+    "overfitting": "Learning properties of the training images that do not generalize to others.",
     "parameter": "A number in a model that training sets, such as a weight.",
     "patience": "The number of epochs without improvement after which training stops.",
     "pixel": "One position of an image, with a number for each channel.",
@@ -84,7 +84,7 @@ GLOSSARY: Mapping[str, str] = {
     "classes.",
     "softmax": "The function that turns logits into probabilities: the exponential of each, divided by the sum of all.",
     "standard deviation": "The typical distance of values from their mean.",
-    "standardising": "Subtracting from each feature its mean and dividing by its standard deviation, both computed on "
+    "standardizing": "Subtracting from each feature its mean and dividing by its standard deviation, both computed on "
     "the training images.",
     "temperature": "A number by which all logits are divided: above 1 it lowers confidence, below 1 it raises it.",
     "test set": "Images that take no part in training or in any choice, and are used for evaluation once, at the end.",

@@ -80,7 +80,7 @@ LESSON = Lesson(
         The training loss decreases to the end, from {best_training_loss:.3f} after epoch {best} to
         {last_training_loss:.3f}, where the training [accuracy] is {training_accuracy:.1%}. The validation loss is
         lowest after epoch {best}, at {best_loss:.3f}, and then rises to {last_loss:.3f}: the network is
-        [over-fitting].
+        [overfitting].
 
         After the last epoch the training accuracy is {few_gap:.1%} higher than the validation accuracy. With {many:,}
         images this gap is {many_gap:.1%}.""",

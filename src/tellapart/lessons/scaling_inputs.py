@@ -25,10 +25,10 @@ def run(settings: Settings) -> Findings:
 
     neighbours = {
         "mixed units": knn_score(measured(train), measured(test), train, test),
-        "mixed units, standardised": knn_score(measured(train), measured(test), train, test, standardised=True),
+        "mixed units, standardized": knn_score(measured(train), measured(test), train, test, standardized=True),
         "pixels 0 to 255": knn_score(train.pixels * 255, test.pixels * 255, train, test),
         "pixels 0 to 1": knn_score(train.pixels, test.pixels, train, test),
-        "pixels, standardised": knn_score(train.pixels, test.pixels, train, test, standardised=True),
+        "pixels, standardized": knn_score(train.pixels, test.pixels, train, test, standardized=True),
     }
     scores = list(neighbours.values())
     # A range may need its own learning rate: each gets the best of the same six.
@@ -74,10 +74,10 @@ def measured(part: Part) -> Pixels:
     return np.hstack([total, squares / total])
 
 
-def knn_score(x: Pixels, test_x: Pixels, train: Part, test: Part, *, standardised: bool = False) -> float:
+def knn_score(x: Pixels, test_x: Pixels, train: Part, test: Part, *, standardized: bool = False) -> float:
     """Return the accuracy of five nearest neighbours."""
     model = KNeighborsClassifier(5)
-    model = make_pipeline(StandardScaler(), model) if standardised else model
+    model = make_pipeline(StandardScaler(), model) if standardized else model
     return float(model.fit(x, train.labels).score(test_x, test.labels))
 
 
@@ -110,7 +110,7 @@ LESSON = Lesson(
         Three experiments on {n:,} images of {data}, all evaluated on the same test images. First we describe each
         image by {features} features of different units: the amount of ink, in thousands of grey levels, and the share
         of that ink in each square of a grid, between 0 and 1. [k nearest neighbours] classify by these features,
-        unscaled and [standardised|standardising]. Second, they classify by all pixels, in three ranges. Third, a small
+        unscaled and [standardized|standardizing]. Second, they classify by all pixels, in three ranges. Third, a small
         network is trained on pixels between 0 and 1 and on the same pixels between 0 and 255; since each range may
         need its own [learning rate], each gets the best of {rates}.""",
     outcome="""
@@ -119,7 +119,7 @@ LESSON = Lesson(
         ink is ignored.
 
         On pixels scaling gains nothing: {wide:.1%} between 0 and 255, {narrow:.1%} between 0 and 1, since all
-        distances shrink by the same factor and the nearest neighbour stays the nearest. Standardising each pixel gives
+        distances shrink by the same factor and the nearest neighbour stays the nearest. Standardizing each pixel gives
         {each:.1%}: it makes a pixel at the edge, which hardly anyone draws on, as important as one in the middle.
 
         The network has an accuracy of {first_small:.1%} after one [epoch] on inputs between 0 and 1, and

@@ -96,7 +96,7 @@ LESSON = Lesson(
     ),
     conclusion="""
         A score on training images measures how much a model memorizes, not how much it learns. What matters is
-        [generalisation]: the performance on images that the model was not trained on.""",
+        [generalization]: the performance on images that the model was not trained on.""",
     try_next="""
         Increase the number of neighbours from 1 to 5 and to 20. How does the score on training images with shuffled
         labels change, and why?""",
