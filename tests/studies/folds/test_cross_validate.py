@@ -158,7 +158,7 @@ def test_the_files_agree_with_the_result(tiny: Path, tmp_path: Path) -> None:
     assert facts["mean"]["accuracy"] == found.accuracy.value == pytest.approx(found.mean("accuracy"))
     assert facts["accuracy"] == {**found.accuracy.as_json(), "interval": facts["accuracy"]["interval"]}
     assert facts["pooled"]["n"] == facts["pictures"] == 36
-    assert Recipe.read(tmp_path / "recipe.toml").as_dict() == found.recipe.as_dict()
+    assert Recipe.read(tmp_path / "recipe.toml") == found.recipe
     assert not list(tmp_path.glob("checkpoints*"))
 
 

@@ -56,7 +56,7 @@ def test_a_search_leaves_the_winner_trained_on_all_but_the_test_images(finished:
     best = finished.trials[0]
     losses = [row.val_loss for trial in finished.trials for row in trial.history if row.val_loss is not None]
     assert best.best.val_loss == min(losses)
-    assert finished.recipe.as_dict() == Recipe.read(finished.folder / "best.toml").as_dict()
+    assert finished.recipe == Recipe.read(finished.folder / "best.toml")
     assert (finished.recipe.units, finished.recipe.epochs) == (best.values["units"], best.best.epoch)
     run = finished.run
     assert (run.recipe.validation, run.recipe.epochs, run.recipe.seed) == (0.0, best.best.epoch, best.number)

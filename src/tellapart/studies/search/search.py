@@ -76,7 +76,7 @@ def search(
             f"trial {winner.number} is best, after epoch {best.epochs}: training it again, on the validation images too"
         )
         train(everything, replace(best, validation=0.0), out=folder / FINAL, resume=True)
-    return Search(folder, best, ranked)
+    return Search(folder, Recipe(**vars(best)), ranked)
 
 
 def _run_trials(plan: SearchPlan, trials: Sequence[Trial], folder: Path, jobs: Jobs | None) -> tuple[Trial, ...]:

@@ -62,9 +62,9 @@ class Sweep:
     winner: Trial
 
     @property
-    def recipe(self) -> NetworkRecipe:
+    def recipe(self) -> Recipe:
         """The recipe of the winner."""
-        return self.winner.recipe
+        return Recipe(**vars(self.winner.recipe))
 
     @property
     def trials(self) -> tuple[Trial, ...]:
