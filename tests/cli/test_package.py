@@ -17,7 +17,7 @@ def test_a_folder_is_made_beside_us_by_the_bundles_name(
     monkeypatch.chdir(tmp_path)
     answer = said("package", trained.bundle.folder, "--as", kind)
     assert (answer.status, answer.err) == (0, "")
-    assert answer.out == f"tiny-{kind}: its README.md says how it is {done}\n"
+    assert answer.out == f"tiny-{kind}: its README.md says how to {done}\n"
     Bundle.open(f"tiny-{kind}/bundle").verify()
 
 
