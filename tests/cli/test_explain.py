@@ -59,7 +59,7 @@ def test_several_images_are_below_each_other_and_unreadable_ones_are_said(
 def test_another_label_can_be_asked_about(said: Said, bundle: Path, images: list[Path], tmp_path: Path) -> None:
     words = ["explain", bundle, images[0], "--save", tmp_path / "overlay.png", "--label"]
     assert f"{images[0]}: red " in said(*words, "red").out
-    assert "knows no 'rod': did you mean red?" in said(*words, "rod").error
+    assert "has no class 'rod': did you mean red?" in said(*words, "rod").error
 
 
 def test_filters_need_no_image_and_layers_need_one(
