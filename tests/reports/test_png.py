@@ -59,7 +59,7 @@ def test_undefined_figures_are_not_drawn(judged: Evaluation, tmp_path: Path, mon
         drawn.append([figure.layout.title.text for figure in figures])
         return [b"png"] * len(figures)
 
-    monkeypatch.setattr("tellapart.reports.png._drawn", draw)
+    monkeypatch.setattr("tellapart.reports.png._draw_pngs", draw)
     one_class = judge(np.zeros(4, dtype=int), np.full((4, 2), 0.5), ("a", "b"))
     assert not any("roc" in path.name for path in write_figures(one_class, tmp_path))
     assert len(write_figures(judged, tmp_path, threshold=0.5)) == 7
@@ -76,7 +76,7 @@ def test_without_a_browser_the_error_names_one_to_install(
     with pytest.raises(MissingPackageError, match=r"absent, which is not a program: install one.*apt install chromium"):
         write_png(figure, tmp_path / "a.png")
     monkeypatch.delenv(VARIABLE)
-    monkeypatch.setattr("tellapart.reports.png.NAMES", ("no-such-browser",))
+    monkeypatch.setattr("tellapart.reports.png.BROWSERS", ("no-such-browser",))
     with pytest.raises(MissingPackageError, match=f"none is installed.*{VARIABLE}"):
         write_png(figure, tmp_path / "a.png")
     assert not (tmp_path / "a.png").exists()
