@@ -63,7 +63,7 @@ class PlainLoop:
         if bundle.estimator is not None:
             raise SystemExit("the plain loop is for networks: name the bundle of one")
         self._fit = bundle.preprocessing
-        precision = bundle.facts.recipe.get("precision", "auto")
+        precision = bundle.manifest.recipe.get("precision", "auto")
         self.engine = Engine(bundle.graph, batch=BATCH, precision=precision, streams=False)
         self.engine.rate()
 

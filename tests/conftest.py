@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 import tellapart.backend  # noqa: F401  settles Keras's backend before any test imports Keras
-from tellapart.bundles.bundle import KERAS, SEEN, Facts, write_manifest
+from tellapart.bundles.bundle import KERAS, SEEN, Manifest, write_manifest
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import core, write_graph
@@ -227,6 +227,6 @@ def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_graph(openvino.Model([answer], [images], "shades"), folder / "model.xml")
     (folder / KERAS).write_bytes(b"not needed to predict")
     (folder / SEEN).write_text("{}")
-    facts = Facts("shades", ("dark", "light"), Preprocessing(4, 4, 1), {"precision": "float32"}, {}, "0" * 64, None)
+    facts = Manifest("shades", ("dark", "light"), Preprocessing(4, 4, 1), {"precision": "float32"}, {}, "0" * 64, None)
     write_manifest(folder, facts)
     return folder

@@ -43,12 +43,12 @@ def rewritten(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
 def test_a_copy_anywhere_is_the_same_bundle(trained: Run, folder: Path) -> None:
     copy = Bundle.open(folder)
     copy.verify()
-    assert copy.facts == trained.bundle.facts
+    assert copy.manifest == trained.bundle.manifest
     assert copy.classes == ("blue", "green", "red")
     assert copy.name == "tiny"
     assert (copy.preprocessing.height, copy.preprocessing.width, copy.preprocessing.channels) == (20, 20, 3)
     assert copy.metrics == trained.metrics
-    assert Recipe.of(dict(copy.facts.recipe)) == trained.recipe
+    assert Recipe.of(dict(copy.manifest.recipe)) == trained.recipe
 
 
 def test_the_manifest_has_the_documented_fields(trained: Run) -> None:
@@ -147,13 +147,13 @@ def test_a_sealed_manifest_with_missing_fields_is_refused(folder: Path, absent: 
 def test_classes_that_differ_from_the_graphs_outputs_are_refused_though_all_hashes_are_right(
     trained: Run, folder: Path, classes: tuple[str, ...]
 ) -> None:
-    write_manifest(folder, replace(trained.bundle.facts, classes=classes))
+    write_manifest(folder, replace(trained.bundle.manifest, classes=classes))
     assert f"names {len(classes)} classes, its graph has 3 outputs" in refused(folder)
 
 
 def test_an_invalid_graph_is_refused_though_all_hashes_are_right(trained: Run, folder: Path) -> None:
     (folder / "model.xml").write_text("<net>")
-    write_manifest(folder, trained.bundle.facts)
+    write_manifest(folder, trained.bundle.manifest)
     with pytest.raises(BundleError, match=r"model\.xml is not a graph that can be read"):
         Bundle.open(folder).verify()
 

@@ -61,7 +61,7 @@ def calibrated(runs: Runs, colours: Path, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def outliers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Images unlike the noisy colours: random black and white, and stripes."""
-    folder, rng = tmp_path_factory.mktemp("strange"), np.random.default_rng(0)
+    folder, rng = tmp_path_factory.mktemp("outliers"), np.random.default_rng(0)
     images = [255 * rng.integers(0, 2, (20, 20, 3)) for _ in range(6)]
     images += [np.broadcast_to(255 * (np.arange(20) // width % 2)[:, None, None], (20, 20, 3)) for width in (1, 3)]
     for number, pixels in enumerate(images):
@@ -122,7 +122,7 @@ def test_predictions_are_unchanged_and_rejected_below_the_threshold(
     rejected_outliers = sum(prediction.unknown and prediction.probability >= reject.probability for prediction in new)
     assert len(new) - unconfident >= 0.8 * len(new)
     assert rejected_outliers <= 0.01 * len(new)
-    facts = calibrated[name].facts.reject
+    facts = calibrated[name].manifest.reject
     assert facts is not None
     assert facts["coverage"]["value"] == pytest.approx(1 - (unconfident + rejected_outliers) / len(new))
     assert facts["wanted"] == "coverage=0.8"
@@ -195,7 +195,7 @@ def test_evaluation_ignores_the_reject_option(
 def test_metrics_are_kept_if_probabilities_are_unchanged(
     name: str, runs: Runs, calibrated: Mapping[str, Bundle]
 ) -> None:
-    old, new = runs[name].bundle.facts, calibrated[name].facts
+    old, new = runs[name].bundle.manifest, calibrated[name].manifest
     assert new.metrics == old.metrics  # trained and calibrated on the same validation images
     assert new.calibration == old.calibration
     assert replace(new, reject=None) == old
@@ -209,7 +209,7 @@ def without_temperature(run: Run, folder: Path) -> Bundle:
 
     shutil.copytree(run.bundle.folder, folder)
     write_graph(add_temperature(read_graph(run.bundle.folder / GRAPH), 0.5), folder / GRAPH)
-    write_manifest(folder, replace(run.bundle.facts, calibration=None))
+    write_manifest(folder, replace(run.bundle.manifest, calibration=None))
     return Bundle.open(folder)
 
 
@@ -220,7 +220,7 @@ def test_an_overconfident_bundle_gets_a_temperature_and_new_metrics(runs: Runs, 
     assert result.temperature == pytest.approx(2, rel=0.1)
     assert list(overconfident.metrics) == ["validation", "test"]
     assert list(new.metrics) == ["validation"]
-    facts = new.facts.calibration
+    facts = new.manifest.calibration
     assert facts is not None
     assert facts["temperature"] == result.temperature
     assert facts["ece_after"] == pytest.approx(new.metrics["validation"]["ece"]["value"], abs=1e-9)
@@ -251,7 +251,7 @@ def test_the_accuracy_goal_is_reached_among_accepted_images(runs: Runs, colours:
 
 
 def mislabelled(colours: Path, folder: Path) -> Path:
-    """Validation images of which the surest is wrong, as are all others."""
+    """Mislabel all validation images, so that no threshold reaches a high accuracy."""
     shutil.copytree(colours, folder / "train")
     for true, label in (("red", "green"), ("green", "blue"), ("blue", "red")):
         shutil.copytree(colours / true, folder / "validation" / label)
@@ -323,7 +323,7 @@ def test_test_images_are_never_predicted(
     calibrate(runs["network"].bundle, Dataset.open(moved), out=kept, coverage=0.8)
     calibrate(runs["network"].bundle, Dataset.open(colours), out=whole, coverage=0.8)
     assert bytes_of(kept)["model.bin"] == bytes_of(whole)["model.bin"]
-    assert Bundle.open(kept).facts.reject == Bundle.open(whole).facts.reject
+    assert Bundle.open(kept).manifest.reject == Bundle.open(whole).manifest.reject
 
 
 def test_an_interrupted_write_leaves_nothing(
@@ -352,7 +352,7 @@ def test_an_invalid_reject_option_is_refused(
     from tellapart.bundles.bundle import write_manifest
 
     folder = Path(shutil.copytree(calibrated["network"].folder, tmp_path / "bundle"))
-    write_manifest(folder, replace(calibrated["network"].facts, reject=stated))  # type: ignore[arg-type]
+    write_manifest(folder, replace(calibrated["network"].manifest, reject=stated))  # type: ignore[arg-type]
     with pytest.raises(BundleError, match=r"invalid reject option .*: calibrate again"):
         answers(Bundle.open(folder), outliers)
 
@@ -381,7 +381,7 @@ def test_validation_images_are_drawn_for_a_bundle_without_recorded_splits(
 
     folder = Path(shutil.copytree(runs["network"].bundle.folder, tmp_path / "adopted"))
     (folder / SEEN).write_text("{}")
-    write_manifest(folder, runs["network"].bundle.facts)
+    write_manifest(folder, runs["network"].bundle.manifest)
     result = calibrate(folder, Dataset.open(colours), out=tmp_path / "new", coverage=0.9)
     assert result.coverage.value >= 0.85
     assert Bundle.open(tmp_path / "new").seen == {}

@@ -100,21 +100,21 @@ def test_a_required_file_that_the_manifest_omits_is_refused(folder: Path) -> Non
 
 
 def test_other_classes_than_the_estimators_are_refused_though_all_hashes_are_right(folder: Path) -> None:
-    write_manifest(folder, replace(Bundle.open(folder).facts, classes=("blue", "green")))
+    write_manifest(folder, replace(Bundle.open(folder).manifest, classes=("blue", "green")))
     sentence = refused(folder)
     assert "names 2 classes, its graph has 3 outputs" in sentence or "is not a forest for 2 classes" in sentence
 
 
 def test_a_graph_of_another_width_is_refused_though_all_hashes_are_right(folder: Path) -> None:
     write_graph(pixel_graph(10, 10, 3), folder / "model.xml")
-    write_manifest(folder, Bundle.open(folder).facts)
+    write_manifest(folder, Bundle.open(folder).manifest)
     assert "has 300 features, its estimator expects 1200" in refused(folder)
 
 
 def test_an_invalid_estimator_is_refused_though_all_hashes_are_right(folder: Path) -> None:
     name = OWN[folder.name].replace(".bin", ".xml")
     (folder / name).write_text("<net>")
-    write_manifest(folder, Bundle.open(folder).facts)
+    write_manifest(folder, Bundle.open(folder).manifest)
     assert f"{name} is not a" in refused(folder)
 
 
@@ -125,7 +125,7 @@ def test_an_unknown_estimator_is_refused_by_name_though_all_hashes_are_right(
 
     folder = Path(shutil.copytree(bundles["forest"], tmp_path / "forest"))
     require("skops.io", extra="train").dump(FunctionTransformer(np.save), folder / "estimator.skops")
-    write_manifest(folder, Bundle.open(folder).facts)
+    write_manifest(folder, Bundle.open(folder).manifest)
     assert "FunctionTransformer" in refused(folder)
 
 

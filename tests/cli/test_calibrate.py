@@ -32,9 +32,9 @@ def test_the_new_bundle_is_beside_the_old_and_its_rule_is_said(said: Said, bundl
         f'predictions below {new.reject.probability:.1%} become "I don\'t know": for coverage=0.8 by this rule alone'
     )
     assert strange.startswith("so do outliers beyond 99 % of the validation images (OOD score above ")
-    assert new.facts.reject is not None
+    assert new.manifest.reject is not None
     for line, name in ((coverage, "coverage"), (accuracy, "accuracy")):
-        stated = new.facts.reject[name]
+        stated = new.manifest.reject[name]
         assert f"{stated['value']:.1%} ({stated['low']:.1%} to {stated['high']:.1%})" in line
     assert last == f"bundle: {new.folder}"
 

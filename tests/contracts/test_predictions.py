@@ -80,7 +80,7 @@ def by_keras(bundle: Bundle, files: list[Path]) -> Probabilities:
     model = keras.models.load_model(bundle.folder / "model.keras", safe_mode=True)
     images = np.stack([bundle.preprocessing(decode(file.read_bytes())) for file in files])
     found: Probabilities = model.predict(images, batch_size=20, verbose=0).astype(np.float64)
-    calibration = bundle.facts.calibration
+    calibration = bundle.manifest.calibration
     return (
         apply_temperature(found, calibration["temperature"]) if calibration else found
     )  # Keras's copy has no temperature

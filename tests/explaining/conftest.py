@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
+from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Manifest, write_manifest
 from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, write_graph
@@ -99,7 +99,7 @@ def bundle_of(tmp_path_factory: pytest.TempPathFactory) -> BundleOf:
         height, width, channels = (int(side.get_length()) for side in list(graph.input(0).partial_shape)[1:])
         geometry = Preprocessing(height, width, channels, "stretch")
         write_manifest(
-            folder, Facts("squares", classes, geometry, {"model": model, "precision": "float32"}, {}, "", None)
+            folder, Manifest("squares", classes, geometry, {"model": model, "precision": "float32"}, {}, "", None)
         )
         return Bundle.open(folder)
 

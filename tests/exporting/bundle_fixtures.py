@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
+from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Manifest, write_manifest
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import write_graph
 from tellapart.models.graphs.convert import to_graph
@@ -46,6 +46,6 @@ def make_bundle(network: keras.Model, folder: Path, *, temperature: float = TEMP
     (folder / SEEN).write_text(json.dumps({"train": [], "validation": []}))
     calibration = {"temperature": float(np.float32(temperature)), "ece_before": 0.2, "ece_after": 0.1}
     recipe = {"model": "cnn", "precision": "float32"}
-    facts = Facts("colours", CLASSES, Preprocessing(SIDE, SIDE, 3), recipe, {}, "0" * 64, "MIT", calibration)
+    facts = Manifest("colours", CLASSES, Preprocessing(SIDE, SIDE, 3), recipe, {}, "0" * 64, "MIT", calibration)
     write_manifest(folder, facts)
     return Bundle.open(folder)

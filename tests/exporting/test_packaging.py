@@ -128,7 +128,7 @@ def test_special_characters_in_names_are_escaped(bundle: Bundle, tmp_path: Path,
     shutil.copytree(bundle.folder, odd)
     (odd / "bundle.json").unlink()
     facts = replace(
-        bundle.facts,
+        bundle.manifest,
         name='a "b"\n---\n$port <script>',
         classes=("[x](y)", "<b>", "a|b"),
         metrics={},

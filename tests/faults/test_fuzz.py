@@ -130,7 +130,7 @@ def test_an_altered_bundle_is_whole_or_refused_though_it_is_sealed_again(
     def altered(edits: list[tuple[int, int, bytes]]) -> None:
         (copy / name).write_bytes(edited(content, edits))
         if name != MANIFEST:
-            write_manifest(copy, trained.bundle.facts)
+            write_manifest(copy, trained.bundle.manifest)
         require_bundle_or_refusal(copy)
 
     try:

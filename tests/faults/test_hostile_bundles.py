@@ -308,7 +308,7 @@ def refused(folder: Path) -> str:
 
 def sealed(folder: Path) -> None:
     """Seal what was altered, as one who means ill can."""
-    write_manifest(folder, Bundle.open(folder).facts)
+    write_manifest(folder, Bundle.open(folder).manifest)
 
 
 def altered(folder: Path, pattern: str, by: str) -> None:
@@ -407,7 +407,7 @@ def test_hostile_bundles_start_nothing_and_write_nothing(tiny: Path, trained: Ru
         "pickled weights": Path(shutil.copytree(good.folder, tmp_path / "pickle")),
         "names outside": Path(shutil.copytree(good.folder, tmp_path / "outside")),
     }
-    write_manifest(bundles["other classes"], replace(good.facts, classes=("a", "b")))
+    write_manifest(bundles["other classes"], replace(good.manifest, classes=("a", "b")))
     (bundles["other hash"] / "model.bin").write_bytes(b"x")
     (bundles["pickled weights"] / "model.bin").write_bytes(pickle.dumps(Evil()))
     sealed(bundles["pickled weights"])

@@ -40,7 +40,7 @@ def made_up_run(
     """Write a folder as a finished run does, with a copy of another run's bundle that has `classes` in that order."""
     copytree(like.bundle.folder, folder / "bundle")
     (folder / "bundle" / "bundle.json").unlink()
-    manifest = like.bundle.facts
+    manifest = like.bundle.manifest
     write_manifest(folder / "bundle", replace(manifest, classes=classes, recipe={**manifest.recipe, **recipe}))
     for split, stored in by_split.items():
         write_predictions(folder, split, stored)

@@ -87,7 +87,7 @@ def test_the_numbers_are_those_of_the_run(run: Run) -> None:
 
 
 def test_the_calibration_is_that_of_the_bundle(run: Run) -> None:
-    reported, stored = content(run).calibration, run.bundle.facts.calibration
+    reported, stored = content(run).calibration, run.bundle.manifest.calibration
     assert reported is not None
     assert stored is not None
     assert reported.temperature == stored["temperature"]

@@ -145,9 +145,9 @@ def by_http(bundle: Bundle, files: list[Path]) -> Probabilities:
 def test_a_bundle_says_what_scikit_learn_says_by_python_and_by_http(run: Run, tiny: Path, new: list[Path]) -> None:
     expected = by_scikit_learn(run, tiny, new)
     bundle = Bundle.open(run.bundle.folder)
-    assert (bundle.facts.calibration is not None) == (run.recipe.model == "logistic")
-    if bundle.facts.calibration:
-        expected = apply_temperature(expected, bundle.facts.calibration["temperature"])
+    assert (bundle.manifest.calibration is not None) == (run.recipe.model == "logistic")
+    if bundle.manifest.calibration:
+        expected = apply_temperature(expected, bundle.manifest.calibration["temperature"])
     assert expected.std(axis=0).max() > 0.1  # else agreement would say nothing
     # A forest compares numbers with thresholds: where one falls on the other side by rounding, a tree says otherwise.
     within = 0.1 if run.recipe.model == "forest" and run.recipe.features != "pixels" else 5e-3

@@ -76,7 +76,7 @@ def test_the_temperature_halves_the_calibration_error_on_images_held_out_and_cha
     assert ece(labels, raw) > 0.2  # and is far too sure of it
     assert told["ece"]["value"] <= ece(labels, raw) / 2
     assert told["accuracy"]["value"] == accuracy(labels, raw)
-    facts = sure.bundle.facts.calibration
+    facts = sure.bundle.manifest.calibration
     assert facts is not None
     assert facts["temperature"] > 1.5
     assert facts["ece_after"] <= facts["ece_before"] / 2
@@ -88,7 +88,7 @@ def test_the_temperature_is_in_the_graph(
 ) -> None:
     from tellapart.bundles.compile import compile_bundle
 
-    facts = sure.bundle.facts.calibration
+    facts = sure.bundle.manifest.calibration
     assert facts is not None
     (found,) = compile_bundle(sure.bundle, batch=len(raw)).run([held_out[0]])
     np.testing.assert_allclose(found, apply_temperature(raw, facts["temperature"]), atol=1e-5)

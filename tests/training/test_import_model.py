@@ -75,8 +75,8 @@ def test_a_model_trained_here_predicts_the_same_once_adopted(trained: Run, tiny:
         # model.keras has no temperature: that is in the graph of the bundle it came from alone
         found, expected = ({one.label: one.probability for one in answer.top} for answer in (theirs, mine))
         uncalibrated = np.array([[found[name] for name in own.classes]])
-        assert own.facts.calibration
-        calibrated = apply_temperature(uncalibrated, own.facts.calibration["temperature"])
+        assert own.manifest.calibration
+        calibrated = apply_temperature(uncalibrated, own.manifest.calibration["temperature"])
         np.testing.assert_allclose(calibrated[0], [expected[name] for name in own.classes], atol=1e-5)
 
 
@@ -105,8 +105,8 @@ def test_what_may_be_chosen_is_kept(names: Path, tmp_path: Path) -> None:
         tmp_path / "any.h5", classes=names, preprocess="vgg16", out=out, size=12, fit="pad", name="mine"
     )
     assert (bundle.name, bundle.preprocessing) == ("mine", Preprocessing(12, 12, 3, "pad"))
-    assert bundle.facts.recipe["preprocess"] == "vgg16"
-    assert bundle.facts.recipe["adopted"] == "any.h5"
+    assert bundle.manifest.recipe["preprocess"] == "vgg16"
+    assert bundle.manifest.recipe["adopted"] == "any.h5"
 
 
 @pytest.mark.parametrize(

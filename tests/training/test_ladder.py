@@ -36,7 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_quick_is_the_linear_head_alone(tiny: Path, tmp_path: Path, quick: None) -> None:
     run = train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", budget="quick")
     assert [row["name"] for row in rows(run)] == ["linear head"]
-    assert run.bundle.facts.recipe["epochs"] == 3
+    assert run.bundle.manifest.recipe["epochs"] == 3
     assert set(run.metrics) == {"validation", "test"}
 
 
@@ -53,7 +53,7 @@ def test_each_step_is_written_down_and_the_best_is_the_bundle(
     assert [row for row in steps if row["kept"] == "True"][-1] == best
     assert run.metrics["validation"]["accuracy"]["value"] == pytest.approx(float(best["accuracy"]), abs=1e-6)
     assert all(float(row["forecast_s"]) > 0 and float(row["took_s"]) > 0 for row in steps)
-    assert Recipe.read(run.folder / "winner.toml") == Recipe.of(dict(run.bundle.facts.recipe))
+    assert Recipe.read(run.folder / "winner.toml") == Recipe.of(dict(run.bundle.manifest.recipe))
     assert not list((run.folder / "steps").glob("*/bundle"))  # the run's own is in their place
     said = capsys.readouterr().err
     assert "step 3, last block: about" in said

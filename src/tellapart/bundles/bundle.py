@@ -38,13 +38,12 @@ HASH_DIGITS = 16  # of an image's SHA-256 in splits.json: 64 bits distinguish a 
 
 @dataclass(frozen=True)
 class Reject:
-    """Reject option: the answer is "I don't know" below a confidence, or above an OOD score.
-
-    `strangeness` is the threshold of the OOD score; None disables it, and then the graph needs no such output.
-    """
+    """Reject option: the answer is "I don't know" below a confidence, or above an OOD score."""
 
     probability: float
+    """The lowest confidence that is accepted."""
     strangeness: float | None
+    """The highest OOD score that is accepted; None disables it, and then the graph needs no such output."""
 
     def rejects(self, confidence: float, ood_score: float | None) -> bool:
         """Return True if an image is rejected, given the probability of its predicted class and its OOD score."""
@@ -53,8 +52,8 @@ class Reject:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Description of a classifier in `bundle.json`, apart from hashes."""
+class Manifest:
+    """Contents of `bundle.json`, apart from hashes."""
 
     name: str
     classes: tuple[str, ...]
@@ -74,7 +73,7 @@ class Bundle:
     """A bundle's folder, description and hashes. `open` reads the manifest; `verify` checks every byte."""
 
     folder: Path
-    facts: Facts
+    manifest: Manifest
     hashes: Mapping[str, str]
 
     @staticmethod
@@ -83,7 +82,7 @@ class Bundle:
         folder = Path(folder)
         fields = _read_manifest(folder)
         try:
-            facts = Facts(
+            manifest = Manifest(
                 name=str(fields["name"]),
                 classes=_class_names(fields["classes"]),
                 preprocessing=_preprocessing(fields["preprocessing"]),
@@ -94,7 +93,7 @@ class Bundle:
                 calibration=fields.get("calibration"),
                 reject=fields.get("reject"),
             )
-            return Bundle(folder, facts, {str(name): str(value) for name, value in fields["files"].items()})
+            return Bundle(folder, manifest, {str(name): str(value) for name, value in fields["files"].items()})
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BundleError(f"{folder / MANIFEST} lacks or misstates {error}: train the bundle again") from error
 
@@ -106,36 +105,36 @@ class Bundle:
     @property
     def precision(self) -> Precision:
         """The numeric precision of inference, from its recipe."""
-        precision: Precision = self.facts.recipe.get("precision", "auto")
+        precision: Precision = self.manifest.recipe.get("precision", "auto")
         return precision
 
     @property
     def name(self) -> str:
         """The name of the data set it was trained on."""
-        return self.facts.name
+        return self.manifest.name
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names, in the order of the graph's outputs."""
-        return self.facts.classes
+        return self.manifest.classes
 
     @property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing of images before the graph."""
-        return self.facts.preprocessing
+        return self.manifest.preprocessing
 
     @property
     def metrics(self) -> Mapping[str, Any]:
         """Metrics by split, as in the run's `metrics.json`."""
-        return self.facts.metrics
+        return self.manifest.metrics
 
     @cached_property
     def reject(self) -> Reject | None:
         """The reject option; None if it never answers "I don't know". Raises BundleError."""
-        if self.facts.reject is None:
+        if self.manifest.reject is None:
             return None
         try:
-            probability, strangeness = self.facts.reject["probability"], self.facts.reject["strangeness"]
+            probability, strangeness = self.manifest.reject["probability"], self.manifest.reject["strangeness"]
             return Reject(float(probability), None if strangeness is None else float(strangeness))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
@@ -177,9 +176,11 @@ class Bundle:
                     f"{self.estimator.width}: copy the whole bundle again"
                 )
             outputs = self.estimator.classes
-        if outputs != len(self.facts.classes):
-            raise BundleError(f"{self.folder} names {len(self.facts.classes)} classes, its graph has {outputs} outputs")
-        shape = self.facts.preprocessing
+        if outputs != len(self.manifest.classes):
+            raise BundleError(
+                f"{self.folder} names {len(self.manifest.classes)} classes, its graph has {outputs} outputs"
+            )
+        shape = self.manifest.preprocessing
         if input_shape != f"[{shape.height},{shape.width},{shape.channels}]":
             raise BundleError(
                 f"{self.folder} preprocesses images to {shape.height} x {shape.width} x {shape.channels}, its graph "
@@ -200,7 +201,7 @@ class Bundle:
     @cached_property
     def estimator(self) -> Estimator | None:
         """The estimator from features to probabilities; None if the graph itself ends in probabilities."""
-        return read_estimator(self.folder, self.hashes, len(self.facts.classes))
+        return read_estimator(self.folder, self.hashes, len(self.manifest.classes))
 
     @cached_property
     def seen(self) -> Mapping[str, str]:
@@ -233,12 +234,12 @@ def split_by_hash(splits: Mapping[str, list[str]]) -> dict[str, str]:
     return {digest: split for split, digests in splits.items() for digest in digests}
 
 
-def write_manifest(folder: Path, facts: Facts) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Hash the files in `folder` and write `bundle.json` next to them, the last step of creating a bundle."""
     fields = {
         "format": FORMAT,
         "tellapart": __version__,
-        **asdict(facts),
+        **asdict(manifest),
         "files": {name: sha256(folder / name) for name in _file_names([entry.name for entry in os.scandir(folder)])},
     }
     text = json.dumps({**fields, "sha256": _manifest_hash(fields)}, indent=2, ensure_ascii=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundles.bundle import GRAPH, WEIGHTS, Bundle, Facts, Reject, write_manifest
+from tellapart.bundles.bundle import GRAPH, WEIGHTS, Bundle, Manifest, Reject, write_manifest
 from tellapart.bundles.compile import TwoStage
 from tellapart.bundles.evaluate import predict_readable, training_splits
 from tellapart.data.dataset import Dataset, Split
@@ -81,7 +81,7 @@ def calibrate(
         )
     validation, train = _calibration_splits(bundle, dataset)
     before = _predict(bundle, probability_graph(bundle), validation, "evaluating on validation")
-    factor = 1.0 if bundle.facts.recipe.get("model") in VOTING_MODELS else _temperature_factor(bundle, before)
+    factor = 1.0 if bundle.manifest.recipe.get("model") in VOTING_MODELS else _temperature_factor(bundle, before)
     graph = add_temperature(probability_graph(bundle), factor)
     outliers = _fit_outliers(bundle, train)
     if outliers:
@@ -132,7 +132,7 @@ def _temperature_factor(bundle: Bundle, predictions: LabelledPredictions) -> flo
 
     Fitting on top of it would accumulate the errors of few images.
     """
-    present = bundle.facts.calibration["temperature"] if bundle.facts.calibration else 1.0
+    present = bundle.manifest.calibration["temperature"] if bundle.manifest.calibration else 1.0
     factor = (
         fit_temperature(predictions.labels, apply_temperature(predictions.probs.astype(np.float64), 1 / present))
         / present
@@ -186,14 +186,14 @@ def _write(
                 shutil.copyfile(bundle.folder / name, partial / name)
         if not forest:
             write_graph(graph, partial / graph_file)
-        write_manifest(partial, _calibrated_facts(bundle, result, before, after))
+        write_manifest(partial, _calibrated_manifest(bundle, result, before, after))
 
 
-def _calibrated_facts(
+def _calibrated_manifest(
     bundle: Bundle, result: CalibrationResult, before: LabelledPredictions, after: LabelledPredictions
-) -> Facts:
-    """Return the facts of the calibrated bundle; metrics at another temperature are replaced."""
-    facts, calibration = bundle.facts, bundle.facts.calibration
+) -> Manifest:
+    """Return the manifest of the calibrated bundle; metrics at another temperature are replaced."""
+    manifest, calibration = bundle.manifest, bundle.manifest.calibration
     if result.temperature != 1:
         calibration = {
             "temperature": result.temperature * (calibration["temperature"] if calibration else 1.0),
@@ -201,11 +201,11 @@ def _calibrated_facts(
             "ece_after": ece(after.labels, after.probs),
         }
         metrics = {"validation": judge(after.labels, after.probs, bundle.classes).as_json()}
-        facts = replace(facts, calibration=calibration, metrics=metrics)
+        manifest = replace(manifest, calibration=calibration, metrics=metrics)
     reject = {
         **asdict(result.reject),
         "wanted": result.wanted,
         "coverage": result.coverage.as_json(),
         "accuracy": result.accuracy.as_json(),
     }
-    return replace(facts, reject=reject)
+    return replace(manifest, reject=reject)

@@ -52,7 +52,7 @@ def compile_bundle(
     `ood_score`, they are followed by the OOD score if the bundle has one. `precision` defaults to the bundle's own.
     Raises BundleError.
     """
-    if (batch > 1 or concurrent) and bundle.facts.recipe.get("features") == "pixels":
+    if (batch > 1 or concurrent) and bundle.manifest.recipe.get("features") == "pixels":
         batch = max(batch, PIXEL_BATCH)
     graph, estimator = bundle.graph, bundle.estimator
     if not ood_score:

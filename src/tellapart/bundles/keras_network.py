@@ -15,8 +15,8 @@ def load_network(bundle: Bundle) -> "keras.Model":
     """Inspect and load a bundle's Keras model. Raises BundleError, WeightsError, MissingPackageError."""
     if KERAS not in bundle.hashes:
         raise BundleError(
-            f"{bundle.folder} has no network: a {bundle.facts.recipe.get('model')} has no gradients and no layers. Use "
-            f"the method cam or occlusion"
+            f"{bundle.folder} has no network: a {bundle.manifest.recipe.get('model')} has no gradients and no layers. "
+            f"Use the method cam or occlusion"
         )
     load_keras()
     from tellapart.models.importing.keras_import import load_model

@@ -111,7 +111,7 @@ def _head(bundle: Bundle, layout: Layout) -> tuple[tuple[int, ...], Scorer]:
     if estimator is None:
         return shape, _graph_scorer(graph, layout.cells)
     features = _engine(graph, layout.cells)
-    score = _estimator_scorer(estimator, layout.cells, bundle.facts.recipe.get("model"))
+    score = _estimator_scorer(estimator, layout.cells, bundle.manifest.recipe.get("model"))
     return shape, lambda vectors: score(next(features.run([vectors])))
 
 

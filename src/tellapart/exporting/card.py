@@ -32,7 +32,7 @@ def escape_markdown(text: str) -> str:
 def _classes(bundle: Bundle) -> str:
     names = ", ".join(escape_markdown(name) for name in bundle.classes[:MAX_CLASSES])
     more = f" and {len(bundle.classes) - MAX_CLASSES:,} more" if len(bundle.classes) > MAX_CLASSES else ""
-    size, model = bundle.preprocessing, bundle.facts.recipe.get("model")
+    size, model = bundle.preprocessing, bundle.manifest.recipe.get("model")
     kind = f" It is tellapart's `{model}`." if model else ""
     return (
         f"It predicts {len(bundle.classes):,} classes from {size.width} x {size.height} px images: {names}{more}.{kind}"
@@ -58,7 +58,7 @@ def _estimate(estimate: Mapping[str, float]) -> str:
 
 
 def _licence(bundle: Bundle) -> str:
-    licence = bundle.facts.licence
+    licence = bundle.manifest.licence
     weights = f"Its pre-trained weights are licensed under {escape_markdown(licence)}. " if licence else ""
     return (
         f"{weights}The licence of its training images is not known to tellapart, which is itself under Apache-2.0: add "

@@ -79,7 +79,7 @@ def write_metadata(bundle: Bundle, folder: Path, export_fields: dict[str, Any]) 
         "preprocessing": asdict(shape),
         "temperature": temperature_of(bundle),
         "reject_below": bundle.reject.probability if bundle.reject else None,
-        "licence": bundle.facts.licence,
+        "licence": bundle.manifest.licence,
         "bundle_sha256": sha256(bundle.folder / MANIFEST),
     }
     (folder / LABELS).write_text("".join(f"{name}\n" for name in bundle.classes), encoding="utf-8")

@@ -62,7 +62,7 @@ def bundle_kind(bundle: Bundle) -> str:
 
 
 def _unsupported(bundle: Bundle, kind: str, name: str) -> str:
-    model = bundle.facts.recipe.get("model")
+    model = bundle.manifest.recipe.get("model")
     alternatives = [other for other, target in FORMATS.items() if kind in target.kinds]
     if not alternatives:
         return (

@@ -91,7 +91,7 @@ def _require_quantizable(bundle: Bundle, to: str) -> None:
         raise RecipeError(f"int8 requires OpenVINO: use --to openvino --int8, or --to {to} without --int8")
     if bundle_kind(bundle) != NETWORK:
         raise BundleError(
-            f"{bundle.folder} is a {bundle.facts.recipe.get('model')}, int8 supports networks only: remove --int8"
+            f"{bundle.folder} is a {bundle.manifest.recipe.get('model')}, int8 supports networks only: remove --int8"
         )
     require("nncf", extra="int8")
 

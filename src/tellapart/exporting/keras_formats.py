@@ -21,7 +21,7 @@ TensorSpec = Any
 
 def temperature_of(bundle: Bundle) -> float:
     """Return the temperature that is in the bundle's graph but not in its `model.keras`; 1 if there is none."""
-    return float(bundle.facts.calibration["temperature"]) if bundle.facts.calibration else 1.0
+    return float(bundle.manifest.calibration["temperature"]) if bundle.manifest.calibration else 1.0
 
 
 def write_keras(bundle: Bundle, path: Path) -> None:

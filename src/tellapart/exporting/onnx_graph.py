@@ -41,7 +41,7 @@ class _GraphBuilder:
 
 
 def to_onnx(graph: Graph) -> Model:
-    """Convert a graph in float32, with one input `pictures` and one output `probabilities`. Raises BundleError."""
+    """Convert a graph in float32, with one input of images and one output of probabilities. Raises BundleError."""
     onnx, builder = require("onnx", extra="onnx"), _GraphBuilder()
     names: dict[tuple[str, int], str] = {}
     for operation in graph.get_ordered_ops():

@@ -121,7 +121,7 @@ def predict(learned: Part, test: Part, classes: tuple[str, ...], settings: Setti
     import keras  # already loaded by the training
 
     logits = keras.Model(network.input, network.get_layer("logits").output)(test.images, training=False)
-    return np.asarray(logits), probs, (bundle.facts.calibration or {"temperature": 1.0})["temperature"]
+    return np.asarray(logits), probs, (bundle.manifest.calibration or {"temperature": 1.0})["temperature"]
 
 
 LESSON = Lesson(

@@ -98,7 +98,7 @@ def _calibration(
     run: Run, predictions: dict[EvaluatedSplit, StoredPredictions], evaluations: dict[EvaluatedSplit, Evaluation]
 ) -> Calibration | None:
     """Describe the calibration; None where the classifier has no temperature, or there are no validation images."""
-    stored = run.bundle.facts.calibration
+    stored = run.bundle.manifest.calibration
     if not stored or "validation" not in predictions:
         return None
     return metric_lines.calibration_report(stored["temperature"], predictions["validation"], evaluations["validation"])

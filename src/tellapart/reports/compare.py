@@ -89,7 +89,7 @@ def as_json(comparison: RunComparison) -> dict[str, object]:
     """Return `{"test": {"n", "left_out", "runs"}, "validation", "comparisons", "reference", "runs", "notes"}`."""
     return {
         "runs": {
-            run.name: {"folder": str(run.folder), "recipe": dict(run.bundle.facts.recipe)} for run in comparison.runs
+            run.name: {"folder": str(run.folder), "recipe": dict(run.bundle.manifest.recipe)} for run in comparison.runs
         },
         "test": _split_json(comparison.test),
         "validation": _split_json(comparison.validation) if comparison.validation else None,
@@ -142,7 +142,7 @@ def _notes(runs: Sequence[ComparedRun], test: SharedPredictions, validation: Sha
         if shared and left_out:
             each = ", ".join(f"{count:,} of {count + shared.n:,} of {name}" for name, count in left_out.items())
             yield f"On {split} the {shared.n:,} images that all share with the same label are used; left out: {each}."
-    if len({run.bundle.facts.fingerprint for run in runs}) > 1:
+    if len({run.bundle.manifest.fingerprint for run in runs}) > 1:
         yield "The runs were made from different images, labels or splits, which may explain a difference."
 
 

@@ -31,7 +31,7 @@ def pairs_table(comparison: RunComparison) -> Table:
 
 def settings_table(runs: Sequence[ComparedRun]) -> Table:
     """List the settings in which the recipes differ, and the sizes of the bundles, in a column for each run."""
-    recipes = [run.bundle.facts.recipe for run in runs]
+    recipes = [run.bundle.manifest.recipe for run in runs]
     names = dict.fromkeys(name for recipe in recipes for name in recipe)
     differing = [name for name in names if any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)]
     rows = [(name, *(_format_setting(recipe, name) for recipe in recipes)) for name in differing]
@@ -49,7 +49,7 @@ def _run_row(run: ComparedRun, split: ComparedSplit) -> tuple[str, ...]:
     shape = run.bundle.preprocessing
     size = f"{shape.height} px" if shape.height == shape.width else f"{shape.height} x {shape.width} px"
     evaluation = split.evaluations[run.name]
-    model = str(run.bundle.facts.recipe.get("model", "unknown"))
+    model = str(run.bundle.manifest.recipe.get("model", "unknown"))
     return (run.name, model, size, *(_with_interval(name, getattr(evaluation, name)) for name in METRICS))
 
 

@@ -114,8 +114,8 @@ BINARY = {"type": "string", "format": "binary"}
 
 def _upload(images: dict[str, Any]) -> dict[str, Any]:
     form = {"type": "object", "required": ["image"], "properties": {"image": images}}
-    one = {"schema": BINARY}
-    content = {"multipart/form-data": {"schema": form}, "application/octet-stream": one, "image/jpeg": one}
+    file = {"schema": BINARY}
+    content = {"multipart/form-data": {"schema": form}, "application/octet-stream": file, "image/jpeg": file}
     return {"requestBody": {"required": True, "content": content}}
 
 

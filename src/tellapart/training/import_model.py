@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tellapart.backend import load_keras
-from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Facts, write_manifest
+from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Manifest, write_manifest
 from tellapart.data.pipeline import BATCH
 from tellapart.data.preprocessing import Fit, Preprocessing
 from tellapart.engine import Engine, Precision, resolve_precision, write_graph
@@ -59,7 +59,7 @@ def import_model(
             graph = converted(adopted.network)
     notify(f"{file.name}: images of {height} x {width}, {'colour' if channels == 3 else 'grey'}; {adopted.ending}")
     preprocessing = Preprocessing(height, width, channels, fit)
-    facts = Facts(
+    facts = Manifest(
         name=name or file.stem,
         classes=names,
         preprocessing=preprocessing,

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Facts
+from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Manifest
 from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.apply_skips import is_user_skip
@@ -59,9 +59,9 @@ def write_metrics(folder: Path) -> None:
 
 def bundle_facts(
     dataset: Dataset, recipe: ResolvedRecipe, preprocessing: Preprocessing, evaluation: FinalEvaluation
-) -> Facts:
+) -> Manifest:
     """Collect the facts that a run's bundle has in its manifest."""
-    return Facts(
+    return Manifest(
         name=dataset.name,
         classes=dataset.classes,
         preprocessing=preprocessing,

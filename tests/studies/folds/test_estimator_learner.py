@@ -42,7 +42,7 @@ def test_a_fold_is_trained_and_calibrated_like_a_run(
     run = train(images, recipe, out=tmp_path / "run")
     kept = read_predictions(run.folder, "test")
     assert kept is not None
-    assert (run.bundle.facts.calibration is not None) == (validated and name in ("mlp", "logistic"))
+    assert (run.bundle.manifest.calibration is not None) == (validated and name in ("mlp", "logistic"))
     pool = replace(images, splits={"train": images.splits["all"]})
     learner = make_learner(pool, resolve(run.recipe, own_size=None))
     inner = replace(dataset, splits={part: split for part, split in dataset.splits.items() if part != "test"})

@@ -1,7 +1,7 @@
 """Folder next to an output file that stores its predictions in parts until all are complete.
 
 settings.json    the settings of the predictions; written first and removed first, and a folder without it is unused
-pictures.jsonl   the list of images: a path on each line
+the list file    the images: a path on each line
 part-A-B-H       predictions for images A to B (exclusive) of the list whose hash starts with H
 """
 
