@@ -187,9 +187,9 @@ ADOPT = """
 import h5py
 from pathlib import Path
 from tellapart.errors import TellapartError
-from tellapart.training.import_model import adopt
+from tellapart.training.import_model import import_model
 def load(name):
-    adopt(Path(name), classes=Path(told["classes"]), preprocess="unit", out=Path(told["temporary"]) / "bundle")
+    import_model(Path(name), classes=Path(told["classes"]), preprocess="unit", out=Path(told["temporary"]) / "bundle")
 """
 PREDICT = """
 import numpy, ctypes
@@ -229,7 +229,7 @@ def watched(code: str, folder: Path, files: list[Path], *, forest: bool = False)
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    """All hostile models, offered to adopt."""
+    """All hostile models, offered to import_model."""
     folder = tmp_path_factory.mktemp("hostile")
     for name, (make, _) in MODELS.items():
         (folder / name).write_bytes(make())
