@@ -2,9 +2,10 @@
 
     python benchmarks/check.py PHOTOS [--features xception] [--repeats 5] [--cache FOLDER]
 
-Cold has an empty cache; the second time has the cache that a first left. With features, those of the frozen base are
-in the cache before the clock starts: a base whose weights are not in TELLAPART_WEIGHTS is downloaded. Prints seconds
-from a command's start to its end. The photos lie in the memory of the machine by then: a slow disk takes longer.
+Cold has an empty cache; the second time has the cache that a first left. With features, those of the frozen backbone
+are in the cache before the clock starts: a backbone whose weights are not in TELLAPART_WEIGHTS is downloaded. Prints
+seconds from a command's start to its end. The photos lie in the memory of the machine by then: a slow disk takes
+longer.
 """
 
 import argparse

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from measuring import TELLAPART, Table, measured
 
-LINEAR = ("--epochs", "30")  # the default recipe, and no climb from it
+LINEAR = ("--epochs", "30")  # the default recipe, and no ladder from it
 BEST = (
     "--size", "299", "--mirror", "--inner", "1024", "--dropout", "0.5", "--label-smoothing", "0.1",
     "--learning-rate", "5e-4", "--schedule", "cosine", "--epochs", "6", "--patience", "6",

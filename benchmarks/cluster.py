@@ -2,12 +2,12 @@
 
     python benchmarks/cluster.py BUNDLE PHOTOS [--images 20000] [--turns 3] [--workers 2]   the rate of prediction
     python benchmarks/cluster.py BUNDLE PHOTOS --memory      peaks at 10,000 and 100,000 images
-    python benchmarks/cluster.py BUNDLE PHOTOS --kills 20    workers killed at random moments, every row looked at
+    python benchmarks/cluster.py BUNDLE PHOTOS --kills 20    workers killed at random moments, every row checked
     python benchmarks/cluster.py --search                    25 trials of a search, until the winner is known
 
 The images are links to the photos, again and again, each with a name of its own. Seconds count from the first path
-to the finished file: the start of the cluster is told by itself, that of its workers is in them, as the loading of the
-bundle is for the embedded side.
+to the finished file: the start of the cluster is reported by itself, that of its workers is in them, as the loading of
+the bundle is for the embedded side.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def compare_rates(options: argparse.Namespace, place: Path) -> None:
         for workers in (0, options.workers)[:: 1 if turn % 2 == 0 else -1]:
             sides[workers] = apart(predicted, options.bundle, images, place / f"{turn}-{workers}.parquet", workers)
         here, there = sides[0], sides[options.workers]
-        require_alike(place / f"{turn}-0.parquet", place / f"{turn}-{options.workers}.parquet")
+        require_equal(place / f"{turn}-0.parquet", place / f"{turn}-{options.workers}.parquet")
         ratios.append(here.seconds / there.seconds)
         rates = (f"{options.images / side.seconds:.0f}/s" for side in (here, there))
         table.row(str(turn + 1), *rates, f"{ratios[-1]:.2f}", f"{there.start:.1f} s", *_peaks(there))
@@ -130,7 +130,7 @@ def kill_workers(options: argparse.Namespace, place: Path) -> None:
     print(f"{there.killed} workers killed in {there.seconds:.0f} s; undisturbed and embedded {here.seconds:.0f} s")
     print(f"{len(answered):,} rows for {len(asked):,} images: {len(missing)} missing, {twice} twice, {other} other")
     print(f"the order is {'as asked' if [row['path'] for row in answered] == asked else 'another'}")
-    require_alike(whole, out)
+    require_equal(whole, out)
     if there.killed < options.kills:
         raise SystemExit(f"it ended before {options.kills} were killed: take more --images")
 
@@ -267,7 +267,7 @@ def rows_of(table: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def require_alike(one: Path, other: Path) -> None:
+def require_equal(one: Path, other: Path) -> None:
     """End where two files differ."""
     if sha256(one) != sha256(other):
         raise SystemExit(f"{one.name} and {other.name} differ")

@@ -25,7 +25,7 @@ IMAGES = 512
 
 
 def main() -> None:
-    """Measure the four ways of running the base, turn by turn."""
+    """Measure the four ways of running the backbone, taking turns."""
     options = _options()
     load_keras()
     from tellapart.models.graphs.convert import to_graph

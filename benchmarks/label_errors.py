@@ -1,10 +1,10 @@
-"""Planted wrong labels and planted strangers among the clothing photos: how many are found, and what it takes.
+"""Planted wrong labels and planted outliers among the clothing photos: how many are found, and what it takes.
 
     python benchmarks/label_errors.py PHOTOS [--base xception] [--repeats 5]
 
 5 % of the photos get another label, drawn evenly: at least 60 % of them should stand among the first 8 % of the list.
 Then 30 MNIST digits (found as `mnist`) are put among the photos under drawn labels. What is found among the photos as
-they came is printed too: of the strangers few should be. Label errors and strangers should take at most 10 s on 2
+they came is printed too: of the outliers few should be. Label errors and outliers should take at most 10 s on 2
 cores once features are cached, with all imports; the first line is that, where the cache held them before.
 """
 
@@ -24,7 +24,7 @@ from tellapart.checking.findings.outliers import outlier_finding
 from tellapart.data.dataset import Split
 from tellapart.data.images import ConcatImages
 
-WRONG, LISTED, STRANGERS = 0.05, 0.08, 30
+WRONG, LISTED, OUTLIERS = 0.05, 0.08, 30
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     print(f"{seconds:.1f} s, {own_peak_bytes() / 1e6:,.0f} MB, features {'cached' if without_keras else 'computed'}")
     print(f"among the photos as they came: {own}")
     labels_table(photos, dataset_features(photos, options.base), options.repeats).print()
-    strangers_table(photos, options.base, options.repeats).print()
+    outliers_table(photos, options.base, options.repeats).print()
 
 
 def labels_table(photos: Dataset, seen: DatasetFeatures, repeats: int) -> Table:
@@ -62,12 +62,12 @@ def labels_table(photos: Dataset, seen: DatasetFeatures, repeats: int) -> Table:
     return table
 
 
-def strangers_table(photos: Dataset, base: str, repeats: int) -> Table:
+def outliers_table(photos: Dataset, base: str, repeats: int) -> Table:
     """Digits among what is found to belong to no class, by the seed that drew their labels."""
     table = Table("seed", "digits", "found", "photos found")
-    digits = Dataset.open("mnist").splits["test"].take(range(STRANGERS))
+    digits = Dataset.open("mnist").splits["test"].take(range(OUTLIERS))
     for seed in range(repeats):
-        drawn = np.random.default_rng(seed).integers(0, len(photos.classes), STRANGERS).astype(np.int32)
+        drawn = np.random.default_rng(seed).integers(0, len(photos.classes), OUTLIERS).astype(np.int32)
         train = photos.splits["train"]
         labels = np.concatenate([train.labels, drawn])
         mixed = Split(ConcatImages((train.images, digits.images)), labels)
@@ -75,7 +75,7 @@ def strangers_table(photos: Dataset, base: str, repeats: int) -> Table:
         found: list[Finding] = outlier_finding(planted, dataset_features(planted, base))
         rows = found[0].rows if found else ()
         hits = sum(row.digest in digits.images.digests for row in rows)
-        table.row(str(seed), str(STRANGERS), str(hits), str(len(rows) - hits))
+        table.row(str(seed), str(OUTLIERS), str(hits), str(len(rows) - hits))
     return table
 
 

@@ -18,7 +18,7 @@ from tellapart.training.budget import parse_duration
 
 
 def main() -> None:
-    """Climb, train the linear head by itself, and print each step and both errors."""
+    """Train the ladder, train the linear head by itself, and print each step and both errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights")
     parser.add_argument("--time", default="20m")
@@ -31,18 +31,18 @@ def main() -> None:
     )
     recipe = Recipe(model="xception", weights=options.weights, size=options.size)
     with tempfile.TemporaryDirectory() as folder:
-        climbed = train(digits, recipe, out=f"{folder}/climbed", seconds=parse_duration(options.time))
+        laddered = train(digits, recipe, out=f"{folder}/laddered", seconds=parse_duration(options.time))
         linear = train(digits, recipe, out=f"{folder}/linear", budget="quick")
-        with (Path(folder) / "climbed" / "ladder.csv").open(newline="") as stream:
+        with (Path(folder) / "laddered" / "ladder.csv").open(newline="") as stream:
             steps = list(csv.DictReader(stream))
-        errors = [1 - run.metrics["test"]["accuracy"]["value"] for run in (linear, climbed)]
+        errors = [1 - run.metrics["test"]["accuracy"]["value"] for run in (linear, laddered)]
     table = Table("step", "forecast", "took", "took / forecast", "validation accuracy", "kept")
     for step in steps:
         took, forecast = float(step["took_s"]), float(step["forecast_s"])
         facts = (f"{forecast:.0f} s", f"{took:.0f} s", f"{took / forecast:.2f}")
         table.row(step["name"], *facts, f"{float(step['accuracy']):.4f}", step["kept"])
     table.print()
-    print(f"error on test: linear head {errors[0]:.4f}, after the climb {errors[1]:.4f}")
+    print(f"error on test: linear head {errors[0]:.4f}, after the ladder {errors[1]:.4f}")
     print(f"after / before: {errors[1] / errors[0]:.2f}   (asked: 0.5)")
 
 

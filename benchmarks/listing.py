@@ -2,11 +2,11 @@
 
     python benchmarks/listing.py [--count 100000] [--repeats 3]
 
-Makes a folder of small PNG files (8 px, noise, no two alike) in ten classes. Each time a process of its own opens the
+Makes a folder of small PNG files (8 px, noise, all different) in ten classes. Each time a process of its own opens the
 folder and draws its splits, which is what every command begins with: without an index of its hashes, with one, and
 with one after a thousand files were added. Then the command `tellapart split`, which also decodes every image, to
-keep near-copies together. Prints seconds and peak memory of the whole process, beside those of loading the code. The
-files lie in the memory of the machine by then: a slow disk takes longer.
+keep near-duplicates together. Prints seconds and peak memory of the whole process, beside those of loading the code.
+The files lie in the memory of the machine by then: a slow disk takes longer.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def opened(folder: Path, cache: Path, count: int) -> Measured:
 
 
 def written(folder: Path, into: Path) -> Measured:
-    """Let the command write the table of splits, near-copies together: it decodes every image, too."""
+    """Let the command write the table of splits, near-duplicates together: it decodes every image, too."""
     words = ["--fractions", "0.7,0.15,0.15", "--save", str(into / "split.csv")]
     return measured([TELLAPART, "split", str(folder), *words], TELLAPART_CACHE=str(into / "cache"))
 

@@ -2,10 +2,10 @@
 
     python benchmarks/outliers.py PHOTOS WEIGHTS [--size 150] [--count 372]
 
-Fitted on the training photos; test photos are told from MNIST digits (found as `mnist`), uniform noise and drawn
-signs. Prints the AUROC, which should be at least 0.99 for digits and noise; the share that is refused at the score
-that 99 % of the validation photos do not exceed; and what the score costs. The default is mahalanobis, which takes a
-tenth of the room for nearly the same answers; nearest tells the signs a little better.
+Fitted on the training photos; test photos are distinguished from MNIST digits (found as `mnist`), uniform noise and
+drawn signs. Prints the AUROC, which should be at least 0.99 for digits and noise; the share that is refused at the
+score that 99 % of the validation photos do not exceed; and what the score costs. The default is mahalanobis, which
+takes a tenth of the room for nearly the same answers; nearest tells the signs a little better.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=372)
     options = parser.parse_args()
     photos = Dataset.open(options.photos)
-    features = all_features(photos, strange_images(options.count, options.size), options.weights, options.size)
+    features = all_features(photos, outlier_images(options.count, options.size), options.weights, options.size)
     labels = photos.splits["train"].labels
     table = Table("method", "test photos against", "AUROC", "asked", "refused", "of test photos")
     costs = Table("method", "seconds to fit", "MB in the graph", "ms an image: in batches", "alone", "precision")
@@ -60,18 +60,18 @@ def main() -> None:
     costs.print()
 
 
-def all_features(photos: Dataset, strange: dict[str, Images], weights: str, size: int) -> dict[str, NDArray]:
+def all_features(photos: Dataset, outlier: dict[str, Images], weights: str, size: int) -> dict[str, NDArray]:
     """The features of the photos by split and of the other images by name: float32 (n, width) each."""
     load_keras()
     from tellapart.models.features.frozen_backbone import FrozenBackbone, compute_features
     from tellapart.models.networks import backbone_network
 
     base = FrozenBackbone("xception", backbone_network("xception", size, weights), Preprocessing(size, size, 3))
-    some = {name: split.images for name, split in photos.splits.items()} | strange
+    some = {name: split.images for name, split in photos.splits.items()} | outlier
     return {name: compute_features(base, some[name], cache=cache_folder(), label=name).values for name in some}
 
 
-def strange_images(count: int, size: int) -> dict[str, Images]:
+def outlier_images(count: int, size: int) -> dict[str, Images]:
     """Images that show no clothing."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
@@ -103,11 +103,11 @@ def sign(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def auroc(usual: Scores, strange: Scores) -> float:
-    """How often a strange image scores higher than a usual one, ties counting half: by the sum of ranks."""
-    _, places, counts = np.unique(np.concatenate([usual, strange]), return_inverse=True, return_counts=True)
+def auroc(usual: Scores, outlier: Scores) -> float:
+    """How often an outlier scores higher than a usual one, ties counting half: by the sum of ranks."""
+    _, places, counts = np.unique(np.concatenate([usual, outlier]), return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
-    count = len(strange)
+    count = len(outlier)
     return float((ranks[len(usual) :].sum() - count * (count + 1) / 2) / (count * len(usual)))
 
 

@@ -3,7 +3,7 @@
     python benchmarks/plan.py --rate 50 --worker-mb 466 --driver-mb 196 --image-kb 90 --row-bytes 40
 
 Those five are measured: `cluster.py` prints them all. The others are choices and have a default; the prices are
-examples and nobody's offer. GB are 10^9 bytes, a month is a twelfth of a year.
+examples and no offer. GB are 10^9 bytes, a month is a twelfth of a year.
 """
 
 import argparse

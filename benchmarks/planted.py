@@ -5,9 +5,10 @@
 Into a copy of the photos go 30 exact copies and 60 near copies, each in another split than its original: 15 resized to
 between 40 and 80 % of the side, 15 re-encoded at quality 60, 15 flipped, 15 with 3 % cut off each side. Of the photos,
 20 are damaged (cut short, emptied, a page of HTML, zeros), 10 get the extension of another format, and 5 % move to a
-wrong class. No photo has two faults. Each copy is checked without and with the features of a frozen base. A false pair
-is one whose images are neither planted copies of each other nor called alike in the photos as they were: how many
-pairs those hold is printed first. Wrong labels are looked for among the first 8 % of the images, as they are ranked.
+wrong class. No photo has two faults. Each copy is checked without and with the features of a frozen backbone. A false
+pair is one whose images are neither planted copies of each other nor called similar in the photos as they were: how
+many pairs those hold is printed first. Wrong labels are looked for among the first 8 % of the images, as they are
+ranked.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from PIL import Image, ImageOps
 from measuring import TELLAPART, Table, measured
 
 COPIES, NEAR_EACH, DAMAGED, RENAMED, WRONG = 30, 15, 20, 10, 0.05
-LOOKED_AT = 0.08  # of the images: so many are looked at for wrong labels
+EXAMINED = 0.08  # of the images: so many are examined for wrong labels
 FALSE_PAIRS = 2.0  # asked, at most, of 1,000 images
 NEAR = ("resized", "re-encoded", "flipped", "cropped")
 ASKED = {
@@ -46,7 +47,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Found:
-    """What a check found: files by kind of finding, the worst first, and the files it calls alike."""
+    """What a check found: files by kind of finding, the worst first, and the files it calls similar."""
 
     files: Mapping[str, list[str]]
     pairs: frozenset[tuple[str, str]]
@@ -89,7 +90,7 @@ def counted(planted: Planted, found: Found, known: set[Pair], count: int) -> dic
     lists = {
         "damaged": found.files.get("unreadable", []),
         "wrong extensions": found.files.get("wrong-extension", []),
-        "wrong labels": ranked[: round(LOOKED_AT * count)],
+        "wrong labels": ranked[: round(EXAMINED * count)],
     }
     together = families(found.pairs)
     result: dict[str, str] = {}
@@ -111,7 +112,7 @@ def counted(planted: Planted, found: Found, known: set[Pair], count: int) -> dic
 
 
 def _known(pair: tuple[str, str], planted: Planted, known: set[Pair]) -> bool:
-    """Whether what a pair was made of is alike already in the photos as they were."""
+    """Whether what a pair was made of is similar already in the photos as they were."""
     one, other = (str(planted.originals.get(Path(file), file)) for file in pair)
     return pair_of(one, other) in known
 
@@ -231,7 +232,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--features", default="xception", help="a base, or nothing ('') to check without one alone")
+    parser.add_argument("--features", default="xception", help="a backbone, or nothing ('') to check without one alone")
     parser.add_argument("--cache", type=Path, help="one that has the features already, so that they are not computed")
     return parser.parse_args()
 

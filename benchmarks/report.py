@@ -2,7 +2,7 @@
 
     python benchmarks/report.py PHOTOS WEIGHTS [--size 150] [--repeats 3]
 
-Trains once without a report, then makes the report with everything in it, baselines included, each time anew; then
+Trains once without a report, then makes the report with everything in it, baselines included, each time again; then
 again with the baselines that the run has kept. Prints seconds, from a command's start to its end, and the page's size.
 """
 
@@ -27,8 +27,8 @@ def main() -> None:
         run = Path(folder) / "run"
         words = [options.photos, "--weights", options.weights, "--size", str(options.size), "--epochs", "10"]
         measured([TELLAPART, "train", *words, "--no-report", "--out", str(run)])
-        first = [_seconds(run, anew=True) for _ in range(options.repeats)]
-        again = [_seconds(run, anew=False) for _ in range(options.repeats)]
+        first = [_seconds(run, fresh=True) for _ in range(options.repeats)]
+        again = [_seconds(run, fresh=False) for _ in range(options.repeats)]
         size = (run / "report.html").stat().st_size
     table = Table("report", "median s", "asked s", "each")
     table.row("with its baselines", f"{median(first):.1f}", f"{ASKED:.0f}", " ".join(f"{one:.1f}" for one in first))
@@ -37,8 +37,8 @@ def main() -> None:
     print(f"report.html: {size / 1e6:.1f} MB")
 
 
-def _seconds(run: Path, *, anew: bool) -> float:
-    if anew:
+def _seconds(run: Path, *, fresh: bool) -> float:
+    if fresh:
         (run / "baselines.json").unlink(missing_ok=True)
     return measured([TELLAPART, "report", str(run)]).seconds
 

@@ -3,11 +3,12 @@
     python benchmarks/study.py PHOTOS WEIGHTS [--size 150] [--repeats 1]
 
 The study: 4 learning rates x 10 epochs on a linear head, then 3 sizes of an inner layer x 10, then 4 dropout rates
-x 30, nothing stopped early. Theirs runs every image through the base in each epoch. Ours is the command
+x 30, nothing stopped early. Theirs runs every image through the backbone in each epoch. Ours is the command
 `tellapart sweep` from start to finish: cold, with nothing cached; then once more with the features cached. Prints
 seconds, ratios, and the best validation accuracy of both sides' sweep over learning rates. Theirs comes from their
-layers, loss, optimizer, batches and decoding, on vectors that Keras runs through the base once: without augmentation a
-frozen base gives the same vectors in each of their 40 epochs, which would take as long as 40 of those printed here.
+layers, loss, optimizer, batches and decoding, on vectors that Keras runs through the backbone once: without
+augmentation a frozen backbone gives the same vectors in each of their 40 epochs, which would take as long as 40 of
+those printed here.
 """
 
 import argparse

@@ -71,7 +71,7 @@ def _epoch(process: "subprocess.Popen[str]") -> float:
 def _ours(options: argparse.Namespace) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         command = [TELLAPART, "train", str(options.photos), "--weights", options.weights, "--size", str(options.size)]
-        command += ["--epochs", "30", "--no-report"]  # the default recipe, no climb from it, and no more than training
+        command += ["--epochs", "30", "--no-report"]  # the default recipe, no ladder from it, and no more than training
         cache = f"{folder}/cache"
         cold = measured([*command, "--out", f"{folder}/one"], TELLAPART_CACHE=cache)
         again = measured(

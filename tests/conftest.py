@@ -1,4 +1,4 @@
-"""What many tests stand on."""
+"""Fixtures that many tests share."""
 
 import ctypes
 import gc
@@ -29,13 +29,13 @@ from tellapart.training.run import Run, train
 if TYPE_CHECKING:
     import keras
 
-# Who is run in the background is born deaf to Ctrl-C, and so are all that he starts.
+# A process started in the background ignores Ctrl-C, and so do its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("any machine", deadline=None)  # a case may take long where others work too
 hypothesis.settings.load_profile("any machine")
 CHROMIUM = Path("/usr/bin/chromium")
 TESTS = Path(__file__).parent
-TOGETHER = {"lessons", "scale"}  # what all tests of these folders stand on takes long to make
+TOGETHER = {"lessons", "scale"}  # fixtures shared by these folders take long to make
 PEAK = 3_000_000  # kB of memory that a process which tests may hold
 COLOURS = {"blue": (60, 60, 180), "green": (60, 180, 60), "red": (180, 60, 60)}
 
@@ -96,7 +96,7 @@ def xception_weights() -> Path:
 
 @pytest.fixture(scope="session")
 def coloured() -> Callable[..., Path]:
-    """Make folders of noisy 20-px images, a folder for each colour: easily learned, no two alike."""
+    """Make folders of noisy 20-px images, a folder for each colour: easily learned, all different."""
 
     def make(folder: Path, *, each: int = 12, colours: tuple[str, ...] = tuple(COLOURS), seed: int = 0) -> Path:
         rng = np.random.default_rng(seed)
@@ -198,7 +198,7 @@ def run(trained: Run, tmp_path: Path) -> Run:
 
 @pytest.fixture
 def mean_mobilenet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A base that gives the mean colour stands in for mobilenet, whose weights are a file."""
+    """A backbone that gives the mean colour stands in for mobilenet, whose weights are a file."""
     import keras
 
     from tellapart.models import networks

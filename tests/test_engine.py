@@ -1,4 +1,4 @@
-"""The engine: every image's own answer, in order, whoever its neighbours are."""
+"""The engine: every image's own answer, in order, whatever its neighbours are."""
 
 import weakref
 from collections.abc import Iterator

@@ -16,7 +16,7 @@ from tellapart.data.sources.arrays import array_split
 
 
 def photo(seed: int, width: int = 120, height: int = 90) -> Image.Image:
-    """Some twenty coloured shapes: no two photos are alike."""
+    """Some twenty coloured shapes: all different."""
     rng = np.random.default_rng(seed)
     image = Image.new("RGB", (width, height), tuple(rng.integers(0, 256, 3).tolist()))
     draw = ImageDraw.Draw(image)
@@ -135,7 +135,7 @@ def test_small_images_in_arrays() -> None:
 
 @pytest.fixture
 def featured(monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
-    """Stand in for what is found from a base's features, and tell of which data sets it was asked."""
+    """Stand in for what is found from a backbone's features, and tell of which data sets it was asked."""
     from tellapart.checking.findings import label_errors
 
     asked: list[Dataset] = []

@@ -1,4 +1,4 @@
-"""Each distinct image is decoded once, now and later, and what cannot be read is told in its place."""
+"""Each distinct image is decoded once, now and later, and what cannot be read is reported in its place."""
 
 import hashlib
 from pathlib import Path

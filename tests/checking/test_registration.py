@@ -32,7 +32,7 @@ def test_little_is_left_of_a_moved_copy(box: tuple[float, float, float, float]) 
     assert fine.item() < 0.005
 
 
-def test_much_is_left_of_a_stranger() -> None:
+def test_much_is_left_of_an_unrelated_image() -> None:
     coarse, fine = left(thumbnail(scene(1)), thumbnail(scene(2)))
     assert coarse.item() > 0.5
     assert fine.item() > 0.5

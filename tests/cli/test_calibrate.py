@@ -26,12 +26,12 @@ def test_the_new_bundle_is_beside_the_old_and_its_rule_is_said(said: Said, bundl
     assert answer.status == 0, answer.err
     new = Bundle.open(bundle.with_name("bundle-calibrated"))
     new.verify()
-    rule, strange, coverage, accuracy, *_, last = answer.out.splitlines()
+    rule, outlier, coverage, accuracy, *_, last = answer.out.splitlines()
     assert new.reject is not None
     assert rule == (
         f'predictions below {new.reject.probability:.1%} become "I don\'t know": for coverage=0.8 by this rule alone'
     )
-    assert strange.startswith("so do outliers beyond 99 % of the validation images (OOD score above ")
+    assert outlier.startswith("so do outliers beyond 99 % of the validation images (OOD score above ")
     assert new.manifest.reject is not None
     for line, name in ((coverage, "coverage"), (accuracy, "accuracy")):
         stated = new.manifest.reject[name]

@@ -21,12 +21,12 @@ def bundle(trained: Run) -> Path:
 
 
 @pytest.fixture(scope="module")
-def strangers(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Path:
+def outliers(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Path:
     return coloured(tmp_path_factory.mktemp("data") / "new", each=40, seed=6)
 
 
-def test_a_bundle_is_written_and_compared(said: Said, bundle: Path, strangers: Path, tmp_path: Path) -> None:
-    answer = said("export", bundle, "--to", "onnx", "--check", strangers, "--out", tmp_path / "out")
+def test_a_bundle_is_written_and_compared(said: Said, bundle: Path, outliers: Path, tmp_path: Path) -> None:
+    answer = said("export", bundle, "--to", "onnx", "--check", outliers, "--out", tmp_path / "out")
     assert answer.status == 0
     same, difference, size, where = answer.out.splitlines()
     assert same == "agreement: run in onnxruntime, the same class as the bundle on 120 of 120 unseen images"
@@ -39,9 +39,9 @@ def test_a_bundle_is_written_and_compared(said: Said, bundle: Path, strangers: P
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["export.json", "labels.txt", "model.onnx"]
 
 
-def test_libraries_remark_on_nothing(said: Said, bundle: Path, strangers: Path, tmp_path: Path) -> None:
+def test_libraries_remark_on_nothing(said: Said, bundle: Path, outliers: Path, tmp_path: Path) -> None:
     for to in ("litert", "savedmodel", "keras", "h5"):
-        answer = said("export", bundle, "--to", to, "--check", strangers, "--out", tmp_path / to)
+        answer = said("export", bundle, "--to", to, "--check", outliers, "--out", tmp_path / to)
         assert (answer.status, len(answer.out.splitlines()), len(answer.err.splitlines())) == (0, 4, 1), answer
 
 
@@ -70,17 +70,17 @@ def test_int8_says_what_it_changes(
     ],
 )
 def test_what_cannot_be_is_a_sentence(
-    words: list[str], phrase: str, said: Said, bundle: Path, strangers: Path, tmp_path: Path
+    words: list[str], phrase: str, said: Said, bundle: Path, outliers: Path, tmp_path: Path
 ) -> None:
-    check = [] if "--check" in words else ["--check", strangers]
+    check = [] if "--check" in words else ["--check", outliers]
     assert phrase in said("export", bundle, *words, *check, "--out", tmp_path / "out").error
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_format_is_refused_with_those_there_are(
-    said: Said, bundle: Path, strangers: Path, tmp_path: Path
+    said: Said, bundle: Path, outliers: Path, tmp_path: Path
 ) -> None:
-    answer = said("export", bundle, "--to", "pickle", "--check", strangers, "--out", tmp_path / "out")
+    answer = said("export", bundle, "--to", "pickle", "--check", outliers, "--out", tmp_path / "out")
     assert answer.status == 2
     assert "onnx" in answer.err
 

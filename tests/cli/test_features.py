@@ -1,4 +1,4 @@
-"""`tellapart features`: what a network sees is kept, by whoever computed it."""
+"""`tellapart features`: what a network sees is kept, by any process."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How labelled images are read is said alike to every command."""
+"""How labelled images are read is given in the same way to every command."""
 
 import json
 from pathlib import Path

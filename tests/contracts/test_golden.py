@@ -70,7 +70,7 @@ def tellapart(words: Iterable[str], status: int = 0) -> str:
     return done.stdout
 
 
-def require_alike(found: object, golden: object, rtol: float, where: str = "") -> None:
+def require_equal(found: object, golden: object, rtol: float, where: str = "") -> None:
     """Require the same JSON: keys in the same order, equal texts and whole numbers, close fractions."""
     if isinstance(golden, dict):
         assert isinstance(found, dict), where
@@ -79,12 +79,12 @@ def require_alike(found: object, golden: object, rtol: float, where: str = "") -
             if name in WORDS:
                 assert isinstance(found[name], str), f"{where}.{name}"
             elif name != "seconds":
-                require_alike(found[name], value, rtol, f"{where}.{name}")
+                require_equal(found[name], value, rtol, f"{where}.{name}")
     elif isinstance(golden, list):
         assert isinstance(found, list), where
         assert len(found) == len(golden), where
         for number, pair in enumerate(zip(found, golden, strict=True)):
-            require_alike(*pair, rtol, f"{where}[{number}]")
+            require_equal(*pair, rtol, f"{where}[{number}]")
     elif isinstance(golden, float):
         assert found == pytest.approx(golden, rel=rtol, abs=1e-6, nan_ok=True), where
     else:
@@ -95,7 +95,7 @@ def require_same_lines(found: str, golden: str) -> None:
     """Require the same answers, a line of JSON for each image: also the same text on the machine that made them."""
     lines, expected = ([json.loads(line) for line in text.splitlines()] for text in (found, golden))
     assert [line["path"] for line in lines] == [line["path"] for line in expected]
-    require_alike(lines, expected, CLOSE)
+    require_equal(lines, expected, CLOSE)
     if SAME_MACHINE:
         pairs = zip(found.splitlines(), golden.splitlines(), strict=True)
         assert [one for one, other in pairs if one != other and "error" not in json.loads(other)] == []
@@ -120,9 +120,9 @@ def require_same_file(found: Path, golden: Path, rtol: float) -> None:
     """Require the same content, in whose numbers the machine may play a part."""
     if golden.suffix == ".csv":
         assert found.read_text().partition("\n")[0] == golden.read_text().partition("\n")[0]
-        require_alike(table(found), table(golden), rtol, golden.name)
+        require_equal(table(found), table(golden), rtol, golden.name)
     elif golden.suffix == ".json":
-        require_alike(json.loads(found.read_text()), json.loads(golden.read_text()), rtol, golden.name)
+        require_equal(json.loads(found.read_text()), json.loads(golden.read_text()), rtol, golden.name)
     elif golden.suffix == ".npz":
         with np.load(found, allow_pickle=False) as one, np.load(golden, allow_pickle=False) as other:
             assert one.files == other.files
@@ -150,7 +150,7 @@ def test_a_bundle_verifies_and_answers_as_it_did(work: Path, name: str) -> None:
     require_same_lines(found, golden)
     lines = [json.loads(line) for line in golden.splitlines()]
     answers = list(Predictor(BUNDLES[name]).predict([line["path"] for line in lines], top=9))
-    require_alike([answer.as_json() for answer in answers], lines, CLOSE)
+    require_equal([answer.as_json() for answer in answers], lines, CLOSE)
     assert [isinstance(answer, Prediction) for answer in answers] == ["label" in line for line in lines]
     assert [line["path"] for line in lines if "error" in line] == ["images/zero/broken.png"]
     if name == "calibrated":
@@ -160,9 +160,9 @@ def test_a_bundle_verifies_and_answers_as_it_did(work: Path, name: str) -> None:
 @pytest.mark.parametrize("name", BUNDLES)
 def test_a_bundle_is_judged_as_it_was(work: Path, here: Command, name: str) -> None:
     golden = json.loads((work / "expected" / "evaluate" / f"{name}.json").read_text())
-    require_alike(evaluate(BUNDLES[name], Dataset.open("images")).as_json(detailed=True), golden, CLOSE)
+    require_equal(evaluate(BUNDLES[name], Dataset.open("images")).as_json(detailed=True), golden, CLOSE)
     if name == "mlp":
-        require_alike(json.loads(here(["evaluate", BUNDLES[name], "images", "--json"])), golden, CLOSE)
+        require_equal(json.loads(here(["evaluate", BUNDLES[name], "images", "--json"])), golden, CLOSE)
         assert json.loads((work / "runs" / "mlp" / "test-uses.json").read_text()) == {"evaluations": 3}
 
 
@@ -191,7 +191,7 @@ def test_a_finished_run_is_opened_and_left_as_it_is(work: Path, here: Command, t
 
 def test_runs_are_compared_and_reported_as_they_were(work: Path, here: Command) -> None:
     golden = json.loads((work / "expected" / "compare.json").read_text())
-    require_alike(json.loads(here(COMMANDS["compare"])), golden, CLOSE)
+    require_equal(json.loads(here(COMMANDS["compare"])), golden, CLOSE)
     baselines = (work / "runs" / "mlp" / "baselines.json").read_bytes()
     here(["report", "runs/mlp"])
     assert (work / "runs" / "mlp" / "report.html").stat().st_size > 10_000
@@ -214,7 +214,7 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(work: Path, here: Command)
     paths = sorted(str(path) for path in Path("images").rglob("*.*"))
     pairs = zip(*(Predictor(one / "bundle").predict(paths) for one in (run, whole)), strict=True)
     for one, other in pairs:
-        require_alike(one.as_json(), other.as_json(), TRAINED_CLOSE)
+        require_equal(one.as_json(), other.as_json(), TRAINED_CLOSE)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_killed_study_ends_as_if_nothing_had_happened(
         require_same_file(work / name / file, work / "expected" / name / file, TRAINED_CLOSE)
 
 
-def test_answers_that_were_begun_are_gone_on_with(work: Path, here: Command) -> None:
+def test_answers_that_were_begun_resume(work: Path, here: Command) -> None:
     (part,) = (work / "answers.jsonl.parts").glob("part-*")
     lines = part.read_text().splitlines()
     forged = json.dumps({**json.loads(lines[0]), "label": "forged"})
@@ -268,7 +268,7 @@ def test_images_are_checked_as_they_were_from_cached_facts(work: Path, here: Com
     golden = json.loads((work / "expected" / "check.json").read_text())
     words = ["new.csv" if word == "findings.csv" else word for word in COMMANDS["findings.csv"]]
     found = json.loads(here(words))
-    require_alike({**found, "table": "findings.csv"}, golden, CLOSE)
+    require_equal({**found, "table": "findings.csv"}, golden, CLOSE)
     require_same_findings(Path("new.csv"), Path("findings.csv"))
     assert "x," in Path("findings.csv").read_text()
     assert contents(work / "cache" / "facts") == facts
@@ -282,7 +282,7 @@ def test_a_division_is_written_byte_by_byte_as_it_was(work: Path) -> None:
 
 
 def test_features_of_a_frozen_base_are_found_under_their_key(work: Path, here: Command) -> None:
-    """If only the key changed, the base would be run again, which leaves a graph and a second shard."""
+    """If only the key changed, the backbone would be run again, which leaves a graph and a second shard."""
     fixed_weights(work / "weights")
     features = contents(work / "cache" / "features")
     here(COMMANDS["folds/mobilenet"])
@@ -305,7 +305,7 @@ def test_features_are_found_without_the_network_by_what_was_noted_of_it(work: Pa
     golden = json.loads((work / "expected" / "check-mobilenet.json").read_text())
     words = ["new.csv" if word == "findings-mobilenet.csv" else word for word in COMMANDS["findings-mobilenet.csv"]]
     found = json.loads(here(words))
-    require_alike({**found, "table": "findings-mobilenet.csv"}, golden, CLOSE)
+    require_equal({**found, "table": "findings-mobilenet.csv"}, golden, CLOSE)
     require_same_findings(Path("new.csv"), Path("findings-mobilenet.csv"))
 
 

@@ -99,7 +99,7 @@ def require_agreement(bundle: Bundle, files: list[Path], capsys: pytest.CaptureF
         np.testing.assert_allclose(found, expected, atol=within, err_msg=way)
 
 
-def test_the_tiny_classifier_answers_alike_everywhere(
+def test_the_tiny_classifier_gives_the_same_answers_everywhere(
     trained: Run, coloured: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = sorted(coloured(tmp_path / "new", each=5, seed=77).rglob("*.png"))
@@ -128,7 +128,7 @@ def clothes(some_photos: Path, xception_weights: Path, tmp_path_factory: pytest.
 
 
 @pytest.mark.real
-def test_real_photos_are_answered_alike_everywhere(
+def test_real_photos_are_answered_the_same_everywhere(
     clothes: Run, some_photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = sorted((some_photos / "test").rglob("*.jpg"))
@@ -138,7 +138,7 @@ def test_real_photos_are_answered_alike_everywhere(
 
 
 @pytest.mark.real
-def test_real_photos_are_judged_alike_in_both_precisions(clothes: Run, some_photos: Path) -> None:
+def test_real_photos_are_judged_the_same_in_both_precisions(clothes: Run, some_photos: Path) -> None:
     if resolve_precision("auto") != "bfloat16":
         pytest.skip("this CPU does not multiply bfloat16 in hardware, so it is never chosen")
     dataset = Dataset.open(some_photos)

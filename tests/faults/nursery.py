@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-# Loads everything once, then runs each command line that it is told in a copy of itself: loading takes longer than
-# the work. A copy kills itself at the n-th time that something is made durable or renamed, if it is told to.
+# Loads everything once, then runs each given command line in a copy of itself: loading takes longer than
+# the work. A copy kills itself at the n-th time that something is made durable or renamed, if asked to.
 NURSERY = """
 import importlib, json, os, signal, sys
 from pathlib import Path

@@ -29,7 +29,7 @@ Plant = Callable[[Path], object]
 
 
 def noise(number: int, side: int = 8) -> bytes:
-    """A small PNG, no two alike."""
+    """A small PNG, all different."""
     pixels = np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
     return png(side, side, rows=b"".join(b"\0" + row.tobytes() for row in pixels))
 
@@ -387,7 +387,7 @@ def test_a_name_that_is_no_text_is_left_out_when_a_person_says_so(command: Comma
 
 
 def scene(number: int, side: int = 96) -> Image.Image:
-    """An image of soft shapes, no two alike: what noise lacks is what a perceptual hash sees."""
+    """An image of soft shapes, all different: what noise lacks is what a perceptual hash sees."""
     pixels = np.random.default_rng(number).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
 
@@ -465,7 +465,7 @@ def test_a_split_whose_only_image_of_a_class_is_broken(command: Commanded, divid
     assert not Path("run/checkpoints").exists()
 
 
-# Images that change while they are looked at
+# Images that change while they are examined
 
 
 def changed(file: Path) -> None:

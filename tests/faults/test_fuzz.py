@@ -1,4 +1,4 @@
-"""Strange bytes: an image or an ImageError, a model or a WeightsError, a bundle or a BundleError; nothing else, soon.
+"""Mutated bytes: an image or an ImageError, a model or a WeightsError, a bundle or a BundleError; nothing else, soon.
 
 By hand, for longer: `make test-long`, or `fuzz_decoder.py` where atheris is installed.
 """
@@ -51,7 +51,7 @@ def require_image_or_refusal(content: bytes) -> None:
     try:
         image = decode(content, limits=Limits(pixels=4_000_000))
     except ImageError as error:
-        assert str(error)  # noqa: PT017  both ends are right, and each is looked at
+        assert str(error)  # noqa: PT017  both ends are right, and each is examined
     else:
         assert image.dtype == np.uint8
         assert image.ndim == 3
@@ -82,7 +82,7 @@ def require_bundle_or_refusal(folder: Path) -> None:
     assert time.perf_counter() - started < SOON_S
 
 
-def require_two_decodings_alike(content: bytes) -> None:
+def require_two_equal_decodings(content: bytes) -> None:
     """What is accepted is a fact of the bytes: the same each time."""
     try:
         once = decode(content, limits=Limits(pixels=1_000_000))
@@ -94,7 +94,7 @@ def require_two_decodings_alike(content: bytes) -> None:
 def images_altered(content: bytes, edits: list[tuple[int, int, bytes]]) -> None:
     changed = edited(content, edits)
     require_image_or_refusal(changed)
-    require_two_decodings_alike(changed)
+    require_two_equal_decodings(changed)
 
 
 def models_altered(content: bytes, edits: list[tuple[int, int, bytes]]) -> None:

@@ -149,7 +149,7 @@ MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
     },
 }
 
-# Runs what it is told while it notes whatever Python audits: files opened to write, processes, sockets, pickles.
+# Runs the given code and records what Python audits: files opened to write, processes, sockets, pickles.
 WATCHED = """
 import json, os, sys, tempfile
 told = json.load(sys.stdin)
@@ -273,7 +273,7 @@ def peak() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is told in other units")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is reported in other units")
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
 def test_a_model_that_claims_more_than_it_holds_is_refused_without_taking_the_memory(
     ending: str, tmp_path: Path

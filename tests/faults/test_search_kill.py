@@ -1,4 +1,4 @@
-"""Killed at any moment, a search goes on, and ends as if nothing had happened."""
+"""Killed at any moment, a search resumes, and ends as if nothing had happened."""
 
 import os
 import random

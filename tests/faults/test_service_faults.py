@@ -189,9 +189,9 @@ SENT: dict[str, tuple[bytes, int]] = {
     "1,000 headers": (request(GOOD, "image/png", *(f"X-{number}: y" for number in range(1000))), 200),
     "a header of 1 MB": (request(GOOD, "image/png", f"X: {'y' * 1_000_000}"), 400),
     "two hosts": (request(GOOD, "image/png", "Host: evil.example"), 400),
-    "a stranger's host": (request(GOOD, "image/png").replace(b"localhost", b"evil.example"), 421),
+    "a outlier's host": (request(GOOD, "image/png").replace(b"localhost", b"evil.example"), 421),
     "no path": (request(GOOD, "image/png").replace(b"/v1/predict", b"*"), 404),
-    "a path that climbs": (b"GET /page/..%2f..%2fapp.py HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    "a path that leaves the folder": (b"GET /page/..%2f..%2fapp.py HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
     "a path with NUL": (b"GET /page/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
     "an address as a path": (b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
     "another protocol": (b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
@@ -211,7 +211,7 @@ def test_each_has_its_status_soon(unharmed: Service, name: str) -> None:
 
 
 NAMES = {
-    "climbing": b"../../../etc/passwd",
+    "traversal": b"../../../etc/passwd",
     "backslash": rb"..\\..\\x.png",
     "NUL": b"a\x00.png",
     "bidi": "a\u202egnp.exe".encode(),

@@ -1,4 +1,4 @@
-"""Strangers' files: over HTTP and with predict each has one defined end, soon, in little memory, and harms nothing."""
+"""Files from anyone: over HTTP and with predict each has one defined end, soon, in little memory, and harms nothing."""
 
 import re
 import subprocess
@@ -107,7 +107,7 @@ def require_unharmed(service: Service, good: Answer) -> None:
     assert service.asked(GOOD).json() == good
     said = service.log.read_text()
     assert not re.search("traceback|error|exception", said, re.IGNORECASE)
-    assert len(said) < 2000  # strangers do not get to fill the log
+    assert len(said) < 2000  # clients cannot fill the log
 
 
 @pytest.mark.parametrize("name", REFUSED)

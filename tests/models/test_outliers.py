@@ -72,10 +72,10 @@ def fitted_to(graph: Graph, method: Method) -> tuple[Outliers, Vectors]:
 @pytest.mark.parametrize("width", [64, 2048])
 def test_outliers_score_higher_than_new_images_of_the_same_kind(method: Method, width: int) -> None:
     known = fit_outliers(*clusters(width), method)
-    usual, strange = known.score(clusters(width, seed=1)[0]), known.score(outlier_images(width))
+    usual, outlier = known.score(clusters(width, seed=1)[0]), known.score(outlier_images(width))
     assert usual.dtype == np.float32
     assert usual.shape == (120,)
-    assert strange.min() > usual.max()
+    assert outlier.min() > usual.max()
 
 
 @both_methods

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 STARTED = "Ray runtime started"
-PATIENCE_S = 180.0  # where much else is going on; it is 15 otherwise
+PATIENCE_S = 180.0  # on a busy machine; it is 15 otherwise
 # A core each, little memory, nothing reported, and a lost node noticed in seconds instead of half a minute.
 WORDS = ("--block", "--num-cpus=1", "--object-store-memory=80000000", "--node-ip-address=127.0.0.1")
 SETTINGS = {

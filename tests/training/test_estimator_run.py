@@ -55,7 +55,7 @@ def _one_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory, awaken: Callable[[keras.Model], None]) -> str:
-    """A base's weights: random, but such that its features tell images apart."""
+    """Weights of a backbone: random, but such that its features tell images apart."""
     keras.utils.set_random_seed(0)
     network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3))
     awaken(network)
@@ -104,7 +104,7 @@ class Bounded(StandardScaler):  # type: ignore[misc]
 
 
 def by_scikit_learn(run: Run, tiny: Path, new: list[Path]) -> Probabilities:
-    """Fit scikit-learn's own estimator on what the run stood on, and ask it."""
+    """Fit scikit-learn's own estimator on the run's features, and ask it."""
     recipe = resolve_estimator(run.recipe)
     dataset = draw_splits(Dataset.open(tiny), validation=recipe.validation, test=recipe.test, seed=recipe.split_seed)
     source, split = vector_source(dataset, recipe), dataset.splits["train"]

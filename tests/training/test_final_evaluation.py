@@ -1,4 +1,4 @@
-"""The temperature is found on validation, is in the graph, and what is told of the classifier is told of it at that."""
+"""The temperature is found on validation, is in the graph, and every number of the classifier is measured with it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,8 +37,8 @@ def confused(count: int, seed: int) -> Split:
 
 
 @pytest.fixture(scope="module")
-def sure(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A network that has learned its few training images by heart, and is far too sure of itself."""
+def overconfident(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A network that has memorized its few training images, and is far too confident."""
     splits = {name: confused(count, seed) for seed, (name, count) in enumerate(COUNTS.items())}
     recipe = Recipe(
         model="mlp",
@@ -50,7 +50,7 @@ def sure(tmp_path_factory: pytest.TempPathFactory) -> Run:
         learning_rate=1e-2,
         precision="float32",
     )
-    return train(Dataset("confused", CLASSES, splits), recipe, out=tmp_path_factory.mktemp("runs") / "sure")
+    return train(Dataset("confused", CLASSES, splits), recipe, out=tmp_path_factory.mktemp("runs") / "overconfident")
 
 
 @pytest.fixture(scope="module")
@@ -61,58 +61,62 @@ def held_out() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
 
 
 @pytest.fixture(scope="module")
-def raw(sure: Run, held_out: tuple[NDArray[np.uint8], NDArray[np.int32]]) -> NDArray[np.float32]:
+def raw(overconfident: Run, held_out: tuple[NDArray[np.uint8], NDArray[np.int32]]) -> NDArray[np.float32]:
     """What the network itself says, which has no temperature."""
-    model = keras.models.load_model(sure.bundle.folder / "model.keras", safe_mode=True)
+    model = keras.models.load_model(overconfident.bundle.folder / "model.keras", safe_mode=True)
     found: NDArray[np.float32] = model.predict(held_out[0], batch_size=100, verbose=0)
     return found
 
 
 def test_the_temperature_halves_the_calibration_error_on_images_held_out_and_changes_no_answer(
-    sure: Run, held_out: tuple[NDArray[np.uint8], NDArray[np.int32]], raw: NDArray[np.float32]
+    overconfident: Run, held_out: tuple[NDArray[np.uint8], NDArray[np.int32]], raw: NDArray[np.float32]
 ) -> None:
-    labels, told = held_out[1], sure.metrics["test"]
+    labels, told = held_out[1], overconfident.metrics["test"]
     assert accuracy(labels, raw) > 0.4  # it has learned something
-    assert ece(labels, raw) > 0.2  # and is far too sure of it
+    assert ece(labels, raw) > 0.2  # and is far too confident
     assert told["ece"]["value"] <= ece(labels, raw) / 2
     assert told["accuracy"]["value"] == accuracy(labels, raw)
-    facts = sure.bundle.manifest.calibration
+    facts = overconfident.bundle.manifest.calibration
     assert facts is not None
     assert facts["temperature"] > 1.5
     assert facts["ece_after"] <= facts["ece_before"] / 2
-    assert facts["ece_after"] == pytest.approx(sure.metrics["validation"]["ece"]["value"], abs=1e-9)
+    assert facts["ece_after"] == pytest.approx(overconfident.metrics["validation"]["ece"]["value"], abs=1e-9)
 
 
 def test_the_temperature_is_in_the_graph(
-    sure: Run, held_out: tuple[NDArray[np.uint8], NDArray[np.int32]], raw: NDArray[np.float32]
+    overconfident: Run, held_out: tuple[NDArray[np.uint8], NDArray[np.int32]], raw: NDArray[np.float32]
 ) -> None:
     from tellapart.bundles.compile import compile_bundle
 
-    facts = sure.bundle.manifest.calibration
+    facts = overconfident.bundle.manifest.calibration
     assert facts is not None
-    (found,) = compile_bundle(sure.bundle, batch=len(raw)).run([held_out[0]])
+    (found,) = compile_bundle(overconfident.bundle, batch=len(raw)).run([held_out[0]])
     np.testing.assert_allclose(found, apply_temperature(raw, facts["temperature"]), atol=1e-5)
     np.testing.assert_array_equal(found.argmax(axis=1), raw.argmax(axis=1))
 
 
-def test_the_answers_that_are_kept_are_those_of_the_bundle_and_the_metrics_are_theirs(sure: Run) -> None:
+def test_the_answers_that_are_kept_are_those_of_the_bundle_and_the_metrics_are_theirs(overconfident: Run) -> None:
     for split, seed in (("validation", 1), ("test", 2)):
-        kept = read_predictions(sure.folder, split)
+        kept = read_predictions(overconfident.folder, split)
         assert kept is not None
         images = confused(COUNTS[split], seed).images
         assert (kept.digests, len(kept.names)) == (images.digests, COUNTS[split])
-        assert judge(kept.labels, kept.probs, CLASSES).as_json() == sure.metrics[split] == sure.bundle.metrics[split]
+        assert (
+            judge(kept.labels, kept.probs, CLASSES).as_json()
+            == overconfident.metrics[split]
+            == overconfident.bundle.metrics[split]
+        )
 
 
-def test_predicting_says_what_was_kept(sure: Run, tmp_path: Path) -> None:
+def test_predicting_says_what_was_kept(overconfident: Run, tmp_path: Path) -> None:
     from PIL import Image
 
-    kept = read_predictions(sure.folder, "test")
+    kept = read_predictions(overconfident.folder, "test")
     assert kept is not None
     split = confused(COUNTS["test"], 2)
     for number in range(20):
         Image.fromarray(split.images.read(number)[:, :, 0]).save(tmp_path / f"{number:02}.png")
-    for row, answer in enumerate(Predictor(sure.bundle).predict(sorted(tmp_path.iterdir()))):
+    for row, answer in enumerate(Predictor(overconfident.bundle).predict(sorted(tmp_path.iterdir()))):
         assert isinstance(answer, Prediction)
         assert answer.label == CLASSES[kept.predicted[row]]
         assert answer.probability == pytest.approx(kept.probs[row].max(), abs=1e-5)
@@ -124,7 +128,7 @@ def dataset(*splits: str) -> Dataset:
 
 
 def saying(*, unreadable: int = 0) -> Callable[[Images, str], ReadableRows]:
-    """A classifier that is too sure: right or wrong by chance, and without an answer for the first images."""
+    """A classifier that is too confident: right or wrong by chance, and without an answer for the first images."""
 
     def ask(images: Images, label: str) -> ReadableRows:
         kept = tuple(range(unreadable, len(images)))

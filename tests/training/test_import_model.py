@@ -125,7 +125,7 @@ def test_class_names_that_are_none_are_refused(tmp_path: Path, text: str, said: 
         class_names(tmp_path / "names.txt")
 
 
-def test_class_names_come_line_by_line_whoever_wrote_them(tmp_path: Path) -> None:
+def test_class_names_come_line_by_line_from_any_editor(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_bytes("\ufeffT-Shirt\r\n  Gürtel \r\n帽子\r\n\r\n".encode())
     assert class_names(tmp_path / "names.txt") == ("T-Shirt", "Gürtel", "帽子")
 

@@ -1,4 +1,4 @@
-"""A run's folder: what it holds, whose it is, and what going on with it means."""
+"""A run's folder: what it holds, whose it is, and and how it resumes."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""A person whose images are more than one process should see to: on Ray, stopped, and gone on with."""
+"""A person whose images are more than one process should see to: on Ray, stopped, and resumed."""
 
 import importlib.util
 import os
@@ -44,7 +44,7 @@ def in_the_middle(words: list[str], out: Path) -> Iterator["subprocess.Popen[str
             while len(list(folder.glob("part-*"))) < before + 4:
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.02)
-            process.send_signal(signal.SIGSTOP)  # else a busy machine lets it end before it is looked at
+            process.send_signal(signal.SIGSTOP)  # else a busy machine lets it end before it is examined
             yield process
         finally:
             process.kill()

@@ -1,4 +1,4 @@
-"""A study as a person makes it: factor after factor, stopped, gone on with, then the winner used."""
+"""A study as a person makes it: factor after factor, stopped, resumed, then the winner used."""
 
 import csv
 import signal

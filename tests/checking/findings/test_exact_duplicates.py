@@ -50,7 +50,7 @@ def test_a_leak_names_both_splits_and_each_pair() -> None:
         train=[("c", "cat"), ("a", "cat"), ("b", "dog"), ("d", "dog")],
     )["leak"]
     assert (leak.severity, leak.count) == ("problem", 4)
-    # What the final score stands on first; the copy in the earlier split is the one to leave out.
+    # Leaks into the test split first; the copy in the earlier split is the one to leave out.
     assert pairs(leak) == [
         ("train/1", "test/0"),
         ("validation/1", "test/0"),

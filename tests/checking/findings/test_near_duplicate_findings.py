@@ -1,4 +1,4 @@
-"""Near-copies: across splits the pair is named, in one split all but the first are; other labels come first."""
+"""Near-duplicates: across splits the pair is named, in one split all but the first are; other labels come first."""
 
 from collections.abc import Sequence
 

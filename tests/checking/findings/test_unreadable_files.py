@@ -1,4 +1,4 @@
-"""Unreadable files are named with the reason; files that are no images are told once."""
+"""Unreadable files are named with the reason; files that are no images are reported once."""
 
 import numpy as np
 

@@ -41,7 +41,7 @@ def test_an_epochs_rows_do_not_depend_on_what_comes_together_or_in_which_thread(
         np.testing.assert_array_equal(augment_rows(PIXELS[some], ASKED, 3, 4, some), whole[some])
 
 
-def test_seed_and_epoch_draw_anew() -> None:
+def test_seed_and_epoch_draw_again() -> None:
     rows = np.arange(50)
     first, seed, epoch = (augment_rows(PIXELS, ASKED, *key, rows) for key in ((0, 0), (1, 0), (0, 1)))
     for other in (seed, epoch):

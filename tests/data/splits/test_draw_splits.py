@@ -160,12 +160,12 @@ def joined(shots: list[Shot]) -> list[set[Shot]]:
     """What belongs together, found by trying each with each."""
     found: list[set[Shot]] = []
     for shot in shots:
-        mine = [unit for unit in found if any(alike(shot, other) for other in unit)]
+        mine = [unit for unit in found if any(similar(shot, other) for other in unit)]
         found = [unit for unit in found if unit not in mine] + [{shot}.union(*mine)]
     return found
 
 
-def alike(one: Shot, other: Shot) -> bool:
+def similar(one: Shot, other: Shot) -> bool:
     return one.content == other.content or (one.group == other.group != "") or (one.family == other.family != 0)
 
 
@@ -225,7 +225,7 @@ def test_images_that_are_added_move_none_but_those_that_stood_in(
         if unit in before.standing_in or grown in after.standing_in:
             continue
         towards = ("test", "validation", "train").index
-        assert towards(after.units[grown]) >= towards(home)  # near-copies and others may pull it into training
+        assert towards(after.units[grown]) >= towards(home)  # near-duplicates and others may pull it into training
         if {shot.drawn_by for shot in grown} == {shot.drawn_by for shot in unit}:
             assert after.units[grown] == home
 

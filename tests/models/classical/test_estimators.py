@@ -54,7 +54,7 @@ class Harmful:
         Path(os.environ["TRACE"]).touch()
 
 
-def strangers(forest: Forest) -> dict[str, tuple[Any, str]]:
+def outliers(forest: Forest) -> dict[str, tuple[Any, str]]:
     forest.model.estimator_params = Harmful()
     return {
         "class": (forest.model, "Harmful"),
@@ -71,8 +71,8 @@ def test_an_untrusted_type_is_refused_by_name_and_not_built(
 ) -> None:
     monkeypatch.setenv("TRACE", str(tmp_path / "trace"))
     monkeypatch.setattr(skops, "load", None)
-    stranger, name = strangers(forest)[kind]
-    path = stored(stranger, tmp_path)
+    outlier, name = outliers(forest)[kind]
+    path = stored(outlier, tmp_path)
     with pytest.raises(BundleError, match=f"{name}.*which is not part of a forest.*it was not opened"):
         read_forest(path, 3)
     assert not (tmp_path / "trace").exists()

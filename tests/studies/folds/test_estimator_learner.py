@@ -25,7 +25,7 @@ RECIPES = {
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Dataset:
-    """Some labels are wrong, so that a classifier may be too sure."""
+    """Some labels are wrong, so that a classifier may be overconfident."""
     folder = coloured(tmp_path_factory.mktemp("data") / "colours", each=30, seed=6)
     for number in range(0, 30, 6):
         (folder / "red" / f"{number:02}.png").rename(folder / "blue" / f"wrong-{number:02}.png")

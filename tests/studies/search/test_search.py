@@ -88,7 +88,7 @@ def test_a_search_resumes_from_any_line_of_its_journal(finished: Search, begun: 
     journal = (begun / "journal.log").read_bytes().splitlines(keepends=True)
     (begun / "journal.log").write_bytes(b"".join(journal[:lines]) + journal[lines][:20])
     shutil.rmtree(begun / "final")
-    shutil.rmtree(begun / "trials")  # as if killed when its trials had all to go on
+    shutil.rmtree(begun / "trials")  # as if killed when its trials were all unfinished
     if lines > 6:
         shutil.copytree(finished.folder / "trials", begun / "trials")
     (begun / "trials" / ".partial-of-a-kill").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Fitting: early stopping, checkpoints, and going on after a kill."""
+"""Fitting: early stopping, checkpoints, and resuming after a kill."""
 
 import csv
 import shutil
