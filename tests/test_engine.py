@@ -93,7 +93,7 @@ def test_batches_are_taken_only_as_they_are_needed(engine: Engine) -> None:
     answers = engine.run(endless())
     next(answers)
     first = taken
-    assert first <= engine._at_once + 1
+    assert first <= engine._concurrency + 1
     for _ in range(10):
         next(answers)
     assert taken == first + 10

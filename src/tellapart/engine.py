@@ -1,7 +1,7 @@
-"""A graph at work: OpenVINO on this machine's CPU, batches of images in, vectors out, in order.
+"""Inference with OpenVINO on the CPU: batches of images in, vectors out, in order.
 
-The precision is stated, never left to the plugin: bfloat16 where the CPU multiplies it in hardware, else
-float32 (docs/decisions/0004). A batch is always full, so an image's result does not depend on its neighbours.
+The precision is set explicitly: bfloat16 if the CPU multiplies it in hardware, else float32 (docs/decisions/0004).
+Batches are padded to full size, so that an image's result does not depend on the others.
 """
 
 import errno
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from tellapart.jobs import assigned_cores
 
-# OpenVINO looks up a network host when it finds this package, and falls back to a stub when it does not.
+# With this package OpenVINO contacts a network host; without it, it falls back to a stub.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 Precision = Literal["auto", "float32", "bfloat16"]
-MAX_XML_BYTES = 10_000_000  # bytes: generous for the text of a graph
+MAX_XML_BYTES = 10_000_000  # generous for the text of a graph
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 Graph = Any
-"""An openvino.Model: the package has no types, so neither have these three."""
+"""An openvino.Model; the package has no type annotations."""
 Request = Any
 Runtime = Any
 Batch = NDArray[Any]
@@ -35,13 +35,13 @@ Vectors = NDArray[np.float32]
 
 
 class Engine:
-    """A compiled graph. Lives as long as its memory is needed; several threads may run it at once.
+    """A compiled graph, which several threads may run concurrently.
 
-    Each run borrows requests of its own: OpenVINO's are not safe to share.
+    Each run borrows its own inference requests, since OpenVINO's are not thread-safe.
     """
 
     def __init__(self, graph: Graph, *, batch: int, precision: Precision = "auto", streams: bool = True) -> None:
-        """Compile for batches of `batch` images; `streams` favours throughput over a lone caller's wait."""
+        """Compile for batches of `batch` images; `streams` favours throughput over latency."""
         self.batch = batch
         self.precision = resolve_precision(precision)
         graph = graph.clone()
@@ -51,54 +51,54 @@ class Engine:
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             "PERFORMANCE_HINT": "THROUGHPUT" if streams else "LATENCY",
         }
-        self._compiled = core().compile_model(graph, "CPU", hints | _share())
-        self._at_once = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self._compiled = core().compile_model(graph, "CPU", hints | _cpu_limits())
+        self._concurrency = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._outputs = len(self._compiled.outputs)
         self._idle: deque[Request] = deque()
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Vectors]:
-        """For each batch of up to `batch` images yield float32 (len(batch), width), in order.
+        """Yield float32 (len(batch), width) for each batch of up to `batch` images, in order.
 
-        Where the graph has several outputs, theirs stand side by side. As many batches as the CPU likes are under way
-        at once; no more are taken from `batches`.
+        Several outputs of the graph are concatenated. As many batches run concurrently as suits the CPU; no more are
+        taken from `batches`.
         """
-        waiting: deque[tuple[Request, int]] = deque()
+        pending: deque[tuple[Request, int]] = deque()
         try:
             for batch in batches:
-                if len(waiting) == self._at_once:
-                    yield self._finished(*waiting.popleft())
-                request = self._borrowed()
-                request.start_async({0: self._filled(batch)})
-                waiting.append((request, len(batch)))
-            while waiting:
-                yield self._finished(*waiting.popleft())
-        finally:  # a caller who stops early leaves no request at work for the next
-            for request, _ in waiting:
+                if len(pending) == self._concurrency:
+                    yield self._finish(*pending.popleft())
+                request = self._borrow_request()
+                request.start_async({0: self._pad(batch)})
+                pending.append((request, len(batch)))
+            while pending:
+                yield self._finish(*pending.popleft())
+        finally:  # if the caller stops early, no request is left running
+            for request, _ in pending:
                 request.wait()
                 self._idle.append(request)
 
-    def _borrowed(self) -> Request:
+    def _borrow_request(self) -> Request:
         try:
-            return self._idle.popleft()  # atomic, unlike a look and then a pop
+            return self._idle.popleft()  # atomic, unlike a check and then a pop
         except IndexError:
             return self._compiled.create_infer_request()
 
-    def _finished(self, request: Request, count: int) -> Vectors:
+    def _finish(self, request: Request, count: int) -> Vectors:
         request.wait()
-        outputs = [request.get_output_tensor(place).data[:count] for place in range(self._outputs)]
+        outputs = [request.get_output_tensor(index).data[:count] for index in range(self._outputs)]
         result: Vectors = np.concatenate(outputs, axis=1, dtype=np.float32)  # a copy: the buffers are reused
         self._idle.append(request)
         return result
 
     def rate(self, batches: int = 4) -> float:
-        """Images a second on this machine just now, measured on noise; the first batches warm it up."""
+        """Measure images per second on noise, after a warm-up."""
         noise = np.random.default_rng(0).integers(0, 256, self._shape, dtype=np.uint8)
-        _exhaust(self.run([noise] * self._at_once))
+        _consume(self.run([noise] * self._concurrency))
         started = time.perf_counter()
-        _exhaust(self.run([noise] * batches))
+        _consume(self.run([noise] * batches))
         return batches * self.batch / (time.perf_counter() - started)
 
-    def _filled(self, batch: Batch) -> Batch:
+    def _pad(self, batch: Batch) -> Batch:
         if len(batch) == self.batch:
             return np.ascontiguousarray(batch)
         full = np.zeros(self._shape, dtype=batch.dtype)
@@ -107,29 +107,29 @@ class Engine:
         return full
 
 
-def _share() -> dict[str, Any]:
-    """What keeps a worker to the cores it was given: so many of any, where the plugin would take the machine's first.
+def _cpu_limits() -> dict[str, Any]:
+    """Limit a worker to the number of cores assigned to it, unpinned.
 
-    Bound to those, the workers of a machine would all compute on one core and leave the others idle.
+    With pinning, all workers of a machine would share its first cores and leave the others idle.
     """
     threads = assigned_cores()
     return {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False} if threads else {}
 
 
-def _exhaust(results: Iterator[Vectors]) -> None:
+def _consume(results: Iterator[Vectors]) -> None:
     deque(results, maxlen=0)
 
 
 @cache
 def core() -> Runtime:
-    """The OpenVINO runtime, loaded once per process."""
+    """Return the OpenVINO runtime, loaded once per process."""
     import openvino
 
     return openvino.Core()
 
 
 def resolve_precision(precision: Precision) -> Literal["float32", "bfloat16"]:
-    """Settle `auto`: what the CPU multiplies fastest, as OpenVINO's own default for it says."""
+    """Resolve `auto` to the precision that the CPU multiplies fastest, which is OpenVINO's default."""
     if precision == "auto":
         native = core().get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
         return "bfloat16" if native == "bf16" else "float32"
@@ -140,18 +140,18 @@ def read_graph(path: Path) -> Graph:
     """Read `model.xml`, with the weights in the `.bin` beside it. Raises RuntimeError."""
     try:
         return core().read_model(path)
-    except UnicodeDecodeError as error:  # OpenVINO quotes what it cannot read, and that is no text
+    except UnicodeDecodeError as error:  # OpenVINO quotes undecodable bytes of the file
         raise RuntimeError(f"its text is not UTF-8 ({error.reason})") from error
 
 
 def has_nan(graph: Graph) -> bool:
-    """Whether a weight is not a number: damaged, and all that it touches with it."""
+    """Return True if a weight is NaN: the graph is damaged."""
     floats = [op for op in graph.get_ops() if op.get_type_name() == "Constant" and op.get_element_type().is_real()]
     return any(np.isnan(op.data).any() for op in floats)
 
 
 def last_line(error: RuntimeError) -> str:
-    """What OpenVINO says of a graph at the end, after lines that name its own source files."""
+    """Return the last line of an OpenVINO error; those before it name its own source files."""
     return ([line for line in str(error).splitlines() if line.strip()] or ["no reason is given"])[-1][:200].rstrip(".:")
 
 
@@ -161,7 +161,7 @@ def write_graph(graph: Graph, path: Path) -> None:
 
     try:
         openvino.save_model(graph, path, compress_to_fp16=False)
-    except RuntimeError as error:  # it says "iostream error" of a full disk, and may have removed what filled it
+    except RuntimeError as error:  # on a full disk: "iostream error", and it may have removed the partial file
         weights = sum(node.get_byte_size() for node in graph.get_ops() if node.get_type_name() == "Constant")
         if shutil.disk_usage(path.parent).free < weights + MAX_XML_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error

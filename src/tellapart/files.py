@@ -1,8 +1,7 @@
-"""State on disk: written whole or not at all. The only module that writes it.
+"""Atomic writes: files and folders are written whole or not at all. Only this module writes state to disk.
 
-A file is written beside its destination, flushed to the disk, and renamed over it; a folder likewise. A kill
-at any moment therefore leaves the old state or the new one. What a kill leaves behind is named `.partial-*`
-and never read.
+A file or folder is written beside its destination, flushed to the disk, and renamed over it, so that a kill at any
+moment leaves the old state or the new one. Leftovers of a kill are named `.partial-*` and never read.
 """
 
 import csv
@@ -24,26 +23,26 @@ from tellapart.errors import RunError, StorageError
 
 PARTIAL = ".partial-"
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""What NumPy and zipfile may raise of a damaged or hostile `.npz`.
+"""Exceptions that NumPy and zipfile raise on a damaged or hostile `.npz`.
 
-RuntimeError is for encryption and unknown compression, MemoryError for a header that claims a shape beyond all memory.
+RuntimeError means encryption or unknown compression, MemoryError a header that claims an impossibly large shape.
 """
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes, 64 hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def cache_folder() -> Path:
-    """Where tellapart keeps what it can make again: `$TELLAPART_CACHE`, else below the user's cache folder."""
+    """Return the folder for files that can be made again: `$TELLAPART_CACHE`, else one in the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("TELLAPART_CACHE") or Path(home) / "tellapart")
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as comma-separated values, a line for each row."""
+    """Format a table as comma-separated values, one line for each row."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(header)
@@ -53,31 +52,31 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 @contextmanager
 def storage_errors(destination: Path) -> Iterator[None]:
-    """Turn the disk's refusals while writing `destination` into a sentence (StorageError)."""
+    """Convert errors of the disk while writing `destination` to StorageError."""
     try:
         yield
     except (OSError, RuntimeError) as error:
-        code = getattr(error, "errno", None)  # HDF5, for one, may report a failed write without one
+        code = getattr(error, "errno", None)  # HDF5, for example, may report a failed write without errno
         if code is None and _free_bytes(destination) < FULL_BYTES:
             code = errno.ENOSPC
-        if code not in REFUSALS:
+        if code not in DISK_ERRORS:
             raise
-        raise StorageError(_refusal(destination, code)) from error
+        raise StorageError(_storage_message(destination, code)) from error
 
 
 @contextmanager
-def _begun(destination: Path) -> Iterator[None]:
-    """As `explained`, where the folder and the first file are made: what is missing even then cannot be made there."""
+def _creation_errors(destination: Path) -> Iterator[None]:
+    """Like `storage_errors`, for creating a folder and its first file: what is missing then cannot be made."""
     with storage_errors(destination):
         try:
             yield
         except FileNotFoundError as error:
-            raise StorageError(_refusal(destination, errno.ENOENT)) from error
+            raise StorageError(_storage_message(destination, errno.ENOENT)) from error
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
     """Write a file so that a kill leaves the old content or the new. Raises StorageError."""
-    # A file's name may be no UTF-8; Python then holds its odd bytes as surrogates, and they are written as they were.
+    # File names may not be UTF-8; Python represents their bytes as surrogates, which are written as those bytes.
     data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
     with atomic_stream(path) as stream:
         stream.write(data)
@@ -85,16 +84,16 @@ def atomic_write(path: Path, content: bytes | str) -> None:
 
 @contextmanager
 def atomic_stream(path: Path, *, inside: Path | None = None) -> Iterator[BinaryIO]:
-    """Yield a stream to write; when the block ends well what was written becomes the file `path`, else nothing does.
+    """Yield a stream; when the block ends without an error, its content becomes the file `path`, else it is discarded.
 
-    It grows in the folder `inside`, of the same disk as `path`, or else beside `path`. Raises StorageError.
+    The partial file is in the folder `inside`, on the same disk as `path`, or else beside `path`. Raises StorageError.
     """
-    with _begun(path):
+    with _creation_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=PARTIAL, dir=inside or path.parent)
     partial = Path(name)
     try:
-        with storage_errors(path):  # while the partial file still fills the disk, if it does
+        with storage_errors(path):  # inside the try, while the partial file may still fill the disk
             with os.fdopen(descriptor, "wb") as stream:
                 yield stream
                 stream.flush()
@@ -109,15 +108,15 @@ def atomic_stream(path: Path, *, inside: Path | None = None) -> Iterator[BinaryI
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder to fill; when the block ends well it becomes `path`, else it is removed.
+    """Yield an empty folder to fill; when the block ends without an error it becomes `path`, else it is removed.
 
-    Raises StorageError when `path` is there already and not empty, or the disk refuses.
+    Raises StorageError if `path` exists and is not empty, or the disk cannot be written.
     """
-    with _begun(path):
+    with _creation_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
     try:
-        with storage_errors(path):  # while the partial folder still fills the disk, if it does
+        with storage_errors(path):  # inside the try, while the partial folder may still fill the disk
             yield partial
             for file in partial.rglob("*"):
                 _sync(file)
@@ -132,7 +131,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def cached_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder of a cache as `atomic_folder` does; where another run was quicker, its folder stays."""
+    """Fill a cache folder as `atomic_folder` does; if another run was faster, its folder is kept."""
     try:
         with atomic_folder(path) as partial:
             yield partial
@@ -142,57 +141,57 @@ def cached_folder(path: Path) -> Iterator[Path]:
 
 
 def require_unused(folder: Path) -> None:
-    """Refuse a folder in use, or that cannot be made, before the work that is to fill it. Raises StorageError."""
+    """Refuse a folder that is not empty or cannot be made, before computing its content. Raises StorageError."""
     require_writable(folder)
     if folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None):
-        raise _in_use(folder)
+        raise _not_empty_error(folder)
 
 
 def require_writable(path: Path) -> None:
-    """Refuse a place where nothing can be made, before the work that is to be kept there. Raises StorageError."""
-    with _begun(path):
-        Path(tempfile.mkdtemp(prefix=PARTIAL, dir=_nearest(path.parent))).rmdir()
+    """Refuse a path that cannot be written, before computing its content. Raises StorageError."""
+    with _creation_errors(path):
+        Path(tempfile.mkdtemp(prefix=PARTIAL, dir=_existing_parent(path.parent))).rmdir()
 
 
 @contextmanager
-def exclusive_lock(path: Path, other: str, otherwise: str) -> Iterator[None]:
-    """Hold a file's lock, which the system takes back from a process that ends.
+def exclusive_lock(path: Path, holder: str, otherwise: str) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the system releases it when the process ends.
 
-    Raises RunError when it is taken: `other` is at work there, and the caller is told to wait or do `otherwise`.
+    Raises RunError if it is taken, with the message that `holder` is at work there: wait, or do `otherwise`.
     """
-    with _begun(path):
+    with _creation_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("a+b")
     with stream:
         try:
             _lock(stream.fileno())
         except OSError as error:
-            raise RunError(f"{other} is at work in {path.parent}: wait for it, or {otherwise}") from error
+            raise RunError(f"{holder} is at work in {path.parent}: wait for it, or {otherwise}") from error
         yield
 
 
 @contextmanager
 def first_fills_lock(path: Path) -> Iterator[None]:
-    """Let the first process in alone, by a file's lock, and those that come meanwhile in together after it.
+    """Run the block alone in the first process, by a file lock; processes that come meanwhile wait, then run together.
 
-    For what one does for all, such as filling a cache. Where the disk or the system has no such locks nobody waits.
+    For work that one process does for all, such as filling a cache. Without support for locks, no process waits.
     """
-    with ExitStack() as held:
+    with ExitStack() as stack:
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _wait_for_first(held.enter_context(path.open("a+b")).fileno())
+            _wait_for_first(stack.enter_context(path.open("a+b")).fileno())
         yield
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder that tellapart wrote: renamed out of sight first, so that no half of it is ever seen."""
+    """Remove a folder that tellapart wrote; it is renamed first, so that no half of it is ever seen."""
     hidden = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
     path.rename(hidden / path.name)
     shutil.rmtree(hidden)
 
 
 def remove_partials(*folders: Path) -> None:
-    """Remove what a killed process left half-written directly inside `folders`, those that are there."""
+    """Remove what killed processes left half-written directly in `folders`, as far as they exist."""
     for leftover in [entry for folder in folders for entry in folder.glob(f"{PARTIAL}*")]:
         if leftover.is_dir():
             shutil.rmtree(leftover)
@@ -200,25 +199,25 @@ def remove_partials(*folders: Path) -> None:
             leftover.unlink()
 
 
-REFUSALS = (
+DISK_ERRORS = (
     errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG,
     errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG,
 )  # fmt: skip
-FULL_BYTES = 1_000_000  # with less free than this, a failed write was the disk's doing
+FULL_BYTES = 1_000_000  # with less free than this, a failed write is due to a full disk
 
 
-def _refusal(destination: Path, code: int) -> str:
+def _storage_message(destination: Path, code: int) -> str:
     if code in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: no room for {destination}. Free some space, then run the command again"
     return f"cannot write {destination}: {os.strerror(code)}. Choose a folder that you may write to"
 
 
 def _free_bytes(path: Path) -> int:
-    return shutil.disk_usage(_nearest(path)).free
+    return shutil.disk_usage(_existing_parent(path)).free
 
 
-def _nearest(path: Path) -> Path:
-    """The path itself where it is there, else the innermost folder around it that is."""
+def _existing_parent(path: Path) -> Path:
+    """Return the path itself if it exists, else the innermost of its parents that does."""
     while not path.exists():
         path = path.parent
     return path
@@ -229,11 +228,11 @@ def _rename_folder(partial: Path, path: Path) -> None:
         partial.rename(path)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise _in_use(path) from error
+            raise _not_empty_error(path) from error
         raise
 
 
-def _in_use(folder: Path) -> StorageError:
+def _not_empty_error(folder: Path) -> StorageError:
     return StorageError(f"{folder} is there already and not empty: name another folder")
 
 
@@ -267,7 +266,7 @@ def _sync(path: Path) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder; its rename is durable by itself
+    if os.name == "nt":  # Windows cannot open a folder; renaming is durable there
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""Progress on standard error: what is done, how fast, and how long it still takes."""
+"""Progress and notices on standard error."""
 
 import sys
 import time
@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-LINE_EVERY_S = 10.0  # into a file or a pipe: a plain line now and then, not a redrawn bar
+LINE_EVERY_S = 10.0  # in a file or a pipe, plain lines replace the bar
 
 
 class Advance(Protocol):
-    """Called with how many units were just done, and at will a note on how it goes."""
+    """Reports progress: the number of units just done, and optionally a note to show."""
 
     def __call__(self, count: int, note: str = "") -> None:
-        """Move the bar on."""
+        """Advance by `count` units."""
 
 
 @contextmanager
 def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
-    """Show how far a piece of work is; the value yielded is called as work is done."""
+    """Show a progress bar, or lines if standard error is no terminal; yields the function to advance it."""
     if sys.stderr.isatty():
         with _bar(label, total, unit) as advance:
             yield advance
@@ -26,9 +26,9 @@ def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
         yield _lines(label, total, unit)
 
 
-def notify(sentence: str) -> None:
-    """One line to the person, on standard error, so that standard output stays the answer."""
-    print(sentence, file=sys.stderr, flush=True)  # noqa: T201
+def notify(message: str) -> None:
+    """Print a line on standard error; standard output is for results."""
+    print(message, file=sys.stderr, flush=True)  # noqa: T201
 
 
 @contextmanager
@@ -71,8 +71,8 @@ def _lines(label: str, total: int, unit: str) -> Advance:
         if done and now - last >= LINE_EVERY_S:
             last = now
             rate = done / (now - started)
-            left = (total - done) / rate
-            state = f"{done:,} of {total:,} {unit}, {rate:,.1f} a second, about {left:,.0f} s left"
+            remaining = (total - done) / rate
+            state = f"{done:,} of {total:,} {unit}, {rate:,.1f} a second, about {remaining:,.0f} s left"
             notify(f"{label}: {state} {latest}".rstrip())
 
     return advance

@@ -1,4 +1,4 @@
-"""Images in: decoding, sources, splits, and the geometry every image goes through.
+"""Images and data sets: decoding, sources, splits, augmentation and preprocessing.
 
 May import `engine`, `progress`, `files`, `errors`; never Keras or TensorFlow.
 """

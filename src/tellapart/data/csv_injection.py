@@ -1,16 +1,16 @@
-"""Cells of a table that a spreadsheet may open: none is run as a formula, and each is read back as it was."""
+"""Escape CSV cells so that no spreadsheet runs them as formulas; unescaping restores them exactly."""
 
 import re
 
 FORMULA = re.compile(r"[' ]*[=+\-@\t\r\n＝＋－＠]")
-"""What some spreadsheet takes for a formula, and what was guarded against that before. Source: OWASP, CSV Injection."""
+"""Text that some spreadsheet reads as a formula, or that is escaped already. Source: OWASP, CSV Injection."""
 
 
 def escape_formula(text: str) -> str:
-    """A cell's text, after an apostrophe where a spreadsheet would else compute it."""
+    """Prefix a cell with an apostrophe if a spreadsheet would run it as a formula."""
     return f"'{text}" if FORMULA.match(text) else text
 
 
 def unescape_formula(text: str) -> str:
-    """The text that was `guarded`. Another text that begins with an apostrophe stays as it is."""
+    """Undo `escape_formula`. Other text that begins with an apostrophe is left as it is."""
     return text[1:] if text.startswith("'") and FORMULA.match(text[1:]) else text

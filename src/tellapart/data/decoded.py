@@ -1,4 +1,4 @@
-"""Images decoded once to one size: a memory-mapped uint8 array that epochs read from."""
+"""Cache of decoded images: resized once into a memory-mapped uint8 array that epochs read from."""
 
 import hashlib
 import json
@@ -22,27 +22,27 @@ UNREADABLE = "unreadable.json"
 
 
 def decoded_pixels(images: Images, preprocessing: Preprocessing, *, cache: Path, label: str) -> ReadableRows:
-    """Decode images to the classifier's size, or map the array that an earlier run left in the cache.
+    """Decode images to the classifier's size, or map the array that an earlier run has cached.
 
-    The values are uint8 (n, height, width, channels), memory-mapped where they were decoded.
+    The values are uint8 (n, height, width, channels), memory-mapped unless the images already are such an array.
     """
     shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
     if isinstance(images, ArrayImages) and images.array.shape[1:] == shape:
         return ReadableRows(images.array, tuple(range(len(images))), ())
     folder = cache / "pixels" / _key(images, preprocessing)
-    if folder.exists() and _lacks_readable(images, folder):
+    if folder.exists() and _is_outdated(images, folder):
         shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         _decode_all(images, preprocessing, folder, label)
-    reasons: dict[int, str] = {int(i): why for i, why in json.loads((folder / UNREADABLE).read_text())}
+    reasons: dict[int, str] = {int(i): reason for i, reason in json.loads((folder / UNREADABLE).read_text())}
     kept = tuple(i for i in range(len(images)) if i not in reasons)
     array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
-    skipped = tuple(Skipped(images.name(i), why) for i, why in reasons.items())
+    skipped = tuple(Skipped(images.name(i), reason) for i, reason in reasons.items())
     return ReadableRows(array[: len(kept)], kept, skipped)
 
 
-def _lacks_readable(images: Images, folder: Path) -> bool:
-    """Whether an image that could not be read when the folder was filled can be now, as its file is back."""
+def _is_outdated(images: Images, folder: Path) -> bool:
+    """Return True if an image that was unreadable when the folder was filled can be read now."""
     for index, _ in json.loads((folder / UNREADABLE).read_text()):
         with suppress(ImageError):
             images.read(int(index))
@@ -54,7 +54,7 @@ def _decode_all(images: Images, preprocessing: Preprocessing, folder: Path, labe
     shape = (len(images), preprocessing.height, preprocessing.width, preprocessing.channels)
     unreadable: list[tuple[int, str]] = []
     with cached_folder(folder) as partial, progress(label, len(images), "images") as advance:
-        # Written as a stream, since a full disk kills a process that writes through a memory map.
+        # Written as a stream: on a full disk, writing through a memory map would kill the process.
         with (partial / "pixels.npy").open("wb") as stream:
             np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
             end = stream.tell() + math.prod(shape)

@@ -1,4 +1,4 @@
-"""Labelled images side by side in one image."""
+"""Grids of labelled images, drawn as one image."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ CELL, GAP, TEXT = 112, 12, 16  # pixels
 
 
 def draw_grid(images: Sequence[ImageArray], labels: Sequence[str], *, columns: int = 5) -> Image.Image:
-    """Draw uint8 (h, w, 1 or 3) images of any size in cells, each with its label under it."""
+    """Draw images, uint8 (h, w, 1 or 3) of any size, in rows of `columns`, each above its label."""
     rows = -(-len(images) // columns)
     columns = min(columns, len(images))
     step = (CELL + GAP, CELL + TEXT + GAP)
@@ -26,7 +26,7 @@ def draw_grid(images: Sequence[ImageArray], labels: Sequence[str], *, columns: i
 
 
 def _fitted(pil_image: Image.Image) -> Image.Image:
-    """As large as a cell allows; a small image keeps its pixels visible."""
+    """Scale an image to fit a cell; the pixels of an enlarged image stay visible."""
     scale = CELL / max(pil_image.size)
     size = (max(1, round(pil_image.width * scale)), max(1, round(pil_image.height * scale)))
     return pil_image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BILINEAR)

@@ -1,8 +1,8 @@
-"""THE decoder: bytes of an image file to an array. Training, prediction and HTTP all call it.
+"""Decode image files to arrays. Training, prediction and HTTP all use this decoder.
 
-The result does not depend on the caller: orientation from EXIF is applied, transparent parts lie on white,
-CMYK becomes RGB, 16 bits become 8, and of an animation the first frame counts. Limits are checked on the
-header, before any pixel is decoded. Beside Pillow's own copy of a large image only the result is held.
+EXIF orientation is applied, transparency is blended with white, CMYK becomes RGB, 16 bits become 8, and an animation
+gives its first frame. Limits are checked on the header, before any pixel is decoded. Of a large image, only Pillow's
+own copy and the result are in memory.
 """
 
 import io
@@ -21,19 +21,19 @@ from tellapart.errors import ImageError
 ImageArray = NDArray[np.uint8]
 """uint8 (height, width, channels), 1 channel for grey or 3 for RGB."""
 
-# A JPEG with further images behind it (MPO) is opened by JPEG's name.
+# Pillow opens a JPEG that is followed by more images (MPO) as JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP") + (("AVIF",) if features.check("avif") else ())
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
 
 MAX_RUN_LENGTH = 2_000_000  # bytes, and pixels, of a run-length BMP: Pillow decodes these in Python
-STRIP_PIXELS = 1_000_000  # pixels that are brought to 8 bits at once
+STRIP_PIXELS = 1_000_000  # pixels converted to 8 bits at a time
 
-ImageFile.LOAD_TRUNCATED_IMAGES = False  # half an image is an error, never a grey lower half
+ImageFile.LOAD_TRUNCATED_IMAGES = False  # a truncated image is an error, not an image with a grey lower half
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an image may be at most, so that a hostile file costs little."""
+    """Maximum size of an image, to bound the cost of a hostile file."""
 
     bytes: int = 50_000_000
     pixels: int = 50_000_000
@@ -52,61 +52,62 @@ def decode(content: bytes, *, limits: Limits = LIMITS) -> ImageArray:
     if not content:
         raise ImageError("the file is empty: it has 0 bytes")
     try:
-        turned, array = _decoded(content, limits)
-        return np.ascontiguousarray(turned(array))
+        orient, array = _decode(content, limits)
+        return np.ascontiguousarray(orient(array))
     except ImageError:
         raise
     except UnidentifiedImageError as error:
         raise ImageError(f"not an image: not one of {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"too many pixels: at most {limits.pixels:,} in all are decoded") from error
-    except Exception as error:  # a decoder that is fed strange bytes may raise anything
+    except Exception as error:  # a decoder may raise anything on malformed bytes
         raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself beside its pixels."""
+    """Properties of an image file other than its pixels."""
 
     format: str
     """One of FORMATS."""
     turned: bool
-    """Whether EXIF says that it does not lie upright."""
+    """True if EXIF orientation is other than upright."""
     frames: int
-    """More than 1 where it is animated; of a GIF of more than COUNTED bytes 2 stands for any such number."""
+    """More than 1 if animated; 2 for any animated GIF of more than MAX_COUNTED_BYTES."""
 
 
-MAX_COUNTED_BYTES = 5_000_000  # Pillow walks through a GIF's frames in Python, of which a large file may have millions
+MAX_COUNTED_BYTES = 5_000_000  # Pillow counts a GIF's frames in Python; a large file may have millions
 
 
 def read_header(content: bytes) -> Header:
-    """Look at a file that `decode` takes, without decoding it again."""
-    _hush()
+    """Read the header of a file that `decode` accepts, without decoding its pixels."""
+    _ignore_pillow_warnings()
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        kind = (image.format or "").replace("MPO", "JPEG")  # its further images are no animation
-        return Header(kind, _turn(image) is not _as_it_lies, 1 if kind == "JPEG" else _frames(image, len(content)))
+        kind = (image.format or "").replace("MPO", "JPEG")  # its further images are not an animation
+        frames = 1 if kind == "JPEG" else _count_frames(image, len(content))
+        return Header(kind, _orientation(image) is not _upright, frames)
 
 
-def _frames(image: Image.Image, size: int) -> int:
+def _count_frames(image: Image.Image, size: int) -> int:
     try:
         if size > MAX_COUNTED_BYTES and image.format == "GIF":
             return 1 + bool(getattr(image, "is_animated", False))
         return int(getattr(image, "n_frames", 1))
-    except Exception:  # a later frame is broken: the first is still good, and it is the one that counts
+    except Exception:  # a later frame is broken: the first, which is used, may still be good
         return 1
 
 
-def _decoded(content: bytes, limits: Limits) -> tuple[Callable[[ImageArray], ImageArray], ImageArray]:
-    """Give how to turn the image upright, and the image as it lies; Pillow's own copy is gone by then."""
-    _hush()
+def _decode(content: bytes, limits: Limits) -> tuple[Callable[[ImageArray], ImageArray], ImageArray]:
+    """Return a function that turns the image upright, and the image as stored; Pillow's own copy is freed."""
+    _ignore_pillow_warnings()
     require_sane_structure(content)
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        _require_small(image, len(content), limits)
+        _require_within_limits(image, len(content), limits)
         image.load()
-        return _turn(image), _array(image)
+        return _orientation(image), _to_array(image)
 
 
-def _require_small(image: Image.Image, size: int, limits: Limits) -> None:
+def _require_within_limits(image: Image.Image, size: int, limits: Limits) -> None:
     width, height = image.size
     if width * height > limits.pixels:
         raise ImageError(f"{width:,} x {height:,} pixels, at most {limits.pixels:,} in all are decoded")
@@ -118,19 +119,19 @@ def _require_small(image: Image.Image, size: int, limits: Limits) -> None:
         )
 
 
-# What Pillow warns of is either refused here with a sentence (size) or harmless to the pixels (bad EXIF).
-HUSHED = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+# Pillow warns of what is either an ImageError here (size) or harmless to the pixels (bad EXIF).
+IGNORED_WARNINGS = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
-def _hush() -> None:
-    # Put in place and left there: `warnings.catch_warnings` is not safe while other threads decode.
-    if warnings.filters[0] != HUSHED:
+def _ignore_pillow_warnings() -> None:
+    # Installed for good: `warnings.catch_warnings` is not safe while other threads decode.
+    if warnings.filters[0] != IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-# EXIF tag 0x0112 says how the camera was held; 1 is upright. Source: Exif 2.32, 4.6.4 A.
+# EXIF tag 0x0112 is the orientation of the camera; 1 is upright. Source: Exif 2.32, 4.6.4 A.
 ORIENTATION_TAG = 0x0112
-TURNS: dict[int, Callable[[ImageArray], ImageArray]] = {
+ORIENTATIONS: dict[int, Callable[[ImageArray], ImageArray]] = {
     2: lambda array: array[:, ::-1],
     3: lambda array: array[::-1, ::-1],
     4: lambda array: array[::-1],
@@ -141,40 +142,40 @@ TURNS: dict[int, Callable[[ImageArray], ImageArray]] = {
 }
 
 
-def _as_it_lies(array: ImageArray) -> ImageArray:
+def _upright(array: ImageArray) -> ImageArray:
     return array
 
 
-def _turn(image: Image.Image) -> Callable[[ImageArray], ImageArray]:
+def _orientation(image: Image.Image) -> Callable[[ImageArray], ImageArray]:
     try:
-        return TURNS.get(image.getexif().get(ORIENTATION_TAG, 1), _as_it_lies)
-    except Exception:  # unreadable EXIF: the pixels are still good, so they are taken as they lie
-        return _as_it_lies
+        return ORIENTATIONS.get(image.getexif().get(ORIENTATION_TAG, 1), _upright)
+    except Exception:  # unreadable EXIF: the pixels are still good
+        return _upright
 
 
-def _array(image: Image.Image) -> ImageArray:
-    """Bring an image to 8 bits, strip by strip: a whole one in between would take its memory once more."""
+def _to_array(image: Image.Image) -> ImageArray:
+    """Convert an image to 8 bits, strip by strip, since a whole intermediate copy would double the memory."""
     width, height = image.size
     rows = max(1, STRIP_PIXELS // width)
     if rows >= height:
-        return _deep(image)
-    first = _deep(image.crop((0, 0, width, rows)))
+        return _strip_array(image)
+    first = _strip_array(image.crop((0, 0, width, rows)))
     array = np.empty((height, width, first.shape[2]), np.uint8)
     for top in range(0, height, rows):
-        array[top : top + rows] = _deep(image.crop((0, top, width, min(top + rows, height))))
+        array[top : top + rows] = _strip_array(image.crop((0, top, width, min(top + rows, height))))
     return array
 
 
-def _deep(image: Image.Image) -> ImageArray:
-    """As uint8 (height, width, 1 or 3)."""
-    array = np.asarray(_plain(image))
+def _strip_array(image: Image.Image) -> ImageArray:
+    """Convert to uint8 (height, width, 1 or 3)."""
+    array = np.asarray(_to_8_bits(image))
     return array[:, :, np.newaxis] if array.ndim == 2 else array
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """Bring an image to 8 bits, in mode L or RGB."""
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Convert an image to mode L or RGB."""
     if image.mode.startswith("I"):
-        return _narrowed(image)
+        return _grey_16_to_8(image)
     if image.has_transparency_data:
         return _on_white(image)
     if image.mode in ("L", "RGB"):
@@ -182,8 +183,8 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _narrowed(image: Image.Image) -> Image.Image:
-    """16 bits of grey to 8: the high byte, as Pillow itself does with 16-bit RGB."""
+def _grey_16_to_8(image: Image.Image) -> Image.Image:
+    """Convert 16-bit grey to 8 bits by its high byte, as Pillow does with 16-bit RGB."""
     wide = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
     narrow = np.where(wide == image.info.get("transparency"), 255, wide >> 8)
     return Image.fromarray(narrow.astype(np.uint8))
@@ -191,6 +192,6 @@ def _narrowed(image: Image.Image) -> Image.Image:
 
 def _on_white(image: Image.Image) -> Image.Image:
     grey = image.mode in ("1", "L", "LA", "La")
-    seen = image.convert("RGBA")
-    white = Image.new("RGBA", seen.size, "white")
-    return Image.alpha_composite(white, seen).convert("L" if grey else "RGB")
+    rgba = image.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(white, rgba).convert("L" if grey else "RGB")

@@ -72,9 +72,9 @@ def test_each_example_of_the_table_is_read() -> None:
         ("flip=", "flip= has no value; expected horizontal, vertical or both"),
         ("rotate", "rotate has no value; expected more than 0 to 180, degrees, such as rotate=30"),
         ("rotate=", "rotate has no value"),
-        ("rotate=much", "rotate is 'much', which is no number; expected more than 0 to 180"),
-        ("rotate=nan", "rotate is 'nan', which is no number"),
-        ("zoom=inf", "zoom is 'inf', which is no number"),
+        ("rotate=much", "rotate is 'much', which is not a number; expected more than 0 to 180"),
+        ("rotate=nan", "rotate is 'nan', which is not a number"),
+        ("zoom=inf", "zoom is 'inf', which is not a number"),
         ("rotate=300", "rotate is 300; expected more than 0 to 180"),
         ("shift=-0.1", "shift is -0.1; expected more than 0 to 0.5, a share of the side"),
         ("rotate=0", "rotate is 0, which does nothing: leave it out"),
@@ -108,5 +108,5 @@ def test_any_other_text_is_read_or_refused(text: str) -> None:
 def test_it_says_whether_it_changes_images_and_whether_it_mixes_them(text: str, distorts: bool, mixes: bool) -> None:
     augmentation = Augmentation.parse(text)
     assert (augmentation.distorts, augmentation.mixes) == (distorts, mixes)
-    assert not augmentation.of_one.mixes
-    assert augmentation.of_one.distorts is distorts
+    assert not augmentation.per_image.mixes
+    assert augmentation.per_image.distorts is distorts

@@ -227,7 +227,7 @@ def lying(count: int) -> bytes:
     return member({"descr": "|u1", "fortran_order": False, "shape": (count, 5, 4)}, IMAGES.tobytes())
 
 
-CANNOT, HOLDS = "cannot be read as npz: ", "; expected x and y, or x_train"
+CANNOT, EXPECTED = "cannot be read as npz: ", "; expected x and y, or x_train"
 BAD_NPZ: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", CANNOT),
     "text": (lambda: b"hello", CANNOT),
@@ -236,10 +236,10 @@ BAD_NPZ: dict[str, tuple[Callable[[], bytes], str]] = {
     "pickled": (lambda: npz(x=np.array([IMAGES, None], dtype=object), y=LABELS), CANNOT + "Object arrays cannot"),
     "a pickle": (lambda: b"\x80\x04N.", CANNOT),
     "one array": (plain_npy, r"is one array \(npy\), not several"),
-    "other names": (lambda: npz(images=IMAGES, labels=LABELS), "holds images, labels" + HOLDS),
-    "a test split alone": (lambda: npz(x_test=IMAGES, y_test=LABELS), "holds x_test, y_test" + HOLDS),
-    "nothing": (npz, "holds nothing" + HOLDS),
-    "members that are no arrays": (lambda: zipped(x=b"a", y=b"b"), "holds nothing" + HOLDS),
+    "other names": (lambda: npz(images=IMAGES, labels=LABELS), "contains images, labels" + EXPECTED),
+    "a test split alone": (lambda: npz(x_test=IMAGES, y_test=LABELS), "contains x_test, y_test" + EXPECTED),
+    "nothing": (npz, "contains nothing" + EXPECTED),
+    "members that are no arrays": (lambda: zipped(x=b"a", y=b"b"), "contains nothing" + EXPECTED),
     "a longer shape than data": (lambda: zipped(x__npy=lying(7), y__npy=lying(7)), CANNOT),
     "a shape beyond all memory": (lambda: zipped(x__npy=lying(10**15), y__npy=lying(10**15)), CANNOT),
 }  # fmt: skip

@@ -93,7 +93,7 @@ def test_a_image_without_a_group_is_one(photos: Path) -> None:
 def test_a_row_said_twice_counts_once(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = table(photos, "0,cat", "1,dog", "./0.png,cat", "0,dog", "1.png,dog")
     assert rows(Dataset.open(path)) == [("0.png", "cat"), ("1.png", "dog"), ("0.png", "dog")]
-    assert "rows that say again what another row says, and count once: 2" in capsys.readouterr().err
+    assert "rows that repeat another row, ignored: 2" in capsys.readouterr().err
     leaking = table(photos, "0,cat,train", "0,cat,test", "1,dog,train", header="image,label,split")
     assert {name: len(split) for name, split in Dataset.open(leaking).splits.items()} == {"train": 2, "test": 1}
 

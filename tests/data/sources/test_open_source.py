@@ -97,7 +97,7 @@ def test_a_missing_file_is_called_one(name: str) -> None:
 
 def test_columns_are_for_tables(tmp_path: Path) -> None:
     for source in (str(classes(tmp_path)), "digits", stored(tmp_path / "set.npz", x=ARRAY, y=[0, 1, 0, 1])):
-        with pytest.raises(DatasetError, match=f"--label-column is kind, but {source} is no table"):
+        with pytest.raises(DatasetError, match=f"--label-column is kind, but {source} is not a table"):
             open_source(source, ReadOptions(label_column="kind"))
 
 

@@ -47,17 +47,17 @@ def finder(tmp_path: Path) -> PathResolver:
 def test_a_name_is_a_path_that_may_lack_its_suffix(
     finder: PathResolver, tmp_path: Path, name: str, meant: str | None
 ) -> None:
-    found = finder.beside(name)
+    found = finder.in_folder(name)
     assert (None if found is None else Path(found).resolve()) == (meant and (tmp_path / meant).resolve())
 
 
 def test_an_absolute_path_is_itself(finder: PathResolver, tmp_path: Path) -> None:
-    assert finder.beside(str(tmp_path / "1")) == str(tmp_path / "1.jpg")
+    assert finder.in_folder(str(tmp_path / "1")) == str(tmp_path / "1.jpg")
 
 
 def test_a_name_that_may_mean_two_is_refused_with_both(finder: PathResolver, tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as refused:
-        finder.beside("6")
+        finder.in_folder("6")
     assert str(refused.value) == (
         f"labels.csv names '6', which may be {tmp_path}/6.jpg or {tmp_path}/6.png: write more of the "
         f"path, and the suffix"

@@ -45,7 +45,7 @@ def test_columns_are_given_in_the_order_asked_for_and_short_rows_end_empty(tmp_p
 def test_a_row_longer_than_the_header_is_refused_since_a_comma_may_have_split_its_path(tmp_path: Path) -> None:
     path = csv(tmp_path / "labels.csv", "path,label\na,b.jpg,cat\n")
     with pytest.raises(
-        DatasetError, match=r"line 2 of .*labels.csv has 3 cells, its header 2: put cells that hold a ','"
+        DatasetError, match=r"line 2 of .*labels.csv has 3 cells, its header 2: put cells that contain a ','"
     ):
         rows(path)
 
@@ -104,7 +104,7 @@ def test_cells_of_parquet_become_text(tmp_path: Path) -> None:
 def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"a.parquet cannot be read as Parquet: "):
         rows(csv(tmp_path / "a.parquet", b"PAR1 not at all"))
-    with pytest.raises(DatasetError, match="cannot be read as Parquet: a cell holds dict, expected text or a number"):
+    with pytest.raises(DatasetError, match="cannot be read as Parquet: a cell is of type dict, expected text or a number"):
         rows(parquet(tmp_path / "b.parquet", image=[{"bytes": b"x", "path": "a.jpg"}]))
 
 

@@ -106,7 +106,7 @@ def test_another_table_stays_and_the_same_one_is_no_error(tiny: Path, tmp_path: 
     save_split(divided(tiny), table)
     save_split(divided(tiny), table)
     table.write_text("mine")
-    with pytest.raises(StorageError, match=r"split\.csv is there already and says something else: name another file"):
+    with pytest.raises(StorageError, match=r"split\.csv exists with other content: name another file"):
         save_split(divided(tiny), table)
     assert table.read_text() == "mine"
 

@@ -86,7 +86,7 @@ def test_a_relative_path_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_two_searches_cannot_use_one_folder(tmp_path: Path) -> None:
-    lock, held = tmp_path / "new" / ".lock", partial(exclusive_lock, other="a search", otherwise="name another --out")
+    lock, held = tmp_path / "new" / ".lock", partial(exclusive_lock, holder="a search", otherwise="name another --out")
     with held(lock), pytest.raises(RunError, match="a search is at work in"), held(lock):
         pass
     with held(lock):  # it is free again

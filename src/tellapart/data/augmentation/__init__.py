@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""Random augmentation of training images: its text form, drawing, warping, recolouring and mixing."""

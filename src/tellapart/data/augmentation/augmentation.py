@@ -1,4 +1,4 @@
-"""Augmentation: what is done at random to training images, read from one line of text such as `flip,rotate=30`."""
+"""Random augmentation of training images, written as one line of text such as `flip,rotate=30`."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from tellapart.errors import RecipeError, did_you_mean
 
 FLIPS = ("horizontal", "vertical", "both")
 MAX_STRENGTH = 30  # of RandAugment's scale, from 1
-STRENGTH = 9  # where none is given
+STRENGTH = 9  # the default
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One thing that can be done: the values it takes, what they are, and what it does with them."""
+    """A kind of augmentation: the range and unit of its value, and its effect."""
 
     low: float
     high: float
@@ -24,7 +24,7 @@ class Kind:
 
     @property
     def expected(self) -> str:
-        """The half sentence of an error."""
+        """The expected value, as a clause for error messages."""
         low = f"{self.low:g}" if self.low else "more than 0"
         return f"{low} to {self.high:g}, {self.unit}, such as {self.example}"
 
@@ -47,7 +47,7 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done at random, in the units of `KINDS`; the default does nothing. Raises RecipeError."""
+    """Random augmentation, in the units of `KINDS`; the default changes nothing. Raises RecipeError."""
 
     flip: str = ""
     rotate: float = 0.0
@@ -64,7 +64,7 @@ class Augmentation:
     cutmix: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse a value out of its range."""
+        """Refuse values out of range."""
         if self.flip not in ("", *FLIPS):
             raise RecipeError(f"flip is {self.flip!r}: {did_you_mean(self.flip, FLIPS)}")
         if not (isinstance(self.strength, int) and 1 <= self.strength <= MAX_STRENGTH):
@@ -73,78 +73,78 @@ class Augmentation:
             )
         for name, kind in KINDS.items():
             value = getattr(self, name)
-            if name != "flip" and value != _NOTHING[name] and not kind.low <= value <= kind.high:
+            if name != "flip" and value != _DEFAULTS[name] and not kind.low <= value <= kind.high:
                 raise RecipeError(f"{name} is {value:g}; expected {kind.expected}")
 
     @staticmethod
     def parse(text: str) -> "Augmentation":
-        """Read `flip,rotate=30,crop=0.8,randaugment=2:9` and the like; empty text does nothing. Raises RecipeError."""
-        found: dict[str, Any] = {}
+        """Parse text such as `flip,rotate=30,crop=0.8,randaugment=2:9`; empty is none. Raises RecipeError."""
+        values: dict[str, Any] = {}
         for item in text.split(",") if text.strip() else ():
             name, equals, value = (part.strip() for part in item.partition("="))
             if name not in KINDS:
                 raise RecipeError(f"there is no augmentation {name!r}: {did_you_mean(name, KINDS)}")
-            if name in found:
+            if name in values:
                 raise RecipeError(f"augment names {name} twice: {text!r}; expected it once")
-            found |= _read(name, value, given=bool(equals))
-        return Augmentation(**found)
+            values |= _parse_value(name, value, has_equals=bool(equals))
+        return Augmentation(**values)
 
     def __str__(self) -> str:
-        """The line that `parse` reads back to the same, always in one order and with the shortest numbers."""
-        return ",".join(_written(name, self) for name in KINDS if getattr(self, name) != _NOTHING[name])
+        """The line that `parse` reads back: kinds in a fixed order, numbers in their shortest form."""
+        return ",".join(_format_value(name, self) for name in KINDS if getattr(self, name) != _DEFAULTS[name])
 
     @property
     def distorts(self) -> bool:
-        """Whether an image is changed by itself."""
-        return bool(str(self.of_one))
+        """True if single images are changed."""
+        return bool(str(self.per_image))
 
     @property
     def mixes(self) -> bool:
-        """Whether a batch is mixed within itself, labels too."""
+        """True if the images of a batch, and their labels, are mixed."""
         return self.mixup > 0 or self.cutmix > 0
 
     @property
-    def of_one(self) -> "Augmentation":
-        """Only what is done to an image by itself, without MixUp and CutMix."""
+    def per_image(self) -> "Augmentation":
+        """The augmentation of single images, without MixUp and CutMix."""
         return replace(self, mixup=0.0, cutmix=0.0)
 
 
-_NOTHING: Mapping[str, Any] = {field.name: field.default for field in fields(Augmentation)}
+_DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Augmentation)}
 
 
-def _read(name: str, value: str, *, given: bool) -> dict[str, Any]:
+def _parse_value(name: str, value: str, *, has_equals: bool) -> dict[str, Any]:
     if name == "flip":
-        if given and not value:
+        if has_equals and not value:
             raise RecipeError(f"flip= has no value; expected {KINDS[name].unit}, or flip alone")
         return {"flip": value or "horizontal"}
     if not value:
         raise RecipeError(f"{name} has no value; expected {KINDS[name].expected}")
     if name == "randaugment":
         count, colon, strength = value.partition(":")
-        return {name: _whole(name, count)} | ({"strength": _whole(name, strength)} if colon else {})
-    number = _number(name, value)
-    if number == _NOTHING[name]:
+        return {name: _parse_int(name, count)} | ({"strength": _parse_int(name, strength)} if colon else {})
+    number = _parse_float(name, value)
+    if number == _DEFAULTS[name]:
         raise RecipeError(f"{name} is {value}, which does nothing: leave it out, or give {KINDS[name].expected}")
     return {name: number}
 
 
-def _number(name: str, value: str) -> float:
+def _parse_float(name: str, value: str) -> float:
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     if math.isfinite(number):
         return number
-    raise RecipeError(f"{name} is {value!r}, which is no number; expected {KINDS[name].expected}")
+    raise RecipeError(f"{name} is {value!r}, which is not a number; expected {KINDS[name].expected}")
 
 
-def _whole(name: str, value: str) -> int:
+def _parse_int(name: str, value: str) -> int:
     if value.isascii() and value.isdigit() and len(value) < 4 and int(value):
         return int(value)
     raise RecipeError(f"{name} is {value!r}; expected {KINDS[name].expected}")
 
 
-def _written(name: str, augmentation: Augmentation) -> str:
+def _format_value(name: str, augmentation: Augmentation) -> str:
     value = getattr(augmentation, name)
     if name == "flip":
         return "flip" if value == "horizontal" else f"flip={value}"

@@ -1,4 +1,4 @@
-"""What an `Augmentation` does to images by themselves, many at once: uint8 (n, h, w, 1 or 3) in and out."""
+"""Distortions of single images by an `Augmentation`, in batches: uint8 (n, h, w, 1 or 3) in and out."""
 
 import math
 
@@ -11,27 +11,27 @@ from tellapart.data.augmentation.random_draws import Draws
 from tellapart.data.augmentation.warping import Affine, identity, warp
 from tellapart.data.image import ImageArray
 
-DISTORTIONS = 1  # counted up whenever the same draws give other pixels than before: caches are kept under it
-SMALLEST_ERASED = 0.02  # of the area; from here to 1:3.3 the ranges of Zhong et al. 2020
-LONGEST_ERASED = 3.3  # times as high as wide, or as wide as high
+DISTORTIONS = 1  # part of cache keys: increase it whenever the same draws give other pixels
+MIN_ERASED = 0.02  # of the area; from here to 1:3.3 the ranges of Zhong et al. 2020
+MAX_ERASED_RATIO = 3.3  # of height to width, or of width to height
 Batch = NDArray[np.uint8]
 
 
 def distort(images: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
-    """Mirror, warp, recolour and erase, in this order; a copy, of the same shape."""
-    images = _flipped(images, augmentation.flip, draws)
-    if _moves(augmentation):
+    """Flip, warp, recolour and erase, in this order; returns a copy of the same shape."""
+    images = _flip(images, augmentation.flip, draws)
+    if _warps(augmentation):
         images = warp(images, _affine(augmentation, draws, *images.shape[1:3]))
     if augmentation.randaugment:
-        randaugment.recoloured(images, draws, augmentation.randaugment, augmentation.strength)
+        randaugment.recolour(images, draws, augmentation.randaugment, augmentation.strength)
     if augmentation.brightness or augmentation.contrast:
-        images = _lit(images, augmentation, draws)
+        images = _relight(images, augmentation, draws)
     if augmentation.erase:
         _erase(images, augmentation.erase, draws)
     return images
 
 
-def _flipped(images: Batch, flip: str, draws: Draws) -> Batch:
+def _flip(images: Batch, flip: str, draws: Draws) -> Batch:
     images = np.array(images)
     if flip in ("horizontal", "both"):
         rows = draws.of("flip") < 0.5
@@ -42,39 +42,41 @@ def _flipped(images: Batch, flip: str, draws: Draws) -> Batch:
     return images
 
 
-def _moves(augmentation: Augmentation) -> bool:
-    asked = (augmentation.rotate, augmentation.shift, augmentation.shear, augmentation.zoom, augmentation.randaugment)
-    return any(asked) or augmentation.crop < 1
+def _warps(augmentation: Augmentation) -> bool:
+    values = (augmentation.rotate, augmentation.shift, augmentation.shear, augmentation.zoom, augmentation.randaugment)
+    return any(values) or augmentation.crop < 1
 
 
 def _affine(augmentation: Augmentation, draws: Draws, height: int, width: int) -> Affine:
-    """All that moves pixels, as one map; what is not asked for leaves it exactly as it is."""
+    """Combine all kinds that move pixels into one map; kinds that are off leave it exactly as it is."""
 
-    def either(name: str, most: float) -> NDArray[np.float64]:
-        return draws.between(name, -most, most)
+    def symmetric(name: str, limit: float) -> NDArray[np.float64]:
+        return draws.between(name, -limit, limit)
 
     affine = _window(identity(len(draws)), augmentation.crop, draws, height, width)
-    affine = affine.moved(either("shift_y", augmentation.shift * height), either("shift_x", augmentation.shift * width))
-    affine = affine.turned(either("rotate", augmentation.rotate))
-    affine = affine.slanted(x=np.tan(np.radians(either("shear", augmentation.shear))))
-    affine = affine.scaled(1 + either("zoom", augmentation.zoom))
+    affine = affine.shifted(
+        symmetric("shift_y", augmentation.shift * height), symmetric("shift_x", augmentation.shift * width)
+    )
+    affine = affine.rotated(symmetric("rotate", augmentation.rotate))
+    affine = affine.sheared(x=np.tan(np.radians(symmetric("shear", augmentation.shear))))
+    affine = affine.scaled(1 + symmetric("zoom", augmentation.zoom))
     if augmentation.randaugment:
         strength = augmentation.strength
-        affine = randaugment.moved(affine, draws, augmentation.randaugment, strength, height, width)
+        affine = randaugment.add_moves(affine, draws, augmentation.randaugment, strength, height, width)
     return affine
 
 
 def _window(affine: Affine, crop: float, draws: Draws, height: int, width: int) -> Affine:
-    """A window of crop to all of the sides, at an even chance anywhere within the image."""
+    """Choose a window of `crop` to 1 of the sides, uniformly within the image."""
     side = draws.between("crop", crop, 1.0)
     free = (1 - side) / 2
     y = (height * free) * draws.between("crop_y", -1, 1)
     x = (width * free) * draws.between("crop_x", -1, 1)
-    return affine.moved(y, x).scaled(1 / side)
+    return affine.shifted(y, x).scaled(1 / side)
 
 
-def _lit(images: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
-    """Brightness, then contrast about the mean that this gives: together one factor and one constant an image."""
+def _relight(images: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
+    """Change brightness, then contrast about the resulting mean: one factor and one constant per image."""
     bright = draws.between("brightness", 1 - augmentation.brightness, 1 + augmentation.brightness)
     contrast = draws.between("contrast", 1 - augmentation.contrast, 1 + augmentation.contrast)
     flat = images.reshape(len(images), math.prod(images.shape[1:]))
@@ -86,10 +88,10 @@ def _lit(images: Batch, augmentation: Augmentation, draws: Draws) -> Batch:
 
 
 def _erase(images: Batch, largest: float, draws: Draws) -> None:
-    """In every second image fill a rectangle with the image's mean colour. Source: Zhong et al. 2020."""
+    """Fill a rectangle with the mean colour in half of the images, in place. Source: Zhong et al. 2020."""
     height, width = images.shape[1:3]
-    area = draws.between("erase_area", min(SMALLEST_ERASED, largest), largest)
-    shape = np.exp(draws.between("erase_shape", -np.log(LONGEST_ERASED), np.log(LONGEST_ERASED)))
+    area = draws.between("erase_area", min(MIN_ERASED, largest), largest)
+    shape = np.exp(draws.between("erase_shape", -np.log(MAX_ERASED_RATIO), np.log(MAX_ERASED_RATIO)))
     high = np.clip(np.rint(height * np.sqrt(area * shape)), 1, height).astype(int)
     wide = np.clip(np.rint(width * np.sqrt(area / shape)), 1, width).astype(int)
     top = (draws.of("erase_y") * (height - high + 1)).astype(int)

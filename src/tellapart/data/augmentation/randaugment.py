@@ -1,9 +1,8 @@
 """RandAugment: a few of 14 operations, all at one strength.
 
-Source: Cubuk et al. 2020, "RandAugment: Practical automated data augmentation with a reduced search space"; what the
-strongest does is AutoAugment's range (Cubuk et al. 2019), and that it is called 30 is torchvision's scale. What moves
-pixels is not done one operation after the other but joins the one resampling of `warping`; what changes values follows
-in the order drawn.
+Source: Cubuk et al. 2020, "RandAugment: Practical automated data augmentation with a reduced search space"; the
+range at the maximum strength is AutoAugment's (Cubuk et al. 2019), and its number, 30, torchvision's. Operations that
+move pixels are combined into the one resampling of `warping`; those that change values follow in the order drawn.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,11 +17,11 @@ from tellapart.data.augmentation.warping import Affine
 from tellapart.data.image import ImageArray
 from tellapart.data.preprocessing import to_image
 
-Change = Callable[[Image.Image, float], Image.Image]
+Operation = Callable[[Image.Image, float], Image.Image]
 
-# At the strongest: 30 degrees, a slant of 0.3, 0.45 of the side, a factor of 1.9 or 0.1, 4 bits, every value inverted.
+# At maximum strength: 30 degrees, a shear of 0.3, 0.45 of the side, factors of 1.9 or 0.1, 4 bits, all values inverted.
 MOVES = ("rotate", "shear_x", "shear_y", "shift_x", "shift_y")
-CHANGES: Mapping[str, Change] = {
+CHANGES: Mapping[str, Operation] = {
     "identity": lambda pil_image, _: pil_image,
     "autocontrast": lambda pil_image, _: ImageOps.autocontrast(pil_image),
     "equalize": lambda pil_image, _: ImageOps.equalize(pil_image),
@@ -36,36 +35,36 @@ CHANGES: Mapping[str, Change] = {
 OPERATIONS = (*MOVES, *CHANGES)
 
 
-def moved(affine: Affine, draws: Draws, count: int, strength: int, height: int, width: int) -> Affine:
-    """Go on with those of each image's operations that move pixels."""
+def add_moves(affine: Affine, draws: Draws, count: int, strength: int, height: int, width: int) -> Affine:
+    """Add the operations that move pixels to each image's map."""
     for number in range(count):
-        names, signed = _drawn(draws, number, strength)
+        names, signed = _draw_operation(draws, number, strength)
 
         def of(name: str, names: NDArray[np.str_] = names, signed: Column = signed) -> Column:
             return np.where(names == name, signed, 0.0)
 
-        affine = affine.turned(30 * of("rotate"))
-        affine = affine.slanted(x=0.3 * of("shear_x")).slanted(y=0.3 * of("shear_y"))
-        affine = affine.moved(0.45 * height * of("shift_y"), 0.45 * width * of("shift_x"))
+        affine = affine.rotated(30 * of("rotate"))
+        affine = affine.sheared(x=0.3 * of("shear_x")).sheared(y=0.3 * of("shear_y"))
+        affine = affine.shifted(0.45 * height * of("shift_y"), 0.45 * width * of("shift_x"))
     return affine
 
 
-def recoloured(images: NDArray[np.uint8], draws: Draws, count: int, strength: int) -> NDArray[np.uint8]:
-    """Do those of each image's operations that change values: uint8 (n, h, w, c), in place."""
+def recolour(images: NDArray[np.uint8], draws: Draws, count: int, strength: int) -> NDArray[np.uint8]:
+    """Apply the operations that change values: uint8 (n, h, w, c), in place."""
     for number in range(count):
-        names, signed = _drawn(draws, number, strength)
+        names, signed = _draw_operation(draws, number, strength)
         for row, (name, sign) in enumerate(zip(names.tolist(), signed.tolist(), strict=True)):
             if name in CHANGES:
-                images[row] = _changed(images[row], CHANGES[name], sign)
+                images[row] = _apply(images[row], CHANGES[name], sign)
     return images
 
 
-def _drawn(draws: Draws, number: int, strength: int) -> tuple[NDArray[np.str_], Column]:
-    """For each image the name of its operation, and its strength in [-1, 1], of either sign."""
+def _draw_operation(draws: Draws, number: int, strength: int) -> tuple[NDArray[np.str_], Column]:
+    """Return the name of each image's operation, and its strength in [-1, 1], of either sign."""
     names = np.array(OPERATIONS)[(draws.of(f"operation_{number}") * len(OPERATIONS)).astype(np.intp)]
     sign = np.where(draws.of(f"sign_{number}") < 0.5, -1.0, 1.0)
     return names, sign * strength / MAX_STRENGTH
 
 
-def _changed(image: ImageArray, change: Change, strength: float) -> ImageArray:
-    return np.asarray(change(to_image(image), strength)).reshape(image.shape)
+def _apply(image: ImageArray, operation: Operation, strength: float) -> ImageArray:
+    return np.asarray(operation(to_image(image), strength)).reshape(image.shape)

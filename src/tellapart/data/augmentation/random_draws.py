@@ -1,6 +1,6 @@
-"""The numbers that decide one augmented image: a fixed row of uniform draws, each with a name.
+"""Random numbers for augmentation: a fixed row of named uniform draws for each image.
 
-As each thing has draws of its own, the same image is turned by the same angle whether it is brightened or not.
+Each kind has its own draws, so an image is rotated by the same angle whether it is brightened or not.
 """
 
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_OPERATIONS = 10  # that RandAugment may do to one image
+MAX_OPERATIONS = 10  # of RandAugment on one image
 NAMES = (
     *("flip", "flop", "rotate", "shift_y", "shift_x", "shear", "zoom", "crop", "crop_y", "crop_x"),
     *("brightness", "contrast", "erase", "erase_area", "erase_shape", "erase_y", "erase_x"),
     *(f"operation_{number}" for number in range(MAX_OPERATIONS)),
     *(f"sign_{number}" for number in range(MAX_OPERATIONS)),
 )
-COLUMNS = {name: place for place, name in enumerate(NAMES)}
+COLUMNS = {name: column for column, name in enumerate(NAMES)}
 Column = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Draws:
-    """For each of n images one number in [0, 1) per name: float64 (n, len(NAMES))."""
+    """Draws for n images, one in [0, 1) per name: float64 (n, len(NAMES))."""
 
     values: NDArray[np.float64]
 
@@ -29,16 +29,16 @@ class Draws:
         return len(self.values)
 
     def of(self, name: str) -> Column:
-        """The draws of one name, float64 (n,) in [0, 1)."""
+        """Return the draws of one name, float64 (n,) in [0, 1)."""
         column: Column = self.values[:, COLUMNS[name]]
         return column
 
     def between(self, name: str, low: float, high: float) -> Column:
-        """The draws of one name, spread evenly over [low, high)."""
+        """Return the draws of one name, scaled to [low, high)."""
         return low + (high - low) * self.of(name)
 
     def part(self, rows: slice) -> "Draws":
-        """Those of some of the images."""
+        """Return the draws of some of the images."""
         return Draws(self.values[rows])
 
 
@@ -48,10 +48,10 @@ def draw(rng: np.random.Generator) -> Draws:
 
 
 def draw_for_rows(seed: int, epoch: int, rows: NDArray[np.integer]) -> Draws:
-    """Draw for rows of a data set, by their numbers: whatever rows come along, a row's draws are the same.
+    """Draw for rows of a data set, by their indices: the draws of a row do not depend on the other rows.
 
-    The values are SplitMix64's (Steele, Lea and Flood 2014), which is a function of a counter: a generator per row
-    would cost more than to distort a small image.
+    The values are SplitMix64's (Steele, Lea and Flood 2014), a function of a counter: a generator per row would cost
+    more than distorting a small image.
     """
     start = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)
     counters = rows.astype(np.uint64)[:, np.newaxis] * np.uint64(len(NAMES)) + np.arange(1, len(NAMES) + 1, dtype="u8")

@@ -1,4 +1,4 @@
-"""Images in arrays: IDX files, plain or gzipped, and `.npz` files."""
+"""Read images from arrays: IDX files, plain or gzipped, and `.npz` files."""
 
 import gzip
 import hashlib
@@ -18,12 +18,12 @@ from tellapart.files import UNREADABLE
 
 UNSIGNED_BYTE = 0x08  # IDX type code. Source: the format's description on the MNIST page by Y. LeCun
 IDX_DIMENSIONS = range(1, 5)  # labels have 1, grey images 3, colour images 4
-LARGEST_LABEL = np.iinfo(np.int32).max
+MAX_LABEL = np.iinfo(np.int32).max
 PARTS = {"train": "train", "test": "t10k"}
 
 
 def array_split(images: NDArray[Any], labels: NDArray[Any]) -> Split:
-    """Check images (n, h, w) or (n, h, w, 1 or 3), 0 to 255, and labels (n,); hash each. Raises DatasetError."""
+    """Make a split of images, uint8 (n, h, w) or (n, h, w, 1 or 3), and labels (n,). Raises DatasetError."""
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
@@ -32,8 +32,8 @@ def array_split(images: NDArray[Any], labels: NDArray[Any]) -> Split:
             f"(n, height, width, 1 or 3), values from 0 to 255"
         )
     labels = labels.reshape(-1)
-    whole = labels.dtype.kind in "iu" and not ((labels < 0) | (labels > LARGEST_LABEL)).any()
-    if len(labels) != len(images) or not whole:
+    valid = labels.dtype.kind in "iu" and not ((labels < 0) | (labels > MAX_LABEL)).any()
+    if len(labels) != len(images) or not valid:
         raise DatasetError(
             f"{len(images)} images have {len(labels)} labels of type {labels.dtype}; "
             f"expected for each the number of its class, from 0 up"
@@ -49,9 +49,9 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path} cannot be read: {error}. Fetch it again") from error
-    zeros, kind, dimensions = struct.unpack(">HBB", content[:4]) if len(content) >= 4 else (1, 0, 0)
+    zeros, type_code, dimensions = struct.unpack(">HBB", content[:4]) if len(content) >= 4 else (1, 0, 0)
     header = 4 + 4 * dimensions
-    if zeros != 0 or kind != UNSIGNED_BYTE or dimensions not in IDX_DIMENSIONS or len(content) < header:
+    if zeros != 0 or type_code != UNSIGNED_BYTE or dimensions not in IDX_DIMENSIONS or len(content) < header:
         raise DatasetError(f"{path} is not an IDX file of unsigned bytes: it begins {content[:4].hex()!r}")
     shape = struct.unpack(f">{dimensions}I", content[4:header])
     if len(content) - header != np.prod(shape, dtype=object):
@@ -89,23 +89,23 @@ def read_npz(path: Path) -> Mapping[str, Split]:
     arrays = _npz_arrays(path)
     if {"x", "y"} <= arrays.keys():
         return {"all": array_split(arrays["x"], arrays["y"])}
-    found = {split: keys for split, keys in KEYS.items() if set(keys) <= arrays.keys()}
-    if "train" not in found:
+    present = {split: keys for split, keys in KEYS.items() if set(keys) <= arrays.keys()}
+    if "train" not in present:
         raise DatasetError(
-            f"{path} holds {', '.join(arrays) or 'nothing'}; expected x and y, or x_train, y_train, x_test, y_test"
+            f"{path} contains {', '.join(arrays) or 'nothing'}; expected x and y, or x_train, y_train, x_test, y_test"
         )
-    return {split: array_split(arrays[x], arrays[y]) for split, (x, y) in found.items()}
+    return {split: array_split(arrays[x], arrays[y]) for split, (x, y) in present.items()}
 
 
 def npz_classes(path: Path) -> tuple[str, ...] | None:
-    """The class names in an `.npz` file's `classes`, when it has them."""
+    """Read the class names in an `.npz` file's `classes`, if any."""
     arrays = _npz_arrays(path, only="classes")
     return tuple(str(name) for name in arrays["classes"].reshape(-1)) if "classes" in arrays else None
 
 
 def _npz_arrays(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
     try:
-        with path.open("rb") as stream:  # opened here, since NumPy leaves the file of a damaged archive open
+        with path.open("rb") as stream:  # opened here: NumPy does not close the file of a damaged archive
             archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DatasetError(f"{path} is one array (npy), not several (npz): store the labels with the images")

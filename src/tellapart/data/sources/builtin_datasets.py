@@ -1,7 +1,7 @@
-"""Data sets that go by a name: where they are looked for, and how they are read.
+"""Built-in data sets, opened by name.
 
-Looked for in `$TELLAPART_DATA/<name>`, then where Debian's package puts Fashion-MNIST, then in Keras's cache;
-only when all of these lack it does Keras download it.
+They are searched for in `$TELLAPART_DATA/<name>`, in the folder of Debian's Fashion-MNIST package and in Keras's cache,
+in this order; Keras downloads what is in none of them.
 """
 
 import os
@@ -27,20 +27,20 @@ CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 @dataclass(frozen=True)
 class BuiltinDataset:
-    """A data set with a name: its classes and how it is found."""
+    """A built-in data set: its classes, and the function that reads it."""
 
     classes: tuple[str, ...]
     read: Callable[[str], Mapping[str, Split]]
 
 
 def open_builtin(name: str) -> Dataset:
-    """Read one of `NAMED`. Raises DatasetError that says where it looked, when it is nowhere."""
+    """Read one of `BUILTIN_DATASETS`. Raises DatasetError that lists where it was searched for."""
     entry = BUILTIN_DATASETS[name]
     return Dataset(name=name, classes=entry.classes, splits=entry.read(name))
 
 
 def is_available(name: str) -> bool:
-    """Whether a named data set can be opened without a download."""
+    """Return True if a built-in data set can be opened without a download."""
     if name == "digits":
         return True
     idx = ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte")
@@ -57,41 +57,41 @@ def _digits(_: str) -> Mapping[str, Split]:
 
 
 def _downloadable(name: str) -> Mapping[str, Split]:
-    looked = []
+    searched = []
     for folder in _folders(name):
-        looked.append(str(folder))
+        searched.append(str(folder))
         if (folder / "train-images-idx3-ubyte.gz").exists() or (folder / "train-images-idx3-ubyte").exists():
             return read_idx_folder(folder)
     for file in _npz_files(name):
-        looked.append(str(file))
+        searched.append(str(file))
         if file.exists():
             return read_npz(file)
-    return _downloaded(name, looked)
+    return _download(name, searched)
 
 
 def _folders(name: str) -> list[Path]:
-    mine = os.environ.get("TELLAPART_DATA")
-    return [*([Path(mine) / name] if mine else []), DEBIAN / name, _keras_cache() / name]
+    own = os.environ.get("TELLAPART_DATA")
+    return [*([Path(own) / name] if own else []), DEBIAN / name, _keras_cache() / name]
 
 
 def _npz_files(name: str) -> list[Path]:
-    mine = os.environ.get("TELLAPART_DATA")
-    return [*([Path(mine) / f"{name}.npz"] if mine else []), _keras_cache() / f"{name}.npz"]
+    own = os.environ.get("TELLAPART_DATA")
+    return [*([Path(own) / f"{name}.npz"] if own else []), _keras_cache() / f"{name}.npz"]
 
 
 def _keras_cache() -> Path:
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets"
 
 
-def _downloaded(name: str, looked: list[str]) -> Mapping[str, Split]:
-    load_keras()  # only to download: nothing else in this package knows Keras
+def _download(name: str, searched: list[str]) -> Mapping[str, Split]:
+    load_keras()  # for the download alone: nothing else in `data` imports Keras
     module = require(f"keras.datasets.{name.replace('-', '_')}", extra="train")
     notify(f"{name} is not on this machine: Keras downloads it")
     try:
         (train_x, train_y), (test_x, test_y) = module.load_data()
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise DatasetError(
-            f"{name} was not found in {', '.join(looked)}, and could not be downloaded ({error}). Put it into "
+            f"{name} was not found in {', '.join(searched)}, and could not be downloaded ({error}). Put it into "
             f"one of these places, or set TELLAPART_DATA to the folder that has {name}/"
         ) from error
     return {"train": array_split(train_x, train_y), "test": array_split(test_x, test_y)}

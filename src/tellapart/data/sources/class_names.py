@@ -1,38 +1,38 @@
-"""The names of classes, as folders and tables spell them: one spelling each, and none that is two by mistake."""
+"""Class names as folders and tables spell them: normalised, and checked for mistakes."""
 
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 
 from tellapart.errors import DatasetError, did_you_mean
 
-JOINERS = "\u200c\u200d"  # within words of Persian or Hindi, for two: they show nothing and change what is shown
+JOINERS = "\u200c\u200d"  # zero-width, but they change how words are shown, in Persian and Hindi for example
 
 
 def canonical(name: str) -> str:
-    """One spelling for what looks the same: Unicode's composed form (NFC), without white space at the ends."""
+    """Normalise a name: Unicode's composed form (NFC), without white space at the ends."""
     return unicodedata.normalize("NFC", name.strip())
 
 
-def require_printable(names: Iterable[str], called: str) -> None:
-    """Refuse names with line breaks, control characters or bytes that are no text. Raises DatasetError.
+def require_printable(names: Iterable[str], template: str) -> None:
+    """Refuse names with line breaks, control characters or undecodable bytes. Raises DatasetError.
 
-    `called` has {} in place of the name.
+    `template` describes a name in the error, with {} in its place.
     """
     for name in names:
-        if not all(map(_can_be_shown, name)):
-            what, _, where = called.partition("{}")
-            raise DatasetError(f"{what}{name!r}{where} has a name that cannot be printed (not UTF-8?): rename it")
+        if not all(map(_is_printable, name)):
+            before, _, after = template.partition("{}")
+            raise DatasetError(f"{before}{name!r}{after} has a name that cannot be printed (not UTF-8?): rename it")
 
 
-def _can_be_shown(sign: str) -> bool:
-    return sign.isprintable() or sign in JOINERS or unicodedata.category(sign) == "Zs"
+def _is_printable(char: str) -> bool:
+    return char.isprintable() or char in JOINERS or unicodedata.category(char) == "Zs"
 
 
 def require_distinct_case(names: Iterable[str], where: str) -> None:
-    """Refuse names that differ in case alone, which is a slip of the pen more often than not. Raises DatasetError."""
+    """Refuse names that differ in case alone, which is mostly a typing error. Raises DatasetError."""
     first: dict[str, str] = {}
     for name in sorted(names):
-        # Of single letters it is none: handwritten A and a are two classes.
+        # Single letters are exempt: handwritten A and a are two classes.
         other = first.setdefault(name.lower() if len(name) > 1 else name, name)
         if other != name:
             raise DatasetError(
@@ -48,12 +48,12 @@ def require_two_classes(names: Sequence[str], where: str, advice: str, *, kind: 
         raise DatasetError(f"{where} {found}: telling apart needs at least two. {advice}")
 
 
-def parse_excluded(asked: Sequence[str], names: Collection[str], where: str) -> set[str]:
-    """Which of the names a person wants left out: each entry is one of them, or several with commas between.
+def parse_excluded(entries: Sequence[str], names: Collection[str], where: str) -> set[str]:
+    """Parse the classes to exclude: each entry is one name, or several separated by commas.
 
-    Raises DatasetError when one is not there.
+    Raises DatasetError for a name that is not in `names`.
     """
-    words = [word for entry in asked for word in ([entry] if canonical(entry) in names else entry.split(","))]
+    words = [word for entry in entries for word in ([entry] if canonical(entry) in names else entry.split(","))]
     wanted = {canonical(word) for word in words} - {""}
     for name in sorted(wanted - set(names)):
         raise DatasetError(f"{where} has no class {name!r} to exclude: {did_you_mean(name, names)}")

@@ -1,4 +1,4 @@
-"""Which columns of a table say what: those that a person names, else those with a usual name."""
+"""Choose the columns of a table: those named in the options, else those with a usual name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ USUAL_NAMES = {
     "split": ("split", "subset", "partition"),
     "group": ("group", "group_id"),
 }  # fmt: skip
-"""For what a column says, the names it usually has, those that say it best first."""
+"""The usual names of each column, the best first."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The column of the paths, the labels, and where there are any of the splits and the groups."""
+    """The columns of paths and labels, and those of splits and groups, if any."""
 
     path: str
     label: str
@@ -32,21 +32,23 @@ class Columns:
 
 
 def choose_columns(columns: Sequence[str], read_options: ReadOptions, table: str) -> Columns:
-    """Choose; what was guessed is said. Raises DatasetError that names the columns there are."""
-    asked = {use: getattr(read_options, f"{use}_column") for use in USUAL_NAMES}
-    _require_known([name for name in asked.values() if name is not None], columns, table)
-    free = [name for name in columns if name not in asked.values()]
-    taken = {use: name or _usual(use, free) for use, name in asked.items()}
+    """Choose the columns and print the guessed ones. Raises DatasetError that lists the columns of the table."""
+    named = {use: getattr(read_options, f"{use}_column") for use in USUAL_NAMES}
+    _require_known([name for name in named.values() if name is not None], columns, table)
+    free = [name for name in columns if name not in named.values()]
+    columns_by_use = {use: name or _usual_column(use, free) for use, name in named.items()}
     for use in ("path", "label"):
-        if taken[use] is None:
+        if columns_by_use[use] is None:
             raise DatasetError(
-                f"no column of {table} is called {use} or the like: its first line says {_cut(columns)}. Name the "
+                f"no column of {table} is called {use} or the like: its first line says {_shorten(columns)}. Name the "
                 f"column with --{use}-column"
             )
-    if guessed := [use for use, name in taken.items() if name and not asked[use]]:
-        said = ", ".join(f"{use} from {taken[use]!r}" for use in guessed)
-        notify(f"{table}: columns taken by their names: {said}")
-    return Columns(str(taken["path"]), str(taken["label"]), taken["split"], taken["group"])
+    if guessed := [use for use, name in columns_by_use.items() if name and not named[use]]:
+        guesses = ", ".join(f"{use} from {columns_by_use[use]!r}" for use in guessed)
+        notify(f"{table}: columns taken by their names: {guesses}")
+    return Columns(
+        str(columns_by_use["path"]), str(columns_by_use["label"]), columns_by_use["split"], columns_by_use["group"]
+    )
 
 
 def _require_known(names: list[str], columns: Sequence[str], table: str) -> None:
@@ -59,12 +61,14 @@ def _require_known(names: list[str], columns: Sequence[str], table: str) -> None
             )
 
 
-def _usual(use: str, columns: Sequence[str]) -> str | None:
-    """The first of the usual names that a column has, whatever its case; of two equal columns neither."""
-    plain = {name.lower().replace(" ", "_").replace("-", "_"): name for name in columns if columns.count(name) == 1}
-    return next((plain[name] for name in USUAL_NAMES[use] if name in plain), None)
+def _usual_column(use: str, columns: Sequence[str]) -> str | None:
+    """Return the column with the best of the usual names, whatever its case, unless two columns share it."""
+    by_plain_name = {
+        name.lower().replace(" ", "_").replace("-", "_"): name for name in columns if columns.count(name) == 1
+    }
+    return next((by_plain_name[name] for name in USUAL_NAMES[use] if name in by_plain_name), None)
 
 
-def _cut(columns: Sequence[str], most: int = 12) -> str:
-    more = f" and {len(columns) - most} more" if len(columns) > most else ""
-    return ", ".join(map(repr, columns[:most])) + more
+def _shorten(columns: Sequence[str], limit: int = 12) -> str:
+    more = f" and {len(columns) - limit} more" if len(columns) > limit else ""
+    return ", ".join(map(repr, columns[:limit])) + more

@@ -1,4 +1,4 @@
-"""Images in folders: one for each class, with or without a folder for each split above them."""
+"""Read images from class folders, with or without split folders above them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,21 +23,21 @@ def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
     """Read a folder of class folders, apart from the classes to exclude. Raises DatasetError."""
     levels, items = find_levels(root)
     if not any(level.classes for level in levels.values()):
-        raise DatasetError(_nothing_in(root, levels))
+        raise DatasetError(_no_images_message(root, levels))
     classes = _classes(root, levels, exclude)
     listed: dict[str, FileList] = {}
     for split, level in levels.items():
-        listed[split], more = _listed(classes, level)
+        listed[split], more = _list_files(classes, level)
         items += more
     _require_images(root, classes, listed, levels)
     splits, unread = hash_files(listed)
-    skipped = [*(Skipped(one.path, one.reason) for one in items if one.kind == "skipped"), *unread]
+    skipped = [*(Skipped(item.path, item.reason) for item in items if item.kind == "skipped"), *unread]
     return Dataset(
         root.resolve().name,
         classes,
         splits,
-        skipped=tuple(sorted(skipped, key=lambda one: one.path)),
-        others=tuple(sorted(one.path for one in items if one.kind == "other")),
+        skipped=tuple(sorted(skipped, key=lambda skip: skip.path)),
+        others=tuple(sorted(item.path for item in items if item.kind == "other")),
     )
 
 
@@ -49,49 +49,50 @@ def _classes(root: Path, levels: Mapping[str, Level], exclude: Sequence[str]) ->
     names = sorted(spelled.keys() - parse_excluded(exclude, spelled, str(root)))
     require_printable(names, f"class folder {{}} of {root}")
     require_distinct_case(names, str(root))
-    require_two_classes(names, str(root), f"Give each class a folder of its own{_or_table(root)}", kind="class folder")
+    require_two_classes(
+        names, str(root), f"Give each class a folder of its own{_table_hint(root)}", kind="class folder"
+    )
     for name in names:
         if len(spelled[name]) > 1:
             notify(f"{root}: folders spelled {' and '.join(map(ascii, sorted(spelled[name])))} are one class, {name}")
     return tuple(names)
 
 
-def _listed(classes: tuple[str, ...], level: Level) -> tuple[FileList, list[Item]]:
-    """A split's images, class by class, in the order of their names; and what else its folders hold."""
-    listed, rest = FileList(), []
+def _list_files(classes: tuple[str, ...], level: Level) -> tuple[FileList, list[Item]]:
+    """List a split's images, by class and name; and whatever else is in its folders."""
+    files, rest = FileList(), []
     for label, name in enumerate(classes):
-        for one in walk_items(str(level.classes[name])) if name in level.classes else ():
-            if one.kind == "image":
-                listed.paths.append(one.path)
-                listed.labels.append(label)
+        for item in walk_items(str(level.classes[name])) if name in level.classes else ():
+            if item.kind == "image":
+                files.paths.append(item.path)
+                files.labels.append(label)
             else:
-                rest.append(one)
-    return listed, rest
+                rest.append(item)
+    return files, rest
 
 
 def _require_images(
     root: Path, classes: tuple[str, ...], listed: Mapping[str, FileList], levels: Mapping[str, Level]
 ) -> None:
-    found = {label for part in listed.values() for label in part.labels}
-    if not found:
-        raise DatasetError(_nothing_in(root, levels))
-    empty = [name for label, name in enumerate(classes) if label not in found]
+    labels = {label for part in listed.values() for label in part.labels}
+    if not labels:
+        raise DatasetError(_no_images_message(root, levels))
+    empty = [name for label, name in enumerate(classes) if label not in labels]
     if empty:
         raise DatasetError(
             f"class folder {empty[0]!r} of {root} has no image ({', '.join(SUFFIXES)}): add some, or remove it"
         )
 
 
-def _nothing_in(root: Path, levels: Mapping[str, Level]) -> str:
-    loose = {level.folder: sum(one.kind == "image" for one in level.items) for level in levels.values()}
-    most = max(loose, key=lambda folder: loose[folder])
-    found = f"{loose[most]} images directly in {most}" if loose[most] else f"no images in {root}"
-    return (
-        f"found {found}; expected one folder per class with its images in it, such as {root}/cat/1.jpg{_or_table(root)}"
-    )
+def _no_images_message(root: Path, levels: Mapping[str, Level]) -> str:
+    counts = {level.folder: sum(item.kind == "image" for item in level.items) for level in levels.values()}
+    folder = max(counts, key=lambda folder: counts[folder])
+    found = f"{counts[folder]} images directly in {folder}" if counts[folder] else f"no images in {root}"
+    expected = f"one folder per class with its images in it, such as {root}/cat/1.jpg"
+    return f"found {found}; expected {expected}{_table_hint(root)}"
 
 
-def _or_table(root: Path) -> str:
-    """What to do where a table lies there that may have the labels."""
+def _table_hint(root: Path) -> str:
+    """Suggest a table in the folder that may have the labels."""
     tables = sorted(str(file) for file in root.iterdir() if file.suffix.lower() in TABLES)
     return f"; or name the table that has the labels, such as {tables[0]}" if tables else ""

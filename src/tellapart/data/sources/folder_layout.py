@@ -1,4 +1,4 @@
-"""Where in a folder each split has its class folders, and what lies beside them."""
+"""Layout of a folder: the class folders of each split, and the files beside them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ SPLIT_FOLDERS = {
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
-"""How people call the splits, in lower case."""
+"""Split names by the folder names in use, in lower case."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """What lies directly in a folder: the folder of each class by the class's name, and all that is no folder."""
+    """The contents of a folder: its class folders by class name, and all other items."""
 
     folder: Path
     classes: Mapping[str, Path]
@@ -26,26 +26,26 @@ class Level:
 
 
 def find_levels(root: Path) -> tuple[dict[str, Level], list[Item]]:
-    """The level that has the class folders, for each split, or as `all`; and what lies beside class folders.
+    """Find the level with the class folders, for each split or as `all`, and the items beside class folders.
 
     Raises DatasetError.
     """
-    folders, items = _directly_in(root)
-    parts = _parts(root, folders)
+    folders, items = _contents(root)
+    parts = _split_folders(root, folders)
     if parts is None:
-        return {"all": Level(root, _by_class(root, folders), tuple(items))}, [_stray(one) for one in items]
+        return {"all": Level(root, _class_folders(root, folders), tuple(items))}, list(map(_stray, items))
     levels: dict[str, Level] = {}
     for split, folder in parts.items():
-        inner, more = _directly_in(folder)
-        levels[split] = Level(folder, _by_class(folder, inner), tuple(more))
+        inner, more = _contents(folder)
+        levels[split] = Level(folder, _class_folders(folder, inner), tuple(more))
         items += more
     aside = f"lies beside {' and '.join(folder.name for folder in parts.values())}, and is not read"
     unread = [Item(str(folder), "skipped", aside) for folder in folders if folder not in parts.values()]
     return levels, [*map(_stray, items), *unread]
 
 
-def _directly_in(folder: Path) -> tuple[list[Path], list[Item]]:
-    """The folders and all else. Links to folders count here, since people gather classes by them."""
+def _contents(folder: Path) -> tuple[list[Path], list[Item]]:
+    """List the folders, and all other items. Links to folders are folders here: they may collect classes."""
     folders: list[Path] = []
     items: list[Item] = []
     for entry in entries(str(folder)):
@@ -59,12 +59,12 @@ def _directly_in(folder: Path) -> tuple[list[Path], list[Item]]:
     return folders, items
 
 
-def _parts(root: Path, folders: list[Path]) -> dict[str, Path] | None:
-    """Find the folder of each split; None where there are none, since a class may be called test or train."""
+def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path] | None:
+    """Find the folder of each split; None if there are none: a class may be named test or train, too."""
     named = [(SPLIT_FOLDERS[folder.name.lower()], folder) for folder in folders if folder.name.lower() in SPLIT_FOLDERS]
     parts = dict(named)
-    divided = "train" in parts and any(is_folder(entry.path) for entry in visible_entries(str(parts["train"])))
-    if not named or (len(named) < len(folders) and not divided):
+    has_classes = "train" in parts and any(is_folder(entry.path) for entry in visible_entries(str(parts["train"])))
+    if not named or (len(named) < len(folders) and not has_classes):
         return None
     if len(parts) < len(named):
         raise DatasetError(
@@ -74,19 +74,19 @@ def _parts(root: Path, folders: list[Path]) -> dict[str, Path] | None:
     return {split: parts[split] for split in ("train", "validation", "test") if split in parts}
 
 
-def _by_class(where: Path, folders: list[Path]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _class_folders(parent: Path, folders: list[Path]) -> dict[str, Path]:
+    by_class: dict[str, Path] = {}
     for folder in folders:
-        other = found.setdefault(canonical(folder.name), folder)
+        other = by_class.setdefault(canonical(folder.name), folder)
         if other != folder:
             raise DatasetError(
-                f"{where} has two folders whose names look the same, {other.name!a} and {folder.name!a}: "
+                f"{parent} has two folders whose names look the same, {other.name!a} and {folder.name!a}: "
                 f"put their images into one"
             )
-    return found
+    return by_class
 
 
-def _stray(one: Item) -> Item:
-    if one.kind != "image":
-        return one
-    return replace(one, kind="skipped", reason="lies beside the class folders: move it into one of them")
+def _stray(item: Item) -> Item:
+    if item.kind != "image":
+        return item
+    return replace(item, kind="skipped", reason="lies beside the class folders: move it into one of them")

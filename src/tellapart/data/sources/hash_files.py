@@ -1,4 +1,4 @@
-"""Files that were listed become splits of images, each with the hash of its content."""
+"""Make splits of listed files, with the hash of each file's content."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from tellapart.progress import progress
 
 @dataclass
 class FileList:
-    """Files of one split that are to be its images: their paths, the index of each one's class, and its group."""
+    """The files of one split: their paths, class indices and groups."""
 
     paths: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
@@ -22,23 +22,25 @@ class FileList:
 
 
 def hash_files(listed: Mapping[str, FileList]) -> tuple[dict[str, Split], tuple[Skipped, ...]]:
-    """Hash every file. Returns the splits, and what is left out of them since it cannot be read."""
+    """Hash every file. Returns the splits, and the files left out because they cannot be read."""
     paths = [path for part in listed.values() for path in part.paths]
     with progress("reading", len(paths), "files") as advance:
-        found = hash_all(paths, advance)
+        digests = hash_all(paths, advance)
     skipped = tuple(
-        Skipped(path, str(what)) for path, what in zip(paths, found, strict=True) if isinstance(what, ImageError)
+        Skipped(path, str(digest))
+        for path, digest in zip(paths, digests, strict=True)
+        if isinstance(digest, ImageError)
     )
     splits: dict[str, Split] = {}
     start = 0
     for name, part in listed.items():
-        splits[name] = _split(part, found[start : start + len(part.paths)])
+        splits[name] = _make_split(part, digests[start : start + len(part.paths)])
         start += len(part.paths)
     return splits, skipped
 
 
-def _split(part: FileList, found: list[str | ImageError]) -> Split:
-    good = {index: digest for index, digest in enumerate(found) if isinstance(digest, str)}
-    images = FileImages(tuple(part.paths[i] for i in good), tuple(good.values()))
-    groups = None if part.groups is None else tuple(part.groups[i] for i in good)
-    return Split(images, np.array([part.labels[i] for i in good], dtype=np.int32), groups)
+def _make_split(part: FileList, digests: list[str | ImageError]) -> Split:
+    readable = {index: digest for index, digest in enumerate(digests) if isinstance(digest, str)}
+    images = FileImages(tuple(part.paths[i] for i in readable), tuple(readable.values()))
+    groups = None if part.groups is None else tuple(part.groups[i] for i in readable)
+    return Split(images, np.array([part.labels[i] for i in readable], dtype=np.int32), groups)

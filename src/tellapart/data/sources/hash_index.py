@@ -1,6 +1,6 @@
-"""The hash of every file, from an index on disk: only files that are new or changed are read.
+"""Hash files, with an index on disk so that only new and changed files are read.
 
-The index is kept in the cache, one for each folder, and made again when it is lost or broken.
+The cache has one index for each folder; a lost or damaged one is made again.
 """
 
 import hashlib
@@ -18,68 +18,70 @@ import numpy as np
 from tellapart.errors import ImageError, StorageError
 from tellapart.files import UNREADABLE, atomic_write, cache_folder
 
-THREADS = 8  # hashing waits for the disk more than for the CPU
-CHUNK_FILES = 64  # files for one thread: handing over each of many small ones would cost as much as hashing it
-SMALL_BYTES = 1 << 20  # larger files are hashed piece by piece
-SETTLED_NS = 2_000_000_000  # some disks keep times no finer: a later change could leave them as they are
-LARGEST = 2**63 - 1  # that int64 holds; some disks number their files beyond
-MAX_OTHERS = 500_000  # entries for files that were not asked for this time, such as those of another table
+THREADS = 8  # hashing is limited by the disk more than by the CPU
+CHUNK_FILES = 64  # files per task: a task for each small file would cost as much as hashing it
+SMALL_BYTES = 1 << 20  # larger files are hashed in pieces
+SETTLED_NS = 2_000_000_000  # timestamps of some disks are as coarse as this, so a later change could keep them
+MAX_INT64 = 2**63 - 1  # of int64; some disks have larger inode numbers
+MAX_OTHERS = 500_000  # entries kept for files that are not hashed this time, such as those of another table
 
 Stamp = tuple[int, ...]
-"""What a changed file does not keep: size, mtime_ns, ctime_ns, inode."""
+"""The properties that show a change of a file: size, mtime_ns, ctime_ns, inode."""
 Entry = tuple[Stamp, str]
 """A file's stamp when it was hashed, and its SHA-256."""
-Found = tuple[Stamp | None, str | ImageError]
-"""A file's stamp, or None where it is too new to be relied on, and its SHA-256 or why there is none."""
+Result = tuple[Stamp | None, str | ImageError]
+"""A file's stamp, or None if it is too recent to rely on, and its SHA-256 or the error."""
 
 
 def hash_all(paths: Sequence[str], advance: Callable[[int], object]) -> list[str | ImageError]:
-    """The SHA-256 of each file, 64 hexadecimal digits, or why it cannot be read; `advance` is told how many are done.
+    """Return the SHA-256 of each file, 64 hexadecimal digits, or its error; calls `advance` with counts of files.
 
-    What was hashed is kept also when this is interrupted.
+    When interrupted, the hashes so far are kept in the index.
     """
     if not paths:
         return []
     began = time.time_ns()
-    places = _placed(paths)
-    index = index_path(os.path.commonpath({os.path.dirname(place) for place in places}))  # noqa: PTH120
+    locations = _real_paths(paths)
+    index = index_path(os.path.commonpath({os.path.dirname(location) for location in locations}))  # noqa: PTH120
     known = _read(index)
-    found: list[Found] = []
+    results: list[Result] = []
     try:
-        for results in _in_threads(
-            [(path, known.get(place)) for path, place in zip(paths, places, strict=True)], began
+        for chunk in _in_threads(
+            [(path, known.get(location)) for path, location in zip(paths, locations, strict=True)], began
         ):
-            found += results
-            advance(len(results))
+            results += chunk
+            advance(len(chunk))
     finally:
-        _keep(index, known, dict(zip(places, found, strict=False)))
-    return [digest for _, digest in found]
+        _update(index, known, dict(zip(locations, results, strict=False)))
+    return [digest for _, digest in results]
 
 
 def index_path(folder: str) -> Path:
-    """Where the index of a folder is."""
+    """Return the path of a folder's index."""
     return cache_folder() / "index" / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()}.npz"
 
 
-def _placed(paths: Sequence[str]) -> list[str]:
-    """Each file's absolute path, in its real folder: past a link `..` leads elsewhere than the names say."""
+def _real_paths(paths: Sequence[str]) -> list[str]:
+    """Return each file's absolute path in its real folder, since `..` after a link leads elsewhere than the names."""
     split = [os.path.split(path) for path in paths]  # 100,000 Path objects would cost 50 MB
-    real = {folder: os.path.realpath(folder) if "\0" not in folder else folder for folder in {one for one, _ in split}}
+    real = {
+        folder: os.path.realpath(folder) if "\0" not in folder else folder for folder in {parent for parent, _ in split}
+    }
     return [os.path.join(real[folder], name) for folder, name in split]  # noqa: PTH118
 
 
-def _in_threads(files: list[tuple[str, Entry | None]], began: int) -> Iterator[list[Found]]:
-    def some(start: int) -> list[Found]:
+def _in_threads(files: list[tuple[str, Entry | None]], began: int) -> Iterator[list[Result]]:
+    def hash_chunk(start: int) -> list[Result]:
         return [_digest(path, entry, began) for path, entry in files[start : start + CHUNK_FILES]]
 
     pool = ThreadPoolExecutor(THREADS)
     try:
-        yield from pool.map(some, range(0, len(files), CHUNK_FILES))
+        yield from pool.map(hash_chunk, range(0, len(files), CHUNK_FILES))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _digest(path: str, entry: Entry | None, began: int) -> Found:
+def _digest(path: str, entry: Entry | None, began: int) -> Result:
     try:
         stamp = _stamp(os.stat(path))  # noqa: PTH116
         if entry and entry[0] == stamp:
@@ -95,26 +97,26 @@ def _digest(path: str, entry: Entry | None, began: int) -> Found:
     return stamp if max(stamp[1:3]) < began - SETTLED_NS else None, digest.hexdigest()
 
 
-def _stamp(facts: os.stat_result) -> Stamp:
-    """A file's stamp, in numbers that int64 holds. Raises ImageError where it is a pipe or the like."""
-    if not stat.S_ISREG(facts.st_mode):  # reading a pipe would wait for ever
+def _stamp(status: os.stat_result) -> Stamp:
+    """Return a file's stamp as int64 values. Raises ImageError if it is not a regular file."""
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
         raise ImageError("cannot be read: it is not a regular file")
-    values = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
-    return tuple(value & LARGEST for value in values)
+    values = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return tuple(value & MAX_INT64 for value in values)
 
 
-def _keep(index: Path, known: dict[str, Entry], found: Mapping[str, Found]) -> None:
-    """Write the index anew where something is new; a cache that cannot be written is no error."""
-    fresh = {place: (stamp, str(digest)) for place, (stamp, digest) in found.items() if stamp is not None}
-    if all(known.get(place) == entry for place, entry in fresh.items()):
+def _update(index: Path, known: dict[str, Entry], results: Mapping[str, Result]) -> None:
+    """Write the index if an entry has changed; a cache that cannot be written is not an error."""
+    fresh = {path: (stamp, str(digest)) for path, (stamp, digest) in results.items() if stamp is not None}
+    if all(known.get(path) == entry for path, entry in fresh.items()):
         return
-    others = {place: entry for place, entry in known.items() if place not in found}
+    others = {path: entry for path, entry in known.items() if path not in results}
     with suppress(StorageError, OSError):
-        atomic_write(index, _packed(fresh | others if len(others) <= MAX_OTHERS else fresh))
+        atomic_write(index, _serialize(fresh | others if len(others) <= MAX_OTHERS else fresh))
 
 
-def _packed(entries: Mapping[str, Entry]) -> bytes:
-    """The index as `.npz`: names as bytes with a NUL between, stamps int64 (n, 4), hashes uint8 (n, 32)."""
+def _serialize(entries: Mapping[str, Entry]) -> bytes:
+    """Serialize entries as `.npz`: names as bytes separated by NUL, stamps int64 (n, 4), hashes uint8 (n, 32)."""
     content = BytesIO()
     hashes = b"".join(bytes.fromhex(digest) for _, digest in entries.values())
     np.savez(

@@ -1,4 +1,4 @@
-"""Which images a person means: files, folders, globs, or a list on standard input; and what a folder holds."""
+"""List images named by files, folders, globs or standard input, and the contents of folders."""
 
 import glob
 import os
@@ -23,32 +23,32 @@ SYSTEM_NAMES = frozenset(
         "@eadir",
     )
 )
-"""What macOS, Windows and storage boxes put beside a person's files; in lower case."""
+"""Files and folders that macOS, Windows and storage boxes add to a user's; in lower case."""
 
 
-def list_images(words: Sequence[str], stdin: TextIO) -> Iterator[str]:
-    """Yield paths in the order of the words; a folder's images by name, at any depth. Raises DatasetError.
+def list_images(arguments: Sequence[str], stdin: TextIO) -> Iterator[str]:
+    """Yield paths in the order of the arguments; a folder's images by name, at any depth. Raises DatasetError.
 
-    A word that names nothing is yielded as it is: reading it says that it is not there.
+    An argument that matches nothing is yielded as it is; reading it then raises ImageError.
     """
-    if not words:
+    if not arguments:
         raise DatasetError("no image was named; expected files, folders, globs in quotes, or - for standard input")
-    for word in words:
-        yield from _meant(word, stdin)
+    for argument in arguments:
+        yield from _expand(argument, stdin)
 
 
 def images_under(folder: str) -> Iterator[str]:
-    """Yield the image files of a folder at any depth, by name; hidden ones, and what is no file, are left out."""
+    """Yield the image files of a folder at any depth, by name, without hidden ones and special files."""
     for entry in visible_entries(folder):
         if entry.is_dir(follow_symlinks=False):
             yield from images_under(entry.path)
-        elif is_image(entry.name) and (entry.is_symlink() or entry.is_file()):  # who opens a FIFO waits for ever
+        elif is_image(entry.name) and (entry.is_symlink() or entry.is_file()):  # opening a FIFO blocks
             yield entry.path
 
 
 @dataclass(frozen=True)
 class Item:
-    """Something in a folder: an image by its suffix, another file, or what is left out and why."""
+    """An item of a folder: an image, by its suffix; another file; or an item that is skipped, with the reason."""
 
     path: str
     kind: Literal["image", "other", "skipped"]
@@ -56,10 +56,10 @@ class Item:
 
 
 def walk_items(folder: str) -> Iterator[Item]:
-    """Yield what a folder holds at any depth, by name. Raises DatasetError.
+    """Yield the items of a folder at any depth, by name. Raises DatasetError.
 
-    Nothing is opened, and nothing hidden is looked into. A link to a folder is not followed, so that no loop of links
-    is ever walked and no image comes twice.
+    No file is opened and no hidden folder entered. Links to folders are not followed, so that no loop of links is
+    walked and no image occurs twice.
     """
     for entry in entries(folder):
         if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
@@ -69,7 +69,7 @@ def walk_items(folder: str) -> Iterator[Item]:
 
 
 def classify(entry: os.DirEntry[str]) -> Item:
-    """What an entry is that is hidden, or no folder itself."""
+    """Classify an entry that is hidden, or not itself a folder."""
     if is_hidden(entry.name):
         return Item(entry.path, "other")
     if is_folder(entry.path):
@@ -80,25 +80,25 @@ def classify(entry: os.DirEntry[str]) -> Item:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path leads to a folder; a link that leads to itself, or nowhere that we may look, does not."""
-    return os.path.isdir(path)  # noqa: PTH112  a Path would raise
+    """Return True if a path leads to a folder; False also for links to themselves and denied paths."""
+    return os.path.isdir(path)  # noqa: PTH112  Path.is_dir would raise
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name ends as an image's does."""
+    """Return True if a file name has the suffix of an image."""
     return name.lower().endswith(SUFFIXES)
 
 
 def visible_entries(folder: str) -> list[os.DirEntry[str]]:
-    """What a folder holds, by name, without what is hidden. Raises DatasetError when it cannot be listed."""
+    """List a folder's entries by name, without hidden ones. Raises DatasetError if it cannot be listed."""
     return [entry for entry in entries(folder) if not is_hidden(entry.name)]
 
 
 def entries(folder: str) -> list[os.DirEntry[str]]:
-    """What a folder holds, by name. Raises DatasetError when it cannot be listed."""
+    """List a folder's entries by name. Raises DatasetError if it cannot be listed."""
     try:
-        with os.scandir(folder) as found:
-            return sorted(found, key=lambda entry: entry.name)
+        with os.scandir(folder) as scanned:
+            return sorted(scanned, key=lambda entry: entry.name)
     except OSError as error:
         raise DatasetError(
             f"folder {folder} cannot be listed: {error.strerror or error}. Make it readable, or move it away"
@@ -106,18 +106,18 @@ def entries(folder: str) -> list[os.DirEntry[str]]:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is not meant for people: dot files, and what systems put beside them."""
-    # Two dots are no custom of hiding: such a name was a path elsewhere, as ..\cat.jpg from Windows.
+    """Return True for dot files and for files that systems add."""
+    # Names that begin with two dots are not hidden: they may be paths from elsewhere, such as ..\cat.jpg from Windows.
     return (name.startswith(".") and not name.startswith("..")) or name.lower() in SYSTEM_NAMES
 
 
-def _meant(word: str, stdin: TextIO) -> Iterable[str]:
-    if word == "-":
+def _expand(argument: str, stdin: TextIO) -> Iterable[str]:
+    if argument == "-":
         return (line.rstrip("\n") for line in stdin if line.strip())
-    if glob.has_magic(word) and not os.path.exists(word):  # noqa: PTH110
-        found = sorted(glob.glob(word, recursive=True))  # noqa: PTH207
-        return chain.from_iterable(_under(path) for path in found) if found else [word]
-    return _under(word)
+    if glob.has_magic(argument) and not os.path.exists(argument):  # noqa: PTH110
+        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
+        return chain.from_iterable(_under(path) for path in matches) if matches else [argument]
+    return _under(argument)
 
 
 def _under(path: str) -> Iterable[str]:

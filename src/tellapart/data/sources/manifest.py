@@ -1,4 +1,4 @@
-"""Images that a table names: a row for each with its path, its label, and perhaps its split and its group."""
+"""Read images named in a table: a row for each, with its path and label, and optionally its split and group."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,10 +26,10 @@ from tellapart.progress import notify
 
 
 class Row(NamedTuple):
-    """What a table says of one image; what it does not say is empty."""
+    """The cells of one image; empty if the table lacks them."""
 
     number: int
-    """Of the line or row."""
+    """The number of the line or row."""
     path: str
     label: str
     split: str
@@ -37,9 +37,9 @@ class Row(NamedTuple):
 
 
 def read_manifest(path: Path, read_options: ReadOptions) -> Dataset:
-    """Read a CSV or Parquet table; relative paths begin at its folder. Raises DatasetError."""
+    """Read a CSV or Parquet table; paths are relative to its folder. Raises DatasetError."""
     classes, listed, skipped = _read(open_table(path), read_options)
-    splits, unread = hash_files(listed)  # by now the rows are gone from memory
+    splits, unread = hash_files(listed)  # the rows are freed by now
     return Dataset(path.stem, classes, splits, skipped=(*skipped, *unread))
 
 
@@ -47,12 +47,12 @@ def _read(table: Table, read_options: ReadOptions) -> tuple[tuple[str, ...], dic
     where = str(table.path)
     columns = choose_columns(table.columns, read_options, where)
     rows, skipped = _labelled(_rows(table, columns), table)
-    rows = _wanted(rows, read_options.exclude_label, where)
+    rows = _without_excluded(rows, read_options.exclude_label, where)
     classes = _classes(rows, where)
-    there, missing = _found(rows, table)
-    _require_images(rows, there, missing, table)
+    present, missing = _resolve_paths(rows, table)
+    _require_images(rows, present, missing, table)
     numbers = {name: label for label, name in enumerate(classes)}
-    return classes, _listed(_distinct(there, where), numbers, columns, table), [*skipped, *missing]
+    return classes, _listed(_distinct(present, where), numbers, columns, table), [*skipped, *missing]
 
 
 def _rows(table: Table, columns: Columns) -> Iterator[Row]:
@@ -64,34 +64,34 @@ def _rows(table: Table, columns: Columns) -> Iterator[Row]:
 
 
 def _labelled(rows: Iterator[Row], table: Table) -> tuple[list[Row], list[Skipped]]:
-    """The rows with a path and a label, each label in its one spelling; the others are left out."""
-    good: list[Row] = []
-    bad: list[Skipped] = []
+    """Select the rows with a path and a label, labels normalised; the others are skipped."""
+    kept: list[Row] = []
+    skipped: list[Skipped] = []
     spelled: dict[str, str] = {}
     for row in rows:
         if not row.path.strip():
-            bad.append(Skipped(str(table.path), f"has no path ({_place(row, table)})"))
+            skipped.append(Skipped(str(table.path), f"has no path ({_row_name(row, table)})"))
         elif not row.label:
-            bad.append(Skipped(_joined(table, row.path), f"has no label ({_place(row, table)})"))
+            skipped.append(Skipped(_join_path(table, row.path), f"has no label ({_row_name(row, table)})"))
         else:
             label = spelled.get(row.label) or spelled.setdefault(row.label, canonical(row.label))
-            good.append(row if label == row.label else row._replace(label=label))
+            kept.append(row if label == row.label else row._replace(label=label))
     for label in sorted(set(spelled.values())):
-        same = sorted(one for one, spelling in spelled.items() if spelling == label)
-        if len(same) > 1:
-            notify(f"{table.path}: labels spelled {' and '.join(map(ascii, same))} are one class, {label}")
-    return good, bad
+        spellings = sorted(name for name, spelling in spelled.items() if spelling == label)
+        if len(spellings) > 1:
+            notify(f"{table.path}: labels spelled {' and '.join(map(ascii, spellings))} are one class, {label}")
+    return kept, skipped
 
 
-def _place(row: Row, table: Table) -> str:
-    return f"{table.counts} {row.number} of {table.path}"
+def _row_name(row: Row, table: Table) -> str:
+    return f"{table.numbered_by} {row.number} of {table.path}"
 
 
-def _joined(table: Table, path: str) -> str:
+def _join_path(table: Table, path: str) -> str:
     return os.path.join(table.path.parent, path)  # noqa: PTH118  100,000 Path objects would cost 50 MB
 
 
-def _wanted(rows: list[Row], exclude: Sequence[str], where: str) -> list[Row]:
+def _without_excluded(rows: list[Row], exclude: Sequence[str], where: str) -> list[Row]:
     if not rows:
         raise DatasetError(f"{where} has no row with a path and a label")
     leave_out = parse_excluded(exclude, {row.label for row in rows}, where)
@@ -106,48 +106,48 @@ def _classes(rows: list[Row], where: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _found(rows: list[Row], table: Table) -> tuple[list[Row], list[Skipped]]:
-    """The rows with the path of each one's file; and what is not there."""
-    finder = PathResolver(str(table.path.parent), str(table.path))
-    paths = [finder.beside(row.path) for row in rows]
+def _resolve_paths(rows: list[Row], table: Table) -> tuple[list[Row], list[Skipped]]:
+    """Resolve the path of each row's file; rows without a file are skipped."""
+    resolver = PathResolver(str(table.path.parent), str(table.path))
+    paths = [resolver.in_folder(row.path) for row in rows]
     if not any(paths):
-        paths = [finder.below(row.path) for row in rows]
-    good: list[Row] = []
-    bad: list[Skipped] = []
+        paths = [resolver.below(row.path) for row in rows]
+    kept: list[Row] = []
+    skipped: list[Skipped] = []
     for row, path in zip(rows, paths, strict=True):
-        meant = (path or _joined(table, row.path)).removeprefix(f"{os.curdir}{os.sep}")
-        reason = not_a_file(meant)
+        resolved = (path or _join_path(table, row.path)).removeprefix(f"{os.curdir}{os.sep}")
+        reason = not_a_file(resolved)
         if reason is None:
-            good.append(row._replace(path=meant))
+            kept.append(row._replace(path=resolved))
         else:
-            bad.append(Skipped(meant, f"{reason} ({_place(row, table)})"))
-    return good, bad
+            skipped.append(Skipped(resolved, f"{reason} ({_row_name(row, table)})"))
+    return kept, skipped
 
 
-def _require_images(rows: list[Row], there: list[Row], missing: list[Skipped], table: Table) -> None:
-    if not there:
+def _require_images(rows: list[Row], present: list[Row], missing: list[Skipped], table: Table) -> None:
+    if not present:
         raise DatasetError(
             f"none of the {len(rows):,} images that {table.path} names is there, such as {missing[0].path}: paths "
             f"begin at the folder of the table, or at a folder below it"
         )
-    left = {row.label for row in there}
+    left = {row.label for row in present}
     lost = [row for row in rows if row.label not in left]
     if lost:
         label = lost[0].label
         raise DatasetError(
             f"class {label!r} of {table.path} has no image: none of its {sum(row.label == label for row in lost):,} "
-            f"files is there, such as {lost[0].path} ({_place(lost[0], table)}). Put them there, or leave the class "
+            f"files is there, such as {lost[0].path} ({_row_name(lost[0], table)}). Put them there, or leave the class "
             f"out with --exclude-label"
         )
 
 
 def _distinct(rows: list[Row], where: str) -> list[Row]:
-    """Each image once for each label, split and group that it is given: what is said twice counts once."""
+    """Drop repeated rows: an image stays once for each label, split and group it is given."""
     distinct: dict[tuple[str, ...], Row] = {}
     for row in rows:
         distinct.setdefault((os.path.normpath(row.path), row.label, row.split, row.group), row)
     if len(distinct) < len(rows):
-        notify(f"{where}: rows that say again what another row says, and count once: {len(rows) - len(distinct):,}")
+        notify(f"{where}: rows that repeat another row, ignored: {len(rows) - len(distinct):,}")
     return list(distinct.values())
 
 
@@ -161,7 +161,7 @@ def _listed(rows: list[Row], numbers: Mapping[str, int], columns: Columns, table
         part.paths.append(row.path)
         part.labels.append(numbers[row.label])
         if part.groups is not None:
-            part.groups.append(row.group or row.path)  # who belongs to no group is one
+            part.groups.append(row.group or row.path)  # without a group, an image is a group of its own
     return {name: listed[name] for name in (*SPLIT_NAMES, "all") if name in listed}
 
 
@@ -169,7 +169,7 @@ def _split(row: Row, columns: Columns, table: Table) -> str:
     split = SPLIT_FOLDERS.get(row.split.lower())
     if split is None:
         raise DatasetError(
-            f"{_place(row, table)} has {row.split!r} in the column {columns.split!r}; expected one of "
+            f"{_row_name(row, table)} has {row.split!r} in the column {columns.split!r}; expected one of "
             f"{', '.join(SPLIT_FOLDERS)}. Name another column with --split-column"
         )
     return split

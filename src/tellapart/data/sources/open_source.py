@@ -1,4 +1,4 @@
-"""From what a person names (a folder, a table, a file of arrays, a known set) to a Dataset."""
+"""Open a source of labelled images: a folder, a table, a file of arrays or a built-in data set."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,25 @@ from tellapart.data.sources.tables import TABLES
 from tellapart.errors import DatasetError, did_you_mean
 
 ARRAYS = (".npz",)
-MAX_CLASSES = 100_000  # labels beyond are numbers of something else
+MAX_CLASSES = 100_000  # larger labels are probably not classes
 
 
 def open_source(source: str, read_options: ReadOptions | None = None) -> Dataset:
-    """Read a folder of class folders or of IDX files, a table, an `.npz` file or a named set.
+    """Read a folder of class folders or of IDX files, a table, an `.npz` file or a built-in data set.
 
-    Raises DatasetError that says what was found and what to do.
+    Raises DatasetError.
     """
     read_options = read_options or ReadOptions()
-    dataset = _opened(source, read_options)
+    dataset = _open(source, read_options)
     return dataset if read_options.skip is None else apply_skips(dataset, read_options.skip)
 
 
 def is_one_file(source: str) -> bool:
-    """Whether a source is a file that holds or names a whole data set, rather than one image."""
+    """Return True if a source is a file with a whole data set, rather than one image."""
     return source.lower().endswith((*ARRAYS, *TABLES))
 
 
-def _opened(source: str, read_options: ReadOptions) -> Dataset:
+def _open(source: str, read_options: ReadOptions) -> Dataset:
     path = Path(source)
     if path.is_file() and path.suffix.lower() in TABLES:
         return read_manifest(path, read_options)
@@ -44,24 +44,24 @@ def _opened(source: str, read_options: ReadOptions) -> Dataset:
         _require_no_columns(source, read_options)
     if path.is_dir() and not any(path.glob("train-images-idx3-ubyte*")):
         return read_folder(path, read_options.exclude_label)
-    return _without_classes(_in_arrays(source), read_options.exclude_label)
+    return _without_classes(_open_arrays(source), read_options.exclude_label)
 
 
 def _require_no_columns(source: str, read_options: ReadOptions) -> None:
     for use in ("path", "label", "split", "group"):
         if name := getattr(read_options, f"{use}_column"):
             raise DatasetError(
-                f"--{use}-column is {name}, but {source} is no table ({', '.join(TABLES)}): it has no columns. Leave "
-                f"the option out, or name the table"
+                f"--{use}-column is {name}, but {source} is not a table ({', '.join(TABLES)}): it has no columns. "
+                f"Leave the option out, or name the table"
             )
 
 
-def _in_arrays(source: str) -> Dataset:
+def _open_arrays(source: str) -> Dataset:
     path = Path(source)
     if path.is_dir():
-        return _of_arrays(path.resolve().name, read_idx_folder(path), None)
+        return _from_arrays(path.resolve().name, read_idx_folder(path), None)
     if path.is_file() and path.suffix.lower() in ARRAYS:
-        return _of_arrays(path.stem, read_npz(path), npz_classes(path))
+        return _from_arrays(path.stem, read_npz(path), npz_classes(path))
     if source in BUILTIN_DATASETS:
         return open_builtin(source)
     if path.exists():
@@ -76,7 +76,7 @@ def _in_arrays(source: str) -> Dataset:
     )
 
 
-def _of_arrays(name: str, splits: Mapping[str, Split], classes: tuple[str, ...] | None) -> Dataset:
+def _from_arrays(name: str, splits: Mapping[str, Split], classes: tuple[str, ...] | None) -> Dataset:
     count = 1 + max(int(split.labels.max(initial=0)) for split in splits.values())
     if classes is None and count > MAX_CLASSES:
         raise DatasetError(f"{name} has labels up to {count - 1:,}; expected classes numbered from 0 up, without gaps")

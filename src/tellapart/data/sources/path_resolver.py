@@ -1,4 +1,4 @@
-"""From what a table calls an image to the file that is meant."""
+"""Resolve the image names in a table to files."""
 
 import os
 import unicodedata
@@ -7,42 +7,42 @@ from collections.abc import Iterable, Mapping
 from tellapart.data.sources.listing import images_under, is_folder, is_image, visible_entries
 from tellapart.errors import DatasetError
 
-Named = Mapping[str, list[str]]
-"""Paths by the name of the file without its suffix."""
+PathsByStem = Mapping[str, list[str]]
+"""Paths by file name without suffix."""
 
 
 class PathResolver:
-    """Finds files from a table's folder; it lists each folder once, and only those where a name is no path."""
+    """Finds the files of a table. Each folder is listed at most once, and only for names that are not paths."""
 
     def __init__(self, folder: str, table: str) -> None:
         self._folder = folder
         self._table = table
-        self._listed: dict[str, Named] = {}
-        self._below: Named | None = None
+        self._listed: dict[str, PathsByStem] = {}
+        self._below: PathsByStem | None = None
 
-    def beside(self, name: str) -> str | None:
-        """The file that a name leads to from the table's folder, where it may lack its suffix.
+    def in_folder(self, name: str) -> str | None:
+        """Find the file of a name relative to the table's folder; the name may lack the suffix.
 
-        Raises DatasetError when it may mean two.
+        Raises DatasetError if two files match.
         """
         for spelled in _spellings(name):
             path = os.path.join(self._folder, spelled)  # noqa: PTH118  100,000 Path objects would cost 50 MB
             if os.path.lexists(path) and not is_folder(path):
                 return path
         parent, last = os.path.split(path)
-        return self._only(name, _meant(last, self._in(parent)))
+        return self._only(name, _matches(last, self._in(parent)))
 
     def below(self, name: str) -> str | None:
-        """The one image anywhere below the table's folder whose path ends so. Raises DatasetError when two do."""
+        """Find the image below the table's folder whose path ends in a name. Raises DatasetError if two match."""
         if self._below is None:
-            self._below = _by_name(images_under(self._folder))
+            self._below = _by_stem(images_under(self._folder))
         *_, spelled = _spellings(name)
-        return self._only(name, _meant(os.path.normpath(spelled), self._below))
+        return self._only(name, _matches(os.path.normpath(spelled), self._below))
 
-    def _in(self, folder: str) -> Named:
+    def _in(self, folder: str) -> PathsByStem:
         if folder not in self._listed:
-            there = visible_entries(folder) if is_folder(folder) else []
-            self._listed[folder] = _by_name(entry.path for entry in there if is_image(entry.name))
+            visible = visible_entries(folder) if is_folder(folder) else []
+            self._listed[folder] = _by_stem(entry.path for entry in visible if is_image(entry.name))
         return self._listed[folder]
 
     def _only(self, name: str, paths: list[str]) -> str | None:
@@ -55,26 +55,26 @@ class PathResolver:
 
 
 def _spellings(name: str) -> Iterable[str]:
-    """As it stands; without white space at its ends; and as it would be written here if it comes from Windows."""
+    """Return a name as it is, without white space at its ends, and with the slashes of Windows turned."""
     return dict.fromkeys((name, name.strip(), name.strip().replace("\\", "/")))
 
 
-def _by_name(paths: Iterable[str]) -> Named:
-    found: dict[str, list[str]] = {}
+def _by_stem(paths: Iterable[str]) -> PathsByStem:
+    paths_by_stem: dict[str, list[str]] = {}
     for path in paths:
-        found.setdefault(_composed(os.path.splitext(os.path.basename(path))[0]), []).append(path)  # noqa: PTH119, PTH122
-    return found
+        paths_by_stem.setdefault(_composed(os.path.splitext(os.path.basename(path))[0]), []).append(path)  # noqa: PTH119, PTH122
+    return paths_by_stem
 
 
-def _meant(name: str, known: Named) -> list[str]:
-    """The paths that end in a name, or where none does in that name and a suffix."""
+def _matches(name: str, known: PathsByStem) -> list[str]:
+    """Return the paths that end in a name; if none does, those that end in the name and a suffix."""
     wanted = "/" + _composed(name)
     last = wanted.rpartition("/")[2]
     candidates = [path for stem in {last, last.rpartition(".")[0]} for path in known.get(stem, ())]
-    whole = [path for path in candidates if _composed(f"/{path}").endswith(wanted)]
-    return whole or [path for path in candidates if _composed(f"/{path}").rpartition(".")[0].endswith(wanted)]
+    exact = [path for path in candidates if _composed(f"/{path}").endswith(wanted)]
+    return exact or [path for path in candidates if _composed(f"/{path}").rpartition(".")[0].endswith(wanted)]
 
 
 def _composed(name: str) -> str:
-    """In Unicode's composed form, since macOS writes names in the other."""
+    """Convert to Unicode's composed form, since macOS stores names decomposed."""
     return unicodedata.normalize("NFC", name)

@@ -1,4 +1,4 @@
-"""Tables that people keep labels in, CSV and Parquet: the names of their columns, and their rows as text."""
+"""Read tables of labels, CSV and Parquet: their column names, and their rows as text."""
 
 import codecs
 import csv
@@ -14,7 +14,7 @@ from tellapart.errors import DatasetError, first_line, require
 
 TABLES = (".csv", ".tsv", ".parquet")
 DELIMITERS = ",;\t"
-BATCH = 8_192  # rows of a Parquet file that are held at once
+BATCH = 8_192  # rows of a Parquet file in memory at a time
 Cells = list[str]
 
 
@@ -23,11 +23,11 @@ class Table(Protocol):
 
     path: Path
     columns: tuple[str, ...]
-    counts: str
-    """What its rows are numbered by: line or row."""
+    numbered_by: str
+    """The unit that rows are numbered in: line or row."""
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
-        """For each row its number, from 1, and its cells in the columns wanted. Raises DatasetError."""
+        """Yield each row's number, from 1, and its cells in the wanted columns. Raises DatasetError."""
 
 
 def open_table(path: Path) -> Table:
@@ -37,17 +37,17 @@ def open_table(path: Path) -> Table:
 
 @dataclass
 class CsvTable:
-    """Values with commas, semicolons or tabs between, in UTF-8, or in UTF-16 as Excel saves Unicode text."""
+    """Values separated by commas, semicolons or tabs, in UTF-8, or in UTF-16 as Excel saves Unicode text."""
 
     path: Path
     columns: tuple[str, ...]
     encoding: str
     delimiter: str
-    counts: str = "line"
+    numbered_by: str = "line"
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
-        """Each line that is not empty, after the header."""
-        places = [self.columns.index(column) for column in wanted]
+        """Yield each line that is not empty, after the header."""
+        indices = [self.columns.index(column) for column in wanted]
         with _text(self.path, self.encoding) as stream:
             numbered = _numbered(stream, self.delimiter)
             next(numbered, None)
@@ -55,18 +55,18 @@ class CsvTable:
                 if any(cell.strip() for cell in cells[len(self.columns) :]):
                     raise DatasetError(
                         f"line {line} of {self.path} has {len(cells)} cells, its header {len(self.columns)}: put "
-                        f"cells that hold a {self.delimiter!r} into double quotes"
+                        f"cells that contain a {self.delimiter!r} into double quotes"
                     )
-                yield line, [unescape_formula(cells[place]) if place < len(cells) else "" for place in places]
+                yield line, [unescape_formula(cells[index]) if index < len(cells) else "" for index in indices]
 
 
 def _open_csv(path: Path) -> Table:
-    with _explained(path, "CSV", OSError), path.open("rb") as stream:
+    with _reading_errors(path, "CSV", OSError), path.open("rb") as stream:
         start = stream.read(2)
     encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     with _text(path, encoding) as stream:
         header = next((line for line in stream if line.strip()), "")
-        delimiter = max(DELIMITERS, key=lambda one: len(next(csv.reader([header], delimiter=one), [])))
+        delimiter = max(DELIMITERS, key=lambda char: len(next(csv.reader([header], delimiter=char), [])))
     with _text(path, encoding) as stream:
         _, columns = next(_numbered(stream, delimiter), (0, []))
     if not columns:
@@ -76,25 +76,25 @@ def _open_csv(path: Path) -> Table:
 
 @contextmanager
 def _text(path: Path, encoding: str) -> Iterator[TextIO]:
-    # A file's name may be bytes that are no text, and a table that names it has them too.
+    # File names may not be valid text; surrogateescape keeps their bytes.
     with (
-        _explained(path, "CSV", OSError, UnicodeError, csv.Error),
+        _reading_errors(path, "CSV", OSError, UnicodeError, csv.Error),
         path.open(encoding=encoding, errors="surrogateescape", newline="") as stream,
     ):
         yield stream
 
 
 @contextmanager
-def _explained(path: Path, kind: str, *errors: type[Exception]) -> Iterator[None]:
+def _reading_errors(path: Path, kind: str, *errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        why = getattr(error, "strerror", None) or first_line(error)
-        raise DatasetError(f"{path} cannot be read as {kind}: {why}") from error
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise DatasetError(f"{path} cannot be read as {kind}: {reason}") from error
 
 
 def _numbered(stream: TextIO, delimiter: str) -> Iterator[tuple[int, Cells]]:
-    """Rows with anything in them, and the line each begins on, from 1."""
+    """Yield rows that are not empty, with the line each begins on, from 1."""
     reader = csv.reader(stream, delimiter=delimiter)
     line = 1
     for cells in reader:
@@ -111,23 +111,23 @@ class ParquetTable:
     columns: tuple[str, ...]
     file: Any
     """pyarrow.parquet.ParquetFile"""
-    counts: str = "row"
+    numbered_by: str = "row"
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
-        """Each row; the first is number 1."""
+        """Yield each row; the first is number 1."""
         rows = chain.from_iterable(zip(*batch, strict=True) for batch in self._batches(wanted))
         yield from enumerate(map(list, rows), 1)
 
     def _batches(self, wanted: Sequence[str]) -> Iterator[list[Cells]]:
-        """Some rows at a time, column by column."""
-        with _explained(self.path, "Parquet", *_parquet_errors()):
+        """Yield batches of rows, column by column."""
+        with _reading_errors(self.path, "Parquet", *_parquet_errors()):
             for batch in self.file.iter_batches(BATCH, columns=list(dict.fromkeys(wanted))):
                 yield [list(map(_as_text, batch.column(name).to_pylist())) for name in wanted]
 
 
 def _open_parquet(path: Path) -> Table:
     parquet = require("pyarrow.parquet", extra="parquet")
-    with _explained(path, "Parquet", *_parquet_errors()):
+    with _reading_errors(path, "Parquet", *_parquet_errors()):
         file = parquet.ParquetFile(path)
     return ParquetTable(path, tuple(file.schema_arrow.names), file)
 
@@ -137,11 +137,11 @@ def _parquet_errors() -> tuple[type[Exception], ...]:
 
 
 def _as_text(value: object) -> str:
-    """A cell as a person would write it; empty where there is none."""
-    if value is None or value != value:  # NaN stands for a missing number
+    """Convert a cell to text as a person would write it; missing values are empty."""
+    if value is None or value != value:  # NaN is a missing number
         return ""
-    if isinstance(value, float) and value.is_integer():  # as whole numbers are stored when some are missing
+    if isinstance(value, float) and value.is_integer():  # integers are stored so if some are missing
         return str(int(value))
     if isinstance(value, str | int | float):
         return str(value)
-    raise ValueError(f"a cell holds {type(value).__name__}, expected text or a number")
+    raise ValueError(f"a cell is of type {type(value).__name__}, expected text or a number")

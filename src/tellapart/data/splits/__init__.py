@@ -1,1 +1,1 @@
-"""TODO: say what this room holds."""
+"""Splits and folds, drawn by content hash so that duplicates and groups stay together."""

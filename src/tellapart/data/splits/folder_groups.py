@@ -1,4 +1,4 @@
-"""Groups of images by the folders they lie in: a group is never divided by a split."""
+"""Group images by their folders; a group is never divided by a split."""
 
 import os
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tellapart.errors import DatasetError
 def group_by_folder(dataset: Dataset, depth: int) -> Dataset:
     """Group by the folders below the class folder, to a depth from 1: cat/monday/3.jpg is of the group cat/monday.
 
-    An image that lies less deep is a group of its own. Raises DatasetError.
+    An image in a shallower folder is a group of its own. Raises DatasetError.
     """
     if depth < 1:
         raise DatasetError(f"the depth of groups is {depth}; expected 1 or more folders below the class folder")
@@ -34,5 +34,5 @@ def _grouped(split: Split, dataset: Dataset, depth: int, above: int) -> Split:
     if not isinstance(split.images, FileImages):
         raise DatasetError(f"the images of {dataset.name} are in arrays, not in folders: they have no groups by depth")
     start = os.path.join(str(Path(dataset.source or "")), "")  # noqa: PTH118
-    places = [Path(path.removeprefix(start)).parts[above:] for path in split.images.paths]
-    return replace(split, groups=tuple("/".join(place[: depth + 1]) for place in places))
+    parts = [Path(path.removeprefix(start)).parts[above:] for path in split.images.paths]
+    return replace(split, groups=tuple("/".join(names[: depth + 1]) for names in parts))

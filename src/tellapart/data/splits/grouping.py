@@ -1,4 +1,4 @@
-"""What no split and no fold may part: copies of an image, its near-duplicates, and the images of one group."""
+"""Units of images that no split or fold divides: duplicates, near-duplicates, and images of one group."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,28 +14,30 @@ Indices = NDArray[np.intp]
 def assign_units(
     digests: Sequence[str], groups: Sequence[str] | None = None, families: Mapping[str, str] | None = None
 ) -> Indices:
-    """For each image the number, from 0, of the unit it belongs to: int (n,).
+    """Return the unit of each image, numbered from 0: int (n,).
 
-    Images of equal content, of one family (from a hash to the family's name) or of one group (an entry for each
-    image, empty where it has none) share a unit; so do those that a chain of such pairs joins. Raises DatasetError.
+    Images of equal content, of one family (mapped from hash to family name) or of one group (one name for each image,
+    empty for none) share a unit, and so do images joined by a chain of such pairs. Raises DatasetError.
     """
     if groups is not None and len(groups) != len(digests):
         raise DatasetError(f"there are {len(groups)} groups for {len(digests)} images: give each image its own")
-    kin = _numbered((families or {}).get(digest, digest) for digest in digests)
-    ties = [kin] if groups is None else [kin, _numbered(draw_keys(digests, groups))]
+    family_ids = _numbered((families or {}).get(digest, digest) for digest in digests)
+    partitions = [family_ids] if groups is None else [family_ids, _numbered(draw_keys(digests, groups))]
     first = np.arange(len(digests))
     while True:
         least = first
-        for tie in ties:
-            least = _least(least, tie)
-        least = least[least]  # each is now the place of an image of the same unit: long chains end in few rounds
+        for partition in partitions:
+            least = _minimum_by(least, partition)
+        least = least[
+            least
+        ]  # pointer jumping: each is the index of an image of the same unit, so long chains take few rounds
         if (least == first).all():
             return np.unique(first, return_inverse=True)[1]
         first = least
 
 
 def draw_keys(digests: Sequence[str], groups: Sequence[str] | None) -> list[str]:
-    """What an image is drawn by: the name of its group, or else its content."""
+    """Return what each image is drawn by: the name of its group, or else its content."""
     if groups is None:
         return list(digests)
     return [f"group {group}" if group else digest for group, digest in zip(groups, digests, strict=True)]
@@ -43,43 +45,43 @@ def draw_keys(digests: Sequence[str], groups: Sequence[str] | None) -> list[str]
 
 @dataclass(frozen=True, eq=False)
 class UnitClasses:
-    """Which units have images of which class: a pair of both for each that occurs, in the order of the labels."""
+    """The classes of the images in each unit: the (label, unit) pairs that occur, ordered by label."""
 
     labels: Indices
     units: Indices
     by_unit: Indices
-    """Puts the pairs into the order of the units."""
+    """The indices that sort the pairs by unit."""
 
     @staticmethod
     def of(labels: NDArray[np.integer], together: Indices) -> "UnitClasses":
-        """From the class and the unit of each image."""
+        """Collect the pairs from the class and the unit of each image."""
         count = together.max(initial=0) + 1
         pairs = np.unique(labels.astype(np.intp) * count + together)
         return UnitClasses(pairs // count, pairs % count, np.argsort(pairs % count, kind="stable"))
 
     def units_of(self, label: int) -> Indices:
-        """The units that have images of a class."""
+        """Return the units that have images of a class."""
         return self.units[slice(*np.searchsorted(self.labels, [label, label + 1]))]
 
     def labels_of(self, unit: int) -> Indices:
-        """The classes of a unit's images."""
+        """Return the classes of a unit's images."""
         return self.labels[self.by_unit[slice(*np.searchsorted(self.units, [unit, unit + 1], sorter=self.by_unit))]]
 
     def counts(self, homes: Indices, splits: int) -> Indices:
-        """How many units of each class each split has, by the split of each unit: int (classes, splits)."""
+        """Count the units of each class in each split, given the split of each unit: int (classes, splits)."""
         counts = np.zeros((self.labels.max(initial=-1) + 1, splits), np.intp)
         np.add.at(counts, (self.labels, homes[self.units]), 1)
         return counts
 
 
 def _numbered(names: Iterable[str]) -> Indices:
-    """Numbers from 0, equal where the names are: int (n,)."""
+    """Number the distinct names from 0: int (n,)."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.intp)
 
 
-def _least(values: Indices, among: Indices) -> Indices:
-    """For each image the least value of those that share its number in `among`."""
-    least = np.full(among.max(initial=-1) + 1, np.iinfo(np.intp).max)
-    np.minimum.at(least, among, values)
-    return least[among]
+def _minimum_by(values: Indices, ids: Indices) -> Indices:
+    """Return for each image the minimum of the values of the images that share its id."""
+    least = np.full(ids.max(initial=-1) + 1, np.iinfo(np.intp).max)
+    np.minimum.at(least, ids, values)
+    return least[ids]

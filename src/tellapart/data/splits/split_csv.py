@@ -1,4 +1,4 @@
-"""A divided data set as a table of its files, which can be read back as a source."""
+"""Write a divided data set as a table of its files, which can be read back as a source."""
 
 import csv
 import io
@@ -14,23 +14,23 @@ from tellapart.errors import DatasetError, StorageError
 from tellapart.files import atomic_write
 
 COLUMNS = ("path", "label", "split", "group")
-MARK = "\ufeff"  # without it Excel takes UTF-8 for the code page of the machine
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel decodes UTF-8 with the machine's code page
 
 
 def save_split(dataset: Dataset, path: Path) -> None:
-    """Write which file is in which split, with its label and group: paths are relative to the table's folder.
+    """Write the split, label and group of each file; paths are relative to the table's folder.
 
-    Raises DatasetError where the images are no files, and StorageError where another table is there already.
+    Raises DatasetError if the images are not files, and StorageError if another table exists.
     """
     require_files(dataset)
     text = split_text(dataset, path.parent)
     if path.exists() and path.read_bytes() != text.encode(errors="surrogateescape"):
-        raise StorageError(f"{path} is there already and says something else: name another file")
+        raise StorageError(f"{path} exists with other content: name another file")
     atomic_write(path, text)
 
 
 def is_in_files(dataset: Dataset) -> bool:
-    """Whether all images are files, so that a table can name them."""
+    """Return True if all images are files, so that a table can name them."""
     return all(isinstance(split.images, FileImages) for split in dataset.splits.values())
 
 
@@ -44,20 +44,20 @@ def require_files(dataset: Dataset) -> None:
 
 
 def split_text(dataset: Dataset, folder: Path) -> str:
-    """The table as text, its paths relative to `folder`."""
+    """Format the table, its paths relative to `folder`."""
     text = io.StringIO()
-    # Quotes around all: a label with a semicolon stays one cell in a spreadsheet that separates by it.
+    # All are quoted: a label with a semicolon stays one cell in a spreadsheet that separates by it.
     table = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     table.writerow(COLUMNS)
     table.writerows(_rows(dataset, os.path.realpath(folder)))
-    whole = text.getvalue()
-    return whole if whole.isascii() else MARK + whole
+    content = text.getvalue()
+    return content if content.isascii() else BYTE_ORDER_MARK + content
 
 
 def _rows(dataset: Dataset, folder: str) -> Iterator[tuple[str, ...]]:
     @cache
     def relative(parent: str) -> str:
-        # The real folders, so that `..` leads out of them as the disk has them; an image that is a link stays one.
+        # Real folders, so that `..` resolves as on the disk; an image that is a link stays one.
         try:
             return os.path.relpath(os.path.realpath(parent), folder)
         except ValueError:  # on another drive
