@@ -1,4 +1,4 @@
-"""The engine: every image's own answer, in order, whatever its neighbours are."""
+"""The engine: the result of each image, in order, independent of the other images of its batch."""
 
 import weakref
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
-    """Show a progress bar, or lines if standard error is no terminal; yields the function to advance it."""
+    """Display a progress bar, or lines if standard error is no terminal; yields the function to advance it."""
     if sys.stderr.isatty():
         with _bar(label, total, unit) as advance:
             yield advance

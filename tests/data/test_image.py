@@ -425,7 +425,7 @@ def decoded_or_refused(content: bytes) -> None:
     try:
         image = decode(content, limits=Limits(pixels=4_000_000))
     except ImageError as error:
-        assert str(error)  # noqa: PT017  both ends are right, and each is examined
+        assert str(error)  # noqa: PT017  both ends are right, and each is checked
     else:
         assert image.dtype == np.uint8
         assert image.ndim == 3

@@ -116,5 +116,5 @@ class Dataset:
         return f"<Dataset {self.name}: {sizes} images in {len(self.classes):,} classes>"
 
     def _repr_html_(self) -> str:
-        """Show examples and counts in a notebook."""
+        """Render examples and counts for a notebook."""
         return str(late_bound("dataset_html")(self))

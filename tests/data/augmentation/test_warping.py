@@ -17,7 +17,7 @@ BATCHES = arrays(np.uint8, SHAPES)
 
 
 def smooth(height: int, width: int, channels: int = 3) -> Batch:
-    """An image whose neighbouring pixels are similar."""
+    """A smooth image, whose neighbouring pixels are close."""
     small = np.random.default_rng(0).integers(0, 256, (4, 4, channels), dtype=np.uint8)
     return np.asarray(to_image(small).resize((width, height), Image.Resampling.BICUBIC)).reshape(
         height, width, channels

@@ -158,7 +158,7 @@ def test_images_of_arrays_may_be_marked_by_their_former_names(tmp_path: Path) ->
     array = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
     train = array_split(array, np.array([0, 0, 1, 1]))
     digest = train.images.digests[1]
-    marked = table(tmp_path, [("blank", f"picture {digest[:12]}", digest, "train", "cat")])
+    marked = table(tmp_path, [("blank", " ".join(("picture", digest[:12])), digest, "train", "cat")])
     left = apply_skips(Dataset("drawn", CLASSES, {"train": train}), marked)
     assert names(left, "train") == [train.images.name(i) for i in (0, 2, 3)]
     assert left.skipped == (Skipped(f"image {digest[:12]}", "left out by findings.csv, line 2 (blank)"),)

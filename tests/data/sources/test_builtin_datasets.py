@@ -35,7 +35,7 @@ def offline(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def refused(*_: object, **__: object) -> None:
         raise AssertionError("nothing may be downloaded in this test")
 
-    monkeypatch.setattr(builtin_datasets, "_downloaded", refused)
+    monkeypatch.setattr(builtin_datasets, "_download", refused)
     return nowhere
 
 

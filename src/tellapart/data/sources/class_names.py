@@ -44,8 +44,8 @@ def require_distinct_case(names: Iterable[str], where: str) -> None:
 def require_two_classes(names: Sequence[str], where: str, advice: str, *, kind: str = "class") -> None:
     """Refuse fewer than two classes. Raises DatasetError."""
     if len(names) < 2:
-        found = f"has one {kind}, {names[0]!r}" if names else f"has no {kind} left"
-        raise DatasetError(f"{where} {found}: telling apart needs at least two. {advice}")
+        count = f"has one {kind}, {names[0]!r}" if names else f"has no {kind} left"
+        raise DatasetError(f"{where} {count}: telling apart needs at least two. {advice}")
 
 
 def parse_excluded(entries: Sequence[str], names: Collection[str], where: str) -> set[str]:

@@ -87,9 +87,9 @@ def _require_images(
 def _no_images_message(root: Path, levels: Mapping[str, Level]) -> str:
     counts = {level.folder: sum(item.kind == "image" for item in level.items) for level in levels.values()}
     folder = max(counts, key=lambda folder: counts[folder])
-    found = f"{counts[folder]} images directly in {folder}" if counts[folder] else f"no images in {root}"
+    loose = f"{counts[folder]} images directly in {folder}" if counts[folder] else f"no images in {root}"
     expected = f"one folder per class with its images in it, such as {root}/cat/1.jpg"
-    return f"found {found}; expected {expected}{_table_hint(root)}"
+    return f"found {loose}; expected {expected}{_table_hint(root)}"
 
 
 def _table_hint(root: Path) -> str:
