@@ -15,10 +15,8 @@ from tellapart.errors import DatasetError
 from tellapart.progress import notify
 
 LEFT_OUT = "left out by "
-FORMER_WORD = "picture"
-FORMER_NAME = re.compile(
-    rf"{FORMER_WORD} (?=[0-9a-f]{{12}}$)"
-)  # of an image of an array, in tables of earlier versions
+FORMER_WORD = "picture"  # tables of earlier versions name the images of arrays by it
+FORMER_NAME = re.compile(rf"{FORMER_WORD} (?=[0-9a-f]{{12}}$)")
 
 
 def apply_skips(dataset: Dataset, table: Path) -> Dataset:
