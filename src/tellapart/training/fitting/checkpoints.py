@@ -105,4 +105,4 @@ def _history(path: Path) -> History:
 
 
 def _unreadable(path: Path, error: Exception) -> RunError:
-    return RunError(f"checkpoint {path} cannot be read ({error}): remove that folder to resume without it")
+    return RunError(f"checkpoint {path} cannot be read ({error}): remove that folder to continue without it")
