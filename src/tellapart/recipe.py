@@ -74,7 +74,7 @@ MANY_DRAWS = "it draws the trials: give it with --seed"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train, and how. `None` is the model's own default: `train` fills it in and writes it down."""
+    """A training recipe: the model and its settings. `train` replaces `None` by the model's default and records it."""
 
     model: str = field(default="xception", metadata=_facts("model", "examples", with_ladder=True))
     """Name from the catalogue: `tellapart summary` lists them."""
@@ -184,10 +184,10 @@ class Recipe:
             except ValidationError as error:
                 reason = error.errors()[0]["msg"]
                 raise RecipeError(f"{name} is {getattr(self, name)!r}: {reason}") from error
-        for name, facts in FACTS.items():
+        for name, field_facts in FACTS.items():
             value = getattr(self, name)
-            if facts.bounds and value is not None and not facts.bounds[0] <= value <= facts.bounds[1]:
-                raise RecipeError(f"{name} is {value}; expected {facts.bounds[0]} to {facts.bounds[1]}")
+            if field_facts.bounds and value is not None and not field_facts.bounds[0] <= value <= field_facts.bounds[1]:
+                raise RecipeError(f"{name} is {value}; expected {field_facts.bounds[0]} to {field_facts.bounds[1]}")
         if (self.validation or 0) + self.test >= 1:
             raise RecipeError(
                 f"validation {self.validation} and test {self.test} leave nothing to train on: together less than 1"
@@ -223,8 +223,10 @@ class Recipe:
         stages = [replace(self, then=())]
         for line in self.then:
             stages.append(stages[-1].changed(line))
-            if fixed := [name for name, facts in FACTS.items() if not facts.staged and _differ(stages[-2:], name)]:
-                staged = ", ".join(name for name, facts in FACTS.items() if facts.staged)
+            if fixed := [
+                name for name, field_facts in FACTS.items() if not field_facts.staged and _differ(stages[-2:], name)
+            ]:
+                staged = ", ".join(name for name, field_facts in FACTS.items() if field_facts.staged)
                 raise RecipeError(f"a stage changes {', '.join(fixed)} in {line!r}; it may change {staged}")
         return tuple(stages)
 

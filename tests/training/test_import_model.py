@@ -196,7 +196,7 @@ def test_numbers_that_are_no_probabilities_are_refused(made: Made) -> None:
         layers.Dense(3),
         layers.Dense(3, activation="softmax", kernel_initializer=keras.initializers.Constant(np.nan)),
     ):
-        with pytest.raises(WeightsError, match="no probabilities"):
+        with pytest.raises(WeightsError, match="not probabilities"):
             checked_precision(*made(layer), SQUARE)
 
 

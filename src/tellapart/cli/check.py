@@ -51,50 +51,50 @@ def check(
     """
     with resumable("Images already examined are remembered"):
         dataset = Dataset.open(source, read_options)
-        found = find_problems(dataset, features)
-    table = keep_findings_csv(found, findings)
+        results = find_problems(dataset, features)
+    table = keep_findings_csv(results, findings)
     train_line = command_line("train", source, read_options, skip=table)
     if save:
-        _save(dataset, found, table, train_line, save)
+        _save(dataset, results, table, train_line, save)
     if json:
-        print_json(_as_json(dataset, found) | {"table": table, "page": save})
+        print_json(_as_json(dataset, results) | {"table": table, "page": save})
     else:
-        _print(dataset, found)
+        _print(dataset, results)
         _notify_next(table, save, train_line, command_line("check", source, read_options))
         if table and read_options.skip:
             notify(f"what is marked in {read_options.skip} is not in {table}: copy those rows into it")
-    return PROBLEMS if any(finding.severity == "problem" for finding in found) else 0
+    return PROBLEMS if any(finding.severity == "problem" for finding in results) else 0
 
 
-def _save(dataset: Dataset, found: tuple[Finding, ...], table: Path | None, train_line: str, path: Path) -> None:
+def _save(dataset: Dataset, findings: tuple[Finding, ...], table: Path | None, train_line: str, path: Path) -> None:
     from tellapart.reports.check_page import CheckResult, write_check  # needed only for a page
 
-    write_check(CheckResult(dataset, found, table, train_line, f"{datetime.now():%d %B %Y, %H:%M}"), path)
+    write_check(CheckResult(dataset, findings, table, train_line, f"{datetime.now():%d %B %Y, %H:%M}"), path)
 
 
-def _as_json(dataset: Dataset, found: tuple[Finding, ...]) -> dict[str, Any]:
+def _as_json(dataset: Dataset, findings: tuple[Finding, ...]) -> dict[str, Any]:
     return {
         "source": dataset.source,
         "name": dataset.name,
         "fingerprint": dataset.fingerprint,
         "classes": dataset.classes,
         "counts": {name: dataset.counts(name).tolist() for name in dataset.splits},
-        "findings": [asdict(finding) for finding in found],
+        "findings": [asdict(finding) for finding in findings],
     }
 
 
-def _print(dataset: Dataset, found: tuple[Finding, ...]) -> None:
+def _print(dataset: Dataset, findings: tuple[Finding, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
     console.print(Text(dataset_line(dataset)))
-    if not found:
+    if not findings:
         console.print("Nothing wrong was found.")
         return
     table = Table("", "", box=None, show_header=False, padding=(1, 2, 0, 0))
-    for finding in found:
+    for finding in findings:
         # As Text: brackets in a name are no markup.
         text = Text(printable(finding.sentence))
         if finding.advice and finding.severity != "note":

@@ -13,7 +13,7 @@ from tellapart.errors import TellapartError
 FLAG = "--install-completion"
 Shell = Literal["bash", "zsh", "fish"]
 RC_FILES = {"bash": ".bashrc", "zsh": ".zshrc"}
-"""Where a shell is told to load the script; fish finds it by itself."""
+"""The start-up files that load the script; fish finds it by itself."""
 
 
 def install(app: cyclopts.App, words: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ EMPTY = ("False", "()", '""')
 
 
 class Formatter(DefaultFormatter):
-    """Cyclopts's panels, with paragraphs filled anew: docstrings are broken at the width of the source."""
+    """Cyclopts's panels with rewrapped paragraphs: docstrings are wrapped at the width of the source."""
 
     def __call__(self, console: "Console", options: "ConsoleOptions", panel: HelpPanel) -> None:
         """Print one panel of options."""

@@ -1,4 +1,4 @@
-"""What several commands print: one JSON object, the size of a data set, and commands ready to be pasted."""
+"""Output shared by commands: one JSON object, the size of a data set, and commands to paste."""
 
 import json
 import shlex

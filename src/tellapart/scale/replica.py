@@ -26,7 +26,7 @@ Handle = Any
 
 @dataclass(frozen=True)
 class ReplicaConfig:
-    """What a replica is built from: how to load the bundle, and the limits."""
+    """Configuration of a replica: how to load the bundle, and the limits."""
 
     prediction: ChunkPrediction
     settings: Settings
@@ -69,7 +69,7 @@ class Replicas:
         asked = self.handle.remote(upload, top, explain)
         try:
             async with asyncio.timeout(limit):
-                found: BackendResult | ImageError | BackendError = await asked
+                result: BackendResult | ImageError | BackendError = await asked
         except asyncio.CancelledError:  # the caller disconnected
             asked.cancel()
             raise
@@ -80,9 +80,9 @@ class Replicas:
             raise
         except (self.ray.exceptions.RayError, self.ray.serve.exceptions.RayServeException) as error:
             raise WorkerLostError("the replica that was at work on this image is no more") from error
-        if isinstance(found, ImageError | BackendError):
-            raise found
-        return found
+        if isinstance(result, ImageError | BackendError):
+            raise result
+        return result
 
     def close(self) -> None:
         """Do nothing: the app ends after the service."""

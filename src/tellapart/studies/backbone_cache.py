@@ -13,7 +13,7 @@ from tellapart.training.fitting.loop import repeatable
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.tasks import Task, make_task
 
-EXAMPLE_FIELDS = tuple(name for name, facts in FACTS.items() if facts.rebuilds == "examples")
+EXAMPLE_FIELDS = tuple(name for name, field_facts in FACTS.items() if field_facts.rebuilds == "examples")
 """Recipes that agree in these fields share their examples and the frozen backbone."""
 
 

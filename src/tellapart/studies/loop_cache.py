@@ -7,7 +7,7 @@ from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.recipe import FACTS
 
 MAX_LOOP_BYTES = 500_000_000  # of weights and optimizer variables
-COMPILED_FIELDS = tuple(name for name, facts in FACTS.items() if facts.rebuilds != "nothing")
+COMPILED_FIELDS = tuple(name for name, field_facts in FACTS.items() if field_facts.rebuilds != "nothing")
 """Recipes that agree in these fields share the compiled steps of a loop; it reads the others again every epoch."""
 LoopKey = tuple[object, ...]
 

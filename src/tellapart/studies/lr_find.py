@@ -44,7 +44,7 @@ class RateTest:
 
     @property
     def learned(self) -> bool:
-        """Whether the loss fell enough to recommend a rate."""
+        """True if the loss fell enough to recommend a rate."""
         return bool(self.smoothed.min() <= LEARNED_SHARE * self.smoothed[: _warmup_steps(len(self.rates)) + 1].mean())
 
     @property

@@ -60,7 +60,7 @@ class Baseline:
 
     @property
     def is_better(self) -> bool:
-        """Whether it is significantly better than the run's classifier."""
+        """True if it is significantly better than the run's classifier."""
         return self.difference.value < 0 and self.p_value < SIGNIFICANT
 
 
@@ -136,13 +136,13 @@ def _stored_vectors(run: Run, needed: Sequence[Images]) -> Vectorize | None:
     )
     if path is None:
         return None
-    facts = json.loads(path.read_text())
-    cache = FeatureCache(cache_folder() / "features" / facts["key"])
+    source = json.loads(path.read_text())
+    cache = FeatureCache(cache_folder() / "features" / source["key"])
     if not cache.knows(digest for images in needed for digest in images.digests):
         return None
 
     def vectorize(images: Images, _: str) -> ReadableRows:
-        rows = cache.take(list(images.digests), (int(facts["width"]),))
+        rows = cache.take(list(images.digests), (int(source["width"]),))
         return ReadableRows(rows[:], tuple(range(len(images))), ())
 
     return vectorize

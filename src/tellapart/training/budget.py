@@ -17,7 +17,7 @@ FOREVER = 1e9  # seconds
 
 @dataclass(frozen=True)
 class Limits:
-    """What ends a ladder, besides steps without gain."""
+    """Limits that end a ladder, besides steps without improvement."""
 
     steps: int
     """Most steps."""
@@ -74,4 +74,4 @@ def require_ladder(recipe: Recipe) -> None:
         )
 
 
-FIELDS_BESIDE_LADDER = {name for name, facts in FACTS.items() if facts.with_ladder}
+FIELDS_BESIDE_LADDER = {name for name, field_facts in FACTS.items() if field_facts.with_ladder}

@@ -39,9 +39,9 @@ def environment(dataset: Dataset) -> dict[str, Any]:
 
 def reading_of(dataset: Mapping[str, Any]) -> ReadOptions:
     """Return the options that a run's images were read with, to open the same ones again."""
-    facts = dataset.get("reading", {})  # a run of an earlier version has none
-    labels, skip = tuple(facts.get("exclude_label", ())), facts.get("skip")
-    return ReadOptions(**{**facts, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
+    options = dataset.get("reading", {})  # a run of an earlier version has none
+    labels, skip = tuple(options.get("exclude_label", ())), options.get("skip")
+    return ReadOptions(**{**options, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
 
 
 def _reading(read_options: ReadOptions) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def import_model(
             graph = converted(adopted.network)
     notify(f"{file.name}: images of {height} x {width}, {'colour' if channels == 3 else 'grey'}; {adopted.ending}")
     preprocessing = Preprocessing(height, width, channels, fit)
-    facts = Manifest(
+    manifest = Manifest(
         name=name or file.stem,
         classes=names,
         preprocessing=preprocessing,
@@ -77,7 +77,7 @@ def import_model(
         write_graph(graph, partial / GRAPH)
         adopted.network.save(partial / KERAS)
         (partial / SEEN).write_text('{"train": [], "validation": []}')
-        write_manifest(partial, facts)
+        write_manifest(partial, manifest)
     return Bundle.open(out)
 
 
@@ -90,29 +90,29 @@ def class_names(file: Path) -> tuple[str, ...]:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise DatasetError(f"the class names in {file} cannot be read: {reason}. Write a name on each line") from error
     names = [line.strip() for line in text.rstrip().split("\n")]
-    for number, one in enumerate(names, start=1):
-        if not one or not one.isprintable():
-            raise DatasetError(f"line {number} of {file} holds no class name: it is {ascii(one)[:80]}")
-        if one in names[: number - 1]:
-            first = names.index(one) + 1
-            raise DatasetError(f"{file} names {one!r} on lines {first} and {number}: every class once, in order")
+    for number, name in enumerate(names, start=1):
+        if not name or not name.isprintable():
+            raise DatasetError(f"line {number} of {file} holds no class name: it is {ascii(name)[:80]}")
+        if name in names[: number - 1]:
+            first = names.index(name) + 1
+            raise DatasetError(f"{file} names {name!r} on lines {first} and {number}: every class once, in order")
     if len(names) < 2 or len(text) > LONGEST_LIST:
         raise DatasetError(f"{file} names {len(names):,} classes; expected 2 or more, a name on each line")
     return tuple(names)
 
 
 def scaling_of(preprocess: str) -> Scaling:
-    """What `--preprocess` means. Raises RecipeError that suggests the nearest."""
+    """Return the scaling that `--preprocess` names. Raises RecipeError with suggestions."""
     if preprocess in MODELS:
         return MODELS[preprocess].scaling
-    known: dict[str, Scaling] = {**{one: one for one in get_args(Scaling)}, "none": "inside"}
+    known: dict[str, Scaling] = {**{name: name for name in get_args(Scaling)}, "none": "inside"}
     if preprocess not in known:
         raise RecipeError(f"there is no preprocess {preprocess!r}: {did_you_mean(preprocess, [*known, *MODELS])}")
     return known[preprocess]
 
 
 def converted(network: "keras.Model") -> "Graph":
-    """The network as an OpenVINO graph. Raises WeightsError when a layer has no counterpart there."""
+    """Convert the network to an OpenVINO graph. Raises WeightsError when a layer has no counterpart there."""
     from tellapart.models.graphs.convert import to_graph
 
     try:
@@ -123,7 +123,7 @@ def converted(network: "keras.Model") -> "Graph":
 
 
 def checked_precision(network: "keras.Model", graph: "Graph", preprocessing: Preprocessing) -> Precision:
-    """Compare Keras and the graph on made-up images: auto where the fast arithmetic agrees, else float32.
+    """Compare Keras and the graph on synthetic images: auto where the fast arithmetic agrees, else float32.
 
     Raises WeightsError when the output is no probabilities, BundleError when the graph says something else.
     """
@@ -131,23 +131,26 @@ def checked_precision(network: "keras.Model", graph: "Graph", preprocessing: Pre
     expected: NDArray[np.float32] = np.asarray(network(images, training=False)).astype(np.float32)
     if not np.isfinite(expected).all() or np.abs(expected.sum(axis=1) - 1).max() > 2 * TOLERANCE["bfloat16"]:
         raise WeightsError(
-            f"the model's numbers are no probabilities: they add up to {expected[0].sum():.3g} on a made-up image, "
+            f"the model's numbers are not probabilities: they add up to {expected[0].sum():.3g} on a synthetic image, "
             f"expected 1. Its softmax may run over another axis, or its weights be damaged"
         )
-    differences = {one: _difference(graph, one, images, expected) for one in ("float32", resolve_precision("auto"))}
+    differences = {
+        precision: _difference(graph, precision, images, expected)
+        for precision in ("float32", resolve_precision("auto"))
+    }
     if differences["float32"] > TOLERANCE["float32"]:
         raise BundleError(
             f"the converted graph disagrees with Keras: probabilities differ by up to {differences['float32']:.3f}, at "
             f"most {TOLERANCE['float32']} is rounding. Nothing is kept; please report which layers the model has"
         )
-    if any(differences[one] > TOLERANCE[one] for one in differences):
+    if any(difference > TOLERANCE[precision] for precision, difference in differences.items()):
         notify("bfloat16 changes its answers by more than rounding: the bundle predicts in float32")
         return "float32"
     return "auto"
 
 
 def made_up(preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Images with soft shapes and some noise, uint8 (CHECKED, height, width, channels): noise alone is all alike."""
+    """Make images of soft shapes with noise: uint8 (CHECKED, height, width, channels). Noise alone varies too little."""
     rng = np.random.default_rng(0)
     side = (preprocessing.width, preprocessing.height)
     images = []
@@ -163,8 +166,8 @@ def _difference(
     graph: "Graph", precision: Precision, images: NDArray[np.uint8], expected: NDArray[np.float32]
 ) -> float:
     engine = Engine(graph, batch=BATCH, precision=precision)
-    found = np.concatenate(list(engine.run(images[i : i + BATCH] for i in range(0, CHECKED, BATCH))))
-    worst = float(np.abs(found - expected).max())
+    probs = np.concatenate(list(engine.run(images[i : i + BATCH] for i in range(0, CHECKED, BATCH))))
+    worst = float(np.abs(probs - expected).max())
     return worst if np.isfinite(worst) else np.inf
 
 

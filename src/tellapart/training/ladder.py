@@ -137,12 +137,12 @@ class Ladder:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more can be gained, or no step is left."""
+        """True if nothing more can be gained, or no step is left."""
         return len(self.steps) >= self.limits.steps or 1 - self.best.accuracy < LEAST_ERROR
 
     @property
     def has_stalled(self) -> bool:
-        """Whether it is over, or too many steps in a row brought no gain."""
+        """True if it is over, or too many steps in a row brought no gain."""
         failures = next((n for n, step in enumerate(reversed(self.steps)) if step.kept), len(self.steps))
         return self.is_over or failures >= MAX_FAILURES
 

@@ -31,13 +31,15 @@ def preflight(dataset: Dataset, *, forbid: Collection[str] = (), strict: bool = 
     `strict` forbids all problems and warnings that are cheap to find; notes are about what training handles.
     """
     require_kinds(forbid)
-    found = check_cheap(dataset)
-    seen = {finding.kind for finding in found}
+    findings = check_cheap(dataset)
+    seen = {finding.kind for finding in findings}
     if set(forbid) - seen:  # what is not found cheaply may be found by decoding
-        found += tuple(one for one in check(dataset, None) if one.kind in forbid and one.kind not in seen)
-    for finding in found:
+        findings += tuple(
+            finding for finding in check(dataset, None) if finding.kind in forbid and finding.kind not in seen
+        )
+    for finding in findings:
         notify(f"{finding.severity}: {printable(finding.sentence)}")
-    refused = [one for one in found if one.kind in forbid or (strict and one.severity != "note")]
+    refused = [finding for finding in findings if finding.kind in forbid or (strict and finding.severity != "note")]
     if refused:
         raise DatasetError(_refusal(refused, dataset.source))
 
@@ -45,6 +47,6 @@ def preflight(dataset: Dataset, *, forbid: Collection[str] = (), strict: bool = 
 def _refusal(refused: list[Finding], source: str | None) -> str:
     kinds = joined(list(dict.fromkeys(finding.kind for finding in refused)))
     return (
-        f"nothing was trained, since what was found is forbidden: {kinds}. Run `tellapart check {source or 'SOURCE'}` "
-        f"to see the images, then mend them, or leave some out with --skip"
+        f"nothing was trained, since these findings are forbidden: {kinds}. Run `tellapart check {source or 'SOURCE'}` "
+        f"to see the images, then fix them, or leave some out with --skip"
     )

@@ -42,12 +42,12 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """Command, versions and machine of the run, and facts of its images. Raises RunError."""
         try:
-            facts: dict[str, Any] = json.loads((self.folder / ENVIRONMENT).read_text())
+            environment: dict[str, Any] = json.loads((self.folder / ENVIRONMENT).read_text())
         except (OSError, ValueError) as error:
             raise RunError(f"{self.folder} is not a run: its {ENVIRONMENT} cannot be read ({error})") from error
-        if not isinstance(facts, dict) or not facts.get("dataset", {}).keys() >= {"name", "fingerprint"}:
+        if not isinstance(environment, dict) or not environment.get("dataset", {}).keys() >= {"name", "fingerprint"}:
             raise RunError(f"{self.folder} is not a whole run: its {ENVIRONMENT} does not name its data set")
-        return facts
+        return environment
 
     @cached_property
     def bundle(self) -> Bundle:

@@ -1,4 +1,4 @@
-"""What is trained: on a frozen backbone the layers above it, from cached features; else every layer, from pixels."""
+"""Training tasks: on a frozen backbone the layers above it, from cached features; else every layer, from pixels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

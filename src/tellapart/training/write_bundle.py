@@ -37,8 +37,8 @@ def write_bundle(task: Task, recipe: NetworkRecipe, path: Path, *, splits: Seque
             write_skipped((*task.dataset.skipped, *evaluation.unread), path.parent)
         evaluation.write_predictions(path.parent)
         if task.frozen and len(task.frozen.shape) == 1:
-            facts = {"base": task.frozen.name, "key": task.frozen.key, "width": task.frozen.width}
-            atomic_write(path.parent / FEATURES, json.dumps(facts) + "\n")
+            source = {"base": task.frozen.name, "key": task.frozen.key, "width": task.frozen.width}
+            atomic_write(path.parent / FEATURES, json.dumps(source) + "\n")
         write_graph(add_temperature(task.graph, evaluation.temperature), partial / GRAPH)
         saved.result()
         (partial / SEEN).write_text(json.dumps(seen))

@@ -17,46 +17,46 @@ from tellapart.text import counted
 LIMIT = (
     2.3  # deviations above the median: 1 % of a normal distribution, 0.4 % of clean photos (benchmarks/label_errors.py)
 )
-FEWEST = 20  # images: of fewer nobody can tell what is usual
+MIN_IMAGES = 20  # with fewer, the usual distance is unknown
 TO_DEVIATION = 1.4826  # times the median of the absolute differences, of a normal distribution
-LEAST = 1e-12  # a distance whose logarithm can be taken
+MIN_DISTANCE = 1e-12  # avoids the logarithm of 0
 Floats = NDArray[np.float64]
 
 
-def outlier_finding(dataset: Dataset, seen: DatasetFeatures) -> list[Finding]:
-    """A finding with the images that belong to no class, the strangest first; none where there are none."""
-    excess = outlier_distances(seen.rows, seen.split.labels)
-    found = [i for i in np.argsort(-excess, kind="stable").tolist() if excess[i] > LIMIT]
-    if not found:
+def outlier_finding(dataset: Dataset, features: DatasetFeatures) -> list[Finding]:
+    """Find the images that belong to no class, the farthest first."""
+    excess = outlier_distances(features.rows, features.split.labels)
+    outliers = [i for i in np.argsort(-excess, kind="stable").tolist() if excess[i] > LIMIT]
+    if not outliers:
         return []
     rows = tuple(
-        row_at(dataset, seen.locations[i], detail=f"{excess[i]:.1f} deviations beyond the usual distance")
-        for i in found
+        row_at(dataset, features.locations[i], detail=f"{excess[i]:.1f} deviations beyond the usual distance")
+        for i in outliers
     )
     sentence = (
-        f"{counted(len(found), 'image looks', 'images look')} like none of the classes: farther from the mean of "
+        f"{counted(len(outliers), 'image looks', 'images look')} like none of the classes: farther from the mean of "
         f"each than is usual, by {LIMIT} deviations or more."
     )
-    advice = "Look at them, the strangest first, and mark those that show none of the classes."
-    return [Finding("outlier", "warning", len(found), sentence, advice, rows)]
+    advice = "Look at them, the farthest first, and mark those that show none of the classes."
+    return [Finding("outlier", "warning", len(outliers), sentence, advice, rows)]
 
 
 def outlier_distances(rows: Rows, labels: Labels) -> Floats:
-    """How far images are from the nearest class, in deviations above the median: float64 (n,).
+    """Measure the distance of images to the nearest class, in deviations above the median: float64 (n,).
 
-    `rows` are features float32 (n, width). Distances are taken as logarithms, whose distribution is nearly normal;
-    median and deviation are such as a few strangers do not move. All are 0 where there are too few images to tell.
+    `rows` are features, float32 (n, width). Logarithms of distances are nearly normal; the median and the median
+    absolute deviation are robust to outliers. All are 0 where there are too few images.
     """
-    if len(rows) < FEWEST:
+    if len(rows) < MIN_IMAGES:
         return np.zeros(len(rows))
-    logarithms = np.log(np.maximum(_distances(rows, labels), LEAST))
+    logarithms = np.log(np.maximum(_distances(rows, labels), MIN_DISTANCE))
     above = logarithms - np.median(logarithms)
     deviation = TO_DEVIATION * np.median(np.abs(above))
     return above / deviation if deviation > 0 else np.zeros(len(rows))
 
 
 def _distances(rows: Rows, labels: Labels) -> Floats:
-    """The squared distance to the nearest class's mean, without the image itself where it is of that class."""
+    """Return squared distances to the nearest class mean, computed without the image itself for its own class."""
     known, places = np.unique(labels, return_inverse=True)
     counts = np.bincount(places).astype(np.float64)
     sums, start = np.zeros((len(known), rows[:1].shape[1])), 0
@@ -70,7 +70,7 @@ def _distances(rows: Rows, labels: Labels) -> Floats:
     own = distances[np.arange(len(labels)), places] * (counts[places] / np.maximum(others, 1)) ** 2
     distances[np.arange(len(labels)), places] = np.where(others > 0, own, np.inf)
     nearest: Floats = distances.min(axis=1)
-    return np.where(np.isinf(nearest), LEAST, nearest)  # the only image of the only class
+    return np.where(np.isinf(nearest), MIN_DISTANCE, nearest)  # the only image of the only class
 
 
 def _squared(vectors: Floats, means: Floats) -> Floats:

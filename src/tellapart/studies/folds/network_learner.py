@@ -62,7 +62,7 @@ class NetworkLearner:
 
     @cached_property
     def _can_share(self) -> bool:
-        """Whether all folds may use the same backbone: not if a later stage trains its layers further."""
+        """Return True if all folds may share the backbone: not if a later stage trains its layers further."""
         return len(self._stages) == 1 or self._all.backbone.trainable is None
 
     def _make_task(self, dataset: Dataset, stage: NetworkRecipe, start: StageWeights | None) -> Task:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 Value = str | int | float | bool
 FieldType = type[int] | type[float] | type[bool] | type[str]
 TYPES: tuple[FieldType, ...] = (int, float, bool, str)
-NOT_SEARCHABLE = {name: facts.fixed_in_search for name, facts in FACTS.items() if facts.fixed_in_search}
+NOT_SEARCHABLE = {
+    name: field_facts.fixed_in_search for name, field_facts in FACTS.items() if field_facts.fixed_in_search
+}
 SWITCH = {"true": True, "false": False}
 MAX_DRAWS = 100  # for values that no trial has yet
 

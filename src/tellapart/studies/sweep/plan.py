@@ -14,7 +14,7 @@ from tellapart.recipe import FACTS, Recipe
 from tellapart.training.fitting.checkpoints import Epoch, History
 from tellapart.training.prepare import draw_splits_to_compare
 
-NOT_VARIABLE = {name: facts.fixed_in_sweep for name, facts in FACTS.items() if facts.fixed_in_sweep}
+NOT_VARIABLE = {name: field_facts.fixed_in_sweep for name, field_facts in FACTS.items() if field_facts.fixed_in_sweep}
 EXAMPLE = "--vary learning_rate=1e-4,1e-3,1e-2"
 GRID = "grid"
 
