@@ -150,7 +150,7 @@ def checked_precision(network: "keras.Model", graph: "Graph", preprocessing: Pre
 
 
 def made_up(preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Make images of soft shapes with noise: uint8 (CHECKED, height, width, channels). Noise alone varies too little."""
+    """Make soft shapes with noise: uint8 (CHECKED, height, width, channels). Noise alone varies too little."""
     rng = np.random.default_rng(0)
     side = (preprocessing.width, preprocessing.height)
     images = []
