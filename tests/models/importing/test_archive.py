@@ -81,8 +81,8 @@ def test_a_link_to_a_good_file_is_followed_once(saved: Path, tmp_path: Path) -> 
 def test_a_file_that_is_not_regular_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.keras")
     (tmp_path / "dangling.keras").symlink_to("nowhere")
-    assert "is not there" in refusal(tmp_path / "gone.keras")
-    assert "is not there" in refusal(tmp_path / "dangling.keras")
+    assert "does not exist" in refusal(tmp_path / "gone.keras")
+    assert "does not exist" in refusal(tmp_path / "dangling.keras")
     assert "is a folder" in refusal(tmp_path)
     assert "is not a regular file" in refusal(tmp_path / "pipe.keras")
 
@@ -179,7 +179,7 @@ def test_an_invalid_configuration_is_refused(saved: Path, tmp_path: Path, config
 
 def test_an_h5_file_of_weights_is_refused_with_its_use(network: keras.Model, tmp_path: Path) -> None:
     network.save_weights(tmp_path / "only.weights.h5")
-    assert "weights and no model" in refusal(tmp_path / "only.weights.h5")
+    assert "weights, but no model" in refusal(tmp_path / "only.weights.h5")
 
 
 def spoil(file: Group, how: str, folder: Path) -> None:
