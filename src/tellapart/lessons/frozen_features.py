@@ -124,7 +124,7 @@ LESSON = Lesson(
     seconds=33,
     run=run,
     method="""
-        The backbone is {backbone}, which was trained on {before} and does not change any more: it is [frozen|frozen
+        The [backbone] is {backbone}, which was trained on {before} and does not change any more: it is [frozen|frozen
         backbone]. It turns an image into {width:,} numbers, its [features|feature]. A linear [head], a [logistic
         regression], is trained on the features of {n:,} images of {data} for {epochs} [epochs|epoch], each in a
         different order. One head gets features that the backbone recomputes in every epoch. The other gets features
