@@ -79,4 +79,4 @@ def test_a_png_without_chromium_is_refused_before_the_work(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "no-browser"))
     answer = said("lr-find", tmp_path / "absent", *WORDS, "--save", "rate.png")
-    assert "figures become PNG files in Chromium or Chrome" in answer.error
+    assert "PNG files of figures need Chromium or Chrome" in answer.error
