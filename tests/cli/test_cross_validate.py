@@ -36,7 +36,10 @@ def test_without_a_folder_named_it_takes_one_below_folds(
     monkeypatch.chdir(tmp_path)
     assert said("cross-validate", tiny, *WORDS).status == 0
     assert (tmp_path / "folds" / "tiny-knn" / "folds.json").is_file()
-    assert "contains another cross-validation: there were 3 folds, now 2" in said("cross-validate", tiny, *WORDS[:-1], 2).error
+    assert (
+        "contains another cross-validation: there were 3 folds, now 2"
+        in said("cross-validate", tiny, *WORDS[:-1], 2).error
+    )
 
 
 @pytest.mark.parametrize(
