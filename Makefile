@@ -23,7 +23,7 @@ demo: $(VENV)/ready
 # What must work on every Python: make smoke PYTHON=python3.13 VENV=.venv-3.13. The files are named, since
 # collecting all tests takes as long as running these. Few of the modules are imported, so none is compiled beforehand.
 smoke: COMPILE :=
-smoke: SMOKE := models/graphs/test_from_keras.py models/classical/test_estimators.py bundles/test_predictor.py exporting/test_formats.py
+smoke: SMOKE := models/graphs/test_convert.py models/classical/test_estimators.py bundles/test_predictor.py exporting/test_formats.py
 smoke: SMOKE += workflows/test_stories.py cli/test_report.py serving/test_service.py
 smoke: $(VENV)/ready
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && $(MAKE) demo OUT="$$scratch/demo"
