@@ -47,7 +47,7 @@ def compare(dataset: Dataset, recipe: Recipe, repeats: int) -> None:
     import keras
     import numpy as np
 
-    from tellapart.data.decoded import decoded_pixels
+    from tellapart.data.pixel_cache import decoded_pixels
     from tellapart.training.fitting.loop import Loop, repeatable
     from tellapart.training.prepare import preprocessing_for
     from tellapart.training.tasks import make_task

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from measuring import Table, median
-from tellapart.judging.judge import judge
+from tellapart.judging.evaluation import judge
 
 CASES = ((372, 10), (10_000, 2), (10_000, 10), (10_000, 100))
 

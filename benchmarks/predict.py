@@ -18,8 +18,8 @@ import numpy as np
 
 from measuring import TELLAPART, Measured, Table, measured, median
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.image_file import read_image
 from tellapart.data.pipeline import BATCH
+from tellapart.data.read_image import read_image
 from tellapart.data.sources.listing import images_under
 from tellapart.engine import Engine
 

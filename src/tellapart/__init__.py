@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
     from tellapart.data.dataset import Dataset
     from tellapart.errors import TellapartError
-    from tellapart.judging.judge import Evaluation, judge
+    from tellapart.judging.evaluation import Evaluation, judge
     from tellapart.recipe import Recipe
     from tellapart.reports.build_report import report
     from tellapart.studies.folds.cross_validate import cross_validate
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Bundle": "bundles.bundle",
     "Dataset": "data.dataset",
-    "Evaluation": "judging.judge",
+    "Evaluation": "judging.evaluation",
     "Prediction": "bundles.predictor",
     "Predictor": "bundles.predictor",
     "Recipe": "recipe",
@@ -46,7 +46,7 @@ _HOMES = {
     "cross_validate": "studies.folds.cross_validate",
     "evaluate": "bundles.evaluate",
     "import_model": "training.import_model",
-    "judge": "judging.judge",
+    "judge": "judging.evaluation",
     "lr_find": "studies.lr_find",
     "report": "reports.build_report",
     "search": "studies.search.search",

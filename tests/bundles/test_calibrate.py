@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from tellapart import Bundle, Dataset, Prediction, Predictor, Recipe, evaluate, train
-from tellapart.bundles.bundle import Reject
 from tellapart.bundles.calibrate import calibrate
+from tellapart.bundles.reject import Reject
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import BundleError, DatasetError, RecipeError, StorageError
 from tellapart.serving.app import build_app

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.grid import CELL, GAP, TEXT
+from tellapart.data.image_grid import CELL, GAP, TEXT
 
 from .conftest import Said
 

@@ -16,7 +16,7 @@ from tellapart.data.container_limits import (
     MAX_SCANS,
     require_sane_structure,
 )
-from tellapart.data.image import FORMATS
+from tellapart.data.decode import FORMATS
 from tellapart.errors import ImageError
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8))

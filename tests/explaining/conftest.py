@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Manifest, write_manifest
-from tellapart.data.image import ImageArray
+from tellapart.data.decode import ImageArray
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, write_graph
 from tellapart.models.classical.estimators import Estimator

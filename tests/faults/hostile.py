@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from PIL import Image
 
-from tellapart.data.image import FORMATS
+from tellapart.data.decode import FORMATS
 
 Made = Callable[[], bytes]
 RED, SIDE = (255, 0, 0), 16

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.data.decoded import decoded_pixels
-from tellapart.data.image_file import read_bytes
 from tellapart.data.images import FileImages
+from tellapart.data.pixel_cache import decoded_pixels
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.read_image import read_bytes
 from tellapart.data.sources.arrays import array_split
 from tellapart.data.sources.open_source import open_source
 from tellapart.engine import core, write_graph

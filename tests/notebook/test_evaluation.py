@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tellapart.judging.judge import METRICS, Evaluation, judge
+from tellapart.judging.evaluation import METRICS, Evaluation, judge
 from tellapart.notebook.evaluation import MAX_CLASSES, TITLES, evaluation_html, metrics_html
 
 

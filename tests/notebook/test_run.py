@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from tellapart.judging.judge import METRICS
+from tellapart.judging.evaluation import METRICS
 from tellapart.training.run import Run
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tellapart.bundles.stored_predictions import StoredPredictions
 from tellapart.errors import BundleError, RunError
-from tellapart.judging.judge import judge
+from tellapart.judging.evaluation import judge
 from tellapart.reports.compare import as_json, compare_runs, holm_correction
 from tellapart.reports.compared_runs import read_compared_runs, shared_predictions
 from tellapart.training.run import Run

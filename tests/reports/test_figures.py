@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page
 from tellapart.bundles.predictor import ClassProbability, Prediction
 from tellapart.errors import MissingPackageError, require
 from tellapart.judging.calibration import reliability_bins
+from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.judging.intervals import wilson
-from tellapart.judging.judge import Evaluation, judge
 from tellapart.reports import figures
 from tellapart.studies.lr_find import RateTest
 from tellapart.training.fitting.checkpoints import Epoch

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tellapart.errors import MissingPackageError, StorageError, TellapartError
-from tellapart.judging.judge import Evaluation, judge
+from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.reports import figures
 from tellapart.reports.png import VARIABLE, write_figures, write_png
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tellapart.errors import RunError, StorageError, require
-from tellapart.judging.judge import judge
+from tellapart.judging.evaluation import judge
 from tellapart.reports import figures
 from tellapart.reports.report import (
     Baseline,

@@ -18,7 +18,7 @@ from tellapart.data.sources.arrays import array_split
 from tellapart.errors import DatasetError
 from tellapart.files import atomic_write
 from tellapart.judging.calibration import apply_temperature
-from tellapart.judging.judge import judge
+from tellapart.judging.evaluation import judge
 from tellapart.judging.metrics import accuracy, ece
 from tellapart.training.final_evaluation import evaluate_finally
 from tellapart.training.run import Run

@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
+from tellapart.bundles.reject import Reject
 from tellapart.data.preprocessing import Fit, Preprocessing
 from tellapart.engine import Graph, Precision, has_nan, last_line, read_graph
 from tellapart.errors import BundleError
@@ -34,21 +35,6 @@ FILES = (GRAPH, WEIGHTS, KERAS, SEEN)  # of a network
 HEAD_FILES = (GRAPH, WEIGHTS, HEAD, HEAD_WEIGHTS, SEEN)
 FOREST_FILES = (GRAPH, WEIGHTS, FOREST, SEEN)
 HASH_DIGITS = 16  # of an image's SHA-256 in splits.json: 64 bits distinguish a billion images
-
-
-@dataclass(frozen=True)
-class Reject:
-    """Reject option: the answer is "I don't know" below a confidence, or above an OOD score."""
-
-    probability: float
-    """The lowest confidence that is accepted."""
-    strangeness: float | None
-    """The highest OOD score that is accepted; None disables it, and then the graph needs no such output."""
-
-    def rejects(self, confidence: float, ood_score: float | None) -> bool:
-        """Return True if an image is rejected, given the probability of its predicted class and its OOD score."""
-        is_outlier = self.strangeness is not None and ood_score is not None and ood_score > self.strangeness
-        return confidence < self.probability or is_outlier
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundles.bundle import GRAPH, WEIGHTS, Bundle, Manifest, Reject, write_manifest
+from tellapart.bundles.bundle import GRAPH, WEIGHTS, Bundle, Manifest, write_manifest
 from tellapart.bundles.compile import TwoStage
 from tellapart.bundles.evaluate import predict_readable, training_splits
+from tellapart.bundles.reject import Reject
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.pipeline import BATCH, Runner
 from tellapart.engine import Engine, Graph, write_graph
 from tellapart.errors import BundleError, DatasetError
 from tellapart.files import atomic_folder, require_unused
 from tellapart.judging.calibration import apply_temperature, fit_temperature
+from tellapart.judging.evaluation import judge, require_judgeable
 from tellapart.judging.intervals import Estimate, wilson
-from tellapart.judging.judge import judge, require_judgeable
 from tellapart.judging.metrics import ece
 from tellapart.judging.selective import find_threshold
 from tellapart.models.classical.estimators import HEAD, HEAD_WEIGHTS, GraphEstimator

@@ -17,7 +17,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import HELD_OUT, SPLIT_NAMES, draw_splits
 from tellapart.engine import Precision
 from tellapart.errors import DatasetError, ImageError
-from tellapart.judging.judge import Evaluation, judge
+from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.progress import notify, progress
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
-from tellapart.data.image import ImageArray, decode
-from tellapart.data.image_file import read_image
+from tellapart.data.decode import ImageArray, decode
 from tellapart.data.pipeline import BATCH, Runner, prefetch_map, run_engine
+from tellapart.data.read_image import read_image
 from tellapart.engine import Precision
 from tellapart.errors import ImageError
 from tellapart.late_binding import late_bound

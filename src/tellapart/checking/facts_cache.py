@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.checking.image_facts import EMPTY_THUMBNAIL, VERSION, ImageFacts, is_large_enough
-from tellapart.data.image import FORMATS
+from tellapart.data.decode import FORMATS
 from tellapart.data.preprocessing import DECODER
 from tellapart.errors import StorageError
 from tellapart.files import UNREADABLE, atomic_write

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.image import Header, ImageArray, decode, read_header
+from tellapart.data.decode import Header, ImageArray, decode, read_header
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import ImageError, require
 

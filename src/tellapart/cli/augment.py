@@ -13,10 +13,10 @@ from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.augmented import AugmentedImages
 from tellapart.data.augmentation.mixing import mix
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.data.grid import draw_grid
-from tellapart.data.image_file import read_bytes
+from tellapart.data.image_grid import draw_grid
 from tellapart.data.images import FileImages, Images
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.read_image import read_bytes
 from tellapart.data.sources.open_source import is_one_file
 from tellapart.errors import DatasetError
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from tellapart.cli.drawing import array_text, save_or_draw
 from tellapart.cli.options import READ_DEFAULTS, ReadAs
 from tellapart.data.dataset import Dataset
-from tellapart.data.grid import draw_grid
-from tellapart.data.image import ImageArray
-from tellapart.data.image_file import read_image
+from tellapart.data.decode import ImageArray
+from tellapart.data.image_grid import draw_grid
 from tellapart.data.preprocessing import to_image
+from tellapart.data.read_image import read_image
 from tellapart.data.sources.open_source import is_one_file
 from tellapart.errors import DatasetError
 

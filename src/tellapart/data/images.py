@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.image import ImageArray, decode
-from tellapart.data.image_file import not_a_file, read_bytes
+from tellapart.data.decode import ImageArray, decode
+from tellapart.data.read_image import not_a_file, read_bytes
 from tellapart.errors import ImageError
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from tellapart.data.image import ImageArray
+from tellapart.data.decode import ImageArray
 from tellapart.errors import ImageError
 
 Fit = Literal["stretch", "crop", "pad"]

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backend import load_keras
-from tellapart.data.image import ImageArray
-from tellapart.data.image_file import read_image
+from tellapart.data.decode import ImageArray
 from tellapart.data.pipeline import BATCH, prefetch_map, run_engine
 from tellapart.data.preprocessing import Preprocessing
+from tellapart.data.read_image import read_image
 from tellapart.engine import Engine, Graph, Precision, read_graph, write_graph
 from tellapart.errors import ImageError, RecipeError, WeightsError, first_line
 from tellapart.files import cache_folder, cached_folder, sha256

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.judging.confusion import most_confused
-from tellapart.judging.judge import Evaluation
+from tellapart.judging.evaluation import Evaluation
 from tellapart.notebook.html import Html, block, heading, table
 
 TITLES = {

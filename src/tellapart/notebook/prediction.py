@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from tellapart.bundles.predictor import Prediction, Unreadable
-from tellapart.data.image import ImageArray
-from tellapart.data.image_file import read_image
+from tellapart.data.decode import ImageArray
 from tellapart.data.preprocessing import to_image
+from tellapart.data.read_image import read_image
 from tellapart.errors import ImageError
 from tellapart.notebook.html import Html, bars, block, heading, image, row, sentence
 

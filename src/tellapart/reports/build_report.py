@@ -7,7 +7,7 @@ from tellapart.bundles.stored_predictions import StoredPredictions, read_predict
 from tellapart.bundles.test_set_uses import test_set_uses
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError, TellapartError
-from tellapart.judging.judge import Evaluation, judge
+from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.reports import metric_lines
 from tellapart.reports.explanation_section import explain_examples
 from tellapart.reports.ladder_history import recipe_values

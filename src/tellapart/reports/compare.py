@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tellapart.errors import RunError
 from tellapart.judging import paired
-from tellapart.judging.judge import Evaluation, judge
+from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.judging.paired import Comparison
 from tellapart.reports.compared_runs import ComparedRun, SharedPredictions, read_compared_runs, shared_predictions
 from tellapart.reports.report import EvaluatedSplit

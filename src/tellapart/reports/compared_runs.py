@@ -12,7 +12,7 @@ from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.bundles.stored_predictions import StoredPredictions, read_predictions
 from tellapart.errors import RunError
 from tellapart.reports.report import EvaluatedSplit
-from tellapart.studies.search.folder import FINAL
+from tellapart.studies.search.search_folder import FINAL
 
 FINISHED = "metrics.json"
 MAX_NAMED = 5  # classes in a sentence

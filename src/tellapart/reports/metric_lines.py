@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from tellapart.bundles.stored_predictions import StoredPredictions
 from tellapart.judging.calibration import apply_temperature
+from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.judging.intervals import Estimate
-from tellapart.judging.judge import Evaluation, judge
 from tellapart.judging.per_class import ClassScores
 from tellapart.reports import figures, report
 from tellapart.reports.report import (

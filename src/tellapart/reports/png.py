@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tellapart.errors import MissingPackageError, TellapartError, require
 from tellapart.files import atomic_write, storage_errors
-from tellapart.judging.judge import Evaluation
+from tellapart.judging.evaluation import Evaluation
 from tellapart.reports import figures
 from tellapart.reports.figures.theme import HEIGHT, Figure
 

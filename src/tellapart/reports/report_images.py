@@ -8,7 +8,7 @@ import numpy as np
 
 from tellapart.bundles.stored_predictions import StoredPredictions
 from tellapart.data.dataset import Dataset
-from tellapart.data.image import ImageArray
+from tellapart.data.decode import ImageArray
 from tellapart.data.images import Images
 from tellapart.data.splits.round_robin import round_robin
 from tellapart.errors import ImageError, TellapartError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tellapart.bundles.predictor import Predictor
 from tellapart.data.dataset import Dataset
-from tellapart.data.image import ImageArray
+from tellapart.data.decode import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.reports import figures
 from tellapart.reports.ladder_history import best_history, read_ladder_steps

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from tellapart.data.image import ImageArray
+from tellapart.data.decode import ImageArray
 from tellapart.errors import ImageError
 from tellapart.serving.decode_worker import READY, REQUEST_HEAD, RESPONSE_HEAD
 

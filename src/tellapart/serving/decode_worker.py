@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tellapart.data.image import ImageArray, Limits, decode
+from tellapart.data.decode import ImageArray, Limits, decode
 from tellapart.data.preprocessing import Preprocessing, to_image
 from tellapart.errors import ImageError
 

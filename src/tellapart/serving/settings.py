@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tellapart.data.image import LIMITS
+from tellapart.data.decode import LIMITS
 from tellapart.errors import TellapartError
 from tellapart.jobs import cores
 

@@ -10,9 +10,9 @@ import numpy as np
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import GRAPH, SEEN, split_by_hash, write_manifest
 from tellapart.data.dataset import Dataset
-from tellapart.data.decoded import decoded_pixels
 from tellapart.data.images import Images
 from tellapart.data.pipeline import ReadableRows
+from tellapart.data.pixel_cache import decoded_pixels
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import require_classes
 from tellapart.engine import Graph, write_graph

@@ -11,9 +11,9 @@ import numpy as np
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.augmented import AugmentedImages
 from tellapart.data.dataset import Dataset
-from tellapart.data.decoded import decoded_pixels
 from tellapart.data.images import ConcatImages, Images, MirroredImages
 from tellapart.data.pipeline import BATCH
+from tellapart.data.pixel_cache import decoded_pixels
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Engine, Graph
 from tellapart.models.features.backbone_registry import register_backbone

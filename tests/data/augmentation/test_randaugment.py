@@ -8,7 +8,7 @@ from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.distortions import distort
 from tellapart.data.augmentation.randaugment import OPERATIONS
 from tellapart.data.augmentation.random_draws import COLUMNS, Draws
-from tellapart.data.image import ImageArray
+from tellapart.data.decode import ImageArray
 
 IMAGE = np.random.default_rng(0).integers(20, 200, (24, 32, 3), dtype=np.uint8)
 

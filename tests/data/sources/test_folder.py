@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.data.image import SUFFIXES
+from tellapart.data.decode import SUFFIXES
 from tellapart.data.sources import folder_layout
 from tellapart.data.sources.open_source import open_source
 from tellapart.errors import DatasetError

@@ -75,7 +75,7 @@ def test_a_finished_search_trains_nothing(
     def never(*_: object) -> None:
         raise AssertionError("nothing is left to train")
 
-    monkeypatch.setattr("tellapart.studies.search.trial_workers.load_keras", never)
+    monkeypatch.setattr("tellapart.studies.search.search_workers.load_keras", never)
     table = (begun / "trials.csv").read_text().splitlines(keepends=True)
     (begun / "trials.csv").write_text("".join(table[:-1]))  # as if killed before its last row was written
     again = search(Dataset.open(tiny), RECIPE, SPACE, out=begun, max_epochs=3)

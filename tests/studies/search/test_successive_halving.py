@@ -14,8 +14,8 @@ from tellapart.studies.search import successive_halving
 from tellapart.studies.search.hyperband import brackets
 from tellapart.studies.search.journal import Journal
 from tellapart.studies.search.plan import SearchPlan, Trial
+from tellapart.studies.search.search_workers import Step
 from tellapart.studies.search.space import parse_space
-from tellapart.studies.search.trial_workers import Step
 from tellapart.training.fitting.checkpoints import Epoch, History
 
 from ..fake_jobs import StoppedError

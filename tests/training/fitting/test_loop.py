@@ -9,7 +9,7 @@ import pytest
 
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Optimizer, Recipe
-from tellapart.training.fitting import loop, optimizer_step
+from tellapart.training.fitting import fused_optimizer, loop
 from tellapart.training.fitting.examples import Examples
 from tellapart.training.fitting.loop import Loop
 
@@ -221,7 +221,7 @@ def test_the_optimizer_in_one_pass_does_what_it_does_step_by_step(
 ) -> None:
     states = []
     for fused_from in (10**9, 0):
-        monkeypatch.setattr(optimizer_step, "FUSED_FROM", fused_from)
+        monkeypatch.setattr(fused_optimizer, "FUSED_FROM", fused_from)
         recipe = replace(RECIPE, optimizer=optimizer, schedule="cosine", epochs=2)
         learner = Loop(fresh(recipe), recipe)
         for epoch in range(2):

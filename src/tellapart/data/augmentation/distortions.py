@@ -9,7 +9,7 @@ from tellapart.data.augmentation import randaugment
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.random_draws import Draws
 from tellapart.data.augmentation.warping import Affine, identity, warp
-from tellapart.data.image import ImageArray
+from tellapart.data.decode import ImageArray
 
 DISTORTIONS = 1  # part of cache keys: increase it whenever the same draws give other pixels
 MIN_ERASED = 0.02  # of the area; from here to 1:3.3 the ranges of Zhong et al. 2020

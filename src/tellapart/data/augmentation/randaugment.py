@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from tellapart.data.augmentation.augmentation import MAX_STRENGTH
 from tellapart.data.augmentation.random_draws import Column, Draws
 from tellapart.data.augmentation.warping import Affine
-from tellapart.data.image import ImageArray
+from tellapart.data.decode import ImageArray
 from tellapart.data.preprocessing import to_image
 
 Operation = Callable[[Image.Image, float], Image.Image]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tellapart.data.dataset import Dataset, Skipped
-from tellapart.data.image import SUFFIXES
+from tellapart.data.decode import SUFFIXES
 from tellapart.data.sources.class_names import (
     parse_excluded,
     require_distinct_case,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, TextIO
 
-from tellapart.data.image import SUFFIXES
-from tellapart.data.image_file import not_a_file
+from tellapart.data.decode import SUFFIXES
+from tellapart.data.read_image import not_a_file
 from tellapart.errors import DatasetError
 
 SYSTEM_NAMES = frozenset(

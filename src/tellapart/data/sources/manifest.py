@@ -7,7 +7,7 @@ from sys import intern
 from typing import NamedTuple
 
 from tellapart.data.dataset import Dataset, ReadOptions, Skipped
-from tellapart.data.image_file import not_a_file
+from tellapart.data.read_image import not_a_file
 from tellapart.data.sources.class_names import (
     canonical,
     parse_excluded,

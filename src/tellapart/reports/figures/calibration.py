@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.judging.calibration import ReliabilityBin, reliability_bins
-from tellapart.judging.judge import Evaluation
+from tellapart.judging.evaluation import Evaluation
 from tellapart.judging.selective import coverage_curve, is_accepted
 from tellapart.reports.figures.plotly_text import shortened, with_interval
 from tellapart.reports.figures.theme import (

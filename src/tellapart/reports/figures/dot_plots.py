@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from tellapart.judging.evaluation import Evaluation
 from tellapart.judging.intervals import Estimate
-from tellapart.judging.judge import Evaluation
 from tellapart.judging.per_class import ClassScores
 from tellapart.reports.figures.plotly_text import shortened, with_interval, wrapped
 from tellapart.reports.figures.theme import (

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.judging.judge import Evaluation
+from tellapart.judging.evaluation import Evaluation
 from tellapart.reports.figures.plotly_text import shortened, wrapped
 from tellapart.reports.figures.theme import INK, Figure, Part, axis, figure
 from tellapart.text import counted

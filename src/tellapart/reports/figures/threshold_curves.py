@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.judging.evaluation import Evaluation
 from tellapart.judging.intervals import Estimate
-from tellapart.judging.judge import Evaluation
 from tellapart.judging.thresholds import precision_recall_points, roc_points
 from tellapart.reports.figures.plotly_text import shortened, with_interval, wrapped
 from tellapart.reports.figures.theme import Figure, Part, empty_figure, figure, line_style, reference_line, share_axis

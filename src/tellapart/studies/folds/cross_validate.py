@@ -21,7 +21,7 @@ from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.studies.folds.estimator_learner import EstimatorLearner
-from tellapart.studies.folds.folder import (
+from tellapart.studies.folds.folds_folder import (
     checkpoint_folder,
     claim_folder,
     finished_folds,

@@ -16,9 +16,9 @@ from tellapart.jobs import Jobs
 from tellapart.process_jobs import ProcessJobs
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
-from tellapart.studies.search.folder import BEST, FINAL, JOURNAL, claim_folder
 from tellapart.studies.search.hyperband import trial_epochs
 from tellapart.studies.search.plan import SearchPlan, Trial, plan_search
+from tellapart.studies.search.search_folder import BEST, FINAL, JOURNAL, claim_folder
 from tellapart.studies.search.successive_halving import run
 from tellapart.training.run import Run, train
 

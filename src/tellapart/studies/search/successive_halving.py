@@ -15,7 +15,7 @@ from tellapart.jobs import Jobs
 from tellapart.progress import Advance, progress
 from tellapart.studies.search.hyperband import Bracket, Rung, best_first, trial_epochs
 from tellapart.studies.search.plan import SearchPlan, Trial, cost, rank
-from tellapart.studies.search.trial_workers import Step, TrialWorkers
+from tellapart.studies.search.search_workers import Step, TrialWorkers
 from tellapart.training.fitting.checkpoints import Epoch, History
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 from threading import Event
 
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.studies.sweep.folder import Weights
+from tellapart.studies.sweep.sweep_folder import Weights
 from tellapart.training.fitting.checkpoints import Epoch, History
 from tellapart.training.fitting.examples import Array
 from tellapart.training.fitting.fit import best_epoch, next_epoch, patience_ended

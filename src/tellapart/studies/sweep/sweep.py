@@ -19,7 +19,8 @@ from tellapart.jobs import Jobs
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
-from tellapart.studies.sweep.folder import (
+from tellapart.studies.sweep.plan import Candidate, SweepPlan, Trial, best_trial, plan_sweep
+from tellapart.studies.sweep.sweep_folder import (
     TRIALS,
     WINNER,
     Weights,
@@ -32,9 +33,8 @@ from tellapart.studies.sweep.folder import (
     write_trial,
     write_weights,
 )
-from tellapart.studies.sweep.plan import Candidate, SweepPlan, Trial, best_trial, plan_sweep
+from tellapart.studies.sweep.sweep_workers import TrialWorkers
 from tellapart.studies.sweep.table import LiveTable, live_table
-from tellapart.studies.sweep.trial_workers import TrialWorkers
 from tellapart.studies.workers import with_fixed_precision
 from tellapart.training.run import Run
 from tellapart.training.run_files import write_metrics, write_skipped

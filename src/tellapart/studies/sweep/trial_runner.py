@@ -16,7 +16,7 @@ from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.studies.backbone_cache import BackboneCache
 from tellapart.studies.loop_cache import LoopCache, LoopKey, loop_key
 from tellapart.studies.sweep.background_trial import BackgroundTrial, Outcome
-from tellapart.studies.sweep.folder import Weights
+from tellapart.studies.sweep.sweep_folder import Weights
 from tellapart.training.fitting.checkpoints import Epoch
 from tellapart.training.fitting.examples import Array, Examples
 from tellapart.training.fitting.loop import Loop

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tellapart.models.mixed_precision import set_mixed_precision
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.models.scratch import Tensor
-from tellapart.training.fitting.optimizer_step import OptimizerStep, optimizer_step
+from tellapart.training.fitting.fused_optimizer import OptimizerStep, optimizer_step
 
 KIND = "GPU"  # of devices that share batches
 Sums = tuple[Tensor, ...]

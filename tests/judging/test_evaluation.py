@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
+from tellapart.judging.evaluation import METRICS, judge
 from tellapart.judging.intervals import wilson
-from tellapart.judging.judge import METRICS, judge
 from tellapart.judging.metrics import brier, ece, log_loss, macro_f1
 
 LETTERS = tuple("abcdefghij")

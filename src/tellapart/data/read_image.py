@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from tellapart.data.image import ImageArray, decode
+from tellapart.data.decode import ImageArray, decode
 from tellapart.errors import ImageError
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tellapart.data.grid import CELL, GAP, TEXT, draw_grid
-from tellapart.data.image import ImageArray
+from tellapart.data.decode import ImageArray
+from tellapart.data.image_grid import CELL, GAP, TEXT, draw_grid
 
 ROW, COLUMN = CELL + TEXT + GAP, CELL + GAP
 

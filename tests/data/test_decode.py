@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from tellapart.data.image import (
+from tellapart.data.decode import (
     FORMATS,
     LIMITS,
     MAX_COUNTED_BYTES,
@@ -228,7 +228,7 @@ def test_a_large_image_is_the_same_though_it_is_brought_to_8_bits_in_strips(
     whole = decode(content)
     assert whole.shape[:2] == (40, 24)
     for pixels in (1, 40, 130, 959):
-        monkeypatch.setattr("tellapart.data.image.STRIP_PIXELS", pixels)
+        monkeypatch.setattr("tellapart.data.decode.STRIP_PIXELS", pixels)
         np.testing.assert_array_equal(decode(content), whole)
 
 
@@ -351,7 +351,7 @@ def test_limits_are_inclusive_and_can_be_set() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in ("WEBP", "AVIF", "BMP", "GIF") if kind in FORMATS])
 def test_a_fresh_process_knows_every_format(kind: str) -> None:
     # In this process the tests have saved images, which makes Pillow load what it would not otherwise.
-    code = "import sys; from tellapart.data.image import decode; print(decode(sys.stdin.buffer.read()).shape)"
+    code = "import sys; from tellapart.data.decode import decode; print(decode(sys.stdin.buffer.read()).shape)"
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], input=saved(IMAGE, kind), capture_output=True, check=True
     )
@@ -394,7 +394,7 @@ def test_the_frames_of_a_large_animation_are_not_counted(monkeypatch: pytest.Mon
     others = [Image.fromarray(255 - scene()), Image.fromarray(scene()[::-1])]
     animated = saved(IMAGE, "GIF", save_all=True, append_images=others)
     assert len(animated) < MAX_COUNTED_BYTES
-    monkeypatch.setattr("tellapart.data.image.MAX_COUNTED_BYTES", 100)
+    monkeypatch.setattr("tellapart.data.decode.MAX_COUNTED_BYTES", 100)
     assert read_header(animated).frames == 2
     assert read_header(GIF).frames == 1
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data import decoded
-from tellapart.data.decoded import decoded_pixels
+from tellapart.data import pixel_cache
 from tellapart.data.images import FileImages, Images
 from tellapart.data.pipeline import ReadableRows, preprocessed
+from tellapart.data.pixel_cache import decoded_pixels
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.arrays import array_split
 from tellapart.files import sha256
@@ -58,7 +58,7 @@ def test_a_second_time_nothing_is_decoded(files: FileImages, tmp_path: Path, mon
     def refused(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(decoded, "preprocessed", refused)
+    monkeypatch.setattr(pixel_cache, "preprocessed", refused)
     renamed = FileImages(tuple(f"elsewhere/{number}" for number in range(6)), files.digests)
     again = decode_all(renamed, tmp_path / "cache")
     np.testing.assert_array_equal(again.values, first.values)
@@ -77,7 +77,7 @@ def test_an_interrupted_decoding_leaves_nothing_that_is_read(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(decoded, "preprocessed", interrupted)
+        patch.setattr(pixel_cache, "preprocessed", interrupted)
         with pytest.raises(KeyboardInterrupt):
             decode_all(files, tmp_path / "cache")
     assert list((tmp_path / "cache" / "pixels").iterdir()) == []
@@ -90,11 +90,11 @@ def test_two_runs_may_decode_the_same_images_at_once(
     true = preprocessed
 
     def overtaken(*arguments: object) -> object:
-        monkeypatch.setattr(decoded, "preprocessed", true)
+        monkeypatch.setattr(pixel_cache, "preprocessed", true)
         decode_all(files, tmp_path / "cache")  # another run finishes first
         return true(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(decoded, "preprocessed", overtaken)
+    monkeypatch.setattr(pixel_cache, "preprocessed", overtaken)
     assert decode_all(files, tmp_path / "cache").kept == (0, 2, 3, 4)
     assert len(list((tmp_path / "cache" / "pixels").iterdir())) == 1
 

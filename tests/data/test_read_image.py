@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.image_file import not_a_file, read_bytes, read_image
+from tellapart.data.read_image import not_a_file, read_bytes, read_image
 from tellapart.errors import ImageError
 
 
