@@ -22,7 +22,7 @@ def main(run: Path, photo: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("google-chrome"))
         page = browser.new_page(viewport=SIZE, device_scale_factor=1)
-        page.goto((run / "report.html").resolve().as_uri())
+        page.goto((run / "report.html").resolve().as_uri() + "#test")  # metrics with intervals, confusion matrix
         page.wait_for_timeout(1000)  # figures are drawn by a script
         page.screenshot(path=IMAGES / "report.png")
         _service(run / "bundle", photo, page)
