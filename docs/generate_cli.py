@@ -5,7 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tellapart.cli import COMMANDS, GROUPS, overview
+from tellapart.cli import overview
+from tellapart.cli.commands import COMMANDS, GROUPS
 from tellapart.cli.run_command import app
 
 PAGE = Path(__file__).with_name("cli.md")

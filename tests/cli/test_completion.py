@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.cli import COMMANDS
+from tellapart.cli.commands import COMMANDS
 from tellapart.cli.run_command import app
 
 from .conftest import Said

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.cli import COMMANDS
+from tellapart.cli.commands import COMMANDS
 
 from .conftest import Said
 

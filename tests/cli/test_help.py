@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tellapart import __version__
-from tellapart.cli import COMMANDS, old_names
+from tellapart.cli import old_names
+from tellapart.cli.commands import COMMANDS
 from tellapart.data.dataset import ReadOptions
 from tellapart.recipe import Recipe
 

@@ -10,7 +10,7 @@ import keras
 import pytest
 
 from tellapart import Dataset, Recipe, train
-from tellapart.cli import COMMANDS
+from tellapart.cli.commands import COMMANDS
 from tellapart.training.run import Run
 
 from .conftest import Said

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from tellapart.cli import COMMANDS, completion
+from tellapart.cli import completion
+from tellapart.cli.commands import COMMANDS
 from tellapart.cli.help_format import Formatter
 from tellapart.cli.old_names import renamed
 from tellapart.cli.options import OPTIONS
