@@ -1,4 +1,4 @@
-"""Functions of higher layers that lower ones call: found by name when they are called, so that imports only go down."""
+"""Calls from lower to higher layers, resolved by name at call time, so that imports only go downward."""
 
 import importlib
 from collections.abc import Callable

@@ -88,7 +88,7 @@ class Predictor:
         self._engines: dict[int, Runner] = {}
 
     def predict(self, images: Iterable[str | Path], *, top: int = 3) -> Iterator[Prediction | Unreadable]:
-        """Predict the `top` classes of each file, at least one, in order. Any number of files needs constant memory."""
+        """Predict the `top` classes of each file, at least one, in order, in constant memory."""
         paths, again = tee(map(str, images))
         first = list(islice(paths, BATCH))
         engine = self._engine(BATCH if len(first) == BATCH else 1)

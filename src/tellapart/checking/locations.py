@@ -9,7 +9,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import SPLIT_NAMES
 
 SPLIT_ORDER = ("all", *SPLIT_NAMES)
-"""Of duplicates in two splits, the one in the earlier split should go: the splits that judge stay as they are."""
+"""Of duplicates in two splits, remove the one in the earlier split, so that the test split stays unchanged."""
 
 
 class Location(NamedTuple):

@@ -44,8 +44,8 @@ class Pair:
 def find_pairs(facts_by_digest: Mapping[str, ImageFacts | str], features: Features | None = None) -> list[Pair]:
     """Find near-duplicates among images, given by content hash; small, blank and unreadable ones are ignored.
 
-    The pairs connect every family of near-duplicates, but of an image with many only some are returned. `features`,
-    vectors of any length, must agree as well where both images have them. Takes 4 KB an image.
+    The pairs connect every family; an image with many near-duplicates is in only some of their pairs. `features`,
+    vectors of any length, must agree as well where both images have them. Needs 4 KB per image.
     """
     facts = {digest: facts for digest, facts in facts_by_digest.items() if isinstance(facts, ImageFacts)}
     return sorted(_Search(facts, features or {}).run(), key=lambda pair: (pair.first, pair.second))

@@ -1,6 +1,7 @@
 """The command line: one file per command, each of which parses its options, calls one function, and prints.
 
-`commands.py` lists the commands. `tellapart` and `tellapart --help` are printed from these two files alone, without heavy imports.
+`commands.py` lists the commands. `tellapart` and `tellapart --help` are printed from these two files alone, without
+heavy imports.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Limits on the parts of an image file, checked before Pillow walks them in Python, or decodes once for each scan.
+"""Limits on the parts of an image file, checked before Pillow parses them or decodes every scan.
 
 A file of some megabytes can have a million parts, or a thousand scans, and would keep one core busy for minutes.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tellapart.errors import ImageError
 
-MAX_PARTS = 1_000  # of a header; a camera's has 10, and metadata of 50 MB in JPEG's parts of 64 KB would have 800
+MAX_PARTS = 1_000  # of a header; photos have about 10; 50 MB of metadata in JPEG segments of 64 KB would be 800
 MAX_DATA_PARTS = 20_000  # a PNG of 50 MB in the usual chunks of 8 KB has 6,000; a GIF's XMP has as many small blocks
 MAX_SCANS = 50  # a progressive JPEG has 10, in CMYK 18
 MAX_EXIF_PARTS = 100  # at each, Pillow copies all the previous ones

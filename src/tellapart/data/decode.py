@@ -1,8 +1,8 @@
 """Decode image files to arrays. Training, prediction and HTTP all use this decoder.
 
 EXIF orientation is applied, transparency is blended with white, CMYK becomes RGB, 16 bits become 8, and an animation
-gives its first frame. Limits are checked on the header, before any pixel is decoded. Of a large image, only Pillow's
-own copy and the result are in memory.
+gives its first frame. Limits are checked on the header, before any pixel is decoded. A large image is in memory only
+twice: as Pillow's copy and as the result.
 """
 
 import io

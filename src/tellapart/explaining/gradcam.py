@@ -44,7 +44,7 @@ class GradCam:
         return heat
 
     def _gradients(self, image: ImageArray, index: int) -> tuple[list[Heat], list[Heat]]:
-        """The last feature map, once for each call of its layer, and the centred logit's gradient by it."""
+        """Return the last feature map and the gradient of the centred logit, for each call of the layer."""
         tf = require("tensorflow", extra="train")
         from tellapart.explaining.layer_hooks import hook_layers
 

@@ -1,4 +1,4 @@
-"""Calibration: reliability bins, and the temperature after which 90 % confidence is correct 9 times in 10."""
+"""Calibration: reliability bins, and the temperature that makes 90 % confidence correct 9 times in 10."""
 
 import math
 from dataclasses import dataclass

@@ -12,9 +12,9 @@ Numbers = NDArray[np.number[Any]]
 
 @dataclass(frozen=True, eq=False)
 class ClassCounts:
-    """Images of each class, (..., k): correctly predicted, truly of it, predicted as it; of one matrix or of many.
+    """Counts per class, (..., k): correct predictions, true images and predictions, for one confusion matrix or many.
 
-    Precision, recall, F1 and Matthews' coefficient need no more of a confusion matrix, and it is k times smaller.
+    They suffice for precision, recall, F1 and Matthews correlation, and are k times smaller than the matrix.
     """
 
     correct: Numbers

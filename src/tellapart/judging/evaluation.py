@@ -104,8 +104,8 @@ def judge(
 ) -> Evaluation:
     """Evaluate probabilities, float (n, k), against labels, int (n,), with 95 % intervals.
 
-    Wilson's for accuracy and top 3; a stratified bootstrap's for metrics of the confusion matrix, for log-loss and for
-    Brier; those of `ranking` for areas under curves; that of `calibration_interval` for the calibration error.
+    Accuracy and top-3 accuracy have Wilson's interval; metrics of the confusion matrix, log-loss and Brier score a
+    stratified bootstrap; `ranking` and `calibration_interval` give those of areas and of the calibration error.
     The same seed gives the same intervals. Raises DatasetError when the arrays do not match or are not probabilities.
     """
     require_judgeable(labels, probs, classes)

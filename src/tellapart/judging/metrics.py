@@ -11,7 +11,7 @@ BINS = 15  # of Guo et al.
 
 
 def accuracy(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> float:
-    """Measure how often, in [0, 1], the most probable class (the first of equals) is the true one."""
+    """Compute the share, in [0, 1], of images whose most probable class (the first among equals) is the true one."""
     return float(np.mean(probs.argmax(axis=1) == labels))
 
 

@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class McNemar:
-    """Numbers of images that only a and only b predicts correctly, and the p-value of such a lead or a larger one."""
+    """Numbers of images that only a and only b predicts correctly, and the p-value of such a difference."""
 
     only_a: int
     only_b: int
@@ -31,7 +31,7 @@ class McNemar:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences of a and b on `n` images: above 0 a's accuracy is higher, or its log-loss, in nats, worse."""
+    """Differences of a and b on `n` images: positive if a has the higher accuracy, or the higher (worse) log-loss."""
 
     n: int
     accuracy_difference: Estimate

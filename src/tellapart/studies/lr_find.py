@@ -24,7 +24,7 @@ from tellapart.training.prepare import draw_all_splits, preprocessing_for
 
 MIN_RATE, MAX_RATE = 1e-7, 10.0
 STEPS, MIN_STEPS, MAX_STEPS = 150, 20, 10_000
-SMOOTHING = 0.9  # of the running mean of the losses; more makes it lag, and rates too high
+SMOOTHING = 0.9  # of the running mean of the losses; a larger value lags behind, which overestimates the rate
 DIVERGED_FACTOR = 4.0  # times the least smoothed loss ends the test
 WARMUP_SHARE = 0.1  # of all steps; the slope of these first ones is noise
 LEARNED_SHARE = 0.9  # of the loss at the start; a least loss above it shows no learning

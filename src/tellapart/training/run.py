@@ -1,4 +1,4 @@
-"""Run: a folder with everything one training did, and `train`, which makes it."""
+"""Runs: `train` trains a classifier into a folder, and `Run` reads that folder."""
 
 import json
 import warnings
@@ -29,7 +29,7 @@ from tellapart.training.run_files import ENVIRONMENT, METRICS, RECIPE, SKIPPED, 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training's folder: recipe.toml, environment.json, split.csv, history.csv, metrics.json, bundle/."""
+    """Folder of a finished training: recipe.toml, environment.json, split.csv, history.csv, metrics.json, bundle/."""
 
     folder: Path
 

@@ -30,7 +30,7 @@ class StoredRows:
 
     positions: tuple[RowPosition, ...]
     shape: tuple[int, ...]
-    """Of one image's features."""
+    """The shape of one image's features."""
 
     def __len__(self) -> int:
         return len(self.positions)

@@ -1,4 +1,4 @@
-"""Optimizer steps in one pass over the weights. TensorFlow is named here."""
+"""Optimizer steps fused into one pass over the weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,14 +10,14 @@ from tellapart.models.scratch import Tensor
 
 FUSED_FROM = 100_000  # weights from which one pass over them pays
 OptimizerStep = Callable[[list[Tensor]], None]
-"""From a gradient for each trained weight; None where the loss does not depend on it."""
+"""Takes a gradient for each trained variable; None if the loss does not depend on it."""
 
 
 def optimizer_step(optimizer: keras.optimizers.Optimizer, variables: list[Any]) -> OptimizerStep:
     """Return the function that applies gradients, for an optimizer that is built for these variables.
 
-    Keras's optimizers read and write each variable many times. Where there is much to update, Adam is one of
-    TensorFlow's own operations for each variable, which needs no compiling; the others are compiled by XLA.
+    Keras's optimizers read and write each variable many times. For large networks, Adam uses
+    TensorFlow's fused operation per variable, which needs no compilation; other optimizers are compiled by XLA.
     """
     if sum(variable.shape.num_elements() for variable in variables) < FUSED_FROM:
         return optimizer.apply  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
 """The training loop: many steps inside one TensorFlow graph.
 
-One of the files that name TensorFlow. Keras's `fit` spends more time between the steps of a small network
-than in them; a `tf.range` loop inside one `tf.function` leaves that out (docs/decisions/0005).
+Keras's `fit` spends more time between the steps of a small network than in them; a `tf.range` loop inside one
+`tf.function` avoids that (docs/decisions/0005).
 """
 
 import time
@@ -54,7 +54,7 @@ def training_seconds(network: keras.Model, recipe: NetworkRecipe) -> float:
 class Loop:
     """A network being trained. Lives for one fit; holds the network, its optimizer and the compiled steps.
 
-    On several GPUs a network like it learns, and this one is given its weights at the end of each public call.
+    On several GPUs a copy of the network is trained, and each public call ends by copying its weights back.
     """
 
     def __init__(self, network: keras.Model, recipe: NetworkRecipe) -> None:
@@ -101,9 +101,9 @@ class Loop:
         return Score(*(sums / len(order)))
 
     def steps_at(self, examples: Examples, by_step: Sequence[float]) -> Iterator[float]:
-        """Learn from one batch after another, each at a learning rate of its own; yield the batch's loss before it.
+        """Train one step per learning rate, and yield the loss of each batch before its step.
 
-        The batches are those of the epochs from 0 on, as often as there are rates.
+        The batches are those of successive epochs, from epoch 0.
         """
         in_an_epoch = -(-len(examples) // self.batch)
         for number, rate in enumerate(by_step):
@@ -134,7 +134,7 @@ class Loop:
         return float(self.optimizer.learning_rate.numpy())
 
     def score(self, examples: Examples) -> Score:
-        """Evaluate loss and accuracy, of the averaged weights where the recipe has them."""
+        """Evaluate loss and accuracy, with averaged weights if the recipe averages them."""
         sums = np.zeros(2)
         chunk = max(256, self.batch)
         with self._averaged_weights():
