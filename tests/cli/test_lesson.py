@@ -32,7 +32,7 @@ def test_a_lesson_tells_itself_and_leaves_its_page(said: Said, tmp_path: Path, m
     assert answer.status == 0
     places = [answer.out.index(title) for title in ("Method", "Results", "Claims", "Try this next")]
     assert places == sorted(places)
-    assert "holds: PNG changes no number" in answer.out
+    assert "confirmed: PNG changes no number" in answer.out
     assert "[" not in answer.out
     assert answer.out.endswith("figures: lessons/image-as-array.html\n")
     assert (tmp_path / "lessons" / "image-as-array.html").stat().st_size > 1_000_000
@@ -43,7 +43,7 @@ def test_a_claim_that_fails_fails_the_command(said: Said, tmp_path: Path, monkey
     monkeypatch.setattr(command, "lesson_named", lambda _: wrong)
     answer = said("lesson", LESSONS[0].name, "--small", "--save", tmp_path / "page.html")
     assert answer.status == 1
-    assert "DOES NOT HOLD: It is" in answer.out
+    assert "NOT CONFIRMED: It is" in answer.out
 
 
 @pytest.mark.parametrize("words", [("pooling",), ("--all",)])
@@ -65,7 +65,7 @@ def test_all_lessons_become_a_book(said: Said, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(command, "all_lessons", lambda: LESSONS[:1])
     answer = said("lesson", "--all", "--small", "--save", tmp_path / "book")
     assert answer.status == 0
-    assert answer.out == f"1 of 1 lessons hold\nbook: {tmp_path / 'book' / 'index.html'}\n"
+    assert answer.out == f"1 of 1 lessons confirmed\nbook: {tmp_path / 'book' / 'index.html'}\n"
     assert (tmp_path / "book" / "image-as-array.html").exists()
     assert "not empty" in said("lesson", "--all", "--small", "--save", tmp_path / "book").error
 

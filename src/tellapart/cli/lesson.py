@@ -31,7 +31,7 @@ def lesson(
 ) -> int:
     """Run a lesson: a question answered by an experiment that checks its own claims.
 
-    The exit status is 1 where a claim does not hold.
+    The exit status is 1 where a claim is not confirmed.
 
         tellapart lesson image-as-array
         tellapart lesson --all --small --save book
@@ -79,17 +79,19 @@ def _run_all(folder: Path, settings: Settings, *, json: bool) -> int:
             learned = learn(lesson, settings)
             results.append(learned)
             advance(1, lesson.name)
-            for sentence, holds in learned.claims:
-                if not holds:
-                    notify(f"{lesson.name}: does not hold: {sentence}")
+            for sentence, is_true in learned.claims:
+                if not is_true:
+                    notify(f"{lesson.name}: not confirmed: {sentence}")
     write_book(results, folder)
-    held = sum(learned.is_confirmed for learned in results)
+    confirmed = sum(learned.is_confirmed for learned in results)
     index = folder / "index.html"
     if json:
-        print_json({"book": index, "holds": held == len(results), "lessons": [_as_json(result) for result in results]})
+        print_json(
+            {"book": index, "holds": confirmed == len(results), "lessons": [_as_json(result) for result in results]}
+        )
     else:
-        print(f"{held} of {len(results)} lessons hold\nbook: {index}")
-    return 0 if held == len(results) else FAILED
+        print(f"{confirmed} of {len(results)} lessons confirmed\nbook: {index}")
+    return 0 if confirmed == len(results) else FAILED
 
 
 def _as_json(learned: Learned) -> dict[str, object]:
@@ -104,7 +106,9 @@ def _as_json(learned: Learned) -> dict[str, object]:
 
 def _text(learned: Learned) -> str:
     lesson = learned.lesson
-    claims = "\n\n".join(f"{'holds:' if holds else 'DOES NOT HOLD:'} {sentence}" for sentence, holds in learned.claims)
+    claims = "\n\n".join(
+        f"{'confirmed:' if is_true else 'NOT CONFIRMED:'} {sentence}" for sentence, is_true in learned.claims
+    )
     figures = "\n\n".join(f"{figure.title}. {figure.caption}" for figure in learned.findings.figures)
     parts = {
         "Method": learned.text(lesson.method),
