@@ -60,7 +60,7 @@ def test_all_but_those_wanted_are_removed_and_other_folders_are_left(tmp_path: P
 def test_a_damaged_checkpoint_is_refused_with_what_to_do(tmp_path: Path) -> None:
     one = checkpoints.write(tmp_path, history(2), "val_loss", [])
     (one.folder / "history.json").write_text("[{]")
-    with pytest.raises(RunError, match=r"cannot be read .* remove that folder to resume without it"):
+    with pytest.raises(RunError, match=r"cannot be read .* remove that folder to continue without it"):
         checkpoints.found(tmp_path)
 
 
@@ -74,7 +74,7 @@ def test_a_damaged_state_is_refused_with_what_to_do(tmp_path: Path, damage: str)
         file.unlink()
     else:
         file.write_bytes(b"PK\x05\x06 no archive")
-    with pytest.raises(RunError, match=r"cannot be read .* remove that folder to resume without it"):
+    with pytest.raises(RunError, match=r"cannot be read .* remove that folder to continue without it"):
         one.state()
 
 
