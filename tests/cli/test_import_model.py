@@ -35,7 +35,7 @@ def test_a_model_is_adopted_and_predicts_and_is_judged(said: Said, theirs: Path,
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [
-        ({"model": "gone.keras"}, "gone.keras is not there"),
+        ({"model": "gone.keras"}, "gone.keras does not exist"),
         ({"model": "."}, "is a folder"),
         ({"model": "names.txt"}, "neither a .keras nor an .h5 file"),
         ({"--classes": "gone.txt"}, "No such file"),

@@ -156,7 +156,7 @@ def test_a_file_of_answers_has_a_row_for_each_image(
     answer = said("predict", bundle, tiny, "absent.png", "--out", out, "--top", 2)
     assert (answer.status, answer.err) == (1, "")
     assert answer.out == f"{out}: 37 images, 0 unknown, 1 unreadable\n"
-    assert said("predict", bundle, tiny, "--out", out).error.startswith(f"{out} is there already")
+    assert said("predict", bundle, tiny, "--out", out).error.startswith(f"{out} already exists")
     assert said("predict", bundle, tiny, "--out", out, "--fresh").status == 0
 
 

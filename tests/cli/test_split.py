@@ -148,7 +148,7 @@ def test_what_cannot_be_done_is_one_sentence(words: list[str], phrase: str, days
 def test_a_table_that_is_there_stays(days: Path, said: Said) -> None:
     Path("split.csv").write_text("mine")
     answer = said("split", "photos", "--fractions", "0.7,0.15,0.15", "--save", "split.csv")
-    assert "split.csv is there already" in answer.error
+    assert "split.csv exists with other content" in answer.error
     assert Path("split.csv").read_text() == "mine"
 
 

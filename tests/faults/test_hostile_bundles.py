@@ -123,11 +123,11 @@ MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
     "path.h5": (lambda: h5(layer(name="../../x")), "a name like a path"),
     "backslash.keras": (lambda: archive(layer(name="..\\..\\x")), "a name like a path"),
     "units.keras": (lambda: archive(layer(units=10**12)), "has the number 1,000,000,000,000"),
-    "member-backslash.keras": (lambda: archive(layer(), **{"..\\..\\x": b"x"}), "which is no part"),
-    "member-up.keras": (lambda: archive(layer(), **{"../../x": b"x"}), "which is no part"),
-    "member-absolute.keras": (lambda: archive(layer(), **{"/x": b"x"}), "which is no part"),
-    "member-folder.keras": (lambda: archive(layer(), **{"assets/": b""}), "which is no part"),
-    "member-pickle.keras": (lambda: archive(layer(), **{"x.npy": pickled_array()}), "which is no part"),
+    "member-backslash.keras": (lambda: archive(layer(), **{"..\\..\\x": b"x"}), "which is not part"),
+    "member-up.keras": (lambda: archive(layer(), **{"../../x": b"x"}), "which is not part"),
+    "member-absolute.keras": (lambda: archive(layer(), **{"/x": b"x"}), "which is not part"),
+    "member-folder.keras": (lambda: archive(layer(), **{"assets/": b""}), "which is not part"),
+    "member-pickle.keras": (lambda: archive(layer(), **{"x.npy": pickled_array()}), "which is not part"),
     "link.keras": (linked, "damaged"),
     "pickled-weights.keras": (lambda: archive(layer(), **{ARRAYS: pickle.dumps(Evil())}), "damaged"),
     "pickled-array.keras": (lambda: archive(layer(), **{ARRAYS: pickled_array()}), "damaged"),
@@ -361,7 +361,7 @@ def test_a_graph_of_another_kind_is_refused(folder: Path, shape: list[int] | Non
     images = op.parameter(openvino.PartialShape.dynamic() if shape is None else shape, np.uint8)
     write_graph(openvino.Model([op.result(images)], [images], "odd"), folder / "model.xml")
     sealed(folder)
-    assert "is no classifier's graph" in refused(folder)
+    assert "is not a graph from images to (n, classes)" in refused(folder)
 
 
 def spoil(weights: Path) -> None:
@@ -373,7 +373,7 @@ def spoil(weights: Path) -> None:
 def test_weights_that_are_no_numbers_are_refused(folder: Path) -> None:
     spoil(folder / "model.bin")
     sealed(folder)
-    assert "no numbers (NaN)" in refused(folder)
+    assert "not numbers (NaN)" in refused(folder)
 
 
 def test_a_formula_with_weights_that_are_no_numbers_is_refused(tiny: Path, tmp_path: Path) -> None:
@@ -381,7 +381,7 @@ def test_a_formula_with_weights_that_are_no_numbers_is_refused(tiny: Path, tmp_p
     folder = train(Dataset.open(tiny), recipe, out=tmp_path / "run").bundle.folder
     spoil(folder / "head.bin")
     sealed(folder)
-    assert "no numbers (NaN)" in refused(folder)
+    assert "not numbers (NaN)" in refused(folder)
 
 
 def forest_with(folder: Path, to: Path, member: str, content: bytes) -> Path:
@@ -443,7 +443,7 @@ GEOMETRY = {"height": 20, "width": 20, "channels": 3, "fit": "crop"}
             for key, value in (("height", -1), ("height", 0), ("width", "20"), ("width", 20.5), ("fit", "evil"))
         ],
         *[
-            ("preprocessing", {**GEOMETRY, key: value}, "its graph takes [20,20,3]")
+            ("preprocessing", {**GEOMETRY, key: value}, "its graph expects [20,20,3]")
             for key, value in (("height", 21), ("width", 1_000_000), ("channels", 1))
         ],
     ],

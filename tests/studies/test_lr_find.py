@@ -81,7 +81,7 @@ def test_it_ends_when_the_loss_diverges_or_is_not_a_number(tiny: Path, monkeypat
     scripted = [2.0] * 10 + [float("nan")] * 20
     assert lr_find(Dataset.open(tiny), MLP, steps=30).losses.tolist() == [2.0] * 10
     scripted = [float("nan")] * 30
-    with pytest.raises(DatasetError, match="no number from the first step on"):
+    with pytest.raises(DatasetError, match="not a number from the first step on"):
         lr_find(Dataset.open(tiny), MLP, steps=30)
 
 
@@ -106,7 +106,7 @@ def test_it_uses_training_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     ("changes", "steps", "phrase"),
     [
         ({"model": "knn"}, 150, "knn has no learning rate"),
-        ({"then": ("epochs=1",)}, 150, "found for one stage"),
+        ({"then": ("epochs=1",)}, 150, "the test has one stage"),
         ({}, 19, "steps is 19; expected 20 to 10,000"),
         ({}, 10_001, "steps is 10001"),
         ({"model": "mpl"}, 150, "mlp"),

@@ -94,7 +94,7 @@ def test_features_are_computed_on_ray_and_trained_on_without_the_base(
     weights = {"TELLAPART_WEIGHTS": str(xception_weights.parent)}
     seen = command("features", tiny, "--model", "xception", *ON_RAY, **weights)
     assert seen.returncode == 0, seen.stderr
-    assert seen.stdout.startswith("36 images as xception sees them, 0 unreadable")
+    assert seen.stdout.startswith("xception features of 36 images, 0 unreadable")
     assert "36 images to run once through the frozen xception" in seen.stderr
     short = ("--epochs", 1, "--no-report", "--out", tmp_path / "run")
     trained = command("train", tiny, "--model", "xception", *short, **weights)

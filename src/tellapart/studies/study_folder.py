@@ -94,9 +94,10 @@ def study_settings(dataset: Dataset, recipe: Recipe, **more: object) -> dict[str
 
 def recipe_differences(before: Settings, now: Settings) -> Iterator[str]:
     """Yield a clause for each field of the recipe that differs."""
+    earlier = asdict(Recipe()) | before["recipe"]  # a version without a field did what its default does
     for name, value in now["recipe"].items():
-        if before["recipe"].get(name) != value:
-            yield f"{name} was {before['recipe'].get(name)}, now {value}"
+        if earlier[name] != value:
+            yield f"{name} was {earlier[name]}, now {value}"
 
 
 def image_differences(before: Settings, now: Settings) -> Iterator[str]:
