@@ -141,7 +141,7 @@ def test_a_bundle_that_is_damaged(refused: Refused, trained: Run, tiny: Path, tm
     folder = Path(shutil.copytree(trained.bundle.folder, tmp_path / "bundle"))
     (folder / "model.bin").write_bytes(b"")
     for words in (("predict", folder, tiny), ("evaluate", folder, tiny), ("serve", folder)):
-        assert "model.bin is not the file that was written: copy the bundle again" in refused(*words)
+        assert "model.bin is not the file that was written: copy the whole bundle again" in refused(*words)
 
 
 def test_evaluating_on_classes_the_bundle_does_not_know(
