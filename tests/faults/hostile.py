@@ -262,7 +262,7 @@ REFUSED: dict[str, tuple[Made, str]] = {
 if "AVIF" in FORMATS:
     REFUSED |= {
         "avif of lying tiles": (lambda: avif_grid(9, 9, tile=1000, claimed=64), "composed of tiles"),
-        "avif of 50,000 squared": (lambda: avif_grid(9, 9, tile=64, claimed=64, whole=50_000), "from tiles"),
+        "avif of 50,000 squared": (lambda: avif_grid(9, 9, tile=64, claimed=64, whole=50_000), "composed of tiles"),
         "avif of 62,500 tiles": (lambda: avif_grid(250, 250, tile=64, claimed=64), "more than 100 items"),
         "avif cut": (lambda: plain("AVIF")[:-9], DAMAGED),
     }

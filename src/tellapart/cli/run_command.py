@@ -51,7 +51,7 @@ def run(words: Sequence[str]) -> int:
         sys.stderr.write(f"error: {error}\n")
         return REFUSED
     except KeyboardInterrupt as stop:  # with a sentence where `resumable` has given it one
-        sys.stderr.write(f"\nstopped. {stop or STOPPED}\n")
+        sys.stderr.write(f"\nstopped. {str(stop) or STOPPED}\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in `tellapart predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
