@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from tellapart.errors import require
 from tellapart.silence import hold_stderr
@@ -29,6 +29,13 @@ def load_keras() -> None:
         require("keras", extra="train")
     # It warns of functions that are compiled again: each network has its own compiled steps, and needs them.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextmanager
+def downloads_on_stderr() -> Iterator[None]:
+    """Send the progress of Keras's downloads to standard error: standard output is for results, such as JSON."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 @contextmanager

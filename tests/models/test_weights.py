@@ -1,5 +1,6 @@
 """Where weights come from, and the sentences when they are absent or do not fit."""
 
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -60,6 +61,21 @@ def test_a_failed_download_is_reported_with_three_ways_out(monkeypatch: pytest.M
     for part in ("mobilenet", "Connection refused", "TELLAPART_WEIGHTS", "--weights FILE", "--weights none"):
         assert part in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_the_progress_of_a_download_stays_off_standard_output(
+    monkeypatch: pytest.MonkeyPatch, mobilenet_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def download(*_: object, **__: object) -> str:
+        sys.stdout.write("Downloading data from https://example.org")
+        return str(mobilenet_file)
+
+    monkeypatch.delenv("TELLAPART_WEIGHTS", raising=False)
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", download)
+    backbone_network("mobilenet", 32, "imagenet")
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Downloading data from" in printed.err
 
 
 @pytest.mark.parametrize("wrong", ["another model", "no HDF5", "another ending", "nothing"])

@@ -6,10 +6,9 @@ The network with its top is converted once and then read from the cache, without
 import hashlib
 import json
 import os
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backend import load_keras
+from tellapart.backend import downloads_on_stderr, load_keras
 from tellapart.data.decode import ImageArray
 from tellapart.data.pipeline import BATCH, prefetch_map, run_engine
 from tellapart.data.preprocessing import Preprocessing
@@ -181,7 +180,7 @@ def _network(name: str, size: int, source: str) -> "keras.Model":
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Send Keras's download progress to standard error, and silence its warnings about other sizes."""
-    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+    with downloads_on_stderr(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)
         yield
 

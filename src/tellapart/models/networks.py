@@ -8,6 +8,7 @@ import warnings
 import keras
 import numpy as np
 
+from tellapart.backend import downloads_on_stderr
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling, lookup
 from tellapart.models.freezing import truncate_at
@@ -41,7 +42,7 @@ def load_backbone(name: str, size: int, weights: str) -> keras.Model:
     source = locate_weights(name, weights)
     build = getattr(keras.applications, str(lookup(name).keras_class))
     try:
-        with warnings.catch_warnings():
+        with downloads_on_stderr(), warnings.catch_warnings():
             # Keras warns that weights trained at 224 pixels are loaded for another size, which is fine.
             warnings.filterwarnings("ignore", message="`input_shape` is undefined", category=UserWarning)
             network = build(weights=source, include_top=False, input_shape=(size, size, 3))  # its own name: V2 needs it

@@ -114,15 +114,23 @@ def test_nowhere_and_no_network_says_where_it_was_looked_for(
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_what_keras_downloads_is_taken_as_it_is(nowhere: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_keras_downloads_is_taken_as_it_is(
+    nowhere: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     load_keras()
     module = importlib.import_module(f"keras.datasets.{name.replace('-', '_')}")
     shape = SHAPES[name]
     images = np.zeros((10, *(shape if shape[2] == 3 else shape[:2])), np.uint8)
     labels = np.arange(10, dtype=np.uint8)
     both = (images, labels[:, np.newaxis] if shape[2] == 3 else labels)
-    monkeypatch.setattr(module, "load_data", lambda: (both, both))
+
+    def download() -> object:
+        sys.stdout.write("Downloading data from somewhere")
+        return both, both
+
+    monkeypatch.setattr(module, "load_data", download)
     dataset = open_builtin(name)
+    assert capsys.readouterr().out == ""
     assert dataset.splits.keys() == {"train", "test"}
     assert dataset.splits["test"].images.read(9).shape == shape
     assert dataset.counts("train").tolist() == [1] * 10

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.backend import load_keras
+from tellapart.backend import downloads_on_stderr, load_keras
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.sources.arrays import array_split, read_idx_folder, read_npz
 from tellapart.errors import DatasetError, require
@@ -88,7 +88,8 @@ def _download(name: str, searched: list[str]) -> Mapping[str, Split]:
     module = require(f"keras.datasets.{name.replace('-', '_')}", extra="train")
     notify(f"{name} is not on this machine: Keras downloads it")
     try:
-        (train_x, train_y), (test_x, test_y) = module.load_data()
+        with downloads_on_stderr():
+            (train_x, train_y), (test_x, test_y) = module.load_data()
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise DatasetError(
             f"{name} was not found in {', '.join(searched)}, and could not be downloaded ({error}). Put it into "
