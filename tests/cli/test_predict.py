@@ -104,6 +104,30 @@ def test_no_image_named_is_refused(said: Said, bundle: Path) -> None:
     assert said("predict", bundle).error.startswith("no image was named; expected files, folders, globs")
 
 
+@pytest.mark.parametrize("words", [[], ["--json"], ["--csv"], ["--out"]])
+def test_what_a_folder_has_beside_images_is_counted(
+    said: Said, bundle: Path, images: list[Path], tmp_path: Path, words: list[str]
+) -> None:
+    folder = tmp_path / "phone"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("x")
+    words = [*words, *([str(tmp_path / "out.csv")] if "--out" in words else [])]
+    error = said("predict", bundle, folder, *words).error
+    assert error.startswith(f"{folder} has no image, only 1 file (.txt 1); expected files that end in .jpg, ")
+    assert not list(tmp_path.glob("out.csv*"))
+    partly = said("predict", bundle, images[0], folder, *words)
+    assert partly.status == 1
+    assert f"warning: {folder} has no image, only 1 file (.txt 1)" in partly.err
+    if "--out" in words:
+        (tmp_path / "out.csv").unlink()
+    shutil.copy(images[0], folder)
+    answer = said("predict", bundle, folder, *words)
+    assert answer.status == 0
+    assert "left out: 1 file (.txt 1)" in answer.err
+    if words == ["--json"]:
+        assert lines(answer.out)[1:] == [{"skipped": {".txt": 1}}]
+
+
 def test_what_is_no_bundle_is_refused(said: Said, trained: Run, images: list[Path]) -> None:
     assert "The bundle of a run is in its bundle/ folder" in said("predict", trained.folder, images[0]).error
 

@@ -10,7 +10,7 @@ import numpy as np
 from cyclopts import Parameter
 from numpy.typing import NDArray
 
-from tellapart.cli.predict import PARTLY, ImageArgument
+from tellapart.cli.predict import PARTLY, ImageArgument, report_skipped
 from tellapart.data.sources.listing import list_images
 from tellapart.errors import ImageError
 from tellapart.models.imagenet import ImageNetClass, open_imagenet
@@ -43,10 +43,10 @@ def imagenet(
     json
         Print one JSON object per line, for each image.
     """
-    paths = list_images(images, sys.stdin)
-    first = list(islice(paths, 1))  # refuses here what names no image, before the network is loaded
+    listed = list_images(images, sys.stdin)
+    first = list(islice(listed, 1))  # refuses here what names no image, before the network is loaded
     network = open_imagenet(model, weights)
-    paths, again = tee(chain(first, paths))
+    paths, again = tee(chain(first, listed))
     unreadable = 0
     for path, result in zip(again, network.probabilities(paths), strict=True):
         if isinstance(result, ImageError):
@@ -54,7 +54,9 @@ def imagenet(
             print(jsonlib.dumps({"path": path, "error": str(result)}) if json else f"{path}: error: {result}")
         else:
             print(_line(path, _best(result, network.classes, top), json=json), flush=True)
-    return PARTLY if unreadable else 0
+    if json and listed.skipped:
+        print(jsonlib.dumps({"skipped": dict(listed.skipped)}))
+    return PARTLY if report_skipped(listed) or unreadable else 0
 
 
 def _best(probabilities: NDArray[np.float32], classes: tuple[ImageNetClass, ...], top: int) -> Choices:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from io import StringIO
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,10 @@ from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
 from tellapart.cli.job_options import jobs_on
 from tellapart.cli.options import On, Workers
-from tellapart.data.sources.listing import list_images
+from tellapart.data.sources.listing import ListedImages, kinds_text, list_images
 from tellapart.errors import RunError
 from tellapart.jobs import Jobs
+from tellapart.progress import notify
 
 PARTLY = 1
 DEFAULT_FILE = "predictions.parquet"
@@ -45,7 +47,9 @@ def predict(
     on: On = None,
     workers: Workers = None,
 ) -> int:
-    """Classify images, in the order given. The exit status is 1 where an image cannot be read.
+    """Classify images, in the order given. The exit status is 1 where an image cannot be read or a folder has none.
+
+    What is left out of a folder is counted by kind on standard error.
 
         tellapart predict runs/photos/bundle new.jpg
         tellapart predict runs/photos/bundle folder --out predictions.csv
@@ -79,7 +83,10 @@ def predict(
         raise RunError("--on is for predictions that are written into a file: name one with --out")
     if fresh:
         raise RunError("--fresh is about an earlier --out, which is not named: name it, or leave --fresh out")
-    results = Predictor(bundle).predict(list_images(images, sys.stdin), top=top)
+    listed = list_images(images, sys.stdin)
+    predictor = Predictor(bundle)
+    first = list(islice(listed, 1))  # refuses here what names no image, before anything is printed
+    results = predictor.predict(chain(first, listed), top=top)
     line: Callable[[Result], str] = _json_line if json else _csv_line if csv else _text_line
     if csv:
         print(_csv("path", "label", "probability", "unknown", "error"))
@@ -87,7 +94,18 @@ def predict(
     for result in results:
         unreadable += isinstance(result, Unreadable)
         print(line(result), flush=True)
-    return PARTLY if unreadable else 0
+    if json and listed.skipped:
+        print(jsonlib.dumps({"skipped": dict(listed.skipped)}))
+    return PARTLY if report_skipped(listed) or unreadable else 0
+
+
+def report_skipped(listed: ListedImages) -> bool:
+    """Report what was left out of folders, on standard error; return True where a folder had no image at all."""
+    if listed.skipped:
+        notify(f"left out: {kinds_text(listed.skipped)}")
+    for sentence in listed.empty:
+        notify(f"warning: {sentence}")
+    return bool(listed.empty)
 
 
 def _file(out: Path) -> Path:
@@ -103,14 +121,15 @@ def _write_file(
     fresh: bool,
     by: AbstractContextManager[Jobs | None],
 ) -> int:
+    listed = list_images(images, sys.stdin)
     try:
         with by as jobs:
-            done = predict_to_file(bundle, list_images(images, sys.stdin), out, top=top, fresh=fresh, jobs=jobs)
+            done = predict_to_file(bundle, listed, out, top=top, fresh=fresh, jobs=jobs)
     except KeyboardInterrupt as error:
         again = f"the same command{' without --fresh' * fresh} resumes"
         raise KeyboardInterrupt(f"Finished predictions are kept in {out}.parts: {again}") from error
     print(f"{out}: {done.images:,} images, {done.unknown:,} unknown, {done.unreadable:,} unreadable")
-    return PARTLY if done.unreadable else 0
+    return PARTLY if report_skipped(listed) or done.unreadable else 0
 
 
 def _json_line(result: Result) -> str:

@@ -247,7 +247,13 @@ def test_links_to_files_and_to_class_folders_are_followed(tmp_path: Path) -> Non
     assert names_of(root) == ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"]
 
 
-def test_links_to_folders_within_a_class_are_named_and_not_followed(tmp_path: Path) -> None:
+def test_links_that_lead_out_of_the_folder_are_followed_within_a_class_too(tmp_path: Path) -> None:
+    root = classes(tmp_path / "photos", each=1)
+    (root / "cat" / "album").symlink_to(classes(tmp_path / "elsewhere", ["cat"]) / "cat")
+    assert names_of(root) == ["cat/0.png", "cat/album/0.png", "cat/album/1.png", "dog/0.png"]
+
+
+def test_links_within_the_folder_are_named_and_not_followed_within_a_class(tmp_path: Path) -> None:
     root = classes(tmp_path)
     (root / "cat" / "again").symlink_to(root)
     (root / "cat" / "album.png").symlink_to(root / "dog")

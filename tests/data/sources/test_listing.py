@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.sources.listing import Item, images_under, is_hidden, list_images, walk_items
+from tellapart.data.sources.listing import Item, images_under, is_hidden, kinds_text, list_images, walk_items
 from tellapart.errors import DatasetError
 
 
@@ -112,5 +112,48 @@ def test_all_that_a_folder_holds_is_told_apart_without_opening_it(here: Path) ->
         Item("more/gone", "skipped", "cannot be read: No such file or directory"),
         Item("more/pipe.png", "skipped", "is a FIFO, not a file"),
         Item("more/read me", "other"),
-        Item("more/up", "skipped", "is a link to a folder, which is not followed: move the images here"),
+        Item("more/up", "skipped", "is a link to a folder, which is not followed: it leads back to a folder above it"),
     ]
+
+
+def test_what_is_left_out_is_counted_by_kind(here: Path) -> None:
+    os.mkfifo(here / "more" / "pipe.png")
+    (here / "more" / "up").symlink_to("..")
+    (here / "more" / "gone.txt").symlink_to("nowhere")
+    for name in ("IMG_1.XYZ", "IMG_2.xyz", "README"):
+        (here / "more" / name).write_bytes(b"x")
+    listed = list_images(["b.png", "more"], io.StringIO())
+    assert list(listed) == ["b.png", "more/c.webp", "more/deep/d.bmp"]
+    expected = {".xyz": 2, "hidden": 1, "link to a folder": 1, "no extension": 1, "not a file": 1, "unreadable": 1}
+    assert listed.skipped == expected
+    assert listed.empty == []
+    assert kinds_text(listed.skipped, most=2) == "7 files (.xyz 2, hidden 1, 4 more kinds)"
+
+
+def test_an_image_that_cannot_be_read_is_listed_so_that_it_is_reported(here: Path) -> None:
+    (here / "more" / "gone.png").symlink_to("nowhere")
+    (here / "more" / "loop.png").symlink_to("loop.png")
+    assert found("more")[-2:] == ["more/gone.png", "more/loop.png"]
+
+
+def test_a_folder_without_an_image_is_named_and_refused_where_nothing_else_is_asked(here: Path) -> None:
+    (here / "phone").mkdir()
+    (here / "empty").mkdir()
+    (here / "phone" / "IMG.xyz").write_bytes(b"x")
+    with pytest.raises(DatasetError, match=r"phone has no image, only 1 file \(.xyz 1\); expected files that end in"):
+        found("phone", "empty")
+    listed = list_images(["phone", "b.png", "empty"], io.StringIO())
+    assert list(listed) == ["b.png"]
+    assert listed.empty == ["phone has no image, only 1 file (.xyz 1)", "empty has no image"]
+
+
+def test_links_to_folders_are_followed_once(here: Path) -> None:
+    (here / "album").mkdir()
+    for name, target in (("a", "../more"), ("b", "../more/deep"), ("c", ".."), ("d", "own"), ("e", "e")):
+        (here / "album" / name).symlink_to(target)
+    (here / "album" / "own").mkdir()
+    (here / "album" / "own" / "x.png").write_bytes(b"x")
+    (here / "more" / "back").symlink_to("../album")
+    listed = list_images(["album"], io.StringIO())
+    assert list(listed) == ["album/a/c.webp", "album/a/deep/d.bmp", "album/own/x.png"]
+    assert listed.skipped == {"link to a folder": 4, "hidden": 1, "unreadable": 1}

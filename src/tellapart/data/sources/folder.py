@@ -27,7 +27,7 @@ def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
     classes = _classes(root, levels, exclude)
     listed: dict[str, FileList] = {}
     for split, level in levels.items():
-        listed[split], more = _list_files(classes, level)
+        listed[split], more = _list_files(classes, level, str(root))
         items += more
     _require_images(root, classes, listed, levels)
     splits, unread = hash_files(listed)
@@ -58,11 +58,11 @@ def _classes(root: Path, levels: Mapping[str, Level], exclude: Sequence[str]) ->
     return tuple(names)
 
 
-def _list_files(classes: tuple[str, ...], level: Level) -> tuple[FileList, list[Item]]:
+def _list_files(classes: tuple[str, ...], level: Level, root: str) -> tuple[FileList, list[Item]]:
     """List a split's images, by class and name; and whatever else is in its folders."""
     files, rest = FileList(), []
     for label, name in enumerate(classes):
-        for item in walk_items(str(level.classes[name])) if name in level.classes else ():
+        for item in walk_items(str(level.classes[name]), root) if name in level.classes else ():
             if item.kind == "image":
                 files.paths.append(item.path)
                 files.labels.append(label)
