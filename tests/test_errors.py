@@ -17,7 +17,7 @@ def exceptions() -> set[type[Exception]]:
 
 def test_every_exception_is_in_the_tree_and_drawn_in_the_docstring() -> None:
     drawn = errors.__doc__ or ""
-    assert len(exceptions()) == 10
+    assert len(exceptions()) == 11
     for cls in exceptions():
         assert issubclass(cls, TellapartError)
         summary = (inspect.getdoc(cls) or "").rstrip(".")

@@ -9,6 +9,7 @@
     ├── BundleError           a bundle is incomplete, altered or not a bundle
     ├── StorageError          the disk cannot be written: full, read-only, no permission
     ├── ClusterError          a cluster cannot be reached, or abandons work
+    ├── SettingsError         this process has settings that tellapart cannot work with
     └── MissingPackageError   an optional package is not installed
 
 Each message says what was found, what was expected and what to do.
@@ -57,6 +58,10 @@ class StorageError(TellapartError):
 
 class ClusterError(TellapartError):
     """A cluster cannot be reached, or abandons work."""
+
+
+class SettingsError(TellapartError):
+    """This process has settings that tellapart cannot work with."""
 
 
 class MissingPackageError(TellapartError):

@@ -102,11 +102,6 @@ WSL = "Linux 5.15.90.1-microsoft-standard-WSL2 x86_64"
         (replace(PLAIN, tensorflow=TensorFlow(failure="broken")), "GPUs in use", "does not start"),
         (replace(PLAIN, packages=packages(PLAIN, openvino=None)), "openvino", "OpenVINO is missing"),
         (
-            replace(PLAIN, variables=PLAIN.variables | {"KERAS_BACKEND": "jax"}),
-            "KERAS_BACKEND",
-            "KERAS_BACKEND is jax, .* unset it",
-        ),
-        (
             replace(PLAIN, variables=PLAIN.variables | {"TELLAPART_DATA": "/no/such/folder"}),
             "TELLAPART_DATA",
             "TELLAPART_DATA names a folder that does not exist",
@@ -124,6 +119,34 @@ def test_an_existing_folder_is_ok(tmp_path: Path) -> None:
     case = replace(PLAIN, variables=PLAIN.variables | {"TELLAPART_WEIGHTS": str(tmp_path)})
     assert diagnosis(case, "TELLAPART_WEIGHTS") == Diagnosis("TELLAPART_WEIGHTS", "ok", str(tmp_path))
     assert advice(case) == advice(PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("KERAS_BACKEND", "jax", "jax (set aside: "),
+        ("TF_USE_LEGACY_KERAS", "1", "1 (set aside: "),
+        ("TF_ENABLE_ONEDNN_OPTS", "0", "0 (used: "),
+        ("OMP_NUM_THREADS", "2", "2 (used: "),
+        ("CUDA_VISIBLE_DEVICES", "", "empty (used: "),
+    ],
+)
+def test_a_setting_of_another_program_is_used_or_set_aside(name: str, value: str, text: str) -> None:
+    case = replace(PLAIN, variables=PLAIN.variables | {name: value})
+    assert diagnosis(case, name).mark == "note"
+    assert diagnosis(case, name).text.startswith(text)
+    assert advice(case) == advice(PLAIN)
+
+
+def test_settings_that_change_nothing_are_ok() -> None:
+    case = replace(PLAIN, variables=PLAIN.variables | {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"})
+    assert {diagnosis(case, name).mark for name in ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS")} == {"ok"}
+
+
+def test_foreign_settings_of_keras_json_are_set_aside() -> None:
+    case = replace(PLAIN, keras_json={"floatx": "float16"})
+    text = "floatx float16 (set aside: tellapart trains with Keras's own defaults)"
+    assert diagnosis(case, "keras.json") == Diagnosis("keras.json", "note", text)
 
 
 def test_what_cannot_be_probed_is_unknown() -> None:

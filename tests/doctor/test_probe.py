@@ -134,3 +134,21 @@ def test_a_crash_of_tensorflow_is_reported(monkeypatch: pytest.MonkeyPatch) -> N
     tensorflow = probe.probe().tensorflow
     assert tensorflow is not None
     assert tensorflow.failure is not None
+
+
+@pytest.mark.parametrize(
+    ("keras_json", "expected"),
+    [
+        ("", {}),
+        ('{"floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow"}', {}),
+        ('{"floatx": "float16", "image_data_format": "channels_first", "nonsense": 1}',
+         {"floatx": "float16", "image_data_format": "channels_first"}),
+        ("[]", {"unreadable": "it is no JSON object"}),
+    ],
+)  # fmt: skip
+def test_foreign_settings_are_found_in_keras_json(keras_json: str, expected: dict[str, object]) -> None:
+    assert probe.foreign_keras_settings(keras_json) == expected
+
+
+def test_a_broken_keras_json_is_reported() -> None:
+    assert "Expecting" in str(probe.foreign_keras_settings("{")["unreadable"])

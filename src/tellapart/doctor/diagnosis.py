@@ -18,6 +18,15 @@ MIN_FREE_BYTES = 5_000_000_000  # the features of 100,000 photos, or one downloa
 MIN_DRIVER = "525.60.13"
 MIN_DRIVER_WSL = "528.33"  # the Windows driver, which has version numbers of its own
 
+SET_ASIDE = {"KERAS_BACKEND": ("", "tensorflow"), "TF_USE_LEGACY_KERAS": ("", "0", "false", "False")}
+"""Variables of other programs that training sets aside, each with the values that change nothing."""
+USED = {
+    "TF_ENABLE_ONEDNN_OPTS": "TensorFlow's sums may differ from another machine's in the last digits",
+    "OMP_NUM_THREADS": "NumPy and scikit-learn compute with so many threads",
+    "CUDA_VISIBLE_DEVICES": "TensorFlow sees only these graphics cards",
+}
+"""Variables that tellapart leaves as they are, with their effect."""
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -43,6 +52,7 @@ def diagnose(machine: Machine) -> tuple[Diagnosis, ...]:
         _cuda(machine),
         _gpus(machine),
         *_variables(machine),
+        *_keras_json(machine),
     )
 
 
@@ -125,18 +135,24 @@ def _variables(machine: Machine) -> Iterator[Diagnosis]:
             yield Diagnosis(name, "ok", "not set")
         elif name in _missing_folders(machine):
             yield Diagnosis(name, "problem", f"{value}: no such folder")
+        elif name in SET_ASIDE and value not in SET_ASIDE[name]:
+            yield Diagnosis(name, "note", f"{value} (set aside: tellapart trains with Keras 3 on TensorFlow)")
+        elif name in USED:
+            yield Diagnosis(name, "note", f"{value or 'empty'} (used: {USED[name]})")
         else:
-            yield Diagnosis(name, "problem" if _wrong_backend(name, value) else "ok", value or "empty")
+            yield Diagnosis(name, "ok", value or "empty")
+
+
+def _keras_json(machine: Machine) -> Iterator[Diagnosis]:
+    if machine.keras_json:
+        settings = ", ".join(f"{name} {value}" for name, value in machine.keras_json.items())
+        yield Diagnosis("keras.json", "note", f"{settings} (set aside: tellapart trains with Keras's own defaults)")
 
 
 def _missing_folders(machine: Machine) -> list[str]:
     # The cache folder is created on first use.
     values = {name: machine.variables[name] for name in ("TELLAPART_DATA", "TELLAPART_WEIGHTS")}
     return [name for name, value in values.items() if value and not Path(value).is_dir()]
-
-
-def _wrong_backend(name: str, value: str) -> bool:
-    return name == "KERAS_BACKEND" and value not in ("", "tensorflow")
 
 
 def _package_advice(machine: Machine) -> Iterator[str]:
@@ -156,9 +172,6 @@ def _package_advice(machine: Machine) -> Iterator[str]:
 def _settings_advice(machine: Machine) -> Iterator[str]:
     for name in _missing_folders(machine):
         yield f"{name} names a folder that does not exist: create it, correct the name, or unset {name}."
-    backend = machine.variables["KERAS_BACKEND"]
-    if backend and _wrong_backend("KERAS_BACKEND", backend):
-        yield f"KERAS_BACKEND is {backend}, but tellapart trains with TensorFlow: unset it."
     for folder, free in machine.free_bytes.items():
         if free <= MIN_FREE_BYTES:
             yield f"Only {free / 1e9:.1f} GB are free at {folder}: free some space before training on many images."

@@ -12,10 +12,11 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tellapart
+from tellapart.backend import BACKEND, KERAS_SETTINGS, keras_home
 from tellapart.files import cache_folder
 from tellapart.jobs import cores
 
@@ -27,6 +28,9 @@ VARIABLES = (
     "TELLAPART_WEIGHTS",
     "TELLAPART_CACHE",
     "KERAS_BACKEND",
+    "TF_USE_LEGACY_KERAS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "OMP_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
 )
 WSL_LIBRARIES = "/usr/lib/wsl/lib"  # contains Windows's nvidia-smi; not always on the PATH
@@ -89,6 +93,8 @@ class Machine:
     """None where TensorFlow is not installed."""
     variables: dict[str, str | None]
     """The values of VARIABLES, None where unset."""
+    keras_json: dict[str, object] = field(default_factory=dict)
+    """The settings of the user's keras.json that are not tellapart's, which are set aside."""
 
 
 def probe() -> Machine:
@@ -112,6 +118,7 @@ def probe() -> Machine:
         driver=_driver(),
         tensorflow=_tensorflow() if has_tensorflow else None,
         variables={name: os.environ.get(name) for name in VARIABLES},
+        keras_json=foreign_keras_settings(_read_text(keras_home() / "keras.json")),
     )
 
 
@@ -175,6 +182,20 @@ def read_tensorflow(output: str, errors: str, status: int) -> TensorFlow:
         last = errors.strip().rpartition("\n")[2]
         return TensorFlow(failure=last or f"its process ended with status {status} and no message")
     return TensorFlow(gpus=tuple(json.loads(output.strip().rpartition("\n")[2])))
+
+
+def foreign_keras_settings(keras_json: str) -> dict[str, object]:
+    """Parse the settings in a keras.json that are not tellapart's; an unreadable file is the setting `unreadable`."""
+    if not keras_json:
+        return {}
+    try:
+        settings = json.loads(keras_json)
+    except ValueError as error:
+        return {"unreadable": str(error)}
+    if not isinstance(settings, dict):
+        return {"unreadable": "it is no JSON object"}
+    own = {"backend": BACKEND, **KERAS_SETTINGS}
+    return {name: value for name, value in settings.items() if name in own and value != own[name]}
 
 
 def _driver() -> Driver:

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from tellapart.backend import keras_home
 from tellapart.errors import WeightsError, first_line
 from tellapart.progress import notify
 
@@ -37,7 +38,7 @@ def local_weights(name: str) -> Path | None:
 
 def keras_folder() -> Path:
     """Return the folder of Keras's downloaded models."""
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    return keras_home() / "models"
 
 
 def keras_download(name: str, *, top: bool) -> Path | None:

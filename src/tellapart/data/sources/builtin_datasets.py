@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.backend import downloads_on_stderr, load_keras
+from tellapart.backend import downloads_on_stderr, keras_home, load_keras
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.sources.arrays import array_split, read_idx_folder, read_npz
 from tellapart.errors import DatasetError, require
@@ -80,7 +80,7 @@ def _npz_files(name: str) -> list[Path]:
 
 
 def _keras_cache() -> Path:
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets"
+    return keras_home() / "datasets"
 
 
 def _download(name: str, searched: list[str]) -> Mapping[str, Split]:
