@@ -11,7 +11,7 @@ import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from tellapart.data.augmentation.augmentation import Augmentation
-from tellapart.data.preprocessing import Fit
+from tellapart.data.preprocessing import Fit, Resize
 from tellapart.engine import Precision
 from tellapart.errors import RecipeError, did_you_mean
 from tellapart.files import atomic_write
@@ -86,6 +86,9 @@ class Recipe:
     """Height and width of an image in pixels."""
     fit: Fit = field(default="crop", metadata=_facts("data", "examples", with_ladder=True))
     """How an image of another shape is made square."""
+    resize: Resize = field(default="pillow-bicubic", metadata=_facts("data", "examples", with_ladder=True))
+    """How pixels of another size are computed: pillow-bicubic antialiases; keras-bilinear and keras-nearest do not, as
+    Keras's image_dataset_from_directory and load_img."""
     features: str | None = field(default=None, metadata=_facts("model", "examples"))
     """Input of knn, forest and logistic: features of a frozen backbone such as xception, or pixels."""
     cut: str | None = field(default=None, metadata=_facts("model", "examples"))

@@ -106,3 +106,13 @@ def test_any_size_to_any_size(height: int, width: int, to_height: int, to_width:
     out = Preprocessing(to_height, to_width, 1, fit)(image)
     assert out.shape == (to_height, to_width, 1)
     assert out.max() == 200
+
+
+def test_a_later_field_is_named_only_where_it_is_used() -> None:
+    """The text seeds augmented views, and the dictionary is in cache keys and bundles: both stay as they were."""
+    plain, keras = Preprocessing(4, 5, 3), Preprocessing(4, 5, 3, resize="keras-nearest")
+    assert repr(plain) == "Preprocessing(height=4, width=5, channels=3, fit='crop')"
+    assert plain.as_json() == {"height": 4, "width": 5, "channels": 3, "fit": "crop"}
+    assert keras.as_json() == {**plain.as_json(), "resize": "keras-nearest"}
+    assert Preprocessing(**keras.as_json()) == keras
+    assert repr(plain) != repr(keras)

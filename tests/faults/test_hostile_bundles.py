@@ -440,7 +440,15 @@ GEOMETRY = {"height": 20, "width": 20, "channels": 3, "fit": "crop"}
         *[("recipe", {"precision": one}, "misstates the precision") for one in ("evil", 3, None, [1])],
         *[
             ("preprocessing", {**GEOMETRY, key: value}, "misstates the geometry")
-            for key, value in (("height", -1), ("height", 0), ("width", "20"), ("width", 20.5), ("fit", "evil"))
+            for key, value in (
+                ("height", -1),
+                ("height", 0),
+                ("width", "20"),
+                ("width", 20.5),
+                ("fit", "evil"),
+                ("resize", "lanczos"),
+                ("resize", [1]),
+            )
         ],
         *[
             ("preprocessing", {**GEOMETRY, key: value}, "its graph expects [20,20,3]")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from tellapart.bundles.reject import Reject
-from tellapart.data.preprocessing import Fit, Preprocessing
+from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, Precision, has_nan, last_line, read_graph
 from tellapart.errors import BundleError
 from tellapart.files import sha256
@@ -203,8 +203,7 @@ def _class_names(names: object) -> tuple[str, ...]:
 
 def _preprocessing(fields: Mapping[str, Any]) -> Preprocessing:
     preprocessing = Preprocessing(**fields)
-    sides = (preprocessing.height, preprocessing.width, preprocessing.channels)
-    if not all(type(side) is int and side > 0 for side in sides) or preprocessing.fit not in get_args(Fit):
+    if not preprocessing.is_valid:
         raise ValueError("the geometry of its images")
     return preprocessing
 
@@ -226,6 +225,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "format": FORMAT,
         "tellapart": __version__,
         **asdict(manifest),
+        "preprocessing": manifest.preprocessing.as_json(),
         "files": {name: sha256(folder / name) for name in _file_names([entry.name for entry in os.scandir(folder)])},
     }
     text = json.dumps({**fields, "sha256": _manifest_hash(fields)}, indent=2, ensure_ascii=False)

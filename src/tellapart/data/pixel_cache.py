@@ -5,7 +5,6 @@ import json
 import math
 import shutil
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +68,7 @@ def _decode_all(images: Images, preprocessing: Preprocessing, folder: Path, labe
 
 
 def _key(images: Images, preprocessing: Preprocessing) -> str:
-    digest = hashlib.sha256(json.dumps([DECODER, asdict(preprocessing)], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([DECODER, preprocessing.as_json()], sort_keys=True).encode())
     for image in images.digests:
         digest.update(image.encode())
     return digest.hexdigest()

@@ -1,7 +1,7 @@
 """Export of a bundle to another format, verified on real images."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def write_metadata(bundle: Bundle, folder: Path, export_fields: dict[str, Any]) 
         "classes": bundle.classes,
         "input": {"name": "pictures", "dtype": "uint8", "shape": [None, shape.height, shape.width, shape.channels]},
         "output": {"name": "probabilities", "dtype": "float32", "shape": [None, len(bundle.classes)]},
-        "preprocessing": asdict(shape),
+        "preprocessing": shape.as_json(),
         "temperature": temperature_of(bundle),
         "reject_below": bundle.reject.probability if bundle.reject else None,
         "licence": bundle.manifest.licence,

@@ -147,7 +147,7 @@ def _add_model(app: FastAPI, service: Service) -> None:
         return Model(
             name=bundle.name,
             classes=bundle.classes,
-            preprocessing=asdict(bundle.preprocessing),
+            preprocessing=bundle.preprocessing.as_json(),
             metrics=dict(bundle.metrics),
             reject=None if reject is None else asdict(reject),
             hashes=dict(bundle.hashes),

@@ -10,7 +10,6 @@ import weakref
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
 
 from tellapart.data.preprocessing import Preprocessing
@@ -29,7 +28,7 @@ class DecodePool:
     def __init__(self, preprocessing: Preprocessing, settings: Settings) -> None:
         count = settings.workers or default_workers()
         setup = {
-            "preprocessing": asdict(preprocessing),
+            "preprocessing": preprocessing.as_json(),
             "max_pixels": settings.max_pixels,
             "max_bytes": settings.max_body_bytes,
             "memory_bytes": PROCESS_BYTES + BYTES_PER_PIXEL * settings.max_pixels,

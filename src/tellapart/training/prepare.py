@@ -36,7 +36,7 @@ def draw_splits_to_compare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, R
 def preprocessing_for(dataset: Dataset, recipe: ResolvedRecipe) -> Preprocessing:
     """Return the geometry: RGB with pre-trained weights; without them grey images stay grey where all are."""
     channels = 3 if recipe.weights != "none" or not _all_grey(dataset) else 1
-    return Preprocessing(recipe.size, recipe.size, channels, recipe.fit)
+    return Preprocessing(recipe.size, recipe.size, channels, recipe.fit, recipe.resize)
 
 
 def drop_unreadable(dataset: Dataset, name: str, kept: tuple[int, ...], skipped: tuple[Skipped, ...]) -> Dataset:

@@ -40,7 +40,8 @@ def register_backbone(backbone: "FrozenBackbone") -> None:
     known = KnownBackbone(
         backbone.name, sha256(file), backbone.preprocessing, precision, DECODER, backbone.key, backbone.width
     )
-    atomic_write(path, json.dumps(asdict(known), indent=2) + "\n")
+    fields = asdict(known) | {"preprocessing": known.preprocessing.as_json()}
+    atomic_write(path, json.dumps(fields, indent=2) + "\n")
 
 
 def known_backbones(name: str) -> tuple[KnownBackbone, ...]:

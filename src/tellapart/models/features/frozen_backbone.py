@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -83,7 +83,7 @@ class FrozenBackbone:
             "base": self.name,
             "end": [len(list(leaf_layers(self.network))), self.shape],
             "decoder": DECODER,
-            "preprocessing": asdict(self.preprocessing),
+            "preprocessing": self.preprocessing.as_json(),
             "precision": resolve_precision(self.precision),
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
