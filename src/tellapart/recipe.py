@@ -44,6 +44,9 @@ class FieldFacts:
     """Why a sweep may not vary it; empty where it may."""
     fixed_in_search: str
     """Why a search may not vary it; empty where it may."""
+    later: bool
+    """Whether it joined after files had been written without it: they lack it, and so do new ones where it is the
+    default."""
 
 
 def _facts(
@@ -55,10 +58,11 @@ def _facts(
     with_ladder: bool = False,
     fixed_in_sweep: str = "",
     fixed_in_search: str = "",
+    later: bool = False,
 ) -> dict[str, FieldFacts]:
     """Make a field's metadata; what a sweep may not vary a search may not either."""
     in_search = fixed_in_search or fixed_in_sweep
-    return {"facts": FieldFacts(group, rebuilds, bounds, staged, with_ladder, fixed_in_sweep, in_search)}
+    return {"facts": FieldFacts(group, rebuilds, bounds, staged, with_ladder, fixed_in_sweep, in_search, later)}
 
 
 ONE_SPLIT = "the trials are compared on one validation split"
@@ -86,7 +90,7 @@ class Recipe:
     """Height and width of an image in pixels."""
     fit: Fit = field(default="crop", metadata=_facts("data", "examples", with_ladder=True))
     """How an image of another shape is made square."""
-    resize: Resize = field(default="pillow-bicubic", metadata=_facts("data", "examples", with_ladder=True))
+    resize: Resize = field(default="pillow-bicubic", metadata=_facts("data", "examples", with_ladder=True, later=True))
     """How pixels of another size are computed: pillow-bicubic antialiases; keras-bilinear and keras-nearest do not, as
     Keras's image_dataset_from_directory and load_img."""
     features: str | None = field(default=None, metadata=_facts("model", "examples"))
@@ -235,7 +239,12 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that are set: what TOML and JSON can hold."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in self.stored().items() if value is not None}
+
+    def stored(self) -> dict[str, Any]:
+        """Return every field, without the later ones that are what they were before they existed."""
+        values = asdict(self)
+        return {name: value for name, value in values.items() if not FACTS[name].later or value != DEFAULTS[name]}
 
     def write(self, path: Path) -> None:
         """Store it as TOML, atomically."""
@@ -276,3 +285,4 @@ def _differ(stages: list[Recipe], name: str) -> bool:
 
 FACTS: Mapping[str, FieldFacts] = {item.name: item.metadata["facts"] for item in fields(Recipe)}
 """The facts of each field, in the order of the fields."""
+DEFAULTS: Mapping[str, Any] = {item.name: item.default for item in fields(Recipe)}

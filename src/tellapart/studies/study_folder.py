@@ -88,14 +88,15 @@ class StudyFolder:
 def study_settings(dataset: Dataset, recipe: Recipe, **more: object) -> dict[str, Any]:
     """Return the recipe, the identity of the images and whatever else decides, as JSON restores them."""
     images = {"name": dataset.name, "fingerprint": dataset.fingerprint}
-    settings: dict[str, Any] = json.loads(json.dumps({"recipe": asdict(recipe), **more, "pictures": images}))
+    settings: dict[str, Any] = json.loads(json.dumps({"recipe": recipe.stored(), **more, "pictures": images}))
     return settings
 
 
 def recipe_differences(before: Settings, now: Settings) -> Iterator[str]:
     """Yield a clause for each field of the recipe that differs."""
-    earlier = asdict(Recipe()) | before["recipe"]  # a version without a field did what its default does
-    for name, value in now["recipe"].items():
+    defaults = asdict(Recipe())  # a version without a field did what its default does
+    earlier = defaults | before["recipe"]
+    for name, value in (defaults | now["recipe"]).items():
         if earlier[name] != value:
             yield f"{name} was {earlier[name]}, now {value}"
 
