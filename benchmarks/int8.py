@@ -15,8 +15,7 @@ from tellapart.bundles.evaluate import align_classes, split_for
 from tellapart.data.pipeline import BATCH
 from tellapart.engine import write_graph
 from tellapart.exporting.graph_formats import full_graph
-from tellapart.exporting.int8 import calibration_images, quantize
-from tellapart.exporting.int8_comparison import MAX_ACCURACY_LOSS, MIN_SPEEDUP, compare_int8
+from tellapart.exporting.int8 import MAX_ACCURACY_LOSS, MIN_SPEEDUP, calibration_images, compare_int8, quantize
 
 
 def main() -> None:

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from tellapart.checking import examine_images as module
-from tellapart.checking import facts_cache
-from tellapart.checking.examine_images import examine_images
+from tellapart.checking.examine_images import examine_images, read_facts, write_facts
 from tellapart.checking.image_facts import ImageFacts, examine_file
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.images import ArrayImages, FileImages
@@ -135,7 +134,7 @@ def test_another_method_does_not_take_the_facts_of_this_one(
 ) -> None:
     whole = dataset(*written(tmp_path, saved(scene(1))))
     examine_images(whole)
-    monkeypatch.setattr(facts_cache, "KEY", "another")
+    monkeypatch.setattr(module, "KEY", "another")
     examine_images(whole)
     assert len(looks) == 2
 
@@ -153,7 +152,7 @@ def test_what_was_found_is_kept_when_interrupted(tmp_path: Path, monkeypatch: py
     whole = dataset(*paths)
     with pytest.raises(KeyboardInterrupt):
         examine_images(whole)
-    kept = facts_cache.read_facts(cache_folder() / "facts", whole.splits["train"].images.digests)
+    kept = read_facts(cache_folder() / "facts", whole.splits["train"].images.digests)
     assert set(kept) == set(whole.splits["train"].images.digests[:2])
 
 
@@ -178,3 +177,31 @@ def test_large_arrays_are_examined_like_files() -> None:
     assert isinstance(facts, ImageFacts)
     assert facts.format == ""
     assert facts.hash == examine_file(saved(scene(1))).hash
+
+
+def test_facts_come_back_as_they_were(tmp_path: Path) -> None:
+    photo = examine_file(saved(scene(1), "JPEG"))
+    tiny = examine_file(saved(scene(2, 20, 30)))
+    write_facts(tmp_path, {"a" * 64: tiny, "b" * 64: "cannot be decoded: größer", "c" * 64: photo})
+    found = read_facts(tmp_path, ["a" * 64, "b" * 64, "c" * 64, "d" * 64])
+    assert found.keys() == {"a" * 64, "b" * 64, "c" * 64}
+    assert found["b" * 64] == "cannot be decoded: größer"
+    for digest, facts in (("a" * 64, tiny), ("c" * 64, photo)):
+        read = found[digest]
+        assert isinstance(read, ImageFacts)
+        assert repr(read).partition("colour")[0] == repr(facts).partition("colour")[0]
+        np.testing.assert_allclose(read.colour, facts.colour, rtol=1e-6)
+        np.testing.assert_array_equal(read.small, facts.small)
+
+
+def test_only_what_is_asked_for_comes_back_from_all_shards(tmp_path: Path) -> None:
+    for number in range(4):
+        write_facts(tmp_path, {str(number) * 64: "why", str(number + 4) * 64: examine_file(saved(scene(number)))})
+    assert read_facts(tmp_path, ["1" * 64, "7" * 64]).keys() == {"1" * 64, "7" * 64}
+    assert read_facts(tmp_path, []) == {}
+
+
+def test_nothing_to_keep_writes_nothing(tmp_path: Path) -> None:
+    write_facts(tmp_path / "cache", {})
+    assert not (tmp_path / "cache").exists()
+    assert read_facts(tmp_path / "cache", ["a" * 64]) == {}

@@ -8,7 +8,7 @@ from typing import get_type_hints
 import pytest
 
 from tellapart.cli.export import export
-from tellapart.exporting import int8_comparison
+from tellapart.exporting import int8
 from tellapart.exporting.formats import FORMATS
 from tellapart.training.run import Run
 
@@ -48,14 +48,14 @@ def test_libraries_remark_on_nothing(said: Said, bundle: Path, outliers: Path, t
 def test_int8_says_what_it_changes(
     said: Said, bundle: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(int8_comparison, "_rates", lambda _: {"int8": 30.0, "float32": 10.0})
+    monkeypatch.setattr(int8, "_rates", lambda _: {"int8": 30.0, "float32": 10.0})
     words = ("export", bundle, "--to", "openvino", "--int8", "--check", tiny)
     answer = said(*words, "--out", tmp_path / "out")
     assert answer.status == 0
     assert answer.out.startswith("int8:      accuracy ")
     assert "3.00 times as fast" in answer.out
     assert json.loads((tmp_path / "out" / "export.json").read_text())["int8"]["speedup"] == 3.0
-    monkeypatch.setattr(int8_comparison, "_rates", lambda _: {"int8": 10.0, "float32": 10.0})
+    monkeypatch.setattr(int8, "_rates", lambda _: {"int8": 10.0, "float32": 10.0})
     refusal = said(*words, "--out", tmp_path / "slow").error
     assert "int8 is not worthwhile" in refusal
     assert "1.00 times as fast" in refusal

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tellapart import __version__
-from tellapart.cli import old_names
+from tellapart.cli import run_command
 from tellapart.cli.commands import COMMANDS
 from tellapart.data.dataset import ReadOptions
 from tellapart.recipe import Recipe
@@ -156,7 +156,7 @@ def test_train_shows_first_what_people_need_most(said: Said) -> None:
     assert re.findall(r"--[a-z]+", first)[:5] == ["--model", "--size", "--time", "--out", "--resume"]
 
 
-@pytest.mark.parametrize(("old", "new"), old_names.COMMANDS.items())
+@pytest.mark.parametrize(("old", "new"), run_command.COMMANDS.items())
 def test_a_command_s_old_name_is_another_name_for_it(old: str, new: str, said: Said) -> None:
     assert said(old, "--help") == said(new, "--help")
     assert old not in COMMANDS
@@ -208,7 +208,7 @@ OLD_OPTIONS = {
 
 @pytest.mark.parametrize(("command", "options"), OLD_OPTIONS.items())
 def test_every_option_of_the_first_version_is_still_there(command: str, options: str, said: Said) -> None:
-    renamed = old_names.renamed([command, *options.split()])
+    renamed = run_command.renamed([command, *options.split()])
     assert set(renamed[1:]) <= set(re.findall(r"--[a-z0-9-]+", said(command, "--help").out))
 
 

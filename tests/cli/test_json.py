@@ -111,7 +111,7 @@ def test_the_schema_of_recipes_is_one_object(said: Said) -> None:
 
 def test_the_book_is_one_object(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tellapart.cli import lesson
-    from tellapart.lessons.table import lesson_named
+    from tellapart.lessons.lesson import lesson_named
 
     monkeypatch.setattr(lesson, "all_lessons", lambda: (lesson_named("image-as-array"),))
     book = json.loads(said("lesson", "--all", "--small", "--save", tmp_path / "book", "--json").out)

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.cli import lesson as command
-from tellapart.lessons.lesson import Claim
-from tellapart.lessons.table import OLD_NAMES, all_lessons
+from tellapart.lessons.lesson import OLD_NAMES, Claim, all_lessons
 
 from .conftest import Said
 

@@ -1,9 +1,16 @@
 """How labelled images are read is given in the same way to every command."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tellapart.cli import options
+from tellapart.cli.options import jobs_on
+from tellapart.errors import ClusterError
+from tellapart.jobs import LocalJobs
 
 from .conftest import Said
 
@@ -49,3 +56,43 @@ def test_a_table_is_augmented_and_evaluated(table: Path, said: Said, bundle: Pat
 def test_a_label_that_is_not_there_is_refused(table: Path, said: Said) -> None:
     sentence = said("train", table, *COLUMNS, "--exclude-label", "Not sur").error
     assert "has no class 'Not sur' to exclude: did you mean Not sure?" in sentence
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What becomes of a cluster that stands in for Ray's."""
+    said: list[str] = []
+
+    @contextmanager
+    def joined(place: str, workers: int | None) -> Iterator[LocalJobs]:
+        said.append(f"{workers} of {place} joined")
+        yield LocalJobs()
+        said.append("left")
+
+    monkeypatch.setattr(options, "ray_cluster", joined)
+    return said
+
+
+def test_without_a_cluster_there_are_no_workers() -> None:
+    with jobs_on(None, None) as jobs:
+        assert jobs is None
+    with pytest.raises(ClusterError, match="--workers is about a cluster"):
+        jobs_on(None, 2)
+
+
+def test_a_cluster_is_joined_once_by_the_first_job_and_left_at_the_end(seen: list[str]) -> None:
+    with jobs_on("ray", 2) as jobs:
+        assert jobs is not None
+        assert seen == []
+        found = jobs.run(lambda: abs, [-1, 2])
+        assert seen == ["2 of ray joined"]
+        assert list(found) == [1, 2]
+        with jobs.workers(lambda: abs) as work:
+            assert list(work([-3])) == [3]
+    assert seen == ["2 of ray joined", "left"]
+
+
+def test_a_wrong_place_is_refused_at_once(seen: list[str]) -> None:
+    with pytest.raises(ClusterError, match="expected ray"):
+        jobs_on("dask", None)
+    assert seen == []

@@ -11,7 +11,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import write_graph
 from tellapart.models.graphs.convert import to_graph
 from tellapart.models.graphs.surgery import add_temperature
-from tellapart.models.scratch import Tensor
+from tellapart.models.networks import Tensor
 
 layers = keras.layers
 CLASSES = ("blue", "green", "red")

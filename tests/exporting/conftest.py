@@ -11,7 +11,7 @@ import pytest
 from tellapart import Bundle, Dataset, Recipe, train
 from tellapart.data.pipeline import preprocessed
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.exporting.runtimes import Images
+from tellapart.exporting.parity import Images
 from tellapart.models.networks import mirror_network
 from tellapart.training.import_model import import_model
 

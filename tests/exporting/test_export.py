@@ -17,11 +17,10 @@ from tellapart.bundles.calibrate import calibrate
 from tellapart.bundles.predictor import Prediction, Predictor
 from tellapart.engine import read_graph
 from tellapart.errors import BundleError, DatasetError, MissingPackageError, RecipeError, StorageError
-from tellapart.exporting import formats, runtimes
+from tellapart.exporting import formats, parity
 from tellapart.exporting.export import export
 from tellapart.exporting.formats import FORMATS
-from tellapart.exporting.parity import draw_sample
-from tellapart.exporting.runtimes import Images, Probabilities, Runtime
+from tellapart.exporting.parity import Images, Probabilities, Runtime, draw_sample
 from tellapart.judging.calibration import apply_temperature
 from tellapart.training.import_model import import_model
 from tellapart.training.run import Run
@@ -33,7 +32,7 @@ def patch_openvino(monkeypatch: pytest.MonkeyPatch, change: Callable[[Probabilit
     """Change the probabilities of OpenVINO exports."""
 
     def open_changed(path: Path) -> Runtime:
-        runtime = runtimes.openvino(path)
+        runtime = parity.openvino(path)
         return Runtime(runtime.name, lambda images: change(runtime.predict(images)))
 
     monkeypatch.setitem(dict_of_formats(), "openvino", replace(FORMATS["openvino"], open=open_changed))
@@ -121,7 +120,7 @@ def test_the_temperature_is_in_every_format_though_not_in_the_keras_copy(
     kinds: dict[str, Bundle], unseen_images: Dataset, pixels: Images, tmp_path: Path
 ) -> None:
     bundle = kinds["network"]
-    unscaled = runtimes.keras(bundle.folder / "model.keras").predict(pixels[:8])
+    unscaled = parity.keras(bundle.folder / "model.keras").predict(pixels[:8])
     scaled = apply_temperature(unscaled, TEMPERATURE)
     assert np.abs(scaled - unscaled).max() > 0.05
     for to in ("keras", "h5", "savedmodel"):

@@ -11,7 +11,7 @@ from tellapart.bundles.compile import compile_bundle
 from tellapart.errors import BundleError
 from tellapart.exporting.export import LABELS, METADATA, export
 from tellapart.exporting.formats import FORMATS, bundle_kind
-from tellapart.exporting.runtimes import Images
+from tellapart.exporting.parity import Images
 from tellapart.files import sha256
 
 KINDS = ("network", "mirrored", "imported", "knn", "logistic", "forest")

@@ -13,16 +13,15 @@ from tellapart import Bundle, Dataset
 from tellapart.data.splits.draw_splits import HELD_OUT, draw_splits
 from tellapart.engine import Engine, Graph, read_graph
 from tellapart.errors import BundleError, DatasetError, MissingPackageError, RecipeError
-from tellapart.exporting import int8, int8_comparison
-from tellapart.exporting.int8 import export_int8, quantize
-from tellapart.exporting.int8_comparison import Int8Comparison
+from tellapart.exporting import int8
+from tellapart.exporting.int8 import Int8Comparison, export_int8, quantize
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.paired import Comparison, McNemar
 
 
 def patch_rates(monkeypatch: pytest.MonkeyPatch, **rates: float) -> None:
     """Replace the measured speeds."""
-    monkeypatch.setattr(int8_comparison, "_rates", lambda _: rates)
+    monkeypatch.setattr(int8, "_rates", lambda _: rates)
 
 
 def test_a_faster_and_equally_accurate_network_is_written(
@@ -73,7 +72,7 @@ def test_the_speed_of_the_machine_is_measured(kinds: dict[str, Bundle], unseen_i
     from tellapart.engine import write_graph
 
     write_graph(graph, tmp_path / "model.xml")
-    comparison = int8_comparison.compare_int8(kinds["network"], tmp_path / "model.xml", unseen_images.splits["all"])
+    comparison = int8.compare_int8(kinds["network"], tmp_path / "model.xml", unseen_images.splits["all"])
     assert {"int8", "float32"} <= comparison.rates.keys() <= {"int8", "float32", "bfloat16"}
     assert min(comparison.rates.values()) > 0
     assert comparison.int8_bytes != comparison.float_bytes > 0
@@ -109,7 +108,7 @@ def test_a_failure_of_the_engine_is_an_error(
     def fails(*_: Graph, **__: Graph) -> None:
         raise RuntimeError("Check failed\nin plugin")
 
-    monkeypatch.setattr(int8_comparison, "Engine", fails)
+    monkeypatch.setattr(int8, "Engine", fails)
     with pytest.raises(BundleError, match=r"cannot run .* in int8 \(Check failed\)"):
         export_int8(kinds["network"], unseen_images, to="openvino", out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -24,13 +24,13 @@ RUN = """
 from tellapart import Dataset
 from tellapart.exporting.export import export
 from tellapart.exporting import int8
-from tellapart.exporting import int8_comparison
+from tellapart.exporting import int8
 bundle, data, out = sys.argv[1:4]
 dataset = Dataset.open(data)
 for to in sys.argv[4:]:
     export(bundle, dataset, to=to, out=__import__("pathlib").Path(out, to))
-int8_comparison._rates = lambda _: {"int8": 2.0, "float32": 1.0}
-int8_comparison.MAX_ACCURACY_LOSS = 1
+int8._rates = lambda _: {"int8": 2.0, "float32": 1.0}
+int8.MAX_ACCURACY_LOSS = 1
 int8.export_int8(bundle, dataset, to="openvino", out=__import__("pathlib").Path(out, "int8"))
 """
 

@@ -1,10 +1,14 @@
 """Intervals: published values, and coverage of the truth."""
 
+import math
+from statistics import stdev
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.stats import binom, binomtest
 
 from tellapart.judging import per_class
@@ -14,7 +18,9 @@ from tellapart.judging.intervals import (
     bootstrap_confusion,
     bootstrap_mean,
     bootstrap_means,
+    mean_over_folds,
     stratified_variance,
+    student_quantile,
     wilson,
     wilson_from_variance,
 )
@@ -185,3 +191,24 @@ def test_an_interval_from_no_variance_is_as_wide_as_the_trials_allow() -> None:
 def test_the_variance_of_a_sum_is_that_within_strata() -> None:
     influence, strata = np.array([1.0, 3.0, 10.0, 10.0, 7.0]), np.array([0, 0, 2, 2, 3])
     assert stratified_variance(influence, strata) == pytest.approx(2 * np.var([1, 3], ddof=1))
+
+
+@pytest.mark.parametrize("freedom", [*range(1, 12), 30, 99, 998, 999])
+def test_students_quantile_equals_scipys(freedom: int) -> None:
+    assert student_quantile(freedom) == pytest.approx(float(stats.t.ppf(0.975, freedom)), rel=1e-9)
+    assert student_quantile(freedom, 0.5) == pytest.approx(float(stats.t.ppf(0.75, freedom)), rel=1e-9)
+
+
+def test_the_interval_is_the_corrected_one() -> None:
+    values = [0.80, 0.82, 0.78, 0.84, 0.81]
+    estimate = mean_over_folds(values, held_out=1 / 4)
+    half = 2.7764451051977934 * stdev(values) * math.sqrt(1 / 5 + 1 / 4)
+    assert estimate.value == pytest.approx(0.81)
+    assert [estimate.low, estimate.high] == pytest.approx([0.81 - half, 0.81 + half])
+
+
+def test_an_interval_stays_in_0_to_1_and_equal_folds_have_no_width() -> None:
+    estimate = mean_over_folds([0.9, 1.0], held_out=1.0)
+    assert (estimate.low, estimate.high) == (0.0, 1.0)
+    constant = mean_over_folds([0.7, 0.7, 0.7], held_out=0.5)
+    assert [constant.low, constant.high] == pytest.approx([0.7, 0.7])

@@ -2,10 +2,9 @@
 
 import pytest
 
+from tellapart.lessons.book import learn
 from tellapart.lessons.drawing import drawing, lines
-from tellapart.lessons.learn import learn
-from tellapart.lessons.lesson import Claim, Findings, Learned, Lesson, Settings
-from tellapart.lessons.table import all_lessons
+from tellapart.lessons.lesson import Claim, Findings, Learned, Lesson, Settings, all_lessons
 
 
 @pytest.fixture(scope="session")

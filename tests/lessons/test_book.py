@@ -8,9 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tellapart.errors import StorageError
-from tellapart.lessons.book import SCRIPTS, write_book, write_page
+from tellapart.lessons.book import SCRIPTS, learn, write_book, write_page
 from tellapart.lessons.glossary import GLOSSARY
-from tellapart.lessons.learn import learn
 from tellapart.lessons.lesson import Learned, Lesson, Settings
 
 from ..reports.conftest import page  # noqa: F401  a fixture

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tellapart.errors import TellapartError
-from tellapart.lessons.learn import learn
+from tellapart.lessons.book import learn
 from tellapart.lessons.lesson import Claim, Lesson, Settings, filled
 from tellapart.lessons.words import Words, anchor, paragraphs, plain, terms
 

@@ -9,8 +9,7 @@ import pytest
 from tellapart.errors import RecipeError
 from tellapart.lessons.book import terms_of
 from tellapart.lessons.glossary import GLOSSARY
-from tellapart.lessons.lesson import Learned, Lesson
-from tellapart.lessons.table import NAMES, all_lessons, lesson_named
+from tellapart.lessons.lesson import NAMES, Learned, Lesson, all_lessons, lesson_named
 from tellapart.lessons.words import anchor
 
 FOLDER = Path(lesson_named.__code__.co_filename).parent

@@ -8,14 +8,16 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.errors import RecipeError
-from tellapart.models.catalogue import Scaling
+from tellapart.models.catalogue import MODELS, Scaling
 from tellapart.models.networks import (
+    BODIES,
     backbone_network,
     head_network,
     join_classifier,
     logit_count,
     scale_images,
     scratch_network,
+    set_mixed_precision,
 )
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
@@ -103,3 +105,52 @@ def test_a_classifier_is_saved_and_opened_in_safe_mode(tmp_path: Path, loss: str
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     images = CHANCE.integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)
     np.testing.assert_allclose(again.predict_on_batch(images), product.predict_on_batch(images), atol=1e-6)
+
+
+def test_layers_compute_in_bfloat16_and_back_in_float32_with_the_same_weights() -> None:
+    keras.utils.set_random_seed(0)
+    network = scratch_network(resolve_network(Recipe(model="cnn", size=16, dropout=0.0)), 3, 4)
+    weights = network.get_weights()
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    exact = np.asarray(network(images))
+    set_mixed_precision(network, mixed=True)
+    assert network.get_layer("hidden").compute_dtype == "bfloat16"
+    assert {weight.dtype for weight in network.weights} == {"float32"}
+    rough = network(images)
+    assert rough.dtype == "float32"
+    assert 0 < np.abs(np.asarray(rough) - exact).max() < 0.05 * np.abs(exact).max()
+    set_mixed_precision(network, mixed=False)
+    np.testing.assert_array_equal(np.asarray(network(images)), exact)
+    for before, after in zip(weights, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def network(model: str, size: int, channels: int, classes: int = 10) -> keras.Model:
+    return scratch_network(resolve_network(Recipe(model=model, size=size, dropout=0.2)), channels, classes)
+
+
+def test_mlp_has_the_parameters_of_the_tutorials() -> None:
+    assert network("mlp", 28, 1).count_params() == 101_770
+
+
+def test_lenet5_has_the_parameters_of_its_paper_with_full_connections_in_the_second_convolution() -> None:
+    convolutions = (5 * 5 * 1 + 1) * 6 + (5 * 5 * 6 + 1) * 16
+    dense = (5 * 5 * 16 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10
+    assert network("lenet5", 28, 1).count_params() == convolutions + dense == 61_706
+
+
+def test_the_hidden_layer_of_mlp_has_as_many_units_as_the_recipe_says() -> None:
+    hidden = scratch_network(resolve_network(Recipe(model="mlp", size=8, units=7)), 3, 4)
+    assert hidden.count_params() == (8 * 8 * 3 + 1) * 7 + (7 + 1) * 4
+
+
+def test_every_small_model_of_the_catalogue_has_a_body_and_no_other() -> None:
+    assert BODIES.keys() == {name for name, model in MODELS.items() if not (model.keras_class or model.estimator)}
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_smallest_size_of_a_small_network_can_be_built_and_run(name: str, channels: int) -> None:
+    size = MODELS[name].smallest
+    images = np.zeros((2, size, size, channels), np.uint8)
+    assert network(name, size, channels, 3)(images).shape == (2, 3)

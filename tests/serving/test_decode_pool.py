@@ -15,9 +15,8 @@ import pytest
 from tellapart.data.decode import decode
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import ImageError
-from tellapart.serving import decode_client, decode_pool
-from tellapart.serving.decode_client import DecodedImage
-from tellapart.serving.decode_pool import DecodePool
+from tellapart.serving import decode_pool
+from tellapart.serving.decode_pool import DecodedImage, DecodePool
 from tellapart.serving.decode_worker import MAX_PHOTO_SIDE
 from tellapart.serving.settings import Settings
 
@@ -100,7 +99,7 @@ def test_a_hanging_decoder_is_killed_and_the_next_image_is_decoded(
         await pool(reddish)
         (process,) = children()
         os.kill(process, signal.SIGSTOP)  # like a decoder that hangs
-        monkeypatch.setattr(decode_client, "MAX_DECODE_S", 0.2)
+        monkeypatch.setattr(decode_pool, "MAX_DECODE_S", 0.2)
         started = time.monotonic()
         with pytest.raises(ImageError, match=r"within 0\.2 s"):
             await pool(reddish)
@@ -114,7 +113,7 @@ def test_a_hanging_decoder_is_killed_and_the_next_image_is_decoded(
 def test_a_decoder_over_its_cpu_time_is_killed_and_the_next_image_is_decoded(
     reddish: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode_client, "MAX_CPU_S", 0.05)
+    monkeypatch.setattr(decode_pool, "MAX_CPU_S", 0.05)
 
     async def work(pool: DecodePool) -> None:
         await pool(reddish)
@@ -126,7 +125,7 @@ def test_a_decoder_over_its_cpu_time_is_killed_and_the_next_image_is_decoded(
 
 
 def test_waiting_for_a_busy_machine_is_not_counted(reddish: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode_client, "MAX_CPU_S", 0.2)
+    monkeypatch.setattr(decode_pool, "MAX_CPU_S", 0.2)
 
     async def work(pool: DecodePool) -> None:
         await pool(reddish)
@@ -142,7 +141,7 @@ def test_waiting_for_a_busy_machine_is_not_counted(reddish: bytes, monkeypatch: 
 
 
 def test_a_replacement_process_has_the_same_timeout(reddish: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode_client, "MAX_DECODE_S", 0.2)
+    monkeypatch.setattr(decode_pool, "MAX_DECODE_S", 0.2)
 
     async def work(pool: DecodePool) -> None:
         for _ in range(3):

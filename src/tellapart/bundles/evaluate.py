@@ -1,5 +1,6 @@
 """Evaluation of a bundle on labelled images."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +10,20 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle
 from tellapart.bundles.compile import compile_bundle
-from tellapart.bundles.test_set_uses import count_test_set_use
+from tellapart.bundles.stored_predictions import read_predictions
 from tellapart.data.dataset import Dataset, Skipped, Split
 from tellapart.data.images import Images
 from tellapart.data.pipeline import BATCH, ReadableRows, Runner, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import HELD_OUT, SPLIT_NAMES, draw_splits
 from tellapart.engine import Precision
-from tellapart.errors import DatasetError, ImageError
+from tellapart.errors import DatasetError, ImageError, RunError
+from tellapart.files import atomic_write
 from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.progress import notify, progress
+
+FILE = "test-uses.json"
+RUN_FILES = ("recipe.toml", "metrics.json")  # which identify the folder of a run
 
 
 def evaluate(
@@ -111,3 +116,28 @@ def align_classes(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
     indices = np.array([classes.index(name) for name in dataset.classes], dtype=np.int32)
     splits = {name: replace(split, labels=indices[split.labels]) for name, split in dataset.splits.items()}
     return replace(dataset, classes=classes, splits=splits)
+
+
+def test_set_uses(run: Path) -> int:
+    """Return how often the test split was evaluated, including once by the run itself. Raises RunError."""
+    path = run / FILE
+    if not path.exists():
+        return 1
+    try:
+        return 1 + int(json.loads(path.read_text())["evaluations"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read ({error}): remove it to restart the count at one") from error
+
+
+def count_test_set_use(bundle: Bundle, evaluated: Images) -> None:
+    """Count another evaluation on a run's own test images, and report the total.
+
+    Other images, and bundles outside their run, are not counted. Raises RunError.
+    """
+    run = bundle.folder.resolve().parent
+    predictions = read_predictions(run, "test") if all((run / name).is_file() for name in RUN_FILES) else None
+    if predictions is None or not {*predictions.digests} & {*evaluated.digests}:
+        return
+    uses = test_set_uses(run) + 1
+    atomic_write(run / FILE, json.dumps({"evaluations": uses - 1}) + "\n")
+    notify(f"the test images of {run.name} have now been evaluated {uses} times: selecting by them biases the results")

@@ -6,8 +6,7 @@ from tellapart.checking.findings.classes import class_findings
 from tellapart.checking.findings.exact_duplicates import exact_duplicate_findings
 from tellapart.checking.findings.group_leaks import group_leak_findings
 from tellapart.checking.findings.near_duplicate_findings import near_duplicate_findings
-from tellapart.checking.findings.odd_formats import odd_format_findings
-from tellapart.checking.findings.odd_images import odd_image_findings
+from tellapart.checking.findings.odd_images import odd_format_findings, odd_image_findings
 from tellapart.checking.findings.unreadable_files import (
     drop_unreadable,
     failure_reasons,

@@ -4,16 +4,20 @@ Pairs whose perceptual hashes differ in few bits are candidates; registering the
 compared in grey, colours by their mean. The thresholds were chosen on photos of clothing with planted duplicates.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.checking.examine_images import examine_images
+from tellapart.checking.findings.unreadable_files import drop_unreadable, failure_reasons
 from tellapart.checking.image_facts import MIN_SIDE, THUMBNAIL_SIDE, ImageFacts
+from tellapart.checking.locations import find_locations
 from tellapart.checking.registration import CHUNK, coarse_residuals, coarse_thumbnails, fine_residuals
+from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.pipeline import prefetch_map
 from tellapart.progress import progress
 
@@ -154,3 +158,29 @@ class _Search:
             self._pairs[i, j] = relation
             self._pair_counts[[i, j]] += 1
             self._family[self._family == self._family[j]] = self._family[i]
+
+
+def with_duplicate_families(dataset: Dataset) -> Dataset:
+    """Find near-duplicates over all splits and record their families in `dataset.families`.
+
+    Images that cannot be decoded are dropped and recorded too: a split could otherwise draw nothing else of a class.
+    """
+    facts = examine_images(dataset)
+    dataset, rows = drop_unreadable(dataset, find_locations(dataset), failure_reasons(facts))
+    skipped = tuple(Skipped(row.path, row.detail) for row in rows)
+    return replace(dataset, skipped=dataset.skipped + skipped, families=families_of(find_pairs(facts)))
+
+
+def families_of(pairs: Iterable[Pair]) -> dict[str, str]:
+    """Map each content hash to the smallest hash that pairs connect it to, which names its family (union-find)."""
+    parent: dict[str, str] = {}
+
+    def root(digest: str) -> str:
+        while (above := parent.setdefault(digest, digest)) != digest:
+            parent[digest] = digest = parent[above]  # path halving
+        return digest
+
+    for pair in pairs:
+        first, second = sorted((root(pair.first), root(pair.second)))
+        parent[second] = first
+    return {digest: root(digest) for digest in sorted(parent)}

@@ -8,8 +8,7 @@ from typing import Any
 from tellapart.checking.check import check as find_problems
 from tellapart.checking.finding import Finding
 from tellapart.checking.findings_csv import keep_findings_csv
-from tellapart.cli.job_options import resumable
-from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
+from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs, resumable
 from tellapart.cli.output import command_line, dataset_line, print_json
 from tellapart.data.dataset import Dataset
 from tellapart.progress import notify

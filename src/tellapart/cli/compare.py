@@ -3,12 +3,16 @@
 from pathlib import Path
 
 from tellapart.cli.options import Json
-from tellapart.cli.output import print_json
-from tellapart.cli.tables import aligned
+from tellapart.cli.output import aligned, print_json
 from tellapart.progress import notify
 from tellapart.reports.compare import ComparedSplit, RunComparison, as_json, compare_runs
-from tellapart.reports.comparison_page import write_comparison
-from tellapart.reports.comparison_tables import comparison_sentences, pairs_table, runs_table, settings_table
+from tellapart.reports.comparison_tables import (
+    comparison_sentences,
+    pairs_table,
+    runs_table,
+    settings_table,
+    write_comparison,
+)
 from tellapart.reports.report import Table
 
 

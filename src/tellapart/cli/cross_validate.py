@@ -5,11 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli.job_options import jobs_on, resumable
-from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers
-from tellapart.cli.output import print_json
+from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers, jobs_on, resumable
+from tellapart.cli.output import aligned, print_json
 from tellapart.cli.recipe_options import DEFAULT_RECIPE, RecipeOptions
-from tellapart.cli.tables import aligned
 from tellapart.data.dataset import Dataset
 from tellapart.judging.intervals import Estimate
 from tellapart.progress import notify

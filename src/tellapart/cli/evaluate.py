@@ -7,8 +7,7 @@ from typing import Literal
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.evaluate import evaluate as evaluate_bundle
 from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
-from tellapart.cli.output import print_json
-from tellapart.cli.tables import confusion_table, cost_table, metrics_table
+from tellapart.cli.output import confusion_table, cost_table, metrics_table, print_json
 from tellapart.data.dataset import Dataset
 from tellapart.judging.costs import compare_decisions, read_costs
 from tellapart.progress import notify

@@ -5,8 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tellapart.checking.dataset_features import dataset_features
-from tellapart.cli.job_options import jobs_on, resumable
-from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers
+from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers, jobs_on, resumable
 from tellapart.cli.output import print_json
 from tellapart.data.dataset import Dataset
 from tellapart.files import cache_folder

@@ -1,22 +1,28 @@
 """`tellapart lr-find`."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli import rate_chart
 from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, ReadAs
-from tellapart.cli.output import print_json
+from tellapart.cli.output import aligned, print_json
 from tellapart.cli.recipe_options import DEFAULT_RECIPE, RecipeOptions
 from tellapart.data.dataset import Dataset
+from tellapart.errors import RecipeError
 from tellapart.files import atomic_write, csv_text
 from tellapart.progress import notify
+from tellapart.reports import figures
+from tellapart.reports.figures.learning_curves import loss_ceiling, lr_curve
+from tellapart.reports.png import require_chromium, write_png
 from tellapart.studies.lr_find import STEPS, RateTest
 from tellapart.studies.lr_find import lr_find as test_rates
 
 TABLE = "find-rate.csv"
 NOT_LEARNED = 1
+PER_DECADE = 2  # rows of the curve as text
+BAR = 40  # characters for the highest loss that is drawn
 
 
 def lr_find(
@@ -49,18 +55,18 @@ def lr_find(
         Draw the curve into this .png file or .html page.
     """
     if save:
-        rate_chart.require_known(save)  # before the work
+        require_curve_format(save)  # before the work
     result = test_rates(Dataset.open(source, read_options), recipe, steps=steps)
     if json:
         print_json(_as_json(result))
     else:
-        print(rate_chart.text(result))
+        print(curve_text(result))
     if out:
         rows = ([f"{number:.6g}" for number in row] for row in _rows(result))
         atomic_write(out / TABLE, csv_text(("rate", "loss", "smoothed"), rows))
         notify(f"saved: {out / TABLE}")
     if save:
-        rate_chart.save(result, save)
+        save_curve(result, save)
         notify(f"saved: {save}")
     if result.learned:
         if not json:
@@ -96,3 +102,35 @@ def _as_json(result: RateTest) -> dict[str, object]:
         "steepest": result.steepest if learned else None,
         "steps": [{"rate": rate, "loss": loss, "smoothed": smoothed} for rate, loss, smoothed in _rows(result)],
     }
+
+
+def require_curve_format(path: Path) -> None:
+    """Refuse a file that cannot be written. Raises RecipeError unless it is .png or .html; .png needs Chromium."""
+    if path.suffix.lower() not in (".png", ".html"):
+        raise RecipeError(f"a curve cannot be saved as {path}: name a .png or .html file")
+    if path.suffix.lower() == ".png":
+        require_chromium()
+
+
+def save_curve(result: RateTest, path: Path) -> None:
+    """Write the curve as PNG, or as an .html page that needs no network."""
+    figure = lr_curve(result)
+    if path.suffix.lower() == ".png":
+        write_png(figure, path)
+    else:
+        atomic_write(path, figure.to_html(include_plotlyjs=True, config=dict(figures.CONFIG)))
+
+
+def curve_text(result: RateTest) -> str:
+    """Return a row for each half decade: the rate, the smoothed loss, and a bar."""
+    count = len(result.rates)
+    decades = math.log10(result.rates[-1] / result.rates[0])
+    rows = max(2, round(decades * PER_DECADE) + 1)
+    steps = sorted({round(row * (count - 1) / (rows - 1)) for row in range(rows)})
+    ceiling = loss_ceiling(result)
+    lines = [["rate", "loss", ""]]
+    for step in steps:
+        loss = float(result.smoothed[step])
+        bar = "#" * round(BAR * min(loss / ceiling, 1)) + (">" if loss > ceiling else "")
+        lines.append([f"{result.rates[step]:.1e}", f"{loss:.3f}", bar.ljust(BAR + 1)])
+    return "\n".join(line.rstrip() for line in aligned(lines).splitlines())

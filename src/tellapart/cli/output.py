@@ -2,12 +2,16 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from tellapart.data.dataset import Dataset, ReadOptions
+from tellapart.judging.costs import DecisionCosts
+from tellapart.notebook.evaluation import NUMBERS, TITLES
+
+MAIN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "ece")
 
 
 def print_json(value: dict[str, Any], *, indent: int | None = None) -> None:
@@ -34,3 +38,50 @@ def _options(read_options: ReadOptions) -> Iterator[str]:
         if value:
             yield f"--{field.name.replace('_', '-')}"
             yield ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def metrics_table(metrics: Mapping[str, Any], *, every: bool = False) -> str:
+    """Lay out a row per metric, the main ones or `every`, and a column per split; values with 95 % intervals."""
+    header = ["", *(f"{split} (n = {values['n']:,})" for split, values in metrics.items())]
+    rows = [
+        [title, *(_cell(name, values.get(name)) for values in metrics.values())]
+        for name, title in TITLES.items()
+        if (every or name in MAIN_METRICS) and any(name in values for values in metrics.values())
+    ]
+    return aligned([header, *rows])
+
+
+def cost_table(costs: DecisionCosts) -> str:
+    """Lay out the mean cost of an image by each way of deciding, with 95 % intervals."""
+    ways = {
+        "likeliest class": costs.likeliest,
+        "least expected cost": costs.cheapest,
+        "the second less the first": costs.difference,
+    }
+    rows = [[name, f"{cost.value:.4g} ({cost.low:.4g} to {cost.high:.4g})"] for name, cost in ways.items()]
+    return aligned([["an image costs, deciding by", ""], *rows])
+
+
+def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+    """Lay out counts: a row for each true class, a column for each predicted class."""
+    header = ["true \\ predicted", *classes]
+    return aligned([header, *([name, *map(str, row)] for name, row in zip(classes, confusion, strict=True))])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Align columns: the first to the left, the others to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+def _cell(name: str, estimate: Mapping[str, float] | None) -> str:
+    if estimate is None:
+        return "not defined"
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    form = ".3f" if name in NUMBERS else ".1%"
+    return f"{value:{form}} ({low:{form}} to {high:{form}})"

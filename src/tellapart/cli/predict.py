@@ -14,8 +14,7 @@ from cyclopts import Parameter
 
 from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
-from tellapart.cli.job_options import jobs_on
-from tellapart.cli.options import On, Workers
+from tellapart.cli.options import On, Workers, jobs_on
 from tellapart.data.sources.listing import ListedImages, kinds_text, list_images
 from tellapart.errors import RunError
 from tellapart.jobs import Jobs

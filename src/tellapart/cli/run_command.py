@@ -3,14 +3,13 @@
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cyclopts
 
 from tellapart.cli import completion
 from tellapart.cli.commands import COMMANDS
 from tellapart.cli.help_format import Formatter
-from tellapart.cli.old_names import renamed
 from tellapart.cli.options import OPTIONS
 from tellapart.cli.recipe_options import expanded
 from tellapart.errors import TellapartError
@@ -35,6 +34,13 @@ for _name in COMMANDS:
     _function = FUNCTIONS.get(_name, _name.replace("-", "_"))
     app.command(f"tellapart.cli.{_function}:{_function}", name=_name)
 
+COMMANDS: Mapping[str, str] = {"folds": "cross-validate", "find-rate": "lr-find", "adopt": "import"}
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "show": {"--picture": "--image"},
+    "train": {"--effort": "--budget"},
+}
+"""For each command its options' old names, with the new ones."""
+
 
 def run(words: Sequence[str]) -> int:
     """Run one command. Returns the exit status: 0 done, 1 partly done, 2 refused, 130 interrupted."""
@@ -57,3 +63,16 @@ def run(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status if isinstance(status, int) else 0
+
+
+def renamed(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line with old names replaced by new ones."""
+    if not words:
+        return []
+    command = COMMANDS.get(words[0], words[0])
+    return [command, *(_option(command, word) for word in words[1:])]
+
+
+def _option(command: str, word: str) -> str:
+    name, equals, value = word.partition("=")
+    return OPTIONS.get(command, {}).get(name, name) + equals + value

@@ -4,13 +4,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tellapart.checking.check import check_cheap
-from tellapart.checking.duplicate_families import with_duplicate_families
+from tellapart.checking.near_duplicates import with_duplicate_families
 from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
-from tellapart.cli.output import print_json
-from tellapart.cli.tables import aligned
+from tellapart.cli.output import aligned, print_json
 from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.data.splits.draw_splits import SPLIT_NAMES, draw_splits
-from tellapart.data.splits.folder_groups import group_by_folder
+from tellapart.data.splits.grouping import group_by_folder
 from tellapart.data.splits.split_csv import require_files, save_split
 from tellapart.errors import DatasetError
 from tellapart.progress import notify

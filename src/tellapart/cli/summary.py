@@ -7,8 +7,7 @@ from cyclopts import Parameter
 
 from tellapart.backend import load_keras
 from tellapart.cli.options import OUTPUT, Json
-from tellapart.cli.output import print_json
-from tellapart.cli.tables import aligned
+from tellapart.cli.output import aligned, print_json
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import MODELS, Model, lookup
 from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network

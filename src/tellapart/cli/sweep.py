@@ -6,11 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tellapart.cli.job_options import jobs_on, resumable
-from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers
-from tellapart.cli.output import print_json
+from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers, jobs_on, resumable
+from tellapart.cli.output import aligned, metrics_table, print_json
 from tellapart.cli.recipe_options import TRIAL_RECIPE, TrialOptions
-from tellapart.cli.tables import aligned, metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.errors import require
 from tellapart.progress import notify

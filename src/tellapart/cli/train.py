@@ -7,15 +7,14 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tellapart.cli.options import BUDGET, COMMON, DATA, OUTPUT, READ_DEFAULTS, Json, ReadAs
-from tellapart.cli.output import dataset_line, print_json
+from tellapart.cli.output import dataset_line, metrics_table, print_json
 from tellapart.cli.recipe_options import DEFAULT_RECIPE, RecipeOptions
-from tellapart.cli.tables import metrics_table
 from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
 from tellapart.progress import notify
 from tellapart.reports.build_report import report as build_report
 from tellapart.training.baselines import better_baseline
-from tellapart.training.budget import Budget, parse_duration, suits_ladder
+from tellapart.training.forecast import Budget, parse_duration, suits_ladder
 from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.errors import BundleError, RecipeError, did_you_mean, require
-from tellapart.exporting import graph_formats, keras_formats, runtimes
+from tellapart.exporting import graph_formats, keras_formats, parity
 from tellapart.models.classical.estimators import FOREST, HEAD
 
 NETWORK, ESTIMATOR, FOREST_KIND = "network", "estimator", "forest"
@@ -22,25 +22,25 @@ class Format:
     file: str
     kinds: tuple[str, ...]
     write: Callable[[Bundle, Path], None]
-    open: Callable[[Path], runtimes.Runtime]
+    open: Callable[[Path], parity.Runtime]
     extra: str | None = None
     modules: tuple[str, ...] = ()
 
 
 FORMATS: Mapping[str, Format] = {
-    "openvino": Format("model.xml", (NETWORK, ESTIMATOR), graph_formats.write_openvino, runtimes.openvino),
-    "onnx": Format("model.onnx", (NETWORK, ESTIMATOR), graph_formats.write_onnx, runtimes.onnx, "onnx", ("onnx",)),
+    "openvino": Format("model.xml", (NETWORK, ESTIMATOR), graph_formats.write_openvino, parity.openvino),
+    "onnx": Format("model.onnx", (NETWORK, ESTIMATOR), graph_formats.write_onnx, parity.onnx, "onnx", ("onnx",)),
     "litert": Format(
         "model.tflite",
         (NETWORK,),
         keras_formats.write_litert,
-        runtimes.litert,
+        parity.litert,
         "litert",
         ("ai_edge_litert",),
     ),
-    "savedmodel": Format("saved_model", (NETWORK,), keras_formats.write_saved_model, runtimes.saved_model, "train"),
-    "keras": Format("model.keras", (NETWORK,), keras_formats.write_keras, runtimes.keras, "train"),
-    "h5": Format("model.h5", (NETWORK,), keras_formats.write_h5, runtimes.keras, "train"),
+    "savedmodel": Format("saved_model", (NETWORK,), keras_formats.write_saved_model, parity.saved_model, "train"),
+    "keras": Format("model.keras", (NETWORK,), keras_formats.write_keras, parity.keras, "train"),
+    "h5": Format("model.h5", (NETWORK,), keras_formats.write_h5, parity.keras, "train"),
 }
 
 

@@ -1,17 +1,19 @@
 """Packaging of a bundle as a folder that builds a container, or that is pushed as a Hugging Face Space."""
 
+import base64
+import hashlib
 import json
 import re
 import shutil
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from string import Template
-from typing import Literal
+from typing import Any, Literal
 
 from tellapart.bundles.bundle import MANIFEST, Bundle
-from tellapart.errors import TellapartError
-from tellapart.exporting.card import escape_markdown, model_card
-from tellapart.exporting.wheel import write_wheel
+from tellapart.errors import MissingPackageError, TellapartError
 from tellapart.files import atomic_folder
 from tellapart.models.classical.estimators import FOREST
 
@@ -21,6 +23,18 @@ PORT = 7860  # the default port of a Space
 SERVE = ("tellapart", "serve", "bundle", "--host", "0.0.0.0", "--port", str(PORT))  # noqa: S104  callers are outside the container
 ADDRESSES = {"container": f"http://127.0.0.1:{PORT}", "space": "https://THE-ADDRESS-OF-THE-SPACE"}
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+METRIC_TITLES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "top_3": "top-3 accuracy",
+    "log_loss": "log-loss (lower is better)",
+    "ece": "expected calibration error (lower is better)",
+}
+MAX_CLASSES = 100
+TAGS = "Wheel-Version: 1.0\nGenerator: tellapart\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+METADATA_FILES = ("METADATA", "entry_points.txt", "licenses/LICENSE")
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date, so that the same files always give the same wheel
 
 
 def package(
@@ -114,3 +128,94 @@ def _write_template(template: str, path: Path, fields: dict[str, object]) -> Non
 
 def _read_template(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def model_card(bundle: Bundle) -> str:
+    """Return paragraphs and a table: classes, input size, reject option, metrics on test images, licence."""
+    return "\n\n".join(
+        [_classes(bundle), *_reject_option(bundle), _metrics(bundle.metrics.get("test")), _licence(bundle)]
+    )
+
+
+def escape_markdown(text: str) -> str:
+    """Escape text so that Markdown shows it literally, on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>()#|&~$])", r"\\\1", " ".join(text.split()))
+
+
+def _classes(bundle: Bundle) -> str:
+    names = ", ".join(escape_markdown(name) for name in bundle.classes[:MAX_CLASSES])
+    more = f" and {len(bundle.classes) - MAX_CLASSES:,} more" if len(bundle.classes) > MAX_CLASSES else ""
+    size, model = bundle.preprocessing, bundle.manifest.recipe.get("model")
+    kind = f" It is tellapart's `{model}`." if model else ""
+    return (
+        f"It predicts {len(bundle.classes):,} classes from {size.width} x {size.height} px images: {names}{more}.{kind}"
+    )
+
+
+def _reject_option(bundle: Bundle) -> Iterator[str]:
+    if (reject := bundle.reject) is not None:
+        outlier = " or for images unlike its training images" * (reject.strangeness is not None)
+        yield f'It answers "I don\'t know" below a confidence of {reject.probability:.3f}{outlier}.'
+
+
+def _metrics(test: Mapping[str, Any] | None) -> str:
+    if not test:
+        return "It has not been evaluated on test images: use `tellapart evaluate`."
+    rows = [f"| {title} | {_estimate(test[name])} |" for name, title in METRIC_TITLES.items() if test.get(name)]
+    lead = f"On {test['n']:,} test images, unseen in training and model selection (95% intervals in parentheses):"
+    return "\n".join([lead, "", "| metric | value |", "|---|---|", *rows])
+
+
+def _estimate(estimate: Mapping[str, float]) -> str:
+    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
+
+
+def _licence(bundle: Bundle) -> str:
+    licence = bundle.manifest.licence
+    weights = f"Its pre-trained weights are licensed under {escape_markdown(licence)}. " if licence else ""
+    return (
+        f"{weights}The licence of its training images is not known to tellapart, which is itself under Apache-2.0: add "
+        f"it here before you share the classifier."
+    )
+
+
+PACKAGE = Path(__file__).parent.parent
+
+
+def write_wheel(folder: Path) -> Path:
+    """Write the installed tellapart into `folder` as a wheel. Raises MissingPackageError if it is not installed.
+
+    Source of the format: the PyPA specification "Binary distribution format".
+    """
+    try:
+        installed = distribution("tellapart")
+    except PackageNotFoundError as error:
+        raise MissingPackageError("tellapart is not installed as a package: pip install tellapart") from error
+    stem = f"tellapart-{installed.version}"
+    content = {**dict(_modules()), **_metadata(installed, f"{stem}.dist-info")}
+    record = f"{stem}.dist-info/RECORD"
+    lines = [*(_record_line(name, data) for name, data in content.items()), f"{record},,"]
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in {**content, record: "\n".join(lines).encode() + b"\n"}.items():
+            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
+            entry.external_attr = 0o100644 << 16  # a regular file, readable by all
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+    return path
+
+
+def _modules() -> Iterator[tuple[str, bytes]]:
+    """Yield every file of the package with its name in the wheel."""
+    for path in sorted(PACKAGE.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield f"tellapart/{path.relative_to(PACKAGE).as_posix()}", path.read_bytes()
+
+
+def _metadata(installed: Distribution, folder: str) -> dict[str, bytes]:
+    texts = {"WHEEL": TAGS, **{name: installed.read_text(name) for name in METADATA_FILES}}
+    return {f"{folder}/{name}": text.encode() for name, text in texts.items() if text}
+
+
+def _record_line(name: str, data: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(data)}"

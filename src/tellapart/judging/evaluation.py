@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
 from tellapart.judging import per_class
-from tellapart.judging.calibration_interval import estimate_ece
+from tellapart.judging.calibration import estimate_ece
 from tellapart.judging.confusion import confusion_matrix
 from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion, bootstrap_means, wilson
 from tellapart.judging.metrics import brier_scores, confidence_bins, confidence_gaps, in_top_k, log_losses

@@ -1,13 +1,14 @@
 """The book of lessons: an offline site with a page for each lesson that was run, an index and a glossary."""
 
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from tellapart.errors import require
 from tellapart.files import atomic_folder, atomic_write
 from tellapart.lessons.glossary import GLOSSARY
-from tellapart.lessons.lesson import Learned
+from tellapart.lessons.lesson import Learned, Lesson, Settings, filled
 from tellapart.lessons.words import anchor, paragraphs, terms
 from tellapart.reports.render import TEMPLATES, page_html, site_html
 
@@ -96,3 +97,13 @@ def _lesson_context(all_learned: Sequence[Learned], position: int, *, alone: boo
 
 def _page(template: str, **context: object) -> str:
     return site_html(template, more=OWN_TEMPLATES, script_files=SCRIPTS, **{"alone": False, **context})
+
+
+def learn(lesson: Lesson, settings: Settings | None = None) -> Learned:
+    """Run a lesson's experiment and check its claims against the results. Raises what the experiment raises."""
+    started = time.perf_counter()
+    findings = lesson.run(settings or Settings())
+    claims = tuple(
+        (filled(claim.sentence, findings.results), bool(claim.is_true(findings.results))) for claim in lesson.claims
+    )
+    return Learned(lesson, findings, claims, time.perf_counter() - started)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.reports.figures.plotly_text import plotly_safe
-from tellapart.reports.figures.theme import GREY, Figure, Part, axis, figure, line_style
+from tellapart.reports.figures.theme import GREY, Figure, Part, axis, figure, line_style, plotly_safe
 from tellapart.reports.report import Drawing
 
 Numbers = Sequence[float] | NDArray[Any]

@@ -1,14 +1,46 @@
 """Lessons: a question, an experiment, claims that its numbers must satisfy, and text with those numbers."""
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tellapart.errors import TellapartError
+from tellapart.errors import RecipeError, TellapartError, did_you_mean, require
 from tellapart.reports.report import Drawing, Table
 
 Results = Mapping[str, Any]
 """Numbers and words from a run, by the names that the text uses."""
+NAMES = (
+    "image-as-array",
+    "scaling-inputs",
+    "separate-test-set",
+    "score-on-training-data",
+    "over-fitting",
+    "bias-and-variance",
+    "cross-validation",
+    "pixel-order",
+    "which-metric",
+    "unequal-mistakes",
+    "rare-class",
+    "confusion-matrix",
+    "growing-a-forest",
+    "filters-and-feature-maps",
+    "pooling",
+    "softmax-and-logits",
+    "counting-parameters",
+    "learning-rate",
+    "dropout",
+    "augmentation",
+    "early-stopping",
+    "searching",
+    "transfer-against-scratch",
+    "frozen-features",
+    "image-size-and-time",
+    "knowing-when-you-do-not-know",
+    "explanations-that-lie",
+)
+OLD_NAMES = {"picture-as-array": "image-as-array", "picture-size-and-time": "image-size-and-time"}
+"""Names of earlier versions, which are still accepted."""
 
 
 @dataclass(frozen=True)
@@ -99,3 +131,18 @@ def filled(template: str, results: Results) -> str:
     except (KeyError, ValueError) as error:
         known = ", ".join(sorted(results))
         raise TellapartError(f"a lesson's text cannot be filled ({error!r}); its results are {known}") from error
+
+
+def lesson_named(name: str) -> Lesson:
+    """Import the lesson of that name. Raises RecipeError that suggests others, and MissingPackageError."""
+    name = OLD_NAMES.get(name, name)
+    if name not in NAMES:
+        raise RecipeError(f"there is no lesson {name!r}: {did_you_mean(name, NAMES)}")
+    require("sklearn", extra="train")
+    lesson: Lesson = importlib.import_module(f"tellapart.lessons.{name.replace('-', '_')}").LESSON
+    return lesson
+
+
+def all_lessons() -> tuple[Lesson, ...]:
+    """Import every lesson, in reading order. Raises MissingPackageError."""
+    return tuple(lesson_named(name) for name in NAMES)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Labels
-from tellapart.data.splits.round_robin import round_robin
+from tellapart.data.splits.grouping import round_robin
 from tellapart.engine import Graph, core
 from tellapart.models.graphs.surgery import find_features, rows_per_image
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tellapart.data.dataset import Dataset, Skipped, Split
 from tellapart.data.pipeline import prefetch_map
 from tellapart.data.preprocessing import to_image
-from tellapart.data.splits.round_robin import round_robin
+from tellapart.data.splits.grouping import round_robin
 from tellapart.errors import ImageError
 from tellapart.notebook.html import Html, block, heading, image, row, sentence, table
 

@@ -3,14 +3,13 @@
 from datetime import datetime
 from pathlib import Path
 
+from tellapart.bundles.evaluate import test_set_uses
 from tellapart.bundles.stored_predictions import StoredPredictions, read_predictions
-from tellapart.bundles.test_set_uses import test_set_uses
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError, TellapartError
 from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.reports import metric_lines
 from tellapart.reports.explanation_section import explain_examples
-from tellapart.reports.ladder_history import recipe_values
 from tellapart.reports.report import Calibration, DatasetFacts, EvaluatedSplit, Explanation, Report, SplitReport
 from tellapart.reports.report_images import RunImages, example_thumbnails, open_run_images, predicted_thumbnails
 from tellapart.reports.report_page import write_report
@@ -19,6 +18,7 @@ from tellapart.reports.run_facts import (
     draw_learning_curves,
     environment_values,
     ladder_notes,
+    recipe_values,
     size_and_speed,
     skipped_files,
 )

@@ -1,7 +1,8 @@
 """The findings of a check as one HTML file that works without a network and without scripts."""
 
+import html
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Literal
 
 from tellapart.checking.finding import SEVERITIES, Finding, Row
 from tellapart.data.dataset import Dataset
+from tellapart.data.images import Images
+from tellapart.data.pipeline import prefetch_map
+from tellapart.errors import ImageError
 from tellapart.files import atomic_write
-from tellapart.reports.check_images import thumbnails_within
+from tellapart.progress import progress
 from tellapart.reports.render import byte_count, static_html
-from tellapart.reports.report import DatasetFacts, Table, Thumbnail
+from tellapart.reports.report import DatasetFacts, Table, Thumbnail, data_uri, thumbnail_jpeg
 from tellapart.reports.report_page import counts_table
 from tellapart.text import counted, joined
 
@@ -44,6 +48,9 @@ TITLES = {
     "other-files": "Other files",
 }
 """The section title of each kind of finding."""
+SIDE = 120  # pixels: about 3.5 kB each
+MARKUP_BYTES = 100  # around an image, without its alternative text
+PREFETCHED = 16  # images that are decoded ahead
 
 
 @dataclass(frozen=True)
@@ -166,3 +173,49 @@ def _counts(dataset: Dataset) -> Table:
         return table
     more = (f"and {len(dataset.classes) - MAX_CLASSES:,} more", *("" for _ in counts))
     return Table(table.header, (*table.rows[:MAX_CLASSES], more, table.rows[-1]))
+
+
+ImageLocation = tuple[Images, int, str]  # the images of a split, an index, and the label there
+
+
+def thumbnails_within(dataset: Dataset, names: Iterable[str], room: int) -> dict[str, Thumbnail]:
+    """Make thumbnails of the files named, in order, while all their uses fit into `room` bytes.
+
+    Files that cannot be read have none.
+    """
+    uses = Counter(names)
+    locations = _locate(dataset, uses)
+    readable = [name for name in uses if name in locations]
+    shown: dict[str, Thumbnail] = {}
+    with progress("images", len(readable), "images") as advance:
+        thumbs = prefetch_map(lambda name: _thumbnail(name, locations[name]), readable, depth=PREFETCHED)
+        for name, thumb in zip(readable, thumbs, strict=True):
+            advance(1)
+            if thumb is None:
+                continue
+            room -= uses[name] * _byte_count(thumb)
+            if room < 0:
+                break
+            shown[name] = thumb
+    return shown
+
+
+def _locate(dataset: Dataset, names: Mapping[str, int]) -> dict[str, ImageLocation]:
+    return {
+        name: (split.images, index, dataset.classes[split.labels[index]])
+        for split in dataset.splits.values()
+        for index in range(len(split))
+        if (name := split.images.name(index)) in names
+    }
+
+
+def _thumbnail(name: str, location: ImageLocation) -> Thumbnail | None:
+    images, index, label = location
+    try:
+        return Thumbnail(data_uri(thumbnail_jpeg(images.read(index), SIDE)), name.rpartition("/")[2], label, label)
+    except ImageError:
+        return None
+
+
+def _byte_count(thumb: Thumbnail) -> int:
+    return len(thumb.src) + MARKUP_BYTES + byte_count(html.escape(thumb.name + thumb.true))

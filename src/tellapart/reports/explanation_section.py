@@ -8,7 +8,7 @@ import numpy as np
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.stored_predictions import StoredPredictions
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.round_robin import round_robin
+from tellapart.data.splits.grouping import round_robin
 from tellapart.errors import RunError
 from tellapart.explaining import explanation
 from tellapart.explaining.explanation import default_explainer

@@ -10,13 +10,13 @@ from tellapart.bundles.stored_predictions import StoredPredictions
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import ImageArray
 from tellapart.data.images import Images
-from tellapart.data.splits.round_robin import round_robin
+from tellapart.data.splits.grouping import round_robin
 from tellapart.errors import ImageError, TellapartError
 from tellapart.progress import progress
 from tellapart.reports.report import Thumbnail, data_uri, thumbnail_jpeg
-from tellapart.training.environment import reading_of
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
+from tellapart.training.run_files import reading_of
 
 MAX_EXAMPLES = 20  # of training images
 MAX_IMAGES = 2_000  # thumbnails of a split: more would not fit into a page

@@ -10,8 +10,7 @@ from typing import Any
 from tellapart.errors import require
 from tellapart.files import atomic_write
 from tellapart.recipe import Recipe
-from tellapart.reports.figures.plotly_text import finite
-from tellapart.reports.figures.theme import COLOURS
+from tellapart.reports.figures.theme import COLOURS, finite
 from tellapart.studies.sweep.plan import GRID, Trial, gap
 from tellapart.studies.sweep.sweep import Round, Sweep
 from tellapart.studies.sweep.table import cells, header, short

@@ -5,8 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tellapart.serving.decode_client import DecodedImage
-from tellapart.serving.decode_pool import DecodePool
+from tellapart.serving.decode_pool import DecodedImage, DecodePool
 from tellapart.serving.inference import Inference
 from tellapart.serving.interfaces import PredictorLike
 from tellapart.serving.overlays import OverlayRenderer, overlay_renderer

@@ -7,9 +7,9 @@ from tellapart.data.splits.draw_splits import require_classes
 from tellapart.files import cache_folder
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
-from tellapart.training.budget import Limits
 from tellapart.training.fitting.fit import fit
 from tellapart.training.fitting.loop import repeatable
+from tellapart.training.forecast import Limits
 from tellapart.training.ladder import run_ladder
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.run_files import write_metrics, write_skipped

@@ -1,11 +1,16 @@
 """Files of a run's folder, whatever its model. No Keras here."""
 
 import json
-from dataclasses import replace
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Manifest
-from tellapart.data.dataset import Dataset, Skipped
+from tellapart.data.dataset import Dataset, ReadOptions, Skipped
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.apply_skips import is_user_skip
 from tellapart.files import atomic_write, csv_text
@@ -14,6 +19,7 @@ from tellapart.models.resolved_recipe import ResolvedRecipe
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
 from tellapart.training.final_evaluation import FinalEvaluation
+from tellapart.version import __version__
 
 RECIPE, ENVIRONMENT, SPLIT = "recipe.toml", "environment.json", "split.csv"
 FEATURES = "features.json"
@@ -22,6 +28,10 @@ SKIPPED = "skipped.csv"
 """The images that could not be read, and why."""
 METRICS = "metrics.json"
 """The last file of a run: with it the run is finished."""
+PACKAGES = (
+    "keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow", "imagehash", "scikit-learn", "skops",
+    "optuna",
+)  # fmt: skip
 
 
 def with_stored_epochs(recipe: Recipe, folder: Path) -> Recipe:
@@ -71,3 +81,48 @@ def bundle_facts(
         licence=lookup(recipe.backbone).licence if recipe.backbone else None,
         calibration=evaluation.calibration,
     )
+
+
+def environment(dataset: Dataset) -> dict[str, Any]:
+    """Collect the command, versions, machine and images of a run, as JSON."""
+    return {
+        "command": sys.argv,
+        "tellapart": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "packages": {name: installed for name in PACKAGES if (installed := _version(name))},
+        "dataset": {
+            "name": dataset.name,
+            "source": _absolute(dataset.source),
+            "reading": _reading(dataset.read_options),
+            "fingerprint": dataset.fingerprint,
+            "classes": list(dataset.classes),
+            "pictures": {name: len(split) for name, split in dataset.splits.items()},
+        },
+    }
+
+
+def reading_of(dataset: Mapping[str, Any]) -> ReadOptions:
+    """Return the options that a run's images were read with, to open the same ones again."""
+    options = dataset.get("reading", {})  # a run of an earlier version has none
+    labels, skip = tuple(options.get("exclude_label", ())), options.get("skip")
+    return ReadOptions(**{**options, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
+
+
+def _reading(read_options: ReadOptions) -> dict[str, Any]:
+    skip = None if read_options.skip is None else str(read_options.skip.absolute())
+    return asdict(read_options) | {"exclude_label": list(read_options.exclude_label), "skip": skip}
+
+
+def _absolute(source: str | None) -> str | None:
+    """Make a path absolute, so that a report finds it from any folder; a data set's name stays as it is."""
+    path = Path(source or "")
+    return str(path.absolute()) if source and (path.is_dir() or (path.suffix and path.is_file())) else source
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -21,8 +21,14 @@ from tellapart.models.features.frozen_backbone import FrozenBackbone, stored_fea
 from tellapart.models.freezing import split_backbone, truncate_at
 from tellapart.models.graphs.convert import to_graph
 from tellapart.models.graphs.surgery import join_head, mirror_graph
-from tellapart.models.mixed_precision import set_mixed_precision
-from tellapart.models.networks import frozen_network, head_network, join_classifier, scratch_network, unfrozen_network
+from tellapart.models.networks import (
+    frozen_network,
+    head_network,
+    join_classifier,
+    scratch_network,
+    set_mixed_precision,
+    unfrozen_network,
+)
 from tellapart.models.networks import load_backbone as build_backbone
 from tellapart.models.resolved_recipe import NetworkRecipe, ResolvedRecipe
 from tellapart.training.fitting.examples import Array, Examples, Rows

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tellapart.checking.finding import Finding
-from tellapart.checking.findings.odd_formats import FORMATS_BY_EXTENSION, odd_format_findings
-from tellapart.checking.findings.odd_images import odd_image_findings
+from tellapart.checking.findings.odd_images import FORMATS_BY_EXTENSION, odd_format_findings, odd_image_findings
 from tellapart.checking.image_facts import EMPTY_THUMBNAIL, ImageFacts
 from tellapart.checking.locations import find_locations
 from tellapart.data.dataset import Dataset, Split

@@ -9,7 +9,7 @@ import pytest
 
 from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.data.decode import SUFFIXES
-from tellapart.data.sources import folder_layout
+from tellapart.data.sources.folder import SPLIT_FOLDERS
 from tellapart.data.sources.open_source import open_source
 from tellapart.errors import DatasetError
 
@@ -172,7 +172,7 @@ def test_class_names_may_be_in_any_language(tmp_path: Path, name: str) -> None:
 
 
 def test_the_split_names_are_the_three(tmp_path: Path) -> None:
-    assert set(folder_layout.SPLIT_FOLDERS.values()) == {"train", "validation", "test"}
+    assert set(SPLIT_FOLDERS.values()) == {"train", "validation", "test"}
 
 
 def opened(root: Path, *exclude: str) -> Dataset:

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -19,6 +20,7 @@ from tellapart.data.splits.draw_splits import (
     position,
     require_classes,
     shared_images,
+    with_validation_in_train,
 )
 from tellapart.errors import DatasetError
 
@@ -322,3 +324,24 @@ def test_leaks_are_counted_by_distinct_image_for_each_pair() -> None:
     found = shared_images(dataset(2, train=train, validation=validation, test=test))
     assert found == {("train", "validation"): 1, ("train", "test"): 3, ("validation", "test"): 1}
     assert shared_images(dataset(2, train=train)) == {}
+
+
+def test_validation_images_join_those_for_training(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    one, two, three = rng.integers(0, 256, (3, 6, 8, 8), np.uint8)
+    y = np.arange(6) % 2
+    np.savez(tmp_path / "one.npz", x_train=one, x_validation=two, x_test=three, y_train=y, y_validation=y, y_test=y)
+    joined = with_validation_in_train(Dataset.open(tmp_path / "one.npz"))
+    assert {name: len(split) for name, split in joined.splits.items()} == {"train": 12, "test": 6}
+    train = joined.splits["train"]
+    assert np.array_equal(train.images.read(7)[..., 0], two[1])
+    assert train.labels.tolist() == [0, 1] * 6
+    assert len(set(train.images.digests)) == 12
+
+
+def test_images_of_unlike_sizes_cannot_be_joined(tmp_path: Path) -> None:
+    small, large = np.zeros((2, 8, 8), np.uint8), np.zeros((2, 9, 9), np.uint8)
+    y = np.arange(2)
+    np.savez(tmp_path / "two.npz", x_train=small, x_validation=large, y_train=y, y_validation=y)
+    with pytest.raises(DatasetError, match="unlike"):
+        with_validation_in_train(Dataset.open(tmp_path / "two.npz"))

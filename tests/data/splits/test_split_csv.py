@@ -10,7 +10,7 @@ import pytest
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import draw_splits
-from tellapart.data.splits.folder_groups import group_by_folder
+from tellapart.data.splits.grouping import group_by_folder
 from tellapart.data.splits.split_csv import save_split
 from tellapart.errors import DatasetError, StorageError
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tellapart.errors import WeightsError
-from tellapart.models.importing import keras_allowlist
+from tellapart.models.importing import config_check
 from tellapart.models.importing.config_check import MAX_DEPTH, require_built_in, without_training
 
 Described = dict[str, Any]
@@ -144,13 +144,13 @@ def test_untrusted_text_is_escaped() -> None:
 
 def test_every_allowed_name_exists_in_keras() -> None:
     homes = (
-        (keras_allowlist.LAYERS, "keras.layers"),
-        (keras_allowlist.INITIALIZERS, "keras.initializers"),
-        (keras_allowlist.REGULARIZERS, "keras.regularizers"),
-        (keras_allowlist.CONSTRAINTS, "keras.constraints"),
-        (keras_allowlist.ACTIVATIONS, "keras.activations"),
-        (keras_allowlist.ARITHMETIC, "keras.src.ops.numpy"),
-        (keras_allowlist.FUNCTIONS, "keras.src.ops.nn"),
+        (config_check.LAYERS, "keras.layers"),
+        (config_check.INITIALIZERS, "keras.initializers"),
+        (config_check.REGULARIZERS, "keras.regularizers"),
+        (config_check.CONSTRAINTS, "keras.constraints"),
+        (config_check.ACTIVATIONS, "keras.activations"),
+        (config_check.ARITHMETIC, "keras.src.ops.numpy"),
+        (config_check.FUNCTIONS, "keras.src.ops.nn"),
     )
     for names, home in homes:
         assert {name for name in names if not hasattr(importlib.import_module(home), name)} == set()

@@ -1,12 +1,15 @@
 """Find images with little to learn from: blank, tiny, or so elongated that most of them is cropped."""
 
+from collections import Counter
+from pathlib import PurePath
+
 import numpy as np
 
 from tellapart.checking.finding import Finding
 from tellapart.checking.image_facts import ImageFacts
-from tellapart.checking.locations import Examined, rows_with_detail
+from tellapart.checking.locations import Examined, Location, path_at, rows_with_detail
 from tellapart.data.dataset import Dataset
-from tellapart.text import counted
+from tellapart.text import counted, joined
 
 BLANK = 3.0
 """Grey levels of 255, as a standard deviation: the noise of a sensor or of JPEG on an even surface."""
@@ -15,6 +18,10 @@ SMALL_MEDIAN = 64  # pixels: where the median image is smaller, small images are
 MAX_ENLARGEMENT = 4  # an image enlarged further is mostly blur
 HUGE = 24_000_000  # pixels, of a large camera: decoding one takes about half a second
 MAX_ASPECT = 3.0  # longer to shorter side; beyond, the centre crop is less than a third of the image
+FORMATS_BY_EXTENSION = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF",
+    ".bmp": "BMP", ".avif": "AVIF",
+}  # fmt: skip
 
 
 def odd_image_findings(dataset: Dataset, examined: Examined, size: int | None = None) -> list[Finding]:
@@ -104,3 +111,61 @@ def _pixels(facts: ImageFacts) -> int:
 
 def _aspect(facts: ImageFacts) -> float:
     return max(facts.width, facts.height) / _shorter_side(facts)
+
+
+def odd_format_findings(dataset: Dataset, examined: Examined) -> list[Finding]:
+    """Find wrong extensions, EXIF rotations and animations."""
+    findings = (
+        _wrong_extension(dataset, examined),
+        _exif_rotated(dataset, examined),
+        _animated(dataset, examined),
+    )
+    return [finding for finding in findings if finding]
+
+
+def _wrong_extension(dataset: Dataset, examined: Examined) -> Finding | None:
+    def mismatch(location: Location, facts: ImageFacts) -> str:
+        extension = PurePath(path_at(dataset, location)).suffix.lower()
+        expected = FORMATS_BY_EXTENSION.get(extension, facts.format) if facts.format else ""  # no file for arrays
+        return f"{facts.format}, not {expected}" if expected != facts.format else ""
+
+    rows = rows_with_detail(dataset, examined, mismatch)
+    if not rows:
+        return None
+    kinds = [f"{kind} ({count:,})" for kind, count in Counter(row.detail for row in rows).most_common()]
+    return Finding(
+        "wrong-extension",
+        "note",
+        len(rows),
+        f"{counted(len(rows), 'file has', 'files have')} another format than the extension says: {joined(kinds)}.",
+        "No action is needed, since the content decides here; rename them if other programs will read them.",
+        rows,
+    )
+
+
+def _exif_rotated(dataset: Dataset, examined: Examined) -> Finding | None:
+    rows = rows_with_detail(dataset, examined, lambda _, facts: "rotated upright when read" if facts.turned else "")
+    if not rows:
+        return None
+    return Finding(
+        "exif-rotated",
+        "note",
+        len(rows),
+        f"{counted(len(rows), 'photo is', 'photos are')} stored rotated or mirrored, with the orientation in EXIF.",
+        "No action is needed, since images are rotated upright here; programs that ignore EXIF show them rotated.",
+        rows,
+    )
+
+
+def _animated(dataset: Dataset, examined: Examined) -> Finding | None:
+    rows = rows_with_detail(dataset, examined, lambda _, facts: f"{facts.frames:,} frames" if facts.frames > 1 else "")
+    if not rows:
+        return None
+    return Finding(
+        "animated",
+        "note",
+        len(rows),
+        f"{counted(len(rows), 'file has', 'files have')} several frames, of which only the first is used.",
+        "Check that the first frame shows what the label says; otherwise save the right frame as an image of its own.",
+        rows,
+    )

@@ -1,11 +1,15 @@
 """Units of images that no split or fold divides: duplicates, near-duplicates, and images of one group."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.dataset import Dataset, Labels, Split
+from tellapart.data.images import FileImages
 from tellapart.errors import DatasetError
 
 Indices = NDArray[np.intp]
@@ -85,3 +89,40 @@ def _minimum_by(values: Indices, ids: Indices) -> Indices:
     least = np.full(ids.max(initial=-1) + 1, np.iinfo(np.intp).max)
     np.minimum.at(least, ids, values)
     return least[ids]
+
+
+def round_robin(labels: Labels) -> NDArray[np.intp]:
+    """Order images so that the first of each class come first, then the second of each: int (n,) from int32 (n,)."""
+    by_class = np.argsort(labels, kind="stable")
+    ordered = labels[by_class]
+    before = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # how many of its class come before each
+    return by_class[np.argsort(before, kind="stable")]
+
+
+def group_by_folder(dataset: Dataset, depth: int) -> Dataset:
+    """Group by the folders below the class folder, to a depth from 1: cat/monday/3.jpg is of the group cat/monday.
+
+    An image in a shallower folder is a group of its own. Raises DatasetError.
+    """
+    if depth < 1:
+        raise DatasetError(f"the depth of groups is {depth}; expected 1 or more folders below the class folder")
+    if dataset.source is None or not Path(dataset.source).is_dir():
+        raise DatasetError(
+            f"{dataset.name} was not read from a folder of class folders: only these are grouped by depth"
+        )
+    above = 0 if "all" in dataset.splits else 1
+    splits = {name: _grouped(split, dataset, depth, above) for name, split in dataset.splits.items()}
+    if all(len(set(split.groups or ())) == len(split) for split in splits.values()):
+        raise DatasetError(
+            f"no two images of {dataset.name} are together in a folder {depth} below their class folder, so that "
+            f"each would be a group of its own: choose another depth"
+        )
+    return replace(dataset, splits=splits)
+
+
+def _grouped(split: Split, dataset: Dataset, depth: int, above: int) -> Split:
+    if not isinstance(split.images, FileImages):
+        raise DatasetError(f"the images of {dataset.name} are in arrays, not in folders: they have no groups by depth")
+    start = os.path.join(str(Path(dataset.source or "")), "")  # noqa: PTH118
+    parts = [Path(path.removeprefix(start)).parts[above:] for path in split.images.paths]
+    return replace(split, groups=tuple("/".join(names[: depth + 1]) for names in parts))

@@ -10,8 +10,7 @@ import keras
 
 from tellapart.errors import RecipeError, WeightsError, first_line
 from tellapart.models.catalogue import Scaling
-from tellapart.models.networks import scale_images
-from tellapart.models.scratch import Tensor
+from tellapart.models.networks import Tensor, scale_images
 
 SHAPES_ONLY = ("Dropout", "Flatten", "GlobalAveragePooling2D", "Identity", "Reshape", "Squeeze")
 """Layers that change the shape only, not whether values are probabilities or logits."""

@@ -7,14 +7,11 @@ May import training and all below it; Plotly is imported when a figure is made. 
 text, whatever characters they contain.
 """
 
-from tellapart.reports.figures.bars import probabilities
 from tellapart.reports.figures.calibration import coverage, reliability
-from tellapart.reports.figures.captions import CAPTIONS
-from tellapart.reports.figures.dot_plots import comparison, per_class
+from tellapart.reports.figures.dot_plots import comparison, per_class, probabilities
 from tellapart.reports.figures.heatmap import confusion
-from tellapart.reports.figures.learning_curves import histories, history
-from tellapart.reports.figures.lr_curve import lr_curve
-from tellapart.reports.figures.theme import CONFIG
+from tellapart.reports.figures.learning_curves import histories, history, lr_curve
+from tellapart.reports.figures.theme import CAPTIONS, CONFIG
 from tellapart.reports.figures.threshold_curves import precision_recall, roc
 
 __all__ = [

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from tellapart.judging.calibration import ReliabilityBin, reliability_bins
 from tellapart.judging.evaluation import Evaluation
 from tellapart.judging.selective import coverage_curve, is_accepted
-from tellapart.reports.figures.plotly_text import shortened, with_interval
 from tellapart.reports.figures.theme import (
     BLUE,
     COLOURS,
@@ -21,6 +20,8 @@ from tellapart.reports.figures.theme import (
     reference_line,
     round_down_to_tenth,
     share_axis,
+    shortened,
+    with_interval,
 )
 from tellapart.text import counted
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from tellapart.bundles.predictor import Prediction
 from tellapart.judging.evaluation import Evaluation
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.per_class import ClassScores
-from tellapart.reports.figures.plotly_text import shortened, with_interval, wrapped
 from tellapart.reports.figures.theme import (
     BLUE,
     GREEN,
     ORANGE,
+    SKY,
     Figure,
     Part,
     axis,
@@ -18,6 +19,9 @@ from tellapart.reports.figures.theme import (
     interval_bars,
     round_down_to_tenth,
     share_axis,
+    shortened,
+    with_interval,
+    wrapped,
 )
 from tellapart.text import counted
 
@@ -30,6 +34,7 @@ SCORES: Mapping[str, tuple[Read, str, str, float]] = {
     "recall": (lambda scores: scores.recall, GREEN, "square", 0.24),
 }
 """Each score of a class: its reader, colour, marker symbol, and offset below the middle of its row, in rows."""
+BAR_HEIGHT, BARS_MARGIN = 34, 100  # pixels: of a bar, and of the space above and below all bars
 
 
 def per_class(evaluation: Evaluation) -> Figure:
@@ -111,3 +116,34 @@ def _scatter(rows: Iterable[tuple[float, Estimate, str]], colour: str, symbol: s
         "hovertext": list(hovers),
         "hoverinfo": "text",
     }
+
+
+def probabilities(prediction: Prediction) -> Figure:
+    """Draw the probability of each class that a prediction lists, the most probable on top."""
+    top = prediction.top
+    rows = list(range(len(top)))
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [choice.probability for choice in top],
+        "y": rows,
+        "width": 0.7,
+        "marker": {"color": [BLUE, *[SKY] * (len(top) - 1)]},
+        "text": [f"{choice.probability:.1%}" for choice in top],
+        "textposition": "auto",
+        "hovertext": [f"{wrapped(choice.label)}<br>probability {choice.probability:.4%}" for choice in top],
+        "hoverinfo": "text",
+    }
+    return figure(
+        [bars],
+        title=f"{shortened(prediction.label)}, confidence {prediction.probability:.1%}",
+        x=share_axis("probability"),
+        y=axis(
+            "",
+            range=[len(top) - 0.5, -0.5],
+            tickvals=rows,
+            ticktext=[shortened(choice.label) for choice in top],
+            showgrid=False,
+        ),
+        height=BARS_MARGIN + BAR_HEIGHT * len(top),
+    )

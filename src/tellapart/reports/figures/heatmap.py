@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.judging.evaluation import Evaluation
-from tellapart.reports.figures.plotly_text import shortened, wrapped
-from tellapart.reports.figures.theme import INK, Figure, Part, axis, figure
+from tellapart.reports.figures.theme import INK, Figure, Part, axis, figure, shortened, wrapped
 from tellapart.text import counted
 
 MAX_CLASSES_WITH_TEXT = 25  # with more classes the numbers would be too small to read

@@ -1,26 +1,94 @@
 """The common theme of all figures: colours, fonts, axes and lines."""
 
 import math
+import textwrap
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tellapart.errors import require
 from tellapart.judging.intervals import Estimate
+from tellapart.text import JOINERS
 
+ENTITIES = str.maketrans({char: f"&#{ord(char)};" for char in "&<>$%"})
+"""The characters with a meaning in Plotly's texts, as entities that it draws as the characters."""
+ISOLATE, END_ISOLATE = "\u2068", "\u2069"  # keep right-to-left text from reordering what is around it
+MAX_SHORT = 18  # characters of a name beside an axis
+LINE_WIDTH, MAX_LINES = 36, 6  # characters and lines of a name in a hover label: it fits a phone
 Figure = Any
 """A `plotly.graph_objects.Figure`; Plotly states no types, and is imported when a figure is made."""
 Part = dict[str, Any]
 """A trace, an axis or another part of a figure, as Plotly's JSON."""
-
 # Okabe and Ito 2008: distinct for any colour vision. Yellow is left out, too pale on white; grey stands in for black,
 # so that it shows on a dark page too.
 BLUE, RED, GREEN, PINK, ORANGE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#767676"
-COLOURS = (BLUE, RED, GREEN, PINK, ORANGE, SKY, GREY)
 DASHES = ("solid", "dash", "dot")
 INK, FAINT = "#22262a", "rgba(128, 128, 128, 0.25)"
 HEIGHT = 400  # pixels
 CONFIG: Mapping[str, Any] = {"responsive": True, "displaylogo": False, "displayModeBar": False}
 """The configuration with which a page should show these figures."""
+CAPTIONS: Mapping[str, str] = {
+    "confusion": "Each row is a true class and each column a predicted class: correct predictions are blue and on the "
+    "diagonal, mistakes are red, and the more common a mistake the stronger its colour.",
+    "per_class": "Precision is how often a prediction of this class is correct, recall is how many images of the "
+    "class are found, and F1 combines the two; the line through a point is its 95 % interval, and the number in "
+    "brackets is how many images of the class there are.",
+    "roc": "Lowering the threshold for a class finds more of its images (recall, upwards) but also more images of "
+    "other classes (false positive rate, to the right): the closer a line is to the upper left corner the better, and "
+    "the dotted diagonal is guessing.",
+    "precision_recall": "Further to the right more images of a class are found (recall), and the height is how many of "
+    "the images predicted as the class belong to it (precision): the longer a line stays high the better.",
+    "reliability": "Predictions are grouped by confidence: on the dotted diagonal, of the images with 80 % confidence "
+    "80 % are correct, and below it the classifier is overconfident.",
+    "coverage": "Read from right to left: a classifier that declines its least confident predictions answers fewer "
+    "images (coverage), and more of its answers should be correct (accuracy).",
+    "history": "Accuracy should rise and loss should fall from epoch to epoch: where the validation line stops "
+    "following the training line the network begins to overfit, and the dashed line marks the epoch whose weights were "
+    "kept.",
+    "probabilities": "A longer bar is a more probable class; the bars of all classes add up to 100 %.",
+    "comparison": "A point is the accuracy of a model, and the line through it is its 95 % interval; whether a "
+    "difference is more than chance is for a paired test to decide.",
+    "histories": "Each colour is a run: higher accuracy and lower loss are better, with solid lines for validation "
+    "images and dotted lines for training images where a run has no validation images.",
+    "lr_curve": "The loss while the learning rate grows from batch to batch: a good rate is where the smoothed line "
+    "falls steeply, well below the rate at which it rises again.",
+}
+
+
+def plotly_safe(name: str) -> str:
+    """Escape a name so that Plotly draws it as it is; characters that do not print become spaces."""
+    visible = "".join(char if char.isprintable() or char in JOINERS else " " for char in name).strip()
+    right_to_left = any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in visible)
+    escaped = visible.translate(ENTITIES)
+    return f"{ISOLATE}{escaped}{END_ISOLATE}" if right_to_left else escaped
+
+
+def shortened(name: str, most: int = MAX_SHORT) -> str:
+    """Shorten a name to `most` characters; both ends of a long one are kept, since names often share a beginning."""
+    if len(name) <= most:
+        return plotly_safe(name)
+    end = (most - 1) // 3
+    return plotly_safe(f"{name[: most - 1 - end]}…{name[-end:]}")
+
+
+def wrapped(name: str) -> str:
+    """Wrap a name into lines that fit a phone; beyond 200 characters its middle is left out."""
+    lines = textwrap.wrap(name if len(name) <= LINE_WIDTH * MAX_LINES else f"{name[:150]} … {name[-50:]}", LINE_WIDTH)
+    return "<br>".join(map(plotly_safe, lines))
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number, or None where it is not finite, such as a diverged loss: JSON has no NaN."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def with_interval(estimate: Estimate, *, percent: bool = False) -> str:
+    """Format an estimate as `0.853 (95 % interval 0.801 to 0.902)`, or in percent."""
+    form = ".1%" if percent else ".3f"
+    return f"{estimate.value:{form}} (95 % interval {estimate.low:{form}} to {estimate.high:{form}})"
+
+
+COLOURS = (BLUE, RED, GREEN, PINK, ORANGE, SKY, GREY)
 
 
 def figure(data: Sequence[Part], *, title: str, x: Part, y: Part, height: int = HEIGHT, **more: object) -> Figure:

@@ -9,8 +9,18 @@ from numpy.typing import NDArray
 from tellapart.judging.evaluation import Evaluation
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.thresholds import precision_recall_points, roc_points
-from tellapart.reports.figures.plotly_text import shortened, with_interval, wrapped
-from tellapart.reports.figures.theme import Figure, Part, empty_figure, figure, line_style, reference_line, share_axis
+from tellapart.reports.figures.theme import (
+    Figure,
+    Part,
+    empty_figure,
+    figure,
+    line_style,
+    reference_line,
+    share_axis,
+    shortened,
+    with_interval,
+    wrapped,
+)
 
 MAX_LINES, MAX_WORST = 10, 3  # of more classes than lines the mean and the worst are drawn
 MAX_POINTS = 250  # of a line: a screen resolves no more

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.checking.duplicate_families import with_duplicate_families
+from tellapart.checking.near_duplicates import with_duplicate_families
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.draw_splits import draw_splits, require_classes, validation_share
+from tellapart.data.splits.draw_splits import draw_splits, require_classes, validation_share, with_validation_in_train
 from tellapart.data.splits.folds import folds as draw_folds
-from tellapart.data.splits.merge_splits import with_validation_in_train
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import lookup
 from tellapart.models.resolved_recipe import NetworkRecipe, ResolvedRecipe, resolve

@@ -14,8 +14,7 @@ from tellapart.data.dataset import Dataset, Labels
 from tellapart.files import atomic_write, csv_text
 from tellapart.judging.confusion import confusion_matrix
 from tellapart.judging.evaluation import Evaluation, judge
-from tellapart.judging.fold_interval import mean_over_folds
-from tellapart.judging.intervals import Estimate
+from tellapart.judging.intervals import Estimate, mean_over_folds
 from tellapart.judging.metrics import accuracy, log_loss, macro_f1
 from tellapart.recipe import Recipe
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.splits.merge_splits import with_validation_in_train
+from tellapart.data.splits.draw_splits import with_validation_in_train
 from tellapart.errors import RecipeError, RunError, require
 from tellapart.jobs import Jobs
 from tellapart.process_jobs import ProcessJobs

@@ -22,8 +22,8 @@ from tellapart.studies.study_folder import (
     study_settings,
 )
 from tellapart.studies.sweep.plan import Candidate, SweepPlan, Trial, gap
-from tellapart.training.environment import environment
 from tellapart.training.fitting.checkpoints import Epoch, arrays
+from tellapart.training.run_files import environment
 
 SETTINGS, ENVIRONMENT, TRIALS, TABLE, WINNER = "sweep.json", "environment.json", "trials", "trials.csv", "winner.toml"
 MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy", "gap", "learning_rate", "seconds")

@@ -12,9 +12,8 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from tellapart.models.mixed_precision import set_mixed_precision
+from tellapart.models.networks import Tensor, set_mixed_precision
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.models.scratch import Tensor
 from tellapart.training.fitting.fused_optimizer import OptimizerStep, optimizer_step
 
 KIND = "GPU"  # of devices that share batches

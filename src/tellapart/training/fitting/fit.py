@@ -14,8 +14,8 @@ from tellapart.progress import notify, progress
 from tellapart.training.fitting import checkpoints
 from tellapart.training.fitting.checkpoints import Epoch, History
 from tellapart.training.fitting.examples import Examples
+from tellapart.training.fitting.fused_optimizer import plateau
 from tellapart.training.fitting.loop import Loop, Score
-from tellapart.training.fitting.schedules import plateau
 
 
 def fit(

@@ -17,12 +17,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tellapart.data.pipeline import prefetch_map
-from tellapart.models.mixed_precision import set_mixed_precision
+from tellapart.models.networks import Tensor, set_mixed_precision
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.models.scratch import Tensor
 from tellapart.training.fitting.devices import Sums, devices_for
 from tellapart.training.fitting.examples import Array, Examples, PreparedExamples, prepare_examples
-from tellapart.training.fitting.schedules import rates
+from tellapart.training.fitting.fused_optimizer import rates
 
 STEPS = 128  # batches in one call of the graph: progress and Ctrl-C wait for no more
 CHUNK_BYTES = 64_000_000  # of inputs in one call, where they are large

@@ -5,7 +5,7 @@ import pytest
 
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
-from tellapart.training.fitting.schedules import plateau, rates
+from tellapart.training.fitting.fused_optimizer import plateau, rates
 
 
 def test_a_constant_rate_stays() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tellapart import __version__
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.training.environment import environment, reading_of
+from tellapart.training.run_files import environment, reading_of
 
 
 def test_it_says_versions_and_images_and_is_json(tiny: Path) -> None:

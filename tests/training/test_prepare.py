@@ -10,7 +10,7 @@ from PIL import Image
 
 from tellapart import Dataset, Recipe, train
 from tellapart.errors import DatasetError
-from tellapart.training.preflight import preflight
+from tellapart.training.prepare import preflight
 
 RECIPE = Recipe(model="mlp", size=20, epochs=1, batch_size=8, precision="float32")
 
