@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import hypothesis
 import numpy as np
@@ -20,9 +20,12 @@ from playwright.sync_api import Browser, sync_playwright
 
 import tellapart.backend  # noqa: F401  settles Keras's backend before any test imports Keras
 from tellapart.bundles.bundle import KERAS, SEEN, Manifest, write_manifest
+from tellapart.bundles.sandbox import VERIFIED, SandboxLimits
+from tellapart.bundles.sandbox_worker import problem
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import core, write_graph
+from tellapart.errors import BundleError
 from tellapart.recipe import Recipe
 from tellapart.training.run import Run, train
 
@@ -72,8 +75,39 @@ def _memory_is_given_back() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or fills the cache of the person who runs it."""
-    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
+    """No test reads or fills the cache of the person who runs it.
+
+    Which bundles are sound is shared: the tests' own bundles, such as `shades`, are not run anew for each test.
+    """
+    cache = tmp_path_factory.mktemp("cache")
+    verified = tmp_path_factory.getbasetemp() / VERIFIED
+    verified.mkdir(exist_ok=True)
+    (cache / VERIFIED).symlink_to(verified)
+    monkeypatch.setenv("TELLAPART_CACHE", str(cache))
+
+
+class _Here:
+    """Does what the sandbox's process does, in this one: a process takes a second to start."""
+
+    def __init__(self, folder: Path, _: SandboxLimits) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing runs."""
+
+    def require_sound(self) -> None:
+        """See Sandbox."""
+        if found := problem(self._folder):
+            raise BundleError(found["message"])
+
+
+@pytest.fixture
+def sandbox_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundles are run for the first time in this process: for tests whose graphs do no harm."""
+    monkeypatch.setattr("tellapart.bundles.bundle.Sandbox", _Here)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from tellapart.training.run import Run
 
 
 @pytest.fixture
-def folder(trained: Run, tmp_path: Path) -> Path:
+def folder(trained: Run, tmp_path: Path, sandbox_here: None) -> Path:
     """A bundle to be damaged."""
     return Path(shutil.copytree(trained.bundle.folder, tmp_path / "bundle"))
 

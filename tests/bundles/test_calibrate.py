@@ -329,7 +329,7 @@ def test_test_images_are_never_predicted(
 def test_an_interrupted_write_leaves_nothing(
     runs: Runs, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tellapart.bundles.calibrate.write_manifest", killed)

@@ -34,7 +34,7 @@ def bundles(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
 
 
 @pytest.fixture(params=MODELS)
-def folder(request: pytest.FixtureRequest, bundles: dict[str, Path], tmp_path: Path) -> Path:
+def folder(request: pytest.FixtureRequest, bundles: dict[str, Path], tmp_path: Path, sandbox_here: None) -> Path:
     """A bundle to be damaged."""
     return Path(shutil.copytree(bundles[request.param], tmp_path / request.param))
 

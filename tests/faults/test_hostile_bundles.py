@@ -194,9 +194,22 @@ def load(name):
 PREDICT = """
 import numpy, ctypes
 from tellapart import Predictor
+from tellapart.bundles import bundle, sandbox_worker
 from tellapart.engine import core
-from tellapart.errors import TellapartError
+from tellapart.errors import BundleError, TellapartError
 core()
+class Watchable:
+    "Does what the sandbox's process does, in this one."
+    def __init__(self, folder, limits):
+        self.folder = folder
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+    def require_sound(self):
+        if found := sandbox_worker.problem(self.folder):
+            raise BundleError(found["message"])
+bundle.Sandbox = Watchable
 if told["forest"]:
     import sklearn.ensemble, skops.io
 def load(name):
@@ -294,7 +307,7 @@ def test_a_model_that_claims_more_than_it_holds_is_refused_without_taking_the_me
 
 
 @pytest.fixture
-def folder(trained: Run, tmp_path: Path) -> Path:
+def folder(trained: Run, tmp_path: Path, sandbox_here: None) -> Path:
     """A bundle to be altered."""
     return Path(shutil.copytree(trained.bundle.folder, tmp_path / "bundle"))
 

@@ -19,7 +19,8 @@ import httpx
 import pytest
 
 from tellapart.errors import TellapartError
-from tellapart.serving.server import serve
+from tellapart.serving import server as server_module
+from tellapart.serving.server import local_server, serve
 
 from .conftest import image, wait_until
 
@@ -92,6 +93,40 @@ def test_sigterm_answers_accepted_requests_and_exits_cleanly(shades: Path) -> No
         assert service.process.wait(20) == 0
         assert time.monotonic() - signalled < 20
         assert service.process.stderr.read() == ""
+
+
+def test_a_prediction_without_end_cannot_keep_the_service(
+    service: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = threading.Event()
+    statuses: list[int] = []
+
+    def end(status: int) -> None:
+        statuses.append(status)
+        ended.set()
+
+    monkeypatch.setattr(server_module, "END_S", 0.1)
+    monkeypatch.setattr(os, "_exit", end)
+    server = local_server(service.predictor)
+    monkeypatch.setattr(server.config.app.state.service.backend, "close", ended.wait)  # type: ignore[union-attr]
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    wait_until(lambda: server.started)
+    server.handle_exit(signal.SIGINT, None)
+    thread.join()
+    assert statuses == [1]
+    assert "a prediction has not ended" in capsys.readouterr().err
+
+
+def test_a_service_that_ends_in_time_is_not_ended_by_force(service: SimpleNamespace) -> None:
+    server = local_server(service.predictor)
+    thread = threading.Thread(target=server.run, args=([socket.create_server(("127.0.0.1", 0))],))
+    thread.start()
+    wait_until(lambda: server.started)
+    server.handle_exit(signal.SIGINT, None)
+    thread.join()
+    assert not any(isinstance(one, threading.Timer) and not one.finished.is_set() for one in threading.enumerate())
 
 
 def _status(client: httpx.Client, path: str) -> int:

@@ -15,17 +15,19 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 from tellapart.bundles.reject import Reject
+from tellapart.bundles.sandbox import Sandbox, SandboxLimits, is_verified, remember
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, Precision, has_nan, last_line, read_graph
 from tellapart.errors import BundleError
 from tellapart.files import sha256
-from tellapart.models.classical.estimators import FOREST, HEAD, HEAD_WEIGHTS, Estimator, read_estimator
+from tellapart.models.classical.estimators import FOREST, HEAD, HEAD_WEIGHTS, Estimator, GraphEstimator, read_estimator
 from tellapart.version import __version__
 
 FORMAT = 1
@@ -61,6 +63,8 @@ class Bundle:
     folder: Path
     manifest: Manifest
     hashes: Mapping[str, str]
+    digest: str
+    """The SHA-256 of the manifest's content, and so of the whole bundle."""
 
     @staticmethod
     def open(folder: str | Path) -> "Bundle":
@@ -79,7 +83,8 @@ class Bundle:
                 calibration=fields.get("calibration"),
                 reject=fields.get("reject"),
             )
-            return Bundle(folder, manifest, {str(name): str(value) for name, value in fields["files"].items()})
+            hashes = {str(name): str(value) for name, value in fields["files"].items()}
+            return Bundle(folder, manifest, hashes, _manifest_hash(fields))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BundleError(f"{folder / MANIFEST} lacks or misstates {error}: train the bundle again") from error
 
@@ -130,9 +135,20 @@ class Bundle:
     def verify(self) -> None:
         """Check every file by its hash, and the graph against classes and preprocessing. Raises BundleError.
 
-        Missing, extra, truncated and altered files are refused. A forest is loaded and needs scikit-learn: raises
+        Missing, extra, truncated and altered files are refused. The first time on a machine, the bundle is run once in
+        a process of its own before this one reads its graph. A forest is loaded and needs scikit-learn: raises
         MissingPackageError without it.
         """
+        if is_verified(self.digest):
+            self._verify_files()
+        else:
+            with Sandbox(self.folder, SandboxLimits.of(self.folder, self.preprocessing)) as sandbox:
+                self._verify_files()
+                sandbox.require_sound()
+            remember(self.digest)
+        self.require_interface()
+
+    def _verify_files(self) -> None:
         present = {entry.name for entry in os.scandir(self.folder)}
         expected = {*_file_names(self.hashes)}
         if missing := sorted({*self.hashes, MANIFEST} - present) + sorted(expected - {*self.hashes}):
@@ -145,13 +161,22 @@ class Bundle:
             path = self.folder / name
             if path.is_symlink() or not path.is_file() or sha256(path) != expected_hash:
                 raise BundleError(f"{path} is not the file that was written: copy the whole bundle again")
-        self._require_matching_graph()
 
-    def _require_matching_graph(self) -> None:
+    def require_matching_graph(self) -> None:
+        """Check the graph, which is not run, against classes and preprocessing. Raises BundleError."""
+        self.require_interface()
+        graphs = [self.graph, getattr(self.estimator, "graph", None)]
+        if any(has_nan(graph) for graph in graphs if graph is not None):
+            raise BundleError(f"the weights in {self.folder} are damaged: some are not numbers (NaN). Train it again")
+
+    def require_interface(self) -> None:
+        """Check what the graph takes and gives; its weights are not examined. Raises BundleError."""
         try:
-            outputs = int(self.graph.output(0).partial_shape[1].get_length())
+            outputs = _width(self.graph, "u8", 4)
+            if isinstance(self.estimator, GraphEstimator):
+                _width(self.estimator.graph, "f32", 2)
             input_shape = str(self.graph.input(0).partial_shape[1:])
-        except (RuntimeError, IndexError) as error:  # a missing input or output, or an unknown shape
+        except (RuntimeError, IndexError, ValueError) as error:  # a missing input or output, or an unknown shape
             raise BundleError(
                 f"{self.folder / GRAPH} is not a graph from images to (n, classes): copy the bundle again"
             ) from error
@@ -172,9 +197,6 @@ class Bundle:
                 f"{self.folder} preprocesses images to {shape.height} x {shape.width} x {shape.channels}, its graph "
                 f"expects {input_shape}: copy the whole bundle again"
             )
-        graphs = [self.graph, getattr(self.estimator, "graph", None)]
-        if any(has_nan(graph) for graph in graphs if graph is not None):
-            raise BundleError(f"the weights in {self.folder} are damaged: some are not numbers (NaN). Train it again")
 
     @cached_property
     def graph(self) -> Graph:
@@ -193,6 +215,20 @@ class Bundle:
     def seen(self) -> Mapping[str, str]:
         """The split, `train` or `validation`, of each image used in training, by the first digits of its hash."""
         return split_by_hash(json.loads((self.folder / SEEN).read_text()))
+
+
+def _width(graph: Graph, taken: str, rank: int) -> int:
+    """Return the width of a graph's first output.
+
+    Raises ValueError unless it takes one tensor of this type and rank and gives vectors of floats, RuntimeError where a
+    width is unknown.
+    """
+    (tensor,), results = graph.inputs, graph.outputs
+    if tensor.element_type.to_string() != taken or len(tensor.partial_shape) != rank or len(results) not in (1, 2):
+        raise ValueError
+    if any(result.element_type.to_string() != "f32" or len(result.partial_shape) != 2 for result in results):
+        raise ValueError
+    return int(results[0].partial_shape[1].get_length())
 
 
 def _class_names(names: object) -> tuple[str, ...]:
@@ -219,8 +255,11 @@ def split_by_hash(splits: Mapping[str, list[str]]) -> dict[str, str]:
     return {digest: split for split, digests in splits.items() for digest in digests}
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Hash the files in `folder` and write `bundle.json` next to them, the last step of creating a bundle."""
+def write_manifest(folder: Path, manifest: Manifest, *, proved: bool = False) -> None:
+    """Hash the files in `folder` and write `bundle.json` next to them, the last step of creating a bundle.
+
+    `proved` states that this process made the graph and has run it on images: no other needs to run it first here.
+    """
     fields = {
         "format": FORMAT,
         "tellapart": __version__,
@@ -230,6 +269,15 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     }
     text = json.dumps({**fields, "sha256": _manifest_hash(fields)}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    if proved:
+        _remember_sound(folder)
+
+
+def _remember_sound(folder: Path) -> None:
+    bundle = Bundle.open(folder)
+    with suppress(BundleError):  # weights that are not numbers: `verify` reports them
+        bundle.require_matching_graph()
+        remember(bundle.digest)
 
 
 def _file_names(names: Collection[str]) -> tuple[str, ...]:

@@ -187,7 +187,7 @@ def _write(
                 shutil.copyfile(bundle.folder / name, partial / name)
         if not forest:
             write_graph(graph, partial / graph_file)
-        write_manifest(partial, _calibrated_manifest(bundle, result, before, after))
+        write_manifest(partial, _calibrated_manifest(bundle, result, before, after), proved=True)
 
 
 def _calibrated_manifest(

@@ -25,6 +25,7 @@ from tellapart.serving.settings import Settings
 
 DRAIN_S = 1.0  # after SIGTERM, for load balancers that poll /ready to notice and send requests elsewhere
 GRACE_S = 15  # for requests in flight after that
+END_S = 25  # after a signal, however long a prediction takes: a graph may never end, and supervisors kill after 30
 KEEP_ALIVE_S = 15  # longer than clients keep their idle connections, so that none is closed while it is used
 MAX_OPEN_FILES = 16_384  # each connection is one
 
@@ -36,9 +37,20 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._admission = admission
         self._terminated = False
+        self._forced_end = threading.Timer(END_S, _end_process)
+        self._forced_end.daemon = True
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal. A prediction that does not end cannot prevent the end of the process."""
+        try:
+            super().run(sockets)
+        finally:
+            self._forced_end.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Start draining on a signal."""
+        if self._forced_end.ident is None:
+            self._forced_end.start()
         self._admission.draining = True
         self._terminated = self._terminated or sig == signal.SIGTERM
         super().handle_exit(sig, frame)
@@ -55,8 +67,10 @@ def serve(
     predictor: PredictorLike, *, host: str = "127.0.0.1", port: int = 8000, settings: Settings | None = None
 ) -> None:
     """Serve a predictor over HTTP until Ctrl-C or SIGTERM. Port 0 picks a free one. Raises TellapartError."""
-    with open_listener(host, port) as listener, _handle_sigterm():
-        _run(local_service(predictor, settings), listener)
+    with open_listener(host, port) as listener:
+        service = local_service(predictor, settings)  # here SIGTERM ends the process at once
+        with _handle_sigterm():
+            _run(service, listener)
 
 
 def serve_service(service: Service, listener: socket.socket) -> None:
@@ -97,6 +111,11 @@ def server_for(service: Service) -> Server:
         timeout_graceful_shutdown=GRACE_S,
     )
     return Server(config, service.admission)
+
+
+def _end_process() -> None:
+    notify(f"a prediction has not ended {END_S} s after the signal: the service ends without it")
+    os._exit(1)
 
 
 @contextmanager

@@ -102,4 +102,4 @@ def _write_bundle(dataset: Dataset, recipe: EstimatorRecipe, folder: Path) -> No
         write_graph(source.graph, partial / GRAPH)
         with_temperature(estimator, evaluation.temperature).write(partial)
         (partial / SEEN).write_text(json.dumps(seen))
-        write_manifest(partial, bundle_facts(dataset, recipe, source.preprocessing, evaluation))
+        write_manifest(partial, bundle_facts(dataset, recipe, source.preprocessing, evaluation), proved=True)

@@ -77,7 +77,7 @@ def import_model(
         write_graph(graph, partial / GRAPH)
         adopted.network.save(partial / KERAS)
         (partial / SEEN).write_text('{"train": [], "validation": []}')
-        write_manifest(partial, manifest)
+        write_manifest(partial, manifest, proved=True)
     return Bundle.open(out)
 
 

@@ -42,4 +42,5 @@ def write_bundle(task: Task, recipe: NetworkRecipe, path: Path, *, splits: Seque
         write_graph(add_temperature(task.graph, evaluation.temperature), partial / GRAPH)
         saved.result()
         (partial / SEEN).write_text(json.dumps(seen))
-        write_manifest(partial, bundle_facts(task.dataset, recipe, task.preprocessing, evaluation))
+        facts = bundle_facts(task.dataset, recipe, task.preprocessing, evaluation)
+        write_manifest(partial, facts, proved=True)
