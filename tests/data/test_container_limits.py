@@ -9,14 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.container_limits import (
-    MAX_DATA_PARTS,
-    MAX_EXIF_PARTS,
-    MAX_PARTS,
-    MAX_SCANS,
-    require_sane_structure,
-)
-from tellapart.data.decode import FORMATS
+from tellapart.data.container_limits import MAX_DATA_PARTS, MAX_EXIF_PARTS, MAX_SCANS, require_sane_structure
+from tellapart.data.container_parts import MAX_PARTS
+from tellapart.data.formats import FORMATS
 from tellapart.errors import ImageError
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8))
@@ -42,7 +37,7 @@ def refused(content: bytes) -> str:
     return str(refusal.value)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "HEIF"])
 def test_what_programs_write_passes(kind: str) -> None:
     require_sane_structure(saved(kind))
 

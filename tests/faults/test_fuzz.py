@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from tellapart import Bundle
 from tellapart.bundles.bundle import MANIFEST, write_manifest
-from tellapart.data.decode import Limits, decode
+from tellapart.data.decode import decode
+from tellapart.data.decode_limits import Limits
 from tellapart.errors import BundleError, ImageError, WeightsError
 from tellapart.models.importing.archive import inspect_archive
 from tellapart.training.run import Run

@@ -222,7 +222,7 @@ def test_concurrent_callers_each_get_their_own_image() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode_pool, "PROCESS_BYTES", 90_000_000)
-    monkeypatch.setattr(decode_pool, "BYTES_PER_PIXEL", 0)
+    monkeypatch.setattr(decode_pool, "MEMORY_MARGIN", 0)
 
     async def work(pool: DecodePool) -> None:
         with pytest.raises(ImageError, match=r"memory|MemoryError|cannot be decoded"):

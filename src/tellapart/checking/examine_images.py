@@ -19,7 +19,8 @@ from tellapart.checking.image_facts import (
     measure_facts,
 )
 from tellapart.data.dataset import Dataset
-from tellapart.data.decode import FORMATS
+from tellapart.data.decode_limits import own_limits
+from tellapart.data.formats import FORMATS
 from tellapart.data.images import ArrayImages, FileImages, Images
 from tellapart.data.pipeline import prefetch_map
 from tellapart.data.preprocessing import DECODER
@@ -101,13 +102,14 @@ def _tiny_facts(array: NDArray[np.uint8]) -> list[ImageFacts]:
     return result
 
 
-KEY = f"{VERSION}-{DECODER}-{len(FORMATS)}"  # formats too: a file is not decoded where Pillow lacks its format
+# Formats too: a file is not decoded where Pillow lacks its format.
+KEY = f"{VERSION}-{DECODER}-{'+'.join(FORMATS).lower()}"
 
 
 def read_facts(folder: Path, wanted: Collection[str]) -> dict[str, ImageFacts | str]:
     """Read the cached facts of some images, or the reasons why they cannot be decoded."""
     facts: dict[str, ImageFacts | str] = {}
-    for shard in sorted((folder / KEY).glob("*.npz")):
+    for shard in sorted((folder / _key()).glob("*.npz")):
         with suppress(*UNREADABLE):
             facts |= _read_shard(shard, {digest.encode() for digest in wanted if digest not in facts})
     return facts
@@ -119,7 +121,12 @@ def write_facts(folder: Path, facts: Mapping[str, ImageFacts | str]) -> None:
         stream = BytesIO()
         np.savez(stream, allow_pickle=False, **_to_columns(facts))
         with suppress(StorageError):
-            atomic_write(folder / KEY / f"{uuid.uuid4().hex}.npz", stream.getvalue())
+            atomic_write(folder / _key() / f"{uuid.uuid4().hex}.npz", stream.getvalue())
+
+
+def _key() -> str:
+    """Name the folder of facts that hold here: a larger limit on pixels makes more images readable."""
+    return f"{KEY}-{own_limits().pixels}"
 
 
 def _to_columns(facts_by_digest: Mapping[str, ImageFacts | str]) -> dict[str, NDArray[Any]]:

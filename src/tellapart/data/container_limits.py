@@ -5,21 +5,30 @@ A file of some megabytes can have a million parts, or a thousand scans, and woul
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from tellapart.data.container_parts import MAX_PARTS, boxes, require_at_most
+from tellapart.data.formats import format_of
+from tellapart.data.jpeg2000_limits import check_jpeg2000
+from tellapart.data.tiff_limits import check_tiff
 from tellapart.errors import ImageError
 
-MAX_PARTS = 1_000  # of a header; photos have about 10; 50 MB of metadata in JPEG segments of 64 KB would be 800
 MAX_DATA_PARTS = 20_000  # a PNG of 50 MB in the usual chunks of 8 KB has 6,000; a GIF's XMP has as many small blocks
 MAX_SCANS = 50  # a progressive JPEG has 10, in CMYK 18
 MAX_EXIF_PARTS = 100  # at each, Pillow copies all the previous ones
 MAX_ITEMS = 100  # in an AVIF file: the image, its transparency, a thumbnail, EXIF, XMP
+MAX_HEIF_ITEMS = 1_000  # a HEIC of 48 million pixels has 192 tiles, and as many of its brightness
+MAX_PPM_HEADER = 4_096  # bytes: Pillow reads comments one by one
 
-JPEG, PNG, GIF = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)  # neither fill bytes, nor pixel data, nor a restart marker
 START, END, SCAN, APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 PNG_DATA = (b"IDAT", b"fdAT", b"fcTL")
-AVIF = b"ftyp"  # at its fourth byte
+GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"
+SIZE = GAP + rb"\d+" + GAP + rb"\d+"
+PPM_HEADER = re.compile(rb"P(?:[14]" + SIZE + rb"|[2356]" + SIZE + GAP + rb"\d+)\s")
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 DERIVED = (b"grid", b"iovl", b"iden")  # images made of other images
 
 
@@ -28,19 +37,8 @@ def require_sane_structure(content: bytes) -> None:
 
     All else, such as whether it is an image at all, is left to the decoder.
     """
-    if content.startswith(JPEG):
-        _check_jpeg(content)
-    elif content.startswith(PNG):
-        _check_png(content)
-    elif content.startswith(GIF):
-        _require_at_most(MAX_DATA_PARTS, "blocks before its image", sum(1 for _ in _gif_blocks(content)))
-    elif content[4:8] == AVIF:
-        _check_avif(content)
-
-
-def _require_at_most(limit: int, what: str, count: int) -> None:
-    if count > limit:
-        raise ImageError(f"the file has more than {limit:,} {what}: no camera or program writes so many")
+    if check := CHECKS.get(format_of(content) or ""):
+        check(content)
 
 
 def _check_jpeg(content: bytes) -> None:
@@ -56,14 +54,14 @@ def _check_jpeg(content: bytes) -> None:
         exif += kind == APP1 and content.startswith(b"Exif", at + 2)
         if kind not in (START, END):
             at += max(2, int.from_bytes(content[at : at + 2]))
-        _require_at_most(MAX_PARTS, "parts", parts)
-        _require_at_most(MAX_SCANS, "scans", scans)
-        _require_at_most(MAX_EXIF_PARTS, "parts of EXIF", exif)
+        require_at_most(MAX_PARTS, "parts", parts)
+        require_at_most(MAX_SCANS, "scans", scans)
+        require_at_most(MAX_EXIF_PARTS, "parts of EXIF", exif)
 
 
 def _check_png(content: bytes) -> None:
     """Walk the chunks (source: RFC 2083, section 3)."""
-    at, parts, data, view = len(PNG), 0, 0, memoryview(content)
+    at, parts, data, view = len(PNG_SIGNATURE), 0, 0, memoryview(content)
     while at < len(content) and (kind := content[at + 4 : at + 8]) != b"IEND":
         data, parts = data + (kind in PNG_DATA), parts + (kind not in PNG_DATA)
         end = at + 8 + int.from_bytes(content[at : at + 4])
@@ -71,8 +69,8 @@ def _check_png(content: bytes) -> None:
         if kind == b"IDAT" and len(checksum) == 4 and zlib.crc32(view[at + 4 : end]) != int.from_bytes(checksum):
             raise ImageError("cannot be decoded: broken data stream, the checksum of its pixels is wrong")
         at = end + 4
-        _require_at_most(MAX_PARTS, "parts", parts)
-        _require_at_most(MAX_DATA_PARTS, "parts of pixels", data)
+        require_at_most(MAX_PARTS, "parts", parts)
+        require_at_most(MAX_DATA_PARTS, "parts of pixels", data)
 
 
 def _gif_blocks(content: bytes) -> Iterator[int]:
@@ -91,27 +89,64 @@ def _gif_blocks(content: bytes) -> Iterator[int]:
         at += 1
 
 
+def _check_gif(content: bytes) -> None:
+    require_at_most(MAX_DATA_PARTS, "blocks before its image", sum(1 for _ in _gif_blocks(content)))
+
+
 def _check_avif(content: bytes) -> None:
-    """Check the kinds of its items (source: ISO/IEC 14496-12, 8.11, and 23008-12, 6.6)."""
-    kinds = []
-    for meta in _boxes(content, 0, len(content), b"meta"):
-        for items in _boxes(content, meta.start + 4, meta.stop, b"iinf"):
-            count_bytes = 2 if content[items.start : items.start + 1] == b"\0" else 4
-            for item in _boxes(content, items.start + 4 + count_bytes, items.stop, b"infe"):
-                id_bytes = 2 if content[item.start : item.start + 1] == b"\2" else 4
-                kinds.append(content[(kind := item.start + 4 + id_bytes + 2) : kind + 4])
-                _require_at_most(MAX_ITEMS, "items", len(kinds))
-    if {*kinds} & {*DERIVED}:  # each of hundreds of tiles may be larger than declared, which only decoding shows
+    kinds = {*_item_kinds(content, MAX_ITEMS)}
+    if kinds & {*DERIVED}:  # each of hundreds of tiles may be larger than declared, which only decoding shows
         raise ImageError("an AVIF composed of tiles is not decoded, only a single image is")
 
 
-def _boxes(content: bytes, at: int, end: int, wanted: bytes) -> Iterator[range]:
-    """Yield the range of the contents of each box of a kind, between two offsets."""
-    while at + 8 < end:
-        size, head = int.from_bytes(content[at : at + 4]), 8
-        if size == 1:
-            size, head = int.from_bytes(content[at + 8 : at + 16]), 16
-        stop = end if size == 0 else min(at + size, end)
-        if content[at + 4 : at + 8] == wanted:
-            yield range(at + head, stop)
-        at = max(stop, at + 8)
+def _check_heif(content: bytes) -> None:
+    if b"iovl" in _item_kinds(content, MAX_HEIF_ITEMS):
+        raise ImageError("a HEIC composed of images over each other is not decoded: convert it to JPEG")
+
+
+def _item_kinds(content: bytes, limit: int) -> list[bytes]:
+    """List the kinds of a file's items (source: ISO/IEC 14496-12, 8.11, and 23008-12, 6.6)."""
+    kinds: list[bytes] = []
+    for meta in boxes(content, 0, len(content), b"meta"):
+        for items in boxes(content, meta.start + 4, meta.stop, b"iinf"):
+            count_bytes = 2 if content[items.start : items.start + 1] == b"\0" else 4
+            for item in boxes(content, items.start + 4 + count_bytes, items.stop, b"infe"):
+                id_bytes = 2 if content[item.start : item.start + 1] == b"\2" else 4
+                kinds.append(content[(kind := item.start + 4 + id_bytes + 2) : kind + 4])
+                require_at_most(limit, "items", len(kinds))
+    return kinds
+
+
+def _check_ppm(content: bytes) -> None:
+    if not PPM_HEADER.match(content[:MAX_PPM_HEADER]):
+        raise ImageError(f"cannot be decoded: its header is not that of a PPM, or longer than {MAX_PPM_HEADER:,} bytes")
+
+
+CHECKS: dict[str, Callable[[bytes], None]] = {
+    "JPEG": _check_jpeg,
+    "PNG": _check_png,
+    "GIF": _check_gif,
+    "TIFF": check_tiff,
+    "JPEG2000": check_jpeg2000,
+    "PPM": _check_ppm,
+    "AVIF": _check_avif,
+    "HEIF": _check_heif,
+}
+
+
+def whole_image_coefficients(content: bytes) -> int:
+    """Return the bytes in which a JPEG of several scans is kept until its last, 2 for each value; else 0."""
+    at = 2
+    values = components = progressive = 0
+    while marker := MARKER.search(content, at):
+        kind = content[marker.start() + 1]
+        at = marker.end() + (0 if kind == START else max(2, int.from_bytes(content[marker.end() :][:2])))
+        body = content[marker.end() + 2 : at]
+        if kind in FRAMES and len(body) >= 6:
+            height, width, components = int.from_bytes(body[1:3]), int.from_bytes(body[3:5]), body[5]
+            factors = [(byte >> 4) * (byte & 15) for byte in body[7 : 6 + 3 * components : 3]]
+            values = width * height * sum(factors) // max(1, *factors, 1)
+            progressive = kind in PROGRESSIVE
+        if kind == SCAN:
+            return 2 * values if progressive or body[:1] != bytes([components]) else 0
+    return 0

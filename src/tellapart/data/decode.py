@@ -1,8 +1,8 @@
 """Decode image files to arrays. Training, prediction and HTTP all use this decoder.
 
 EXIF orientation is applied, transparency is blended with white, CMYK becomes RGB, 16 bits become 8, and an animation
-gives its first frame. Limits are checked on the header, before any pixel is decoded. A large image is in memory only
-twice: as Pillow's copy and as the result.
+gives its first frame, a document its first page. An image of more than `REDUCED_ABOVE` pixels is reduced, as far as
+possible while it is decoded. Limits are checked on the header, before any pixel is decoded.
 """
 
 import io
@@ -10,43 +10,44 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, UnidentifiedImageError, features
+from PIL import Image, ImageFile, UnidentifiedImageError
 
+from tellapart.data.bmp_bitfields import BitFields, decode_bit_fields, read_bit_fields
 from tellapart.data.container_limits import require_sane_structure
-from tellapart.errors import ImageError
+from tellapart.data.decode_limits import (
+    Limits,
+    allow_in_pillow,
+    own_limits,
+    reduction,
+    require_affordable,
+    require_within_limits,
+)
+from tellapart.data.formats import FORMATS, format_of, other_format_of
+from tellapart.data.tiff_limits import count_pages
+from tellapart.errors import ImageError, TellapartError
 
 ImageArray = NDArray[np.uint8]
 """uint8 (height, width, channels), 1 channel for grey or 3 for RGB."""
+Rows = Callable[[int, int], ImageArray]
+"""Decodes or converts the rows from one number to another: uint8 (rows, width, 1 or 3)."""
 
-# Pillow opens a JPEG that is followed by more images (MPO) as JPEG.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP") + (("AVIF",) if features.check("avif") else ())
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
-
-MAX_RUN_LENGTH = 2_000_000  # bytes, and pixels, of a run-length BMP: Pillow decodes these in Python
 STRIP_PIXELS = 1_000_000  # pixels converted to 8 bits at a time
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a TIFF tag, and its value where the largest number is black
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # a truncated image is an error, not an image with a grey lower half
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Maximum size of an image, to bound the cost of a hostile file."""
-
-    bytes: int = 50_000_000
-    pixels: int = 50_000_000
-
-
-LIMITS = Limits()
-
-
-def decode(content: bytes, *, limits: Limits = LIMITS) -> ImageArray:
-    """Decode a JPEG, PNG, WebP, GIF, BMP or AVIF file.
+def decode(content: bytes, *, limits: Limits | None = None) -> ImageArray:
+    """Decode an image file of one of FORMATS; `limits` defaults to those for a person's own files.
 
     Returns uint8 (height, width, 3), or (height, width, 1) for a grey image. Raises ImageError.
     """
+    limits = limits or own_limits()
     if len(content) > limits.bytes:
         raise ImageError(f"the file has {len(content):,} bytes, at most {limits.bytes:,} are read")
     if not content:
@@ -54,7 +55,7 @@ def decode(content: bytes, *, limits: Limits = LIMITS) -> ImageArray:
     try:
         orient, array = _decode(content, limits)
         return np.ascontiguousarray(orient(array))
-    except ImageError:
+    except TellapartError:
         raise
     except UnidentifiedImageError as error:
         raise ImageError(f"not an image: not one of {', '.join(FORMATS)}") from error
@@ -73,7 +74,7 @@ class Header:
     turned: bool
     """True if EXIF orientation is other than upright."""
     frames: int
-    """More than 1 if animated; 2 for any animated GIF of more than MAX_COUNTED_BYTES."""
+    """More than 1 if animated, or of several pages; 2 for any animated GIF of more than MAX_COUNTED_BYTES."""
 
 
 MAX_COUNTED_BYTES = 5_000_000  # Pillow counts a GIF's frames in Python; a large file may have millions
@@ -82,41 +83,79 @@ MAX_COUNTED_BYTES = 5_000_000  # Pillow counts a GIF's frames in Python; a large
 def read_header(content: bytes) -> Header:
     """Read the header of a file that `decode` accepts, without decoding its pixels."""
     _ignore_pillow_warnings()
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        kind = (image.format or "").replace("MPO", "JPEG")  # its further images are not an animation
-        frames = 1 if kind == "JPEG" else _count_frames(image, len(content))
-        return Header(kind, _orientation(image) is not _upright, frames)
+    kind = _known_format(content)
+    if kind == "BMP" and read_bit_fields(content):
+        return Header(kind, turned=False, frames=1)
+    with _open(content, kind) as image:
+        return Header(kind, _orientation(image) is not _upright, _count_frames(image, content))
 
 
-def _count_frames(image: Image.Image, size: int) -> int:
+def _count_frames(image: Image.Image, content: bytes) -> int:
     try:
-        if size > MAX_COUNTED_BYTES and image.format == "GIF":
+        if image.format in ("JPEG", "MPO"):
+            return 1  # its further images are not an animation
+        if image.format == "TIFF":
+            return count_pages(content)
+        if len(content) > MAX_COUNTED_BYTES and image.format == "GIF":
             return 1 + bool(getattr(image, "is_animated", False))
         return int(getattr(image, "n_frames", 1))
     except Exception:  # a later frame is broken: the first, which is used, may still be good
         return 1
 
 
+def _known_format(content: bytes) -> str:
+    """Return the format of a file by its first bytes, one of FORMATS. Raises ImageError."""
+    kind = format_of(content)
+    if kind in FORMATS:
+        return kind
+    if other := other_format_of(content):
+        raise ImageError(other.refusal)
+    raise ImageError(f"not an image: not one of {', '.join(FORMATS)}")
+
+
+def _open(content: bytes, kind: str) -> Image.Image:
+    if kind == "HEIF":
+        _register_heif()
+    return Image.open(io.BytesIO(content), formats=(kind,))
+
+
+@cache
+def _register_heif() -> None:
+    """Let Pillow open HEIC photos. In one thread each, since images are decoded in several threads as it is."""
+    import_module("pillow_heif").register_heif_opener(
+        thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
+    )
+
+
 def _decode(content: bytes, limits: Limits) -> tuple[Callable[[ImageArray], ImageArray], ImageArray]:
     """Return a function that turns the image upright, and the image as stored; Pillow's own copy is freed."""
     _ignore_pillow_warnings()
+    allow_in_pillow(limits)
+    kind = _known_format(content)
     require_sane_structure(content)
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        _require_within_limits(image, len(content), limits)
-        image.load()
-        return _orientation(image), _to_array(image)
+    if kind == "BMP" and (fields := read_bit_fields(content)):
+        return _upright, _decode_bit_fields(content, fields, limits)
+    with _open(content, kind) as image:
+        require_within_limits(*image.size, limits)
+        require_affordable(image, content, limits)
+        if kind == "PPM" and image.tile[0].codec_name == "ppm":  # type: ignore[attr-defined]
+            return _upright, _to_array(*image.size, _ppm_rows(image, content))
+        factor = _load(image)
+        require_within_limits(*image.size, limits)  # a HEIC may turn out to be larger
+        return _orientation(image), _to_array(*image.size, _pillow_rows(image), factor)
 
 
-def _require_within_limits(image: Image.Image, size: int, limits: Limits) -> None:
-    width, height = image.size
-    if width * height > limits.pixels:
-        raise ImageError(f"{width:,} x {height:,} pixels, at most {limits.pixels:,} in all are decoded")
-    tiles = getattr(image, "tile", ())
-    if tiles and tiles[0].codec_name == "bmp_rle" and max(width * height, size) > MAX_RUN_LENGTH:
-        raise ImageError(
-            f"a run-length BMP of {width:,} x {height:,} pixels in {size:,} bytes, at most {MAX_RUN_LENGTH:,} of "
-            f"either are decoded"
-        )
+def _load(image: Image.Image) -> int:
+    """Decode an image, a large JPEG at its reduced size; returns by how much it is still to be reduced."""
+    (width, height), factor = image.size, reduction(*image.size)
+    if factor > 1 and image.format in ("JPEG", "MPO"):
+        image.draft(None, (width // factor, height // factor))  # type: ignore[arg-type]
+        factor = 1
+    if image.format == "TIFF" and image.mode.startswith("I"):
+        tags: dict[int, int] = image.tag_v2  # type: ignore[attr-defined]
+        image.info["inverted"] = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
+    image.load()
+    return factor
 
 
 # Pillow warns of what is either an ImageError here (size) or harmless to the pixels (bad EXIF).
@@ -153,29 +192,49 @@ def _orientation(image: Image.Image) -> Callable[[ImageArray], ImageArray]:
         return _upright
 
 
-def _to_array(image: Image.Image) -> ImageArray:
+def _to_array(width: int, height: int, rows: Rows, factor: int = 1) -> ImageArray:
     """Convert an image to 8 bits, strip by strip, since a whole intermediate copy would double the memory."""
-    width, height = image.size
-    rows = max(1, STRIP_PIXELS // width)
-    if rows >= height:
-        return _strip_array(image)
-    first = _strip_array(image.crop((0, 0, width, rows)))
-    array = np.empty((height, width, first.shape[2]), np.uint8)
-    for top in range(0, height, rows):
-        array[top : top + rows] = _strip_array(image.crop((0, top, width, min(top + rows, height))))
+    step = max(1, STRIP_PIXELS // width // factor) * factor
+    if step >= height:
+        return _reduced(rows(0, height), factor)
+    first = _reduced(rows(0, step), factor)
+    array = np.empty((-(-height // factor), *first.shape[1:]), np.uint8)
+    for top in range(0, height, step):
+        strip = _reduced(rows(top, min(top + step, height)), factor) if top else first
+        array[top // factor : top // factor + len(strip)] = strip
     return array
+
+
+def _reduced(array: ImageArray, factor: int) -> ImageArray:
+    """Average squares of `factor` x `factor` pixels; fewer at the right and lower border."""
+    if factor == 1:
+        return array
+    return _with_channels(
+        np.asarray(Image.fromarray(array.squeeze(2) if array.shape[2] == 1 else array).reduce(factor))
+    )
+
+
+def _with_channels(array: ImageArray) -> ImageArray:
+    return array[:, :, np.newaxis] if array.ndim == 2 else array
+
+
+def _pillow_rows(image: Image.Image) -> Rows:
+    def rows(top: int, bottom: int) -> ImageArray:
+        whole = (top, bottom) == (0, image.height)
+        return _strip_array(image if whole else image.crop((0, top, image.width, bottom)))
+
+    return rows
 
 
 def _strip_array(image: Image.Image) -> ImageArray:
     """Convert to uint8 (height, width, 1 or 3)."""
-    array = np.asarray(_to_8_bits(image))
-    return array[:, :, np.newaxis] if array.ndim == 2 else array
+    return _with_channels(np.asarray(_to_8_bits(image)))
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """Convert an image to mode L or RGB."""
     if image.mode.startswith("I"):
-        return _grey_16_to_8(image)
+        return Image.fromarray(_grey_16_to_8(_grey_16(image), image.info.get("transparency")))
     if image.has_transparency_data:
         return _on_white(image)
     if image.mode in ("L", "RGB"):
@@ -183,11 +242,21 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _grey_16_to_8(image: Image.Image) -> Image.Image:
-    """Convert 16-bit grey to 8 bits by its high byte, as Pillow does with 16-bit RGB."""
-    wide = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-    narrow = np.where(wide == image.info.get("transparency"), 255, wide >> 8)
-    return Image.fromarray(narrow.astype(np.uint8))
+def _grey_16(image: Image.Image) -> NDArray[np.uint16]:
+    """Return the values of 16-bit grey, uint16 (height, width), white the largest. Raises ImageError if any is below 0.
+
+    Values of fewer bits stay as they are: 12 bits reach 4,095.
+    """
+    wide = np.asarray(image)
+    if wide.dtype.kind == "i" and int(wide.min()) < 0:
+        raise ImageError("cannot be decoded: it has values below 0: move them to the range of 16 bits without a sign")
+    values = np.minimum(wide, 65535).astype(np.uint16)
+    return 65535 - values if image.info.get("inverted") else values
+
+
+def _grey_16_to_8(wide: NDArray[np.uint16], transparent: int | None = None) -> ImageArray:
+    """Convert 16-bit grey, (height, width), to 8 bits by its high byte, as Pillow does with 16-bit RGB."""
+    return np.where(wide == transparent, 255, wide >> 8).astype(np.uint8)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -195,3 +264,33 @@ def _on_white(image: Image.Image) -> Image.Image:
     rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, "white")
     return Image.alpha_composite(white, rgba).convert("L" if grey else "RGB")
+
+
+def _decode_bit_fields(content: bytes, fields: BitFields, limits: Limits) -> ImageArray:
+    width, height = fields.width, abs(fields.height)
+    require_within_limits(width, height, limits)
+
+    def rows(top: int, bottom: int) -> ImageArray:
+        return _strip_array(Image.fromarray(decode_bit_fields(content, fields, top, bottom)))
+
+    return _to_array(width, height, rows, reduction(width, height))
+
+
+def _ppm_rows(image: Image.Image, content: bytes) -> Rows:
+    """Decode the rows of a PPM whose largest value is not 255, as Pillow does it in Python, pixel by pixel."""
+    _, _, start, (_, largest) = image.tile[0]  # type: ignore[attr-defined]
+    dtype, most = (np.dtype(">u2" if largest > 255 else "u1"), 65535 if image.mode == "I" else 255)
+    shape = (image.width, 1 if image.mode == "I" else len(image.getbands()))
+    stride = dtype.itemsize * shape[0] * shape[1]
+
+    def rows(top: int, bottom: int) -> ImageArray:
+        stored = content[start + top * stride : start + bottom * stride]
+        if len(stored) < (bottom - top) * stride:
+            raise ImageError("cannot be decoded: it ends before its last row")
+        values = np.frombuffer(stored, dtype).reshape(bottom - top, *shape)
+        scaled = np.minimum(np.rint(values / largest * most), most).astype(np.uint16)
+        if image.mode == "I":
+            return _with_channels(_grey_16_to_8(scaled[:, :, 0]))
+        return scaled.astype(np.uint8)
+
+    return rows

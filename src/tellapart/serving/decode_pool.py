@@ -23,6 +23,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from tellapart.data.decode import ImageArray
+from tellapart.data.decode_limits import Limits
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import ImageError
 from tellapart.serving.decode_worker import READY, REQUEST_HEAD, RESPONSE_HEAD
@@ -33,7 +34,7 @@ MAX_DECODE_S = 4.0  # wall-clock time, for a decoder that hangs without computin
 MAX_EXIT_S = 2.0
 _CPU_TIME_SIGNAL = getattr(signal, "SIGPROF", signal.SIGTERM)  # never sent on systems without SIGPROF
 MAX_START_S = 10.0  # for a process to start
-BYTES_PER_PIXEL = 20  # an image with transparency is in memory several times while it is converted to RGB
+MEMORY_MARGIN = 1.5  # on what decoding is estimated to take
 PROCESS_BYTES = 256_000_000  # of the process itself and small images
 
 
@@ -135,7 +136,7 @@ class DecodePool:
             "preprocessing": preprocessing.as_json(),
             "max_pixels": settings.max_pixels,
             "max_bytes": settings.max_body_bytes,
-            "memory_bytes": PROCESS_BYTES + BYTES_PER_PIXEL * settings.max_pixels,
+            "memory_bytes": PROCESS_BYTES + round(MEMORY_MARGIN * Limits(pixels=settings.max_pixels).memory),
             "max_cpu_s": MAX_CPU_S,
         }
         self._setup = json.dumps(setup)

@@ -19,7 +19,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tellapart.data.decode import ImageArray, Limits, decode
+from tellapart.data.decode import ImageArray, decode
+from tellapart.data.decode_limits import Limits
 from tellapart.data.preprocessing import Preprocessing, to_image
 from tellapart.errors import ImageError
 

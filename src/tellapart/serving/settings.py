@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tellapart.data.decode import LIMITS
+from tellapart.data.decode_limits import SERVICE_PIXELS
 from tellapart.errors import TellapartError
 from tellapart.jobs import cores
 
@@ -23,7 +23,7 @@ class Settings:
     deadline_s: float = 5.0
     """Seconds in which a request is answered, and in which its body has to arrive."""
     max_body_bytes: int = 10_000_000
-    max_pixels: int = LIMITS.pixels
+    max_pixels: int = SERVICE_PIXELS
     workers: int | None = None
     """Decoding processes; None uses `default_workers()`."""
     token: str | None = field(default=None, repr=False)

@@ -9,6 +9,7 @@ from tellapart.checking.finding import Finding
 from tellapart.checking.image_facts import ImageFacts
 from tellapart.checking.locations import Examined, Location, path_at, rows_with_detail
 from tellapart.data.dataset import Dataset
+from tellapart.data.formats import SUFFIXES_BY_FORMAT
 from tellapart.text import counted, joined
 
 BLANK = 3.0
@@ -18,10 +19,7 @@ SMALL_MEDIAN = 64  # pixels: where the median image is smaller, small images are
 MAX_ENLARGEMENT = 4  # an image enlarged further is mostly blur
 HUGE = 24_000_000  # pixels, of a large camera: decoding one takes about half a second
 MAX_ASPECT = 3.0  # longer to shorter side; beyond, the centre crop is less than a third of the image
-FORMATS_BY_EXTENSION = {
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF",
-    ".bmp": "BMP", ".avif": "AVIF",
-}  # fmt: skip
+FORMATS_BY_EXTENSION = {suffix: name for name, suffixes in SUFFIXES_BY_FORMAT.items() for suffix in suffixes}
 
 
 def odd_image_findings(dataset: Dataset, examined: Examined, size: int | None = None) -> list[Finding]:
