@@ -139,6 +139,18 @@ def test_another_method_does_not_take_the_facts_of_this_one(
     assert len(looks) == 2
 
 
+def test_what_could_not_be_decoded_is_decoded_again_under_another_limit(
+    tmp_path: Path, looks: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = dataset(*written(tmp_path, saved(scene(1)), b"no image"))
+    examine_images(whole)
+    monkeypatch.setenv("TELLAPART_MAX_PIXELS", "300000000")
+    examine_images(whole)
+    assert looks[2:] == [b"no image"]
+    examine_images(whole)
+    assert len(looks) == 3
+
+
 def test_what_was_found_is_kept_when_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = written(tmp_path, *(saved(scene(seed)) for seed in range(3)))
     last = paths[2].read_bytes()

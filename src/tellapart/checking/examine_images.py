@@ -102,14 +102,13 @@ def _tiny_facts(array: NDArray[np.uint8]) -> list[ImageFacts]:
     return result
 
 
-# Formats too: a file is not decoded where Pillow lacks its format.
-KEY = f"{VERSION}-{DECODER}-{'+'.join(FORMATS).lower()}"
+KEY = f"{VERSION}-{DECODER}-6"  # the last is what the first version wrote here, whose facts still hold
 
 
 def read_facts(folder: Path, wanted: Collection[str]) -> dict[str, ImageFacts | str]:
     """Read the cached facts of some images, or the reasons why they cannot be decoded."""
     facts: dict[str, ImageFacts | str] = {}
-    for shard in sorted((folder / _key()).glob("*.npz")):
+    for shard in sorted((folder / KEY).glob("*.npz")):
         with suppress(*UNREADABLE):
             facts |= _read_shard(shard, {digest.encode() for digest in wanted if digest not in facts})
     return facts
@@ -121,12 +120,15 @@ def write_facts(folder: Path, facts: Mapping[str, ImageFacts | str]) -> None:
         stream = BytesIO()
         np.savez(stream, allow_pickle=False, **_to_columns(facts))
         with suppress(StorageError):
-            atomic_write(folder / _key() / f"{uuid.uuid4().hex}.npz", stream.getvalue())
+            atomic_write(folder / KEY / f"{uuid.uuid4().hex}.npz", stream.getvalue())
 
 
-def _key() -> str:
-    """Name the folder of facts that hold here: a larger limit on pixels makes more images readable."""
-    return f"{KEY}-{own_limits().pixels}"
+PASSING = ("not an image", "at most", "not read")  # parts of reasons that another version or limit may not have
+
+
+def _reader() -> str:
+    """Name what decides, besides the bytes, whether an image can be decoded."""
+    return f"{'+'.join(FORMATS)} {own_limits().pixels}"
 
 
 def _to_columns(facts_by_digest: Mapping[str, ImageFacts | str]) -> dict[str, NDArray[Any]]:
@@ -144,6 +146,7 @@ def _to_columns(facts_by_digest: Mapping[str, ImageFacts | str]) -> dict[str, ND
         "small": np.array(small, np.uint8).reshape(-1, *EMPTY_THUMBNAIL.shape),
         "unreadable": np.array([digest.encode() for digest in bad], "S64"),
         "reasons": np.array([*bad.values()], np.str_),
+        "reader": np.array(_reader()),
     }
 
 
@@ -154,6 +157,8 @@ def _read_shard(shard: Path, wanted: set[bytes]) -> dict[str, ImageFacts | str]:
         digests: list[bytes] = columns["digests"].tolist()
         unreadable: list[bytes] = columns["unreadable"].tolist()
         reasons = dict(zip(unreadable, columns["reasons"].tolist(), strict=True))
+        if "reader" not in columns or columns["reader"] != _reader():
+            reasons = {digest: text for digest, text in reasons.items() if not any(part in text for part in PASSING)}
         result: dict[str, ImageFacts | str] = {digest.decode(): reasons[digest] for digest in reasons.keys() & wanted}
         if not wanted.isdisjoint(digests):
             rows = zip(digests, _from_columns(columns), strict=True)

@@ -24,7 +24,7 @@ class ImageFacts:
     """The facts of one image."""
 
     format: str
-    """One of `data.image.FORMATS`; "" for an image in an array."""
+    """One of `data.formats.FORMATS`; "" for an image in an array."""
     width: int
     """In pixels, upright."""
     height: int

@@ -42,7 +42,9 @@ def own_limits() -> Limits:
     if value is None:
         return Limits()
     if not value.isdecimal() or not 1 <= int(value) <= 2**31:
-        raise TellapartError(f"{MAX_PIXELS} is {value!r}; expected a number of pixels, 1 to 2 billion: set it anew")
+        raise TellapartError(
+            f"{MAX_PIXELS} is {value!r}; expected a number of pixels, 1 to 2 billion: change it, or leave it out"
+        )
     return Limits(pixels=int(value))
 
 
