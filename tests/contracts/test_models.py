@@ -17,8 +17,7 @@ from tellapart.models.networks import backbone_network, scale_images
 
 BASES = {name: model for name, model in MODELS.items() if model.keras_class is not None}
 QUICK = (
-    "mobilenet", "mobilenet-v3-small", "vgg16", "xception", "efficientnet-b0", "efficientnet-v2-b0", "densenet121",
-    "convnext-tiny",
+    "mobilenet", "mobilenet-v3-small", "vgg16", "xception", "efficientnet-b0", "convnext-tiny",
 )  # fmt: skip
 MODULES = {  # of keras.applications, each with the preprocess_input that belongs to its classes
     "Xception": "xception", "VGG16": "vgg16", "VGG19": "vgg19", "MobileNet": "mobilenet",

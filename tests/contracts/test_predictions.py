@@ -108,9 +108,9 @@ def test_the_tiny_classifier_gives_the_same_answers_everywhere(
 
 @pytest.fixture(scope="module")
 def some_photos(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Up to 100 photos of each class to train on, 10 to choose, and all the test photos."""
+    """Up to 40 photos of each class to train on, 10 to choose, and 25 to test."""
     folder = tmp_path_factory.mktemp("photos") / "clothing"
-    for split, each in (("train", 100), ("validation", 10), ("test", None)):
+    for split, each in (("train", 40), ("validation", 10), ("test", 25)):
         for source in sorted(path for path in (photos / split).iterdir() if path.is_dir()):
             (folder / split / source.name).mkdir(parents=True)
             for file in sorted(source.iterdir())[:each]:
@@ -145,8 +145,8 @@ def test_real_photos_are_judged_the_same_in_both_precisions(clothes: Run, some_p
     exact, quick = (evaluate(clothes.bundle, dataset, precision=precision) for precision in ("float32", "bfloat16"))
     for metric, estimate in exact.as_json().items():  # the temperature is applied outside the graph in training
         assert estimate == pytest.approx(clothes.metrics["test"][metric], rel=1e-4, abs=1e-6), metric
-    assert exact.n > 300
-    assert exact.accuracy.value > 0.7  # a third of the photos
+    assert exact.n > 200
+    assert exact.accuracy.value > 0.7  # an eighth of the photos
     assert abs(exact.accuracy.value - quick.accuracy.value) <= 0.005
 
 
@@ -157,8 +157,11 @@ def test_a_second_head_on_the_same_photos_computes_no_features(
     from tellapart.models.features import frozen_backbone
 
     monkeypatch.setenv("TELLAPART_CACHE", os.fspath(tmp_path))  # a cache of its own, filled by the first
-    dataset, recipe = Dataset.open(some_photos), clothes.recipe
-    small = Recipe.of({**recipe.as_dict(), "epochs": 1, "test": 0.0})
+    few = tmp_path / "few"
+    for name in ("dress", "hat", "pants"):
+        shutil.copytree(some_photos / "validation" / name, few / name)
+    dataset = Dataset.open(few)
+    small = Recipe.of({**clothes.recipe.as_dict(), "epochs": 1, "test": 0.0})
     train(dataset, small, out=tmp_path / "one")
     monkeypatch.setattr(frozen_backbone, "_fill", None)
     again = train(dataset, Recipe.of({**small.as_dict(), "inner": 16}), out=tmp_path / "two")

@@ -30,7 +30,7 @@ def cases(draw: st.DrawFn, least_classes: int = 2) -> Case:
     return labels, weights / weights.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases())
 def test_metrics_equal_those_of_scikit_learn(case: Case) -> None:
     labels, probs = case
@@ -52,7 +52,7 @@ def test_confusion_and_macro_f1_equal_those_of_scikit_learn(case: Case) -> None:
     same(float(metrics.macro_f1(counts)), theirs)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases(least_classes=4), st.integers(1, 3))
 def test_top_k_equals_that_of_scikit_learn(case: Case, k: int) -> None:
     labels, probs = case

@@ -26,7 +26,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @pytest.mark.filterwarnings("ignore:A single label was found")
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases())
 def test_scores_equal_those_of_scikit_learn(case: Case) -> None:
     labels, predicted, k = case

@@ -123,9 +123,9 @@ def loop_of(network: "keras.Model", settings: Settings, *, rate: float = 1e-3) -
 def small_network(side: int, settings: Settings) -> "keras.Model":
     """Build LeNet-5 for half of the classes, with weights drawn by the seed."""
     from tellapart.models.networks import scratch_network
-    from tellapart.training.fitting.loop import repeatable
+    from tellapart.training.fitting.loop import seed_everything
 
-    repeatable(settings.seed)
+    seed_everything(settings.seed)
     return scratch_network(resolve_network(Recipe(model="lenet5", size=side), own_size=None), 1, HALF)
 
 

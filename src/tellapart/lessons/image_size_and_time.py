@@ -114,9 +114,9 @@ def from_scratch(learned: Part, test: Part, settings: Settings) -> Size:
     """Train and evaluate a small network on images of this size."""
     from tellapart.models.graphs.convert import to_graph
     from tellapart.models.summary import summarise
-    from tellapart.training.fitting.loop import repeatable
+    from tellapart.training.fitting.loop import seed_everything
 
-    repeatable(settings.seed)
+    seed_everything(settings.seed)
     network = network_of(learned.images.shape[1], len(np.unique(learned.labels)))
     learn(loop_of(network, settings, rate=3e-3), learned, settings.of(20_000, small=5_000))
     logits, seconds = timed(Engine(to_graph(network), batch=64), test.images, repeats=5)

@@ -11,7 +11,7 @@ from tellapart.data.splits.draw_splits import require_classes
 from tellapart.files import cache_folder
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.recipe import FACTS
-from tellapart.training.fitting.loop import repeatable
+from tellapart.training.fitting.loop import seed_everything
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.tasks import Task, make_task
 
@@ -113,7 +113,7 @@ class BackboneCache:
     def network(self, recipe: NetworkRecipe) -> keras.Model:
         """Build a network, its weights drawn by the seed as in `train`."""
         task = self.task(recipe)
-        repeatable(recipe.seed)  # after `task`, which may draw random numbers too
+        seed_everything(recipe.seed)  # after `task`, which may draw random numbers too
         return task.backbone.new_network(recipe, task.preprocessing.channels, len(task.dataset.classes))
 
 

@@ -96,10 +96,10 @@ def lr_find(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest
 
 def _losses(dataset: Dataset, recipe: NetworkRecipe, rates: NDArray[np.float64]) -> Iterator[float]:
     """Yield the loss of each step, until it is not a number or the smoothed loss is far above its least."""
-    from tellapart.training.fitting.loop import Loop, repeatable  # TensorFlow: only when all checks have passed
+    from tellapart.training.fitting.loop import Loop, seed_everything  # TensorFlow: only when all checks have passed
     from tellapart.training.tasks import make_task
 
-    repeatable(recipe.seed)
+    seed_everything(recipe.seed)
     only_train = replace(dataset, splits={"train": dataset.splits["train"]})
     task = make_task(only_train, recipe, preprocessing_for(dataset, recipe), cache=cache_folder())
     loop = Loop(task.network, recipe)

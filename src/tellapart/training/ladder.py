@@ -24,7 +24,7 @@ from tellapart.models.freezing import block_sizes
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
 from tellapart.training.fitting.fit import fit
-from tellapart.training.fitting.loop import repeatable
+from tellapart.training.fitting.loop import seed_everything
 from tellapart.training.forecast import Cost, Limits, forecast
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.run_files import write_skipped
@@ -183,7 +183,7 @@ class Ladder:
         folder: Path,
     ) -> Candidate:
         preprocessing = preprocessing_for(self.dataset, stage)
-        repeatable(stage.seed)  # the seed alone draws the network's weights, however much was built below
+        seed_everything(stage.seed)  # the seed alone draws the network's weights, however much was built below
         task = make_task(self.dataset, stage, preprocessing, cache=cache_folder(), previous=previous, backbone=backbone)
         write_skipped(task.dataset.skipped, self.folder)
         require_classes(task.dataset)
@@ -228,7 +228,7 @@ def run_ladder(dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Li
 
     `may_enlarge` allows images bigger than the recipe's. Leaves `ladder.csv` and `winner.toml` too.
     """
-    repeatable(recipe.seed)
+    seed_everything(recipe.seed)
     ladder = Ladder(dataset, recipe, folder, limits)
     ladder.linear_head()
     for step in _next_steps(ladder, may_enlarge=may_enlarge):

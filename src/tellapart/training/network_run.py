@@ -8,7 +8,7 @@ from tellapart.files import cache_folder
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
 from tellapart.training.fitting.fit import fit
-from tellapart.training.fitting.loop import repeatable
+from tellapart.training.fitting.loop import seed_everything
 from tellapart.training.forecast import Limits
 from tellapart.training.ladder import run_ladder
 from tellapart.training.prepare import preprocessing_for
@@ -28,7 +28,7 @@ def train_network(
         if limits:
             run_ladder(dataset, recipe, folder, limits, may_enlarge=may_enlarge)
         else:
-            repeatable(recipe.seed)
+            seed_everything(recipe.seed)
             write_bundle(_train_stages(dataset, recipe, folder), recipe, folder / "bundle")
     write_metrics(folder)
 
@@ -41,7 +41,7 @@ def _train_stages(dataset: Dataset, recipe: NetworkRecipe, folder: Path) -> Task
             notify(f"stage {number}: {recipe.then[number - 2]}")
         preprocessing = preprocessing_for(dataset, stage)
         backbone = backbone_for(stage, preprocessing, previous)
-        repeatable(stage.seed)  # the seed alone draws the network's weights, however much was built below
+        seed_everything(stage.seed)  # the seed alone draws the network's weights, however much was built below
         task = make_task(dataset, stage, preprocessing, cache=cache_folder(), previous=previous, backbone=backbone)
         write_skipped(task.dataset.skipped, folder)
         require_classes(task.dataset)

@@ -21,7 +21,7 @@ from tellapart.studies.sweep.background_trial import Outcome
 from tellapart.studies.sweep.trial_runner import TrialRunner
 from tellapart.training.fitting.checkpoints import Epoch
 from tellapart.training.fitting.examples import Examples
-from tellapart.training.fitting.loop import Loop, Score, repeatable
+from tellapart.training.fitting.loop import Loop, Score, seed_everything
 from tellapart.training.tasks import Backbone, Task
 
 RECIPE = resolve_network(Recipe(
@@ -49,7 +49,7 @@ class Heads:
 
     def network(self, recipe: NetworkRecipe) -> keras.Model:
         """A fresh head."""
-        repeatable(recipe.seed)
+        seed_everything(recipe.seed)
         return head_network(6, recipe, 3)
 
     def task(self, recipe: NetworkRecipe) -> Task:

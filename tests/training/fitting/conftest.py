@@ -9,7 +9,7 @@ import pytest
 from tellapart.models.networks import head_network
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.training.fitting.examples import Examples
-from tellapart.training.fitting.loop import repeatable
+from tellapart.training.fitting.loop import seed_everything
 
 Learnable = Callable[..., Examples]
 Fresh = Callable[[NetworkRecipe], keras.Model]
@@ -34,7 +34,7 @@ def fresh() -> Fresh:
     """Make the network of a recipe, its weights drawn by the recipe's seed."""
 
     def make(recipe: NetworkRecipe) -> keras.Model:
-        repeatable(recipe.seed)
+        seed_everything(recipe.seed)
         return head_network(6, recipe, 2 if recipe.loss == "binary" else 3)
 
     return make

@@ -29,7 +29,7 @@ from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
 from tellapart.training.fitting import devices
 from tellapart.training.fitting.examples import Examples
-from tellapart.training.fitting.loop import Loop, repeatable
+from tellapart.training.fitting.loop import Loop, seed_everything
 from tellapart.data.dataset import Dataset
 
 digits = Dataset.open("digits").splits["all"]
@@ -40,7 +40,7 @@ recipe = resolve_network(Recipe(**fields, **json.loads(sys.argv[1])))
 found = {}
 for kind in ("GPU", "CPU"):
     devices.KIND = kind
-    repeatable(0)
+    seed_everything(0)
     network = scratch_network(recipe, 1, 10)
     loop = Loop(network, recipe)
     epochs = [loop.epoch(examples, epoch, lambda _: None) for epoch in range(2)]

@@ -107,14 +107,6 @@ def require_classes(dataset: Dataset) -> None:
             )
 
 
-def shared_images(dataset: Dataset) -> dict[tuple[str, str], int]:
-    """Count the distinct images that pairs of splits share, which leak; pairs without any are left out."""
-    digests = {name: set(split.images.digests) for name, split in dataset.splits.items()}
-    names = list(digests)
-    pairs = ((a, b) for i, a in enumerate(names) for b in names[i + 1 :])
-    return {(a, b): len(digests[a] & digests[b]) for a, b in pairs if digests[a] & digests[b]}
-
-
 def with_validation_in_train(dataset: Dataset) -> Dataset:
     """Return the data set with its validation images moved behind those for training. Raises DatasetError."""
     train, validation = dataset.splits["train"], dataset.splits["validation"]

@@ -20,7 +20,7 @@ from tellapart.training.estimator_run import vector_source
 from tellapart.training.final_evaluation import temperature_of
 from tellapart.training.fitting.examples import Array, Chosen, Examples, Rows
 from tellapart.training.fitting.fit import fit
-from tellapart.training.fitting.loop import repeatable
+from tellapart.training.fitting.loop import seed_everything
 from tellapart.training.prepare import drop_unreadable, preprocessing_for
 from tellapart.training.task_predictions import task_predictions
 from tellapart.training.tasks import StageWeights, Task, make_task
@@ -121,7 +121,7 @@ class NetworkLearner:
 
     def learn(self, dataset: Dataset, held_out: Images, folder: Path, /) -> FoldPrediction:
         """Train all stages, as a run does, and predict with the weights of the best epoch of the last one."""
-        repeatable(self._stages[0].seed)
+        seed_everything(self._stages[0].seed)
         start: StageWeights | None = None
         for number, stage in enumerate(self._stages, start=1):
             shared = start is None and self._can_share

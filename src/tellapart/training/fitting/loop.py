@@ -36,7 +36,7 @@ class Score:
     accuracy: float
 
 
-def repeatable(seed: int) -> None:
+def seed_everything(seed: int) -> None:
     """Set all seeds and make operations deterministic: what follows repeats exactly on CPU."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
