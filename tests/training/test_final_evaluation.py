@@ -183,10 +183,20 @@ def test_what_cannot_be_read_is_listed_and_not_judged() -> None:
     np.testing.assert_array_equal(found.predictions["test"].labels, whole.labels[7:])
 
 
-@pytest.mark.parametrize("name", ["validation", "test"])
-def test_a_split_of_which_nothing_can_be_read_is_refused(name: str) -> None:
-    with pytest.raises(DatasetError, match=f"none of the 60 images of {name} can be read"):
-        evaluate_finally(dataset("train", name), {}, saying(unreadable=60))
+def test_validation_of_which_nothing_can_be_read_is_refused() -> None:
+    with pytest.raises(DatasetError, match="none of the 60 images of validation can be read"):
+        evaluate_finally(dataset("train", "validation"), {}, saying(unreadable=60))
+
+
+def test_no_training_is_lost_to_a_test_split_that_cannot_be_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = dataset("train", "validation", "test")
+    found = evaluate_finally(whole, {}, saying(unreadable=60), splits=["test"])
+    assert (found.metrics, found.predictions, len(found.unread)) == ({}, {}, 60)
+    assert "not judged on test: none of its 60 images can be read" in capsys.readouterr().err
+    seen = {digest[:16]: "train" for digest in whole.splits["test"].images.digests}
+    found = evaluate_finally(whole, seen, saying(unreadable=0))
+    assert found.metrics.keys() == found.predictions.keys() == {"validation"}
+    assert "not judged on test: some has no images for test: all 60 were used in training" in capsys.readouterr().err
 
 
 def test_test_images_that_training_saw_are_neither_judged_nor_kept() -> None:

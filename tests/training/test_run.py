@@ -13,6 +13,7 @@ import pytest
 from tellapart import Dataset, Recipe, train
 from tellapart.errors import DatasetError, RecipeError, RunError
 from tellapart.models.resolved_recipe import MAX_DEFAULT_EPOCHS
+from tellapart.reports.build_report import report
 from tellapart.training import network_run
 from tellapart.training.run import Run
 
@@ -202,10 +203,22 @@ def test_a_binary_loss_ends_in_two_probabilities_that_sum_to_1(tmp_path: Path, c
 
 def test_a_split_that_misses_a_class_is_refused(tmp_path: Path, coloured: Callable[..., Path]) -> None:
     coloured(tmp_path / "data" / "train")
-    coloured(tmp_path / "data" / "test", each=3, colours=("red", "green"), seed=1)
-    with pytest.raises(DatasetError, match="the test split of data has no image of blue"):
+    coloured(tmp_path / "data" / "validation", each=3, colours=("red", "green"), seed=1)
+    with pytest.raises(DatasetError, match="the validation split of data has no image of blue"):
         train(Dataset.open(tmp_path / "data"), RECIPE, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_test_split_that_lacks_a_class_is_judged_on_what_it_has(
+    tmp_path: Path, coloured: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    coloured(tmp_path / "data" / "train")
+    coloured(tmp_path / "data" / "test", each=3, colours=("red", "green"), seed=1)
+    dataset = Dataset.open(tmp_path / "data")
+    run = train(dataset, RECIPE, out=tmp_path / "run")
+    assert run.metrics["test"]["n"] == 6
+    assert "warning: The test split has no image of blue." in capsys.readouterr().err
+    assert report(run, dataset=dataset).exists()
 
 
 def test_the_owners_splits_stay_and_the_test_images_are_not_trained_on(

@@ -15,7 +15,7 @@ KINDS = (
     "empty-class", "missing-class", "tiny-class", "imbalance",
     "label-error", "outlier",
     "blank", "odd-size", "odd-shape",
-    "animated", "exif-rotated", "wrong-extension", "other-files",
+    "animated", "exif-rotated", "wrong-extension", "unlabelled", "other-files",
 )  # fmt: skip
 """All kinds of findings, in the order in which those of one severity are listed."""
 

@@ -79,6 +79,8 @@ class Dataset:
     """Files in the source that are not images."""
     read_options: ReadOptions = field(default_factory=ReadOptions)
     """The options given to `open`."""
+    unlabelled: tuple[str, ...] = ()
+    """Images in the source without a label: in no row of its table, or in a test folder without class folders."""
 
     @staticmethod
     def open(source: str | Path, read_options: ReadOptions | None = None) -> "Dataset":

@@ -45,6 +45,7 @@ TITLES = {
     "animated": "Animations",
     "exif-rotated": "Rotated by EXIF",
     "wrong-extension": "Wrong extensions",
+    "unlabelled": "Images without labels",
     "other-files": "Other files",
 }
 """The section title of each kind of finding."""

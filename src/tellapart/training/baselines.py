@@ -101,7 +101,7 @@ def better_baseline(run: Run) -> str | None:
 
 
 def _evaluate(run: Run, dataset: Dataset) -> Iterator[Baseline]:
-    split = "test" if "test" in dataset.splits else "validation"
+    split = "test" if "test" in dataset.splits and "test" in run.metrics else "validation"
     predictions = read_predictions(run.folder, split)
     if predictions is None:
         raise RunError(f"{run.folder} has no answers on {split}: train it again, with this tellapart")

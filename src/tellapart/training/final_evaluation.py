@@ -13,8 +13,10 @@ from tellapart.bundles.stored_predictions import StoredPredictions, predict_spli
 from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.images import Images
 from tellapart.data.pipeline import ReadableRows
+from tellapart.errors import DatasetError
 from tellapart.judging.calibration import apply_temperature, fit_temperature
 from tellapart.judging.metrics import ece
+from tellapart.progress import notify
 
 SPLITS = ("validation", "test")
 Predict = Callable[[Images, str], ReadableRows]
@@ -49,14 +51,27 @@ def evaluate_finally(
     *,
     calibrates: bool = True,
 ) -> FinalEvaluation:
-    """Find the temperature on validation, then evaluate at it on these splits; `seen` is as in the bundle."""
+    """Find the temperature on validation, then evaluate at it on these splits; `seen` is as in the bundle.
+
+    A test split without an image that can be judged is reported and left out: a finished training is not lost to it.
+    """
     calibration: dict[str, float] | None = None
     metrics: dict[str, Any] = {}
     predictions: dict[str, StoredPredictions] = {}
     unread: tuple[Skipped, ...] = ()
     for name in [name for name in SPLITS if name in splits and name in dataset.splits]:
-        split = split_for(dataset, name, seen)
+        try:
+            split = split_for(dataset, name, seen)
+        except DatasetError as error:
+            if name != "test":
+                raise
+            notify(f"not judged on test: {error}")
+            continue
         probs = predict(split.images, f"judging on {name}")
+        if name == "test" and not probs.kept:
+            notify(f"not judged on test: none of its {len(split):,} images can be read")
+            unread += probs.skipped
+            continue
         readable = split.take(probs.kept)
         if name == "validation" and calibrates and probs.kept:
             calibration = _calibration(predict_split(readable.images, readable.labels, probs.values))

@@ -46,6 +46,7 @@ def test_a_split_that_lacks_a_class() -> None:
     assert (finding.severity, finding.count) == ("problem", 3)
     assert finding.sentence == ("The validation split has no image of cat and dog; the test split has no image of dog.")
     assert "empty-class" not in lacking
+    assert found(train=[20, 20, 20], test=[5, 0, 5])["missing-class"].severity == "warning"
 
 
 @pytest.mark.parametrize(("counts", "severity"), [([9, 20, 20], "warning"), ([1, 20, 20], "problem")])

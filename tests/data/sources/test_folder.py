@@ -311,3 +311,101 @@ def test_excluded_classes_do_not_count_be_they_empty_or_odd(tmp_path: Path) -> N
 def test_only_what_is_there_and_can_be_spared_is_excluded(tmp_path: Path, exclude: str, sentence: str) -> None:
     with pytest.raises(DatasetError, match=sentence):
         opened(classes(tmp_path), exclude)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "names"),
+    [
+        ("seg_train/seg_train", "seg_test/seg_test", "train and test"),
+        ("train_images", "test_images", "train and test"),
+        ("Training_set", "Val", "train and validation"),
+        ("fold1", "fold2", "train, validation and test"),
+    ],
+)
+def test_folders_of_splits_are_not_taken_for_classes(tmp_path: Path, train: str, test: str, names: str) -> None:
+    classes(tmp_path / train, ["forest", "sea"])
+    classes(tmp_path / test, ["forest", "sea"])
+    tops = [Path(part).parts[0] for part in (train, test)]
+    with pytest.raises(DatasetError) as refused:
+        open_source(str(tmp_path))
+    assert str(refused.value) == (
+        f"{tops[0]} and {tops[1]} of {tmp_path} have folders of the same names (forest and sea): are they splits? Name "
+        f"them {names}, or pass {tmp_path / train}"
+    )
+
+
+def test_a_training_folder_named_right_may_still_be_doubled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classes(tmp_path / "train" / "seg_train", each=3)
+    classes(tmp_path / "test" / "seg_test")
+    dataset = open_source(str(tmp_path))
+    assert dataset.classes == ("cat", "dog")
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 6, "test": 4}
+    assert f"the classes of {tmp_path}/train are read from {tmp_path}/train/seg_train" in capsys.readouterr().err
+
+
+def test_folders_below_the_classes_may_have_the_same_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("cat", "dog"):
+        classes(tmp_path / name, ["monday", "tuesday"], each=1)
+    assert open_source(str(tmp_path)).classes == ("cat", "dog")
+    err = capsys.readouterr().err
+    assert "cat and dog of" in err
+    assert (
+        f"(monday and tuesday), and are taken for the classes: are those the classes? Then pass {tmp_path}/cat" in err
+    )
+
+
+def test_a_class_may_have_folders_whatever_it_is_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classes(tmp_path / "train", ["monday", "tuesday"])
+    put(tmp_path / "bus" / "1.png", tmp_path / "car" / "may" / "1.png", tmp_path / "car" / "june" / "1.png")
+    (tmp_path / "train").rename(tmp_path / "steam train")
+    assert open_source(str(tmp_path)).classes == ("bus", "car", "steam train")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("inside", ["dataset", "archive/dataset"])
+def test_of_a_folder_one_too_high_the_one_to_name_is_said(tmp_path: Path, inside: str) -> None:
+    classes(tmp_path / inside, ["forest", "sea"])
+    with pytest.raises(DatasetError) as refused:
+        open_source(str(tmp_path))
+    assert str(refused.value) == (
+        f"{tmp_path} has one folder, {inside.partition('/')[0]!r}, and no images in it: did you mean "
+        f"{tmp_path}/{inside}, which has the folders forest and sea?"
+    )
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "1.xml").write_text("x")
+    with pytest.raises(DatasetError) as refused:
+        open_source(str(tmp_path))
+    assert "class folder 'annotations' of" in str(refused.value)
+    assert f"; there are 1 file (.xml 1); did you mean {tmp_path}/{inside}, which has" in str(refused.value)
+
+
+@pytest.mark.parametrize("unlabelled", ["test/1.png", "test/unknown/1.png", "test/images/deep/1.png"])
+def test_test_images_without_labels_are_set_aside(
+    tmp_path: Path, unlabelled: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes(tmp_path / "train")
+    put(tmp_path / unlabelled)
+    (tmp_path / "test" / "notes.txt").write_text("x")
+    dataset = open_source(str(tmp_path))
+    assert (dataset.classes, list(dataset.splits)) == (("cat", "dog"), ["train"])
+    assert (dataset.unlabelled, dataset.skipped) == ((str(tmp_path / unlabelled),), ())
+    assert dataset.others == (str(tmp_path / "test" / "notes.txt"),)
+    assert "so its 1 image cannot be used for test: another test split is drawn" in capsys.readouterr().err
+
+
+def test_a_test_folder_of_empty_classes_is_no_split(tmp_path: Path) -> None:
+    classes(tmp_path / "train")
+    (tmp_path / "test" / "cat").mkdir(parents=True)
+    assert list(open_source(str(tmp_path)).splits) == ["train"]
+
+
+def test_what_an_empty_class_has_instead_of_images_is_counted(tmp_path: Path) -> None:
+    classes(tmp_path)
+    (tmp_path / "cat" / "0.png").rename(tmp_path / "cat" / "0.xyz")
+    (tmp_path / "cat" / "1.png").rename(tmp_path / "cat" / "1.xyz")
+    with pytest.raises(DatasetError, match=r"class folder 'cat' of .* has no image .*; there are 2 files \(.xyz 2\)"):
+        open_source(str(tmp_path))
+    (tmp_path / "dog" / "0.png").rename(tmp_path / "dog" / "0.abc")
+    (tmp_path / "dog" / "1.png").unlink()
+    with pytest.raises(DatasetError, match=r"found no images in .*; there are 3 files \(.xyz 2, .abc 1\)"):
+        open_source(str(tmp_path))

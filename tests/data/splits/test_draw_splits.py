@@ -307,9 +307,15 @@ def test_no_images_at_all_divide_into_none() -> None:
 
 def test_a_split_that_misses_a_class_is_refused_with_both_names() -> None:
     divided = draw_splits(dataset(3, all=split_of(distinct([20, 2, 20]))), validation=0.1, test=0.1, seed=0)
-    with pytest.raises(DatasetError, match="the validation split of set has no image of c1; expected every class"):
+    with pytest.raises(
+        DatasetError, match="the validation split of set has no image of c1; expected every class in it"
+    ):
         require_classes(divided)
     require_classes(draw_splits(dataset(2, all=split_of(distinct([3, 20]))), validation=0.1, test=0.1, seed=0))
+
+
+def test_a_test_split_may_lack_a_class() -> None:
+    require_classes(dataset(2, train=split_of(distinct([3, 3])), test=split_of(distinct([3, 0]))))
 
 
 def test_many_missing_classes_are_named_in_part() -> None:

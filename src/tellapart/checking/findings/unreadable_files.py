@@ -53,7 +53,26 @@ def drop_unreadable(
 
 
 def other_file_findings(dataset: Dataset) -> list[Finding]:
-    """Find files that are not images. The finding has no rows: there is nothing to decide about them."""
+    """Find files that are no labelled images. The findings have no rows: there is nothing to decide about them."""
+    return [*_unlabelled(dataset), *_no_images(dataset)]
+
+
+def _unlabelled(dataset: Dataset) -> list[Finding]:
+    if not dataset.unlabelled:
+        return []
+    count = len(dataset.unlabelled)
+    finding = Finding(
+        "unlabelled",
+        "note",
+        count,
+        f"{counted(count, 'image has', 'images have')} no label and {'is' if count == 1 else 'are'} ignored: "
+        f"{joined(dataset.unlabelled, 3)}.",
+        "Label them to use them, or classify them afterwards with tellapart predict.",
+    )
+    return [finding]
+
+
+def _no_images(dataset: Dataset) -> list[Finding]:
     if not dataset.others:
         return []
     count = len(dataset.others)

@@ -1,6 +1,7 @@
 """Read images from class folders, with or without split folders above them."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +15,22 @@ from tellapart.data.sources.class_names import (
     require_two_classes,
 )
 from tellapart.data.sources.hash_index import FileList, hash_files
-from tellapart.data.sources.listing import Item, classify, entries, is_folder, is_hidden, visible_entries, walk_items
+from tellapart.data.sources.listing import (
+    Item,
+    classify,
+    entries,
+    is_folder,
+    is_hidden,
+    kind_of,
+    kinds_text,
+    visible_entries,
+    walk_items,
+)
+from tellapart.data.sources.misplaced_folders import inner_level, misplaced_hint, require_classes_not_splits
 from tellapart.data.sources.tables import TABLES
 from tellapart.errors import DatasetError
 from tellapart.progress import notify
+from tellapart.text import counted
 
 SPLIT_FOLDERS = {
     "train": "train", "training": "train",
@@ -44,15 +57,27 @@ def find_levels(root: Path) -> tuple[dict[str, Level], list[Item]]:
     folders, items = _contents(root)
     parts = _split_folders(root, folders)
     if parts is None:
+        require_classes_not_splits(root, folders)
         return {"all": Level(root, _class_folders(root, folders), tuple(items))}, list(map(_stray, items))
     levels: dict[str, Level] = {}
     for split, folder in parts.items():
-        inner, more = _contents(folder)
-        levels[split] = Level(folder, _class_folders(folder, inner), tuple(more))
-        items += more
+        level, more = _split_level(folder, levels.get("train"))
+        levels[split] = level
+        items += [*level.items, *more]
     aside = f"lies beside {' and '.join(folder.name for folder in parts.values())}, and is not read"
     unread = [Item(str(folder), "skipped", aside) for folder in folders if folder not in parts.values()]
     return levels, [*map(_stray, items), *unread]
+
+
+def _split_level(folder: Path, train: Level | None) -> tuple[Level, list[Item]]:
+    """Read a split's folder, or the one with the classes where it holds nothing but that; and the items above it."""
+    folders, items = _contents(folder)
+    inner = inner_level(folder)
+    if inner is None or inner.path == folder or (train and not train.classes.keys() & set(map(canonical, inner.names))):
+        return Level(folder, _class_folders(folder, folders), tuple(items)), []
+    notify(f"the classes of {folder} are read from {inner.path}")
+    folders, below = _contents(inner.path)
+    return Level(inner.path, _class_folders(inner.path, folders), tuple(below)), items
 
 
 def _contents(folder: Path) -> tuple[list[Path], list[Item]]:
@@ -106,6 +131,7 @@ def _stray(item: Item) -> Item:
 def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
     """Read a folder of class folders, apart from the classes to exclude. Raises DatasetError."""
     levels, items = find_levels(root)
+    levels, unlabelled, items = _without_unlabelled(root, levels, items)
     if not any(level.classes for level in levels.values()):
         raise DatasetError(_no_images_message(root, levels))
     classes = _classes(root, levels, exclude)
@@ -113,7 +139,9 @@ def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
     for split, level in levels.items():
         listed[split], more = _list_files(classes, level, str(root))
         items += more
-    _require_images(root, classes, listed, levels)
+    _require_images(root, classes, listed, levels, items)
+    if "train" in listed:
+        listed = {split: files for split, files in listed.items() if files.paths or split == "train"}
     splits, unread = hash_files(listed)
     skipped = [*(Skipped(item.path, item.reason) for item in items if item.kind == "skipped"), *unread]
     return Dataset(
@@ -122,7 +150,32 @@ def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
         splits,
         skipped=tuple(sorted(skipped, key=lambda skip: skip.path)),
         others=tuple(sorted(item.path for item in items if item.kind == "other")),
+        unlabelled=unlabelled,
     )
+
+
+def _without_unlabelled(
+    root: Path, levels: dict[str, Level], items: list[Item]
+) -> tuple[dict[str, Level], tuple[str, ...], list[Item]]:
+    """Set aside the splits for judging that have none of the classes of train, with the images in them."""
+    train = levels.get("train")
+    if train is None or not train.classes:
+        return levels, (), items
+    kept = {split: level for split, level in levels.items() if level.classes.keys() & train.classes.keys()}
+    unlabelled: list[str] = []
+    for split, level in levels.items():
+        if split in kept:
+            continue
+        below = [item for folder in level.classes.values() for item in walk_items(str(folder), str(root))]
+        images = [item.path for item in (*level.items, *below) if item.kind == "image"]
+        items += [item for item in below if item.kind != "image"]
+        unlabelled += images
+        notify(
+            f"{level.folder} has none of the class folders of train, so its {counted(len(images), 'image')} cannot be "
+            f"used for {split}: another {split} split is drawn. `tellapart predict` classifies them afterwards"
+        )
+    aside = set(unlabelled)
+    return kept, tuple(sorted(unlabelled)), [item for item in items if item.path not in aside]
 
 
 def _classes(root: Path, levels: Mapping[str, Level], exclude: Sequence[str]) -> tuple[str, ...]:
@@ -133,6 +186,9 @@ def _classes(root: Path, levels: Mapping[str, Level], exclude: Sequence[str]) ->
     names = sorted(spelled.keys() - parse_excluded(exclude, spelled, str(root)))
     require_printable(names, f"class folder {{}} of {root}")
     require_distinct_case(names, str(root))
+    folders = [folder for level in levels.values() for folder in level.classes.values()]
+    if len(names) < 2 and not exclude and (hint := misplaced_hint(folders)):
+        raise DatasetError(f"{root} has one folder, {folders[0].name!r}, and no images in it: {hint}")
     require_two_classes(
         names, str(root), f"Give each class a folder of its own{_table_hint(root)}", kind="class folder"
     )
@@ -156,16 +212,30 @@ def _list_files(classes: tuple[str, ...], level: Level, root: str) -> tuple[File
 
 
 def _require_images(
-    root: Path, classes: tuple[str, ...], listed: Mapping[str, FileList], levels: Mapping[str, Level]
+    root: Path,
+    classes: tuple[str, ...],
+    listed: Mapping[str, FileList],
+    levels: Mapping[str, Level],
+    items: Sequence[Item],
 ) -> None:
     labels = {label for part in listed.values() for label in part.labels}
     if not labels:
-        raise DatasetError(_no_images_message(root, levels))
+        raise DatasetError(_no_images_message(root, levels) + _kinds_hint(items))
     empty = [name for label, name in enumerate(classes) if label not in labels]
     if empty:
+        folders = [level.classes[empty[0]] for level in levels.values() if empty[0] in level.classes]
+        inside = [item for item in items if any(Path(item.path).is_relative_to(folder) for folder in folders)]
+        hint = misplaced_hint([folder for level in levels.values() for folder in level.classes.values()])
         raise DatasetError(
             f"class folder {empty[0]!r} of {root} has no image ({', '.join(SUFFIXES)}): add some, or remove it"
+            f"{_kinds_hint(inside)}{hint and '; ' + hint}"
         )
+
+
+def _kinds_hint(items: Iterable[Item]) -> str:
+    """Count files that are no images by kind, as the end of a sentence; nothing where there are none."""
+    kinds = Counter(kind_of(item) for item in items)
+    return f"; there are {kinds_text(kinds)}" if kinds else ""
 
 
 def _no_images_message(root: Path, levels: Mapping[str, Level]) -> str:

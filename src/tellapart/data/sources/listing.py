@@ -4,6 +4,7 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, TextIO
@@ -207,6 +208,20 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
+def subfolders(folder: str) -> list[str]:
+    """Return the names of a folder's folders; none where it has an image itself. Raises DatasetError."""
+    names: list[str] = []
+    with _listing_errors(folder), os.scandir(folder) as scanned:
+        for entry in scanned:  # unsorted, since a folder of images mostly begins with one
+            if is_hidden(entry.name):
+                continue
+            if is_folder_entry(entry):
+                names.append(entry.name)
+            elif is_image(entry.name):
+                return []
+    return sorted(names)
+
+
 def visible_entries(folder: str) -> list[os.DirEntry[str]]:
     """List a folder's entries by name, without hidden ones. Raises DatasetError if it cannot be listed."""
     return [entry for entry in entries(folder) if not is_hidden(entry.name)]
@@ -214,9 +229,14 @@ def visible_entries(folder: str) -> list[os.DirEntry[str]]:
 
 def entries(folder: str) -> list[os.DirEntry[str]]:
     """List a folder's entries by name. Raises DatasetError if it cannot be listed."""
+    with _listing_errors(folder), os.scandir(folder) as scanned:
+        return sorted(scanned, key=lambda entry: entry.name)
+
+
+@contextmanager
+def _listing_errors(folder: str) -> Iterator[None]:
     try:
-        with os.scandir(folder) as scanned:
-            return sorted(scanned, key=lambda entry: entry.name)
+        yield
     except OSError as error:
         raise DatasetError(
             f"folder {folder} cannot be listed: {error.strerror or error}. Make it readable, or move it away"
