@@ -4,20 +4,24 @@ The precision is set explicitly: bfloat16 if the CPU multiplies it in hardware, 
 Batches are padded to full size, so that an image's result does not depend on the others.
 """
 
+import ctypes
 import errno
 import os
 import shutil
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.errors import TellapartError
 from tellapart.jobs import assigned_cores
 
 # With this package OpenVINO contacts a network host; without it, it falls back to a stub.
@@ -35,7 +39,7 @@ Vectors = NDArray[np.float32]
 
 
 class Engine:
-    """A compiled graph, which several threads may run concurrently.
+    """A compiled graph, which several threads may run concurrently, in the process that compiled it.
 
     Each run borrows its own inference requests, since OpenVINO's are not thread-safe.
     """
@@ -51,7 +55,10 @@ class Engine:
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             "PERFORMANCE_HINT": "THROUGHPUT" if streams else "LATENCY",
         }
-        self._compiled = core().compile_model(graph, "CPU", hints | _cpu_limits())
+        with _COMPILING:
+            self._compiled = core().compile_model(graph, "CPU", hints | _cpu_limits())
+            _ENGINES.add(self)
+        self._process = os.getpid()
         self._concurrency = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._outputs = len(self._compiled.outputs)
         self._idle: deque[Request] = deque()
@@ -60,7 +67,7 @@ class Engine:
         """Yield float32 (len(batch), width) for each batch of up to `batch` images, in order.
 
         Several outputs of the graph are concatenated. As many batches run concurrently as suits the CPU; no more are
-        taken from `batches`.
+        taken from `batches`. Raises TellapartError in a process that was forked after compiling.
         """
         pending: deque[tuple[Request, int]] = deque()
         try:
@@ -74,16 +81,26 @@ class Engine:
                 yield self._finish(*pending.popleft())
         finally:  # if the caller stops early, no request is left running
             for request, _ in pending:
-                request.wait()
+                if os.getpid() == self._process:
+                    request.wait()
                 self._idle.append(request)
 
     def _borrow_request(self) -> Request:
+        self._require_own_process()
         try:
             return self._idle.popleft()  # atomic, unlike a check and then a pop
         except IndexError:
             return self._compiled.create_infer_request()
 
+    def _require_own_process(self) -> None:
+        if os.getpid() != self._process:  # its threads are in the other process: waiting for them would never end
+            raise TellapartError(
+                f"the classifier was compiled in process {self._process}, and this is process {os.getpid()}, forked "
+                f"from it: start the prediction here"
+            )
+
     def _finish(self, request: Request, count: int) -> Vectors:
+        self._require_own_process()
         request.wait()
         outputs = [request.get_output_tensor(index).data[:count] for index in range(self._outputs)]
         result: Vectors = np.concatenate(outputs, axis=1, dtype=np.float32)  # a copy: the buffers are reused
@@ -126,6 +143,43 @@ def core() -> Runtime:
     import openvino
 
     return openvino.Core()
+
+
+_ENGINES: WeakSet[Engine] = WeakSet()
+_COMPILING = threading.Lock()  # held while a thread compiles, and while a process forks: never both at once
+
+
+def _before_fork() -> None:
+    """End OpenVINO's idle threads, which are kept for later engines: a child would take them for alive, and wait."""
+    _COMPILING.acquire()
+    if core.cache_info().currsize:
+        import openvino
+
+        openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")  # a runtime that loads its plugin, and ends it
+
+
+def _abandon_engines() -> None:
+    """Leave the parent's runtime and engines in a child as they are: freeing them would wait for the parent's threads.
+
+    The child loads a runtime of its own when it needs one.
+    """
+    if core.cache_info().currsize:
+        for abandoned in (core(), *_ENGINES):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(abandoned))
+        core.cache_clear()
+        _exit_without_destructors()
+    _COMPILING.release()
+
+
+def _exit_without_destructors() -> None:
+    """Let this process end after Python's own cleaning up, before OpenVINO's, which would wait for threads too."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "on_exit"):  # glibc; it is called with the exit status
+        libc.on_exit(ctypes.cast(libc._exit, ctypes.c_void_p), None)
+
+
+if sys.platform != "win32":
+    os.register_at_fork(before=_before_fork, after_in_parent=_COMPILING.release, after_in_child=_abandon_engines)
 
 
 def resolve_precision(precision: Precision) -> Literal["float32", "bfloat16"]:

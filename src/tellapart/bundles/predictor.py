@@ -1,22 +1,25 @@
-"""Prediction from image files or bytes. Needs neither TensorFlow nor Keras, and scikit-learn only for a forest."""
+"""Prediction from images. Needs neither TensorFlow nor Keras, and scikit-learn only for a forest."""
 
+import os
+import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice, tee
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
-from tellapart.data.decode import ImageArray, decode
+from tellapart.data.decode import ImageArray
+from tellapart.data.image_inputs import ImageInput, NamedImage, named_image, named_images
 from tellapart.data.pipeline import BATCH, Runner, prefetch_map, run_engine
-from tellapart.data.read_image import read_image
 from tellapart.engine import Precision
-from tellapart.errors import ImageError
+from tellapart.errors import BundleError, ImageError
 from tellapart.late_binding import late_bound
 
 Row = NDArray[np.float32]
@@ -77,41 +80,54 @@ class Unreadable:
 
 
 class Predictor:
-    """A verified and compiled bundle. Thread-safe."""
+    """A verified and compiled bundle. Thread-safe; in a forked process and a copy by pickle it is compiled again."""
 
     def __init__(self, bundle: Bundle | str | Path, *, precision: Precision | None = None) -> None:
         """Verify the bundle; compile it on first use. `precision` defaults to the bundle's own. Raises BundleError."""
         self.bundle = Bundle.of(bundle)
         self.bundle.verify()
+        self._folder = str(self.bundle.folder.absolute())  # wherever this process goes later
         self._precision = precision
-        self._compile_lock = threading.Lock()
-        self._engines: dict[int, Runner] = {}
+        self._forget_engines()
+        _PREDICTORS.add(self)
 
-    def predict(self, images: Iterable[str | Path], *, top: int = 3) -> Iterator[Prediction | Unreadable]:
-        """Predict the `top` classes of each file, at least one, in order, in constant memory."""
-        paths, again = tee(map(str, images))
-        first = list(islice(paths, BATCH))
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the bundle's folder and its hashes; unpickling opens the folder again. Raises BundleError there."""
+        return _open_again, (self._folder, dict(self.bundle.hashes), self._precision)
+
+    def predict(self, images: ImageInput | Iterable[ImageInput], *, top: int = 3) -> Iterator[Prediction | Unreadable]:
+        """Predict the `top` classes of each image, at least one, in order, in constant memory.
+
+        `images` is one image, or an iterable of images, each a path, bytes, an open file, a Pillow image or a uint8
+        array; or a folder or a glob, whose images are listed as by `tellapart predict`. Raises TypeError for anything
+        else, DatasetError for a folder without images.
+        """
+        return self._predict(named_images(images), top)
+
+    def _predict(self, images: Iterator[NamedImage], top: int) -> Iterator[Prediction | Unreadable]:
+        images, again = tee(images)
+        first = list(islice(images, BATCH))
         engine = self._engine(BATCH if len(first) == BATCH else 1)
-        results = run_engine(engine, prefetch_map(self._preprocess, chain(first, paths), depth=4 * BATCH))
-        for path, result in zip(again, results, strict=True):
+        results = run_engine(engine, prefetch_map(self._preprocess, chain(first, images), depth=4 * BATCH))
+        for image, result in zip(again, results, strict=True):
             if isinstance(result, ImageError):
-                yield Unreadable(path, str(result))
+                yield Unreadable(image.name, str(result))
             else:
-                yield self.to_prediction(path, result, top)
+                yield self.to_prediction(image.name, result, top)
 
-    def predict_one(self, content: bytes, *, path: str, top: int = 3) -> Prediction:
-        """Predict the image in the bytes of a file. Raises ImageError."""
-        image = self.bundle.preprocessing(decode(content))
-        (rows,) = self._engine(1).run([image[np.newaxis]])
-        return self.to_prediction(path, rows[0], top)
+    def predict_one(self, image: ImageInput, *, path: str | None = None, top: int = 3) -> Prediction:
+        """Predict one image, which `predict` takes too. `path` replaces its name. Raises ImageError, TypeError."""
+        named = named_image(image, path)
+        (rows,) = self._engine(1).run([self.bundle.preprocessing(named.read())[np.newaxis]])
+        return self.to_prediction(named.name, rows[0], top)
 
     def concurrent_runner(self) -> Runner:
         """Compile the bundle for concurrent callers with an image each; its rows are for `to_prediction`."""
         return self._compile(1, concurrent=True)
 
-    def _preprocess(self, path: str) -> ImageArray | ImageError:
+    def _preprocess(self, image: NamedImage) -> ImageArray | ImageError:
         try:
-            return self.bundle.preprocessing(read_image(path))
+            return self.bundle.preprocessing(image.read())
         except ImageError as error:
             return error
 
@@ -137,3 +153,27 @@ class Predictor:
         return compile_bundle(
             self.bundle, batch=batch, precision=self._precision, ood_score=ood_score, concurrent=concurrent
         )
+
+    def _forget_engines(self) -> None:
+        self._compile_lock = threading.Lock()
+        self._engines: dict[int, Runner] = {}
+
+
+def _open_again(folder: str, hashes: Mapping[str, str], precision: Precision | None) -> Predictor:
+    bundle = Bundle.open(folder)
+    if bundle.hashes != hashes:
+        raise BundleError(f"{folder} holds another bundle than when the Predictor was pickled: open it again")
+    return Predictor(bundle, precision=precision)
+
+
+_PREDICTORS: WeakSet[Predictor] = WeakSet()
+
+
+def _forget_all_engines() -> None:
+    """Let a forked process compile its own engines, for it has none of the threads that run its parent's."""
+    for predictor in _PREDICTORS:
+        predictor._forget_engines()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_forget_all_engines)

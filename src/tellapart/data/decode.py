@@ -65,6 +65,20 @@ def decode(content: bytes, *, limits: Limits | None = None) -> ImageArray:
         raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
+def from_pillow(image: Image.Image) -> ImageArray:
+    """Convert a Pillow image as `decode` does its file: the current frame, upright, on white, 8 bits per channel.
+
+    Returns uint8 (height, width, 1 or 3). Raises ImageError where its file can no longer be read.
+    """
+    if not (image.width and image.height):
+        raise ImageError(f"the image is empty: its size is {image.width} x {image.height} pixels")
+    try:
+        image.load()
+        return np.array(_orientation(image)(_strip_array(image)), order="C")
+    except Exception as error:  # a file that was closed, or whose pixels are damaged
+        raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+
+
 @dataclass(frozen=True)
 class Header:
     """Properties of an image file other than its pixels."""
