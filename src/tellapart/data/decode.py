@@ -74,7 +74,8 @@ def from_pillow(image: Image.Image) -> ImageArray:
         raise ImageError(f"the image is empty: its size is {image.width} x {image.height} pixels")
     try:
         image.load()
-        return np.array(_orientation(image)(_strip_array(image)), order="C")
+        factor = reduction(*image.size)
+        return np.array(_orientation(image)(_to_array(*image.size, _pillow_rows(image), factor)), order="C")
     except Exception as error:  # a file that was closed, or whose pixels are damaged
         raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
