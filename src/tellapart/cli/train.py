@@ -1,5 +1,6 @@
 """`tellapart train`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +14,14 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import TellapartError
 from tellapart.progress import notify
 from tellapart.reports.build_report import report as build_report
+from tellapart.text import printable
 from tellapart.training.baselines import better_baseline
 from tellapart.training.forecast import Budget, parse_duration, suits_ladder
 from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
+from tellapart.training.training_warnings import TrainingWarning, training_warnings
+
+FAILED = 1
 
 
 def train(
@@ -34,7 +39,7 @@ def train(
     forbid: Annotated[tuple[str, ...], Parameter(group=DATA)] = (),
     strict: Annotated[bool, Parameter(group=DATA)] = False,
     json: Json = False,
-) -> None:
+) -> int:
     """Train a classifier, judge it on images held out for that, and write a bundle that predicts.
 
     Without options it fine-tunes a pre-trained network, choosing recipe after recipe for up to 5 minutes. Options
@@ -67,7 +72,8 @@ def train(
         Kinds of findings that stop the run before the first epoch, such as leak,near-leak,missing-class.
         `tellapart check` names them.
     strict
-        Stop before the first epoch at any problem or warning that is quick to find.
+        Stop before the first epoch at any problem or warning that is quick to find, and exit with status 1 where the
+        training diverged, predicts one class for everything, or shows nothing that it learned.
     """
     dataset = Dataset.open(source, read_options)
     notify(dataset_line(dataset))
@@ -86,14 +92,28 @@ def train(
         strict=strict,
     )
     page = _report(run, dataset) if report else None
+    reasons = training_warnings(run)
     if json:
-        print_json({"run": run.folder, "bundle": run.bundle.folder, "report": page, "metrics": run.metrics})
+        print_json(_as_json(run, page, reasons))
     else:
         print(metrics_table(run.metrics))
         print(f"bundle: {run.bundle.folder}")
         if page:
             print(f"report: {page}")
+    for reason in reasons:
+        notify(f"warning: {printable(str(reason))}")
     notify(f"try: tellapart predict {run.bundle.folder} IMAGE   or   tellapart serve {run.bundle.folder}")
+    return FAILED if strict and reasons else 0
+
+
+def _as_json(run: Run, page: Path | None, reasons: Sequence[TrainingWarning]) -> dict[str, object]:
+    return {
+        "run": run.folder,
+        "bundle": run.bundle.folder,
+        "report": page,
+        "metrics": run.metrics,
+        "warnings": [reason.as_json() for reason in reasons],
+    }
 
 
 def _report(run: Run, dataset: Dataset) -> Path | None:

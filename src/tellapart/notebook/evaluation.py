@@ -20,13 +20,15 @@ TITLES = {
     "weighted_f1": "weighted F1",
     "top_3": "top-3 accuracy",
     "log_loss": "log-loss",
+    "uncalibrated_log_loss": "log-loss before the temperature",
     "brier": "Brier score",
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
     "matthews": "Matthews correlation",
     "ece": "calibration error",
 }
-NUMBERS = ("log_loss", "brier", "roc_auc", "pr_auc", "matthews")  # the others are shares, in percent
+NUMBERS = ("log_loss", "uncalibrated_log_loss", "brier", "roc_auc", "pr_auc", "matthews")
+"""Metrics that are not shares, which are in percent."""
 MAX_CLASSES = 20  # a larger confusion matrix is not shown: it would be unreadable
 
 

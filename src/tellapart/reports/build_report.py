@@ -25,6 +25,7 @@ from tellapart.reports.run_facts import (
 from tellapart.training.baselines import Baseline, baselines
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
+from tellapart.training.training_warnings import training_warnings
 
 PAGE = "report.html"
 SPLITS: tuple[EvaluatedSplit, ...] = ("validation", "test")
@@ -74,6 +75,7 @@ def build_report(run: Run, images: RunImages) -> Report:
         environment=tuple(environment_values(run)),
         skipped=tuple(skipped_files(run)),
         notes=tuple(notes),
+        warnings=tuple(map(str, training_warnings(run))),
     )
 
 

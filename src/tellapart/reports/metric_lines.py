@@ -78,6 +78,10 @@ def calibration_report(temperature: float, predictions: StoredPredictions, after
         temperature=temperature,
         before=named_estimate("expected calibration error before", before.ece, meaning, form=form),
         after=named_estimate("expected calibration error after", after.ece, meaning, form=form),
+        log_losses=(
+            named_estimate("log-loss before", before.log_loss, METRICS["log_loss"][2], form=".3f"),
+            named_estimate("log-loss after", after.log_loss, METRICS["log_loss"][2], form=".3f"),
+        ),
         drawings=(
             _drawing("reliability", "Reliability", figures.reliability({"before": before, "after": after})),
             _drawing("coverage", "Accuracy over coverage", figures.coverage(after)),

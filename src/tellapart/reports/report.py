@@ -118,6 +118,8 @@ class Calibration:
     threshold: float | None = None
     reject: tuple[NamedValue, ...] = ()
     drawings: tuple[Drawing, ...] = ()
+    log_losses: tuple[NamedValue, ...] = ()
+    """Before and after the temperature."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ class Report:
     environment: tuple[NamedValue, ...] = ()
     skipped: tuple[NamedValue, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Reasons to distrust the classifier, above all else."""
 
 
 def named_estimate(name: str, estimate: Estimate | None, meaning: str = "", *, form: str = ".1%") -> NamedValue:

@@ -15,10 +15,14 @@ from tellapart.data.images import Images
 from tellapart.data.pipeline import ReadableRows
 from tellapart.errors import DatasetError
 from tellapart.judging.calibration import apply_temperature, fit_temperature
-from tellapart.judging.metrics import ece
+from tellapart.judging.intervals import Estimate, bootstrap_mean
+from tellapart.judging.metrics import ece, log_losses
 from tellapart.progress import notify
 
 SPLITS = ("validation", "test")
+UNCALIBRATED = "uncalibrated_log_loss"
+"""Metric: the log-loss before the temperature, which hides how large it was."""
+RESAMPLES = 1_000  # of that loss
 Predict = Callable[[Images, str], ReadableRows]
 """From images and the label of a progress bar to the probabilities of those that can be read, float32 (n, classes)."""
 
@@ -75,12 +79,19 @@ def evaluate_finally(
         readable = split.take(probs.kept)
         if name == "validation" and calibrates and probs.kept:
             calibration = _calibration(predict_split(readable.images, readable.labels, probs.values))
+        before = log_losses(readable.labels, probs.values) if calibration else None
         if calibration:
             probs = replace(probs, values=apply_temperature(probs.values, calibration["temperature"]))
         metrics[name] = evaluate_readable(probs, split, dataset.classes, label=name).as_json()
+        if before is not None:
+            metrics[name][UNCALIBRATED] = _estimate_mean(before, readable.labels).as_json()
         predictions[name] = predict_split(readable.images, readable.labels, probs.values)
         unread += probs.skipped
     return FinalEvaluation(metrics, calibration, predictions, unread)
+
+
+def _estimate_mean(losses: NDArray[np.float64], labels: NDArray[np.int32]) -> Estimate:
+    return bootstrap_mean(losses, labels, rng=np.random.default_rng(0), resamples=RESAMPLES)
 
 
 def temperature_of(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> float:

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import require_classes
+from tellapart.errors import RunError
 from tellapart.files import cache_folder
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
@@ -47,6 +50,17 @@ def _train_stages(dataset: Dataset, recipe: NetworkRecipe, folder: Path) -> Task
         require_classes(task.dataset)
         stage_folder = folder if number == 1 else folder / f"stage-{number}"
         _, best = fit(task.network, stage, task.train, task.validation, folder=stage_folder)
+        _require_finite(task, stage, best)
         notify(f"kept the weights of epoch {best}")
         dataset, previous = task.dataset, task.weights()
     return task
+
+
+def _require_finite(task: Task, stage: NetworkRecipe, epoch: int) -> None:
+    """Refuse weights from which no prediction can be computed. Raises RunError."""
+    if not all(np.isfinite(weights).all() for weights in task.network.get_weights()):
+        raise RunError(
+            f"the training diverged: the weights after epoch {epoch}, the best one, are not finite numbers, so there "
+            f"is no classifier. Train again, into another --out, with a smaller learning rate than "
+            f"{stage.learning_rate:g}: tellapart lr-find recommends one"
+        )

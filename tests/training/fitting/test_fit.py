@@ -276,3 +276,13 @@ def test_a_plateau_of_the_validation_loss_lowers_the_rate_also_after_a_resume(
     history, _ = fit(fresh(longer), longer, learnable(20), learnable(5), folder=tmp_path)
     assert history[:4] == first
     assert [row.learning_rate for row in history] == pytest.approx([0.3] * 4 + [0.1] * 2)
+
+
+def test_training_ends_when_the_weights_are_lost(
+    fresh: Fresh, learnable: Learnable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = replace(RECIPE, epochs=9)
+    losses = iter((1.0, float("nan")))
+    monkeypatch.setattr(Loop, "epoch", lambda *_, **__: Score(next(losses), 0.5))
+    history, best = fit(fresh(rates), rates, learnable(20), learnable(20, seed=1), folder=tmp_path)
+    assert [len(history), best] == [2, 1]

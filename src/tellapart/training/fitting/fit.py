@@ -21,7 +21,7 @@ from tellapart.training.fitting.loop import Loop, Score
 def fit(
     network: keras.Model, recipe: NetworkRecipe, train: Examples, validation: Examples | None, *, folder: Path
 ) -> tuple[History, int]:
-    """Train `network` in place until the epochs or the patience end, and leave it with the best epoch's weights.
+    """Train `network` in place until epochs or patience end, or it diverges; leave it with the best epoch's weights.
 
     `folder` gets `history.csv` and `checkpoints/`; what a killed fit left there is resumed. Without a
     validation split the last epoch is the best. Returns the history and the best epoch's number.
@@ -29,13 +29,13 @@ def fit(
     loop = Loop(network, recipe)
     history = _resumed(loop, recipe, folder)
     total = recipe.epochs
-    if len(history) < total and not patience_ended(history, recipe):
+    if not _is_over(history, recipe):
         seconds = loop.epoch_seconds(train)
         notify(
             f"training: at most {total - len(history)} epochs of {len(train):,} examples, about {seconds:.2g} s each"
         )
     with progress("training", (total - len(history)) * len(train), "examples") as advance:
-        while len(history) < total and not patience_ended(history, recipe):
+        while not _is_over(history, recipe):
             history += (next_epoch(loop, history, recipe, train, validation, advance),)
             _keep(loop, history, recipe, folder)
             advance(0, note=_note(history))
@@ -77,6 +77,12 @@ def next_epoch(
 def patience_ended(history: History, recipe: NetworkRecipe) -> bool:
     """Tell whether the last epochs, as many as the recipe's patience, brought no improvement."""
     return len(history) - best_epoch(history, recipe) >= max(recipe.patience, 1)
+
+
+def _is_over(history: History, recipe: NetworkRecipe) -> bool:
+    """Tell whether epochs or patience have ended, or the weights are lost: after a loss of NaN they stay NaN."""
+    is_lost = bool(history) and math.isnan(history[-1].loss)
+    return len(history) >= recipe.epochs or is_lost or patience_ended(history, recipe)
 
 
 def _rate_factor(history: History, recipe: NetworkRecipe) -> float:
