@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 COMPILE := --compile-bytecode
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL := 2
+# Fewer arenas of malloc: threads of TensorFlow and OpenVINO otherwise keep memory of their own that a test has freed.
+export MALLOC_ARENA_MAX := 2
 
 .PHONY: demo smoke test test-long check docs-cli requirements clean
 
