@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 CORES = "TELLAPART_CORES"  # an environment variable, as are the next
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-FOLDERS = ("TELLAPART_CACHE", "TELLAPART_DATA", "TELLAPART_WEIGHTS")
+SETTINGS = ("TELLAPART_CACHE", "TELLAPART_DATA", "TELLAPART_WEIGHTS", "TELLAPART_MAX_PIXELS")
 In = TypeVar("In")
 Out = TypeVar("Out")
 Work = Callable[[Iterable[In]], Iterator[Out]]
@@ -55,7 +55,7 @@ class LocalJobs:
 
 @dataclass(frozen=True)
 class CommandContext:
-    """The working directory of a command, and the folders that its environment variables name."""
+    """The working directory of a command, and the folders and limits that its environment variables name."""
 
     folder: str
     variables: Mapping[str, str]
@@ -63,7 +63,7 @@ class CommandContext:
     @staticmethod
     def here() -> "CommandContext":
         """Return the context of this process."""
-        return CommandContext(str(Path.cwd()), {name: os.environ[name] for name in FOLDERS if name in os.environ})
+        return CommandContext(str(Path.cwd()), {name: os.environ[name] for name in SETTINGS if name in os.environ})
 
     def apply(self) -> None:
         """Make relative paths mean the same in this process, and limit its threads; call before TensorFlow is loaded.

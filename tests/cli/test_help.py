@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tellapart import __version__
-from tellapart.cli import run_command
+from tellapart.cli import max_pixels, run_command
 from tellapart.cli.commands import COMMANDS
 from tellapart.data.dataset import ReadOptions
 from tellapart.recipe import Recipe
@@ -233,6 +233,7 @@ def test_help_of_a_command_names_every_parameter_with_what_it_means(command: str
         assert re.search(rf"(?<![\w-]){name}(?![\w-])", text), f"{name} is not in the help"
     shown = re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", answer.out)
     known = {option for option in PARAMETERS[command] if option.startswith("--")}
+    known |= {max_pixels.OPTION} if command in max_pixels.COMMANDS else set()
     assert {option for option in shown if not option.startswith(("--no-", "--help", "--version"))} <= known
 
 

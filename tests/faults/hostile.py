@@ -183,7 +183,7 @@ def tiff_of_scans(scans: int) -> bytes:
 
 
 def jp2(**options: object) -> bytes:
-    return plain("JPEG2000", 64, no_jp2=True, **options)
+    return saved(Image.new("RGB", (64, 64), RED), "JPEG2000", no_jp2=True, **options)
 
 
 def jp2_with(marker: int, at: int, fields: bytes) -> bytes:

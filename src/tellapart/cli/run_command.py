@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import cyclopts
 
-from tellapart.cli import completion
+from tellapart.cli import completion, max_pixels
 from tellapart.cli.commands import COMMANDS
 from tellapart.cli.help_format import Formatter
+from tellapart.cli.max_pixels import max_pixels_set
 from tellapart.cli.options import OPTIONS
 from tellapart.cli.recipe_options import expanded
 from tellapart.errors import TellapartError
@@ -32,7 +33,8 @@ app = cyclopts.App(
 )
 for _name in COMMANDS:
     _function = FUNCTIONS.get(_name, _name.replace("-", "_"))
-    app.command(f"tellapart.cli.{_function}:{_function}", name=_name)
+    _notes = {"help_epilogue": max_pixels.HELP} if _name in max_pixels.COMMANDS else {}
+    app.command(f"tellapart.cli.{_function}:{_function}", name=_name, **_notes)
 
 COMMANDS: Mapping[str, str] = {"folds": "cross-validate", "find-rate": "lr-find", "adopt": "import"}
 OPTIONS: Mapping[str, Mapping[str, str]] = {
@@ -50,7 +52,8 @@ def run(words: Sequence[str]) -> int:
         if words[:1] == [completion.FLAG]:
             completion.install(app, words[1:])
             return 0
-        status = app(expanded(renamed(words)), exit_on_error=False, print_error=True)
+        with max_pixels_set(renamed(words)) as rest:
+            status = app(expanded(rest), exit_on_error=False, print_error=True)
     except cyclopts.CycloptsError:
         return REFUSED  # cyclopts has printed what is wrong with the words
     except TellapartError as error:

@@ -128,7 +128,7 @@ def _known_format(content: bytes) -> str:
     raise ImageError(f"not an image: not one of {', '.join(FORMATS)}")
 
 
-def _open(content: bytes, kind: str) -> Image.Image:
+def _open(content: bytes, kind: str) -> ImageFile.ImageFile:
     if kind == "HEIF":
         _register_heif()
     return Image.open(io.BytesIO(content), formats=(kind,))
@@ -153,22 +153,21 @@ def _decode(content: bytes, limits: Limits) -> tuple[Callable[[ImageArray], Imag
     with _open(content, kind) as image:
         require_within_limits(*image.size, limits)
         require_affordable(image, content, limits)
-        if kind == "PPM" and image.tile[0].codec_name == "ppm":  # type: ignore[attr-defined]
+        if kind == "PPM" and image.tile[0].codec_name == "ppm":
             return _upright, _to_array(*image.size, _ppm_rows(image, content))
         factor = _load(image)
         require_within_limits(*image.size, limits)  # a HEIC may turn out to be larger
         return _orientation(image), _to_array(*image.size, _pillow_rows(image), factor)
 
 
-def _load(image: Image.Image) -> int:
+def _load(image: ImageFile.ImageFile) -> int:
     """Decode an image, a large JPEG at its reduced size; returns by how much it is still to be reduced."""
     (width, height), factor = image.size, reduction(*image.size)
     if factor > 1 and image.format in ("JPEG", "MPO"):
-        image.draft(None, (width // factor, height // factor))  # type: ignore[arg-type]
+        image.draft(None, (width // factor, height // factor))
         factor = 1
     if image.format == "TIFF" and image.mode.startswith("I"):
-        tags: dict[int, int] = image.tag_v2  # type: ignore[attr-defined]
-        image.info["inverted"] = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
+        image.info["inverted"] = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
     image.load()
     return factor
 
@@ -266,7 +265,7 @@ def _grey_16(image: Image.Image) -> NDArray[np.uint16]:
     if wide.dtype.kind == "i" and int(wide.min()) < 0:
         raise ImageError("cannot be decoded: it has values below 0: move them to the range of 16 bits without a sign")
     values = np.minimum(wide, 65535).astype(np.uint16)
-    return 65535 - values if image.info.get("inverted") else values
+    return np.invert(values) if image.info.get("inverted") else values
 
 
 def _grey_16_to_8(wide: NDArray[np.uint16], transparent: int | None = None) -> ImageArray:
@@ -291,9 +290,10 @@ def _decode_bit_fields(content: bytes, fields: BitFields, limits: Limits) -> Ima
     return _to_array(width, height, rows, reduction(width, height))
 
 
-def _ppm_rows(image: Image.Image, content: bytes) -> Rows:
+def _ppm_rows(image: ImageFile.ImageFile, content: bytes) -> Rows:
     """Decode the rows of a PPM whose largest value is not 255, as Pillow does it in Python, pixel by pixel."""
-    _, _, start, (_, largest) = image.tile[0]  # type: ignore[attr-defined]
+    tile = image.tile[0]
+    start, largest = tile.offset, int(tile.args[1])  # type: ignore[index]
     dtype, most = (np.dtype(">u2" if largest > 255 else "u1"), 65535 if image.mode == "I" else 255)
     shape = (image.width, 1 if image.mode == "I" else len(image.getbands()))
     stride = dtype.itemsize * shape[0] * shape[1]

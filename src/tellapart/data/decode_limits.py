@@ -8,7 +8,7 @@ a valid WebP of 49 million pixels.
 import os
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from tellapart.data.container_limits import whole_image_coefficients
 from tellapart.errors import ImageError, TellapartError
@@ -72,7 +72,7 @@ def require_within_limits(width: int, height: int, limits: Limits) -> None:
         raise ImageError(f"{size}, at most {MAX_SIDE:,} along a side are decoded")
 
 
-def require_affordable(image: Image.Image, content: bytes, limits: Limits) -> None:
+def require_affordable(image: ImageFile.ImageFile, content: bytes, limits: Limits) -> None:
     """Refuse an opened image that would take too much memory or time to decode. Raises ImageError."""
     needed, allowed = decoding_memory(image, content), FREE_MEMORY + MEMORY_PER_BYTE * len(content)
     if needed > min(limits.memory, allowed):
@@ -86,7 +86,7 @@ def require_affordable(image: Image.Image, content: bytes, limits: Limits) -> No
     _require_short_runs(image, len(content))
 
 
-def _require_short_runs(image: Image.Image, size: int) -> None:
+def _require_short_runs(image: ImageFile.ImageFile, size: int) -> None:
     width, height = image.size
     tiles = getattr(image, "tile", ())
     what = {"bmp_rle": "a run-length BMP", "ppm_plain": "a PPM in digits"}.get(tiles[0].codec_name if tiles else "")
@@ -97,11 +97,11 @@ def _require_short_runs(image: Image.Image, size: int) -> None:
         )
 
 
-def decoding_memory(image: Image.Image, content: bytes) -> int:
+def decoding_memory(image: ImageFile.ImageFile, content: bytes) -> int:
     """Estimate the bytes of memory that decoding takes at its peak, the result included."""
     pixels, bands = image.width * image.height, len(image.getbands())
     stored = BYTES_STORED.get(image.mode, 4)
-    result, area = (1 if stored <= 2 else 3), reduction(image.width, image.height) ** 2
+    result, area = (1 if stored <= 2 and image.mode != "P" else 3), reduction(image.width, image.height) ** 2
     if image.format in ("JPEG", "MPO"):
         return max(whole_image_coefficients(content) + stored * pixels // area, (stored + result) * pixels // area)
     decoder = {

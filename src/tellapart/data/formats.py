@@ -1,10 +1,10 @@
 """Image formats: those that are read, told by their first bytes, and others by name, with the way out."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from pathlib import PurePath
 
 from PIL import features
 
@@ -144,12 +144,29 @@ OTHER_FORMATS = (
 
 def other_format(path: str) -> OtherFormat | None:
     """Return the format that a file's suffix names, where it is an image elsewhere but is not read here."""
-    return _by_suffix().get(PurePath(path).suffix.lower())
+    return _by_suffix().get(suffix_of(path))
+
+
+def suffix_of(path: str) -> str:
+    """Return the suffix of a file name in lower case, also of a name that is nothing else."""
+    return path[path.rfind(".") :].lower() if "." in path[path.rfind("/") + 1 :] else ""
 
 
 @cache
 def _by_suffix() -> dict[str, OtherFormat]:
     return {suffix: other for other in OTHER_FORMATS for suffix in other.suffixes}
+
+
+def ways_out(suffixes: Iterable[str], most: int = 3) -> str:
+    """Say how files with these suffixes become images that are read: `.heic: install ...; .dcm: export ...`, or "".
+
+    A way out that several suffixes share is given once.
+    """
+    advice: dict[str, list[str]] = {}
+    for suffix in suffixes:
+        if other := other_format(suffix):
+            advice.setdefault(other.advice, []).append(suffix)
+    return "; ".join(f"{', '.join(names[:most])}: {way}" for way, names in [*advice.items()][:most])
 
 
 def other_format_of(content: bytes) -> OtherFormat | None:

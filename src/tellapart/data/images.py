@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.decode import ImageArray, decode
-from tellapart.data.read_image import not_a_file, read_bytes
+from tellapart.data.read_image import read_bytes
 from tellapart.errors import ImageError
 
 
@@ -52,8 +52,6 @@ class FileImages:
 
     def content(self, index: int) -> bytes:
         """Read the bytes of one file. Raises ImageError when it is missing, unreadable or changed since listed."""
-        if reason := not_a_file(self.paths[index]):  # opening a FIFO blocks
-            raise ImageError(reason)
         content = read_bytes(self.paths[index])
         # The listed content decides the split, the cached features and which images a bundle records as seen.
         if hashlib.sha256(content).hexdigest() != self.digests[index]:

@@ -5,22 +5,45 @@ import stat
 from pathlib import Path
 
 from tellapart.data.decode import ImageArray, decode
+from tellapart.data.decode_limits import own_limits
+from tellapart.data.formats import format_of
+from tellapart.data.tiff_limits import count_pages
 from tellapart.errors import ImageError
+from tellapart.progress import notify
+from tellapart.text import printable
 
 
 def read_image(path: str) -> ImageArray:
     """Read and decode a file: uint8 (height, width, 1 or 3). Raises ImageError."""
-    return decode(read_bytes(path))
+    content = read_bytes(path)
+    image = decode(content)
+    if format_of(content) == "TIFF" and (pages := count_pages(content)) > 1:
+        _note_pages(path, pages)
+    return image
+
+
+_noted: list[str] = []  # the first file of several pages; the others would say the same
+
+
+def _note_pages(path: str, pages: int) -> None:
+    if not _noted:
+        _noted.append(path)
+        notify(f"{printable(path)} has {pages:,} pages, of which the first is used, as in all files of several pages")
 
 
 def read_bytes(path: str) -> bytes:
-    """Read the bytes of a file. Raises ImageError."""
+    """Read the bytes of a regular file, unless there are more than `decode` takes. Raises ImageError."""
+    if reason := not_a_file(path):  # opening a FIFO blocks, and a device may have no end
+        raise ImageError(reason)
+    most = own_limits().bytes
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as stream:
+            content = stream.read(most + 1)
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # a path with a NUL in it
-        raise ImageError(f"cannot be read: {error}") from error
+    if len(content) > most:
+        raise ImageError(f"the file has more than {most:,} bytes, which is the most that is read")
+    return content
 
 
 def not_a_file(path: str) -> str | None:

@@ -47,7 +47,8 @@ def check_tiff(content: bytes) -> None:
     for number, tag in tags.items():
         if tag.kind not in ONE_BYTE:
             require_at_most(MAX_VALUES, f"values in tag {number}", tag.count)
-    if DNG_VERSION in tags or _first(tags, SUBFILE, 0) & 1:  # the first page of a RAW file is a thumbnail
+    is_canon = content[8:10] == b"CR"
+    if is_canon or DNG_VERSION in tags or _first(tags, SUBFILE, 0) & 1:  # a RAW file's first page is a thumbnail
         raise ImageError(RAW.refusal)
     _require_known_compression(_first(tags, COMPRESSION, 1))
     _require_8_or_16_bits(tags)

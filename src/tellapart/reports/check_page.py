@@ -47,6 +47,7 @@ TITLES = {
     "wrong-extension": "Wrong extensions",
     "unlabelled": "Images without labels",
     "other-files": "Other files",
+    "unread-format": "Images in formats that are not read",
 }
 """The section title of each kind of finding."""
 SIDE = 120  # pixels: about 3.5 kB each

@@ -69,3 +69,17 @@ def test_reasons_are_counted_together_wherever_a_table_names_the_files() -> None
     (finding,) = unreadable_findings(made(skipped))
     assert finding.sentence.endswith("2.jpg first: is not there (2).")
     assert [row.detail for row in finding.rows] == [one.reason for one in skipped]
+
+
+def test_images_in_formats_that_are_not_read_are_a_warning_by_format_and_class() -> None:
+    files = ("set/cat/1.DCM", "set/cat/2.dcm", "set/dog/3.svg", "set/4.dcm", "set/notes.txt")
+    unread, others = other_file_findings(made(files=files))
+    assert (unread.kind, unread.severity, unread.count) == ("unread-format", "warning", 4)
+    assert unread.sentence == (
+        "4 images are left out, since the format is not read (.dcm 3, .svg 1): 2 of 5 of cat and 1 of 4 of dog."
+    )
+    assert unread.advice == (
+        "To have them read, .dcm: export it to PNG or TIFF with the window that shows what matters, as with "
+        "`dcm2img IN OUT.png`; .svg: render it to PNG, as with `rsvg-convert IN -o OUT.png`."
+    )
+    assert (others.kind, others.count) == ("other-files", 1)

@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tellapart.data.sources import arrays
 from tellapart.data.sources.arrays import array_split, npz_classes, read_idx, read_idx_folder, read_npz
 from tellapart.errors import DatasetError
 
@@ -58,8 +60,8 @@ BAD_IDX = {
     "seventy dimensions": (b"\0\0\x08\x46" + struct.pack(">I", 1) * 70 + b"x", "not an IDX file"),
     "cut in its header": (GOOD[:9], "not an IDX file"),
     "cut": (GOOD[:-1], r"has 119 values, its header says \(6, 5, 4\). Fetch it again"),
-    "too long": (GOOD + b"x", "has 121 values"),
-    "a shape beyond all memory": (b"\0\0\x08\x03" + b"\xff" * 12 + b"x", "has 1 values, its header says"),
+    "too long": (GOOD + b"x", "has more than 120 values"),
+    "a shape beyond all memory": (b"\0\0\x08\x03" + b"\xff" * 12 + b"x", "GB of memory, of which there are"),
 }
 
 
@@ -236,8 +238,8 @@ BAD_NPZ: dict[str, tuple[Callable[[], bytes], str]] = {
     "pickled": (lambda: npz(x=np.array([IMAGES, None], dtype=object), y=LABELS), CANNOT + "Object arrays cannot"),
     "a pickle": (lambda: b"\x80\x04N.", CANNOT),
     "one array": (plain_npy, r"is one array \(npy\), not several"),
-    "other names": (lambda: npz(images=IMAGES, labels=LABELS), "contains images, labels" + EXPECTED),
-    "a test split alone": (lambda: npz(x_test=IMAGES, y_test=LABELS), "contains x_test, y_test" + EXPECTED),
+    "other names": (lambda: npz(images=IMAGES, labels=LABELS), "contains images and labels" + EXPECTED),
+    "a test split alone": (lambda: npz(x_test=IMAGES, y_test=LABELS), "contains x_test and y_test" + EXPECTED),
     "nothing": (npz, "contains nothing" + EXPECTED),
     "members that are no arrays": (lambda: zipped(x=b"a", y=b"b"), "contains nothing" + EXPECTED),
     "a longer shape than data": (lambda: zipped(x__npy=lying(7), y__npy=lying(7)), CANNOT),
@@ -251,3 +253,36 @@ def test_what_is_no_npz_file_of_images_gets_a_sentence(tmp_path: Path, kind: str
     (tmp_path / "set.npz").write_bytes(make())
     with pytest.raises(DatasetError, match=sentence):
         read_npz(tmp_path / "set.npz")
+
+
+def zeros(size: int) -> bytes:
+    """A compressed file whose `x` has that many bytes, a thousandth of which it takes."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, x=np.zeros((size // 100, 10, 10), np.uint8), y=np.zeros(size // 100, np.uint8))
+    return stream.getvalue()
+
+
+def test_npz_is_measured_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "set.npz").write_bytes(zeros(20_000_000))
+    monkeypatch.setattr(arrays, "_memory_bytes", lambda: 19_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match=r"the arrays of .* would take 0.0 GB of memory, of which there are 0.0"):
+            read_npz(tmp_path / "set.npz")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    assert npz_classes(tmp_path / "set.npz") is None  # whose arrays are not unpacked for it
+    monkeypatch.undo()
+    assert len(read_npz(tmp_path / "set.npz")["all"]) == 200_000
+
+
+def test_a_gz_file_is_unpacked_no_further_than_its_header_says(tmp_path: Path) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(GOOD + bytes(50_000_000)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match="has more than 120 values"):
+            read_idx(tmp_path / "a.gz")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from tellapart.checking.finding import Finding, Row
 from tellapart.checking.image_facts import ImageFacts
 from tellapart.checking.locations import Locations, row_at
 from tellapart.data.dataset import Dataset
+from tellapart.data.formats import other_format, suffix_of, ways_out
 from tellapart.data.sources.apply_skips import is_user_skip
 from tellapart.text import counted, joined, printable
 
@@ -54,7 +56,7 @@ def drop_unreadable(
 
 def other_file_findings(dataset: Dataset) -> list[Finding]:
     """Find files that are no labelled images. The findings have no rows: there is nothing to decide about them."""
-    return [*_unlabelled(dataset), *_no_images(dataset)]
+    return [*_unlabelled(dataset), *_unread_formats(dataset), *_no_images(dataset)]
 
 
 def _unlabelled(dataset: Dataset) -> list[Finding]:
@@ -73,18 +75,45 @@ def _unlabelled(dataset: Dataset) -> list[Finding]:
 
 
 def _no_images(dataset: Dataset) -> list[Finding]:
-    if not dataset.others:
+    paths = [path for path in dataset.others if not other_format(path)]
+    if not paths:
         return []
-    count = len(dataset.others)
     finding = Finding(
         "other-files",
         "note",
-        count,
-        f"{counted(count, 'file is not an image and is', 'files are not images and are')} ignored: "
-        f"{joined(dataset.others, 3)}.",
-        "No action is needed, unless one is an image in an unsupported format: then save it as JPEG or PNG.",
+        len(paths),
+        f"{counted(len(paths), 'file is not an image and is', 'files are not images and are')} ignored: "
+        f"{joined(paths, 3)}.",
+        "No action is needed.",
     )
     return [finding]
+
+
+def _unread_formats(dataset: Dataset) -> list[Finding]:
+    paths = [path for path in dataset.others if other_format(path)]
+    if not paths:
+        return []
+    suffixes = Counter(map(suffix_of, paths))
+    by_class = Counter(_class_of(dataset, path) for path in paths)
+    read = Counter(dict.fromkeys(dataset.classes, 0))
+    for split in dataset.splits:
+        read.update(dict(zip(dataset.classes, dataset.counts(split).tolist(), strict=True)))
+    shares = [f"{count:,} of {count + read[name]:,} of {name}" for name, count in by_class.most_common() if name]
+    where = f": {joined(shares)}" if shares else ""
+    finding = Finding(
+        "unread-format",
+        "warning",
+        len(paths),
+        f"{counted(len(paths), 'image is', 'images are')} left out, since the format is not read "
+        f"({', '.join(f'{suffix} {count:,}' for suffix, count in suffixes.most_common())}){where}.",
+        f"To have them read, {ways_out(suffix for suffix, _ in suffixes.most_common())}.",
+    )
+    return [finding]
+
+
+def _class_of(dataset: Dataset, path: str) -> str:
+    """Return the class whose folder a file is in; "" if it is in none."""
+    return next((part for part in reversed(PurePath(path).parts[:-1]) if part in dataset.classes), "")
 
 
 def failure_reasons(facts_by_digest: Mapping[str, ImageFacts | str]) -> dict[str, str]:

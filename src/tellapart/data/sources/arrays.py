@@ -2,19 +2,23 @@
 
 import gzip
 import hashlib
+import math
+import os
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Split
 from tellapart.data.images import ArrayImages
 from tellapart.errors import DatasetError
 from tellapart.files import UNREADABLE
+from tellapart.text import joined
 
 UNSIGNED_BYTE = 0x08  # IDX type code. Source: the format's description on the MNIST page by Y. LeCun
 IDX_DIMENSIONS = range(1, 5)  # labels have 1, grey images 3, colour images 4
@@ -46,17 +50,21 @@ def array_split(images: NDArray[Any], labels: NDArray[Any]) -> Split:
 def read_idx(path: Path) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, plain or gzipped: uint8 of the shape it names. Raises DatasetError."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            head = stream.read(4)
+            zeros, type_code, dimensions = struct.unpack(">HBB", head) if len(head) == 4 else (1, 0, 0)
+            sizes = stream.read(4 * dimensions)
+            if zeros or type_code != UNSIGNED_BYTE or dimensions not in IDX_DIMENSIONS or len(sizes) < 4 * dimensions:
+                raise DatasetError(f"{path} is not an IDX file of unsigned bytes: it begins {head.hex()!r}")
+            shape = struct.unpack(f">{dimensions}I", sizes)
+            require_memory(math.prod(shape), f"the array of {path}")
+            content = stream.read(math.prod(shape) + 1)  # no more, however much is compressed behind it
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path} cannot be read: {error}. Fetch it again") from error
-    zeros, type_code, dimensions = struct.unpack(">HBB", content[:4]) if len(content) >= 4 else (1, 0, 0)
-    header = 4 + 4 * dimensions
-    if zeros != 0 or type_code != UNSIGNED_BYTE or dimensions not in IDX_DIMENSIONS or len(content) < header:
-        raise DatasetError(f"{path} is not an IDX file of unsigned bytes: it begins {content[:4].hex()!r}")
-    shape = struct.unpack(f">{dimensions}I", content[4:header])
-    if len(content) - header != np.prod(shape, dtype=object):
-        raise DatasetError(f"{path} has {len(content) - header:,} values, its header says {shape}. Fetch it again")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    if len(content) != math.prod(shape):
+        have = f"{len(content):,}" if len(content) < math.prod(shape) else f"more than {math.prod(shape):,}"
+        raise DatasetError(f"{path} has {have} values, its header says {shape}. Fetch it again")
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def read_idx_folder(folder: Path) -> Mapping[str, Split]:
@@ -84,32 +92,69 @@ KEYS = {
 }
 
 
+KNOWN = {"x", "y", "classes", *(name for names in KEYS.values() for name in names)}
+"""The arrays of an `.npz` file that are read; others are not unpacked."""
+
+
 def read_npz(path: Path) -> Mapping[str, Split]:
     """Read `x_train`, `y_train`, `x_test`, `y_test` (and `..._validation`), or `x` and `y`. Raises DatasetError."""
-    arrays = _npz_arrays(path)
+    names, arrays = _npz_arrays(path, KNOWN - {"classes"})
     if {"x", "y"} <= arrays.keys():
         return {"all": array_split(arrays["x"], arrays["y"])}
     present = {split: keys for split, keys in KEYS.items() if set(keys) <= arrays.keys()}
     if "train" not in present:
-        raise DatasetError(
-            f"{path} contains {', '.join(arrays) or 'nothing'}; expected x and y, or x_train, y_train, x_test, y_test"
-        )
+        contents = joined(names, 8) if names else "nothing"
+        raise DatasetError(f"{path} contains {contents}; expected x and y, or x_train, y_train, x_test, y_test")
     return {split: array_split(arrays[x], arrays[y]) for split, (x, y) in present.items()}
 
 
 def npz_classes(path: Path) -> tuple[str, ...] | None:
     """Read the class names in an `.npz` file's `classes`, if any."""
-    arrays = _npz_arrays(path, only="classes")
+    _, arrays = _npz_arrays(path, {"classes"})
     return tuple(str(name) for name in arrays["classes"].reshape(-1)) if "classes" in arrays else None
 
 
-def _npz_arrays(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
+def _npz_arrays(path: Path, wanted: Collection[str]) -> tuple[list[str], dict[str, NDArray[Any]]]:
+    """List the arrays of a file, and read those that are wanted, once it is known that they fit in memory."""
     try:
         with path.open("rb") as stream:  # opened here: NumPy does not close the file of a damaged archive
             archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DatasetError(f"{path} is one array (npy), not several (npz): store the labels with the images")
-            arrays = {name: archive[name] for name in archive.files if only in (None, name)}
+            listed = [member.removesuffix(".npy") for member in archive.zip.namelist() if member.endswith(".npy")]
+            names = [name for name in listed if name in wanted]
+            require_memory(sum(_unpacked_size(archive, name) for name in names), f"the arrays of {path}")
+            return listed, {name: archive[name] for name in names}
     except UNREADABLE as error:
         raise DatasetError(f"{path} cannot be read as npz: {error}") from error
-    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+
+
+def _unpacked_size(archive: np.lib.npyio.NpzFile, name: str) -> int:
+    """Return the bytes of an array as its header and its archive say, unpacking no more than the header.
+
+    Raises ValueError if they disagree.
+    """
+    size = archive.zip.getinfo(f"{name}.npy").file_size  # zipfile unpacks no more than that
+    with archive.zip.open(f"{name}.npy") as stream:
+        version = npy.read_magic(stream)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(stream)
+        if not dtype.hasobject and stream.tell() + math.prod(shape) * dtype.itemsize != size:
+            raise ValueError(f"{name} is {shape} of {dtype} by its header, but has {size:,} bytes")
+    return size
+
+
+def require_memory(size: int, what: str) -> None:
+    """Refuse arrays that need more memory than this machine has. Raises DatasetError."""
+    if size > (limit := _memory_bytes()):
+        raise DatasetError(
+            f"{what} would take {size / 1e9:,.1f} GB of memory, of which there are {limit / 1e9:,.1f} GB: store the "
+            f"images as files in class folders, which are read one at a time"
+        )
+
+
+def _memory_bytes() -> int:
+    """Return the memory of this machine; 16 GB where the system does not say."""
+    if hasattr(os, "sysconf") and {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys():
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 16_000_000_000

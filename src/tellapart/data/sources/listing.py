@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, TextIO
 
-from tellapart.data.formats import SUFFIXES
+from tellapart.data.formats import SUFFIXES, ways_out
 from tellapart.data.read_image import not_a_file
 from tellapart.errors import DatasetError
 from tellapart.text import counted, printable
@@ -114,11 +114,12 @@ def kind_of(item: "Item") -> str:
 
 
 def kinds_text(kinds: Mapping[str, int], most: int = 6) -> str:
-    """Format counts by kind as `3 files (.heic 2, hidden 1)`, the most frequent first."""
+    """Format counts by kind as `3 files (.heic 2, hidden 1)`, the most frequent first, and how to have them read."""
     ordered = sorted(kinds.items(), key=lambda entry: (-entry[1], entry[0]))
     shown = [f"{printable(kind[:MAX_KIND])} {count:,}" for kind, count in ordered[:most]]
     more = [f"{len(ordered) - most:,} more kinds"] if len(ordered) > most else []
-    return f"{counted(sum(kinds.values()), 'file')} ({', '.join(shown + more)})"
+    ways = ways_out(kind for kind, _ in ordered)
+    return f"{counted(sum(kinds.values()), 'file')} ({', '.join(shown + more)})" + (ways and f"; {ways}")
 
 
 @dataclass(frozen=True)
