@@ -27,7 +27,7 @@ def saved(image: Image.Image, **options: object) -> bytes:
 @pytest.mark.parametrize("pixels", [PIXELS, PIXELS[:, :, 0], WIDE])
 def test_8_and_16_bits_are_read_in_each_compression(compression: str | None, pixels: NDArray[np.generic]) -> None:
     image = decode(saved(Image.fromarray(pixels), compression=compression))
-    narrow = pixels if pixels.dtype == np.uint8 else pixels >> 8
+    narrow = pixels if pixels.dtype == np.uint8 else WIDE >> 8
     np.testing.assert_array_equal(image.reshape(narrow.shape), narrow)
 
 

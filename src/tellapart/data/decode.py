@@ -154,7 +154,7 @@ def _decode(content: bytes, limits: Limits) -> tuple[Callable[[ImageArray], Imag
         require_within_limits(*image.size, limits)
         require_affordable(image, content, limits)
         if kind == "PPM" and image.tile[0].codec_name == "ppm":
-            return _upright, _to_array(*image.size, _ppm_rows(image, content))
+            return _upright, _to_array(*image.size, _ppm_rows(image, content), reduction(*image.size))
         factor = _load(image)
         require_within_limits(*image.size, limits)  # a HEIC may turn out to be larger
         return _orientation(image), _to_array(*image.size, _pillow_rows(image), factor)
@@ -264,8 +264,10 @@ def _grey_16(image: Image.Image) -> NDArray[np.uint16]:
     wide = np.asarray(image)
     if wide.dtype.kind == "i" and int(wide.min()) < 0:
         raise ImageError("cannot be decoded: it has values below 0: move them to the range of 16 bits without a sign")
-    values = np.minimum(wide, 65535).astype(np.uint16)
-    return np.invert(values) if image.info.get("inverted") else values
+    values: NDArray[np.uint16] = np.minimum(wide, 65535).astype(np.uint16)
+    if image.info.get("inverted"):
+        values = np.uint16(65535) - values
+    return values
 
 
 def _grey_16_to_8(wide: NDArray[np.uint16], transparent: int | None = None) -> ImageArray:

@@ -5,6 +5,7 @@ import hashlib
 import math
 import os
 import struct
+import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -121,21 +122,23 @@ def _npz_arrays(path: Path, wanted: Collection[str]) -> tuple[list[str], dict[st
             archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DatasetError(f"{path} is one array (npy), not several (npz): store the labels with the images")
+            if archive.zip is None:  # closed, which an archive just opened is not
+                raise ValueError("the archive is closed")
             listed = [member.removesuffix(".npy") for member in archive.zip.namelist() if member.endswith(".npy")]
             names = [name for name in listed if name in wanted]
-            require_memory(sum(_unpacked_size(archive, name) for name in names), f"the arrays of {path}")
+            require_memory(sum(_unpacked_size(archive.zip, name) for name in names), f"the arrays of {path}")
             return listed, {name: archive[name] for name in names}
     except UNREADABLE as error:
         raise DatasetError(f"{path} cannot be read as npz: {error}") from error
 
 
-def _unpacked_size(archive: np.lib.npyio.NpzFile, name: str) -> int:
+def _unpacked_size(archive: zipfile.ZipFile, name: str) -> int:
     """Return the bytes of an array as its header and its archive say, unpacking no more than the header.
 
     Raises ValueError if they disagree.
     """
-    size = archive.zip.getinfo(f"{name}.npy").file_size  # zipfile unpacks no more than that
-    with archive.zip.open(f"{name}.npy") as stream:
+    size = archive.getinfo(f"{name}.npy").file_size  # zipfile unpacks no more than that
+    with archive.open(f"{name}.npy") as stream:
         version = npy.read_magic(stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = read_header(stream)
