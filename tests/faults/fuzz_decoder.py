@@ -13,7 +13,7 @@ LARGEST = 20_000  # bytes of a file to begin with
 if __name__ == "__main__":
     atheris = importlib.import_module("atheris")  # it has no types
     with atheris.instrument_imports(include=["PIL", "tellapart.data"]):
-        for plugin in ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Avif", "Tiff", "Mpo"):
+        for plugin in ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Avif", "Tiff", "Mpo", "Jpeg2K", "Ppm"):
             importlib.import_module(f"PIL.{plugin}ImagePlugin")
         from tellapart.data.decode import decode
         from tellapart.data.decode_limits import Limits
