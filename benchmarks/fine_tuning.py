@@ -48,7 +48,7 @@ def compare(dataset: Dataset, recipe: Recipe, repeats: int) -> None:
     import numpy as np
 
     from tellapart.data.pixel_cache import decoded_pixels
-    from tellapart.training.fitting.loop import Loop, repeatable
+    from tellapart.training.fitting.loop import Loop, seed_everything
     from tellapart.training.prepare import preprocessing_for
     from tellapart.training.tasks import make_task
 
@@ -68,7 +68,7 @@ def compare(dataset: Dataset, recipe: Recipe, repeats: int) -> None:
         whole = keras.Model(images, task.network(task.frozen.network(images)))
         ours, theirs = [], []
         for turn in range(repeats + 1):
-            repeatable(turn)
+            seed_everything(turn)
             task.network.set_weights(start)
             loop = Loop(task.network, recipe)
             loop.epoch_seconds(task.train)  # compiles; undone

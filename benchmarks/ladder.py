@@ -14,7 +14,7 @@ from pathlib import Path
 
 from measuring import Table
 from tellapart import Dataset, Recipe, train
-from tellapart.training.forecast import parse_duration
+from tellapart.training.budget import parse_duration
 
 
 def main() -> None:

@@ -156,7 +156,7 @@ def test_train_shows_first_what_people_need_most(said: Said) -> None:
     assert re.findall(r"--[a-z]+", first)[:5] == ["--model", "--size", "--time", "--out", "--resume"]
 
 
-@pytest.mark.parametrize(("old", "new"), run_command.COMMANDS.items())
+@pytest.mark.parametrize(("old", "new"), run_command.RENAMED_COMMANDS.items())
 def test_a_command_s_old_name_is_another_name_for_it(old: str, new: str, said: Said) -> None:
     assert said(old, "--help") == said(new, "--help")
     assert old not in COMMANDS

@@ -182,7 +182,7 @@ def tiff_of_scans(scans: int) -> bytes:
 # JPEG 2000; source: ITU-T T.800, annex A
 
 
-def jp2(**options: object) -> bytes:
+def jp2(**options: int) -> bytes:
     return saved(Image.new("RGB", (64, 64), RED), "JPEG2000", no_jp2=True, **options)
 
 

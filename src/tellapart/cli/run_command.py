@@ -21,6 +21,13 @@ STOPPED = "Finished work is kept; resume a run with --resume and the same --out"
 FUNCTIONS = {"import": "import_model"}
 """Commands whose function cannot have their name."""
 
+RENAMED_COMMANDS: Mapping[str, str] = {"folds": "cross-validate", "find-rate": "lr-find", "adopt": "import"}
+RENAMED_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "show": {"--picture": "--image"},
+    "train": {"--effort": "--budget"},
+}
+"""For each command its options' old names, with the new ones."""
+
 app = cyclopts.App(
     name="tellapart",
     version=__version__,
@@ -35,13 +42,6 @@ for _name in COMMANDS:
     _function = FUNCTIONS.get(_name, _name.replace("-", "_"))
     _notes = {"help_epilogue": max_pixels.HELP} if _name in max_pixels.COMMANDS else {}
     app.command(f"tellapart.cli.{_function}:{_function}", name=_name, **_notes)
-
-COMMANDS: Mapping[str, str] = {"folds": "cross-validate", "find-rate": "lr-find", "adopt": "import"}
-OPTIONS: Mapping[str, Mapping[str, str]] = {
-    "show": {"--picture": "--image"},
-    "train": {"--effort": "--budget"},
-}
-"""For each command its options' old names, with the new ones."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -72,10 +72,10 @@ def renamed(words: Sequence[str]) -> list[str]:
     """Return the words of a command line with old names replaced by new ones."""
     if not words:
         return []
-    command = COMMANDS.get(words[0], words[0])
+    command = RENAMED_COMMANDS.get(words[0], words[0])
     return [command, *(_option(command, word) for word in words[1:])]
 
 
 def _option(command: str, word: str) -> str:
     name, equals, value = word.partition("=")
-    return OPTIONS.get(command, {}).get(name, name) + equals + value
+    return RENAMED_OPTIONS.get(command, {}).get(name, name) + equals + value

@@ -16,7 +16,7 @@ from tellapart.progress import notify
 from tellapart.reports.build_report import report as build_report
 from tellapart.text import printable
 from tellapart.training.baselines import better_baseline
-from tellapart.training.forecast import Budget, parse_duration, suits_ladder
+from tellapart.training.budget import Budget, parse_duration, suits_ladder
 from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
 from tellapart.training.training_warnings import TrainingWarning, training_warnings

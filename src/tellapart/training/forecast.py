@@ -1,11 +1,9 @@
 """Forecast of a training's cost on this machine, measured just before it begins."""
 
-import re
 import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -13,21 +11,15 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.images import ConcatImages, Images, MirroredImages
 from tellapart.data.pipeline import BATCH, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.errors import RecipeError
-from tellapart.models.catalogue import lookup
 from tellapart.models.features.feature_cache import FeatureCache
 from tellapart.models.features.frozen_backbone import FrozenBackbone
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.recipe import FACTS, Recipe
 from tellapart.training.fitting.examples import Examples
 from tellapart.training.fitting.loop import FORECAST_STEPS, Loop
 from tellapart.training.tasks import Backbone, extra_views
 
 SAMPLE = 8 * BATCH  # images that are decoded and run to measure the rate of both together
 SCORING = 1 / 3  # of training on an image: the forward pass without the backward one
-STANDARD_STEP_S = 300.0  # a longer step belongs to best
-SHARE = 0.8  # of the time left that a step's forecast may fill: forecasts err
-FOREVER = 1e9  # seconds
 
 
 @dataclass(frozen=True)
@@ -93,68 +85,3 @@ def _feature_rate(frozen: FrozenBackbone, images: Images) -> float:
     started = time.perf_counter()
     deque(run_engine(frozen.engine, preprocessed(images, frozen.preprocessing, sample)), maxlen=0)
     return len(sample) / (time.perf_counter() - started)
-
-
-Budget = Literal["quick", "standard", "best"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits that end a ladder, besides steps without improvement."""
-
-    steps: int
-    """Most steps."""
-    step_s: float
-    """Longest step that is begun, in seconds."""
-    until: float
-    """End of the time, in seconds of `time.monotonic`."""
-
-    @property
-    def room_s(self) -> float:
-        """Longest forecast that the next step may have, in seconds."""
-        return min(self.step_s, SHARE * (self.until - time.monotonic()))
-
-
-def limits_of(budget: Budget, seconds: float | None) -> Limits:
-    """Return the limits of a budget; with a number of seconds the time alone decides."""
-    if seconds is not None:
-        return Limits(steps=1_000, step_s=FOREVER, until=time.monotonic() + seconds)
-    steps = 1 if budget == "quick" else 1_000
-    return Limits(steps, STANDARD_STEP_S if budget == "standard" else FOREVER, time.monotonic() + FOREVER)
-
-
-def parse_duration(text: str) -> float:
-    """Parse a time such as 90s, 10m, 1.5h or 2h30m into seconds. Raises RecipeError."""
-    match = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", text.strip().lower())
-    try:
-        hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
-    except ValueError:
-        hours = minutes = seconds = 0.0
-    total = 3600 * hours + 60 * minutes + seconds
-    if not 0 < total < FOREVER:
-        raise RecipeError(f"the time is {text!r}; expected one such as 90s, 10m or 2h30m")
-    return total
-
-
-def suits_ladder(recipe: Recipe) -> bool:
-    """Tell whether a recipe leaves to the ladder everything that the ladder decides."""
-    changed = {name for name, value in vars(recipe).items() if value != getattr(Recipe(), name)}
-    return (
-        lookup(recipe.model).pretrained
-        and recipe.weights != "none"
-        and changed <= FIELDS_BESIDE_LADDER
-        and recipe.validation != 0
-    )
-
-
-def require_ladder(recipe: Recipe) -> None:
-    """Refuse a recipe that has already decided what the ladder decides. Raises RecipeError."""
-    if not suits_ladder(recipe):
-        raise RecipeError(
-            "--time and --budget improve a recipe step by step, on a pre-trained backbone and judged on a validation "
-            f"split: leave out all options of the recipe but {', '.join(sorted(FIELDS_BESIDE_LADDER))}, or leave out "
-            "--time and --budget"
-        )
-
-
-FIELDS_BESIDE_LADDER = {name for name, field_facts in FACTS.items() if field_facts.with_ladder}

@@ -23,9 +23,10 @@ from tellapart.judging.metrics import accuracy, log_loss
 from tellapart.models.freezing import block_sizes
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
+from tellapart.training.budget import Limits
 from tellapart.training.fitting.fit import fit
 from tellapart.training.fitting.loop import seed_everything
-from tellapart.training.forecast import Cost, Limits, forecast
+from tellapart.training.forecast import Cost, forecast
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.run_files import write_skipped
 from tellapart.training.task_predictions import task_predictions

@@ -10,9 +10,9 @@ from tellapart.errors import RunError
 from tellapart.files import cache_folder
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
+from tellapart.training.budget import Limits
 from tellapart.training.fitting.fit import fit
 from tellapart.training.fitting.loop import seed_everything
-from tellapart.training.forecast import Limits
 from tellapart.training.ladder import run_ladder
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.run_files import write_metrics, write_skipped

@@ -19,8 +19,8 @@ from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.late_binding import late_bound
 from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe, resolve
 from tellapart.recipe import Recipe
+from tellapart.training.budget import Budget, Limits, limits_of, require_ladder
 from tellapart.training.estimator_run import train_estimator
-from tellapart.training.forecast import Budget, Limits, limits_of, require_ladder
 from tellapart.training.prepare import draw_all_splits, preflight
 from tellapart.training.run_files import ENVIRONMENT, METRICS, RECIPE, SKIPPED, SPLIT, environment, with_stored_epochs
 

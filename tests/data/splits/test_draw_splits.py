@@ -1,6 +1,7 @@
 """Splits: each class has its share in each, whatever the order; no image is on two sides."""
 
 import hashlib
+import itertools
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +20,16 @@ from tellapart.data.splits.draw_splits import (
     missing_splits,
     position,
     require_classes,
-    shared_images,
     with_validation_in_train,
 )
 from tellapart.errors import DatasetError
+
+
+def shared_images(dataset: Dataset) -> dict[tuple[str, str], int]:
+    """Count the distinct images that pairs of splits share; pairs without any are left out."""
+    digests = {name: set(split.images.digests) for name, split in dataset.splits.items()}
+    shared = {(one, other): len(digests[one] & digests[other]) for one, other in itertools.combinations(digests, 2)}
+    return {pair: count for pair, count in shared.items() if count}
 
 
 def digest(content: int | str) -> str:

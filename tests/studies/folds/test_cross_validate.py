@@ -21,7 +21,8 @@ from tellapart.judging.metrics import accuracy
 from tellapart.recipe import Recipe
 from tellapart.studies.folds import cross_validate as module
 from tellapart.studies.folds.cross_validate import cross_validate
-from tellapart.studies.folds.learner import EstimatorLearner, FoldPrediction, Learner
+from tellapart.studies.folds.estimator_learner import EstimatorLearner
+from tellapart.studies.folds.learner import FoldPrediction, Learner
 from tellapart.studies.folds.plan import plan_folds
 from tellapart.training.fitting.examples import Examples
 from tellapart.training.fitting.loop import Loop, Score

@@ -20,6 +20,7 @@ from tellapart.jobs import Jobs
 from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe
 from tellapart.progress import notify
 from tellapart.recipe import Recipe
+from tellapart.studies.folds.estimator_learner import EstimatorLearner
 from tellapart.studies.folds.folds_folder import (
     checkpoint_folder,
     claim_folder,
@@ -28,7 +29,7 @@ from tellapart.studies.folds.folds_folder import (
     remove_checkpoints,
     write_fold,
 )
-from tellapart.studies.folds.learner import EstimatorLearner, Learner
+from tellapart.studies.folds.learner import Learner
 from tellapart.studies.folds.plan import FoldPlan, plan_folds
 from tellapart.studies.folds.results import CrossValidation, FoldResult, judge_folds, write_results
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
@@ -61,7 +62,7 @@ def make_learner(dataset: Dataset, recipe: ResolvedRecipe) -> Learner:
     if isinstance(recipe, EstimatorRecipe):
         return EstimatorLearner(dataset, recipe)
     load_keras()
-    from tellapart.studies.folds.learner import NetworkLearner
+    from tellapart.studies.folds.network_learner import NetworkLearner
 
     return NetworkLearner(dataset, recipe)
 

@@ -15,7 +15,8 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import StorageError
 from tellapart.files import remove_partials
 from tellapart.models.resolved_recipe import NetworkRecipe
-from tellapart.studies.loop_cache import BackboneCache, LoopCache, ignore_step
+from tellapart.studies.backbone_cache import BackboneCache
+from tellapart.studies.loop_cache import LoopCache, ignore_step
 from tellapart.training.fitting import checkpoints
 from tellapart.training.fitting.checkpoints import History
 from tellapart.training.fitting.fit import next_epoch

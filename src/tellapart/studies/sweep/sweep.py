@@ -33,8 +33,8 @@ from tellapart.studies.sweep.sweep_folder import (
     write_trial,
     write_weights,
 )
+from tellapart.studies.sweep.sweep_workers import TrialWorkers
 from tellapart.studies.sweep.table import LiveTable, live_table
-from tellapart.studies.sweep.trial_runner import TrialWorkers
 from tellapart.studies.workers import with_fixed_precision
 from tellapart.training.run import Run
 from tellapart.training.run_files import write_metrics, write_skipped

@@ -1,6 +1,5 @@
-"""A fold predicts what a run on the same images predicts, with the same temperature."""
+"""Networks trained fold by fold get the same examples as a run of their own."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,58 +7,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tellapart.bundles.stored_predictions import read_predictions
 from tellapart.data.dataset import Dataset
 from tellapart.data.images import Images
 from tellapart.data.pipeline import ReadableRows
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.files import cache_folder
 from tellapart.judging.calibration import apply_temperature
-from tellapart.models.resolved_recipe import resolve, resolve_network
+from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe
-from tellapart.studies.folds import learner as module
-from tellapart.studies.folds.cross_validate import make_learner
-from tellapart.studies.folds.learner import NetworkLearner
+from tellapart.studies.folds import network_learner
+from tellapart.studies.folds.network_learner import NetworkLearner
 from tellapart.training.final_evaluation import temperature_of
 from tellapart.training.prepare import preprocessing_for
-from tellapart.training.run import train
 from tellapart.training.task_predictions import task_predictions
 from tellapart.training.tasks import Task, make_task
-
-RECIPES = {
-    "mlp": Recipe(model="mlp", size=20, epochs=3, batch_size=8, precision="float32"),
-    "logistic": Recipe(model="logistic", features="pixels", size=20, precision="float32"),
-    "knn": Recipe(model="knn", features="pixels", size=20, precision="float32"),
-    "forest": Recipe(model="forest", features="pixels", size=20, trees=5, precision="float32"),
-}
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory, coloured: Callable[..., Path]) -> Dataset:
-    """Some labels are wrong, so that a classifier may be overconfident."""
-    folder = coloured(tmp_path_factory.mktemp("data") / "colours", each=30, seed=6)
-    for number in range(0, 30, 6):
-        (folder / "red" / f"{number:02}.png").rename(folder / "blue" / f"wrong-{number:02}.png")
-    return Dataset.open(folder)
-
-
-@pytest.mark.parametrize("validated", [True, False])
-@pytest.mark.parametrize("name", RECIPES)
-def test_a_fold_is_trained_and_calibrated_like_a_run(
-    name: str, validated: bool, images: Dataset, tmp_path: Path
-) -> None:
-    recipe = replace(RECIPES[name], validation=0.3 if validated else 0.0, test=0.3)
-    dataset = draw_splits(images, validation=recipe.validation or 0, test=0.3, seed=0)
-    run = train(images, recipe, out=tmp_path / "run")
-    kept = read_predictions(run.folder, "test")
-    assert kept is not None
-    assert (run.bundle.manifest.calibration is not None) == (validated and name in ("mlp", "logistic"))
-    pool = replace(images, splits={"train": images.splits["all"]})
-    learner = make_learner(pool, resolve(run.recipe, own_size=None))
-    inner = replace(dataset, splits={part: split for part, split in dataset.splits.items() if part != "test"})
-    learned = learner.learn(inner, dataset.splits["test"].images, tmp_path / "fold")
-    np.testing.assert_allclose(learned.probabilities, kept.probs, atol=1e-5)
-
 
 BASE = Recipe(model="mobilenet", size=32, precision="float32", epochs=2, batch_size=8, validation=0.2)
 
@@ -113,7 +74,7 @@ def test_every_kind_of_network_predicts_as_its_graph_does_and_repeats(
         finished.append(task)
         return task_predictions(task, images, label=label)
 
-    monkeypatch.setattr(module, "task_predictions", answers)
+    monkeypatch.setattr(network_learner, "task_predictions", answers)
     learner, held = NetworkLearner(pool, recipe), fold.splits["train"].images
     first = learner.learn(inner, held, tmp_path / "first")
     product, see = finished[0].keras_classifier(), finished[0].preprocessing

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import BundleError
-from tellapart.exporting.keras_formats import add_temperature, non_layer_operations
+from tellapart.exporting.keras_temperature import add_temperature, non_layer_operations
 from tellapart.judging.calibration import apply_temperature
 from tellapart.models.networks import mirror_network, scale_images
 
