@@ -1,12 +1,15 @@
 """Output of libraries, kept off the terminal: some write past Python's streams, from C++, and have no other switch."""
 
+import ctypes
 import io
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -88,3 +91,22 @@ def _writes_to_descriptor(stream: TextIO, descriptor: int) -> bool:
         return stream.fileno() == descriptor
     except (AttributeError, OSError, ValueError):
         return False
+
+
+@cache
+def silence_pillow() -> None:
+    """Stop Pillow's logger and libtiff from printing what is wrong with a file: both also raise it as an error.
+
+    For good, since other threads decode too. A handler that the program gave the logger still gets its records. libtiff
+    goes on printing where Pillow has no copy of its own.
+    """
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    spec = find_spec("PIL")
+    package = Path(spec.origin).parent if spec and spec.origin else Path()
+    for library in (*package.parent.glob("pillow.libs/libtiff*"), *package.glob(".dylibs/libtiff*")):
+        with suppress(OSError, AttributeError):
+            libtiff = ctypes.CDLL(str(library))  # the one that is loaded already
+            for name in ("TIFFSetErrorHandler", "TIFFSetErrorHandlerExt"):
+                handler = libtiff[name]
+                handler.restype, handler.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+                handler(None)

@@ -86,7 +86,7 @@ def test_values_of_unknown_range_are_refused(image: Image.Image, reason: str) ->
 
 
 def test_zstandard_is_named() -> None:
-    with pytest.raises(ImageError, match="compressed with Zstandard is not read, but CCITT, Group 3, Group 4, LZW"):
+    with pytest.raises(ImageError, match="compressed with Zstandard is not read, but LZW, JPEG, deflate, PackBits are"):
         decode(saved(Image.fromarray(PIXELS), compression="zstd"))
 
 
@@ -97,3 +97,16 @@ def test_a_stump_is_refused_or_left_to_the_decoder(start: bytes) -> None:
             with suppress(ImageError):
                 check_tiff(start + filling * length)
             assert count_pages(start + filling * length) == 1
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_damaged_files_print_nothing(compression: str, capfd: pytest.CaptureFixture[str]) -> None:
+    content = saved(Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)), compression=compression)
+    refused = 0
+    for at in range(8, len(content) - 300, len(content) // 50):
+        try:
+            decode(content[:at] + bytes([content[at] ^ 0xFF]) * 9 + content[at + 9 :])
+        except ImageError:
+            refused += 1
+    assert refused
+    assert capfd.readouterr() == ("", "")

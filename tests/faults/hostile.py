@@ -347,6 +347,10 @@ REFUSED: dict[str, tuple[Made, str]] = {
     "tiff whose first page is a thumbnail": (lambda: red_tiff(_254=longs(1)), "is a camera RAW file"),
     "dng": (lambda: red_tiff(_50706=(1, b"\1\4\0\0")), "is a camera RAW file"),
     "tiff in Zstandard": (lambda: red_tiff(_259=shorts(50_000)), "compressed with Zstandard is not read"),
+    "tiff of fax": (
+        lambda: saved(Image.new("1", SQUARE, 1), "TIFF", compression="group4"),
+        "compressed with fax (Group 4) is not read",
+    ),
     "tiff of fractions": (
         lambda: red_tiff(_258=shorts(32), _277=shorts(1), _339=shorts(3), _262=shorts(1)),
         "a TIFF of 32-bit fractions is not read",
@@ -509,7 +513,6 @@ TAKEN: dict[str, tuple[Made, Seen]] = {
     "tiff in lzw": (lambda: plain("TIFF", compression="tiff_lzw"), (SQUARE, [*RED])),
     "tiff in deflate": (lambda: plain("TIFF", compression="tiff_adobe_deflate"), (SQUARE, [*RED])),
     "tiff in jpeg": (lambda: plain("TIFF", compression="jpeg", quality=95), (SQUARE, [*RED])),
-    "tiff of fax": (lambda: saved(Image.new("1", SQUARE, 1), "TIFF", compression="group4"), (SQUARE, [255])),
     "tiff of several pages": (lambda: animated("TIFF"), (SQUARE, [*RED])),
     "tiff whose pages go round": (lambda: tiff(page_of(SIDE, SIDE), RED_PIXELS, following=8 + 768), (SQUARE, [*RED])),
     "tiff of 16 bits": (lambda: saved(Image.new("I;16", SQUARE, 0x7FFF), "TIFF"), (SQUARE, [127])),

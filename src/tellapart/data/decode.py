@@ -30,6 +30,7 @@ from tellapart.data.decode_limits import (
 from tellapart.data.formats import FORMATS, format_of, other_format_of
 from tellapart.data.tiff_limits import count_pages
 from tellapart.errors import ImageError, TellapartError
+from tellapart.silence import silence_pillow
 
 ImageArray = NDArray[np.uint8]
 """uint8 (height, width, channels), 1 channel for grey or 3 for RGB."""
@@ -131,6 +132,8 @@ def _known_format(content: bytes) -> str:
 def _open(content: bytes, kind: str) -> ImageFile.ImageFile:
     if kind == "HEIF":
         _register_heif()
+    if kind == "TIFF":
+        silence_pillow()
     return Image.open(io.BytesIO(content), formats=(kind,))
 
 

@@ -14,14 +14,12 @@ MAX_VALUES = 200_000  # of one tag: the palette of a 16-bit image has 196,608; a
 MAX_PAGES = 1_000  # that are counted
 MAX_SCANS = 50  # of a JPEG in one strip or tile
 MAX_TILE = 4096**2  # pixels of a tile that is larger than the image
-COMPRESSIONS = {
-    1: "none", 2: "CCITT", 3: "Group 3", 4: "Group 4", 5: "LZW", 7: "JPEG", 8: "deflate", 32773: "PackBits",
-    32946: "deflate",
-}  # fmt: skip
-"""Those that are read."""
+COMPRESSIONS = {1: "none", 5: "LZW", 7: "JPEG", 8: "deflate", 32773: "PackBits", 32946: "deflate"}
+"""Those that are read. Damaged fax would be read in part, line by line, without an error."""
 REFUSED_COMPRESSIONS = {
-    6: "old-style JPEG", 34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000", 34925: "LZMA", 50000: "Zstandard",
-    50001: "WebP", 50002: "JPEG XL", 34676: "LogLuv", 34677: "LogLuv",
+    2: "fax (CCITT)", 3: "fax (Group 3)", 4: "fax (Group 4)", 6: "old-style JPEG", 34712: "JPEG 2000",
+    33003: "JPEG 2000", 33005: "JPEG 2000", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL",
+    34676: "LogLuv", 34677: "LogLuv",
 }  # fmt: skip
 SUBFILE, WIDTH, LENGTH, COMPRESSION, STRIPS = 254, 256, 257, 259, 273
 TILE_WIDTH, TILE_LENGTH, TILES, BITS, SAMPLE_FORMAT, DNG_VERSION = 322, 323, 324, 258, 339, 50706
