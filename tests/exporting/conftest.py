@@ -58,5 +58,10 @@ def _imported(folder: Path) -> Bundle:
     keras.Model(images, probs).save(folder / "foreign.keras")
     (folder / "names.txt").write_text("\n".join(CLASSES))
     return import_model(
-        folder / "foreign.keras", classes=folder / "names.txt", preprocess="unit", out=folder / "imported"
+        folder / "foreign.keras",
+        classes=folder / "names.txt",
+        preprocess="unit",
+        out=folder / "imported",
+        fit="crop",
+        resize="pillow-bicubic",
     )

@@ -1,6 +1,8 @@
 """A model made elsewhere becomes a bundle, checked, or nothing is left behind."""
 
+import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -8,8 +10,10 @@ from typing import NoReturn
 import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
+from tellapart.bundles.compile import compile_bundle
 from tellapart.bundles.evaluate import evaluate
 from tellapart.bundles.predictor import Prediction, Predictor
 from tellapart.data.dataset import Dataset
@@ -22,6 +26,14 @@ from tellapart.training.import_model import checked_precision, class_names, impo
 from tellapart.training.run import Run
 
 layers = keras.layers
+
+
+def mnist_test_images() -> NDArray[np.uint8]:
+    """The 10,000 test images of MNIST, uint8 (n, 28, 28), or a skip that says why."""
+    file = Path(os.environ.get("TELLAPART_DATA", "no such folder")) / "mnist" / "t10k-images-idx3-ubyte.gz"
+    if not file.is_file():
+        pytest.skip("MNIST is absent: set TELLAPART_DATA to the folder that has mnist/")
+    return np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8, offset=16).reshape(-1, 28, 28)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +58,7 @@ def test_the_bundle_predicts_and_is_judged_like_any_other(file: Path, names: Pat
     bundle.verify()
     assert (bundle.name, bundle.classes) == ("colours", ("red", "green", "blue"))
     assert (dict(bundle.metrics), dict(bundle.seen)) == ({}, {})
-    assert bundle.preprocessing == Preprocessing(20, 20, 3, "crop")
+    assert bundle.preprocessing == Preprocessing(20, 20, 3, "stretch", "keras-bilinear")
     image = tiny / "green" / "00.png"
     (prediction,) = Predictor(bundle).predict([image])
     assert isinstance(prediction, Prediction)
@@ -102,9 +114,16 @@ def test_what_may_be_chosen_is_kept(names: Path, tmp_path: Path) -> None:
     network.save(tmp_path / "any.h5")
     out = tmp_path / "deep" / "theirs"
     bundle = import_model(
-        tmp_path / "any.h5", classes=names, preprocess="vgg16", out=out, size=12, fit="pad", name="mine"
+        tmp_path / "any.h5",
+        classes=names,
+        preprocess="vgg16",
+        out=out,
+        size=12,
+        fit="pad",
+        resize="keras-nearest",
+        name="mine",
     )
-    assert (bundle.name, bundle.preprocessing) == ("mine", Preprocessing(12, 12, 3, "pad"))
+    assert (bundle.name, bundle.preprocessing) == ("mine", Preprocessing(12, 12, 3, "pad", "keras-nearest"))
     assert bundle.manifest.recipe["preprocess"] == "vgg16"
     assert bundle.manifest.recipe["adopted"] == "any.h5"
 
@@ -128,6 +147,41 @@ def test_class_names_that_are_none_are_refused(tmp_path: Path, text: str, said: 
 def test_class_names_come_line_by_line_from_any_editor(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_bytes("\ufeffT-Shirt\r\n  Gürtel \r\n帽子\r\n\r\n".encode())
     assert class_names(tmp_path / "names.txt") == ("T-Shirt", "Gürtel", "帽子")
+
+
+def test_numbers_before_class_names_are_removed_where_they_are_the_outputs(tmp_path: Path) -> None:
+    for text, names in (("0 Class 1\n1 Class 2\n", ("Class 1", "Class 2")), ("1 up\n2 up\n", ("1 up", "2 up"))):
+        (tmp_path / "labels.txt").write_text(text)
+        assert class_names(tmp_path / "labels.txt") == names
+
+
+def test_a_model_that_scales_its_input_is_not_scaled_again(
+    names: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = [layers.Rescaling(1 / 255, name="own"), layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    keras.Sequential([keras.Input((20, 20, 3)), *body]).save(tmp_path / "own.keras")
+    with pytest.raises(RecipeError, match="Use --preprocess none"):
+        import_model(tmp_path / "own.keras", classes=names, preprocess="unit", out=tmp_path / "theirs")
+    assert not (tmp_path / "theirs").exists()
+    import_model(tmp_path / "own.keras", classes=names, preprocess="none", out=tmp_path / "theirs")
+    said = capsys.readouterr().err
+    assert "scales its input itself (layer own: x 0.00392)" in said
+    assert "stretched to 20 x 20 by keras-bilinear, as Keras's image_dataset_from_directory does" in said
+
+
+def test_the_first_network_of_every_tutorial_answers_as_in_keras(tmp_path: Path) -> None:
+    images = mnist_test_images()
+    (tmp_path / "names.txt").write_text("\n".join("0123456789"))
+    body = [layers.Flatten(), layers.Dense(16, activation="relu"), layers.Dense(10)]
+    network = keras.Sequential([keras.Input((28, 28)), *body])
+    network.save(tmp_path / "tutorial.h5")
+    bundle = import_model(
+        tmp_path / "tutorial.h5", classes=tmp_path / "names.txt", preprocess="unit", out=tmp_path / "theirs"
+    )
+    expected = np.asarray(keras.ops.softmax(network(images / np.float32(255))))
+    runner = compile_bundle(bundle, batch=100, precision="float32")
+    probs = np.concatenate([*runner.run(images[i : i + 100, :, :, np.newaxis] for i in range(0, len(images), 100))])
+    np.testing.assert_allclose(probs, expected, atol=1e-5)
 
 
 def test_a_file_of_class_names_that_cannot_be_read_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tellapart.cli.options import Json
 from tellapart.cli.output import print_json
-from tellapart.data.preprocessing import Fit
+from tellapart.data.preprocessing import Fit, Resize
 from tellapart.progress import notify
 from tellapart.training.import_model import import_model as import_keras_model
 
@@ -17,7 +17,9 @@ def import_model(
     preprocess: str,
     out: Path,
     size: int | None = None,
-    fit: Fit = "crop",
+    fit: Fit | None = None,
+    resize: Resize | None = None,
+    scale_twice: bool = False,
     name: str | None = None,
     json: Json = False,
 ) -> None:
@@ -30,22 +32,38 @@ def import_model(
     Parameters
     ----------
     model
-        A .keras file, or an .h5 file with the whole model.
+        A .keras file, or an .h5 file with the whole model, of Keras 2 or 3 (also Teachable Machine's keras_model.h5).
     classes
-        A text file with one class name per line, in the order of the model's outputs.
+        A text file with one class name per line, in the order of the model's outputs; or lines such as `0 cat`.
     preprocess
         How pixels were scaled when the model was trained: the name of the network it was made from, such as xception;
-        or unit (0 to 1), tf (-1 to 1), torch, caffe; or none for 0 to 255.
+        or unit (0 to 1), tf (-1 to 1), torch, caffe; or none for 0 to 255, as for models that scale their input.
     out
         Folder of the new bundle.
     size
         Image height and width in pixels, for a model that accepts any.
     fit
-        How an image that is not square is made so: cut, squeezed, or padded.
+        How an image that is not square is made so: cut, squeezed, or padded; by default as the tool that trained the
+        model does, which is stretch for Keras and crop for Teachable Machine.
+    resize
+        How pixels are computed: keras-bilinear as image_dataset_from_directory, the default for models of Keras;
+        keras-nearest as load_img and ImageDataGenerator; pillow-bicubic with antialiasing.
+    scale_twice
+        Scale images although the model scales them itself, as when it was trained that way.
     name
         Name of the bundle; by default the file's name.
     """
-    bundle = import_keras_model(model, classes=classes, preprocess=preprocess, out=out, size=size, fit=fit, name=name)
+    bundle = import_keras_model(
+        model,
+        classes=classes,
+        preprocess=preprocess,
+        out=out,
+        size=size,
+        fit=fit,
+        resize=resize,
+        scale_twice=scale_twice,
+        name=name,
+    )
     if json:
         print_json({"bundle": bundle.folder, "name": bundle.name, "classes": bundle.classes})
     else:

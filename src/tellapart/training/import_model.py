@@ -12,7 +12,7 @@ from PIL import Image
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Manifest, write_manifest
 from tellapart.data.pipeline import BATCH
-from tellapart.data.preprocessing import Fit, Preprocessing
+from tellapart.data.preprocessing import Fit, Preprocessing, Resize
 from tellapart.engine import Engine, Precision, resolve_precision, write_graph
 from tellapart.errors import BundleError, DatasetError, RecipeError, WeightsError, did_you_mean, first_line
 from tellapart.files import atomic_folder, require_unused, sha256
@@ -37,28 +37,37 @@ def import_model(
     preprocess: str,
     out: Path,
     size: int | None = None,
-    fit: Fit = "crop",
+    fit: Fit | None = None,
+    resize: Resize | None = None,
+    scale_twice: bool = False,
     name: str | None = None,
 ) -> Bundle:
     """Make a bundle of a `.keras` or `.h5` file of built-in layers; nothing of it runs before it was inspected.
 
     `classes` is a text file with a name on each line, in the order of the outputs. `preprocess` says which numbers
-    the model wants: a name of the catalogue, or unit, tf, torch, caffe, inside, none. `size` is in pixels, for models
-    that take any. Raises DatasetError, RecipeError, WeightsError, BundleError, StorageError.
+    the model wants: a name of the catalogue, or unit, tf, torch, caffe, inside, none; a model that scales its input
+    itself is not scaled again, unless `scale_twice`. `size` is in pixels, for models that take any. `fit` and `resize`
+    are by default those of the tool that trained the model. Raises DatasetError, RecipeError, WeightsError,
+    BundleError, StorageError.
     """
     names, scaling = class_names(classes), scaling_of(preprocess)
     require_unused(out)
     with inspect_archive(file) as copy:
         load_keras()
-        from tellapart.models.importing.keras_import import build_classifier, input_shape, load_model
+        from tellapart.models.importing.geometry import describe, geometry_of
+        from tellapart.models.importing.keras_import import build_classifier, input_shape, load_model, once_scaled
 
         with _about(file):
             model = load_model(copy)
             height, width, channels = input_shape(model, size)
+            scaling, scaled = once_scaled(model, scaling, named=preprocess in MODELS, twice=scale_twice)
             adopted = build_classifier(model, (height, width, channels), scaling, len(names))
             graph = converted(adopted.network)
     notify(f"{file.name}: images of {height} x {width}, {'colour' if channels == 3 else 'grey'}; {adopted.ending}")
-    preprocessing = Preprocessing(height, width, channels, fit)
+    geometry = geometry_of(model)
+    preprocessing = Preprocessing(height, width, channels, fit or geometry.fit, resize or geometry.resize)
+    for sentence in filter(None, (scaled, describe(geometry, preprocessing))):
+        notify(sentence)
     manifest = Manifest(
         name=name or file.stem,
         classes=names,
@@ -82,14 +91,14 @@ def import_model(
 
 
 def class_names(file: Path) -> tuple[str, ...]:
-    """Read a class name from each line. Raises DatasetError."""
+    """Read a class name from each line, or from lines of numbers and names, such as `0 cat`. Raises DatasetError."""
     try:
         with file.open(encoding="utf-8-sig") as stream:
             text = stream.read(LONGEST_LIST + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise DatasetError(f"the class names in {file} cannot be read: {reason}. Write a name on each line") from error
-    names = [line.strip() for line in text.rstrip().split("\n")]
+    names = _without_numbers([line.strip() for line in text.rstrip().split("\n")])
     for number, name in enumerate(names, start=1):
         if not name or not name.isprintable():
             raise DatasetError(f"line {number} of {file} holds no class name: it is {ascii(name)[:80]}")
@@ -99,6 +108,14 @@ def class_names(file: Path) -> tuple[str, ...]:
     if len(names) < 2 or len(text) > LONGEST_LIST:
         raise DatasetError(f"{file} names {len(names):,} classes; expected 2 or more, a name on each line")
     return tuple(names)
+
+
+def _without_numbers(lines: list[str]) -> list[str]:
+    """Remove numbers from lines such as `0 cat`, as in Teachable Machine's labels.txt, if they are the outputs'."""
+    numbered = [line.split(maxsplit=1) for line in lines]
+    if all(len(parts) == 2 and parts[0] == str(number) for number, parts in enumerate(numbered)):
+        return [parts[1] for parts in numbered]
+    return lines
 
 
 def scaling_of(preprocess: str) -> Scaling:

@@ -113,6 +113,12 @@ def test_a_scaling_that_does_not_suit_the_input_is_refused() -> None:
         ((8, 8, 1), 8, (8, 8, 1)),
         ((None, None, 3), 20, (20, 20, 3)),
         ((9, 8, 3), None, (9, 8, 3)),
+        ((3, 9, 8), None, (9, 8, 3)),
+        ((1, None, None), 20, (20, 20, 1)),
+        ((9, 8), None, (9, 8, 1)),
+        ((None, None), 20, (20, 20, 1)),
+        ((64,), None, (8, 8, 1)),
+        ((192,), 8, (8, 8, 3)),
     ],
 )
 def test_the_input_shape_is_the_models_or_the_given_size(
@@ -128,15 +134,27 @@ def test_the_input_shape_is_the_models_or_the_given_size(
         ((None, None, 3), 0, "size is 0; expected 1 to 4096"),
         ((8, 8, 3), 9, "takes 8 x 8 pixels"),
         ((9, 8, 3), 8, "takes 9 x 8 pixels"),
-        ((3, 8, 8), None, "channels first"),
         ((8, 8, 4), None, "expected 1 or 3 channels"),
-        ((8, 8), None, "expected one image"),
+        ((8, 8, 3, 3), None, "expected one image"),
+        ((60,), None, "takes 60 numbers in a row"),
+        ((64,), 9, "9 x 9 x 1 or 3 are others"),
     ],
 )
 def test_unsupported_input_shapes_are_refused(shape: tuple[int | None, ...], size: int | None, said: str) -> None:
     with pytest.raises((RecipeError, WeightsError)) as refusal:
         input_shape(model(shape=shape), size)
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (64,), (192,), (3, 8, 9), (1, 8, 9)])
+def test_images_are_rearranged_for_other_inputs(shape: tuple[int, ...]) -> None:
+    network = model(layers.Flatten(), layers.Dense(3, activation="softmax"), shape=shape)
+    height, width, channels = input_shape(network, None)
+    adopted = build_classifier(network, (height, width, channels), "unit", 3)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, height, width, channels), dtype=np.uint8)
+    moved = pixels.transpose(0, 3, 1, 2) if len(shape) == 3 else pixels
+    expected = answers(network, moved.reshape(5, *shape) / np.float32(255))
+    np.testing.assert_allclose(answers(adopted.network, pixels), expected, atol=1e-6)
 
 
 def test_a_size_too_small_for_the_layers_is_refused() -> None:

@@ -15,11 +15,15 @@ from typing import IO, Any
 
 from tellapart.errors import MissingPackageError, StorageError, WeightsError, first_line, require
 from tellapart.files import storage_errors
+from tellapart.models.importing.channels_last import to_channels_last
 from tellapart.models.importing.config_check import require_built_in, safe_text, without_training
+from tellapart.models.importing.keras2 import is_keras2, modernise
 
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+VERSION = "keras_version"
 CONFIG, METADATA, ARRAYS = "config.json", "metadata.json", "model.weights.h5"
 MAX_CONFIG_BYTES = 20_000_000  # bytes; NASNetLarge, the longest of keras.applications, has 1.3 million
+MAX_METADATA_BYTES = 100_000
 MAX_OBJECTS = 50_000  # groups and arrays in an HDF5 file; EfficientNetB7 with Adam's state has 7,000
 MAX_EXPANSION = 10  # Keras does not compress at all, and trained weights hardly shrink
 Group = Any
@@ -36,7 +40,7 @@ def inspect_archive(file: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder, _read(file) as stream:
         try:
             with storage_errors(Path(folder)):
-                copy = _copy_checked(stream, Path(folder), file.suffix)
+                copy = _copy_checked(stream, Path(folder))
         except (StorageError, MissingPackageError):
             raise
         except WeightsError as error:
@@ -56,11 +60,10 @@ def _read(file: Path) -> IO[bytes]:
         raise WeightsError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _copy_checked(stream: IO[bytes], folder: Path, ending: str) -> Path:
+def _copy_checked(stream: IO[bytes], folder: Path) -> Path:
+    """Copy by what the file is, not by its name: until 2.11 Keras wrote HDF5 into files named .keras as well."""
     start = stream.read(len(HDF5))
     stream.seek(0)
-    if start == HDF5 and ending == ".keras":  # programs that go by the name apply weaker checks
-        raise WeightsError("its name ends in .keras, but it is an .h5 file: rename it if that is intended")
     if start.startswith(ZIP):
         return _unpack(stream, folder)
     if start == HDF5:
@@ -81,10 +84,13 @@ def _unpack(stream: IO[bytes], folder: Path) -> Path:
             raise WeightsError(f"its {CONFIG} has {sizes[CONFIG][0]:,} bytes, at most {MAX_CONFIG_BYTES:,} are read")
         if sizes[ARRAYS][0] > MAX_EXPANSION * sizes[ARRAYS][1]:
             raise WeightsError(f"its {ARRAYS} would expand from {sizes[ARRAYS][1]:,} to {sizes[ARRAYS][0]:,} bytes")
-        config = _parse_config(archive.read(CONFIG))
+        version = _version(archive)
+        config = _parse_config(archive.read(CONFIG), version)
         with archive.open(ARRAYS) as source, (folder / ARRAYS).open("wb") as copy:
             shutil.copyfileobj(source, copy)
     (folder / CONFIG).write_text(json.dumps(without_training(config)))
+    if isinstance(version, str) and is_keras2(version, config):
+        (folder / METADATA).write_text(json.dumps({VERSION: version}))
     with _hdf5(folder / ARRAYS) as (h5py, file):
         _require_plain_arrays(h5py, file, (folder / ARRAYS).stat().st_size)
     return folder
@@ -99,12 +105,21 @@ def _require_members(names: list[str]) -> None:
         raise WeightsError("it contains two files of the same name")
 
 
+def _version(archive: zipfile.ZipFile) -> object:
+    """Read the version of Keras that wrote an archive; None where it is not stated."""
+    if METADATA not in archive.namelist() or archive.getinfo(METADATA).file_size > MAX_METADATA_BYTES:
+        return None
+    metadata = json.loads(archive.read(METADATA))
+    return metadata.get(VERSION) if isinstance(metadata, dict) else None
+
+
 def _copy_h5(stream: IO[bytes], folder: Path) -> Path:
     """Copy an .h5 file into `folder` and check the copy."""
     path = folder / "model.h5"
     with path.open("wb") as copy:
         shutil.copyfileobj(stream, copy)
-    with _hdf5(path) as (h5py, file):
+    with _hdf5(path, "r+") as (h5py, file):
+        _require_plain_arrays(h5py, file, path.stat().st_size)
         if "model_config" not in file.attrs:
             raise WeightsError(
                 "it contains weights, but no model. Save the whole model with model.save('model.keras'); weights alone "
@@ -113,15 +128,38 @@ def _copy_h5(stream: IO[bytes], folder: Path) -> Path:
         attribute = file.attrs.get_id("model_config")
         if attribute.get_storage_size() > MAX_CONFIG_BYTES or attribute.shape != ():
             raise WeightsError(f"its model_config is not a text of at most {MAX_CONFIG_BYTES:,} bytes")
-        _parse_config(file.attrs["model_config"])
-        _require_plain_arrays(h5py, file, path.stat().st_size)
+        text = file.attrs["model_config"]
+        version = file.attrs.get(VERSION)
+        config = _parse_config(text, version)
+        if config != json.loads(text):
+            file.attrs["model_config"] = json.dumps(config)
     return path
 
 
+def written_by(copy: Path) -> str:
+    """Return " (version 2.9.0)", the version of Keras that wrote a copied file of Keras 2; nothing if it is unknown."""
+    version = _stated_version(copy)
+    return f" (version {safe_text(version)[1:-1]})" if isinstance(version, str) else ""
+
+
+def is_translated(copy: Path) -> bool:
+    """Return True if a copy's configuration was translated from Keras 2."""
+    return is_keras2(_stated_version(copy), {})
+
+
+def _stated_version(copy: Path) -> object:
+    if copy.is_dir():
+        metadata = copy / METADATA
+        return json.loads(metadata.read_text())[VERSION] if metadata.is_file() else None
+    with _hdf5(copy) as (_, file):
+        version = file.attrs.get(VERSION)
+    return version.decode(errors="replace") if isinstance(version, bytes) else version
+
+
 @contextmanager
-def _hdf5(path: Path) -> Iterator[tuple[ModuleType, Group]]:
+def _hdf5(path: Path, mode: str = "r") -> Iterator[tuple[ModuleType, Group]]:
     h5py = require("h5py", extra="train")
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, mode) as file:
         yield h5py, file
 
 
@@ -152,7 +190,8 @@ def _array_bytes(h5py: ModuleType, item: Group, name: str) -> int:
     return int(item.size or 0) * int(item.dtype.itemsize)
 
 
-def _parse_config(text: str | bytes) -> dict[str, object]:
+def _parse_config(text: str | bytes, version: object) -> dict[str, object]:
+    """Parse, translate and check a configuration: where it is of Keras 2, or has channels first."""
     if len(text) > MAX_CONFIG_BYTES:
         raise WeightsError(f"its description of the model has more than {MAX_CONFIG_BYTES:,} bytes")
     try:
@@ -161,8 +200,9 @@ def _parse_config(text: str | bytes) -> dict[str, object]:
         raise WeightsError("the model's description is nested too deeply for a classifier") from error
     if not isinstance(config, dict) or "class_name" not in config:
         raise WeightsError("its description of the model is not one of Keras")
+    config = modernise(config, version)
     require_built_in(config)
-    return config
+    return to_channels_last(config)
 
 
 def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

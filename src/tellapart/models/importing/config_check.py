@@ -57,12 +57,12 @@ ACTIVATIONS = _words(
 # Operations that arithmetic on tensors adds to a model, as in `x / 255` or keras.ops.relu(x).
 ARITHMETIC = _words(
     """
-    Absolute Add Clip Concatenate Divide Exp Flip Maximum Mean Minimum Multiply Negative Power Reshape Sqrt Square
-    Squeeze Subtract Sum Take Transpose TrueDivide ZerosLike
+    Absolute Add Clip Concatenate Divide Exp Flip GetItem Maximum Mean Minimum Multiply Negative Power Reshape Sqrt
+    Square Squeeze Stack Subtract Sum Take Transpose TrueDivide ZerosLike
     """
 )
 FUNCTIONS = _words("Elu Gelu HardSigmoid HardSilu LeakyRelu Relu Relu6 Selu Sigmoid Silu Softmax Softplus")
-DATA = frozenset({"__keras_tensor__", "__numpy__", "__tensor__", "__tuple__"})
+DATA = frozenset({"__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__", "__tuple__"})
 
 BUILT_IN: Mapping[str | None, frozenset[str]] = {
     # Without a module, as in .h5 files, Keras looks the name up among its own layers, initializers and so on.

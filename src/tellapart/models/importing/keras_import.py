@@ -4,12 +4,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isqrt
 from pathlib import Path
 
 import keras
 
 from tellapart.errors import RecipeError, WeightsError, first_line
 from tellapart.models.catalogue import Scaling
+from tellapart.models.importing.archive import ARRAYS, is_translated, written_by
+from tellapart.models.importing.own_scaling import find_own_scaling, require_scaled_once
+from tellapart.models.importing.weight_check import require_same_weights
 from tellapart.models.networks import Tensor, scale_images
 
 SHAPES_ONLY = ("Dropout", "Flatten", "GlobalAveragePooling2D", "Identity", "Reshape", "Squeeze")
@@ -34,34 +38,57 @@ def load_model(copy: Path) -> keras.Model:
             model = keras.saving.load_model(copy, compile=False, safe_mode=True)
     except Exception as error:  # Keras may raise anything for a file from elsewhere
         raise WeightsError(
-            f"this Keras ({keras.__version__}) cannot rebuild the model: {first_line(error)}. Save it again as .keras "
-            f"with a recent Keras"
+            f"this Keras ({keras.__version__}) cannot rebuild the model: {first_line(error)}. Open it with the Keras "
+            f"that wrote it{written_by(copy)} and save it again as .h5, or as .keras with a recent Keras"
         ) from error
     if not model.built or not getattr(model, "outputs", None):
         raise WeightsError("the model has no input shape: call it once on an image, then save it again")
+    if is_translated(copy):
+        require_same_weights(model, copy if copy.is_file() else copy / ARRAYS)
     return model
 
 
 def input_shape(model: keras.Model, size: int | None) -> tuple[int, int, int]:
-    """Return height, width and channels of a model's images. Raises RecipeError, WeightsError."""
-    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
+    """Return height, width and channels of the images of a model. Raises RecipeError, WeightsError.
+
+    Its input may be (None, height, width, channels), channels first, (None, height, width) for grey images without a
+    channel axis, or (None, height * width * channels) for the values of an image in a row.
+    """
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) not in (2, 3, 4):
         shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)
         raise WeightsError(f"the model takes {shapes}; expected one image: (None, height, width, 1 or 3)")
-    _, height, width, channels = shape = model.inputs[0].shape
-    if channels not in (1, 3):
-        problem = (
-            "channels first: save it with channels last" if shape[1] in (1, 3) else "expected 1 or 3 channels, last"
-        )
-        raise WeightsError(f"the model takes {shape}, {problem}")
+    if size is not None and not 1 <= size <= MAX_SIDE:
+        raise RecipeError(f"size is {size}; expected 1 to {MAX_SIDE}")
+    sides = model.inputs[0].shape[1:]
+    height, width, channels = _flat_shape(sides[0], size) if len(sides) == 1 else _image_shape(sides)
     if size is None and None in (height, width):
         raise RecipeError(
             "the model takes images of any size: choose one with --size, best the one it was trained with"
         )
-    if size is not None and not 1 <= size <= MAX_SIDE:
-        raise RecipeError(f"size is {size}; expected 1 to {MAX_SIDE}")
     if size is not None and any(side not in (None, size) for side in (height, width)):
         raise RecipeError(f"size is {size}, but the model takes {height} x {width} pixels: leave --size out")
-    return int(height or size or 0), int(width or size or 0), int(channels)
+    return int(height or size or 0), int(width or size or 0), channels
+
+
+def _image_shape(sides: tuple[int | None, ...]) -> tuple[int | None, int | None, int]:
+    if len(sides) == 2:
+        return sides[0], sides[1], 1
+    if sides[2] in (1, 3):
+        return sides[0], sides[1], int(sides[2])
+    if sides[0] in (1, 3):
+        return sides[1], sides[2], int(sides[0])
+    raise WeightsError(f"the model takes {(None, *sides)}; expected 1 or 3 channels, last or first")
+
+
+def _flat_shape(length: int | None, size: int | None) -> tuple[int, int, int]:
+    """Return the shape of the square images, grey or colour, whose values in a row have this length."""
+    for channels in (1, 3):
+        side = size or isqrt((length or 0) // channels)
+        if side and side * side * channels == length:
+            return side, side, channels
+    if size is not None:
+        raise RecipeError(f"size is {size}, but the model takes {length} numbers: {size} x {size} x 1 or 3 are others")
+    raise WeightsError(f"the model takes {length} numbers in a row; expected those of a square image, grey or colour")
 
 
 def build_classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling, classes: int) -> ImportedModel:
@@ -76,13 +103,33 @@ def build_classifier(model: keras.Model, shape: tuple[int, int, int], scaling: S
     numbers = images if model.inputs[0].dtype == "uint8" else scale_images(images, scaling)
     try:
         with _quiet():
-            output = model(numbers, training=False)
+            output = model(_rearranged(numbers, shape, model.inputs[0].shape), training=False)
     except ValueError as error:
         raise RecipeError(
             f"the model cannot take images of {shape[0]} x {shape[1]}: {first_line(error)}. Try another --size"
         ) from error
     probabilities, ending = _probabilities(output, activation, width)
     return ImportedModel(keras.Model(images, probabilities, name="classifier"), ending)
+
+
+def _rearranged(numbers: Tensor, shape: tuple[int, int, int], expected: tuple[int | None, ...]) -> Tensor:
+    """Rearrange (n, height, width, channels) to the axes that the model expects, as `input_shape` reads them."""
+    if len(expected) == 2:
+        return keras.layers.Flatten(name="in_a_row", data_format="channels_last")(numbers)
+    if len(expected) == 3:
+        return keras.layers.Reshape(shape[:2], name="without_channels")(numbers)
+    if expected[3] not in (1, 3):
+        return keras.layers.Permute((3, 1, 2), name="channels_first")(numbers)
+    return numbers
+
+
+def once_scaled(
+    model: keras.Model, scaling: Scaling, *, named: bool = False, twice: bool = False
+) -> tuple[Scaling, str | None]:
+    """Return the scaling that a model needs beside its own, and a sentence about its own; see `require_scaled_once`."""
+    if model.inputs[0].dtype == "uint8":
+        return scaling, None
+    return require_scaled_once(find_own_scaling(model), scaling, named=named, twice=twice)
 
 
 def _require_scaling(model: keras.Model, channels: int, scaling: Scaling) -> None:
