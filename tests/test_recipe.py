@@ -22,7 +22,7 @@ FULL = Recipe(
     monitor="val_accuracy", validation=0.0, test=0.2, split_seed=3, seed=2**31 - 1, precision="bfloat16",
     features="vgg16", cut="-6", unfreeze=23, then=("unfreeze=20,epochs=5", "epochs=2"), augment="flip,rotate=30",
     views=4, mirror=True, neighbours=3, trees=50, class_weight="balanced", label_smoothing=0.1, ema=0.99, keep="all",
-    mixed_precision=True, resize="keras-bilinear",
+    mixed_precision=True, resize="keras-bilinear", range="0:4095", alpha="checker",
 )  # fmt: skip
 
 

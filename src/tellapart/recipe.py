@@ -11,6 +11,7 @@ import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from tellapart.data.augmentation.augmentation import Augmentation
+from tellapart.data.conversion import Alpha, parse_range
 from tellapart.data.preprocessing import Fit, Resize
 from tellapart.engine import Precision
 from tellapart.errors import RecipeError, did_you_mean
@@ -93,6 +94,11 @@ class Recipe:
     resize: Resize = field(default="pillow-bicubic", metadata=_facts("data", "examples", with_ladder=True, later=True))
     """How pixels of another size are computed: pillow-bicubic antialiases; keras-bilinear and keras-nearest do not, as
     Keras's image_dataset_from_directory and load_img."""
+    range: str | None = field(default=None, metadata=_facts("data", "examples", with_ladder=True, later=True))
+    """Stored values of 16-bit images that become black and white, such as 0:4095 for 12 bits; by default found over the
+    training images."""
+    alpha: Alpha = field(default="white", metadata=_facts("data", "examples", with_ladder=True, later=True))
+    """What images with transparency are laid on: white, black, a checker board, or a grey of 128 (mean)."""
     features: str | None = field(default=None, metadata=_facts("model", "examples"))
     """Input of knn, forest and logistic: features of a frozen backbone such as xception, or pixels."""
     cut: str | None = field(default=None, metadata=_facts("model", "examples"))
@@ -200,6 +206,8 @@ class Recipe:
                 f"validation {self.validation} and test {self.test} leave nothing to train on: together less than 1"
             )
         Augmentation.parse(self.augment)
+        if self.range is not None:
+            parse_range(self.range)
         if self.then:
             self.stages()
 

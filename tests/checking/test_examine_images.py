@@ -9,6 +9,7 @@ import pytest
 from tellapart.checking import examine_images as module
 from tellapart.checking.examine_images import examine_images, read_facts, write_facts
 from tellapart.checking.image_facts import ImageFacts, examine_file
+from tellapart.data.conversion import Conversion
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.images import ArrayImages, FileImages
 from tellapart.files import cache_folder
@@ -36,9 +37,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What was decoded, in any order."""
     seen: list[bytes] = []
 
-    def counting(content: bytes) -> ImageFacts:
+    def counting(content: bytes, conversion: Conversion) -> ImageFacts:
         seen.append(content)
-        return examine_file(content)
+        return examine_file(content, conversion)
 
     monkeypatch.setattr(module, "examine_file", counting)
     return seen
@@ -155,10 +156,10 @@ def test_what_was_found_is_kept_when_interrupted(tmp_path: Path, monkeypatch: py
     paths = written(tmp_path, *(saved(scene(seed)) for seed in range(3)))
     last = paths[2].read_bytes()
 
-    def interrupted(content: bytes) -> ImageFacts:
+    def interrupted(content: bytes, conversion: Conversion) -> ImageFacts:
         if content == last:
             raise KeyboardInterrupt
-        return examine_file(content)
+        return examine_file(content, conversion)
 
     monkeypatch.setattr(module, "examine_file", interrupted)
     whole = dataset(*paths)

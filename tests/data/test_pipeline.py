@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tellapart.data.conversion import USUAL, Conversion
 from tellapart.data.decode import ImageArray
 from tellapart.data.images import ArrayImages
 from tellapart.data.pipeline import BATCH, decoding_threads, prefetch_map, preprocessed, run_engine
@@ -168,11 +169,11 @@ def test_a_waiting_error_does_not_keep_its_files_bytes() -> None:
 class Half(ArrayImages):
     """Every other image cannot be read."""
 
-    def read(self, index: int) -> ImageArray:
+    def read(self, index: int, conversion: Conversion = USUAL) -> ImageArray:
         """Refuse the odd ones."""
         if index % 2:
             raise ImageError(f"bad {index}")
-        return super().read(index)
+        return super().read(index, conversion)
 
 
 def test_fitted_gives_images_at_the_size_or_the_reason() -> None:
@@ -195,12 +196,12 @@ def test_few_images_are_held_at_once() -> None:
     lock = threading.Lock()
 
     class Counted(ArrayImages):
-        def read(self, index: int) -> ImageArray:
+        def read(self, index: int, conversion: Conversion = USUAL) -> ImageArray:
             nonlocal held, most
             with lock:
                 held += 1
                 most = max(most, held)
-            return super().read(index)
+            return super().read(index, conversion)
 
     split = array_split(np.zeros((500, 2, 2), np.uint8), np.zeros(500, int))
     assert isinstance(split.images, ArrayImages)

@@ -459,6 +459,10 @@ GEOMETRY = {"height": 20, "width": 20, "channels": 3, "fit": "crop"}
                 ("width", 20.5),
                 ("fit", "evil"),
                 ("resize", "lanczos"),
+                ("range", [5, 2]),
+                ("range", [0, 1e300]),
+                ("range", 7),
+                ("alpha", "red"),
                 ("resize", [1]),
             )
         ],

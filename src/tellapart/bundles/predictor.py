@@ -102,7 +102,7 @@ class Predictor:
         array; or a folder or a glob, whose images are listed as by `tellapart predict`. Raises TypeError for anything
         else, DatasetError for a folder without images.
         """
-        return self._predict(named_images(images), top)
+        return self._predict(named_images(images, self.bundle.preprocessing.conversion), top)
 
     def _predict(self, images: Iterator[NamedImage], top: int) -> Iterator[Prediction | Unreadable]:
         images, again = tee(images)
@@ -117,7 +117,7 @@ class Predictor:
 
     def predict_one(self, image: ImageInput, *, path: str | None = None, top: int = 3) -> Prediction:
         """Predict one image, which `predict` takes too. `path` replaces its name. Raises ImageError, TypeError."""
-        named = named_image(image, path)
+        named = named_image(image, path, self.bundle.preprocessing.conversion)
         (rows,) = self._engine(1).run([self.bundle.preprocessing(named.read())[np.newaxis]])
         return self.to_prediction(named.name, rows[0], top)
 

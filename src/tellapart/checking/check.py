@@ -7,6 +7,7 @@ from tellapart.checking.findings.exact_duplicates import exact_duplicate_finding
 from tellapart.checking.findings.group_leaks import group_leak_findings
 from tellapart.checking.findings.near_duplicate_findings import near_duplicate_findings
 from tellapart.checking.findings.odd_images import odd_format_findings, odd_image_findings
+from tellapart.checking.findings.pixel_values import clear_background_findings, unused_bits_findings
 from tellapart.checking.findings.unreadable_files import (
     drop_unreadable,
     failure_reasons,
@@ -16,6 +17,7 @@ from tellapart.checking.findings.unreadable_files import (
 from tellapart.checking.locations import find_locations
 from tellapart.checking.near_duplicates import find_pairs
 from tellapart.data.dataset import Dataset
+from tellapart.data.levels import measure_levels
 from tellapart.models.catalogue import lookup
 
 
@@ -31,7 +33,8 @@ def check(dataset: Dataset, backbone: str | None = None) -> tuple[Finding, ...]:
     outliers. Problems first, then warnings, then notes. Raises RecipeError for an unknown backbone.
     """
     size = lookup(backbone).size if backbone else None
-    facts_by_digest = examine_images(dataset)
+    levels = measure_levels(split.images for split in dataset.splits.values())
+    facts_by_digest = examine_images(dataset, levels)
     dataset, unread = drop_unreadable(dataset, find_locations(dataset), failure_reasons(facts_by_digest))
     locations = find_locations(dataset)
     decoded = {digest: facts for digest, facts in facts_by_digest.items() if not isinstance(facts, str)}
@@ -44,6 +47,7 @@ def check(dataset: Dataset, backbone: str | None = None) -> tuple[Finding, ...]:
         features = features_by_digest(dataset, backbone)
     findings += near_duplicate_findings(dataset, locations, find_pairs(decoded, features))
     findings += odd_format_findings(dataset, examined) + odd_image_findings(dataset, examined, size)
+    findings += unused_bits_findings(dataset, locations, levels) + clear_background_findings(dataset, examined)
     return sort_findings([*_cheap(dataset, unread), *findings])
 
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from tellapart.backend import load_keras
 from tellapart.checking.locations import Location, split_rank
+from tellapart.data.conversion import Conversion
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.images import ConcatImages, Images
+from tellapart.data.levels import visible_conversion
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import RecipeError, require
 from tellapart.files import cache_folder
@@ -89,26 +91,34 @@ def dataset_features(dataset: Dataset, backbone: str, jobs: Jobs | None = None) 
         )
     merged = _AllSplits(dataset)
     split, locations = merged.split, merged.locations
-    rows, kept = _read_cached(backbone, split.images.digests) or _compute(backbone, split.images, jobs)
+    conversion = visible_conversion([split.images])
+    cached = _read_cached(backbone, split.images.digests, conversion)
+    rows, kept = cached or _compute(backbone, split.images, conversion, jobs)
     return DatasetFeatures(tuple(locations[i] for i in kept), split.take(kept), rows)
 
 
-def _read_cached(backbone: str, digests: Sequence[str]) -> tuple[StoredRows, Sequence[int]] | None:
+def _read_cached(
+    backbone: str, digests: Sequence[str], conversion: Conversion
+) -> tuple[StoredRows, Sequence[int]] | None:
     for known in known_backbones(backbone):
+        if known.preprocessing.conversion != conversion:
+            continue
         store = FeatureCache(cache_folder() / "features" / known.key)
         if store.knows(digests):
             return store.take(list(digests), (known.width,)), range(len(digests))
     return None
 
 
-def _compute(backbone: str, images: Images, jobs: Jobs | None) -> tuple[StoredRows, Sequence[int]]:
+def _compute(
+    backbone: str, images: Images, conversion: Conversion, jobs: Jobs | None
+) -> tuple[StoredRows, Sequence[int]]:
     load_keras()
     # Imported by name: this room must not depend on Keras, and import-linter would see that it does.
     networks = require("tellapart.models.networks", extra="train")
     frozen_backbone = require("tellapart.models.features.frozen_backbone", extra="train")
     size = lookup(backbone).size
     network = networks.backbone_network(backbone, size, "imagenet")
-    frozen = frozen_backbone.FrozenBackbone(backbone, network, Preprocessing(size, size, 3))
+    frozen = frozen_backbone.FrozenBackbone(backbone, network, Preprocessing(size, size, 3, range=conversion.range))
     stored = frozen_backbone.stored_features(frozen, images, cache=cache_folder(), label="features", jobs=jobs)
     register_backbone(frozen)
     return stored.rows, stored.kept

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from tellapart.checking.image_facts import (
     is_large_enough,
     measure_facts,
 )
+from tellapart.data.conversion import Conversion
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode_limits import own_limits
 from tellapart.data.formats import FORMATS
 from tellapart.data.images import ArrayImages, FileImages, Images
+from tellapart.data.levels import Levels, measure_levels
 from tellapart.data.pipeline import prefetch_map
 from tellapart.data.preprocessing import DECODER
 from tellapart.errors import ImageError, StorageError
@@ -35,8 +38,13 @@ Item = tuple[str, Images, int]
 """A content hash, and an image with that content: its images and its index there."""
 
 
-def examine_images(dataset: Dataset) -> Mapping[str, ImageFacts | str]:
-    """Return the facts of each distinct image by content hash, or the reason why it cannot be decoded."""
+def examine_images(dataset: Dataset, levels: Levels | None = None) -> Mapping[str, ImageFacts | str]:
+    """Return the facts of each distinct image by content hash, or the reason why it cannot be decoded.
+
+    Images of 16 bits are converted by the range of `levels`, which is measured if not given.
+    """
+    levels = levels or measure_levels(split.images for split in dataset.splits.values())
+    conversion = Conversion(levels.range if levels else None)
     facts: dict[str, ImageFacts | str] = {}
     items: dict[str, Item] = {}
     for split in dataset.splits.values():
@@ -45,26 +53,31 @@ def examine_images(dataset: Dataset) -> Mapping[str, ImageFacts | str]:
         else:
             for index, digest in enumerate(split.images.digests):
                 items.setdefault(digest, (digest, split.images, index))
-    return facts | _with_cache(items)
+    return facts | _with_cache(items, conversion)
 
 
-def _with_cache(items: Mapping[str, Item]) -> dict[str, ImageFacts | str]:
+def _with_cache(items: Mapping[str, Item], conversion: Conversion) -> dict[str, ImageFacts | str]:
     cache = cache_folder() / "facts"
+    if conversion.range:
+        cache /= "-".join(map(str, conversion.range))
     facts = read_facts(cache, items.keys())
     new = [item for digest, item in items.items() if digest not in facts]
     if new:
         with progress("Examining", len(new), "images") as advance:
             for start in range(0, len(new), SHARD_IMAGES):
-                facts |= _examine_shard(new[start : start + SHARD_IMAGES], cache, advance)
+                facts |= _examine_shard(new[start : start + SHARD_IMAGES], conversion, cache, advance)
     return facts
 
 
-def _examine_shard(items: Sequence[Item], cache: Path, advance: Advance) -> dict[str, ImageFacts | str]:
+def _examine_shard(
+    items: Sequence[Item], conversion: Conversion, cache: Path, advance: Advance
+) -> dict[str, ImageFacts | str]:
     """Examine images and cache their facts, those measured before an interruption too."""
     results: dict[str, ImageFacts | str] = {}
     temporary: set[str] = set()
     try:
-        for (digest, _, _), (facts, is_final) in zip(items, prefetch_map(_examine, items, depth=PREFETCH), strict=True):
+        examined = prefetch_map(partial(_examine, conversion), items, depth=PREFETCH)
+        for (digest, _, _), (facts, is_final) in zip(items, examined, strict=True):
             results[digest] = facts
             if not is_final:
                 temporary.add(digest)
@@ -74,7 +87,7 @@ def _examine_shard(items: Sequence[Item], cache: Path, advance: Advance) -> dict
     return results
 
 
-def _examine(item: Item) -> tuple[ImageFacts | str, bool]:
+def _examine(conversion: Conversion, item: Item) -> tuple[ImageFacts | str, bool]:
     """Examine an image; the second value is whether the same content will always give this result."""
     _, images, index = item
     try:
@@ -82,7 +95,7 @@ def _examine(item: Item) -> tuple[ImageFacts | str, bool]:
     except ImageError as error:  # the file is gone, not permitted or changed: the next read may succeed
         return str(error), False
     try:
-        return (examine_file(content) if isinstance(content, bytes) else measure_facts(content)), True
+        return (examine_file(content, conversion) if isinstance(content, bytes) else measure_facts(content)), True
     except ImageError as error:
         return str(error), True
 

@@ -14,7 +14,7 @@ KINDS = (
     "leak", "near-leak", "group-leak", "two-labels", "copies", "near-copies",
     "empty-class", "missing-class", "tiny-class", "imbalance",
     "label-error", "outlier",
-    "unread-format", "blank", "odd-size", "odd-shape",
+    "unread-format", "blank", "clear-background", "unused-bits", "odd-size", "odd-shape",
     "animated", "exif-rotated", "wrong-extension", "unlabelled", "other-files",
 )  # fmt: skip
 """All kinds of findings, in the order in which those of one severity are listed."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tellapart.data.conversion import USUAL, Conversion
 from tellapart.data.decode import Header, ImageArray, decode, read_header
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import ImageError, require
@@ -54,9 +55,9 @@ def is_large_enough(width: int, height: int) -> bool:
     return min(width, height) >= MIN_SIDE
 
 
-def examine_file(content: bytes) -> ImageFacts:
+def examine_file(content: bytes, conversion: Conversion = USUAL) -> ImageFacts:
     """Decode the bytes of an image file and measure its facts. Raises ImageError."""
-    return measure_facts(decode(content), read_header(content))
+    return measure_facts(decode(content, conversion=conversion), read_header(content))
 
 
 def measure_facts(image: ImageArray, head: Header = ARRAY_HEADER) -> ImageFacts:

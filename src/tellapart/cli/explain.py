@@ -72,7 +72,7 @@ def _maps(ready: Explainer, files: tuple[str, ...], label: str | None, save: Pat
     rows: list[dict[str, object]] = []
     for file in files:
         try:
-            photo = read_image(file)
+            photo = read_image(file, ready.bundle.preprocessing.conversion)
             result = ready.explain(photo, label=label)
         except ImageError as error:
             rows.append({"path": file, "error": str(error)})
@@ -156,7 +156,7 @@ def _layers(bundle: Bundle, files: tuple[str, ...], save: Path | None) -> int:
         raise DatasetError(f"{len(files)} images were named, but layers are shown of one: name one")
     bundle.verify()
     try:
-        image = bundle.preprocessing(read_image(files[0]))
+        image = bundle.preprocessing(read_image(files[0], bundle.preprocessing.conversion))
     except ImageError as error:
         raise ImageError(f"{files[0]}: {error}") from error
     layers = feature_maps(bundle, image)

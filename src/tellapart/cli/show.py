@@ -4,11 +4,13 @@ from pathlib import Path
 
 from tellapart.cli.drawing import array_text, save_or_draw
 from tellapart.cli.options import READ_DEFAULTS, ReadAs
+from tellapart.data.conversion import MAX_VALUE, Conversion
 from tellapart.data.dataset import Dataset
-from tellapart.data.decode import ImageArray
+from tellapart.data.decode import ImageArray, decode, read_wide
 from tellapart.data.image_grid import draw_grid
+from tellapart.data.levels import levels_of, visible_conversion
 from tellapart.data.preprocessing import to_image
-from tellapart.data.read_image import read_image
+from tellapart.data.read_image import read_bytes
 from tellapart.data.sources.open_source import is_one_file
 from tellapart.errors import DatasetError
 
@@ -39,15 +41,16 @@ def show(
         Write a PNG file instead of drawing in the terminal.
     """
     if Path(source).is_file() and not is_one_file(source):
-        _show_array(read_image(source), save)
+        _show_file(source, save)
         return
     dataset = Dataset.open(source, read_options)
     split = next(iter(dataset.splits.values()))
+    conversion = visible_conversion([split.images])
     if image is not None:
         if not 0 <= image < len(split):
             raise DatasetError(f"there is no image {image}: {dataset.name} has 0 to {len(split) - 1}")
         print(f"label: {dataset.classes[split.labels[image]]}")
-        _show_array(split.images.read(image), save)
+        _show_array(split.images.read(image, conversion), save)
         return
     if count < 1:
         raise DatasetError(f"count is {count}; expected 1 or more")
@@ -55,7 +58,20 @@ def show(
     labels = [dataset.classes[split.labels[i]] for i in indices]
     for i, label in zip(indices, labels, strict=True):
         print(f"{i}: {label}  {split.images.name(i)}")
-    save_or_draw(draw_grid([split.images.read(i) for i in indices], labels), save)
+    save_or_draw(draw_grid([split.images.read(i, conversion) for i in indices], labels), save)
+
+
+def _show_file(path: str, save: Path | None) -> None:
+    """Show an image file; of 16 bits, as training on it alone would take its values."""
+    content = read_bytes(path)
+    wide = read_wide(content)
+    if wide is None:
+        _show_array(decode(content), save)
+        return
+    levels = levels_of(wide)
+    low, high = levels.range or (0, MAX_VALUE)
+    print(f"stored: 16 bits, {int(wide.min()):,} to {levels.highest:,}; below, {low:,} is black and {high:,} white")
+    _show_array(decode(content, conversion=Conversion(levels.range)), save)
 
 
 def _show_array(array: ImageArray, save: Path | None) -> None:

@@ -8,7 +8,8 @@ possible while it is decoded. Limits are checked on the header, before any pixel
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -19,6 +20,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from tellapart.data.bmp_bitfields import BitFields, decode_bit_fields, read_bit_fields
 from tellapart.data.container_limits import require_sane_structure
+from tellapart.data.conversion import USUAL, Conversion
 from tellapart.data.decode_limits import (
     Limits,
     allow_in_pillow,
@@ -38,24 +40,54 @@ Rows = Callable[[int, int], ImageArray]
 """Decodes or converts the rows from one number to another: uint8 (rows, width, 1 or 3)."""
 
 STRIP_PIXELS = 1_000_000  # pixels converted to 8 bits at a time
+WIDE_FORMATS = ("PNG", "TIFF", "JPEG2000")  # that may have 16 bits and do not say which value is white
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a TIFF tag, and its value where the largest number is black
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # a truncated image is an error, not an image with a grey lower half
 
 
-def decode(content: bytes, *, limits: Limits | None = None) -> ImageArray:
+def decode(content: bytes, *, limits: Limits | None = None, conversion: Conversion = USUAL) -> ImageArray:
     """Decode an image file of one of FORMATS; `limits` defaults to those for a person's own files.
 
     Returns uint8 (height, width, 3), or (height, width, 1) for a grey image. Raises ImageError.
     """
     limits = limits or own_limits()
+    with _image_errors(content, limits):
+        orient, array = _decode(content, limits, conversion)
+        return np.ascontiguousarray(orient(array))
+
+
+def read_wide(content: bytes, *, limits: Limits | None = None) -> NDArray[np.uint16] | None:
+    """Decode 16-bit grey as it is stored: uint16 (height, width); None for any other image. Raises ImageError.
+
+    A PPM says itself which value is white, so that it is none.
+    """
+    limits = limits or own_limits()
+    with _image_errors(content, limits):
+        _ignore_pillow_warnings()
+        allow_in_pillow(limits)
+        kind = _known_format(content)
+        require_sane_structure(content)
+        if kind not in WIDE_FORMATS:
+            return None
+        with _open(content, kind) as image:
+            if not image.mode.startswith("I"):
+                return None
+            require_within_limits(*image.size, limits)
+            require_affordable(image, content, limits)
+            _load(image)
+            return _grey_16(image)
+
+
+@contextmanager
+def _image_errors(content: bytes, limits: Limits) -> Iterator[None]:
+    """Refuse a file that is empty or too large, and turn whatever a decoder raises into an ImageError."""
     if len(content) > limits.bytes:
         raise ImageError(f"the file has {len(content):,} bytes, at most {limits.bytes:,} are read")
     if not content:
         raise ImageError("the file is empty: it has 0 bytes")
     try:
-        orient, array = _decode(content, limits)
-        return np.ascontiguousarray(orient(array))
+        yield
     except TellapartError:
         raise
     except UnidentifiedImageError as error:
@@ -66,8 +98,8 @@ def decode(content: bytes, *, limits: Limits | None = None) -> ImageArray:
         raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
-def from_pillow(image: Image.Image) -> ImageArray:
-    """Convert a Pillow image as `decode` does its file: the current frame, upright, on white, 8 bits per channel.
+def from_pillow(image: Image.Image, conversion: Conversion = USUAL) -> ImageArray:
+    """Convert a Pillow image as `decode` does its file: the current frame, upright, on its background, 8 bits per channel.
 
     Returns uint8 (height, width, 1 or 3). Raises ImageError where its file can no longer be read.
     """
@@ -76,7 +108,7 @@ def from_pillow(image: Image.Image) -> ImageArray:
     try:
         image.load()
         factor = reduction(*image.size)
-        return np.array(_orientation(image)(_to_array(*image.size, _pillow_rows(image), factor)), order="C")
+        return np.array(_orientation(image)(_to_array(*image.size, _pillow_rows(image, conversion), factor)), order="C")
     except Exception as error:  # a file that was closed, or whose pixels are damaged
         raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
@@ -145,14 +177,16 @@ def _register_heif() -> None:
     )
 
 
-def _decode(content: bytes, limits: Limits) -> tuple[Callable[[ImageArray], ImageArray], ImageArray]:
+def _decode(
+    content: bytes, limits: Limits, conversion: Conversion
+) -> tuple[Callable[[ImageArray], ImageArray], ImageArray]:
     """Return a function that turns the image upright, and the image as stored; Pillow's own copy is freed."""
     _ignore_pillow_warnings()
     allow_in_pillow(limits)
     kind = _known_format(content)
     require_sane_structure(content)
     if kind == "BMP" and (fields := read_bit_fields(content)):
-        return _upright, _decode_bit_fields(content, fields, limits)
+        return _upright, _decode_bit_fields(content, fields, limits, conversion)
     with _open(content, kind) as image:
         require_within_limits(*image.size, limits)
         require_affordable(image, content, limits)
@@ -160,7 +194,7 @@ def _decode(content: bytes, limits: Limits) -> tuple[Callable[[ImageArray], Imag
             return _upright, _to_array(*image.size, _ppm_rows(image, content), reduction(*image.size))
         factor = _load(image)
         require_within_limits(*image.size, limits)  # a HEIC may turn out to be larger
-        return _orientation(image), _to_array(*image.size, _pillow_rows(image), factor)
+        return _orientation(image), _to_array(*image.size, _pillow_rows(image, conversion), factor)
 
 
 def _load(image: ImageFile.ImageFile) -> int:
@@ -235,25 +269,25 @@ def _with_channels(array: ImageArray) -> ImageArray:
     return array[:, :, np.newaxis] if array.ndim == 2 else array
 
 
-def _pillow_rows(image: Image.Image) -> Rows:
+def _pillow_rows(image: Image.Image, conversion: Conversion) -> Rows:
     def rows(top: int, bottom: int) -> ImageArray:
         whole = (top, bottom) == (0, image.height)
-        return _strip_array(image if whole else image.crop((0, top, image.width, bottom)))
+        return _strip_array(image if whole else image.crop((0, top, image.width, bottom)), conversion, top)
 
     return rows
 
 
-def _strip_array(image: Image.Image) -> ImageArray:
+def _strip_array(image: Image.Image, conversion: Conversion, top: int) -> ImageArray:
     """Convert to uint8 (height, width, 1 or 3)."""
-    return _with_channels(np.asarray(_to_8_bits(image)))
+    return _with_channels(np.asarray(_to_8_bits(image, conversion, top)))
 
 
-def _to_8_bits(image: Image.Image) -> Image.Image:
+def _to_8_bits(image: Image.Image, conversion: Conversion, top: int) -> Image.Image:
     """Convert an image to mode L or RGB."""
     if image.mode.startswith("I"):
-        return Image.fromarray(_grey_16_to_8(_grey_16(image), image.info.get("transparency")))
+        return Image.fromarray(conversion.narrow(_grey_16(image), image.info.get("transparency")))
     if image.has_transparency_data:
-        return _on_white(image)
+        return conversion.on_background(image, top)
     if image.mode in ("L", "RGB"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
@@ -273,24 +307,12 @@ def _grey_16(image: Image.Image) -> NDArray[np.uint16]:
     return values
 
 
-def _grey_16_to_8(wide: NDArray[np.uint16], transparent: int | None = None) -> ImageArray:
-    """Convert 16-bit grey, (height, width), to 8 bits by its high byte, as Pillow does with 16-bit RGB."""
-    return np.where(wide == transparent, 255, wide >> 8).astype(np.uint8)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    grey = image.mode in ("1", "L", "LA", "La")
-    rgba = image.convert("RGBA")
-    white = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(white, rgba).convert("L" if grey else "RGB")
-
-
-def _decode_bit_fields(content: bytes, fields: BitFields, limits: Limits) -> ImageArray:
+def _decode_bit_fields(content: bytes, fields: BitFields, limits: Limits, conversion: Conversion) -> ImageArray:
     width, height = fields.width, abs(fields.height)
     require_within_limits(width, height, limits)
 
     def rows(top: int, bottom: int) -> ImageArray:
-        return _strip_array(Image.fromarray(decode_bit_fields(content, fields, top, bottom)))
+        return _strip_array(Image.fromarray(decode_bit_fields(content, fields, top, bottom)), conversion, top)
 
     return _to_array(width, height, rows, reduction(width, height))
 
@@ -310,7 +332,7 @@ def _ppm_rows(image: ImageFile.ImageFile, content: bytes) -> Rows:
         values = np.frombuffer(stored, dtype).reshape(bottom - top, *shape)
         scaled = np.minimum(np.rint(values / largest * most), most).astype(np.uint16)
         if image.mode == "I":
-            return _with_channels(_grey_16_to_8(scaled[:, :, 0]))
+            return _with_channels(USUAL.narrow(scaled[:, :, 0]))
         return scaled.astype(np.uint8)
 
     return rows

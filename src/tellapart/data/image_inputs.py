@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tellapart.data.conversion import USUAL, Conversion
 from tellapart.data.decode import ImageArray, decode, from_pillow
 from tellapart.data.read_image import read_image
 from tellapart.data.sources.listing import kinds_text, list_images
@@ -47,68 +48,71 @@ class NamedImage:
     read: Callable[[], ImageArray]
 
 
-def named_images(images: ImageInput | Iterable[ImageInput]) -> Iterator[NamedImage]:
+def named_images(
+    images: ImageInput | Iterable[ImageInput], conversion: Conversion = USUAL
+) -> Iterator[NamedImage]:
     """Name one image, all images of a folder or glob, or each image of an iterable, one at a time.
 
-    An array of four dimensions, (n, height, width, channels), is n images. Raises TypeError, immediately or where a
+    An array of four dimensions, (n, height, width, channels), is n images. `conversion` is for those that are files or
+    have transparency. Raises TypeError, immediately or where a
     member of an iterable is no image; DatasetError for a folder without images.
     """
     if isinstance(images, str | os.PathLike):
-        return _listed(os.fsdecode(images))
+        return _listed(os.fsdecode(images), conversion)
     if isinstance(images, np.ndarray) and images.ndim == 4:
-        return _numbered(list(images))
+        return _numbered(list(images), conversion)
     if isinstance(images, np.ndarray) and images.dtype.kind in "OU" and images.ndim == 1:
-        return _numbered(images.tolist())
-    if (named := _named(images, ONE)) is not None:
+        return _numbered(images.tolist(), conversion)
+    if (named := _named(images, ONE, conversion)) is not None:
         return iter([named])
     if not isinstance(images, Iterable) or isinstance(images, Mapping) or getattr(images, "ndim", 1) != 1:
         raise _wrong_type(images, "the argument", f"{EXPECTED}, or a list of these")
-    return _numbered(images)
+    return _numbered(images, conversion)
 
 
-def named_image(image: ImageInput, name: str | None = None) -> NamedImage:
+def named_image(image: ImageInput, name: str | None = None, conversion: Conversion = USUAL) -> NamedImage:
     """Name one image. Raises TypeError."""
-    named = _named(image, name or ONE)
+    named = _named(image, name or ONE, conversion)
     if named is None:
         raise _wrong_type(image, "the argument", EXPECTED)
     return named if name is None else NamedImage(name, named.read)
 
 
-def _listed(path: str) -> Iterator[NamedImage]:
+def _listed(path: str, conversion: Conversion) -> Iterator[NamedImage]:
     if path == "-":  # a file of that name, since nothing here reads standard input
-        yield _file(path)
+        yield _file(path, conversion)
         return
     listed = list_images([path], sys.stdin)
-    yield from map(_file, listed)
+    yield from (_file(path, conversion) for path in listed)
     if listed.skipped:
         notify(f"left out: {kinds_text(listed.skipped)}")
 
 
-def _numbered(images: Iterable[Any]) -> Iterator[NamedImage]:
+def _numbered(images: Iterable[Any], conversion: Conversion) -> Iterator[NamedImage]:
     for number, image in enumerate(images, 1):
-        named = _named(image, f"{ONE} {number}")
+        named = _named(image, f"{ONE} {number}", conversion)
         if named is None:
             raise _wrong_type(image, f"{ONE} {number}", EXPECTED)
         yield named
 
 
-def _named(image: object, name: str) -> NamedImage | None:
+def _named(image: object, name: str, conversion: Conversion) -> NamedImage | None:
     """Return an image with its own name, or the one given; None if it is not an image. Raises TypeError."""
     if isinstance(image, str | os.PathLike):
-        return _file(os.fsdecode(image))
+        return _file(os.fsdecode(image), conversion)
     if isinstance(image, bytes | bytearray | memoryview):
-        return NamedImage(name, partial(decode, bytes(image)))
+        return NamedImage(name, partial(decode, bytes(image), conversion=conversion))
     if isinstance(image, Image.Image):
-        return NamedImage(os.fsdecode(getattr(image, "filename", "")) or name, _now(partial(from_pillow, image)))
+        return NamedImage(os.fsdecode(getattr(image, "filename", "")) or name, _now(partial(from_pillow, image, conversion)))
     if isinstance(image, np.ndarray):
-        return NamedImage(name, _now(partial(_from_array, _checked(image, name))))
+        return NamedImage(name, _now(partial(_from_array, _checked(image, name), conversion)))
     if isinstance(image, BinaryFile):
-        return _open_file(image, name)
+        return _open_file(image, name, conversion)
     return None
 
 
-def _file(path: str) -> NamedImage:
-    return NamedImage(path, partial(read_image, path))
+def _file(path: str, conversion: Conversion) -> NamedImage:
+    return NamedImage(path, partial(read_image, path, conversion))
 
 
 def _now(read: Callable[[], ImageArray]) -> Callable[[], ImageArray]:
@@ -124,7 +128,7 @@ def _fail(error: ImageError) -> ImageArray:
     raise error
 
 
-def _open_file(file: BinaryFile, name: str) -> NamedImage:
+def _open_file(file: BinaryFile, name: str, conversion: Conversion) -> NamedImage:
     """Read an open file at once: its position is shared by all who use it."""
     content: object = file.read()
     if inspect.iscoroutine(content):
@@ -135,7 +139,7 @@ def _open_file(file: BinaryFile, name: str) -> NamedImage:
             f"with open(path, 'rb'), or pass the bytes"
         )
     own_name = getattr(file, "name", None)
-    return NamedImage(own_name if isinstance(own_name, str) and own_name else name, partial(decode, content))
+    return NamedImage(own_name if isinstance(own_name, str) and own_name else name, partial(decode, content, conversion=conversion))
 
 
 def _checked(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
@@ -152,9 +156,9 @@ def _checked(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     )
 
 
-def _from_array(array: NDArray[np.uint8]) -> ImageArray:
+def _from_array(array: NDArray[np.uint8], conversion: Conversion) -> ImageArray:
     if array.ndim == 3 and array.shape[2] == 4 and array.size:
-        return from_pillow(Image.fromarray(array))  # transparency as in a file
+        return from_pillow(Image.fromarray(array), conversion)  # transparency as in a file
     return np.array(array[:, :, np.newaxis] if array.ndim == 2 else array, order="C")
 
 

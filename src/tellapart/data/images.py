@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.conversion import USUAL, Conversion
 from tellapart.data.decode import ImageArray, decode
 from tellapart.data.read_image import read_bytes
 from tellapart.errors import ImageError
@@ -22,7 +23,7 @@ class Images(Protocol):
     def __len__(self) -> int:
         """Return the number of images."""
 
-    def read(self, index: int) -> ImageArray:
+    def read(self, index: int, conversion: Conversion = USUAL) -> ImageArray:
         """Read one image as it is stored: uint8 (h, w, 1 or 3), any size. Raises ImageError."""
 
     def name(self, index: int) -> str:
@@ -46,9 +47,9 @@ class FileImages:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def read(self, index: int) -> ImageArray:
+    def read(self, index: int, conversion: Conversion = USUAL) -> ImageArray:
         """Decode one file. Raises ImageError, also where `content` does."""
-        return decode(self.content(index))
+        return decode(self.content(index), conversion=conversion)
 
     def content(self, index: int) -> bytes:
         """Read the bytes of one file. Raises ImageError when it is missing, unreadable or changed since listed."""
@@ -77,8 +78,9 @@ class ArrayImages:
     def __len__(self) -> int:
         return len(self.array)
 
-    def read(self, index: int) -> ImageArray:
+    def read(self, index: int, conversion: Conversion = USUAL) -> ImageArray:
         """Return one row of the array."""
+        del conversion  # arrays are 8 bits without transparency
         image: ImageArray = self.array[index]
         return image
 
@@ -101,9 +103,9 @@ class MirroredImages:
     def __len__(self) -> int:
         return len(self.images)
 
-    def read(self, index: int) -> ImageArray:
+    def read(self, index: int, conversion: Conversion = USUAL) -> ImageArray:
         """Read one image, flipped. Raises ImageError."""
-        return np.ascontiguousarray(self.images.read(index)[:, ::-1])
+        return np.ascontiguousarray(self.images.read(index, conversion)[:, ::-1])
 
     def name(self, index: int) -> str:
         """Return the image's name, marked as mirrored."""
@@ -130,10 +132,10 @@ class ConcatImages:
     def __len__(self) -> int:
         return self._starts[-1] if self.chosen is None else len(self.chosen)
 
-    def read(self, index: int) -> ImageArray:
+    def read(self, index: int, conversion: Conversion = USUAL) -> ImageArray:
         """Read one image. Raises ImageError."""
         images, position = self._locate(index)
-        return images.read(position)
+        return images.read(position, conversion)
 
     def name(self, index: int) -> str:
         """Return the image's name in its own set."""

@@ -69,7 +69,7 @@ def preprocessed(
 
     def read(index: int) -> ImageArray | ImageError:
         try:
-            return preprocessing(images.read(index))
+            return preprocessing(images.read(index, preprocessing.conversion))
         except ImageError as error:
             return error
 

@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from PIL import Image
 
-from tellapart.data.decode import ImageArray
+from tellapart.data.conversion import Alpha, Conversion, Range, is_alpha, is_range
+from tellapart.data.decode import ImageArray, decode
 from tellapart.data.keras_resize import crop_bilinear, pad_bilinear, resize_bilinear
 from tellapart.errors import ImageError
 
@@ -33,6 +34,24 @@ class Preprocessing:
     channels: int
     fit: Fit = "crop"
     resize: Resize = "pillow-bicubic"
+    range: Range | None = None
+    """The values of 16-bit images that become black and white; None takes their high byte."""
+    alpha: Alpha = "white"
+    """What transparent images are laid on."""
+
+    def __post_init__(self) -> None:
+        """Take a range as JSON holds it."""
+        if self.range is not None:
+            object.__setattr__(self, "range", tuple(self.range))
+
+    @property
+    def conversion(self) -> Conversion:
+        """The conversion of a file's pixels to 8 bits without transparency, for `decode` and `Images.read`."""
+        return Conversion(self.range, self.alpha)
+
+    def of_bytes(self, content: bytes) -> ImageArray:
+        """Decode and resize the bytes of a file: uint8 (height, width, channels). Raises ImageError."""
+        return self(decode(content, conversion=self.conversion))
 
     def __repr__(self) -> str:
         """Name the fields of `as_json`: the text is part of cache keys, and seeds the views of augmented images."""
@@ -44,7 +63,8 @@ class Preprocessing:
         """False where a field, perhaps read from a file, has a value that none of its type may have."""
         sides = (self.height, self.width, self.channels)
         whole = all(type(side) is int and side > 0 for side in sides)
-        return whole and self.fit in get_args(Fit) and self.resize in get_args(Resize)
+        named = self.fit in get_args(Fit) and self.resize in get_args(Resize)
+        return whole and named and is_range(self.range) and is_alpha(self.alpha)
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields for files and cache keys, which lack a later field where it is as before it existed."""
@@ -84,7 +104,7 @@ class Preprocessing:
         return pil_image.resize((width, height), FILTERS[self.resize], box=box)
 
 
-LATER_FIELDS = ("resize",)
+LATER_FIELDS = ("resize", "range", "alpha")
 FILTERS = {"pillow-bicubic": Image.Resampling.BICUBIC, "keras-nearest": Image.Resampling.NEAREST}
 KERAS_BILINEAR = {"stretch": resize_bilinear, "crop": crop_bilinear, "pad": pad_bilinear}
 Box = tuple[float, float, float, float]

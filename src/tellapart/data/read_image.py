@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+from tellapart.data.conversion import USUAL, Conversion
 from tellapart.data.decode import ImageArray, decode
 from tellapart.data.decode_limits import own_limits
 from tellapart.data.formats import format_of
@@ -13,10 +14,10 @@ from tellapart.progress import notify
 from tellapart.text import printable
 
 
-def read_image(path: str) -> ImageArray:
+def read_image(path: str, conversion: Conversion = USUAL) -> ImageArray:
     """Read and decode a file: uint8 (height, width, 1 or 3). Raises ImageError."""
     content = read_bytes(path)
-    image = decode(content)
+    image = decode(content, conversion=conversion)
     if format_of(content) == "TIFF" and (pages := count_pages(content)) > 1:
         _note_pages(path, pages)
     return image

@@ -8,7 +8,7 @@ import numpy as np
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
-from tellapart.data.decode import ImageArray, decode
+from tellapart.data.decode import ImageArray
 from tellapart.data.pipeline import BATCH, Runner
 from tellapart.errors import DatasetError, did_you_mean
 from tellapart.explaining.cam import Cam, find_layout
@@ -59,7 +59,7 @@ class Explainer:
         `check` scores the map, which takes 182 predictions of changed images. Raises ImageError, and DatasetError for
         a label that the bundle does not have.
         """
-        preprocessed = self.bundle.preprocessing(image if isinstance(image, np.ndarray) else decode(image))
+        preprocessed = self._preprocessed(image)
         (probs,) = self._single.run([preprocessed[np.newaxis]])
         index = int(probs[0].argmax()) if label is None else self._index(label)
         cells = self._map(preprocessed, index)
@@ -72,6 +72,10 @@ class Explainer:
             heat=heat,
             faithfulness=faithfulness(self._batched, preprocessed, heat, index, cells=cells.shape) if check else None,
         )
+
+    def _preprocessed(self, image: bytes | ImageArray) -> ImageArray:
+        preprocessing = self.bundle.preprocessing
+        return preprocessing(image) if isinstance(image, np.ndarray) else preprocessing.of_bytes(image)
 
     def _index(self, label: str) -> int:
         if label not in self.bundle.classes:

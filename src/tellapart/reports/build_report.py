@@ -90,7 +90,11 @@ def _split_report(
     return metric_lines.split_report(
         split,
         evaluation,
-        images=tuple(predicted_thumbnails(dataset, split, predictions, evaluation.classes)) if dataset else (),
+        images=tuple(
+            predicted_thumbnails(dataset, split, predictions, evaluation.classes, run.bundle.preprocessing.conversion)
+        )
+        if dataset
+        else (),
         baselines=[baseline for baseline in fitted_baselines if baseline.split == split],
         uses=test_set_uses(run.folder) if split == "test" else None,
     )
@@ -121,7 +125,7 @@ def _dataset_facts(run: Run, dataset: Dataset | None) -> DatasetFacts:
         fingerprint=recorded["fingerprint"],
         classes=run.bundle.classes,
         counts={name: tuple(dataset.counts(name).tolist()) for name in dataset.splits} if dataset else {},
-        examples=tuple(example_thumbnails(dataset)) if dataset else (),
+        examples=tuple(example_thumbnails(dataset, run.bundle.preprocessing.conversion)) if dataset else (),
     )
 
 

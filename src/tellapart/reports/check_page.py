@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from tellapart.checking.finding import SEVERITIES, Finding, Row
+from tellapart.data.conversion import Conversion
 from tellapart.data.dataset import Dataset
 from tellapart.data.images import Images
+from tellapart.data.levels import visible_conversion
 from tellapart.data.pipeline import prefetch_map
 from tellapart.errors import ImageError
 from tellapart.files import atomic_write
@@ -42,6 +44,8 @@ TITLES = {
     "blank": "Blank images",
     "odd-size": "Odd sizes",
     "odd-shape": "Odd shapes",
+    "clear-background": "White shapes on a clear background",
+    "unused-bits": "Unused bits",
     "animated": "Animations",
     "exif-rotated": "Rotated by EXIF",
     "wrong-extension": "Wrong extensions",
@@ -189,8 +193,9 @@ def thumbnails_within(dataset: Dataset, names: Iterable[str], room: int) -> dict
     locations = _locate(dataset, uses)
     readable = [name for name in uses if name in locations]
     shown: dict[str, Thumbnail] = {}
+    conversion = visible_conversion(split.images for split in dataset.splits.values())
     with progress("images", len(readable), "images") as advance:
-        thumbs = prefetch_map(lambda name: _thumbnail(name, locations[name]), readable, depth=PREFETCHED)
+        thumbs = prefetch_map(lambda name: _thumbnail(name, locations[name], conversion), readable, depth=PREFETCHED)
         for name, thumb in zip(readable, thumbs, strict=True):
             advance(1)
             if thumb is None:
@@ -211,10 +216,12 @@ def _locate(dataset: Dataset, names: Mapping[str, int]) -> dict[str, ImageLocati
     }
 
 
-def _thumbnail(name: str, location: ImageLocation) -> Thumbnail | None:
+def _thumbnail(name: str, location: ImageLocation, conversion: Conversion) -> Thumbnail | None:
     images, index, label = location
     try:
-        return Thumbnail(data_uri(thumbnail_jpeg(images.read(index), SIDE)), name.rpartition("/")[2], label, label)
+        return Thumbnail(
+            data_uri(thumbnail_jpeg(images.read(index, conversion), SIDE)), name.rpartition("/")[2], label, label
+        )
     except ImageError:
         return None
 

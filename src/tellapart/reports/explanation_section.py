@@ -26,7 +26,7 @@ def explain_examples(
 ) -> Iterator[Explanation]:
     """Explain the most confident mistakes on a split, and the most confident correct predictions."""
     rows = _rows_to_explain(predictions)
-    images = read_images(dataset, split, [predictions.digests[row] for row in rows])
+    images = read_images(dataset, split, [predictions.digests[row] for row in rows], bundle.preprocessing.conversion)
     explainer = default_explainer(bundle)
     with progress("explaining", len(rows), "images") as advance:
         for row in rows:

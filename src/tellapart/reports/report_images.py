@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.bundles.stored_predictions import StoredPredictions
+from tellapart.data.conversion import USUAL, Conversion
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import ImageArray
 from tellapart.data.images import Images
@@ -47,18 +48,22 @@ def open_run_images(run: Run, source: str | None = None) -> RunImages:
     return RunImages(dataset)
 
 
-def example_thumbnails(dataset: Dataset) -> Iterator[Thumbnail]:
+def example_thumbnails(dataset: Dataset, conversion: Conversion = USUAL) -> Iterator[Thumbnail]:
     """Make thumbnails of some training images, of each class in turn."""
     train = dataset.splits["train"]
     for index in round_robin(train.labels)[:MAX_EXAMPLES].tolist():
-        image = _read(train.images, index)
+        image = _read(train.images, index, conversion)
         if image is not None:
             name = Path(train.images.name(index)).name
             yield Thumbnail(data_uri(thumbnail_jpeg(image)), name, caption=dataset.classes[train.labels[index]])
 
 
 def predicted_thumbnails(
-    dataset: Dataset, split: str, predictions: StoredPredictions, classes: tuple[str, ...]
+    dataset: Dataset,
+    split: str,
+    predictions: StoredPredictions,
+    classes: tuple[str, ...],
+    conversion: Conversion = USUAL,
 ) -> Iterator[Thumbnail]:
     """Make thumbnails of the images of a split with their predictions; mistakes first where there are too many."""
     images = dataset.splits[split].images
@@ -68,16 +73,18 @@ def predicted_thumbnails(
         for row in order:
             advance(1)
             index = index_of.get(predictions.digests[row])
-            image = None if index is None else _read(images, index)
+            image = None if index is None else _read(images, index, conversion)
             if image is not None:
                 yield _thumbnail(image, predictions, row, classes)
 
 
-def read_images(dataset: Dataset, split: str, digests: Iterable[str]) -> dict[str, ImageArray]:
+def read_images(
+    dataset: Dataset, split: str, digests: Iterable[str], conversion: Conversion = USUAL
+) -> dict[str, ImageArray]:
     """Read images of a split by their hashes; those that cannot be read are left out."""
     images = dataset.splits[split].images
     index_of = {digest: index for index, digest in enumerate(images.digests)}
-    decoded = ((digest, _read(images, index_of[digest])) for digest in digests if digest in index_of)
+    decoded = ((digest, _read(images, index_of[digest], conversion)) for digest in digests if digest in index_of)
     return {digest: image for digest, image in decoded if image is not None}
 
 
@@ -92,9 +99,9 @@ def _thumbnail(image: ImageArray, predictions: StoredPredictions, row: int, clas
     )
 
 
-def _read(images: Images, index: int) -> ImageArray | None:
+def _read(images: Images, index: int, conversion: Conversion) -> ImageArray | None:
     """Read an image; None where its file has since been deleted or damaged. The page counts the images it shows."""
     try:
-        return images.read(index)
+        return images.read(index, conversion)
     except ImageError:
         return None

@@ -50,7 +50,7 @@ def main() -> None:
 
 def _decode(content: bytes, limits: Limits, preprocessing: Preprocessing, *, photo: bool) -> list[ImageArray] | str:
     try:
-        image = decode(content, limits=limits)
+        image = decode(content, limits=limits, conversion=preprocessing.conversion)
         preprocessed = preprocessing(image)
         return [preprocessed, _reduce(image)] if photo else [preprocessed]
     except ImageError as error:

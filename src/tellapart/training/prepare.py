@@ -6,8 +6,10 @@ from dataclasses import replace
 from tellapart.checking.check import check, check_cheap
 from tellapart.checking.finding import KINDS, Finding
 from tellapart.checking.near_duplicates import with_duplicate_families
+from tellapart.data.conversion import parse_range
 from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.images import ArrayImages
+from tellapart.data.levels import measure_levels
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import draw_splits, missing_splits, require_classes, validation_share
 from tellapart.errors import DatasetError, RecipeError, did_you_mean
@@ -21,16 +23,27 @@ BY_FEATURES = ("label-error", "outlier")
 
 
 def draw_all_splits(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
-    """Return the data set with all its splits, and the recipe with the share of validation used to draw them.
+    """Return the data set with all its splits, and the recipe with what its images decide.
 
-    Near-duplicates stay on one side. Raises DatasetError where a split lacks a class.
+    That is the share of validation used to draw them, and the range of values of images of 16 bits. Near-duplicates
+    stay on one side. Raises DatasetError where a split lacks a class.
     """
     share = validation_share(dataset) if recipe.validation is None else recipe.validation
     if missing_splits(dataset, validation=share, test=recipe.test):
         dataset = with_duplicate_families(dataset)
     dataset = draw_splits(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
     require_classes(dataset)
-    return dataset, replace(recipe, validation=share)
+    return dataset, replace(recipe, validation=share, range=recipe.range or _found_range(dataset))
+
+
+def _found_range(dataset: Dataset) -> str | None:
+    """Find the range of values of the training images of 16 bits; None where there are none, or all bits are used."""
+    levels = measure_levels([dataset.splits["train"].images])
+    if levels is None or levels.range is None:
+        return None
+    low, high = levels.range
+    notify(f"{levels.sentence}: {low:,} is taken as black and {high:,} as white, here and by the bundle (--range)")
+    return f"{low}:{high}"
 
 
 def draw_splits_to_compare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
@@ -44,7 +57,15 @@ def draw_splits_to_compare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, R
 def preprocessing_for(dataset: Dataset, recipe: ResolvedRecipe) -> Preprocessing:
     """Return the geometry: RGB with pre-trained weights; without them grey images stay grey where all are."""
     channels = 3 if recipe.weights != "none" or not _all_grey(dataset) else 1
-    return Preprocessing(recipe.size, recipe.size, channels, recipe.fit, recipe.resize)
+    return Preprocessing(
+        recipe.size,
+        recipe.size,
+        channels,
+        recipe.fit,
+        recipe.resize,
+        parse_range(recipe.range) if recipe.range else None,
+        recipe.alpha,
+    )
 
 
 def drop_unreadable(dataset: Dataset, name: str, kept: tuple[int, ...], skipped: tuple[Skipped, ...]) -> Dataset:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.distortions import DISTORTIONS, distort
 from tellapart.data.augmentation.random_draws import draw, draw_for_rows
+from tellapart.data.conversion import USUAL, Conversion
 from tellapart.data.decode import ImageArray
 from tellapart.data.images import Images
 from tellapart.data.pipeline import decoding_threads
@@ -67,10 +68,14 @@ class AugmentedImages:
     def __len__(self) -> int:
         return len(self._indices)
 
-    def read(self, index: int) -> ImageArray:
+    def read(self, index: int, conversion: Conversion = USUAL) -> ImageArray:
         """Read one view, uint8 (height, width, channels), the same each time. Raises ImageError."""
+        del conversion  # its own preprocessing says how
         rng = np.random.default_rng(int(self.digests[index], 16))
-        return augment(self.preprocessing(self.images.read(self._locate(index)[1])), self.augmentation, rng)
+        return augment(self.preprocessing(self._original(index)), self.augmentation, rng)
+
+    def _original(self, index: int) -> ImageArray:
+        return self.images.read(self._locate(index)[1], self.preprocessing.conversion)
 
     def name(self, index: int) -> str:
         """Return the image's name and the number of the view."""
