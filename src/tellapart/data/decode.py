@@ -99,7 +99,7 @@ def _image_errors(content: bytes, limits: Limits) -> Iterator[None]:
 
 
 def from_pillow(image: Image.Image, conversion: Conversion = USUAL) -> ImageArray:
-    """Convert a Pillow image as `decode` does its file: the current frame, upright, on its background, 8 bits per channel.
+    """Convert a Pillow image as `decode` does its file: the current frame, upright, without transparency, 8 bits each.
 
     Returns uint8 (height, width, 1 or 3). Raises ImageError where its file can no longer be read.
     """

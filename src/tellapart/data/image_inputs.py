@@ -48,9 +48,7 @@ class NamedImage:
     read: Callable[[], ImageArray]
 
 
-def named_images(
-    images: ImageInput | Iterable[ImageInput], conversion: Conversion = USUAL
-) -> Iterator[NamedImage]:
+def named_images(images: ImageInput | Iterable[ImageInput], conversion: Conversion = USUAL) -> Iterator[NamedImage]:
     """Name one image, all images of a folder or glob, or each image of an iterable, one at a time.
 
     An array of four dimensions, (n, height, width, channels), is n images. `conversion` is for those that are files or
@@ -103,7 +101,9 @@ def _named(image: object, name: str, conversion: Conversion) -> NamedImage | Non
     if isinstance(image, bytes | bytearray | memoryview):
         return NamedImage(name, partial(decode, bytes(image), conversion=conversion))
     if isinstance(image, Image.Image):
-        return NamedImage(os.fsdecode(getattr(image, "filename", "")) or name, _now(partial(from_pillow, image, conversion)))
+        return NamedImage(
+            os.fsdecode(getattr(image, "filename", "")) or name, _now(partial(from_pillow, image, conversion))
+        )
     if isinstance(image, np.ndarray):
         return NamedImage(name, _now(partial(_from_array, _checked(image, name), conversion)))
     if isinstance(image, BinaryFile):
@@ -139,7 +139,9 @@ def _open_file(file: BinaryFile, name: str, conversion: Conversion) -> NamedImag
             f"with open(path, 'rb'), or pass the bytes"
         )
     own_name = getattr(file, "name", None)
-    return NamedImage(own_name if isinstance(own_name, str) and own_name else name, partial(decode, content, conversion=conversion))
+    return NamedImage(
+        own_name if isinstance(own_name, str) and own_name else name, partial(decode, content, conversion=conversion)
+    )
 
 
 def _checked(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
