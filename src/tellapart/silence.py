@@ -98,7 +98,7 @@ def silence_pillow() -> None:
     """Stop Pillow's logger and libtiff from printing what is wrong with a file: both also raise it as an error.
 
     For good, since other threads decode too. A handler that the program gave the logger still gets its records. libtiff
-    goes on printing where Pillow has no copy of its own.
+    continues to print where Pillow has no copy of its own.
     """
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     spec = find_spec("PIL")
