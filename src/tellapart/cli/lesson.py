@@ -1,15 +1,11 @@
 """`tellapart lesson`."""
 
 import inspect
-import json as jsonlib
 import textwrap
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from tellapart.cli.options import Json
-from tellapart.cli.output import aligned, print_json
+from tellapart.cli.output import print_json
 from tellapart.errors import RecipeError
 from tellapart.files import require_unused, require_writable
 from tellapart.lessons.book import learn, write_book, write_page
@@ -127,25 +123,3 @@ def _wrapped(text: str) -> str:
     return "\n\n".join(
         textwrap.fill(paragraph, WIDTH, initial_indent="  ", subsequent_indent="  ") for paragraph in plain(text)
     )
-
-
-def lessons(*, json: Annotated[bool, Parameter(name="--json")] = False) -> None:
-    """List the lessons: questions about image classification, in the order to read them.
-
-        tellapart lessons
-
-    Parameters
-    ----------
-    json
-        Print one JSON object per line, for each lesson.
-    """
-    listed = all_lessons()
-    if json:
-        for lesson in listed:
-            row = {"name": lesson.name, "question": lesson.question, "data": lesson.needs, "seconds": lesson.seconds}
-            print(jsonlib.dumps(row))
-        return
-    rows = [[f"{lesson.name}  ", f"about {lesson.seconds} s", f"  {lesson.question}"] for lesson in listed]
-    widest = max(len(row[2]) for row in rows)
-    print(aligned([[*row[:2], row[2].ljust(widest)] for row in rows]))
-    notify(f"try: tellapart lesson {listed[0].name}")

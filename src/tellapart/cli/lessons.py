@@ -1,0 +1,32 @@
+"""`tellapart lessons`."""
+
+import json as jsonlib
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tellapart.cli.output import aligned
+from tellapart.lessons.lesson import all_lessons
+from tellapart.progress import notify
+
+
+def lessons(*, json: Annotated[bool, Parameter(name="--json")] = False) -> None:
+    """List the lessons: questions about image classification, in the order to read them.
+
+        tellapart lessons
+
+    Parameters
+    ----------
+    json
+        Print one JSON object per line, for each lesson.
+    """
+    listed = all_lessons()
+    if json:
+        for lesson in listed:
+            row = {"name": lesson.name, "question": lesson.question, "data": lesson.needs, "seconds": lesson.seconds}
+            print(jsonlib.dumps(row))
+        return
+    rows = [[f"{lesson.name}  ", f"about {lesson.seconds} s", f"  {lesson.question}"] for lesson in listed]
+    widest = max(len(row[2]) for row in rows)
+    print(aligned([[*row[:2], row[2].ljust(widest)] for row in rows]))
+    notify(f"try: tellapart lesson {listed[0].name}")
