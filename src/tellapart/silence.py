@@ -61,7 +61,7 @@ def native_stderr_to(log: Path) -> Iterator[None]:
     with (
         log.open("ab") as stream,
         _redirect_descriptors(stream, STDERR) as (terminal,),
-        os.fdopen(terminal, "w", buffering=1, errors="backslashreplace", closefd=False) as python_stderr,
+        os.fdopen(terminal, "w", 1, stderr.encoding, "backslashreplace", closefd=False) as python_stderr,
     ):
         if _writes_to_descriptor(stderr, STDERR):
             sys.stderr = python_stderr

@@ -4,10 +4,10 @@
 heavy imports.
 """
 
-import io
 import sys
 
 from tellapart.cli.commands import GROUPS
+from tellapart.cli.streams import prepare_streams, report_lost_output
 from tellapart.version import __version__
 
 FIRST_STEPS = """\
@@ -44,18 +44,23 @@ Options
 
 def main() -> None:
     """Run the command line."""
+    prepare_streams()
     words = sys.argv[1:]
-    if not words:
-        sys.stdout.write(FIRST_STEPS)
-    elif words in (["--help"], ["-h"]):
-        sys.stdout.write(overview())
-    elif words == ["--version"]:
-        sys.stdout.write(f"tellapart {__version__}\n")
-    else:
-        from tellapart.cli.run_command import run
+    text = _text(words)
+    if text is not None:
+        sys.exit(report_lost_output(lambda: 0 * sys.stdout.write(text)))
+    from tellapart.cli.run_command import run
 
-        _accept_any_file_name()
-        sys.exit(run(words))
+    sys.exit(run(words))
+
+
+def _text(words: list[str]) -> str | None:
+    """Return what is printed without running a command."""
+    if not words:
+        return FIRST_STEPS
+    if words in (["--help"], ["-h"]):
+        return overview()
+    return f"tellapart {__version__}\n" if words == ["--version"] else None
 
 
 def overview() -> str:
@@ -65,10 +70,3 @@ def overview() -> str:
     for group, commands in GROUPS.items():
         lines += [group, *(f"  {name:<14}  {sentence}" for name, sentence in commands.items()), ""]
     return "\n".join([*lines, OPTIONS])
-
-
-def _accept_any_file_name() -> None:
-    """Read and print file names that are not valid text: as their bytes on input, as escapes on output."""
-    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace")):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=errors)

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -69,14 +70,21 @@ def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) 
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Align columns: the first to the left, the others to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    """Align columns: the first to the left, the others to the right. What cannot be shown is escaped."""
+    shown = [[_shown(cell) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*shown, strict=True)]
     return "\n".join(
         "  ".join(
             cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         )
-        for row in rows
+        for row in shown
     )
+
+
+def _shown(text: str) -> str:
+    """Escape what standard output has no characters for, before widths are computed."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _cell(name: str, estimate: Mapping[str, float] | None) -> str:

@@ -1,7 +1,5 @@
 """Run one command; the only place where an error becomes a sentence and an exit status."""
 
-import io
-import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +11,7 @@ from tellapart.cli.help_format import Formatter
 from tellapart.cli.max_pixels import max_pixels_set
 from tellapart.cli.options import OPTIONS
 from tellapart.cli.recipe_options import expanded
+from tellapart.cli.streams import prepare_streams, report_lost_output
 from tellapart.errors import TellapartError
 from tellapart.version import __version__
 
@@ -46,8 +45,11 @@ for _name in COMMANDS:
 
 def run(words: Sequence[str]) -> int:
     """Run one command. Returns the exit status: 0 done, 1 partly done, 2 refused, 130 interrupted."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # print file names as they are, valid text or not
+    prepare_streams()
+    return report_lost_output(lambda: _run(words))
+
+
+def _run(words: Sequence[str]) -> int:
     try:
         if words[:1] == [completion.FLAG]:
             completion.install(app, words[1:])
@@ -62,9 +64,6 @@ def run(words: Sequence[str]) -> int:
     except KeyboardInterrupt as stop:  # with a sentence where `resumable` has given it one
         sys.stderr.write(f"\nstopped. {str(stop) or STOPPED}\n")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as in `tellapart predict ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status if isinstance(status, int) else 0
 
 
