@@ -77,7 +77,7 @@ def _memory_is_given_back() -> Iterator[None]:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or fills the cache of the person who runs it.
 
-    Which bundles are sound is shared: the tests' own bundles, such as `shades`, are not run anew for each test.
+    Which bundles are sound is shared: the tests' own bundles, such as `shades`, are not run again for each test.
     """
     cache = tmp_path_factory.mktemp("cache")
     verified = tmp_path_factory.getbasetemp() / VERIFIED

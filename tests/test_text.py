@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.text import counted, joined, printable
+from tellapart.text import counted, joined, printable, printable_lines
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,7 @@ def test_names_of_any_script_stay(name: str) -> None:
 def test_nothing_moves_the_cursor_or_the_direction(name: str) -> None:
     assert not set(printable(name + "\x1b[2J\u202e\x07\r\n\ud800")) & set("\x1b\u202e\x07\r\n\ud800")
     printable(name).encode()  # no half of a surrogate is left
+
+
+def test_a_message_keeps_its_lines_and_loses_what_moves_a_cursor() -> None:
+    assert printable_lines("a\x1b[2J\nb\ud800\r") == "a\\x1b[2J\nb\\ud800\\r"

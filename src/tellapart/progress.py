@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from tellapart.text import printable_lines
+
 LINE_EVERY_S = 10.0  # in a file or a pipe, plain lines replace the bar
 
 
@@ -28,7 +30,7 @@ def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
 
 def notify(message: str) -> None:
     """Print a line on standard error; standard output is for results."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
+    print(printable_lines(message), file=sys.stderr, flush=True)  # noqa: T201
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Recipe: everything that decides a run, and nothing else. Stored as TOML."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
@@ -16,6 +15,7 @@ from tellapart.data.preprocessing import Fit, Resize
 from tellapart.engine import Precision
 from tellapart.errors import RecipeError, did_you_mean
 from tellapart.files import atomic_write
+from tellapart.read_files import ContentError, read_toml
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "nadam", "adagrad", "adadelta", "adamax", "ftrl", "lion"]
 Loss = Literal["categorical", "binary"]
@@ -25,6 +25,9 @@ ClassWeight = Literal["none", "balanced"]
 Keep = Literal["best", "last", "all"]
 Group = Literal["data", "model", "training", "fine-tuning"]
 Rebuilds = Literal["examples", "loop", "nothing"]
+
+
+MAX_LENGTH = 5_000  # of a text, in characters, and of a list
 
 
 @dataclass(frozen=True)
@@ -262,22 +265,24 @@ class Recipe:
     def read(path: Path) -> "Recipe":
         """Read it back. Raises RecipeError that names the field."""
         try:
-            return Recipe.of(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            return Recipe.of(read_toml(path))
+        except (OSError, ContentError) as error:
             raise RecipeError(f"{path} is not a recipe: {error}") from error
 
     @staticmethod
     def of(values: dict[str, Any]) -> "Recipe":
         """Make one from its fields as TOML or JSON holds them. Raises RecipeError that names the wrong one."""
-        for name in values:
+        for name, value in values.items():
             _require_field(name)
+            if isinstance(value, str | list) and len(value) > MAX_LENGTH:
+                raise RecipeError(f"{name} has the length {len(value):,}, expected at most {MAX_LENGTH:,}")
         stages = values.get("then")
         return Recipe(**{**values, "then": tuple(stages)} if isinstance(stages, list) else values)
 
 
 def _require_field(name: str) -> None:
     if name not in FACTS:
-        raise RecipeError(f"a recipe has no field {name!r}: {did_you_mean(name, FACTS)}")
+        raise RecipeError(f"a recipe has no field {name[:80]!r}: {did_you_mean(name[:80], FACTS)}")
 
 
 @cache

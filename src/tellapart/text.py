@@ -12,6 +12,11 @@ def printable(name: str) -> str:
     return "".join(char if _prints(char) else char.encode("unicode_escape").decode("ascii") for char in name)
 
 
+def printable_lines(text: str) -> str:
+    """Escape the characters of a message that do not print, but keep its lines."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _prints(char: str) -> bool:
     return char.isprintable() or char in JOINERS or unicodedata.category(char) == "Zs"
 

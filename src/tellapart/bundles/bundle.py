@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NotRequired, TypedDict, get_args
 
 from tellapart.bundles.reject import Reject
 from tellapart.bundles.sandbox import Sandbox, SandboxLimits, is_verified, remember
@@ -28,6 +28,7 @@ from tellapart.engine import Graph, Precision, has_nan, last_line, read_graph
 from tellapart.errors import BundleError
 from tellapart.files import sha256
 from tellapart.models.classical.estimators import FOREST, HEAD, HEAD_WEIGHTS, Estimator, GraphEstimator, read_estimator
+from tellapart.read_files import MAX_LIST_BYTES, ContentError, conform, read_json
 from tellapart.version import __version__
 
 FORMAT = 1
@@ -56,6 +57,28 @@ class Manifest:
     """The fields of `Reject`, and how it was calibrated; None if there is no reject option."""
 
 
+class StoredReject(TypedDict):
+    """Fields that a reject option in `bundle.json` must have."""
+
+    probability: float
+    strangeness: float | None
+
+
+class StoredManifest(TypedDict):
+    """The fields that `bundle.json` must have, and their types; others are of later versions."""
+
+    name: str
+    classes: list[str]
+    preprocessing: dict[str, Any]
+    recipe: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]
+    fingerprint: str
+    licence: str | None
+    files: dict[str, str]
+    calibration: NotRequired[dict[str, float] | None]
+    reject: NotRequired[dict[str, Any] | None]
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A bundle's folder, description and hashes. `open` reads the manifest; `verify` checks every byte."""
@@ -72,19 +95,19 @@ class Bundle:
         folder = Path(folder)
         fields = _read_manifest(folder)
         try:
+            stored = conform(fields, StoredManifest)
             manifest = Manifest(
-                name=str(fields["name"]),
-                classes=_class_names(fields["classes"]),
-                preprocessing=_preprocessing(fields["preprocessing"]),
-                recipe=_recipe(fields["recipe"]),
-                metrics=dict(fields["metrics"]),
-                fingerprint=str(fields["fingerprint"]),
-                licence=fields["licence"],
-                calibration=fields.get("calibration"),
-                reject=fields.get("reject"),
+                name=stored["name"],
+                classes=_class_names(stored["classes"]),
+                preprocessing=_preprocessing(stored["preprocessing"]),
+                recipe=_recipe(stored["recipe"]),
+                metrics=stored["metrics"],
+                fingerprint=stored["fingerprint"],
+                licence=stored["licence"],
+                calibration=stored.get("calibration"),
+                reject=stored.get("reject"),
             )
-            hashes = {str(name): str(value) for name, value in fields["files"].items()}
-            return Bundle(folder, manifest, hashes, _manifest_hash(fields))
+            return Bundle(folder, manifest, stored["files"], _manifest_hash(fields))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BundleError(f"{folder / MANIFEST} lacks or misstates {error}: train the bundle again") from error
 
@@ -125,12 +148,12 @@ class Bundle:
         if self.manifest.reject is None:
             return None
         try:
-            probability, strangeness = self.manifest.reject["probability"], self.manifest.reject["strangeness"]
-            return Reject(float(probability), None if strangeness is None else float(strangeness))
-        except (KeyError, TypeError, ValueError) as error:
+            stored: StoredReject = conform(self.manifest.reject, StoredReject, "reject")
+        except ContentError as error:
             raise BundleError(
                 f"{self.folder / MANIFEST} has an invalid reject option ({error}): calibrate again"
             ) from error
+        return Reject(stored["probability"], stored["strangeness"])
 
     def verify(self) -> None:
         """Check every file by its hash, and the graph against classes and preprocessing. Raises BundleError.
@@ -213,8 +236,15 @@ class Bundle:
 
     @cached_property
     def seen(self) -> Mapping[str, str]:
-        """The split, `train` or `validation`, of each image used in training, by the first digits of its hash."""
-        return split_by_hash(json.loads((self.folder / SEEN).read_text()))
+        """The split, `train` or `validation`, of each image used in training, by the first digits of its hash.
+
+        Raises BundleError.
+        """
+        path = self.folder / SEEN
+        try:
+            return split_by_hash(read_json(path, dict[str, list[str]], MAX_LIST_BYTES))
+        except (OSError, ContentError) as error:
+            raise BundleError(f"{path} cannot be read: {error}. Copy the bundle again, as a whole") from error
 
 
 def _width(graph: Graph, taken: str, rank: int) -> int:
@@ -288,16 +318,16 @@ def _file_names(names: Collection[str]) -> tuple[str, ...]:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields: Any = read_json(path, Any)
     except FileNotFoundError as error:
         raise BundleError(
             f"{folder} is not a bundle: it has no {MANIFEST}. The bundle of a run is in its bundle/ folder"
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise BundleError(f"{path} cannot be read: {error}. Copy the bundle again, as a whole") from error
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         version = fields.get("format") if isinstance(fields, dict) else type(fields).__name__
-        raise BundleError(f"{path} has format {version!r}, this tellapart reads format {FORMAT}")
+        raise BundleError(f"{path} has format {version!r:.40}, this tellapart reads format {FORMAT}")
     if fields.pop("sha256", None) != _manifest_hash(fields):
         raise BundleError(f"{path} is not the file that was written: copy the whole bundle again")
     return fields

@@ -21,6 +21,7 @@ from tellapart.errors import DatasetError, ImageError, RunError
 from tellapart.files import atomic_write
 from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.progress import notify, progress
+from tellapart.read_files import ContentError, read_json
 
 FILE = "test-uses.json"
 RUN_FILES = ("recipe.toml", "metrics.json")  # which identify the folder of a run
@@ -124,8 +125,8 @@ def test_set_uses(run: Path) -> int:
     if not path.exists():
         return 1
     try:
-        return 1 + int(json.loads(path.read_text())["evaluations"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return 1 + read_json(path, dict[str, int])["evaluations"]
+    except (OSError, ContentError, KeyError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove it to restart the count at one") from error
 
 

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.images import Images
 from tellapart.errors import RunError
-from tellapart.files import UNREADABLE, atomic_write
+from tellapart.files import atomic_write
+from tellapart.read_files import ContentError, read_arrays
 
 FOLDER = "answers"
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +65,30 @@ def read_predictions(run: Path, split: str) -> StoredPredictions | None:
     if not path.exists():
         return None
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            names, digests = archive["names"].tolist(), archive["digests"].tolist()
-            return StoredPredictions(
-                tuple(name.decode(errors="surrogateescape") for name in names),
-                tuple(digest.decode() for digest in digests),
-                archive["labels"],
-                archive["probs"],
-            )
-    except UNREADABLE as error:
+        arrays = read_arrays(path)
+        names, digests, labels, probs = (arrays[name] for name in ("names", "digests", "labels", "probs"))
+        if not _is_table(names, digests, labels, probs):
+            raise ContentError("its arrays do not belong together")
+        return StoredPredictions(
+            tuple(name.decode(errors="surrogateescape") for name in names.tolist()),
+            tuple(digest.decode() for digest in digests.tolist()),
+            labels,
+            probs,
+        )
+    except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{path} cannot be read ({error}): copy the run again, or train it again") from error
+
+
+def _is_table(names: Array, digests: Array, labels: Array, probs: Array) -> bool:
+    """Return True if each has a row for every image, and the labels are columns of the finite probabilities."""
+    if [column.ndim for column in (names, digests, labels, probs)] != [1, 1, 1, 2]:
+        return False
+    if len({len(names), len(digests), len(labels), len(probs)}) != 1:
+        return False
+    kinds = "".join(array.dtype.kind for array in (names, digests, labels, probs))
+    if len(names) and kinds != "SSif":  # NumPy gives empty lists another type
+        return False
+    return bool(((labels >= 0) & (labels < probs.shape[1])).all() and np.isfinite(probs).all())
 
 
 def _path(run: Path, split: str) -> Path:

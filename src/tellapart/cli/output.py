@@ -11,6 +11,7 @@ from typing import Any
 from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.judging.costs import DecisionCosts
 from tellapart.notebook.evaluation import NUMBERS, TITLES
+from tellapart.text import printable
 
 MAIN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "uncalibrated_log_loss", "ece")
 
@@ -82,9 +83,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _shown(text: str) -> str:
-    """Escape what standard output has no characters for, before widths are computed."""
+    """Escape what a terminal would obey or standard output has no characters for, before widths are computed."""
     encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _cell(name: str, estimate: Mapping[str, float] | None) -> str:

@@ -19,6 +19,7 @@ from tellapart.data.sources.listing import ListedImages, kinds_text, list_images
 from tellapart.errors import RunError
 from tellapart.jobs import Jobs
 from tellapart.progress import notify
+from tellapart.text import printable
 
 PARTLY = 1
 DEFAULT_FILE = "predictions.parquet"
@@ -149,6 +150,6 @@ def _csv(*cells: str) -> str:
 
 def _text_line(result: Result) -> str:
     if isinstance(result, Unreadable):
-        return f"{result.path}: error: {result.error}"
-    choices = ", ".join(f"{choice.label} {choice.probability:.1%}" for choice in result.top)
+        return f"{result.path}: error: {printable(result.error)}"
+    choices = ", ".join(f"{printable(choice.label)} {choice.probability:.1%}" for choice in result.top)
     return f"{result.path}: " + (f"I don't know ({choices})" if result.unknown else choices)

@@ -13,6 +13,7 @@ from tellapart.cli.options import OPTIONS
 from tellapart.cli.recipe_options import expanded
 from tellapart.cli.streams import prepare_streams, report_lost_output
 from tellapart.errors import TellapartError
+from tellapart.text import printable_lines
 from tellapart.version import __version__
 
 REFUSED, INTERRUPTED = 2, 130
@@ -59,7 +60,7 @@ def _run(words: Sequence[str]) -> int:
     except cyclopts.CycloptsError:
         return REFUSED  # cyclopts has printed what is wrong with the words
     except TellapartError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {printable_lines(str(error))}\n")
         return REFUSED
     except KeyboardInterrupt as stop:  # with a sentence where `resumable` has given it one
         sys.stderr.write(f"\nstopped. {str(stop) or STOPPED}\n")

@@ -1,6 +1,5 @@
 """Facts about a run for its report: learning curves, size and speed, environment, skipped files, command line."""
 
-import csv
 import io
 import shlex
 import statistics
@@ -14,6 +13,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.decode import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import RunError
+from tellapart.read_files import MAX_LIST_BYTES, ContentError, parse_number, read_table
 from tellapart.recipe import Recipe
 from tellapart.reports import figures
 from tellapart.reports.report import Drawing, NamedValue
@@ -82,8 +82,10 @@ def skipped_files(run: Run) -> Iterator[NamedValue]:
     """Yield the files that the run left out, each with the reason."""
     path = run.folder / "skipped.csv"
     if path.exists():
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
-            rows = list(csv.DictReader(stream))
+        try:
+            rows = read_table(path, ("path", "reason"), MAX_LIST_BYTES, errors="surrogateescape")
+        except (OSError, ContentError) as error:
+            raise RunError(f"{path} cannot be read ({error}): remove it, or train again") from error
         for row in rows[:MAX_SKIPPED]:
             yield NamedValue(row["path"], row["reason"])
         if len(rows) > MAX_SKIPPED:
@@ -120,15 +122,17 @@ def read_ladder_steps(folder: Path) -> tuple[LadderStep, ...]:
     if not path.exists():
         return ()
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            return tuple(_step(folder, number, row) for number, row in enumerate(csv.DictReader(stream), start=1))
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise RunError(f"{path} cannot be read ({error!r}): train again") from error
+        rows = read_table(path, ("name", "took_s", "accuracy", "kept"))
+        return tuple(_step(folder, number, row) for number, row in enumerate(rows, start=1))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error}): train again") from error
 
 
 def _step(folder: Path, number: int, row: dict[str, str]) -> LadderStep:
     step_folder = next((folder / "steps").glob(f"{number}-*"), folder)
-    return LadderStep(step_folder, row["name"], float(row["took_s"]), float(row["accuracy"]), row["kept"] == "True")
+    return LadderStep(
+        step_folder, row["name"], parse_number(row["took_s"]), parse_number(row["accuracy"]), row["kept"] == "True"
+    )
 
 
 def read_learning_curve(folder: Path) -> History:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
 from tellapart.files import PARTIAL, atomic_write, exclusive_lock, remove_partials
+from tellapart.read_files import read_json
 from tellapart.recipe import Recipe
 
 LOCK = ".lock"
@@ -17,6 +18,13 @@ Settings = Mapping[str, Any]
 """Everything that decides how a study ends, as it is written to JSON."""
 Differences = Callable[[Settings, Settings], Iterator[str]]
 """Compares the settings of before and now: a clause for each that differs."""
+
+
+class StoredSettings(TypedDict):
+    """Fields of the settings of every study; the others depend on its kind."""
+
+    recipe: dict[str, Any]
+    pictures: dict[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class StudyFolder:
         """Return what differs from the settings in the folder."""
         file = self.path / self.settings_file
         try:
-            return [*differences(json.loads(file.read_text(encoding="utf-8")), settings)]
+            return [*differences(read_json(file, StoredSettings), settings)]
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             return [f"its {self.settings_file} cannot be read ({error!r})"]
 

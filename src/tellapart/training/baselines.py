@@ -1,9 +1,11 @@
 """Simpler classifiers on the same images: what a run must beat, and by how much it does."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +30,14 @@ from tellapart.models.classical.fit import (
 from tellapart.models.features.feature_cache import FeatureCache
 from tellapart.models.resolved_recipe import PIXELS, EstimatorRecipe, resolve, resolve_estimator
 from tellapart.progress import notify
+from tellapart.read_files import ContentError, read_json
 from tellapart.recipe import Recipe
 from tellapart.training.estimator_run import vector_source
 from tellapart.training.run import Run
 from tellapart.training.run_files import FEATURES
 
 FILE = "baselines.json"
+KEY = re.compile(r"[0-9a-f]{8,64}")  # of features in the cache
 NAMES = {"knn": "k nearest neighbours", "logistic": "logistic regression", "forest": "forest"}
 MAX_IMAGES = 5_000  # of training: more would take longer than a report is worth
 TREES, PASSES = 50, 25  # of a forest and of logistic regression: more hardly changes their accuracy
@@ -136,16 +140,34 @@ def _stored_vectors(run: Run, needed: Sequence[Images]) -> Vectorize | None:
     )
     if path is None:
         return None
-    source = json.loads(path.read_text())
+    source = _feature_key(path)
     cache = FeatureCache(cache_folder() / "features" / source["key"])
     if not cache.knows(digest for images in needed for digest in images.digests):
         return None
 
     def vectorize(images: Images, _: str) -> ReadableRows:
-        rows = cache.take(list(images.digests), (int(source["width"]),))
+        rows = cache.take(list(images.digests), (source["width"],))
         return ReadableRows(rows[:], tuple(range(len(images))), ())
 
     return vectorize
+
+
+class FeatureKey(TypedDict):
+    """Fields of `features.json`, about the vectors in the cache."""
+
+    key: str
+    width: int
+
+
+def _feature_key(path: Path) -> FeatureKey:
+    """Read the key of a run's vectors. Raises RunError."""
+    try:
+        source = read_json(path, FeatureKey)
+    except (OSError, ContentError) as error:
+        raise RunError(f"{path} cannot be read ({error}): remove it, and the features are computed again") from error
+    if not KEY.fullmatch(source["key"]):  # it becomes the name of a folder
+        raise RunError(f"{path} names no features: remove it, and they are computed again")
+    return source
 
 
 def _estimator_recipe(recipe: Recipe, dataset: Dataset, kind: str) -> EstimatorRecipe:
@@ -197,7 +219,6 @@ def _compare(
 
 def _read(path: Path) -> Iterator[Baseline]:
     try:
-        for fields in json.loads(path.read_text(encoding="utf-8")):
-            yield Baseline(**{**fields, **{name: Estimate(**fields[name]) for name in ("accuracy", "difference")}})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        yield from read_json(path, list[Baseline])
+    except (OSError, ContentError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove it, and it is made again") from error

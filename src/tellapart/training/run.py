@@ -18,11 +18,21 @@ from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.late_binding import late_bound
 from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe, resolve
+from tellapart.read_files import ContentError, read_json
 from tellapart.recipe import Recipe
 from tellapart.training.budget import Budget, Limits, limits_of, require_ladder
 from tellapart.training.estimator_run import train_estimator
 from tellapart.training.prepare import draw_all_splits, preflight
-from tellapart.training.run_files import ENVIRONMENT, METRICS, RECIPE, SKIPPED, SPLIT, environment, with_stored_epochs
+from tellapart.training.run_files import (
+    ENVIRONMENT,
+    METRICS,
+    RECIPE,
+    SKIPPED,
+    SPLIT,
+    environment,
+    read_environment,
+    with_stored_epochs,
+)
 
 
 @dataclass(frozen=True)
@@ -40,12 +50,9 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """Command, versions and machine of the run, and facts of its images. Raises RunError."""
         try:
-            environment: dict[str, Any] = json.loads((self.folder / ENVIRONMENT).read_text())
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.folder} is not a run: its {ENVIRONMENT} cannot be read ({error})") from error
-        if not isinstance(environment, dict) or not environment.get("dataset", {}).keys() >= {"name", "fingerprint"}:
-            raise RunError(f"{self.folder} is not a whole run: its {ENVIRONMENT} does not name its data set")
-        return environment
+            return read_environment(self.folder)
+        except (OSError, ContentError) as error:
+            raise RunError(f"{self.folder} is not a whole run: its {ENVIRONMENT} cannot be read ({error})") from error
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -54,9 +61,11 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Size and metrics with intervals of each split evaluated."""
-        metrics: dict[str, Any] = json.loads((self.folder / METRICS).read_text())
-        return metrics
+        """Size and metrics with intervals of each split evaluated. Raises RunError."""
+        try:
+            return read_json(self.folder / METRICS, dict[str, Any])
+        except (OSError, ContentError) as error:
+            raise RunError(f"{self.folder} is not a finished run: its {METRICS} cannot be read ({error})") from error
 
     def _repr_html_(self) -> str:
         """Show recipe, metrics and bundle in a notebook."""
@@ -169,8 +178,7 @@ def _require_same(folder: Path, dataset: Dataset, recipe: ResolvedRecipe) -> Non
         raise RunError(
             f"{folder} was begun with another recipe: {'; '.join(changes)}. Resume with the same, or name another --out"
         )
-    fingerprint = json.loads((folder / ENVIRONMENT).read_text())["dataset"]["fingerprint"]
-    if fingerprint != dataset.fingerprint:
+    if Run(folder).environment["dataset"]["fingerprint"] != dataset.fingerprint:
         raise RunError(
             f"the images of {dataset.name} have changed since {folder} was begun: train again, with another --out"
         )

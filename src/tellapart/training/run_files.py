@@ -4,20 +4,23 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Manifest
 from tellapart.data.dataset import Dataset, ReadOptions, Skipped
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.apply_skips import is_user_skip
+from tellapart.errors import RunError
 from tellapart.files import atomic_write, csv_text
 from tellapart.models.catalogue import lookup
 from tellapart.models.resolved_recipe import ResolvedRecipe
 from tellapart.progress import notify
+from tellapart.read_files import read_json
 from tellapart.recipe import Recipe
+from tellapart.text import printable
 from tellapart.training.final_evaluation import FinalEvaluation
 from tellapart.version import __version__
 
@@ -32,6 +35,28 @@ PACKAGES = (
     "keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow", "imagehash", "scikit-learn", "skops",
     "optuna",
 )  # fmt: skip
+
+
+class StoredDataset(TypedDict):
+    """Fields of `environment.json` about a run's images."""
+
+    name: str
+    fingerprint: str
+    source: NotRequired[str | None]
+    reading: NotRequired[dict[str, str | bool | int | float | list[str] | None]]
+    classes: NotRequired[list[str]]
+    pictures: NotRequired[dict[str, int]]
+
+
+class StoredEnvironment(TypedDict):
+    """The fields of `environment.json` that are read again."""
+
+    command: list[str]
+    tellapart: str
+    python: str
+    platform: str
+    packages: dict[str, str]
+    dataset: StoredDataset
 
 
 def with_stored_epochs(recipe: Recipe, folder: Path) -> Recipe:
@@ -103,10 +128,17 @@ def environment(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Read a run's `environment.json`. Raises OSError, ContentError."""
+    return dict(read_json(folder / ENVIRONMENT, StoredEnvironment))
+
+
 def reading_of(dataset: Mapping[str, Any]) -> ReadOptions:
-    """Return the options that a run's images were read with, to open the same ones again."""
+    """Return the options that a run's images were read with, to open the same ones again. Raises RunError."""
     options = dataset.get("reading", {})  # a run of an earlier version has none
     labels, skip = tuple(options.get("exclude_label", ())), options.get("skip")
+    if unknown := sorted(options.keys() - {field.name for field in fields(ReadOptions)}):
+        raise RunError(f"the run's images were read with the unknown option {printable(unknown[0])}: update tellapart")
     return ReadOptions(**{**options, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
 
 

@@ -42,5 +42,5 @@ def write_bundle(task: Task, recipe: NetworkRecipe, path: Path, *, splits: Seque
         write_graph(add_temperature(task.graph, evaluation.temperature), partial / GRAPH)
         saved.result()
         (partial / SEEN).write_text(json.dumps(seen))
-        facts = bundle_facts(task.dataset, recipe, task.preprocessing, evaluation)
-        write_manifest(partial, facts, proved=True)
+        manifest = bundle_facts(task.dataset, recipe, task.preprocessing, evaluation)
+        write_manifest(partial, manifest, proved=True)

@@ -11,17 +11,18 @@ import os
 import re
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypedDict
 
 from tellapart.errors import RunError
 from tellapart.files import PARTIAL, atomic_stream, atomic_write, exclusive_lock, remove_partials, storage_errors
 from tellapart.progress import LINE_EVERY_S, notify
+from tellapart.read_files import MAX_LIST_BYTES, ContentError, parse_json, read_content, read_json
 
 SETTINGS, LIST, LOCK = "settings.json", "pictures.jsonl", ".lock"
 PART = re.compile(r"part-(\d{12})-(\d{12})-([0-9a-f]{12})\.jsonl")
@@ -58,10 +59,15 @@ class BatchSettings:
         """Return the fields for settings.json."""
         return {"bundle": self.bundle, "top": self.top, "count": self.count, "pictures": self.images}
 
-    @staticmethod
-    def from_json(fields: Mapping[str, Any]) -> "BatchSettings":
-        """Read the fields of settings.json."""
-        return BatchSettings(fields["bundle"], fields["top"], fields["count"], fields["pictures"])
+
+class StoredSettings(TypedDict):
+    """The fields of settings.json."""
+
+    bundle: str
+    top: int
+    count: int
+    pictures: str
+    replaces: bool
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,8 @@ class PartStore:
         for path in self.files():
             first, end = _bounds(path)
             try:
-                with path.open("rb") as stream:
-                    rows = [json.loads(line) for line in stream]
-            except ValueError as error:
+                rows = [parse_json(line, dict[str, Any]) for line in read_content(path, MAX_LIST_BYTES).splitlines()]
+            except (OSError, ContentError) as error:
                 raise RunError(f"{path} cannot be read ({error}): start again with --fresh") from error
             if len(rows) != end - first:
                 raise RunError(f"{path} has {len(rows)} predictions instead of {end - first}: start again with --fresh")
@@ -184,10 +189,9 @@ def open_part_store(folder: Path, out: Path, images: Iterable[str], *, bundle: s
 
 def _read_settings(path: Path) -> tuple[BatchSettings, bool]:
     try:
-        fields = json.loads(path.read_text())
-        replaces = bool(fields["replaces"])
-        return BatchSettings.from_json(fields), replaces
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        stored = read_json(path, StoredSettings)
+        return BatchSettings(stored["bundle"], stored["top"], stored["count"], stored["pictures"]), stored["replaces"]
+    except (OSError, ContentError) as error:
         raise RunError(f"{path} cannot be read ({error!r}): start again with --fresh") from error
 
 

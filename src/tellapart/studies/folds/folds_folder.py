@@ -4,13 +4,16 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
-from tellapart.files import UNREADABLE, atomic_write, remove_folder
+from tellapart.files import atomic_write, remove_folder
 from tellapart.models.resolved_recipe import ResolvedRecipe
+from tellapart.read_files import ContentError, read_arrays
 from tellapart.studies.folds.results import FoldResult
 from tellapart.studies.study_folder import (
     Settings,
@@ -79,8 +82,8 @@ def read_fold(folder: Path, number: int) -> FoldResult:
     """Read the result of a finished fold. Raises RunError."""
     path = _fold_file(folder, number)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_arrays(path)
+        _require_rows(arrays["digests"], arrays["labels"], arrays["probabilities"])
         return FoldResult(
             fold=number,
             digests=tuple(arrays["digests"].tolist()),
@@ -89,8 +92,17 @@ def read_fold(folder: Path, number: int) -> FoldResult:
             epoch=int(arrays["epoch"]) or None,
             seconds=float(arrays["seconds"]),
         )
-    except UNREADABLE as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove that file, and the fold is computed again") from error
+
+
+def _require_rows(digests: NDArray[Any], labels: NDArray[Any], probabilities: NDArray[Any]) -> None:
+    if not digests.ndim == labels.ndim == probabilities.ndim - 1 == 1 or digests.dtype.kind != "U":
+        raise ContentError("its arrays have other shapes than a fold's")
+    if not len(digests) == len(labels) == len(probabilities) or not np.isfinite(probabilities).all():
+        raise ContentError("its arrays do not belong together")
+    if labels.dtype.kind != "i" or not ((labels >= 0) & (labels < probabilities.shape[1])).all():
+        raise ContentError("its labels are no columns of its probabilities")
 
 
 def _fold_file(folder: Path, number: int) -> Path:

@@ -18,6 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from tellapart.files import atomic_write
+from tellapart.read_files import MAX_LIST_BYTES, read_content
 from tellapart.recipe import Monitor
 from tellapart.studies.search.space import Space, Value, distributions
 from tellapart.training.fitting.checkpoints import Epoch, History
@@ -103,7 +104,7 @@ def _repair(path: Path) -> None:
     """Cut off a line that a kill left half-written: Optuna would append the next one to it, and read neither."""
     if not path.exists():
         return
-    content = path.read_bytes()
+    content = read_content(path, MAX_LIST_BYTES)
     complete = b"".join(_complete_lines(content))
     if complete != content:
         atomic_write(path, complete)

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.errors import RunError
+from tellapart.errors import RecipeError, RunError
 from tellapart.files import UNREADABLE, atomic_write, csv_text
+from tellapart.read_files import ContentError, read_json
 from tellapart.recipe import Recipe
 from tellapart.studies.study_folder import (
     Settings,
@@ -66,12 +67,23 @@ def read_trial(folder: Path, number: int, candidate: Candidate) -> Trial | None:
     if not path.exists():
         return None
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        history = tuple(Epoch(**row) for row in fields["history"])
-        trial = Trial(number, candidate.factor, candidate.values, candidate.recipe, history, fields["best_epoch"])
-        return trial if Recipe.of(fields["recipe"]).as_dict() == candidate.recipe.as_dict() and trial.best else None
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        stored = read_json(path, StoredTrial, finite=False)
+        if not 1 <= stored["best_epoch"] <= len(stored["history"]):
+            raise ContentError("its best epoch is not among its epochs")
+        if Recipe.of(stored["recipe"]).as_dict() != candidate.recipe.as_dict():
+            return None
+    except (OSError, ValueError, RecipeError) as error:
         raise RunError(f"{path} cannot be read ({error!r}): remove it to train that trial again") from error
+    best = stored["best_epoch"]
+    return Trial(number, candidate.factor, candidate.values, candidate.recipe, stored["history"], best)
+
+
+class StoredTrial(TypedDict):
+    """The fields of a trial's file that are read."""
+
+    recipe: dict[str, Any]
+    history: tuple[Epoch, ...]
+    best_epoch: int
 
 
 def write_weights(folder: Path, number: int, weights: Weights) -> None:

@@ -1,6 +1,5 @@
 """Checkpoints: after each epoch a new folder, complete or absent, with the epoch and its value in the name."""
 
-import csv
 import json
 import re
 from dataclasses import asdict, dataclass, fields
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from tellapart.errors import RunError
 from tellapart.files import UNREADABLE, atomic_folder, remove_folder
+from tellapart.read_files import ContentError, parse_number, read_arrays, read_json, read_table
 
 FOLDER_NAME = re.compile(r"epoch-(\d+)-[a-z_]+-[-\d.einfa]+")
 
@@ -54,8 +54,8 @@ class Checkpoint:
 
 def arrays(path: Path) -> list[NDArray[Any]]:
     """Read the arrays that `np.savez` wrote, in their order. Raises one of UNREADABLE."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        return [archive[f"arr_{i}"] for i in range(len(archive.files))]
+    stored = read_arrays(path)
+    return [stored[f"arr_{i}"] for i in range(len(stored))]
 
 
 def write(folder: Path, history: History, monitor: str, state: list[NDArray[Any]]) -> Checkpoint:
@@ -85,23 +85,27 @@ def keep_only(folder: Path, wanted: set[int]) -> None:
 def read_history(path: Path) -> History:
     """Read a `history.csv`. Raises RunError."""
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            return tuple(_epoch(row) for row in csv.DictReader(stream))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return tuple(map(_epoch, read_table(path, [field.name for field in fields(Epoch)])))
+    except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove it, or train again") from error
 
 
 def _epoch(row: dict[str, str]) -> Epoch:
     numbers = {field.name: row[field.name] for field in fields(Epoch)}
-    values = {name: None if text == "" and name.startswith("val_") else float(text) for name, text in numbers.items()}
-    return Epoch(**{**values, "epoch": int(numbers["epoch"])})  # type: ignore[arg-type]
+    values = {
+        name: None if text == "" and name.startswith("val_") else parse_number(text) for name, text in numbers.items()
+    }
+    return Epoch(**{**values, "epoch": int(numbers["epoch"][:20])})  # type: ignore[arg-type]
 
 
 def _history(path: Path) -> History:
     try:
-        return tuple(Epoch(**row) for row in json.loads((path / "history.json").read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        history = read_json(path / "history.json", tuple[Epoch, ...], finite=False)
+    except (OSError, ContentError) as error:
         raise _unreadable(path, error) from error
+    if not history:
+        raise _unreadable(path, ContentError("it has no epoch"))
+    return history
 
 
 def _unreadable(path: Path, error: Exception) -> RunError:
