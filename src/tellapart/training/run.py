@@ -52,7 +52,7 @@ class Run:
         try:
             return read_environment(self.folder)
         except (OSError, ContentError) as error:
-            raise RunError(f"{self.folder} is not a whole run: its {ENVIRONMENT} cannot be read ({error})") from error
+            raise RunError(f"{self.folder} is not a run: its {ENVIRONMENT} cannot be read ({error})") from error
 
     @cached_property
     def bundle(self) -> Bundle:
