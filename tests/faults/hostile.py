@@ -14,6 +14,7 @@ from tellapart.data.formats import FORMATS
 
 Made = Callable[[], bytes]
 RED, SIDE = (255, 0, 0), 16
+SQUARE = (SIDE, SIDE)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 A_MEGABYTE = zlib.compress(bytes(1_000_000), 9)  # in a kilobyte
 SIXTY_MEGABYTES = zlib.compress(bytes(60_000_000), 9)
@@ -182,8 +183,9 @@ def tiff_of_scans(scans: int) -> bytes:
 # JPEG 2000; source: ITU-T T.800, annex A
 
 
-def jp2(**options: int) -> bytes:
-    return saved(Image.new("RGB", (64, 64), RED), "JPEG2000", no_jp2=True, **options)
+def jp2(tile_size: tuple[int, int] | None = None) -> bytes:
+    """A bare codestream of 64 x 64 pixels."""
+    return saved(Image.new("RGB", (64, 64), RED), "JPEG2000", no_jp2=True, tile_size=tile_size)
 
 
 def jp2_with(marker: int, at: int, fields: bytes) -> bytes:
@@ -487,7 +489,6 @@ def wide_red() -> bytes:
 
 Seen = tuple[tuple[int, int], list[int]]
 """Height and width, and the colour of the pixel in the upper left corner."""
-SQUARE = (SIDE, SIDE)
 
 TAKEN: dict[str, tuple[Made, Seen]] = {
     **{
