@@ -91,3 +91,16 @@ def test_two_searches_cannot_use_one_folder(tmp_path: Path) -> None:
         pass
     with held(lock):  # it is free again
         pass
+
+
+@pytest.mark.parametrize("line", ['{"op_code": 99}', '{"op_code": 4, "trial_id": "x"}', "{}"])
+def test_lines_that_cannot_be_replayed_are_refused(path: Path, line: str) -> None:
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(RunError, match="begin again with --fresh"):
+        Journal(path, "val_loss")
+
+
+def test_a_journal_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "journal.log").mkdir()
+    with pytest.raises(RunError, match="expected a file"):
+        Journal(tmp_path / "journal.log", "val_loss")

@@ -4,7 +4,6 @@ Every change is one line, durable before the next is written. `files.exclusive_l
 time, so half a line or a lock of Optuna that a killed process left behind can be removed.
 """
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -17,8 +16,9 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
+from tellapart.errors import RunError, StorageError, first_line
 from tellapart.files import atomic_write
-from tellapart.read_files import MAX_LIST_BYTES, read_content
+from tellapart.read_files import MAX_LIST_BYTES, ContentError, conform, parse_json, read_content
 from tellapart.recipe import Monitor
 from tellapart.studies.search.space import Space, Value, distributions
 from tellapart.training.fitting.checkpoints import Epoch, History
@@ -32,9 +32,8 @@ class Journal:
     def __init__(self, path: Path, monitor: Monitor) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
-        _repair(path)
         self._monitor = monitor
-        self._storage = JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path))))
+        self._storage = _open_storage(path)
         known = [study.study_name for study in self._storage.get_all_studies()]
         direction = StudyDirection.MINIMIZE if monitor == "val_loss" else StudyDirection.MAXIMIZE
         if STUDY not in known:
@@ -97,7 +96,24 @@ class Journal:
 
 
 def _history(rows: Sequence[Mapping[str, Any]]) -> History:
-    return tuple(Epoch(**row) for row in rows)
+    try:
+        history: History = conform([*rows], tuple[Epoch, ...], "history")
+    except ContentError as error:
+        raise RunError(
+            f"the journal of the search has other epochs than it wrote ({error}): begin again with --fresh"
+        ) from error
+    return history
+
+
+def _open_storage(path: Path) -> JournalStorage:
+    """Open a journal whose every line Optuna can replay. Raises RunError."""
+    try:
+        _repair(path)
+        return JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path))))
+    except StorageError:
+        raise
+    except Exception as error:  # Optuna raises whatever a line provokes
+        raise RunError(f"{path} cannot be read ({first_line(error)}): begin again with --fresh") from error
 
 
 def _repair(path: Path) -> None:
@@ -113,8 +129,8 @@ def _repair(path: Path) -> None:
 def _complete_lines(content: bytes) -> Iterator[bytes]:
     for line in content.splitlines(keepends=True):
         try:
-            json.loads(line)
-        except ValueError:
+            parse_json(line, dict[str, Any], finite=False)
+        except ContentError:
             return
         if not line.endswith(b"\n"):
             return
