@@ -37,6 +37,9 @@ GRAPH, WEIGHTS, KERAS, SEEN = "model.xml", "model.bin", "model.keras", "splits.j
 FILES = (GRAPH, WEIGHTS, KERAS, SEEN)  # of a network
 HEAD_FILES = (GRAPH, WEIGHTS, HEAD, HEAD_WEIGHTS, SEEN)
 FOREST_FILES = (GRAPH, WEIGHTS, FOREST, SEEN)
+GRAPH_FILES = (GRAPH, WEIGHTS, SEEN)  # of a SavedModel that was imported, which has no Keras layers
+SAVED_MODEL = "saved_model"
+"""The field of the recipe of an imported SavedModel."""
 HASH_DIGITS = 16  # of an image's SHA-256 in splits.json: 64 bits distinguish a billion images
 
 
@@ -173,7 +176,7 @@ class Bundle:
 
     def _verify_files(self) -> None:
         present = {entry.name for entry in os.scandir(self.folder)}
-        expected = {*_file_names(self.hashes)}
+        expected = {*_file_names(self.hashes, self.manifest.recipe)}
         if missing := sorted({*self.hashes, MANIFEST} - present) + sorted(expected - {*self.hashes}):
             raise BundleError(f"{self.folder} lacks {', '.join(missing)}: copy the whole bundle again")
         if extra := sorted(present - {*expected, MANIFEST}):
@@ -290,12 +293,13 @@ def write_manifest(folder: Path, manifest: Manifest, *, proved: bool = False) ->
 
     `proved` states that this process made the graph and has run it on images: no other needs to run it first here.
     """
+    present = [entry.name for entry in os.scandir(folder)]
     fields = {
         "format": FORMAT,
         "tellapart": __version__,
         **asdict(manifest),
         "preprocessing": manifest.preprocessing.as_json(),
-        "files": {name: sha256(folder / name) for name in _file_names([entry.name for entry in os.scandir(folder)])},
+        "files": {name: sha256(folder / name) for name in _file_names(present, manifest.recipe)},
     }
     text = json.dumps({**fields, "sha256": _manifest_hash(fields)}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
@@ -310,8 +314,10 @@ def _remember_sound(folder: Path) -> None:
         remember(bundle.digest)
 
 
-def _file_names(names: Collection[str]) -> tuple[str, ...]:
+def _file_names(names: Collection[str], recipe: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the files of a bundle, whose kind shows in the names of some."""
+    if recipe.get(SAVED_MODEL) is True:
+        return GRAPH_FILES
     return HEAD_FILES if HEAD in names else FOREST_FILES if FOREST in names else FILES
 
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def load_network(bundle: Bundle) -> "keras.Model":
     """Inspect and load a bundle's Keras model. Raises BundleError, WeightsError, MissingPackageError."""
     if KERAS not in bundle.hashes:
+        kind = bundle.manifest.recipe.get("model", "SavedModel")
         raise BundleError(
-            f"{bundle.folder} has no network: a {bundle.manifest.recipe.get('model')} has no gradients and no layers. "
-            f"Use the method cam or occlusion"
+            f"{bundle.folder} has no network: a {kind} has no gradients and no layers. Use the method cam or occlusion"
         )
     load_keras()
     from tellapart.models.importing.keras_import import load_model

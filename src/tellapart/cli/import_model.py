@@ -32,7 +32,8 @@ def import_model(
     Parameters
     ----------
     model
-        A .keras file, or an .h5 file with the whole model, of Keras 2 or 3 (also Teachable Machine's keras_model.h5).
+        A .keras file, or an .h5 file with the whole model, of Keras 2 or 3 (also Teachable Machine's keras_model.h5);
+        or a SavedModel folder.
     classes
         A text file with one class name per line, in the order of the model's outputs; or lines such as `0 cat`.
     preprocess

@@ -7,6 +7,10 @@ from typing import Literal
 from tellapart.errors import RecipeError, did_you_mean
 from tellapart.recipe import Optimizer, Schedule
 
+# Mean and deviation of ImageNet's images, in [0, 1], RGB; and the mean in 0..255, BGR.
+# Source: keras.applications.imagenet_utils.preprocess_input, modes "torch" and "caffe".
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN_BGR = (103.939, 116.779, 123.68)
 Scaling = Literal["unit", "tf", "torch", "caffe", "inside"]
 """Scaling of a network's input: [0, 1]; [-1, 1]; ImageNet mean and deviation; BGR minus mean; inside the network."""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tellapart.backend import downloads_on_stderr
 from tellapart.errors import RecipeError
-from tellapart.models.catalogue import Scaling, lookup
+from tellapart.models.catalogue import DEVIATION, MEAN, MEAN_BGR, Scaling, lookup
 from tellapart.models.freezing import leaf_layers, truncate_at
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.models.weights import locate_weights, weights_error
@@ -20,10 +20,6 @@ Tensor = Any
 """A symbolic Keras tensor; Keras has no types."""
 FLOAT32_LAYERS = ("logits", "scaling", "to_float")
 """Layers that always compute in float32: the loss needs exact logits, and 255 grey levels need more than 8 bits."""
-# Mean and deviation of ImageNet's images, in [0, 1], RGB; and the mean in 0..255, BGR.
-# Source: keras.applications.imagenet_utils.preprocess_input, modes "torch" and "caffe".
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 def set_mixed_precision(network: keras.Model, *, mixed: bool) -> None:

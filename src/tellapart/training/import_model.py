@@ -1,7 +1,9 @@
 """From a model file made elsewhere to a bundle, checked before it is kept."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tellapart.backend import load_keras
-from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Manifest, write_manifest
+from tellapart.bundles.bundle import GRAPH, KERAS, SAVED_MODEL, SEEN, Bundle, Manifest, write_manifest
 from tellapart.data.pipeline import BATCH
 from tellapart.data.preprocessing import Fit, Preprocessing, Resize
 from tellapart.engine import Engine, Precision, resolve_precision, write_graph
@@ -18,7 +20,11 @@ from tellapart.errors import BundleError, DatasetError, RecipeError, WeightsErro
 from tellapart.files import atomic_folder, require_unused, sha256
 from tellapart.models.catalogue import MODELS, Scaling
 from tellapart.models.importing.archive import inspect_archive
+from tellapart.models.importing.geometry import KERAS as KERAS_DATA
+from tellapart.models.importing.geometry import describe
+from tellapart.models.importing.saved_model import KERAS_METADATA, is_saved_model
 from tellapart.progress import notify
+from tellapart.training.import_saved_model import read_saved_model
 
 if TYPE_CHECKING:
     import keras
@@ -44,6 +50,8 @@ def import_model(
 ) -> Bundle:
     """Make a bundle of a `.keras` or `.h5` file of built-in layers; nothing of it runs before it was inspected.
 
+    A SavedModel folder is read by OpenVINO, in a process of its own; its bundle has no layers for Keras.
+
     `classes` is a text file with a name on each line, in the order of the outputs. `preprocess` says which numbers
     the model wants: a name of the catalogue, or unit, tf, torch, caffe, inside, none; a model that scales its input
     itself is not scaled again, unless `scale_twice`. `size` is in pixels, for models that take any. `fit` and `resize`
@@ -52,42 +60,119 @@ def import_model(
     """
     names, scaling = class_names(classes), scaling_of(preprocess)
     require_unused(out)
+    asked = _Asked(scaling, len(names), size, fit, resize, named=preprocess in MODELS, twice=scale_twice)
+    with atomic_folder(out) as partial:
+        read = _read_saved_model if is_saved_model(file) else _read_keras_file
+        imported = read(file, partial, asked)
+        for sentence in filter(None, (imported.ending, imported.scaled, imported.geometry)):
+            notify(sentence)
+        used = preprocess if imported.scaling == scaling else "none"  # left to the model
+        recipe = {"adopted": file.name, "sha256": _digest(file), "preprocess": used}
+        manifest = Manifest(
+            name=name or file.stem,
+            classes=names,
+            preprocessing=imported.preprocessing,
+            recipe={**recipe, "precision": imported.precision, **imported.marks},
+            metrics={},
+            fingerprint="",
+            licence=None,
+        )
+        (partial / SEEN).write_text('{"train": [], "validation": []}')
+        write_manifest(partial, manifest)
+    return Bundle.open(out)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The caller's words about a model."""
+
+    scaling: Scaling
+    classes: int
+    size: int | None
+    fit: Fit | None
+    resize: Resize | None
+    named: bool
+    twice: bool
+
+
+@dataclass(frozen=True)
+class _Imported:
+    """Facts about a model whose graph is written, and sentences for its owner."""
+
+    preprocessing: Preprocessing
+    scaling: Scaling
+    precision: Precision
+    ending: str
+    scaled: str | None
+    geometry: str
+    marks: Mapping[str, bool] = field(default_factory=dict)
+
+
+def _read_keras_file(file: Path, into: Path, asked: _Asked) -> _Imported:
     with inspect_archive(file) as copy:
         load_keras()
-        from tellapart.models.importing.geometry import describe, geometry_of
+        from tellapart.models.importing.keras_geometry import geometry_of
         from tellapart.models.importing.keras_import import build_classifier, input_shape, load_model, once_scaled
 
         with _about(file):
             model = load_model(copy)
-            height, width, channels = input_shape(model, size)
-            scaling, scaled = once_scaled(model, scaling, named=preprocess in MODELS, twice=scale_twice)
-            adopted = build_classifier(model, (height, width, channels), scaling, len(names))
+            shape = input_shape(model, asked.size)
+            scaling, scaled = once_scaled(model, asked.scaling, named=asked.named, twice=asked.twice)
+            adopted = build_classifier(model, shape, scaling, asked.classes)
             graph = converted(adopted.network)
-    notify(f"{file.name}: images of {height} x {width}, {'colour' if channels == 3 else 'grey'}; {adopted.ending}")
     geometry = geometry_of(model)
-    preprocessing = Preprocessing(height, width, channels, fit or geometry.fit, resize or geometry.resize)
-    for sentence in filter(None, (scaled, describe(geometry, preprocessing))):
-        notify(sentence)
-    manifest = Manifest(
-        name=name or file.stem,
-        classes=names,
+    preprocessing = Preprocessing(*shape, asked.fit or geometry.fit, asked.resize or geometry.resize)
+    write_graph(graph, into / GRAPH)
+    adopted.network.save(into / KERAS)
+    return _Imported(
         preprocessing=preprocessing,
-        recipe={
-            "adopted": file.name,
-            "sha256": sha256(file),
-            "preprocess": preprocess,
-            "precision": checked_precision(adopted.network, graph, preprocessing),
-        },
-        metrics={},
-        fingerprint="",
-        licence=None,
+        scaling=scaling,
+        precision=checked_precision(adopted.network, graph, preprocessing),
+        ending=_ending(file, shape, adopted.ending),
+        scaled=scaled,
+        geometry=describe(geometry, preprocessing),
     )
-    with atomic_folder(out) as partial:
-        write_graph(graph, partial / GRAPH)
-        adopted.network.save(partial / KERAS)
-        (partial / SEEN).write_text('{"train": [], "validation": []}')
-        write_manifest(partial, manifest, proved=True)
-    return Bundle.open(out)
+
+
+def _read_saved_model(folder: Path, into: Path, asked: _Asked) -> _Imported:
+    with _about(folder):
+        if asked.resize is None and not (folder / KERAS_METADATA).is_file():
+            raise RecipeError(
+                f"{folder} does not say how images were made to fit when it was trained: --resize keras-bilinear, as "
+                f"image_dataset_from_directory does; keras-nearest, as load_img does; or pillow-bicubic"
+            )
+        read = read_saved_model(
+            folder,
+            into,
+            scaling=asked.scaling,
+            classes=asked.classes,
+            size=asked.size,
+            named=asked.named,
+            twice=asked.twice,
+        )
+    preprocessing = Preprocessing(*read.shape, asked.fit or KERAS_DATA.fit, asked.resize or KERAS_DATA.resize)
+    return _Imported(
+        preprocessing=preprocessing,
+        scaling=read.scaling,
+        precision=read.precision,
+        ending=_ending(folder, read.shape, read.ending),
+        scaled=read.scaled,
+        geometry=describe(KERAS_DATA, preprocessing),
+        marks={SAVED_MODEL: True},
+    )
+
+
+def _ending(file: Path, shape: tuple[int, int, int], ending: str) -> str:
+    return f"{file.name}: images of {shape[0]} x {shape[1]}, {'colour' if shape[2] == 3 else 'grey'}; {ending}"
+
+
+def _digest(file: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's files and their names."""
+    if file.is_file():
+        return sha256(file)
+    paths = sorted(path for path in file.rglob("*") if path.is_file())
+    lines = (f"{sha256(path)}  {path.relative_to(file).as_posix()}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def class_names(file: Path) -> tuple[str, ...]:
@@ -146,24 +231,40 @@ def checked_precision(network: "keras.Model", graph: "Graph", preprocessing: Pre
     """
     images = made_up(preprocessing)
     expected: NDArray[np.float32] = np.asarray(network(images, training=False)).astype(np.float32)
-    if not np.isfinite(expected).all() or np.abs(expected.sum(axis=1) - 1).max() > 2 * TOLERANCE["bfloat16"]:
-        raise WeightsError(
-            f"the model's numbers are not probabilities: they add up to {expected[0].sum():.3g} on a synthetic image, "
-            f"expected 1. Its softmax may run over another axis, or its weights be damaged"
-        )
-    differences = {
-        precision: _difference(graph, precision, images, expected)
-        for precision in ("float32", resolve_precision("auto"))
-    }
-    if differences["float32"] > TOLERANCE["float32"]:
+    _require_probabilities(expected)
+    if (difference := _difference(graph, "float32", images, expected)) > TOLERANCE["float32"]:
         raise BundleError(
-            f"the converted graph disagrees with Keras: probabilities differ by up to {differences['float32']:.3f}, at "
+            f"the converted graph disagrees with Keras: probabilities differ by up to {difference:.3f}, at "
             f"most {TOLERANCE['float32']} is rounding. Nothing is kept; please report which layers the model has"
         )
-    if any(difference > TOLERANCE[precision] for precision, difference in differences.items()):
-        notify("bfloat16 changes its answers by more than rounding: the bundle predicts in float32")
-        return "float32"
-    return "auto"
+    return _fast_precision(graph, images, expected)
+
+
+def precision_of_graph(graph: "Graph", preprocessing: Preprocessing) -> Precision:
+    """Compare a graph in both precisions on synthetic images: auto where the fast arithmetic agrees, else float32.
+
+    Raises WeightsError when the output is no probabilities.
+    """
+    images = made_up(preprocessing)
+    expected = _answers(graph, "float32", images)
+    _require_probabilities(expected)
+    return _fast_precision(graph, images, expected)
+
+
+def _require_probabilities(probs: NDArray[np.float32]) -> None:
+    if not np.isfinite(probs).all() or np.abs(probs.sum(axis=1) - 1).max() > 2 * TOLERANCE["bfloat16"]:
+        raise WeightsError(
+            f"the model's numbers are not probabilities: they add up to {probs[0].sum():.3g} on a synthetic image, "
+            f"expected 1. Its softmax may run over another axis, or its weights be damaged"
+        )
+
+
+def _fast_precision(graph: "Graph", images: NDArray[np.uint8], expected: NDArray[np.float32]) -> Precision:
+    fast = resolve_precision("auto")
+    if _difference(graph, fast, images, expected) <= TOLERANCE[fast]:
+        return "auto"
+    notify("bfloat16 changes its answers by more than rounding: the bundle predicts in float32")
+    return "float32"
 
 
 def made_up(preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -182,10 +283,14 @@ def made_up(preprocessing: Preprocessing) -> NDArray[np.uint8]:
 def _difference(
     graph: "Graph", precision: Precision, images: NDArray[np.uint8], expected: NDArray[np.float32]
 ) -> float:
-    engine = Engine(graph, batch=BATCH, precision=precision)
-    probs = np.concatenate(list(engine.run(images[i : i + BATCH] for i in range(0, CHECKED, BATCH))))
+    probs = _answers(graph, precision, images)
     worst = float(np.abs(probs - expected).max())
     return worst if np.isfinite(worst) else np.inf
+
+
+def _answers(graph: "Graph", precision: Precision, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    engine = Engine(graph, batch=BATCH, precision=precision)
+    return np.concatenate(list(engine.run(images[i : i + BATCH] for i in range(0, CHECKED, BATCH))))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tellapart.models.importing.archive import inspect_archive
 from tellapart.models.importing.config_check import MAX_DEPTH, require_built_in
 from tellapart.models.importing.keras2 import is_keras2, modernise
 from tellapart.models.importing.keras_import import load_model
-from tellapart.models.importing.own_scaling import find_own_scaling
+from tellapart.models.importing.keras_scaling import find_own_scaling
 
 FILES = Path(__file__).parent / "keras2_models.zip"
 SCALES = {"teachable": 1 / 127.5, "settings": 1 / 255, "grey": 1 / 255, "lstm": 1 / 255, "mixed": 1 / 255}

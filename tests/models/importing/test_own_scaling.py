@@ -7,9 +7,11 @@ import pytest
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import Scaling
-from tellapart.models.importing.geometry import HERE, KERAS, TEACHABLE, describe, geometry_of
+from tellapart.models.importing.geometry import HERE, KERAS, TEACHABLE, describe
+from tellapart.models.importing.keras_geometry import geometry_of
 from tellapart.models.importing.keras_import import once_scaled
-from tellapart.models.importing.own_scaling import OwnScaling, find_own_scaling, require_scaled_once
+from tellapart.models.importing.keras_scaling import find_own_scaling
+from tellapart.models.importing.own_scaling import OwnScaling, require_scaled_once
 
 layers = keras.layers
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "variance": [0.229**2, 0.224**2, 0.225**2]}

@@ -53,7 +53,9 @@ def inspect_archive(file: Path) -> Iterator[Path]:
 def _read(file: Path) -> IO[bytes]:
     if not file.is_file():
         problem = "is a folder" if file.is_dir() else "is not a regular file" if file.exists() else "does not exist"
-        raise WeightsError(f"{file} {problem}; expected a model that Keras saved, a .keras or .h5 file")
+        raise WeightsError(
+            f"{file} {problem}; expected a model that Keras saved: a .keras or .h5 file, or a SavedModel folder"
+        )
     try:
         return file.open("rb")
     except OSError as error:
@@ -70,7 +72,7 @@ def _copy_checked(stream: IO[bytes], folder: Path) -> Path:
         return _copy_h5(stream, folder)
     raise WeightsError(
         "it is neither a .keras nor an .h5 file. Save the model with Keras's model.save('model.keras'); "
-        "pickles, SavedModel folders and PyTorch files are not read"
+        "pickles and PyTorch files are not read; of a SavedModel name the folder"
     )
 
 

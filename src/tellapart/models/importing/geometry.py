@@ -6,8 +6,6 @@ antialiasing; `load_img` and `ImageDataGenerator` take the nearest pixels. Teach
 
 from dataclasses import dataclass
 
-import keras
-
 from tellapart.data.preprocessing import Fit, Preprocessing, Resize
 
 
@@ -29,14 +27,6 @@ KERAS = Geometry(
 )
 TEACHABLE = Geometry("crop", "pillow-bicubic", "Teachable Machine")
 HERE = Geometry("crop", "pillow-bicubic", "tellapart")
-OURS = "pictures"  # the name of the input of models that were trained here
-
-
-def geometry_of(model: keras.Model) -> Geometry:
-    """Return the geometry of the tool that probably made a model."""
-    if model.inputs[0].dtype == "uint8" and model.inputs[0].name == OURS:
-        return HERE
-    return TEACHABLE if _is_of_teachable_machine(model) else KERAS
 
 
 def describe(geometry: Geometry, used: Preprocessing) -> str:
@@ -46,12 +36,3 @@ def describe(geometry: Geometry, used: Preprocessing) -> str:
     if (used.fit, used.resize) == (geometry.fit, geometry.resize):
         return f"{made}, as {geometry.tool} does{geometry.otherwise}"
     return f"{made}, as asked for; {geometry.tool} would have {geometry.fit} by {geometry.resize}"
-
-
-def _is_of_teachable_machine(model: keras.Model) -> bool:
-    """Return True if a model is MobileNet and its mean in one Sequential, and two dense layers in another."""
-    parts = model.layers if isinstance(model, keras.Sequential) else []
-    if len(parts) != 2 or not all(isinstance(part, keras.Sequential) for part in parts):
-        return False
-    kinds = [[type(layer).__name__ for layer in part.layers] for part in parts]
-    return kinds == [["Functional", "GlobalAveragePooling2D"], ["Dense", "Dense"]] and not parts[1].layers[1].use_bias

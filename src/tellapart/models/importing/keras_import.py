@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import isqrt
 from pathlib import Path
 
 import keras
@@ -12,13 +11,14 @@ import keras
 from tellapart.errors import RecipeError, WeightsError, first_line
 from tellapart.models.catalogue import Scaling
 from tellapart.models.importing.archive import ARRAYS, is_translated, written_by
-from tellapart.models.importing.own_scaling import find_own_scaling, require_scaled_once
+from tellapart.models.importing.image_input import image_shape, require_classifier
+from tellapart.models.importing.keras_scaling import find_own_scaling
+from tellapart.models.importing.own_scaling import require_scaled_once
 from tellapart.models.importing.weight_check import require_same_weights
 from tellapart.models.networks import Tensor, scale_images
 
 SHAPES_ONLY = ("Dropout", "Flatten", "GlobalAveragePooling2D", "Identity", "Reshape", "Squeeze")
 """Layers that change the shape only, not whether values are probabilities or logits."""
-MAX_SIDE = 4096  # pixels, as in a recipe
 
 
 @dataclass(frozen=True)
@@ -49,46 +49,11 @@ def load_model(copy: Path) -> keras.Model:
 
 
 def input_shape(model: keras.Model, size: int | None) -> tuple[int, int, int]:
-    """Return height, width and channels of the images of a model. Raises RecipeError, WeightsError.
-
-    Its input may be (None, height, width, channels), channels first, (None, height, width) for grey images without a
-    channel axis, or (None, height * width * channels) for the values of an image in a row.
-    """
+    """Return height, width and channels of a model's images, see `image_shape`. Raises RecipeError, WeightsError."""
     if len(model.inputs) != 1 or len(model.inputs[0].shape) not in (2, 3, 4):
         shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)
         raise WeightsError(f"the model takes {shapes}; expected one image: (None, height, width, 1 or 3)")
-    if size is not None and not 1 <= size <= MAX_SIDE:
-        raise RecipeError(f"size is {size}; expected 1 to {MAX_SIDE}")
-    sides = model.inputs[0].shape[1:]
-    height, width, channels = _flat_shape(sides[0], size) if len(sides) == 1 else _image_shape(sides)
-    if size is None and None in (height, width):
-        raise RecipeError(
-            "the model takes images of any size: choose one with --size, best the one it was trained with"
-        )
-    if size is not None and any(side not in (None, size) for side in (height, width)):
-        raise RecipeError(f"size is {size}, but the model takes {height} x {width} pixels: leave --size out")
-    return int(height or size or 0), int(width or size or 0), channels
-
-
-def _image_shape(sides: tuple[int | None, ...]) -> tuple[int | None, int | None, int]:
-    if len(sides) == 2:
-        return sides[0], sides[1], 1
-    if sides[2] in (1, 3):
-        return sides[0], sides[1], int(sides[2])
-    if sides[0] in (1, 3):
-        return sides[1], sides[2], int(sides[0])
-    raise WeightsError(f"the model takes {(None, *sides)}; expected 1 or 3 channels, last or first")
-
-
-def _flat_shape(length: int | None, size: int | None) -> tuple[int, int, int]:
-    """Return the shape of the square images, grey or colour, whose values in a row have this length."""
-    for channels in (1, 3):
-        side = size or isqrt((length or 0) // channels)
-        if side and side * side * channels == length:
-            return side, side, channels
-    if size is not None:
-        raise RecipeError(f"size is {size}, but the model takes {length} numbers: {size} x {size} x 1 or 3 are others")
-    raise WeightsError(f"the model takes {length} numbers in a row; expected those of a square image, grey or colour")
+    return image_shape(model.inputs[0].shape[1:], size)
 
 
 def build_classifier(model: keras.Model, shape: tuple[int, int, int], scaling: Scaling, classes: int) -> ImportedModel:
@@ -144,16 +109,7 @@ def _output_width(model: keras.Model, activation: str, classes: int) -> int:
     if len(model.outputs) != 1 or len(shape) != 2 or shape[1] is None:
         raise WeightsError(f"the model gives {len(model.outputs)} outputs, the first {shape}; expected (None, classes)")
     width = int(shape[1])
-    if activation == "sigmoid" and width > 1:
-        raise WeightsError(
-            f"the model ends in {width} sigmoids: it is a multi-label model, in which several classes may be true. "
-            f"Expected softmax or logits, which choose one class"
-        )
-    if activation == "softmax" and width == 1:
-        raise WeightsError("the model ends in softmax over 1 output, which is always 1: it cannot classify")
-    if classes != max(width, 2):
-        hint = ": one output is for two classes" if width == 1 else ""
-        raise RecipeError(f"there are {classes} class names and {width} outputs{hint}. Name every class once, in order")
+    require_classifier(activation, width, classes)
     return width
 
 
