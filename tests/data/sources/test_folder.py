@@ -349,9 +349,7 @@ def test_folders_below_the_classes_may_have_the_same_names(tmp_path: Path, capsy
     assert open_source(str(tmp_path)).classes == ("cat", "dog")
     err = capsys.readouterr().err
     assert "cat and dog of" in err
-    assert (
-        f"(monday and tuesday), and are taken for the classes: are those the classes? Then pass {tmp_path}/cat" in err
-    )
+    assert f"(monday and tuesday), and become the classes: are those the classes? Then pass {tmp_path}/cat" in err
 
 
 def test_a_class_may_have_folders_whatever_it_is_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

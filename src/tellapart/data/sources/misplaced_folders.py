@@ -1,4 +1,4 @@
-"""Recognise a folder that is named one level too high, and split folders that would be taken for classes."""
+"""Recognise a folder that is named one level too high, and split folders that would become classes."""
 
 import re
 from collections.abc import Sequence
@@ -44,32 +44,33 @@ def require_classes_not_splits(root: Path, folders: Sequence[Path]) -> None:
 
     Where the names say nothing, this is reported: folders of dates or places below the classes look the same.
     """
-    found = {
+    inner_levels = {
         folder.name: inner
         for folder in sorted(folders, key=lambda folder: SPLITS.index(_split_of(folder.name)))
         if (inner := inner_level(folder))
     }
-    if len(found) < 2:
+    if len(inner_levels) < 2:
         return
-    sets = [set(inner.names) for inner in found.values()]
+    sets = [set(inner.names) for inner in inner_levels.values()]
     shared = sorted(set.intersection(*sets))
     if 2 * len(shared) < min(map(len, sets)):
         return
-    alike = f"{joined(list(found), 3)} of {root} have folders of the same names ({joined(shared, 3)})"
-    if any(SPLIT_WORD.search(name.lower()) for name in found):
+    same_names = f"{joined(list(inner_levels), 3)} of {root} have folders of the same names ({joined(shared, 3)})"
+    if any(SPLIT_WORD.search(name.lower()) for name in inner_levels):
         raise DatasetError(
-            f"{alike}: are they splits? Name them {_proper_names(list(found))}, or pass {_training(found).path}"
+            f"{same_names}: are they splits? "
+            f"Name them {_proper_names(list(inner_levels))}, or pass {_training(inner_levels).path}"
         )
-    if len(found) == len(folders) and all(names == sets[0] for names in sets):
-        notify(f"{alike}, and are taken for the classes: are those the classes? Then pass {_training(found).path}")
+    if len(inner_levels) == len(folders) and all(names == sets[0] for names in sets):
+        notify(f"{same_names}, and become the classes: are those the classes? Then pass {_training(inner_levels).path}")
 
 
 def misplaced_hint(folders: Sequence[Path]) -> str:
     """Suggest the one folder that has class folders or split folders in it, as half a sentence; else ""."""
-    found = [inner for folder in folders if (inner := inner_level(folder))]
-    if len(found) != 1:
+    inner_levels = [inner for folder in folders if (inner := inner_level(folder))]
+    if len(inner_levels) != 1:
         return ""
-    (inner,) = found
+    (inner,) = inner_levels
     return f"did you mean {printable(str(inner.path))}, which has the folders {joined(inner.names, 3)}?"
 
 
@@ -82,5 +83,7 @@ def _split_of(name: str) -> str | None:
     return next((split for split, words in WORDS_BY_SPLIT.items() if any(word in name.lower() for word in words)), None)
 
 
-def _training(found: dict[str, Inner]) -> Inner:
-    return next((inner for name, inner in found.items() if _split_of(name) == "train"), next(iter(found.values())))
+def _training(inner_levels: dict[str, Inner]) -> Inner:
+    return next(
+        (inner for name, inner in inner_levels.items() if _split_of(name) == "train"), next(iter(inner_levels.values()))
+    )
