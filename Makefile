@@ -51,7 +51,7 @@ docs-cli: $(VENV)/ready
 requirements: PINNED := --quiet --universal --generate-hashes --no-emit-index-url --no-header
 requirements: LOCKS := src/tellapart/exporting/templates
 requirements:
-	$(BIN)/uv pip compile $(PINNED) --extra train --extra onnx --extra litert --extra int8 --extra parquet --extra quality --extra ray --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile $(PINNED) --extra train --extra onnx --extra litert --extra int8 --extra parquet --extra quality --extra ray --extra heif --group dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile $(PINNED) --no-annotate -c requirements/dev.txt pyproject.toml -o $(LOCKS)/requirements.txt
 	printf 'scikit-learn>=1.9\nskops>=0.14\n' | $(BIN)/uv pip compile $(PINNED) --no-annotate -c requirements/dev.txt pyproject.toml - -o $(LOCKS)/requirements-forest.txt
 
