@@ -18,6 +18,7 @@ import pytest
 from tellapart.serving.app import build_app
 from tellapart.serving.interfaces import PredictorLike
 from tellapart.serving.schemas import Answer, Answers, Model
+from tellapart.serving.settings import Settings
 from tellapart.serving.upload import MAX_BODY_BYTES, MAX_IMAGES, MAX_PARTS
 
 from .conftest import FakePredictor, running

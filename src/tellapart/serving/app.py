@@ -119,7 +119,7 @@ def _add_predict(app: FastAPI, service: Service) -> None:
 
     @app.post("/v1/predict", response_model=Answers, responses=PREDICT_ERRORS, openapi_extra=IMAGES_BODY)
     async def predict(request: Request, top: Top = 3, explain: Explain = False) -> Response:
-        """Classify the images in the form field `image` or `file`, those in JSON as base64, or the image that is the body.
+        """Classify the images in the form field `image` or `file`, in JSON as base64, or the one that is the body.
 
         An image that cannot be read gets an `error` instead of an answer; a request with no readable image fails.
         """

@@ -122,10 +122,10 @@ class JsonBody:
             fields = json.loads(self._content.getvalue())
         except (ValueError, RecursionError) as error:
             raise RequestError(400, f"the body is not JSON ({str(error)[:MAX_ECHOED]}): {UPLOAD_ADVICE}") from error
-        found = [fields[name] for name in FIELDS if name in fields] if isinstance(fields, dict) else []
-        if len(found) != 1:
-            raise RequestError(400, f"the JSON has {len(found)} of the fields 'image' and 'file': {UPLOAD_ADVICE}")
-        texts = found[0] if isinstance(found[0], list) else found
+        values = [fields[name] for name in FIELDS if name in fields] if isinstance(fields, dict) else []
+        if len(values) != 1:
+            raise RequestError(400, f"the JSON has {len(values)} of the fields 'image' and 'file': {UPLOAD_ADVICE}")
+        texts = values[0] if isinstance(values[0], list) else values
         if not texts:
             raise RequestError(400, f"the JSON has no image: {UPLOAD_ADVICE}")
         if len(texts) > self._max_images:
