@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from tellapart.errors import RunError, StorageError
 from tellapart.files import atomic_write, cache_folder, remove_folder
+from tellapart.read_files import ContentError, read_json
 
 HASH, UUID = r"[0-9a-f]{64}", r"[0-9a-f]{32}"
 USES = "uses"
@@ -26,6 +28,13 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
 }
 """For each kind of entry the names of its folders, and of the files in one."""
 UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
+
+
+class Record(TypedDict):
+    """The content of a file in `uses/`."""
+
+    datasets: list[str]
+    backbone: str
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,7 @@ def _record(folder: Path) -> Path:
 def _read_record(path: Path) -> tuple[tuple[str, ...], str]:
     """Read the data sets and the backbone of an entry; empty where nothing was recorded, or it is damaged."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return tuple(map(str, record["datasets"])), str(record["backbone"])
-    except (OSError, ValueError, TypeError, KeyError):
+        record = read_json(path, Record)
+        return tuple(record["datasets"]), record["backbone"]
+    except (OSError, ContentError):
         return (), ""
