@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tellapart import errors
-from tellapart.errors import MissingPackageError, TellapartError, did_you_mean, require
+from tellapart.errors import MissingPackageError, TellapartError, did_you_mean, first_line, require
 
 
 def exceptions() -> set[type[Exception]]:
@@ -67,3 +67,10 @@ def test_a_misspelled_name_suggests_the_intended_one_first(typed: str, meant: st
 
 def test_a_name_close_to_none_lists_all() -> None:
     assert did_you_mean("zzzz", iter(KNOWN)) == "known: cifar10, digits, fashion-mnist, mnist"
+
+
+def test_a_quoted_error_never_advises_unsafe_loading() -> None:
+    advice = "You can override this error by calling `keras.config.enable_unsafe_deserialization()`."
+    quoted = first_line(ValueError(f"A Lambda layer is refused. {advice} Pass `safe_mode=False`. It is what it is."))
+    assert quoted == "A Lambda layer is refused. It is what it is"
+    assert first_line(ValueError(advice)) == "ValueError"

@@ -16,6 +16,7 @@ Each message says what was found, what was expected and what to do.
 """
 
 import importlib
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from types import ModuleType
@@ -81,8 +82,19 @@ def require(module: str, *, extra: str) -> ModuleType:
 
 
 def first_line(error: Exception, max_chars: int | None = 200) -> str:
-    """Return the first line of another library's error, cut to `max_chars`, to quote in a sentence; else its type."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:max_chars].rstrip(".:")
+    """Return the first line of another library's error, cut to `max_chars`, to quote in a sentence; else its type.
+
+    Sentences that advise loading a file without the library's protections are left out.
+    """
+    line = (str(error).strip().splitlines() or [""])[0]
+    safe = " ".join(sentence for sentence in SENTENCE_END.split(line) if not UNSAFE_ADVICE.search(sentence))
+    return (safe or type(error).__name__)[:max_chars].rstrip(".:")
+
+
+SENTENCE_END = re.compile(r"(?<=[.!?]) ")
+UNSAFE_ADVICE = re.compile(
+    r"safe_mode ?= ?`?False|unsafe_deserialization|allow_pickle ?= ?`?True|weights_only ?= ?`?False"
+)
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
