@@ -218,3 +218,17 @@ def test_a_damaged_count_is_refused_with_what_to_do(run: Run, tiny: Path, conten
 def test_the_file_has_the_number_of_later_evaluations(run: Run, tiny: Path) -> None:
     evaluate(run.bundle, Dataset.open(tiny))
     assert json.loads((run.folder / FILE).read_text()) == {"evaluations": 1}
+
+
+def test_intervals_know_the_groups_of_a_table(trained: Run, tiny: Path, tmp_path: Path) -> None:
+    table = tmp_path / "senders.csv"
+    rows = [(path, path.parent.name, int(path.stem) // 4) for path in sorted(tiny.glob("*/*.png"))]
+    table.write_text("path,label,group\n" + "".join(f"{path},{label},{sender}\n" for path, label, sender in rows))
+    plain = evaluate(trained.bundle, Dataset.open(tiny), split="train")
+    grouped = evaluate(trained.bundle, Dataset.open(table), split="train")
+    found = grouped.as_json(detailed=True)
+    assert (found["n"], found["groups"]) == (plain.n, 3)
+    assert str(found["warning"]).endswith("so add images of other groups")
+    assert grouped.accuracy.value == plain.accuracy.value
+    assert grouped.accuracy.low < plain.accuracy.low
+    assert [scores.groups for scores in grouped.per_class] == [3, 3, 3]

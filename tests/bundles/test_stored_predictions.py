@@ -1,5 +1,6 @@
 """Stored predictions are read back unchanged, whatever the file names; a damaged file is an error."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +98,18 @@ def test_an_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / FOLDER).touch()
     with pytest.raises(StorageError):
         write_predictions(tmp_path, "test", some())
+
+
+def test_groups_are_kept_where_they_are_known(tmp_path: Path) -> None:
+    groups = ("anna", "bo\udcff", "anna", "", "🎈")
+    write_predictions(tmp_path, "test", replace(some(), groups=groups))
+    predictions = read_predictions(tmp_path, "test")
+    assert predictions is not None
+    assert predictions.groups == groups
+    assert predictions.take([2, 4]).groups == ("anna", "🎈")
+    write_predictions(tmp_path, "validation", some())
+    without = read_predictions(tmp_path, "validation")
+    assert without is not None
+    assert without.groups is None
+    with np.load(tmp_path / FOLDER / "validation.npz") as archive:
+        assert "groups" not in archive

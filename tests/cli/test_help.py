@@ -105,7 +105,6 @@ PARAMETERS = {
     "imagenet": ["IMAGES", "--model", "--weights", "--top", "--json"],
     "lessons": ["--json"],
     "lesson": ["NAME", "--all", "--small", "--show-code", "--save", "--json"],
-    "cache": ["--limit", "--json"],
     "doctor": ["--json"],
 }
 READING = [f"--{field.name.replace('_', '-')}" for field in fields(ReadOptions)]

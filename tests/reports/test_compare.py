@@ -16,6 +16,7 @@ from tellapart.errors import BundleError, RunError
 from tellapart.judging.evaluation import judge
 from tellapart.reports.compare import as_json, compare_runs, holm_correction
 from tellapart.reports.compared_runs import read_compared_runs, shared_predictions
+from tellapart.reports.comparison_tables import comparison_html
 from tellapart.training.run import Run
 
 from .made_up_runs import CLASSES, made_up_run, predictions
@@ -214,3 +215,23 @@ def test_damaged_predictions_and_bundles_are_refused(make: Make) -> None:
     ]:
         with pytest.raises(kind, match=message):
             compare_runs([run, other])
+
+
+def test_groups_that_one_run_knows_are_those_of_all(make: Make, tmp_path: Path) -> None:
+    senders = tuple(f"sender {i // 5}" for i in range(20))
+    a, b = make("a", predictions(range(8))), make("b", replace(predictions(range(15)), groups=senders))
+    alone = compare_runs([a, make("c", predictions(range(15)))])
+    compared = compare_runs([a, b])
+    (pair,), (without,) = compared.pairs, alone.pairs
+    assert pair.comparison.groups == 4
+    # Only b predicts 2 and 5 images of two senders correctly: chance gives both to b in 2 of 4 cases, or both to a.
+    assert pair.p_value == pytest.approx(0.5)
+    assert without.p_value == pytest.approx(2 / 2**7)
+    found = json.loads(json.dumps(as_json(compared)))
+    assert list(found["test"])[:2] == ["n", "groups"]
+    assert found["test"]["groups"] == found["comparisons"][0]["groups"] == 4
+    (untold,) = json.loads(json.dumps(as_json(alone)))["comparisons"]
+    assert "groups" not in untold
+    assert any("no interval can be trusted" in note for note in compared.notes)
+    page = comparison_html(compared, created="today")
+    assert "test images of 4 groups" in page

@@ -222,3 +222,22 @@ def test_what_was_said_is_kept_in_the_run(tmp_path: Path) -> None:
     kept = read_predictions(tmp_path, "validation")
     assert kept is not None
     np.testing.assert_array_equal(kept.probs, found.predictions["validation"].probs)
+
+
+def test_groups_are_judged_and_stored_with_their_near_duplicates(tmp_path: Path) -> None:
+    split = confused(60, 3)
+    digests = split.images.digests
+    senders = tuple(f"sender {i // 5}" for i in range(60))
+    families = {digests[0]: digests[0], digests[5]: digests[0]}  # joins the first two senders
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), 60).astype(np.float32)
+    dataset = Dataset("senders", CLASSES, {"validation": replace(split, groups=senders)}, families=families)
+    found = evaluate_finally(dataset, {}, lambda *_: ReadableRows(probs, tuple(range(60)), ()), calibrates=False)
+    assert found.metrics["validation"]["groups"] == 11
+    found.write_predictions(tmp_path)
+    stored = read_predictions(tmp_path, "validation")
+    assert stored is not None
+    assert stored.groups is not None
+    assert stored.groups[:10] == ("sender 0",) * 10
+    assert stored.groups[10:] == senders[10:]
+    again = judge(stored.labels, stored.probs, CLASSES, groups=stored.groups)
+    assert again.as_json() == found.metrics["validation"]

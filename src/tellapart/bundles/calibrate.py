@@ -14,12 +14,15 @@ from tellapart.bundles.evaluate import predict_readable, training_splits
 from tellapart.bundles.reject import Reject
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.pipeline import BATCH, Runner
+from tellapart.data.splits.grouping import group_names
 from tellapart.engine import Engine, Graph, write_graph
 from tellapart.errors import BundleError, DatasetError
 from tellapart.files import atomic_folder, require_unused
 from tellapart.judging.calibration import apply_temperature, fit_temperature
+from tellapart.judging.clustered import proportion
 from tellapart.judging.evaluation import judge, require_judgeable
-from tellapart.judging.intervals import Estimate, wilson
+from tellapart.judging.groups import Groups, trust_warning
+from tellapart.judging.intervals import Estimate
 from tellapart.judging.metrics import ece
 from tellapart.judging.selective import find_threshold
 from tellapart.models.classical.estimators import HEAD, HEAD_WEIGHTS, GraphEstimator
@@ -37,7 +40,8 @@ MAX_TRAINING_IMAGES = 10_000  # for the OOD score: more hardly change it
 class CalibrationResult:
     """A reject option, its effect on the validation images that it was chosen on, and the temperature that was added.
 
-    `coverage` is the share of images that are answered, `accuracy` the share of correct answers.
+    `coverage` is the share of images that are answered, `accuracy` the share of correct answers. `groups` are those of
+    the images, None where unknown.
     """
 
     reject: Reject
@@ -45,18 +49,25 @@ class CalibrationResult:
     temperature: float
     coverage: Estimate
     accuracy: Estimate
+    groups: Groups | None = None
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence where the groups are too few, or too unequal, for the intervals to be trusted."""
+        return trust_warning(self.groups)
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledPredictions:
     """Predictions for labelled images: labels int (n,), probs float32 (n, classes), ood_scores float32 (n, 1).
 
-    Without an OOD score in the graph, `ood_scores` is (n, 0).
+    Without an OOD score in the graph, `ood_scores` is (n, 0). `groups` names what each image belongs to.
     """
 
     labels: NDArray[np.integer]
     probs: NDArray[np.float32]
     ood_scores: NDArray[np.float32]
+    groups: tuple[str, ...] | None = None
 
 
 def calibrate(
@@ -115,10 +126,11 @@ def _predict(bundle: Bundle, graph: Graph, split: Split, label: str) -> Labelled
     predictions = predict_readable(_runner(bundle, graph), bundle.preprocessing, split.images, label=label)
     if not predictions.kept:
         raise DatasetError(f"none of the {len(split)} validation images can be read: check the files")
-    labels = split.labels[list(predictions.kept)]
+    readable = split.take(predictions.kept)
+    labels = readable.labels
     probs, ood_scores = predictions.values[:, :classes], predictions.values[:, classes:]
     require_judgeable(labels, probs, bundle.classes)
-    return LabelledPredictions(labels, probs, ood_scores)
+    return LabelledPredictions(labels, probs, ood_scores, group_names(readable))
 
 
 def _runner(bundle: Bundle, graph: Graph) -> Runner:
@@ -158,15 +170,16 @@ def _measure(reject: Reject, predictions: LabelledPredictions, wanted: str, fact
     confidences = probs.max(axis=1).tolist()
     accepted = np.array([not reject.rejects(*pair) for pair in zip(confidences, scores, strict=True)])
     correct = probs.argmax(axis=1) == predictions.labels
-    answered = int(np.count_nonzero(accepted))
-    if not answered:
+    if not accepted.any():
         raise DatasetError(f"with {wanted} no validation image would be answered: choose a higher coverage")
+    groups = None if predictions.groups is None else Groups.of(predictions.groups, len(accepted))
     return CalibrationResult(
         reject=reject,
         wanted=wanted,
         temperature=factor,
-        coverage=wilson(answered, len(accepted)),
-        accuracy=wilson(int(np.count_nonzero(correct & accepted)), answered),
+        coverage=proportion(accepted, groups),
+        accuracy=proportion(correct[accepted], None if groups is None else groups.take(accepted)),
+        groups=groups,
     )
 
 
@@ -201,7 +214,7 @@ def _calibrated_manifest(
             "ece_before": ece(before.labels, before.probs),
             "ece_after": ece(after.labels, after.probs),
         }
-        metrics = {"validation": judge(after.labels, after.probs, bundle.classes).as_json()}
+        metrics = {"validation": judge(after.labels, after.probs, bundle.classes, groups=after.groups).as_json()}
         manifest = replace(manifest, calibration=calibration, metrics=metrics)
     reject = {
         **asdict(result.reject),

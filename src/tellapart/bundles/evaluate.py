@@ -16,6 +16,7 @@ from tellapart.data.images import Images
 from tellapart.data.pipeline import BATCH, ReadableRows, Runner, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import HELD_OUT, SPLIT_NAMES, draw_splits
+from tellapart.data.splits.grouping import group_names
 from tellapart.engine import Precision
 from tellapart.errors import DatasetError, ImageError, RunError
 from tellapart.files import atomic_write
@@ -47,11 +48,22 @@ def evaluate(
     return evaluate_readable(predictions, part, bundle.classes, label=split)
 
 
-def evaluate_readable(predictions: ReadableRows, split: Split, classes: tuple[str, ...], *, label: str) -> Evaluation:
-    """Evaluate the probabilities, float32 (len(kept), classes), of the readable images of a split."""
+def evaluate_readable(
+    predictions: ReadableRows,
+    split: Split,
+    classes: tuple[str, ...],
+    *,
+    label: str,
+    groups: tuple[str, ...] | None = None,
+) -> Evaluation:
+    """Evaluate the probabilities, float32 (len(kept), classes), of the readable images of a split.
+
+    `groups` are those of the readable images, by default those of the split.
+    """
     if not predictions.kept:
         raise DatasetError(f"none of the {len(split)} images of {label} can be read: check the files")
-    return judge(split.labels[list(predictions.kept)], predictions.values, classes)
+    readable = split.take(predictions.kept)
+    return judge(readable.labels, predictions.values, classes, groups=groups or group_names(readable))
 
 
 def predict_readable(engine: Runner, preprocessing: Preprocessing, images: Images, *, label: str) -> ReadableRows:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,15 @@ Array = NDArray[Any]
 class StoredPredictions:
     """Name, SHA-256, label and probabilities of each readable image.
 
-    `labels` int32 (n,), `probs` float32 (n, classes), as predicted by the bundle.
+    `labels` int32 (n,), `probs` float32 (n, classes), as predicted by the bundle. `groups` names for each image what it
+    belongs to, see `grouping.group_names`; None where it is unknown.
     """
 
     names: tuple[str, ...]
     digests: tuple[str, ...]
     labels: NDArray[np.int32]
     probs: NDArray[np.float32]
+    groups: tuple[str, ...] | None = None
 
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
@@ -41,13 +43,19 @@ class StoredPredictions:
         """Select images by index, in the given order."""
         rows = np.asarray(indices, dtype=np.intp)
         names, digests = (tuple(column[i] for i in indices) for column in (self.names, self.digests))
-        return StoredPredictions(names, digests, self.labels[rows], self.probs[rows])
+        groups = None if self.groups is None else tuple(self.groups[i] for i in indices)
+        return StoredPredictions(names, digests, self.labels[rows], self.probs[rows], groups)
 
 
-def predict_split(images: Images, labels: NDArray[np.int32], probs: NDArray[np.float32]) -> StoredPredictions:
-    """Combine images, labels and probabilities."""
+def predict_split(
+    images: Images,
+    labels: NDArray[np.int32],
+    probs: NDArray[np.float32],
+    groups: tuple[str, ...] | None = None,
+) -> StoredPredictions:
+    """Combine images, labels, probabilities and groups."""
     names = tuple(images.name(index) for index in range(len(images)))
-    return StoredPredictions(names, images.digests, labels, probs)
+    return StoredPredictions(names, images.digests, labels, probs, groups)
 
 
 def write_predictions(run: Path, split: str, predictions: StoredPredictions) -> None:
@@ -55,7 +63,13 @@ def write_predictions(run: Path, split: str, predictions: StoredPredictions) -> 
     stream = io.BytesIO()
     names = np.array([name.encode(errors="surrogateescape") for name in predictions.names])
     digests = np.array([digest.encode() for digest in predictions.digests])
-    np.savez_compressed(stream, names=names, digests=digests, labels=predictions.labels, probs=predictions.probs)
+    save = partial(
+        np.savez_compressed, stream, names=names, digests=digests, labels=predictions.labels, probs=predictions.probs
+    )
+    if predictions.groups is None:
+        save()
+    else:
+        save(groups=np.array([name.encode(errors="surrogateescape") for name in predictions.groups]))
     atomic_write(_path(run, split), stream.getvalue())
 
 
@@ -67,16 +81,27 @@ def read_predictions(run: Path, split: str) -> StoredPredictions | None:
     try:
         arrays = read_arrays(path)
         names, digests, labels, probs = (arrays[name] for name in ("names", "digests", "labels", "probs"))
-        if not _is_table(names, digests, labels, probs):
+        groups = arrays.get("groups")
+        if not _is_table(names, digests, labels, probs) or not _is_column(groups, len(names)):
             raise ContentError("its arrays do not belong together")
         return StoredPredictions(
-            tuple(name.decode(errors="surrogateescape") for name in names.tolist()),
+            _decoded(names),
             tuple(digest.decode() for digest in digests.tolist()),
             labels,
             probs,
+            None if groups is None else _decoded(groups),
         )
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{path} cannot be read ({error}): copy the run again, or train it again") from error
+
+
+def _decoded(names: Array) -> tuple[str, ...]:
+    return tuple(name.decode(errors="surrogateescape") for name in names.tolist())
+
+
+def _is_column(groups: Array | None, n: int) -> bool:
+    """Return True if there are no groups, or a name for each image."""
+    return groups is None or (groups.shape == (n,) and (not n or groups.dtype.kind == "S"))
 
 
 def _is_table(names: Array, digests: Array, labels: Array, probs: Array) -> bool:

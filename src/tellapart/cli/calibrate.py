@@ -8,6 +8,8 @@ from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
 from tellapart.cli.output import print_json
 from tellapart.data.dataset import Dataset
 from tellapart.judging.selective import parse_goal
+from tellapart.progress import notify
+from tellapart.text import counted
 
 
 def calibrate(
@@ -39,6 +41,8 @@ def calibrate(
     """
     folder = out or bundle.resolve().with_name(f"{bundle.resolve().name}-calibrated")
     result = calibrate_bundle(bundle, Dataset.open(source, read_options), out=folder, **parse_goal(reject_for))
+    if result.warning:
+        notify(f"warning: {result.warning}")
     if json:
         print_json(_as_json(result, folder))
     else:
@@ -50,7 +54,8 @@ def _print(result: CalibrationResult, folder: Path) -> None:
     print(f'predictions below {reject.probability:.1%} become "I don\'t know": for {result.wanted} by this rule alone')
     if reject.strangeness is not None:
         print(f"so do outliers beyond 99 % of the validation images (OOD score above {reject.strangeness:.4g})")
-    print(f"answered by both: {coverage.value:.1%} ({coverage.low:.1%} to {coverage.high:.1%}) of validation")
+    groups = "" if result.groups is None else f", {counted(result.groups.count, 'group')}"
+    print(f"answered by both: {coverage.value:.1%} ({coverage.low:.1%} to {coverage.high:.1%}) of validation{groups}")
     print(f"correct of these: {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})")
     if result.temperature != 1:
         print(f"temperature:      {result.temperature:.3f} times the old one; measure metrics on test again")
@@ -64,6 +69,7 @@ def _as_json(result: CalibrationResult, folder: Path) -> dict[str, object]:
         "probability": result.reject.probability,
         "strangeness": result.reject.strangeness,
         "temperature": result.temperature,
+        **({} if result.groups is None else {"groups": result.groups.count}),
         "coverage": result.coverage.as_json(),
         "accuracy": result.accuracy.as_json(),
     }

@@ -14,6 +14,7 @@ from tellapart.reports.comparison_tables import (
     write_comparison,
 )
 from tellapart.reports.report import Table
+from tellapart.text import counted
 
 
 def compare(*runs: Path, save: Path | None = None, json: Json = False) -> None:
@@ -43,7 +44,8 @@ def _print(comparison: RunComparison) -> None:
     if comparison.validation:
         _print_split("validation: choices were made with these images", comparison, comparison.validation)
     print(f"what differs\n{_text(settings_table(comparison.runs))}\n")
-    print(f"paired tests on the {comparison.test.n:,} test images: the first run minus the second\n")
+    images = f"{comparison.test.n:,} test images{_groups(comparison.test, ' of ')}"
+    print(f"paired tests on the {images}: the first run minus the second\n")
     print(f"{_text(pairs_table(comparison))}\n")
     for sentence in comparison_sentences(comparison):
         print(sentence)
@@ -52,7 +54,11 @@ def _print(comparison: RunComparison) -> None:
 
 
 def _print_split(title: str, comparison: RunComparison, split: ComparedSplit) -> None:
-    print(f"{title} (n = {split.n:,})\n{_text(runs_table(comparison.runs, split))}\n")
+    print(f"{title} (n = {split.n:,}{_groups(split, ' in ')})\n{_text(runs_table(comparison.runs, split))}\n")
+
+
+def _groups(split: ComparedSplit, lead: str) -> str:
+    return "" if split.groups is None else f"{lead}{counted(split.groups.count, 'group')}"
 
 
 def _text(table: Table) -> str:

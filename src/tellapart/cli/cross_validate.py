@@ -13,6 +13,7 @@ from tellapart.judging.intervals import Estimate
 from tellapart.progress import notify
 from tellapart.studies.folds.cross_validate import cross_validate as run_folds
 from tellapart.studies.folds.results import CrossValidation
+from tellapart.text import counted
 
 
 def cross_validate(
@@ -52,13 +53,20 @@ def cross_validate(
     else:
         print(_table(result))
         print(f"\nmean accuracy           {_interval(result.accuracy)}")
-        print(f"all images as one     {_interval(result.pooled.accuracy)} of {result.pooled.n:,}")
+        print(f"all images as one     {_interval(result.pooled.accuracy)} of {result.pooled.n:,}{_groups(result)}")
+    if result.pooled.warning:
+        notify(f"warning: {result.pooled.warning}")
     notify(
         "intervals: 95 %. Of the mean, Student's over folds, wider because folds share training images (Nadeau & "
         "Bengio 2003); of all images as one, Wilson's\n"
         f"every image's probabilities: {folder / 'out_of_fold.npz'}; the rows: {folder / 'folds.csv'}\n"
         "cross-validation is for choosing a recipe: `tellapart train` measures the chosen one on the test images"
     )
+
+
+def _groups(result: CrossValidation) -> str:
+    groups = result.pooled.groups
+    return "" if groups is None else f" in {counted(groups.count, 'group')}"
 
 
 def _table(result: CrossValidation) -> str:

@@ -45,11 +45,13 @@ def evaluate(
     opened = Bundle.open(bundle)
     costs = None if cost is None else read_costs(cost, opened.classes)
     result = evaluate_bundle(opened, Dataset.open(source, read_options), split=split)
-    decision = None if costs is None else compare_decisions(result.labels, result.probs, costs)
+    decision = None if costs is None else compare_decisions(result.labels, result.probs, costs, groups=result.groups)
     if json:
         print_json(result.as_json(detailed=True) | ({"cost": asdict(decision)} if decision else {}))
     else:
         print(metrics_table({split: result.as_json()}, every=True))
+        if result.warning:
+            notify(f"warning: {result.warning}")
         print()
         print(confusion_table(result.confusion.tolist(), result.classes))
         if decision:

@@ -8,15 +8,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.judging.confusion import most_confused
 from tellapart.judging.costs import DecisionCosts
 from tellapart.notebook.evaluation import NUMBERS, TITLES
-from tellapart.text import printable
+from tellapart.text import counted, printable
 
-MAX_MATRIX_CLASSES = 100  # a larger table fills the terminal for minutes, and no line of it fits
 MAIN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "uncalibrated_log_loss", "ece")
 
 
@@ -48,13 +44,18 @@ def _options(read_options: ReadOptions) -> Iterator[str]:
 
 def metrics_table(metrics: Mapping[str, Any], *, every: bool = False) -> str:
     """Lay out a row per metric, the main ones or `every`, and a column per split; values with 95 % intervals."""
-    header = ["", *(f"{split} (n = {values['n']:,})" for split, values in metrics.items())]
+    header = ["", *(f"{split} (n = {_size(values)})" for split, values in metrics.items())]
     rows = [
         [title, *(_cell(name, values.get(name)) for values in metrics.values())]
         for name, title in TITLES.items()
         if (every or name in MAIN_METRICS) and any(name in values for values in metrics.values())
     ]
     return aligned([header, *rows])
+
+
+def _size(values: Mapping[str, Any]) -> str:
+    """The number of images, and of their groups where these are known."""
+    return f"{values['n']:,}" + (f" in {counted(values['groups'], 'group')}" if "groups" in values else "")
 
 
 def cost_table(costs: DecisionCosts) -> str:
@@ -69,11 +70,7 @@ def cost_table(costs: DecisionCosts) -> str:
 
 
 def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
-    """Lay out counts: a row for each true class, a column for each predicted class; of many classes the worst pairs."""
-    if len(classes) > MAX_MATRIX_CLASSES:
-        pairs = most_confused(np.array(confusion), classes)
-        rows = [[pair.true, pair.predicted, f"{pair.count:,}", f"{pair.share:.1%}"] for pair in pairs]
-        return aligned([["most confused: true", "predicted", "images", "share of the true class"], *rows])
+    """Lay out counts: a row for each true class, a column for each predicted class."""
     header = ["true \\ predicted", *classes]
     return aligned([header, *([name, *map(str, row)] for name, row in zip(classes, confusion, strict=True))])
 

@@ -8,7 +8,7 @@ from tellapart.checking.near_duplicates import with_duplicate_families
 from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
 from tellapart.cli.output import aligned, print_json
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.data.splits.draw_splits import SPLIT_NAMES, draw_splits
+from tellapart.data.splits.draw_splits import SPLIT_NAMES, draw_splits, share_notes
 from tellapart.data.splits.grouping import group_by_folder
 from tellapart.data.splits.split_csv import require_files, save_split
 from tellapart.errors import DatasetError
@@ -51,13 +51,17 @@ def split(
     validation, test = _parse_fractions(fractions)
     dataset = _open_grouped(source, read_options, group_by)
     require_files(dataset)
-    dataset = draw_splits(with_duplicate_families(dataset), validation=validation, test=test, seed=seed)
+    whole = with_duplicate_families(dataset)
+    dataset = draw_splits(whole, validation=validation, test=test, seed=seed)
+    notes = share_notes(whole, dataset, validation=validation, test=test)
     save_split(dataset, save)
     findings = check_cheap(dataset)
     if json:
-        print_json(_as_json(dataset, save) | {"findings": [asdict(finding) for finding in findings]})
+        print_json(_as_json(dataset, save) | {"notes": notes, "findings": [asdict(finding) for finding in findings]})
     else:
         print(_table(dataset))
+    for note in notes:
+        notify(note)
     for finding in findings:
         notify(f"{finding.severity}: {printable(finding.sentence)}")
     notify(f"split: {save}\ntry: tellapart train {save}")

@@ -17,6 +17,7 @@ from tellapart.reports.build_report import report as build_report
 from tellapart.text import printable
 from tellapart.training.baselines import better_baseline
 from tellapart.training.budget import Budget, parse_duration, suits_ladder
+from tellapart.training.evaluation_notes import evaluation_notes
 from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
 from tellapart.training.training_warnings import TrainingWarning, training_warnings
@@ -92,9 +93,9 @@ def train(
         strict=strict,
     )
     page = _report(run, dataset) if report else None
-    reasons = training_warnings(run)
+    reasons, notes = training_warnings(run), evaluation_notes(run)
     if json:
-        print_json(_as_json(run, page, reasons))
+        print_json(_as_json(run, page, reasons) | {"notes": notes})
     else:
         print(metrics_table(run.metrics))
         print(f"bundle: {run.bundle.folder}")
@@ -102,6 +103,8 @@ def train(
             print(f"report: {page}")
     for reason in reasons:
         notify(f"warning: {printable(str(reason))}")
+    for note in notes:
+        notify(f"warning: {printable(note)}")
     notify(f"try: tellapart predict {run.bundle.folder} IMAGE   or   tellapart serve {run.bundle.folder}")
     return FAILED if strict and reasons else 0
 

@@ -22,6 +22,7 @@ from tellapart.files import atomic_folder, require_unused
 from tellapart.judging.paired import Comparison, compare
 from tellapart.progress import notify
 from tellapart.silence import silence_libraries
+from tellapart.text import counted
 
 MIN_SPEEDUP = 1.3  # over the faster float precision of this machine
 MAX_ACCURACY_LOSS = 0.01
@@ -60,18 +61,19 @@ class Int8Comparison:
 
     def summary(self) -> str:
         """Summarize accuracy with its paired 95% interval, size and speed."""
-        difference = self.comparison.accuracy_difference
+        difference, count = self.comparison.accuracy_difference, self.comparison.groups
+        groups = "" if count is None else f" of {counted(count, 'group')}"
         low, high = 100 * difference.low, 100 * difference.high
         return (
             f"accuracy {self.int8_accuracy:.1%} against {self.float_accuracy:.1%} on {self.comparison.n:,} validation "
-            f"images (difference {100 * difference.value:+.1f} points, {low:+.1f} to {high:+.1f}); "
+            f"images{groups} (difference {100 * difference.value:+.1f} points, {low:+.1f} to {high:+.1f}); "
             f"{self.int8_bytes / 1e6:.3g} MB against {self.float_bytes / 1e6:.3g} MB; {self.rates['int8']:,.0f} "
             f"images per second against {self.rates[self.best]:,.0f} in {self.best}, {self.speedup:.2f} times as fast"
         )
 
     def as_json(self) -> dict[str, object]:
         """Return the fields for `export.json`."""
-        return {**asdict(self), "best": self.best, "speedup": self.speedup}
+        return {**asdict(self), "comparison": self.comparison.as_json(), "best": self.best, "speedup": self.speedup}
 
 
 def compare_int8(bundle: Bundle, path: Path, validation: Split) -> Int8Comparison:
@@ -87,10 +89,11 @@ def compare_int8(bundle: Bundle, path: Path, validation: Split) -> Int8Compariso
         )
         for name in ("int8", "float32")
     )
+    groups = None if float32.groups is None else float32.groups.index
     return Int8Comparison(
         int8_accuracy=int8.accuracy.value,
         float_accuracy=float32.accuracy.value,
-        comparison=compare(float32.labels, int8.probs, float32.probs),
+        comparison=compare(float32.labels, int8.probs, float32.probs, groups=groups),
         rates=_rates(engines),
         int8_bytes=model_bytes(path),
         float_bytes=model_bytes(bundle.folder / path.name),

@@ -16,6 +16,7 @@ from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.errors import MissingPackageError, TellapartError
 from tellapart.files import atomic_folder
 from tellapart.models.classical.estimators import FOREST
+from tellapart.text import counted
 
 Kind = Literal["container", "space"]
 TEMPLATES = Path(__file__).parent / "templates"
@@ -162,7 +163,10 @@ def _metrics(test: Mapping[str, Any] | None) -> str:
     if not test:
         return "It has not been evaluated on test images: use `tellapart evaluate`."
     rows = [f"| {title} | {_estimate(test[name])} |" for name, title in METRIC_TITLES.items() if test.get(name)]
-    lead = f"On {test['n']:,} test images, unseen in training and model selection (95% intervals in parentheses):"
+    groups = f" of {counted(test['groups'], 'group')}" if "groups" in test else ""
+    lead = (
+        f"On {test['n']:,} test images{groups}, unseen in training and model selection (95% intervals in parentheses):"
+    )
     return "\n".join([lead, "", "| metric | value |", "|---|---|", *rows])
 
 

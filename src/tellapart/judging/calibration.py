@@ -7,7 +7,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.judging.intervals import QUANTILES, RESAMPLES, Estimate, bessel_factors, wilson
+from tellapart.judging.clustered import proportion, variance
+from tellapart.judging.groups import Groups, dependent
+from tellapart.judging.intervals import QUANTILES, RESAMPLES, Estimate, Z, bessel_factors
 from tellapart.judging.metrics import BINS, confidence_bins
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
@@ -65,23 +67,31 @@ def apply_temperature(probs: NDArray[Real], temperature: float) -> NDArray[Real]
     return scaled
 
 
-def reliability_bins(labels: Labels, probs: NDArray[np.floating], bins: int = BINS) -> tuple[ReliabilityBin, ...]:
+def reliability_bins(
+    labels: Labels, probs: NDArray[np.floating], bins: int = BINS, groups: Groups | None = None
+) -> tuple[ReliabilityBin, ...]:
     """Compute mean confidence and accuracy, with Wilson's intervals, in the bins of `ece`.
 
     Source: as `fit_temperature`, 2.
     """
     confidence, correct = probs.max(axis=1).astype(np.float64), probs.argmax(axis=1) == labels
     edges, indices = np.linspace(0, 1, bins + 1), confidence_bins(probs, bins)
-    return tuple(
-        _bin(float(edges[i]), float(edges[i + 1]), confidence[indices == i], correct[indices == i]) for i in range(bins)
-    )
+
+    def within(i: int) -> ReliabilityBin:
+        mask = indices == i
+        inside = None if groups is None else groups.take(mask)
+        return _bin(float(edges[i]), float(edges[i + 1]), confidence[mask], correct[mask], inside)
+
+    return tuple(within(i) for i in range(bins))
 
 
-def _bin(low: float, high: float, confidence: Floats, correct: NDArray[np.bool_]) -> ReliabilityBin:
+def _bin(
+    low: float, high: float, confidence: Floats, correct: NDArray[np.bool_], groups: Groups | None
+) -> ReliabilityBin:
     n = len(confidence)
     if not n:
         return ReliabilityBin(low, high, 0, confidence=None, accuracy=None)
-    return ReliabilityBin(low, high, n, float(confidence.mean()), wilson(int(np.count_nonzero(correct)), n))
+    return ReliabilityBin(low, high, n, float(confidence.mean()), proportion(correct, groups))
 
 
 def _shifted_logs(probs: NDArray[np.floating]) -> Floats:
@@ -105,6 +115,7 @@ def estimate_ece(
     *,
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
+    groups: Groups | None = None,
 ) -> Estimate:
     """Estimate the sum over bins of | sum of `gaps` | / n, in [0, 1], of gaps float64 (n,) in bins and strata int (n,).
 
@@ -112,30 +123,51 @@ def estimate_ece(
     resampling adds the same bias again, so that a percentile interval is too high. This interval inverts a test
     instead: it contains the true values under which the measured one is not among the 2.5 % most unlikely on either
     side. The bins' gaps keep their measured proportions, are scaled by one factor, and have normal errors with the
-    bins' stratified covariance. Source: Carpenter, Test inversion bootstrap confidence intervals (1999).
+    bins' stratified covariance, or that of whole groups. Source: Carpenter, Test inversion bootstrap confidence
+    intervals (1999).
     """
     if not gaps.any():
-        return Estimate(0.0, 0.0, 1 - wilson(len(gaps), len(gaps)).low)  # certain and correct each time
+        return Estimate(0.0, 0.0, 1 - proportion(gaps == 0, groups).low)  # certain and correct each time
     sums: Floats = np.bincount(bins, gaps) / len(gaps)
-    errors = _errors(gaps, bins, strata, rng=rng, resamples=resamples)
+    clusters = dependent(groups)
+    covariance = _covariance(gaps, bins, strata) if clusters is None else _group_covariance(gaps, bins, clusters)
+    errors = _draw(covariance, len(gaps), rng=rng, resamples=resamples)
     value = float(np.abs(sums).sum())
     low = _factor(sums, errors, value, QUANTILES[1])
     high = _factor(sums, errors, value, QUANTILES[0])
     return Estimate(value, min(low, 1.0) * value, min(max(high, 1.0) * value, 1.0))
 
 
-def _errors(
-    gaps: Floats, bins: NDArray[np.int64], strata: NDArray[np.integer], *, rng: np.random.Generator, resamples: int
-) -> Floats:
-    """Draw errors of the bins' sums: float64 (bins, resamples)."""
+def _covariance(gaps: Floats, bins: NDArray[np.int64], strata: NDArray[np.integer]) -> Floats:
+    """The covariance of the bins' sums over independent images: float64 (bins, bins)."""
     sizes, width = np.bincount(strata), int(bins.max()) + 1
     factors = bessel_factors(sizes)
     sums = np.bincount(strata * width + bins, gaps, minlength=len(sizes) * width).reshape(len(sizes), width)
     within = np.diag(np.bincount(bins, factors[strata] * gaps**2))
-    covariance = within - (sums.T * (factors / np.maximum(sizes, 1))) @ sums
+    covariance: Floats = within - (sums.T * (factors / np.maximum(sizes, 1))) @ sums
+    return covariance
+
+
+def _group_covariance(gaps: Floats, bins: NDArray[np.int64], groups: Groups) -> Floats:
+    """The covariance of the bins' sums over whole groups: float64 (bins, bins).
+
+    It is enlarged as that of the sum over all bins is, see `clustered.variance`, and by Student's quantile.
+    """
+    width = int(bins.max()) + 1
+    sums = np.bincount(groups.index * width + bins, gaps, minlength=groups.count * width).reshape(groups.count, width)
+    apart = sums - groups.sizes[:, np.newaxis] / len(gaps) * sums.sum(axis=0)
+    covariance = apart.T @ apart * groups.count / max(groups.count - 1, 1)
+    expected, shape = variance(gaps - gaps.mean(), groups)
+    seen = float(covariance.sum())
+    enlarged: Floats = covariance * (max(expected / seen, 1.0) if seen > 0 else 1.0) * (shape.quantile / Z) ** 2
+    return enlarged
+
+
+def _draw(covariance: Floats, n: int, *, rng: np.random.Generator, resamples: int) -> Floats:
+    """Draw errors of the bins' sums over the n images: float64 (bins, resamples)."""
     variances, axes = np.linalg.eigh(covariance)
-    scales = np.sqrt(np.maximum(variances, 0.0)) / len(gaps)
-    drawn: Floats = (axes * scales) @ rng.standard_normal((width, resamples))
+    scales = np.sqrt(np.maximum(variances, 0.0)) / n
+    drawn: Floats = (axes * scales) @ rng.standard_normal((len(covariance), resamples))
     return drawn
 
 

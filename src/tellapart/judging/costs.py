@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError, did_you_mean
-from tellapart.judging.intervals import Estimate, bootstrap_mean, bootstrap_means, wilson
+from tellapart.judging.clustered import means, proportion
+from tellapart.judging.groups import Groups
+from tellapart.judging.intervals import Estimate, bootstrap_mean
 
 SEPARATORS = ",;\t"
 TIE_TOLERANCE = 1e-12  # expected costs that differ by less than this share are equal
@@ -82,24 +84,38 @@ def cheapest_classes(probs: NDArray[np.floating], costs: Floats) -> NDArray[np.i
     return chosen
 
 
-def compare_decisions(labels: Indices, probs: NDArray[np.floating], costs: Floats, *, seed: int = 0) -> DecisionCosts:
-    """Compare, image by image, predicting the cheapest class with predicting the likeliest."""
+def compare_decisions(
+    labels: Indices, probs: NDArray[np.floating], costs: Floats, *, seed: int = 0, groups: Groups | None = None
+) -> DecisionCosts:
+    """Compare, image by image, predicting the cheapest class with predicting the likeliest.
+
+    With the groups of the images the intervals are about other groups.
+    """
     likeliest, cheapest = probs.argmax(axis=1), cheapest_classes(probs, costs)
     before, after = costs[labels, likeliest], costs[labels, cheapest]
-    means = bootstrap_means([before, after, after - before], labels, rng=np.random.default_rng(seed))
+    columns, rng = [before, after, after - before], np.random.default_rng(seed)
+    estimates = means(columns, labels, groups, rng=rng)
     return DecisionCosts(
-        likeliest=_allow_unseen_mistakes(means[0], labels, likeliest, costs),
-        cheapest=_allow_unseen_mistakes(means[1], labels, cheapest, costs),
-        difference=means[2],
+        likeliest=_allow_unseen_mistakes(_not_negative(estimates[0]), labels, likeliest, costs, groups),
+        cheapest=_allow_unseen_mistakes(_not_negative(estimates[1]), labels, cheapest, costs, groups),
+        difference=estimates[2],
     )
 
 
-def _allow_unseen_mistakes(estimate: Estimate, labels: Indices, predicted: Indices, costs: Floats) -> Estimate:
+def _not_negative(estimate: Estimate) -> Estimate:
+    return replace(estimate, low=max(estimate.low, 0.0))  # costs are 0 or more
+
+
+def _allow_unseen_mistakes(
+    estimate: Estimate, labels: Indices, predicted: Indices, costs: Floats, groups: Groups | None = None
+) -> Estimate:
     """Raise the upper end where there is no mistake: a bootstrap knows only the mistakes it has seen."""
     if (labels != predicted).any():
         return estimate
     highest = float((costs - np.diag(costs)[:, np.newaxis]).max())  # at least 0: the diagonal minus itself
-    return replace(estimate, high=max(estimate.high, estimate.value + highest * wilson(0, len(labels)).high))
+    return replace(
+        estimate, high=max(estimate.high, estimate.value + highest * proportion(labels != predicted, groups).high)
+    )
 
 
 def _table(path: Path, classes: tuple[str, ...]) -> tuple[str, Rows]:

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
-from tellapart.judging import per_class
+from tellapart.judging import clustered, per_class
 from tellapart.judging.calibration import estimate_ece
+from tellapart.judging.clustered import proportion
 from tellapart.judging.confusion import confusion_matrix
-from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion, bootstrap_means, wilson
+from tellapart.judging.groups import Groups, Names, dependent, trust_warning
+from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion
 from tellapart.judging.metrics import brier_scores, confidence_bins, confidence_gaps, in_top_k, log_losses
 from tellapart.judging.per_class import ClassScores, class_scores
 from tellapart.judging.ranking import ClassAreas, average_precision, class_areas, roc_auc
@@ -51,7 +53,8 @@ class Evaluation:
     `macro_recall` is `balanced_accuracy`; weighted recall would be `accuracy`. For two classes `roc_auc` and `pr_auc`
     are those of the second, the positive one. `top_3` is defined for more than 3 classes, areas and `matthews` where
     two classes have images.
-    `confusion` is int64 (k, k), rows true, columns predicted; `labels` int64 (n,), `probs` float64 (n, k).
+    `confusion` is int64 (k, k), rows true, columns predicted; `labels` int64 (n,), `probs` float64 (n, k). `groups` are
+    those of the images, None where unknown.
     """
 
     n: int
@@ -74,6 +77,12 @@ class Evaluation:
     classes: tuple[str, ...]
     labels: NDArray[np.int64]
     probs: NDArray[np.float64]
+    groups: Groups | None = None
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence where the groups are too few, or too unequal, for the intervals to be trusted."""
+        return trust_warning(self.groups)
 
     def __repr__(self) -> str:
         # A notebook stores the repr beside the HTML; the default one would print a number for each image and class.
@@ -82,9 +91,12 @@ class Evaluation:
     def as_json(self, *, detailed: bool = False) -> dict[str, object]:
         """`{"n", "accuracy": {"value", "low", "high"}, ...}`, without undefined metrics.
 
-        Detailed adds `per_class`, `confusion` and `classes`.
+        Where the groups are known their number follows n, as `groups`, and a `warning` where there is one. Detailed
+        adds `per_class`, `confusion` and `classes`.
         """
         values: dict[str, object] = {"n": self.n}
+        if self.groups is not None:
+            values |= {"groups": self.groups.count} | ({"warning": self.warning} if self.warning else {})
         for name in METRICS:
             estimate: Estimate | None = getattr(self, name)
             if estimate is not None:
@@ -100,16 +112,24 @@ class Evaluation:
 
 
 def judge(
-    labels: NDArray[np.integer], probs: NDArray[np.floating], classes: tuple[str, ...], *, seed: int = 0
+    labels: NDArray[np.integer],
+    probs: NDArray[np.floating],
+    classes: tuple[str, ...],
+    *,
+    seed: int = 0,
+    groups: Names | None = None,
 ) -> Evaluation:
     """Evaluate probabilities, float (n, k), against labels, int (n,), with 95 % intervals.
 
+    `groups` names for each image what it belongs to, such as who sent it: images of one group are not independent, and
+    the intervals are then about other groups, see `clustered`.
     Accuracy and top-3 accuracy have Wilson's interval; metrics of the confusion matrix, log-loss and Brier score a
     stratified bootstrap; `ranking` and `calibration_interval` give those of areas and of the calibration error.
     The same seed gives the same intervals. Raises DatasetError when the arrays do not match or are not probabilities.
     """
     require_judgeable(labels, probs, classes)
-    return _judge(labels.astype(np.int64), probs.astype(np.float64), classes, seed)
+    named = None if groups is None else Groups.of(groups, len(labels))
+    return _judge(labels.astype(np.int64), probs.astype(np.float64), classes, seed, named)
 
 
 def require_judgeable(labels: NDArray[np.integer], probs: NDArray[np.floating], classes: tuple[str, ...]) -> None:
@@ -118,40 +138,61 @@ def require_judgeable(labels: NDArray[np.integer], probs: NDArray[np.floating], 
     _check_probs(probs, (len(labels), len(classes)))
 
 
-def _judge(labels: NDArray[np.int64], probs: NDArray[np.float64], classes: tuple[str, ...], seed: int) -> Evaluation:
-    confusion = confusion_matrix(labels, probs.argmax(axis=1), len(classes))
-    estimates = bootstrap_confusion(confusion, CONFUSION_STATISTICS, rng=np.random.default_rng(seed))
-    log_loss, brier = bootstrap_means(
-        [log_losses(labels, probs), brier_scores(labels, probs)], labels, rng=np.random.default_rng(seed)
-    )
-    roc, pr = class_areas(labels, probs, roc_auc), class_areas(labels, probs, average_precision)
+def _judge(
+    labels: NDArray[np.int64],
+    probs: NDArray[np.float64],
+    classes: tuple[str, ...],
+    seed: int,
+    groups: Groups | None,
+) -> Evaluation:
+    predicted = probs.argmax(axis=1)
+    confusion = confusion_matrix(labels, predicted, len(classes))
+    estimates = _confusion_estimates(labels, predicted, confusion, seed, groups)
+    columns = [log_losses(labels, probs), brier_scores(labels, probs)]
+    log_loss, brier = clustered.means(columns, labels, groups, rng=np.random.default_rng(seed), least=0.0)
+    roc, pr = (class_areas(labels, probs, measure, groups) for measure in (roc_auc, average_precision))
+    scores = class_scores(confusion, classes, roc.by_class, pr.by_class)
     return Evaluation(
         n=len(labels),
-        accuracy=wilson(int(np.trace(confusion)), len(labels)),
+        accuracy=proportion(predicted == labels, groups),
         balanced_accuracy=estimates["balanced_accuracy"],
         macro_precision=estimates["macro_precision"],
         macro_recall=estimates["balanced_accuracy"],
         macro_f1=estimates["macro_f1"],
         weighted_precision=estimates["weighted_precision"],
         weighted_f1=estimates["weighted_f1"],
-        top_3=_top_3(labels, probs),
+        top_3=_top_3(labels, probs, groups),
         log_loss=log_loss,
         brier=brier,
         roc_auc=_overall(roc),
         pr_auc=_overall(pr),
         matthews=estimates["matthews"] if np.count_nonzero(confusion.sum(axis=1)) > 1 else None,
-        ece=_ece(labels, probs, seed),
-        per_class=class_scores(confusion, classes, roc.by_class, pr.by_class),
+        ece=_ece(labels, probs, seed, groups),
+        per_class=scores if groups is None else clustered.class_scores(scores, labels, predicted, groups),
         confusion=confusion,
         classes=classes,
         labels=labels,
         probs=probs,
+        groups=groups,
     )
 
 
-def _ece(labels: NDArray[np.int64], probs: NDArray[np.float64], seed: int) -> Estimate:
+def _confusion_estimates(
+    labels: NDArray[np.int64],
+    predicted: NDArray[np.intp],
+    confusion: NDArray[np.int64],
+    seed: int,
+    groups: Groups | None,
+) -> dict[str, Estimate]:
+    rng, clusters = np.random.default_rng(seed), dependent(groups)
+    if clusters is None:
+        return bootstrap_confusion(confusion, CONFUSION_STATISTICS, rng=rng)
+    return clustered.confusion_statistics(labels, predicted, len(confusion), CONFUSION_STATISTICS, clusters, rng=rng)
+
+
+def _ece(labels: NDArray[np.int64], probs: NDArray[np.float64], seed: int, groups: Groups | None) -> Estimate:
     rng = np.random.default_rng(seed)
-    return estimate_ece(confidence_gaps(labels, probs), confidence_bins(probs), labels, rng=rng)
+    return estimate_ece(confidence_gaps(labels, probs), confidence_bins(probs), labels, rng=rng, groups=groups)
 
 
 def _overall(areas: ClassAreas) -> Estimate | None:
@@ -159,10 +200,10 @@ def _overall(areas: ClassAreas) -> Estimate | None:
     return areas.by_class[1] if len(areas.by_class) == 2 else areas.mean
 
 
-def _top_3(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> Estimate | None:
+def _top_3(labels: NDArray[np.integer], probs: NDArray[np.floating], groups: Groups | None) -> Estimate | None:
     if probs.shape[1] <= 3:
         return None
-    return wilson(int(np.count_nonzero(in_top_k(labels, probs, 3))), len(labels))
+    return proportion(in_top_k(labels, probs, 3), groups)
 
 
 def _check_labels(labels: NDArray[np.integer], classes: int) -> None:

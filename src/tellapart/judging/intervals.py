@@ -47,10 +47,17 @@ def wilson(successes: int, n: int) -> Estimate:
     Source: Wilson, Probable inference (1927), without continuity correction. Implemented here, as importing
     scipy.stats takes a second, and judging would then need scipy.
     """
-    return _wilson(successes / n, n)
+    return wilson_at(successes / n, n)
 
 
-def wilson_from_variance(value: float, variance: float, *, max_trials: float) -> Estimate:
+def wilson_at(share: float, n: float, quantile: float = Z) -> Estimate:
+    """Estimate a proportion from an effective number of trials, n >= 1, and the quantile of the level."""
+    middle = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
+    half = quantile * math.sqrt(share * (1 - share) / n + quantile**2 / (4 * n**2)) / (1 + quantile**2 / n)
+    return enclose(share, max(middle - half, 0.0), min(middle + half, 1.0))
+
+
+def wilson_from_variance(value: float, variance: float, *, max_trials: float, quantile: float = Z) -> Estimate:
     """Estimate a number in [0, 1] that is not a proportion, from its variance, with Wilson's interval.
 
     The number of trials is that of a proportion with the same value and variance, but at most `max_trials`, so that a
@@ -60,7 +67,7 @@ def wilson_from_variance(value: float, variance: float, *, max_trials: float) ->
     """
     one_trial = value * (1 - value)
     trials = max_trials if one_trial >= max_trials * variance else one_trial / variance
-    return _wilson(value, max(trials, 1.0))
+    return wilson_at(value, max(trials, 1.0), quantile)
 
 
 def stratified_variance(influence: Floats, strata: NDArray[np.integer]) -> float:
@@ -107,79 +114,53 @@ def bootstrap_confusion(
     """Estimate statistics of a confusion matrix, int64 (k, k), rows true, resampled within true classes.
 
     Resampling the images of one class is drawing its row from a multinomial distribution, so the images themselves
-    are not needed. Where there is no mistake to draw, the lower end is the statistic of `_worst_credible`.
+    are not needed. Where there is no mistake to draw, the lower end is the statistic of `worst_credible`.
     Source: as `bootstrap_mean`.
     """
     drawn: dict[str, list[Floats]] = {name: [] for name in statistics}
-    rows = _rows(confusion)
-    for count in _chunk_sizes(resamples, 3 * len(confusion)):
-        counts = _resample_rows(rows, count, rng=rng)
+    for count in chunk_sizes(resamples, 3 * len(confusion)):
+        counts = _resample_confusion(confusion, count, rng=rng)
         for name, statistic in statistics.items():
             drawn[name].append(statistic(counts))
     if np.trace(confusion) == confusion.sum():
-        drawn = {name: [statistic(_worst_credible(confusion))] for name, statistic in statistics.items()}
+        drawn = {name: [statistic(worst_credible(confusion))] for name, statistic in statistics.items()}
     values = {name: float(statistic(class_counts(confusion))) for name, statistic in statistics.items()}
     return {name: _percentile(values[name], np.concatenate(drawn[name])) for name in statistics}
-
-
-def _wilson(share: float, n: float) -> Estimate:
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    return _enclose(share, max(middle - half, 0.0), min(middle + half, 1.0))
 
 
 def _resampled_sums(columns: Floats, *, rng: np.random.Generator, resamples: int) -> Floats:
     """Sums over resamples of the n images of a stratum: float64 (values, n) to float64 (values, resamples)."""
     n = columns.shape[1]
     drawn = []
-    for count in _chunk_sizes(resamples, n):
+    for count in chunk_sizes(resamples, n):
         images = rng.integers(n, size=(count, n))
         drawn.append(np.stack([values[images].sum(axis=1) for values in columns]))
     return np.concatenate(drawn, axis=1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """The rows of a confusion matrix to resample. Those with one cell resample to themselves: most, of many classes."""
-
-    true: Counts
-    certain: ClassCounts
-    """Counts, (k,), of the rows with one cell."""
-    others: tuple[tuple[int, NDArray[np.intp], Floats], ...]
-    """Of each other row its number, its cells that are not empty, and their shares."""
-
-
-def _rows(confusion: Counts) -> _Rows:
-    true = confusion.sum(axis=1)
-    in_one_cell = np.count_nonzero(confusion, axis=1) == 1
-    certain = class_counts(np.where(in_one_cell[:, np.newaxis], confusion, 0))
-    numbers = np.flatnonzero((true > 0) & ~in_one_cell)
-    cells = [np.flatnonzero(confusion[row]) for row in numbers]
-    others = ((int(row), cell, confusion[row, cell] / true[row]) for row, cell in zip(numbers, cells, strict=True))
-    return _Rows(true, certain, tuple(others))
-
-
-def _resample_rows(rows: _Rows, count: int, *, rng: np.random.Generator) -> ClassCounts:
+def _resample_confusion(confusion: Counts, count: int, *, rng: np.random.Generator) -> ClassCounts:
     """Counts of `count` resampled confusion matrices, int64 (count, k); cells of 0 remain 0."""
-    correct, predicted = np.zeros((2, count, len(rows.true)), dtype=np.int64)
-    correct += rows.certain.correct
-    predicted += rows.certain.predicted
-    for row, cells, shares in rows.others:
-        drawn = rng.multinomial(rows.true[row], shares, size=count)
+    true = confusion.sum(axis=1)
+    correct, predicted = np.zeros((2, count, len(true)), dtype=np.int64)
+    for row in np.flatnonzero(true):
+        cells = np.flatnonzero(confusion[row])
+        drawn = rng.multinomial(true[row], confusion[row, cells] / true[row], size=count)
         predicted[:, cells] += drawn
         correct[:, row] = drawn[:, cells == row].sum(axis=1)
-    return ClassCounts(correct, rows.true, predicted)
+    return ClassCounts(correct, true, predicted)
 
 
-def _worst_credible(confusion: Counts) -> ClassCounts:
-    """The worst counts, (1, k) each, that are still credible for a matrix without a mistake.
+def worst_credible(confusion: Counts, effect: float = 1.0, quantile: float = Z) -> ClassCounts:
+    """Compute the worst counts, (1, k) each, that are still credible for a matrix without a mistake.
 
     The recall of every class is the lower end of Wilson's interval, its mistakes spread evenly over the other
-    classes. The trials are those of the mean of the classes' recalls: with classes of equal size, all images.
+    classes. The trials are those of the mean of the classes' recalls: with classes of equal size, all images. Divided
+    by `effect`, they are the effective number for images in groups.
     """
     true = confusion.sum(axis=1).astype(np.float64)
     sizes = true[true > 0]
-    share = _wilson(1.0, len(sizes) ** 2 / float((1 / sizes).sum())).low
+    trials = len(sizes) ** 2 / float((1 / sizes).sum())
+    share = wilson_at(1.0, max(trials / effect, 1.0), quantile).low
     matrix = np.tile((1 - share) / max(len(true) - 1, 1) * true[:, np.newaxis], len(true))
     np.fill_diagonal(matrix, share * true)
     return class_counts(matrix[np.newaxis])
@@ -191,8 +172,8 @@ def bessel_factors(sizes: NDArray[np.integer]) -> Floats:
     return factors
 
 
-def _chunk_sizes(resamples: int, size: int) -> list[int]:
-    """Numbers of resamples, of `size` numbers each, to draw at a time, so that memory is bounded."""
+def chunk_sizes(resamples: int, size: int) -> list[int]:
+    """Return numbers of resamples, of `size` numbers each, to draw at a time, so that memory is bounded."""
     largest = max(1, CHUNK_NUMBERS // size)
     full, rest = divmod(resamples, largest)
     return [largest] * full + [rest] * (rest > 0)
@@ -200,11 +181,11 @@ def _chunk_sizes(resamples: int, size: int) -> list[int]:
 
 def _percentile(value: float, drawn: Floats) -> Estimate:
     low, high = np.quantile(drawn, QUANTILES)
-    return _enclose(value, float(low), float(high))
+    return enclose(value, float(low), float(high))
 
 
-def _enclose(value: float, low: float, high: float) -> Estimate:
-    # Rounding, or a statistic at the edge of its range, may leave the value just outside.
+def enclose(value: float, low: float, high: float) -> Estimate:
+    """Widen the interval to its value, which rounding, or the edge of its range, may leave just outside."""
     return Estimate(value, min(low, value), max(high, value))
 
 

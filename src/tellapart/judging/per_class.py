@@ -17,7 +17,7 @@ class ClassScores:
     """Metrics of one class, of `n` images. Undefined metrics are None.
 
     A class without images has at most a precision; a class that is never predicted has none; a class that all images
-    belong to has no area under a curve.
+    belong to has no area under a curve. `groups` is the number of groups of the class's images, None where unknown.
     """
 
     name: str
@@ -27,6 +27,7 @@ class ClassScores:
     f1: Estimate | None
     roc_auc: Estimate | None
     pr_auc: Estimate | None
+    groups: int | None = None
 
     def as_json(self) -> dict[str, object]:
         """`{"name", "n", "precision": {"value", "low", "high"} or null, ...}`."""
@@ -34,6 +35,7 @@ class ClassScores:
         return {
             "name": self.name,
             "n": self.n,
+            **({} if self.groups is None else {"groups": self.groups}),
             **{name: estimate and estimate.as_json() for name, estimate in estimates.items()},
         }
 
@@ -72,7 +74,11 @@ def estimate_f1(correct: int, true: int, predicted: int) -> Estimate:
     it (the Jaccard index): Wilson's interval of J is transformed. It is wider than a bootstrap's by some hundredths,
     and has a width where there is no mistake.
     """
-    jaccard = wilson(correct, true + predicted - correct)
+    return f1_from_jaccard(wilson(correct, true + predicted - correct))
+
+
+def f1_from_jaccard(jaccard: Estimate) -> Estimate:
+    """Transform a Jaccard index and its interval to F1."""
     return Estimate(*(2 * end / (1 + end) for end in (jaccard.value, jaccard.low, jaccard.high)))
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.judging.clustered import variance
+from tellapart.judging.groups import Groups, dependent, student
 from tellapart.judging.intervals import Estimate, stratified_variance, wilson_from_variance
 
 Floats = NDArray[np.float64]
@@ -88,27 +90,41 @@ def class_areas(
     labels: NDArray[np.integer],
     probs: NDArray[np.floating],
     measure: Callable[[Flags, NDArray[np.floating]], Area | None],
+    groups: Groups | None = None,
 ) -> ClassAreas:
     """Estimate the area of every class, one against the rest, and the mean, with 95 % intervals.
 
     `labels` is int (n,), `probs` float (n, k). The variance is that of the summed influences within the true
-    classes, which keep their sizes (the infinitesimal jackknife); see `intervals.wilson_from_variance`.
+    classes, which keep their sizes (the infinitesimal jackknife); see `intervals.wilson_from_variance`. With groups it
+    is that of the sums of whole groups, see `clustered.variance`. Source: Obuchowski, Nonparametric analysis of
+    clustered ROC curve data (1997).
     """
     by_class: list[Estimate | None] = []
     total, influence, inverse_trials, defined = 0.0, np.zeros(len(labels)), 0.0, 0
     for k in range(probs.shape[1]):
         area = measure(labels == k, probs[:, k])
-        by_class.append(None if area is None else _estimate(area, labels))
+        by_class.append(None if area is None else _estimate(area, labels, groups, labels == k))
         if area is not None:
             total, influence, defined = total + area.value, influence + area.influence, defined + 1
             inverse_trials += 1 / area.trials
     if not defined:
         return ClassAreas(tuple(by_class), None)
     mean = Area(total / defined, influence / defined, defined**2 / inverse_trials)
-    return ClassAreas(tuple(by_class), _estimate(mean, labels))
+    return ClassAreas(tuple(by_class), _estimate(mean, labels, groups))
 
 
-def _estimate(area: Area, strata: NDArray[np.integer]) -> Estimate:
+def _estimate(
+    area: Area, strata: NDArray[np.integer], groups: Groups | None, positive: Flags | None = None
+) -> Estimate:
+    clusters = dependent(groups)
+    if clusters is not None:
+        spread, shape = variance(area.influence, clusters)
+        quantile = shape.quantile
+        if positive is not None:  # few groups of a rare class are few, however many groups there are
+            fewest = min(clusters.take(positive).count, clusters.take(~positive).count)
+            quantile = max(quantile, student(max(fewest - 1, 1)))
+        trials = max(area.trials / shape.effect, 1.0)
+        return wilson_from_variance(area.value, spread, max_trials=trials, quantile=quantile)
     return wilson_from_variance(area.value, stratified_variance(area.influence, strata), max_trials=area.trials)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError, RecipeError, did_you_mean
-from tellapart.judging.intervals import Estimate, wilson
+from tellapart.judging.clustered import proportion
+from tellapart.judging.groups import Groups, Names
+from tellapart.judging.intervals import Estimate
 from tellapart.judging.thresholds import Counts, Floats, cumulative_counts, midpoint_below
 
 GOALS = ("accuracy", "coverage")
@@ -55,11 +57,13 @@ def find_threshold(
     *,
     accuracy: float | None = None,
     coverage: float | None = None,
+    groups: Names | None = None,
 ) -> RejectOption:
     """Find the threshold that accepts most images at the wanted accuracy, or fewest at the wanted coverage.
 
     Pass one of the two. Images of equal confidence are accepted together. The value of the accuracy reaches the goal,
-    not the low end of its interval. Raises DatasetError when no threshold reaches the accuracy, RecipeError for a
+    not the low end of its interval. With `groups`, a name for each image, the intervals are about other groups.
+    Raises DatasetError when no threshold reaches the accuracy, RecipeError for a
     goal outside (0, 1].
     """
     name, share = _goal(accuracy, coverage)
@@ -69,10 +73,13 @@ def find_threshold(
     if not len(reached):
         raise DatasetError(_out_of_reach(share, shares, accepted / len(labels)))
     step = int(reached[-1] if name == "accuracy" else reached[0])
+    named = None if groups is None else Groups.of(groups, len(labels))
+    inside = probs.max(axis=1).astype(np.float64) >= values[step]
+    right = (probs.argmax(axis=1) == labels)[inside]
     return RejectOption(
         threshold=midpoint_below(values, step),
-        coverage=wilson(int(accepted[step]), len(labels)),
-        accuracy=wilson(int(correct[step]), int(accepted[step])),
+        coverage=proportion(inside, named),
+        accuracy=proportion(right, None if named is None else named.take(inside)),
         goal=f"{name}={share}",
     )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tellapart.judging.confusion import most_confused
 from tellapart.judging.evaluation import Evaluation
 from tellapart.notebook.html import Html, block, heading, table
+from tellapart.text import counted
 
 TITLES = {
     "accuracy": "accuracy",
@@ -35,7 +36,7 @@ MAX_CLASSES = 20  # a larger confusion matrix is not shown: it would be unreadab
 def evaluation_html(evaluation: Evaluation) -> Html:
     """Render the metrics, the confusion matrix of up to `MAX_CLASSES` classes, and the most confused pairs."""
     classes, confusion = evaluation.classes, evaluation.confusion
-    parts = [heading(f"Evaluated on {evaluation.n:,} images in {len(classes):,} classes")]
+    parts = [heading(f"Evaluated on {evaluation.n:,} images{_groups(evaluation)} in {len(classes):,} classes")]
     parts.append(metrics_html(evaluation.as_json()))
     if len(classes) <= MAX_CLASSES:
         parts += [heading("True class (row) and predicted class (column)"), _confusion(confusion, classes)]
@@ -43,6 +44,10 @@ def evaluation_html(evaluation: Evaluation) -> Html:
         rows = [[pair.true, pair.predicted, f"{pair.count:,}", f"{pair.share:.1%}"] for pair in pairs]
         parts += [heading("Most confused"), table(["true", "predicted", "images", "share of the true class"], rows)]
     return block(*parts)
+
+
+def _groups(evaluation: Evaluation) -> str:
+    return "" if evaluation.groups is None else f" of {counted(evaluation.groups.count, 'group')}"
 
 
 def metrics_html(metrics: Mapping[str, Any]) -> Html:

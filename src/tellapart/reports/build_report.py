@@ -22,7 +22,8 @@ from tellapart.reports.run_facts import (
     size_and_speed,
     skipped_files,
 )
-from tellapart.training.baselines import Baseline, baselines, left_out_baselines
+from tellapart.training.baselines import Baseline, baselines
+from tellapart.training.evaluation_notes import evaluation_notes
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
 from tellapart.training.training_warnings import training_warnings
@@ -51,15 +52,15 @@ def build_report(run: Run, images: RunImages) -> Report:
             f"{run.folder} has no predictions to report on: train it again with this version, and with images for "
             f"validation or test"
         )
-    dataset, notes = images.dataset, list(ladder_notes(run))
+    dataset, notes = images.dataset, [*ladder_notes(run), *map(_sentence, evaluation_notes(run))]
     if images.missing:
         notes.append(f"Images and baselines are missing: {images.missing}")
     fitted_baselines, failure = _baselines(run, dataset) if dataset else ((), None)
     if failure:
         notes.append(f"Baselines are missing: {failure}")
-    if fitted_baselines:
-        notes += [f"Baseline left out: {entry.name}: {entry.reason}." for entry in left_out_baselines(run)]
-    evaluations = {split: judge(p.labels, p.probs, run.bundle.classes) for split, p in predictions.items()}
+    evaluations = {
+        split: judge(p.labels, p.probs, run.bundle.classes, groups=p.groups) for split, p in predictions.items()
+    }
     return Report(
         title=run.folder.resolve().name,
         created=f"{datetime.now():%d %B %Y, %H:%M}",
@@ -79,6 +80,10 @@ def build_report(run: Run, images: RunImages) -> Report:
         notes=tuple(notes),
         warnings=tuple(map(str, training_warnings(run))),
     )
+
+
+def _sentence(note: str) -> str:
+    return f"{note[0].upper()}{note[1:]}."
 
 
 def _split_report(

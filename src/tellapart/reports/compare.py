@@ -1,13 +1,14 @@
 """Comparison of runs on the images that all of them were evaluated on, with paired tests."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 from tellapart.errors import RunError
 from tellapart.judging import paired
 from tellapart.judging.evaluation import Evaluation, judge
+from tellapart.judging.groups import Groups, trust_warning
 from tellapart.judging.paired import Comparison
 from tellapart.reports.compared_runs import ComparedRun, SharedPredictions, read_compared_runs, shared_predictions
 from tellapart.reports.report import EvaluatedSplit
@@ -23,6 +24,11 @@ class ComparedSplit:
     n: int
     evaluations: Mapping[str, Evaluation]
     left_out: Mapping[str, int]
+
+    @property
+    def groups(self) -> Groups | None:
+        """The groups of the images, None where unknown."""
+        return next(iter(self.evaluations.values())).groups
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def as_json(comparison: RunComparison) -> dict[str, object]:
 
 def _compared_split(runs: Sequence[ComparedRun], split: EvaluatedSplit, shared: SharedPredictions) -> ComparedSplit:
     evaluations = {
-        name: judge(predictions.labels, predictions.probs, runs[0].classes)
+        name: judge(predictions.labels, predictions.probs, runs[0].classes, groups=shared.groups)
         for name, predictions in shared.predictions.items()
     }
     return ComparedSplit(split, shared.n, evaluations, shared.left_out)
@@ -124,7 +130,7 @@ def _paired_tests(test: SharedPredictions, reference: str | None) -> tuple[Paire
     comparisons = []
     for name, other in tested:
         first, second = test.predictions[name], test.predictions[other]
-        comparisons.append(paired.compare(first.labels, first.probs, second.probs))
+        comparisons.append(paired.compare(first.labels, first.probs, second.probs, groups=test.groups))
     corrected = holm_correction([comparison.mcnemar.p_value for comparison in comparisons])
     return tuple(
         PairedTest(name, other, comparison, p_value)
@@ -142,6 +148,8 @@ def _notes(runs: Sequence[ComparedRun], test: SharedPredictions, validation: Sha
         if shared and left_out:
             each = ", ".join(f"{count:,} of {count + shared.n:,} of {name}" for name, count in left_out.items())
             yield f"On {split} the {shared.n:,} images that all share with the same label are used; left out: {each}."
+    if warning := trust_warning(None if test.groups is None else Groups.of(test.groups, test.n)):
+        yield f"On test {warning}."
     if len({run.bundle.manifest.fingerprint for run in runs}) > 1:
         yield "The runs were made from different images, labels or splits, which may explain a difference."
 
@@ -156,8 +164,9 @@ def _no_shared_images(runs: Sequence[ComparedRun]) -> str:
 
 def _split_json(split: ComparedSplit) -> dict[str, object]:
     runs = {name: evaluation.as_json() for name, evaluation in split.evaluations.items()}
-    return {"n": split.n, "left_out": dict(split.left_out), "runs": runs}
+    groups = {} if split.groups is None else {"groups": split.groups.count}
+    return {"n": split.n, **groups, "left_out": dict(split.left_out), "runs": runs}
 
 
 def _pair_json(pair: PairedTest) -> dict[str, object]:
-    return {"run": pair.run, "against": pair.against, **asdict(pair.comparison), "holm_p_value": pair.p_value}
+    return {"run": pair.run, "against": pair.against, **pair.comparison.as_json(), "holm_p_value": pair.p_value}

@@ -47,6 +47,11 @@ class SharedPredictions:
         """The number of images that all runs share."""
         return len(next(iter(self.predictions.values())).labels)
 
+    @property
+    def groups(self) -> tuple[str, ...] | None:
+        """The group of each image, as the first run that knows them has stored it."""
+        return next((stored.groups for stored in self.predictions.values() if stored.groups is not None), None)
+
 
 def read_compared_runs(folders: Sequence[str | Path]) -> tuple[ComparedRun, ...]:
     """Read two finished runs or more, in the order given. Raises RunError and BundleError."""

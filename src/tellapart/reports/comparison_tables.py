@@ -105,6 +105,8 @@ def _accuracy_sentence(pair: PairedTest, tests: int) -> str:
     if pair.p_value < SIGNIFICANCE_LEVEL:
         return f"{lead}. {chance}"
     images = counted(pair.comparison.n, "test image")
+    if pair.comparison.groups is not None:
+        images += f" of {counted(pair.comparison.groups, 'group')}"
     undecided = f"{pair.run} and {pair.against}: no significant difference in accuracy on {images}"
     if difference.value == 0:
         return f"{undecided}; both have the same number correct ({interval} points)."
@@ -147,6 +149,7 @@ class SplitSection:
 
     split: EvaluatedSplit
     n: int
+    groups: int | None
     table: Table
     drawings: tuple[Drawing, ...]
 
@@ -183,7 +186,8 @@ def comparison_html(comparison: RunComparison, *, created: str) -> str:
 
 
 def _split_section(comparison: RunComparison, split: ComparedSplit) -> SplitSection:
-    return SplitSection(split.split, split.n, runs_table(comparison.runs, split), tuple(_drawings(split)))
+    groups = None if split.groups is None else split.groups.count
+    return SplitSection(split.split, split.n, groups, runs_table(comparison.runs, split), tuple(_drawings(split)))
 
 
 def _drawings(split: ComparedSplit) -> Iterator[Drawing]:

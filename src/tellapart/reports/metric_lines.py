@@ -51,6 +51,8 @@ def split_report(
     return SplitReport(
         split=split,
         n=evaluation.n,
+        groups=None if evaluation.groups is None else evaluation.groups.count,
+        warning=evaluation.warning,
         metrics=tuple(metric_lines(evaluation)),
         classes=evaluation.classes,
         counts=tuple(tuple(row) for row in evaluation.confusion.tolist()),
@@ -72,7 +74,12 @@ def metric_lines(evaluation: Evaluation) -> Iterator[NamedValue]:
 
 def calibration_report(temperature: float, predictions: StoredPredictions, after: Evaluation) -> report.Calibration:
     """Describe the calibration of a classifier at this temperature, by its predictions of the validation images."""
-    before = judge(predictions.labels, apply_temperature(predictions.probs, 1 / temperature), after.classes)
+    before = judge(
+        predictions.labels,
+        apply_temperature(predictions.probs, 1 / temperature),
+        after.classes,
+        groups=predictions.groups,
+    )
     _, form, meaning = METRICS["ece"]
     return report.Calibration(
         temperature=temperature,
@@ -104,11 +111,16 @@ def _drawing(name: str, title: str, figure: report.Figure) -> Drawing:
 
 
 def _per_class(evaluation: Evaluation) -> Table:
+    grouped = evaluation.groups is not None
     rows = [
-        (scores.name, f"{scores.n:,}", *(_format_share(_score(scores, name)) for name in SCORES))
+        (scores.name, *_sizes(scores), *(_format_share(_score(scores, name)) for name in SCORES))
         for scores in evaluation.per_class
     ]
-    return Table(("class", "images", "precision", "recall", "F1"), tuple(rows))
+    return Table(("class", "images", *(["groups"] if grouped else []), "precision", "recall", "F1"), tuple(rows))
+
+
+def _sizes(scores: ClassScores) -> list[str]:
+    return [f"{scores.n:,}"] if scores.groups is None else [f"{scores.n:,}", f"{scores.groups:,}"]
 
 
 def _score(scores: ClassScores, name: str) -> Estimate | None:

@@ -91,7 +91,8 @@ class SplitReport:
 
     The first of `metrics` is the headline. `counts`, int (k, k), is the confusion matrix, rows true. `images` have
     `true` and `predicted` names from `classes`; pairs, mistakes and the images of a cell are chosen from them.
-    `declined` describes the reject option on this split; `uses` is how often the split has been evaluated.
+    `declined` describes the reject option on this split; `uses` is how often the split has been evaluated. `groups` is
+    the number of groups of the images, None where unknown, and `warning` says why intervals cannot be trusted.
     """
 
     split: EvaluatedSplit
@@ -106,6 +107,8 @@ class SplitReport:
     baselines: tuple[Baseline, ...] = ()
     declined: tuple[NamedValue, ...] = ()
     uses: int | None = None
+    groups: int | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,12 @@ from tellapart.bundles.stored_predictions import StoredPredictions, predict_spli
 from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.images import Images
 from tellapart.data.pipeline import ReadableRows
+from tellapart.data.splits.grouping import group_names
 from tellapart.errors import DatasetError
 from tellapart.judging.calibration import apply_temperature, fit_temperature
-from tellapart.judging.intervals import Estimate, bootstrap_mean
+from tellapart.judging.clustered import means
+from tellapart.judging.groups import Groups
+from tellapart.judging.intervals import Estimate
 from tellapart.judging.metrics import ece, log_losses
 from tellapart.progress import notify
 
@@ -82,16 +85,18 @@ def evaluate_finally(
         before = log_losses(readable.labels, probs.values) if calibration else None
         if calibration:
             probs = replace(probs, values=apply_temperature(probs.values, calibration["temperature"]))
-        metrics[name] = evaluate_readable(probs, split, dataset.classes, label=name).as_json()
+        groups = group_names(readable, dataset.families)
+        metrics[name] = evaluate_readable(probs, split, dataset.classes, label=name, groups=groups).as_json()
         if before is not None:
-            metrics[name][UNCALIBRATED] = _estimate_mean(before, readable.labels).as_json()
-        predictions[name] = predict_split(readable.images, readable.labels, probs.values)
+            metrics[name][UNCALIBRATED] = _estimate_mean(before, readable.labels, groups).as_json()
+        predictions[name] = predict_split(readable.images, readable.labels, probs.values, groups)
         unread += probs.skipped
     return FinalEvaluation(metrics, calibration, predictions, unread)
 
 
-def _estimate_mean(losses: NDArray[np.float64], labels: NDArray[np.int32]) -> Estimate:
-    return bootstrap_mean(losses, labels, rng=np.random.default_rng(0), resamples=RESAMPLES)
+def _estimate_mean(losses: NDArray[np.float64], labels: NDArray[np.int32], names: tuple[str, ...] | None) -> Estimate:
+    groups = None if names is None else Groups.of(names, len(labels))
+    return means([losses], labels, groups, rng=np.random.default_rng(0), resamples=RESAMPLES, least=0.0)[0]
 
 
 def temperature_of(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> float:

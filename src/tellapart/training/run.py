@@ -13,11 +13,13 @@ from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.stored_predictions import FOLDER as PREDICTIONS
 from tellapart.data.dataset import Dataset
+from tellapart.data.splits.draw_splits import share_notes
 from tellapart.data.splits.split_csv import is_in_files, split_text
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
 from tellapart.late_binding import late_bound
 from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe, resolve
+from tellapart.progress import notify
 from tellapart.read_files import ContentError, read_json
 from tellapart.recipe import Recipe
 from tellapart.training.budget import Budget, Limits, limits_of, require_ladder
@@ -100,7 +102,10 @@ def train(
         require_ladder(recipe)
     may_enlarge = recipe.size is None
     folder = Path(out)
+    whole = dataset
     dataset, recipe = draw_all_splits(dataset, recipe)
+    for note in share_notes(whole, dataset, validation=recipe.validation or 0.0, test=recipe.test):
+        notify(note)
     if resume:
         recipe = with_stored_epochs(recipe, folder)
     resolved = resolve(recipe, own_size=dataset.own_size, train_images=len(dataset.splits["train"]))

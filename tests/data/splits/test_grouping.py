@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.data.dataset import Dataset
-from tellapart.data.splits.grouping import UnitClasses, assign_units, draw_keys, group_by_folder, round_robin
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import FileImages
+from tellapart.data.splits.grouping import (
+    UnitClasses,
+    assign_units,
+    draw_keys,
+    group_by_folder,
+    group_names,
+    round_robin,
+)
 from tellapart.errors import DatasetError
 
 from ..making import classes, put
@@ -143,3 +151,10 @@ def test_only_folders_have_depths(tmp_path: Path) -> None:
     for dataset in (Dataset.open(tmp_path / "set.npz"), replace(Dataset.open(diary(tmp_path / "d")), source=None)):
         with pytest.raises(DatasetError, match="was not read from a folder of class folders"):
             group_by_folder(dataset, 1)
+
+
+def test_each_image_is_named_by_its_unit() -> None:
+    split = Split(FileImages(tuple("wxyz"), tuple("abca")), np.zeros(4, np.int32), ("anna", "bo", "carl", ""))
+    assert group_names(split) == ("a", "bo", "carl", "a")  # its copy has no sender
+    assert group_names(split, {"b": "c", "c": "c"}) == ("a", "bo", "bo", "a")
+    assert group_names(replace(split, groups=None)) is None

@@ -2,10 +2,12 @@
 
 A hash of (seed, content) gives each image a position in [0, 1): the lowest are for test, the next for validation, the
 rest for training. So adding images moves none of the old ones, reruns, other machines and other folder layouts give
-the same split, and images that belong together stay together: see `assign_units`.
+the same split, and images that belong together stay together: see `assign_units`. Where a source names groups, some of
+them may change sides, so that fractions and classes are as near to what was asked as whole groups allow: see `balance`.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.images import ArrayImages, FileImages, Images
+from tellapart.data.splits.balance import NEAR_ENOUGH, balanced_homes
 from tellapart.data.splits.grouping import Indices, UnitClasses, assign_units, draw_keys
 from tellapart.errors import DatasetError
 
@@ -43,6 +46,23 @@ def missing_splits(dataset: Dataset, *, validation: float, test: float) -> dict[
     return {name: fraction for name, fraction in fractions.items() if fraction > 0 and name not in dataset.splits}
 
 
+def share_notes(dataset: Dataset, divided: Dataset, *, validation: float, test: float) -> tuple[str, ...]:
+    """Say for each drawn split of groups that is not as large as asked what was asked, and what it got."""
+    asked = missing_splits(dataset, validation=validation, test=test)
+    drawn = [divided.splits[name] for name in (*asked, "train") if name in divided.splits]
+    groups = [group for split in drawn for group in split.groups or () if group]
+    total = sum(map(len, drawn))
+    if not groups or not total:
+        return ()
+    largest = max(Counter(groups).values())
+    shares = {name: len(divided.splits[name]) / total for name in asked}
+    return tuple(
+        f"{name}: asked {asked[name]:.1%}, got {share:.1%}, since groups stay whole: the largest has {largest:,} images"
+        for name, share in shares.items()
+        if abs(share - asked[name]) > NEAR_ENOUGH
+    )
+
+
 def validation_share(dataset: Dataset) -> float:
     """Return the default fraction to hold out for validation."""
     divided = dataset.splits.get("all", dataset.splits.get("train"))
@@ -64,6 +84,9 @@ def _draw(split: Split, fractions: Mapping[str, float], families: Mapping[str, s
     edges = np.cumsum([fractions[name] for name in names[:-1]])
     homes = np.searchsorted(edges, positions, side="right")
     _fill_missing_classes(homes, positions, np.array([0.0, *edges, 1.0]), UnitClasses.of(split.labels, together))
+    if split.groups is not None and any(split.groups):
+        wanted = np.array([*(fractions[name] for name in names[:-1]), 1 - sum(fractions.values())])
+        homes = balanced_homes(split.labels, together, homes, positions, wanted)
     return {name: split.take(np.flatnonzero(homes[together] == number).tolist()) for number, name in enumerate(names)}
 
 

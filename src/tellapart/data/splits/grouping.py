@@ -13,6 +13,7 @@ from tellapart.data.images import FileImages
 from tellapart.errors import DatasetError
 
 Indices = NDArray[np.intp]
+GROUP_PREFIX = "group "
 
 
 def assign_units(
@@ -40,11 +41,25 @@ def assign_units(
         first = least
 
 
+def group_names(split: Split, families: Mapping[str, str] | None = None) -> tuple[str, ...] | None:
+    """Name for each image the unit it belongs to, by the least name of a group or content in it; None without groups.
+
+    Images of equal content or of one family are then of one group, and their groups are one.
+    """
+    if split.groups is None:
+        return None
+    units = assign_units(split.images.digests, split.groups, families)
+    least: dict[int, str] = {}
+    for unit, name in zip(units.tolist(), draw_keys(split.images.digests, split.groups), strict=True):
+        least[unit] = min(name, least.get(unit, name))
+    return tuple(least[unit].removeprefix(GROUP_PREFIX) for unit in units.tolist())
+
+
 def draw_keys(digests: Sequence[str], groups: Sequence[str] | None) -> list[str]:
     """Return what each image is drawn by: the name of its group, or else its content."""
     if groups is None:
         return list(digests)
-    return [f"group {group}" if group else digest for group, digest in zip(groups, digests, strict=True)]
+    return [f"{GROUP_PREFIX}{group}" if group else digest for group, digest in zip(groups, digests, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,7 +71,9 @@ def coverage(evaluation: Evaluation, *, threshold: float | None = None) -> Figur
 
 
 def _bins_line(name: str, evaluation: Evaluation, colour: str) -> Part:
-    bins = [group for group in reliability_bins(evaluation.labels, evaluation.probs) if group.n]
+    bins = [
+        group for group in reliability_bins(evaluation.labels, evaluation.probs, groups=evaluation.groups) if group.n
+    ]
     largest = max(group.n for group in bins)
     estimates = [group.accuracy for group in bins if group.accuracy]
     return {

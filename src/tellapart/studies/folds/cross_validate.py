@@ -52,7 +52,7 @@ def cross_validate(
         if missing:
             _run_folds(plan, missing, folder, jobs)
         results = [read_fold(folder, number) for number in range(1, count + 1)]
-        validation = judge_folds(folder, Recipe(**vars(plan.recipe)), plan.dataset.classes, results)
+        validation = judge_folds(folder, Recipe(**vars(plan.recipe)), plan.dataset, results)
         write_results(validation, results, plan.dataset, plan.test_count)
     return validation
 

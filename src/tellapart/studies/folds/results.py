@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Labels
+from tellapart.data.splits.grouping import group_names
 from tellapart.files import atomic_write, csv_text
 from tellapart.judging.confusion import confusion_matrix
 from tellapart.judging.evaluation import Evaluation, judge
@@ -24,7 +25,10 @@ INTERVAL = "Student's t over folds, variance corrected for shared training image
 
 @dataclass(frozen=True)
 class FoldRow:
-    """A row of folds.csv: the metrics of a fold of `n` images; `epoch` is the chosen one, None where there are none."""
+    """A row of folds.csv: the metrics of a fold of `n` images.
+
+    `epoch` is the chosen one, None where there are none; `groups` is the number of groups, left out where unknown.
+    """
 
     fold: int
     n: int
@@ -33,6 +37,11 @@ class FoldRow:
     macro_f1: float
     epoch: int | None
     seconds: float
+    groups: int | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the columns of the row."""
+        return {name: value for name, value in asdict(self).items() if name != "groups" or value is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,19 +98,32 @@ class CrossValidation:
             "standard_deviation": {metric: self.deviation(metric) for metric in METRICS},
             "accuracy": {**self.accuracy.as_json(), "interval": INTERVAL},
             "pooled": self.pooled.as_json(detailed=True),
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [row.as_dict() for row in self.rows],
         }
 
 
-def judge_folds(
-    folder: Path, recipe: Recipe, classes: tuple[str, ...], results: Sequence[FoldResult]
-) -> CrossValidation:
-    """Judge the results of all folds of a data set."""
-    rows = tuple(result.row for result in results)
+def judge_folds(folder: Path, recipe: Recipe, dataset: Dataset, results: Sequence[FoldResult]) -> CrossValidation:
+    """Judge the results of all folds of a data set. No fold divides a group, so that their spread is that of groups."""
+    groups = _groups(dataset, results)
+    ends = np.cumsum([len(result.labels) for result in results]).tolist()
+    rows = tuple(
+        result.row if groups is None else replace(result.row, groups=len({*groups[end - len(result.labels) : end]}))
+        for end, result in zip(ends, results, strict=True)
+    )
     labels = np.concatenate([result.labels for result in results])
     probabilities = np.concatenate([result.probabilities for result in results])
     interval = mean_over_folds([row.accuracy for row in rows], held_out=1 / (len(rows) - 1))
-    return CrossValidation(folder, recipe, rows, interval, judge(labels, probabilities, classes))
+    return CrossValidation(folder, recipe, rows, interval, judge(labels, probabilities, dataset.classes, groups=groups))
+
+
+def _groups(dataset: Dataset, results: Sequence[FoldResult]) -> tuple[str, ...] | None:
+    """The group of each predicted image, in the order of the results."""
+    split = dataset.splits["train"]
+    names = group_names(split, dataset.families)
+    if names is None:
+        return None
+    by_content = dict(zip(split.images.digests, names, strict=True))
+    return tuple(by_content[digest] for result in results for digest in result.digests)
 
 
 def write_results(
@@ -129,4 +151,5 @@ def out_of_fold(results: Sequence[FoldResult], classes: Sequence[str]) -> bytes:
 
 
 def _csv(rows: Sequence[FoldRow]) -> str:
-    return csv_text([field.name for field in fields(FoldRow)], map(astuple, rows))
+    columns = [row.as_dict() for row in rows]
+    return csv_text(list(columns[0]), (tuple(column.values()) for column in columns))
