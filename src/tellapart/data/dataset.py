@@ -47,17 +47,23 @@ class ReadOptions:
     """Options for reading labelled images. A column that is not named is found by its usual names."""
 
     path_column: str | None = None
-    """The column of a CSV or Parquet table that has the images' paths."""
+    """The column of a table that has the images' paths."""
     label_column: str | None = None
-    """The one that has the labels."""
+    """The one that has the labels; or, with commas between, those of the classes, with 1 for the image's class."""
     split_column: str | None = None
-    """The one that says train, validation or test."""
+    """The one that says train, validation or test, or is_valid."""
     group_column: str | None = None
     """The one that says what belongs together, such as who sent the images: a group is never divided by a split."""
     exclude_label: tuple[str, ...] = ()
     """Labels whose images are left out: once for each, or several with commas between."""
     skip: Path | None = None
     """A findings.csv in which a person has marked images: they are left out."""
+    label_from: str | None = None
+    """A regular expression that finds the label in each image's path, such as '(cat|dog)[.]': its first group."""
+    root: Path | None = None
+    """The folder in which a table's paths begin; paths from another machine are found by their ends."""
+    encoding: str | None = None
+    """The encoding of a table that is not UTF-8, such as cp1252; found by itself in most cases."""
 
 
 @dataclass(frozen=True)

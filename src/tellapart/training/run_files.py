@@ -108,6 +108,10 @@ def bundle_facts(
     )
 
 
+PATH_OPTIONS = ("skip", "root")
+LATER_OPTIONS = ("label_from", "root", "encoding")  # left out where they are not given, as before there were any
+
+
 def environment(dataset: Dataset) -> dict[str, Any]:
     """Collect the command, versions, machine and images of a run, as JSON."""
     return {
@@ -136,15 +140,17 @@ def read_environment(folder: Path) -> dict[str, Any]:
 def reading_of(dataset: Mapping[str, Any]) -> ReadOptions:
     """Return the options that a run's images were read with, to open the same ones again. Raises RunError."""
     options = dataset.get("reading", {})  # a run of an earlier version has none
-    labels, skip = tuple(options.get("exclude_label", ())), options.get("skip")
     if unknown := sorted(options.keys() - {field.name for field in fields(ReadOptions)}):
         raise RunError(f"the run's images were read with the unknown option {printable(unknown[0])}: update tellapart")
-    return ReadOptions(**{**options, "exclude_label": labels, "skip": None if skip is None else Path(skip)})
+    paths = {name: None if options.get(name) is None else Path(options[name]) for name in PATH_OPTIONS}
+    return ReadOptions(**{**options, "exclude_label": tuple(options.get("exclude_label", ())), **paths})
 
 
 def _reading(read_options: ReadOptions) -> dict[str, Any]:
-    skip = None if read_options.skip is None else str(read_options.skip.absolute())
-    return asdict(read_options) | {"exclude_label": list(read_options.exclude_label), "skip": skip}
+    options = asdict(read_options) | {"exclude_label": list(read_options.exclude_label)}
+    for name in PATH_OPTIONS:
+        options[name] = None if options[name] is None else str(options[name].absolute())
+    return {name: value for name, value in options.items() if value is not None or name not in LATER_OPTIONS}
 
 
 def _absolute(source: str | None) -> str | None:

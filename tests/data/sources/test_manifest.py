@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.data.sources.manifest import Columns, choose_columns
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.data.splits.split_csv import save_split
 from tellapart.errors import DatasetError
@@ -145,7 +144,7 @@ def test_a_label_may_be_anything_that_can_be_shown(photos: Path, label: str) -> 
         (["0,cat", "1,cat"], "has one class, 'cat': telling apart needs at least two. Name the column of the labels"),
         (["0,cat", "1,Cat"], "has the classes 'Cat' and 'cat', which differ in case alone"),
         (["0,cat", '1,"a\nb"'], r"class 'a\\nb' of .*labels.csv has a name that cannot be printed"),
-        (["0,cat", "1,caf\udce9"], r"class 'caf\\udce9' of .*labels.csv has a name that cannot be printed"),
+        (["0,é", "1,caf\udce9"], r"class 'caf\\udce9' of .*labels.csv has a name that cannot be printed"),
         (
             ["x.png,cat", "y.png,dog"],
             "none of the 2 images that .*labels.csv names is there, such as .*/photos/x.png",
@@ -206,52 +205,55 @@ def test_groups_are_written_and_read_back(photos: Path, tmp_path: Path) -> None:
     assert {group for split in again.splits.values() for group in split.groups or ()} == {"0", "1", "2"}
 
 
-@pytest.mark.parametrize(
-    ("columns", "expected"),
-    [
-        (["path", "label", "split", "group"], Columns("path", "label", "split", "group")),
-        (["id", "Class", "age", "Image Path"], Columns("Image Path", "Class", None, None)),
-        (["image", "sender_id", "label", "kids"], Columns("image", "label", None, None)),
-        (["category", "file-name", "fold", "SUBSET"], Columns("file-name", "category", "SUBSET", None)),
-    ],
-)
-def test_usual_names_are_taken_and_said(
-    columns: list[str], expected: Columns, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert choose_columns(columns, ReadOptions(), "labels.csv") == expected
-    said = capsys.readouterr().err
-    assert said.startswith("labels.csv: columns taken by their names: path from")
-    assert f"label from {expected.label!r}" in said
-    assert ("split from" in said, "group from" in said) == (expected.split is not None, expected.group is not None)
+def test_columns_of_0_and_1_are_classes(photos: Path) -> None:
+    lines = ["0,1.0,0.0", "1,0.0,1.0", "2,1.0,0.0", "3,0.0,0.0"]
+    dataset = Dataset.open(table(photos, *lines, header="image,MEL,NV"))
+    assert rows(dataset) == [("0.png", "MEL"), ("1.png", "NV"), ("2.png", "MEL")]
+    assert "has no label (line 5 of" in dataset.skipped[0].reason
+    table(photos, "0,1,0", "1,0,1", "2,1,1", header="image,MEL,NV")
+    with pytest.raises(DatasetError, match="line 4 has a 1 for 'MEL' and for 'NV'"):
+        Dataset.open(photos / "labels.csv", ReadOptions(label_column="MEL,NV"))
 
 
-def test_what_a_person_names_goes_first_and_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
-    read_options = ReadOptions(path_column="url", label_column="image", group_column="sender")
-    columns = choose_columns(["image", "url", "label", "sender", "split"], read_options, "labels.csv")
-    assert columns == Columns("url", "image", "split", "sender")
-    assert capsys.readouterr().err == "labels.csv: columns taken by their names: split from 'split'\n"
+def test_is_valid_divides(photos: Path) -> None:
+    lines = [f"{number},{label},{number > 3}" for number, label in enumerate(LABELS)]
+    dataset = Dataset.open(table(photos, *lines, header="fname,label,is_valid"), ReadOptions(path_column="fname"))
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 4, "validation": 2}
+    with pytest.raises(
+        DatasetError, match=r"line 2 of .* has 'maybe' in the column 'is_valid'; expected yes or no as 1"
+    ):
+        Dataset.open(table(photos, "0,cat,maybe", "1,dog,1", header="image,label,is_valid"))
 
 
-@pytest.mark.parametrize(
-    ("columns", "read_options", "sentence"),
-    [
-        (
-            ["a.jpg", "cat"],
-            ReadOptions(),
-            "no column of t.csv is called path or the like: its first line says 'a.jpg', 'cat'",
-        ),
-        (["path", "kind"], ReadOptions(), "called label or the like: .* Name the column with --label-column"),
-        (["path", "kind"], ReadOptions(label_column="kid"), "t.csv has no column 'kid': did you mean kind"),
-        (["path", "x", "x"], ReadOptions(label_column="x"), "column 'x' of t.csv is there or asked for twice"),
-        (
-            ["path", "x"],
-            ReadOptions(label_column="x", split_column="x"),
-            "column 'x' of t.csv is there or asked for twice",
-        ),
-        (["path", "label", "label"], ReadOptions(), "called label or the like"),
-        ([f"c{i}" for i in range(100)], ReadOptions(), "'c0', .* and 88 more. Name"),
-    ],
-)
-def test_what_cannot_be_chosen_is_refused(columns: list[str], read_options: ReadOptions, sentence: str) -> None:
-    with pytest.raises(DatasetError, match=sentence):
-        choose_columns(columns, read_options, "t.csv")
+def test_labels_may_be_a_part_of_the_path(photos: Path) -> None:
+    for number, label in enumerate(LABELS):
+        (photos / f"{number}.png").rename(photos / f"{label}_{number}.png")
+    content = [f"{label}_{number}.png" for number, label in enumerate(LABELS)]
+    path = table(photos, *content[1:], header=content[0], name="list.txt")
+    dataset = Dataset.open(path, ReadOptions(label_from=r"^([a-z]+)_"))
+    assert rows(dataset) == [(name, name[:3]) for name in content]
+    with pytest.raises(DatasetError, match="has no row with a path and a label that --label-from 'fish' finds"):
+        Dataset.open(path, ReadOptions(label_from="fish"))
+
+
+@pytest.mark.parametrize("above", ["/home/anna/photos/", "C:\\Users\\anna\\photos\\"])
+def test_paths_of_another_machine_begin_at_the_root(photos: Path, tmp_path: Path, above: str) -> None:
+    lines = [f"{above}{number}.PNG,{label}" for number, label in enumerate(LABELS)]
+    (tmp_path / "tables").mkdir()
+    path = table(tmp_path / "tables", *lines)
+    with pytest.raises(DatasetError, match="name another folder with --root"):
+        Dataset.open(path)
+    assert rows(Dataset.open(path, ReadOptions(root=photos))) == ALL
+
+
+def test_images_that_no_row_names_are_counted(photos: Path) -> None:
+    put(photos / "deep" / "new.png")
+    dataset = Dataset.open(table(photos, "0,cat", "1,dog", "2,Skip", "3,"), ReadOptions(exclude_label=("Skip",)))
+    assert dataset.unlabelled == tuple(str(photos / name) for name in ("4.png", "5.png", "deep/new.png"))
+
+
+def test_a_split_without_labels_is_said(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["0,cat,train", "1,dog,train", "2,,test", "3,,test"]
+    dataset = Dataset.open(table(photos, *lines, header="image,label,split"))
+    assert list(dataset.splits) == ["train"]
+    assert "none of the 2 rows of test has a label, so another test split is drawn" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """From what a table calls an image to the file that is meant."""
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -31,6 +32,9 @@ def finder(tmp_path: Path) -> PathResolver:
         ("sub\\2.png", "sub/2.png"),
         ("sub/../1.jpg", "1.jpg"),
         ("v1.2", "v1.2.jpg"),
+        ("v1.2.JPG", "v1.2.jpg"),
+        ("sub/2.Png", "sub/2.png"),
+        ("1.png", None),
         ("3", "3"),
         ("4", "4.jpg"),
         ("6.png", "6.png"),
@@ -80,3 +84,31 @@ def test_below_two_of_a_name_are_refused(finder: PathResolver, tmp_path: Path) -
     with pytest.raises(DatasetError, match=f"names '1', which may be {tmp_path}/1.jpg or {tmp_path}/sub/1.jpg"):
         finder.below("1")
     assert finder.below("sub/1") == f"{tmp_path}/sub/1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("/home/anna/photos/sub/2.png", "sub/2.png"),
+        ("C:\\photos\\sub\\2.PNG", "sub/2.png"),
+        ("/data/1", "1.jpg"),
+        ("/data/sub/1.jpg", "1.jpg"),
+        ("/data/../1.jpg", None),
+        ("/data/7.jpg", None),
+        ("/", None),
+    ],
+)
+def test_of_a_path_from_elsewhere_the_longest_end_that_is_there_is_meant(
+    finder: PathResolver, tmp_path: Path, name: str, meant: str | None
+) -> None:
+    for _ in range(2):  # what was found before changes nothing
+        found = finder.from_elsewhere(name)
+        assert (found and Path(found)) == (meant and tmp_path / meant)
+        finder.from_elsewhere("/a/b/c/d/1.jpg")
+
+
+def test_a_file_name_may_be_bytes_in_the_tables_encoding(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    path.write_bytes(b"x")
+    assert PathResolver(str(tmp_path), "labels.csv").in_folder("café.jpg") is None
+    assert PathResolver(str(tmp_path), "labels.csv", "cp1252").in_folder("café.jpg") == str(path)

@@ -1,11 +1,16 @@
 """Tables of either kind: the same rows, whatever wrote them."""
 
+import json
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tellapart.data.sources.tables import BATCH, open_table
+from tellapart.data.sources.parquet_table import BATCH
+from tellapart.data.sources.tables import open_table
 from tellapart.errors import DatasetError
+from tellapart.files import cache_folder
 
 pyarrow = pytest.importorskip("pyarrow")
 pyarrow_parquet = pytest.importorskip("pyarrow.parquet")
@@ -51,7 +56,61 @@ def test_a_row_longer_than_the_header_is_refused_since_a_comma_may_have_split_it
 
 
 def test_names_that_are_no_text_survive(tmp_path: Path) -> None:
-    assert rows(csv(tmp_path / "a.csv", b"path,label\ncaf\xe9.jpg,cat\n")) == [(2, ["caf\udce9.jpg", "cat"])]
+    content = "path,label\né.jpg,cat\n".encode() + b"caf\xe9.jpg,cat\n"
+    assert rows(csv(tmp_path / "a.csv", content)) == [(2, ["é.jpg", "cat"]), (3, ["caf\udce9.jpg", "cat"])]
+
+
+def test_a_text_in_another_encoding_is_decoded(tmp_path: Path) -> None:
+    path = csv(tmp_path / "a.csv", "path,label\ncafé.jpg,Müller\n", "cp1252")
+    assert rows(path) == [(2, ["café.jpg", "Müller"])]
+    assert list(open_table(path, "cp850").rows(["label"])) == [(2, ["M³ller"])]
+
+
+def test_a_first_line_that_names_an_image_is_no_header(tmp_path: Path) -> None:
+    assert rows(csv(tmp_path / "a.csv", "cats/1.JPG,cat\ndogs/1.JPG,dog\n")) == [
+        (1, ["cats/1.JPG", "cat"]),
+        (2, ["dogs/1.JPG", "dog"]),
+    ]
+    assert open_table(csv(tmp_path / "b.csv", "cat;1.jpg\n")).columns == ("label", "path")
+    assert open_table(csv(tmp_path / "c.lst", "0\t3\ta.jpg\n")).columns == ("column 1", "column 2", "path")
+
+
+def test_a_text_list_has_a_path_and_a_label_on_each_line(tmp_path: Path) -> None:
+    content = "a/1.jpg 3\nmy cat.JPG  great dane\n\n./sub dir/b.png\nno extension 12\nalone\n"
+    assert rows(csv(tmp_path / "train.txt", content)) == [
+        (1, ["a/1.jpg", "3"]),
+        (2, ["my cat.JPG", "great dane"]),
+        (4, ["./sub dir/b.png", ""]),
+        (5, ["no extension", "12"]),
+        (6, ["alone", ""]),
+    ]
+    assert rows(csv(tmp_path / "labels.txt", "path,label\na.jpg,cat\n")) == [(2, ["a.jpg", "cat"])]
+
+
+def test_json_lines_are_rows_whose_fields_may_be_lacking(tmp_path: Path) -> None:
+    content = (
+        '{"file_name": "é.jpg", "label": 3}\n\n{"file_name": "b.jpg", "boxes": [1], "label": null}\n{"label": "x"}'
+    )
+    path = csv(tmp_path / "metadata.jsonl", content)
+    assert open_table(path).columns == ("file_name", "label", "boxes")
+    assert rows(path, "file_name", "label") == [(1, ["é.jpg", "3"]), (3, ["b.jpg", ""]), (4, ["", "x"])]
+    with pytest.raises(DatasetError, match="line 3: a cell is of type list, expected text or a number"):
+        rows(path, "boxes")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "is empty; expected an object on each line"),
+        ("[1]", "line 1 of .* is no object; expected one on each line, in braces"),
+        ('{"a": 1}\n{"a": ', "cannot be read as JSON lines, line 2: "),
+        ("[" * 100_000, "cannot be read as JSON lines, line 1: "),
+        ('{"a": ' + "9" * 5_000 + "}", "cannot be read as JSON lines, line 1: "),
+    ],
+)
+def test_what_is_no_json_lines_is_refused(tmp_path: Path, content: str, sentence: str) -> None:
+    with pytest.raises(DatasetError, match=sentence):
+        rows(csv(tmp_path / "a.jsonl", content))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +164,7 @@ def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"a.parquet cannot be read as Parquet: "):
         rows(csv(tmp_path / "a.parquet", b"PAR1 not at all"))
     with pytest.raises(DatasetError, match="as Parquet: a cell is of type dict, expected text or a number"):
-        rows(parquet(tmp_path / "b.parquet", image=[{"bytes": b"x", "path": "a.jpg"}]))
+        rows(parquet(tmp_path / "b.parquet", image=[{"url": "x", "path": "a.jpg"}]))
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
@@ -115,3 +174,40 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=r"a.parquet cannot be read as Parquet: "):
         rows(path)
+
+
+def png(shade: int) -> bytes:
+    content = BytesIO()
+    Image.new("L", (3, 3), shade).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_images_in_a_parquet_file_become_files_with_their_class_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = [
+        {"bytes": png(1), "path": "../../a b.png"},
+        {"bytes": None, "path": None},
+        {"bytes": png(3), "path": None},
+    ]
+    features = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "image": {}}}}
+    table = pyarrow.table({"image": images, "label": [1, 0, -1]})
+    path = tmp_path / "train.parquet"
+    pyarrow_parquet.write_table(table.replace_schema_metadata({"huggingface": json.dumps(features)}), path)
+    assert open_table(path).embedded == ("image",)
+    (_, (first, label)), (_, missing), (_, (third, unknown)) = rows(path)
+    assert (label, missing, unknown) == ("dog", ["", "cat"], "")
+    assert (Path(first).name, Path(third).name) == ("0000000-a_b.png", "0000002-image.png")
+    assert (Path(first).read_bytes(), Path(third).read_bytes()) == (png(1), png(3))
+    assert Path(first).is_relative_to(cache_folder())
+    assert "train.parquet: the images in it were written to" in capsys.readouterr().err
+    assert [cells for _, cells in rows(path, "image")] == [[first], [""], [third]]
+    assert "written" not in capsys.readouterr().err
+
+
+def test_a_description_of_classes_that_is_damaged_has_none(tmp_path: Path) -> None:
+    table = pyarrow.table({"image": [png(1)], "label": [1]})
+    path = tmp_path / "a.parquet"
+    for description in ("{", "[]", '{"info": 3}', '{"info": {"features": {"label": {"_type": "ClassLabel"}}}}'):
+        pyarrow_parquet.write_table(table.replace_schema_metadata({"huggingface": description}), path)
+        assert rows(path, "label") == [(1, ["1"])]

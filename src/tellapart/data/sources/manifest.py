@@ -1,9 +1,9 @@
 """Read images named in a table: a row for each, with its path and label, and optionally its split and group."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from sys import intern
 from typing import NamedTuple
 
@@ -16,79 +16,19 @@ from tellapart.data.sources.class_names import (
     require_printable,
     require_two_classes,
 )
+from tellapart.data.sources.columns import YES_NO_SPLITS, Columns, choose_columns, plain_name, split_of
 from tellapart.data.sources.folder import SPLIT_FOLDERS
 from tellapart.data.sources.hash_index import FileList, hash_files
+from tellapart.data.sources.labels import LabelPattern, one_hot_label
+from tellapart.data.sources.listing import walk_items
 from tellapart.data.sources.path_resolver import PathResolver
-from tellapart.data.sources.tables import Table, open_table
+from tellapart.data.sources.table import Cells, Table
 from tellapart.data.splits.draw_splits import SPLIT_NAMES
-from tellapart.errors import DatasetError, did_you_mean
+from tellapart.errors import DatasetError
 from tellapart.progress import notify
+from tellapart.text import counted
 
-USUAL_NAMES = {
-    "path": (
-        "path", "filepath", "file_path", "image_path", "img_path", "file", "filename", "file_name", "image_file",
-        "image", "image_name", "img", "picture", "photo", "image_id", "img_id", "id",
-    ),
-    "label": (
-        "label", "labels", "class", "class_name", "classname", "label_name", "category", "category_name", "target",
-    ),
-    "split": ("split", "subset", "partition"),
-    "group": ("group", "group_id"),
-}  # fmt: skip
-"""The usual names of each column, the best first."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The columns of paths and labels, and those of splits and groups, if any."""
-
-    path: str
-    label: str
-    split: str | None
-    group: str | None
-
-
-def choose_columns(columns: Sequence[str], read_options: ReadOptions, table: str) -> Columns:
-    """Choose the columns and print the guessed ones. Raises DatasetError that lists the columns of the table."""
-    named = {use: getattr(read_options, f"{use}_column") for use in USUAL_NAMES}
-    _require_known([name for name in named.values() if name is not None], columns, table)
-    free = [name for name in columns if name not in named.values()]
-    columns_by_use = {use: name or _usual_column(use, free) for use, name in named.items()}
-    for use in ("path", "label"):
-        if columns_by_use[use] is None:
-            raise DatasetError(
-                f"no column of {table} is called {use} or the like: its first line says {_shorten(columns)}. Name the "
-                f"column with --{use}-column"
-            )
-    if guessed := [use for use, name in columns_by_use.items() if name and not named[use]]:
-        guesses = ", ".join(f"{use} from {columns_by_use[use]!r}" for use in guessed)
-        notify(f"{table}: columns taken by their names: {guesses}")
-    return Columns(
-        str(columns_by_use["path"]), str(columns_by_use["label"]), columns_by_use["split"], columns_by_use["group"]
-    )
-
-
-def _require_known(names: list[str], columns: Sequence[str], table: str) -> None:
-    for name in names:
-        if name not in columns:
-            raise DatasetError(f"{table} has no column {name!r}: {did_you_mean(name, columns)}")
-        if columns.count(name) > 1 or names.count(name) > 1:
-            raise DatasetError(
-                f"column {name!r} of {table} is there or asked for twice: give each use a column of its own"
-            )
-
-
-def _usual_column(use: str, columns: Sequence[str]) -> str | None:
-    """Return the column with the best of the usual names, whatever its case, unless two columns share it."""
-    by_plain_name = {
-        name.lower().replace(" ", "_").replace("-", "_"): name for name in columns if columns.count(name) == 1
-    }
-    return next((by_plain_name[name] for name in USUAL_NAMES[use] if name in by_plain_name), None)
-
-
-def _shorten(columns: Sequence[str], limit: int = 12) -> str:
-    more = f" and {len(columns) - limit} more" if len(columns) > limit else ""
-    return ", ".join(map(repr, columns[:limit])) + more
+WALKED = 10  # files per named image that are looked through for images that no row names
 
 
 class Row(NamedTuple):
@@ -102,43 +42,57 @@ class Row(NamedTuple):
     group: str
 
 
-def read_manifest(path: Path, read_options: ReadOptions) -> Dataset:
-    """Read a CSV or Parquet table; paths are relative to its folder. Raises DatasetError."""
-    classes, listed, skipped = _read(open_table(path), read_options)
+def read_manifest(table: Table, read_options: ReadOptions) -> Dataset:
+    """Read a table; paths are relative to `--root`, else to its folder. Raises DatasetError."""
+    classes, listed, skipped, unlabelled = _read(table, read_options)
     splits, unread = hash_files(listed)  # the rows are freed by now
-    return Dataset(path.stem, classes, splits, skipped=(*skipped, *unread))
+    return Dataset(table.path.stem, classes, splits, skipped=(*skipped, *unread), unlabelled=unlabelled)
 
 
-def _read(table: Table, read_options: ReadOptions) -> tuple[tuple[str, ...], dict[str, FileList], list[Skipped]]:
+def _read(
+    table: Table, read_options: ReadOptions
+) -> tuple[tuple[str, ...], dict[str, FileList], list[Skipped], tuple[str, ...]]:
     where = str(table.path)
-    columns = choose_columns(table.columns, read_options, where)
-    rows, skipped = _labelled(_rows(table, columns), table)
-    rows = _without_excluded(rows, read_options.exclude_label, where)
+    columns = choose_columns(table, read_options)
+    pattern = LabelPattern.of(read_options.label_from) if read_options.label_from else None
+    rows, unlabelled = _labelled(_rows(table, columns, pattern), table)
+    _report_unlabelled_splits(rows, unlabelled, columns, where)
+    others = {_stem(row.path) for row in unlabelled}
+    skipped = [_without_path_or_label(row, table) for row in unlabelled]
+    everything, rows = rows, _without_excluded(rows, read_options, where)
+    if len(rows) < len(everything):
+        others |= {_stem(row.path) for row in everything}
     classes = _classes(rows, where)
-    present, missing = _resolve_paths(rows, table)
+    base = str(read_options.root or table.path.parent)
+    present, missing = _resolve_paths(rows, table, base, moved=read_options.root is not None)
     _require_images(rows, present, missing, table)
+    unnamed = () if columns.path in table.embedded else _unnamed(present, others)
     numbers = {name: label for label, name in enumerate(classes)}
-    return classes, _listed(_distinct(present, where), numbers, columns, table), [*skipped, *missing]
+    return classes, _listed(_distinct(present, where), numbers, columns, table), [*skipped, *missing], unnamed
 
 
-def _rows(table: Table, columns: Columns) -> Iterator[Row]:
-    wanted = [name for name in (columns.path, columns.label, columns.split, columns.group) if name is not None]
-    for number, (path, label, *rest) in table.rows(wanted):
+def _rows(table: Table, columns: Columns, pattern: LabelPattern | None) -> Iterator[Row]:
+    count = len(columns.labels)
+    for number, (path, *cells) in table.rows(columns.all):
+        rest = cells[count:]
         split = intern(rest[0].strip()) if columns.split else ""
         group = intern(rest[-1].strip()) if columns.group else ""
+        label = pattern.label(path) if pattern else _label(columns, cells[:count], f"{table.numbered_by} {number}")
         yield Row(number, path, intern(label.strip()), split, group)
 
 
-def _labelled(rows: Iterator[Row], table: Table) -> tuple[list[Row], list[Skipped]]:
-    """Select the rows with a path and a label, labels normalised; the others are skipped."""
+def _label(columns: Columns, cells: Cells, row: str) -> str:
+    return cells[0] if len(cells) == 1 else one_hot_label(columns.labels, cells, row)
+
+
+def _labelled(rows: Iterator[Row], table: Table) -> tuple[list[Row], list[Row]]:
+    """Divide the rows into those with a path and a label, labels normalised, and the others."""
     kept: list[Row] = []
-    skipped: list[Skipped] = []
+    others: list[Row] = []
     spelled: dict[str, str] = {}
     for row in rows:
-        if not row.path.strip():
-            skipped.append(Skipped(str(table.path), f"has no path ({_row_name(row, table)})"))
-        elif not row.label:
-            skipped.append(Skipped(_join_path(table, row.path), f"has no label ({_row_name(row, table)})"))
+        if not row.path.strip() or not row.label:
+            others.append(row)
         else:
             label = spelled.get(row.label) or spelled.setdefault(row.label, canonical(row.label))
             kept.append(row if label == row.label else row._replace(label=label))
@@ -146,21 +100,42 @@ def _labelled(rows: Iterator[Row], table: Table) -> tuple[list[Row], list[Skippe
         spellings = sorted(name for name, spelling in spelled.items() if spelling == label)
         if len(spellings) > 1:
             notify(f"{table.path}: labels spelled {' and '.join(map(ascii, spellings))} are one class, {label}")
-    return kept, skipped
+    return kept, others
+
+
+def _without_path_or_label(row: Row, table: Table) -> Skipped:
+    if not row.path.strip():
+        return Skipped(str(table.path), f"has no path ({_row_name(row, table)})")
+    return Skipped(_join_path(str(table.path.parent), row.path), f"has no label ({_row_name(row, table)})")
+
+
+def _report_unlabelled_splits(rows: list[Row], unlabelled: list[Row], columns: Columns, where: str) -> None:
+    """Report splits of which no row has a label: none is read, and another is drawn where one is needed."""
+    if columns.split is None:
+        return
+    read = {split_of(row.split, columns.split) for row in rows}
+    lost = Counter(split_of(row.split, columns.split) for row in unlabelled)
+    for split, count in lost.items():
+        if split is not None and split not in read:
+            notify(
+                f"{where}: none of the {counted(count, 'row')} of {split} has a label, so another {split} split is "
+                f"drawn. `tellapart predict` classifies those images afterwards"
+            )
 
 
 def _row_name(row: Row, table: Table) -> str:
     return f"{table.numbered_by} {row.number} of {table.path}"
 
 
-def _join_path(table: Table, path: str) -> str:
-    return os.path.join(table.path.parent, path)  # noqa: PTH118  100,000 Path objects would cost 50 MB
+def _join_path(folder: str, path: str) -> str:
+    return os.path.join(folder, path)  # noqa: PTH118  100,000 Path objects would cost 50 MB
 
 
-def _without_excluded(rows: list[Row], exclude: Sequence[str], where: str) -> list[Row]:
+def _without_excluded(rows: list[Row], read_options: ReadOptions, where: str) -> list[Row]:
     if not rows:
-        raise DatasetError(f"{where} has no row with a path and a label")
-    leave_out = parse_excluded(exclude, {row.label for row in rows}, where)
+        by = f" that --label-from {read_options.label_from!r} finds" if read_options.label_from else ""
+        raise DatasetError(f"{where} has no row with a path and a label{by}")
+    leave_out = parse_excluded(read_options.exclude_label, {row.label for row in rows}, where)
     return [row for row in rows if row.label not in leave_out] if leave_out else rows
 
 
@@ -172,16 +147,19 @@ def _classes(rows: list[Row], where: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _resolve_paths(rows: list[Row], table: Table) -> tuple[list[Row], list[Skipped]]:
-    """Resolve the path of each row's file; rows without a file are skipped."""
-    resolver = PathResolver(str(table.path.parent), str(table.path))
+def _resolve_paths(rows: list[Row], table: Table, base: str, *, moved: bool) -> tuple[list[Row], list[Skipped]]:
+    """Resolve the path of each row's file; rows without a file are skipped. `moved` paths may begin elsewhere."""
+    encoding = None if (table.encoding or "utf").lower().startswith("utf") else table.encoding
+    resolver = PathResolver(base, str(table.path), encoding)
     paths = [resolver.in_folder(row.path) for row in rows]
     if not any(paths):
         paths = [resolver.below(row.path) for row in rows]
+    if moved or not any(paths):
+        paths = [path or resolver.from_elsewhere(row.path) for row, path in zip(rows, paths, strict=True)]
     kept: list[Row] = []
     skipped: list[Skipped] = []
     for row, path in zip(rows, paths, strict=True):
-        resolved = (path or _join_path(table, row.path)).removeprefix(f"{os.curdir}{os.sep}")
+        resolved = (path or _join_path(base, row.path)).removeprefix(f"{os.curdir}{os.sep}")
         reason = not_a_file(resolved)
         if reason is None:
             kept.append(row._replace(path=resolved))
@@ -194,7 +172,7 @@ def _require_images(rows: list[Row], present: list[Row], missing: list[Skipped],
     if not present:
         raise DatasetError(
             f"none of the {len(rows):,} images that {table.path} names is there, such as {missing[0].path}: paths "
-            f"begin at the folder of the table, or at a folder below it"
+            f"begin at the folder of the table, or at a folder below it; name another folder with --root"
         )
     left = {row.label for row in present}
     lost = [row for row in rows if row.label not in left]
@@ -205,6 +183,24 @@ def _require_images(rows: list[Row], present: list[Row], missing: list[Skipped],
             f"files is there, such as {lost[0].path} ({_row_name(lost[0], table)}). Put them there, or leave the class "
             f"out with --exclude-label"
         )
+
+
+def _unnamed(present: list[Row], others: set[str]) -> tuple[str, ...]:
+    """Find the images that no row names, in the folder that has all the others; `others` are known by their stems.
+
+    The search ends where the folder has much else, such as a person's home.
+    """
+    named = {os.path.normpath(row.path) for row in present}
+    try:
+        folder = os.path.commonpath([os.path.dirname(path) or os.curdir for path in named])  # noqa: PTH120
+        items = [item.path for item in islice(walk_items(folder), WALKED * len(named) + 1_000) if item.kind == "image"]
+    except (ValueError, DatasetError):  # relative and absolute paths; or a folder that cannot be listed
+        return ()
+    return tuple(path for path in map(os.path.normpath, items) if path not in named and _stem(path) not in others)
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(path.strip().replace("\\", "/").rpartition("/")[2])[0]  # noqa: PTH122
 
 
 def _distinct(rows: list[Row], where: str) -> list[Row]:
@@ -232,10 +228,14 @@ def _listed(rows: list[Row], numbers: Mapping[str, int], columns: Columns, table
 
 
 def _split(row: Row, columns: Columns, table: Table) -> str:
-    split = SPLIT_FOLDERS.get(row.split.lower())
+    column = columns.split or ""
+    split = split_of(row.split, column)
     if split is None:
+        expected = (
+            "yes or no as 1 and 0" if plain_name(column) in YES_NO_SPLITS else f"one of {', '.join(SPLIT_FOLDERS)}"
+        )
         raise DatasetError(
-            f"{_row_name(row, table)} has {row.split!r} in the column {columns.split!r}; expected one of "
-            f"{', '.join(SPLIT_FOLDERS)}. Name another column with --split-column"
+            f"{_row_name(row, table)} has {row.split!r} in the column {column!r}; expected {expected}. Name another "
+            f"column with --split-column"
         )
     return split

@@ -14,7 +14,8 @@ from tellapart.data.sources.builtin_datasets import BUILTIN_DATASETS, open_built
 from tellapart.data.sources.class_names import parse_excluded, require_two_classes
 from tellapart.data.sources.folder import read_folder
 from tellapart.data.sources.manifest import read_manifest
-from tellapart.data.sources.tables import TABLES
+from tellapart.data.sources.named_files import read_named_files
+from tellapart.data.sources.tables import TABLES, open_table
 from tellapart.errors import DatasetError, did_you_mean
 
 ARRAYS = (".npz",)
@@ -39,20 +40,26 @@ def is_one_file(source: str) -> bool:
 def _open(source: str, read_options: ReadOptions) -> Dataset:
     path = Path(source)
     if path.is_file() and path.suffix.lower() in TABLES:
-        return read_manifest(path, read_options)
+        return read_manifest(open_table(path, read_options.encoding), read_options)
     if path.exists() or source in BUILTIN_DATASETS:
         _require_no_columns(source, read_options)
     if path.is_dir() and not any(path.glob("train-images-idx3-ubyte*")):
+        if read_options.label_from:
+            return read_named_files(path, read_options.label_from, read_options.exclude_label)
         return read_folder(path, read_options.exclude_label)
+    if read_options.label_from and path.exists():
+        raise DatasetError(
+            f"--label-from finds labels in paths, but the images of {source} are in arrays: leave it out"
+        )
     return _without_classes(_open_arrays(source), read_options.exclude_label)
 
 
 def _require_no_columns(source: str, read_options: ReadOptions) -> None:
-    for use in ("path", "label", "split", "group"):
-        if name := getattr(read_options, f"{use}_column"):
+    for option in ("path_column", "label_column", "split_column", "group_column", "root", "encoding"):
+        if value := getattr(read_options, option):
             raise DatasetError(
-                f"--{use}-column is {name}, but {source} is not a table ({', '.join(TABLES)}): it has no columns. "
-                f"Leave the option out, or name the table"
+                f"--{option.replace('_', '-')} is {value}, but {source} is not a table ({', '.join(TABLES)}): it has "
+                f"no columns. Leave the option out, or name the table"
             )
 
 

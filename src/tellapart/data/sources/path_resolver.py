@@ -14,9 +14,12 @@ PathsByStem = Mapping[str, list[str]]
 class PathResolver:
     """Finds the files of a table. Each folder is listed at most once, and only for names that are not paths."""
 
-    def __init__(self, folder: str, table: str) -> None:
+    def __init__(self, folder: str, table: str, encoding: str | None = None) -> None:
+        """Begin paths at `folder`; file names may also be bytes in the table's `encoding`, unless that is Unicode."""
         self._folder = folder
         self._table = table
+        self._encoding = encoding
+        self._dropped = 1
         self._listed: dict[str, PathsByStem] = {}
         self._below: PathsByStem | None = None
 
@@ -25,7 +28,7 @@ class PathResolver:
 
         Raises DatasetError if two files match.
         """
-        for spelled in _spellings(name):
+        for spelled in self._spellings(name):
             path = os.path.join(self._folder, spelled)  # noqa: PTH118  100,000 Path objects would cost 50 MB
             if os.path.lexists(path) and not is_folder(path):
                 return path
@@ -38,6 +41,29 @@ class PathResolver:
             self._below = _by_stem(images_under(self._folder))
         *_, spelled = _spellings(name)
         return self._only(name, _matches(os.path.normpath(spelled), self._below))
+
+    def from_elsewhere(self, name: str) -> str | None:
+        """Find the file of a path from another machine: the longest end of it that leads to a file in the folder.
+
+        Raises DatasetError if two files match.
+        """
+        *_, spelled = _spellings(name)
+        parts = [part for part in spelled.split("/") if part not in ("", os.curdir)]
+        if not parts or os.pardir in parts:
+            return None
+        # What was dropped from the path before comes first: all paths of a table mostly begin in one folder.
+        for dropped in dict.fromkeys((min(self._dropped, len(parts) - 1), *range(len(parts)))):
+            if path := self.in_folder("/".join(parts[dropped:])):
+                self._dropped = dropped
+                return path
+        return None
+
+    def _spellings(self, name: str) -> Iterable[str]:
+        spellings = _spellings(name)
+        if self._encoding is None or name.isascii():
+            return spellings
+        as_bytes = (spelled.encode(self._encoding, "surrogateescape") for spelled in spellings)
+        return [*map(os.fsdecode, as_bytes), *spellings]
 
     def _in(self, folder: str) -> PathsByStem:
         if folder not in self._listed:
@@ -67,12 +93,19 @@ def _by_stem(paths: Iterable[str]) -> PathsByStem:
 
 
 def _matches(name: str, known: PathsByStem) -> list[str]:
-    """Return the paths that end in a name; if none does, those that end in the name and a suffix."""
+    """Return the paths that end in a name; else those with the extension in another case; else with any."""
     wanted = "/" + _composed(name)
     last = wanted.rpartition("/")[2]
     candidates = [path for stem in {last, last.rpartition(".")[0]} for path in known.get(stem, ())]
-    exact = [path for path in candidates if _composed(f"/{path}").endswith(wanted)]
-    return exact or [path for path in candidates if _composed(f"/{path}").rpartition(".")[0].endswith(wanted)]
+    spelled = {path: _composed(f"/{path}") for path in candidates}
+    exact = [path for path in candidates if spelled[path].endswith(wanted)]
+    other_case = [path for path in candidates if _lower_extension(spelled[path]).endswith(_lower_extension(wanted))]
+    return exact or other_case or [path for path in candidates if spelled[path].rpartition(".")[0].endswith(wanted)]
+
+
+def _lower_extension(path: str) -> str:
+    stem, extension = os.path.splitext(path)  # noqa: PTH122
+    return stem + extension.lower()
 
 
 def _composed(name: str) -> str:

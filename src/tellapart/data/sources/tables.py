@@ -1,38 +1,42 @@
-"""Read tables of labels, CSV and Parquet: their column names, and their rows as text."""
+"""Read tables of labels: their column names, and their rows as text. Those of text are here."""
 
-import codecs
 import csv
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import TextIO
 
 from tellapart.data.csv_injection import unescape_formula
-from tellapart.errors import DatasetError, first_line, require
+from tellapart.data.formats import SUFFIXES
+from tellapart.data.sources.json_lines import open_json_lines
+from tellapart.data.sources.listing import is_image
+from tellapart.data.sources.parquet_table import open_parquet
+from tellapart.data.sources.table import Cells, Table, reading_errors, text_lines
+from tellapart.data.sources.text_encoding import text_encoding
+from tellapart.errors import DatasetError
 
-TABLES = (".csv", ".tsv", ".parquet")
+JSON_LINES = (".jsonl", ".ndjson")
+TEXT_LISTS = (".txt", ".lst")
+TABLES = (".csv", ".tsv", ".parquet", *JSON_LINES, *TEXT_LISTS)
 DELIMITERS = ",;\t"
-BATCH = 8_192  # rows of a Parquet file in memory at a time
-Cells = list[str]
+PATH_THEN_LABEL = re.compile(rf"(.*?(?:{'|'.join(map(re.escape, SUFFIXES))}))\s+(\S.*)", re.IGNORECASE)
 
 
-class Table(Protocol):
-    """A table whose rows can be read any number of times."""
+def open_table(path: Path, encoding: str | None = None) -> Table:
+    """Open a file with one of the suffixes TABLES; `encoding` is that of a text.
 
-    path: Path
-    columns: tuple[str, ...]
-    numbered_by: str
-    """The unit that rows are numbered in: line or row."""
-
-    def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
-        """Yield each row's number, from 1, and its cells in the wanted columns. Raises DatasetError."""
-
-
-def open_table(path: Path) -> Table:
-    """Open a file with one of the suffixes TABLES. Raises DatasetError, MissingPackageError."""
-    return _open_parquet(path) if path.suffix.lower() == ".parquet" else _open_csv(path)
+    A text without a header has the columns path and label, or path and others numbered from 1. Raises DatasetError,
+    MissingPackageError.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return open_parquet(path)
+    with reading_errors(path, "text", OSError):
+        encoding = text_encoding(path, encoding)
+    if suffix in JSON_LINES:
+        return open_json_lines(path, encoding)
+    return _open_text(path, encoding, is_list=suffix in TEXT_LISTS)
 
 
 @dataclass
@@ -43,14 +47,17 @@ class CsvTable:
     columns: tuple[str, ...]
     encoding: str
     delimiter: str
+    has_header: bool = True
     numbered_by: str = "line"
+    embedded: tuple[str, ...] = ()
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
         """Yield each line that is not empty, after the header."""
         indices = [self.columns.index(column) for column in wanted]
-        with _text(self.path, self.encoding) as stream:
+        with text_lines(self.path, self.encoding) as stream:
             numbered = _numbered(stream, self.delimiter)
-            next(numbered, None)
+            if self.has_header:
+                next(numbered, None)
             for line, cells in numbered:
                 if any(cell.strip() for cell in cells[len(self.columns) :]):
                     raise DatasetError(
@@ -60,37 +67,58 @@ class CsvTable:
                 yield line, [unescape_formula(cells[index]) if index < len(cells) else "" for index in indices]
 
 
-def _open_csv(path: Path) -> Table:
-    with _reading_errors(path, "CSV", OSError), path.open("rb") as stream:
-        start = stream.read(2)
-    encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    with _text(path, encoding) as stream:
-        header = next((line for line in stream if line.strip()), "")
-        delimiter = max(DELIMITERS, key=lambda char: len(next(csv.reader([header], delimiter=char), [])))
-    with _text(path, encoding) as stream:
-        _, columns = next(_numbered(stream, delimiter), (0, []))
-    if not columns:
+def _open_text(path: Path, encoding: str, *, is_list: bool) -> Table:
+    with text_lines(path, encoding) as stream:
+        first = next((line for line in stream if line.strip()), "")
+    delimiter = max(DELIMITERS, key=lambda char: len(next(csv.reader([first], delimiter=char), [])))
+    if is_list and delimiter not in first:
+        return TextList(path, encoding)
+    with text_lines(path, encoding) as stream:
+        _, cells = next(_numbered(stream, delimiter), (0, []))
+    if not cells:
         raise DatasetError(f"{path} is empty; expected a first line with the names of the columns")
-    return CsvTable(path, tuple(column.strip() for column in columns), encoding, delimiter)
+    columns = tuple(cell.strip() for cell in cells)
+    headless = _columns_without_header(columns)
+    return CsvTable(path, headless or columns, encoding, delimiter, has_header=headless is None)
 
 
-@contextmanager
-def _text(path: Path, encoding: str) -> Iterator[TextIO]:
-    # File names may not be valid text; surrogateescape keeps their bytes.
-    with (
-        _reading_errors(path, "CSV", OSError, UnicodeError, csv.Error),
-        path.open(encoding=encoding, errors="surrogateescape", newline="") as stream,
-    ):
-        yield stream
+def _columns_without_header(first: Sequence[str]) -> tuple[str, ...] | None:
+    """Name the columns by the first row where it already names an image; None where it is a header."""
+    paths = [number for number, cell in enumerate(first) if is_image(cell)]
+    if len(paths) != 1:
+        return None
+    others = (f"column {number}" for number in range(1, len(first) + 1))
+    names = ["label", "label"] if len(first) == 2 else list(others)
+    return tuple("path" if number in paths else name for number, name in enumerate(names))
 
 
-@contextmanager
-def _reading_errors(path: Path, kind: str, *errors: type[Exception]) -> Iterator[None]:
-    try:
-        yield
-    except errors as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
-        raise DatasetError(f"{path} cannot be read as {kind}: {reason}") from error
+@dataclass
+class TextList:
+    """Lines of a path and a label with white space between, or of paths alone."""
+
+    path: Path
+    encoding: str
+    columns: tuple[str, ...] = ("path", "label")
+    numbered_by: str = "line"
+    embedded: tuple[str, ...] = ()
+
+    def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
+        """Yield each line that is not empty."""
+        with text_lines(self.path, self.encoding) as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    cells = dict(zip(self.columns, _path_and_label(line.strip()), strict=True))
+                    yield number, [cells[name] for name in wanted]
+
+
+def _path_and_label(line: str) -> tuple[str, str]:
+    """Divide a line behind the extension of an image, else before its last word; a path may contain spaces."""
+    if match := PATH_THEN_LABEL.fullmatch(line):
+        return match[1], match[2]
+    if is_image(line):
+        return line, ""
+    path, _, label = line.rpartition(" ")
+    return (path.strip(), label) if path else (line, "")
 
 
 def _numbered(stream: TextIO, delimiter: str) -> Iterator[tuple[int, Cells]]:
@@ -101,47 +129,3 @@ def _numbered(stream: TextIO, delimiter: str) -> Iterator[tuple[int, Cells]]:
         if any(cells):
             yield line, cells
         line = reader.line_num + 1
-
-
-@dataclass
-class ParquetTable:
-    """A Parquet file, read in batches."""
-
-    path: Path
-    columns: tuple[str, ...]
-    file: Any
-    """pyarrow.parquet.ParquetFile"""
-    numbered_by: str = "row"
-
-    def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
-        """Yield each row; the first is number 1."""
-        rows = chain.from_iterable(zip(*batch, strict=True) for batch in self._batches(wanted))
-        yield from enumerate(map(list, rows), 1)
-
-    def _batches(self, wanted: Sequence[str]) -> Iterator[list[Cells]]:
-        """Yield batches of rows, column by column."""
-        with _reading_errors(self.path, "Parquet", *_parquet_errors()):
-            for batch in self.file.iter_batches(BATCH, columns=list(dict.fromkeys(wanted))):
-                yield [list(map(_as_text, batch.column(name).to_pylist())) for name in wanted]
-
-
-def _open_parquet(path: Path) -> Table:
-    parquet = require("pyarrow.parquet", extra="parquet")
-    with _reading_errors(path, "Parquet", *_parquet_errors()):
-        file = parquet.ParquetFile(path)
-    return ParquetTable(path, tuple(file.schema_arrow.names), file)
-
-
-def _parquet_errors() -> tuple[type[Exception], ...]:
-    return (require("pyarrow", extra="parquet").ArrowException, OSError, ValueError, KeyError)
-
-
-def _as_text(value: object) -> str:
-    """Convert a cell to text as a person would write it; missing values are empty."""
-    if value is None or value != value:  # NaN is a missing number
-        return ""
-    if isinstance(value, float) and value.is_integer():  # integers are stored so if some are missing
-        return str(int(value))
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise ValueError(f"a cell is of type {type(value).__name__}, expected text or a number")
