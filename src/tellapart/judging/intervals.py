@@ -118,8 +118,9 @@ def bootstrap_confusion(
     Source: as `bootstrap_mean`.
     """
     drawn: dict[str, list[Floats]] = {name: [] for name in statistics}
+    rows = _rows(confusion)
     for count in chunk_sizes(resamples, 3 * len(confusion)):
-        counts = _resample_confusion(confusion, count, rng=rng)
+        counts = _resample_rows(rows, count, rng=rng)
         for name, statistic in statistics.items():
             drawn[name].append(statistic(counts))
     if np.trace(confusion) == confusion.sum():
@@ -138,16 +139,38 @@ def _resampled_sums(columns: Floats, *, rng: np.random.Generator, resamples: int
     return np.concatenate(drawn, axis=1)
 
 
-def _resample_confusion(confusion: Counts, count: int, *, rng: np.random.Generator) -> ClassCounts:
-    """Counts of `count` resampled confusion matrices, int64 (count, k); cells of 0 remain 0."""
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of a confusion matrix to resample. Those with one cell resample to themselves: most, of many classes."""
+
+    true: Counts
+    correct: Counts
+    predicted: Counts
+    """Counts, (k,), of the rows with one cell."""
+    others: tuple[tuple[int, NDArray[np.intp], Floats], ...]
+    """Of each other row its number, its cells that are not empty, and their shares."""
+
+
+def _rows(confusion: Counts) -> _Rows:
     true = confusion.sum(axis=1)
-    correct, predicted = np.zeros((2, count, len(true)), dtype=np.int64)
-    for row in np.flatnonzero(true):
-        cells = np.flatnonzero(confusion[row])
-        drawn = rng.multinomial(true[row], confusion[row, cells] / true[row], size=count)
+    in_one_cell = np.count_nonzero(confusion, axis=1) == 1
+    certain = np.where(in_one_cell[:, np.newaxis], confusion, 0)
+    numbers = np.flatnonzero((true > 0) & ~in_one_cell)
+    cells = [np.flatnonzero(confusion[row]) for row in numbers]
+    others = ((int(row), cell, confusion[row, cell] / true[row]) for row, cell in zip(numbers, cells, strict=True))
+    return _Rows(true, np.diagonal(certain), certain.sum(axis=0), tuple(others))
+
+
+def _resample_rows(rows: _Rows, count: int, *, rng: np.random.Generator) -> ClassCounts:
+    """Counts of `count` resampled confusion matrices, int64 (count, k); cells of 0 remain 0."""
+    correct, predicted = np.zeros((2, count, len(rows.true)), dtype=np.int64)
+    correct += rows.correct
+    predicted += rows.predicted
+    for row, cells, shares in rows.others:
+        drawn = rng.multinomial(rows.true[row], shares, size=count)
         predicted[:, cells] += drawn
         correct[:, row] = drawn[:, cells == row].sum(axis=1)
-    return ClassCounts(correct, true, predicted)
+    return ClassCounts(correct, rows.true, predicted)
 
 
 def worst_credible(confusion: Counts, effect: float = 1.0, quantile: float = Z) -> ClassCounts:
