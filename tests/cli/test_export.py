@@ -34,9 +34,11 @@ def test_a_bundle_is_written_and_compared(said: Said, bundle: Path, outliers: Pa
     assert size.endswith(" MB")
     assert where == f"onnx: {tmp_path / 'out'}"
     assert answer.err.splitlines() == [
-        "labels.txt names the classes in the order of the output; export.json describes how to resize an image"
+        "labels.txt names the classes in the order of the output; export.json every step of the pixels"
     ]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["export.json", "labels.txt", "model.onnx"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "export.json", "labels.txt", "model.onnx", "reference.py", "test-image.png"
+    ]  # fmt: skip
 
 
 def test_libraries_remark_on_nothing(said: Said, bundle: Path, outliers: Path, tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ PARAMETERS = {
     "imagenet": ["IMAGES", "--model", "--weights", "--top", "--json"],
     "lessons": ["--json"],
     "lesson": ["NAME", "--all", "--small", "--show-code", "--save", "--json"],
+    "cache": ["--limit", "--json"],
     "doctor": ["--json"],
 }
 READING = [f"--{field.name.replace('_', '-')}" for field in fields(ReadOptions)]

@@ -76,6 +76,7 @@ def arguments(tiny: Path, trained: Run, tmp_path: Path) -> Mapping[str, Callable
         "export": lambda: (bundle, "--to", "openvino", "--check", tiny, *out),
         "lesson": lambda: ("image-as-array", "--small", "--save", tmp_path / "page.html"),
         "summary": lambda: ("mlp", "--size", 20),
+        "cache": lambda: (),
         "doctor": lambda: (),
     }
 

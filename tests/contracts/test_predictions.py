@@ -1,5 +1,6 @@
 """Python, the command line, HTTP and Keras give one answer about one image."""
 
+import base64
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from tellapart import Dataset, Prediction, Predictor, Recipe, evaluate, train
 from tellapart.bundles.bundle import Bundle
@@ -74,6 +76,22 @@ def by_http(bundle: Bundle, files: list[Path]) -> Probabilities:
     return np.array(rows)
 
 
+def by_json(bundle: Bundle, files: list[Path]) -> Probabilities:
+    """The same over HTTP, with the images as base64 in JSON."""
+    with served(bundle) as address:
+        texts = [base64.b64encode(file.read_bytes()).decode() for file in files[:20]]
+        parameters = {"top": len(bundle.classes)}
+        answers = httpx.post(f"{address}/v1/predict", params=parameters, json={"image": texts}, timeout=60).json()
+    return np.array([ordered(bundle, answer["top"]) for answer in answers["answers"]])
+
+
+def by_arrays(bundle: Bundle, files: list[Path]) -> Probabilities:
+    """Python with the pixels in hand."""
+    arrays = [np.asarray(Image.open(file)) for file in files]
+    answers = Predictor(bundle).predict(arrays, top=len(bundle.classes))
+    return np.array([ordered(bundle, answer.as_json()["top"]) for answer in answers])
+
+
 def by_keras(bundle: Bundle, files: list[Path]) -> Probabilities:
     import keras
 
@@ -93,6 +111,8 @@ def require_agreement(bundle: Bundle, files: list[Path], capsys: pytest.CaptureF
         "command": by_command(bundle, files, capsys),
         "http": by_http(bundle, files),
     }
+    np.testing.assert_allclose(by_json(bundle, files), ways["http"][:20], atol=1e-6)
+    np.testing.assert_allclose(by_arrays(bundle, files), ways["python"], atol=1e-6)
     np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-5)
     for way, found in ways.items():
         assert found.argmax(axis=1).tolist() == expected.argmax(axis=1).tolist(), way

@@ -1,6 +1,7 @@
 """Every format with every kind of bundle: the export agrees with the bundle, or a message says why not."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,9 @@ def test_the_metadata_describes_how_to_run_the_export(
 ) -> None:
     bundle = kinds["network"]
     result = export(bundle, unseen_images, to="openvino", out=tmp_path / "out")
-    assert sorted(path.name for path in result.folder.iterdir()) == [METADATA, LABELS, "model.bin", "model.xml"]
+    assert sorted(path.name for path in result.folder.iterdir()) == [
+        METADATA, LABELS, "model.bin", "model.xml", "reference.py", "test-image.png"
+    ]  # fmt: skip
     assert (result.folder / LABELS).read_text() == "blue\ngreen\nred\n"
     metadata = json.loads((result.folder / METADATA).read_text())
     assert metadata["preprocessing"] == json.loads((bundle.folder / "bundle.json").read_text())["preprocessing"]
@@ -87,4 +90,14 @@ def test_an_onnx_model_names_its_input_and_output(
             ("pictures", "tensor(uint8)", [20, 20, 3])
         ]
         assert [(value.name, value.shape[1:]) for value in session.get_outputs()] == [("probabilities", [3])]
+        assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == list(kinds[kind].classes)
         onnx.checker.check_model(onnx.load(tmp_path / kind / "model.onnx"), full_check=True)
+
+
+def test_a_litert_model_names_its_classes(kinds: dict[str, Bundle], unseen_images: Dataset, tmp_path: Path) -> None:
+    """As files behind the model, which `unzip` lists; the model itself still runs."""
+    result = export(kinds["network"], unseen_images, to="litert", out=tmp_path / "out")
+    assert result.parity.same == result.parity.images
+    with zipfile.ZipFile(tmp_path / "out" / "model.tflite") as archive:
+        assert archive.read("labels.txt").decode() == "blue\ngreen\nred\n"
+        assert json.loads(json.loads(archive.read("metadata.json"))["classes"]) == ["blue", "green", "red"]

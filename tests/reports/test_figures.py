@@ -18,6 +18,7 @@ from tellapart.judging.calibration import reliability_bins
 from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.judging.intervals import wilson
 from tellapart.reports import figures
+from tellapart.reports.figures import heatmap
 from tellapart.studies.lr_find import RateTest
 from tellapart.training.fitting.checkpoints import Epoch
 
@@ -309,3 +310,17 @@ def test_plotly_is_imported_only_when_it_is_needed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
     with pytest.raises(MissingPackageError, match=r"tellapart\[train\]"):
         figures.history(epochs(2))
+
+
+def test_of_many_classes_the_matrix_has_those_with_most_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heatmap, "MAX_CLASSES", 4)
+    labels = np.arange(9)
+    predicted = np.array([0, 1, 3, 3, 4, 5, 6, 8, 8])
+    probs = np.full((9, 9), 0.1 / 8)
+    probs[labels, predicted] = 0.9
+    figure = figures.confusion(judge(labels, probs, tuple(f"class {i}" for i in range(9))))
+    (cells,) = figure.data
+    pairs = [pair for row in cells.customdata for pair in row if pair is not None]
+    assert pairs == [[2, 3], [3, 3], [7, 8], [8, 8]]
+    assert list(figure.layout.yaxis.labelalias.values()) == ["class 2", "class 3", "class 7", "class 8"]
+    assert figure.layout.title.text == "7 of 9 images correct; the 4 of 9 classes with most mistakes"

@@ -200,3 +200,34 @@ def test_uvicorn_has_the_private_parts_that_connections_use() -> None:
     assert "on_response_complete" in H11Protocol.handle_events.__code__.co_names
     cycle_fields = {"disconnected", "message_event", "response_started", "response_complete"}
     assert cycle_fields <= {*RequestResponseCycle.__init__.__code__.co_names}
+
+
+@pytest.mark.parametrize(
+    "twice",
+    ["Transfer-Encoding: chunked\r\n", "Content-Length: 5\r\n", "content-length:5\r\n", "Content-Length: 6\r\n"],
+)
+def test_a_body_whose_end_is_stated_twice_is_refused_and_the_connection_closed(
+    twice: str, service: SimpleNamespace
+) -> None:
+    with connected(service) as connection:
+        connection.sendall(head(5, extra=twice) + b"0\r\n\r\n" + b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_lengths_in_a_body_are_no_headers(service: SimpleNamespace) -> None:
+    with connected(service) as connection:
+        body = b"Content-Length: 5\r\nContent-Length: 5\r\n"
+        connection.sendall(head(len(body)) + body)
+        assert status(connection) == 415
+
+
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+def test_an_early_refusal_reaches_a_caller_who_wants_the_connection_closed(size: int, service: SimpleNamespace) -> None:
+    for _ in range(3):
+        with connected(service) as connection:
+            connection.sendall(head(size, extra="Connection: close\r\n").replace(b"image/png", b"text/html"))
+            time.sleep(0.02)  # the refusal is on its way
+            connection.sendall(b"x" * size)
+            assert b" 415 " in read_all(connection)[:20]

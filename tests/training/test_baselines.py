@@ -1,6 +1,7 @@
 """What a run must beat: judged on the same images, fitted on its training images alone, kept for the next time."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -14,9 +15,19 @@ from tellapart.bundles.stored_predictions import read_predictions
 from tellapart.errors import RunError
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.paired import compare
+from tellapart.models.classical.estimators import Estimator
+from tellapart.models.classical.fit import OverBudgetError
 from tellapart.models.resolved_recipe import resolve
 from tellapart.training import baselines as module
-from tellapart.training.baselines import FILE, Baseline, baselines, better_baseline, read_baselines
+from tellapart.training.baselines import (
+    FILE,
+    Baseline,
+    baselines,
+    better_baseline,
+    left_out_baselines,
+    read_baselines,
+    training_seconds,
+)
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
 
@@ -181,3 +192,33 @@ def test_they_use_the_backbone_of_the_run_where_it_has_one(
     found = module._estimator_recipe(replace(asked, validation=0.15), Dataset.open(tiny), "logistic")
     assert (found.model, found.features, found.size, found.weights) == ("logistic", stands_on, asked.size, weights)
     assert (found.precision, found.split_seed, found.validation) == ("auto", 0, 0.15)
+
+
+def test_a_baseline_that_takes_longer_than_the_budget_is_left_out_by_name(
+    run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def grow(*_: object, limit_s: float, **__: object) -> Estimator:
+        raise OverBudgetError(255)
+
+    monkeypatch.setattr(module, "random_forest", grow)
+    names = [entry.name for entry in baselines(run, dataset_of(run, tiny), budget_s=1_000)]
+    assert names == ["majority class", "k nearest neighbours", "logistic regression"]
+    (entry,) = left_out_baselines(run)
+    assert entry.name == "forest"
+    assert re.fullmatch(r"it would take about 255 s, and [\d,]+ s of 1,000 s for all baselines are left", entry.reason)
+    assert f"left out: forest: {entry.reason}" in capsys.readouterr().err
+    assert read_baselines(run) == baselines(run, dataset_of(run, tiny))
+
+
+def test_without_time_only_what_is_not_fitted_is_there(run: Run, tiny: Path) -> None:
+    names = [entry.name for entry in baselines(run, dataset_of(run, tiny), budget_s=0)]
+    assert names == ["majority class", "k nearest neighbours"]
+    assert [entry.name for entry in left_out_baselines(run)] == ["logistic regression", "forest"]
+
+
+def test_the_budget_is_the_time_of_all_epochs(run: Run) -> None:
+    first = training_seconds(run)
+    (run.folder / "stage-2").mkdir()
+    shutil.copy(run.folder / "history.csv", run.folder / "stage-2")
+    assert first > 0
+    assert training_seconds(run) == pytest.approx(2 * first)

@@ -93,7 +93,7 @@ def dataset_features(dataset: Dataset, backbone: str, jobs: Jobs | None = None) 
     split, locations = merged.split, merged.locations
     conversion = visible_conversion([split.images])
     cached = _read_cached(backbone, split.images.digests, conversion)
-    rows, kept = cached or _compute(backbone, split.images, conversion, jobs)
+    rows, kept = cached or _compute(backbone, split.images, conversion, jobs, dataset.name)
     return DatasetFeatures(tuple(locations[i] for i in kept), split.take(kept), rows)
 
 
@@ -110,7 +110,7 @@ def _read_cached(
 
 
 def _compute(
-    backbone: str, images: Images, conversion: Conversion, jobs: Jobs | None
+    backbone: str, images: Images, conversion: Conversion, jobs: Jobs | None, dataset: str
 ) -> tuple[StoredRows, Sequence[int]]:
     load_keras()
     # Imported by name: this room must not depend on Keras, and import-linter would see that it does.
@@ -119,6 +119,8 @@ def _compute(
     size = lookup(backbone).size
     network = networks.backbone_network(backbone, size, "imagenet")
     frozen = frozen_backbone.FrozenBackbone(backbone, network, Preprocessing(size, size, 3, range=conversion.range))
-    stored = frozen_backbone.stored_features(frozen, images, cache=cache_folder(), label="features", jobs=jobs)
+    stored = frozen_backbone.stored_features(
+        frozen, images, cache=cache_folder(), label="features", jobs=jobs, dataset=dataset
+    )
     register_backbone(frozen)
     return stored.rows, stored.kept

@@ -36,6 +36,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "lessons": "List the lessons, in the order to read them.",
         "lesson": "Run a lesson: an experiment that checks its own claims.",
         "summary": "List the models, or show a model's layers, size and speed.",
+        "cache": "List what the cache holds; make room.",
         "doctor": "Show what this machine has, and what to install.",
     },
 }

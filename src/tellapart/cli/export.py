@@ -65,7 +65,7 @@ def export(
         if comparison:
             print(f"int8:      {comparison.summary()}")
         _print(exported)
-    notify("labels.txt names the classes in the order of the output; export.json describes how to resize an image")
+    notify("labels.txt names the classes in the order of the output; export.json every step of the pixels")
 
 
 def _print(exported: ExportResult) -> None:

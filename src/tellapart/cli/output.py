@@ -8,11 +8,15 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tellapart.data.dataset import Dataset, ReadOptions
+from tellapart.judging.confusion import most_confused
 from tellapart.judging.costs import DecisionCosts
 from tellapart.notebook.evaluation import NUMBERS, TITLES
 from tellapart.text import counted, printable
 
+MAX_MATRIX_CLASSES = 100  # a larger table fills the terminal for minutes, and no line of it fits
 MAIN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "uncalibrated_log_loss", "ece")
 
 
@@ -70,7 +74,11 @@ def cost_table(costs: DecisionCosts) -> str:
 
 
 def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
-    """Lay out counts: a row for each true class, a column for each predicted class."""
+    """Lay out counts: a row for each true class, a column for each predicted class; of many classes the worst pairs."""
+    if len(classes) > MAX_MATRIX_CLASSES:
+        pairs = most_confused(np.array(confusion), classes)
+        rows = [[pair.true, pair.predicted, f"{pair.count:,}", f"{pair.share:.1%}"] for pair in pairs]
+        return aligned([["most confused: true", "predicted", "images", "share of the true class"], *rows])
     header = ["true \\ predicted", *classes]
     return aligned([header, *([name, *map(str, row)] for name, row in zip(classes, confusion, strict=True))])
 

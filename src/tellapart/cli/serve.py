@@ -27,6 +27,7 @@ def serve(
     token_file: Path | None = None,
     no_token: bool = False,
     allow_host: tuple[str, ...] = (),
+    allow_origin: tuple[str, ...] = (),
     workers: int | None = None,
     queue: int = Settings.queue,
     deadline: str = "5s",
@@ -56,6 +57,9 @@ def serve(
         Admit everyone who can reach the address.
     allow_host
         A host name of the service, besides localhost and IP addresses. Once for each.
+    allow_origin
+        A web page elsewhere that may call the service from a browser, such as https://example.org, or * for all. Once
+        for each.
     workers
         Processes that decode images; by default one per core, up to 4. Prediction uses all cores in one process.
     queue
@@ -84,6 +88,7 @@ def serve(
         workers=workers,
         token=token,
         hosts=(host, *allow_host),
+        origins=allow_origin,
     )
     if on is None:
         serve_predictor(Predictor(bundle), host=host, port=port, settings=settings)

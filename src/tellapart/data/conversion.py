@@ -33,6 +33,8 @@ class Conversion:
 
     range: Range | None = None
     alpha: Alpha = "white"
+    fast_jpeg: bool = False
+    """Whether JPEGs are decoded as TensorFlow does it."""
 
     def narrow(self, wide: NDArray[Any], transparent: object = None) -> NDArray[np.uint8]:
         """Convert 16-bit grey (h, w) to uint8 (h, w); the value `transparent` becomes background."""

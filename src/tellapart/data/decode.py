@@ -29,6 +29,7 @@ from tellapart.data.decode_limits import (
     require_affordable,
     require_within_limits,
 )
+from tellapart.data.fast_jpeg import fast_rows
 from tellapart.data.formats import FORMATS, format_of, other_format_of
 from tellapart.data.tiff_limits import count_pages
 from tellapart.errors import ImageError, TellapartError
@@ -192,6 +193,8 @@ def _decode(
         require_affordable(image, content, limits)
         if kind == "PPM" and image.tile[0].codec_name == "ppm":
             return _upright, _to_array(*image.size, _ppm_rows(image, content), reduction(*image.size))
+        if conversion.fast_jpeg and reduction(*image.size) == 1 and (rows := fast_rows(image)):
+            return _orientation(image), _to_array(*image.size, rows)
         factor = _load(image)
         require_within_limits(*image.size, limits)  # a HEIC may turn out to be larger
         return _orientation(image), _to_array(*image.size, _pillow_rows(image, conversion), factor)

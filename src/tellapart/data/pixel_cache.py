@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tellapart.cache import note_use
 from tellapart.data.dataset import Skipped
 from tellapart.data.images import ArrayImages, Images
 from tellapart.data.pipeline import ReadableRows, preprocessed
@@ -20,10 +21,13 @@ from tellapart.progress import progress
 UNREADABLE = "unreadable.json"
 
 
-def decoded_pixels(images: Images, preprocessing: Preprocessing, *, cache: Path, label: str) -> ReadableRows:
+def decoded_pixels(
+    images: Images, preprocessing: Preprocessing, *, cache: Path, label: str, dataset: str | None = None
+) -> ReadableRows:
     """Decode images to the classifier's size, or map the array that an earlier run has cached.
 
     The values are uint8 (n, height, width, channels), memory-mapped unless the images already are such an array.
+    `dataset` is the name of their data set, for the list of what the cache holds.
     """
     shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
     if isinstance(images, ArrayImages) and images.array.shape[1:] == shape:
@@ -33,6 +37,7 @@ def decoded_pixels(images: Images, preprocessing: Preprocessing, *, cache: Path,
         shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         _decode_all(images, preprocessing, folder, label)
+    note_use(folder, dataset=dataset)
     reasons: dict[int, str] = {int(i): reason for i, reason in json.loads((folder / UNREADABLE).read_text())}
     kept = tuple(i for i in range(len(images)) if i not in reasons)
     array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)

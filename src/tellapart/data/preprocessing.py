@@ -47,7 +47,7 @@ class Preprocessing:
     @property
     def conversion(self) -> Conversion:
         """The conversion of a file's pixels to 8 bits without transparency, for `decode` and `Images.read`."""
-        return Conversion(self.range, self.alpha)
+        return Conversion(self.range, self.alpha, fast_jpeg=self.resize == "keras-bilinear")
 
     def of_bytes(self, content: bytes) -> ImageArray:
         """Decode and resize the bytes of a file: uint8 (height, width, channels). Raises ImageError."""

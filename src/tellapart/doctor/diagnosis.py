@@ -47,6 +47,7 @@ def diagnose(machine: Machine) -> tuple[Diagnosis, ...]:
         Diagnosis("instructions", *_instructions(machine)),
         Diagnosis("memory", *_memory(machine)),
         *_disks(machine),
+        Diagnosis("cache", "ok", f"{machine.cache_bytes / 1e9:.1f} GB in {machine.cache} (tellapart cache)"),
         *_packages(machine),
         _driver(machine),
         _cuda(machine),

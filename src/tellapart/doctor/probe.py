@@ -17,6 +17,7 @@ from pathlib import Path
 
 import tellapart
 from tellapart.backend import BACKEND, KERAS_SETTINGS, keras_home
+from tellapart.cache import cache_bytes
 from tellapart.files import cache_folder
 from tellapart.jobs import cores
 
@@ -93,6 +94,9 @@ class Machine:
     """None where TensorFlow is not installed."""
     variables: dict[str, str | None]
     """The values of VARIABLES, None where unset."""
+    cache: str = ""
+    """Folder of the cache."""
+    cache_bytes: int = 0
     keras_json: dict[str, object] = field(default_factory=dict)
     """The settings of the user's keras.json that are not tellapart's, which are set aside."""
 
@@ -118,6 +122,8 @@ def probe() -> Machine:
         driver=_driver(),
         tensorflow=_tensorflow() if has_tensorflow else None,
         variables={name: os.environ.get(name) for name in VARIABLES},
+        cache=str(cache_folder()),
+        cache_bytes=cache_bytes(),
         keras_json=foreign_keras_settings(_read_text(keras_home() / "keras.json")),
     )
 

@@ -9,8 +9,9 @@ from tellapart.bundles.bundle import MANIFEST, Bundle
 from tellapart.data.dataset import Dataset
 from tellapart.errors import BundleError, TellapartError, first_line
 from tellapart.exporting.formats import Format, format_for
-from tellapart.exporting.keras_formats import temperature_of
+from tellapart.exporting.keras_formats import keras_versions, temperature_of
 from tellapart.exporting.parity import Parity, Sample, bundle_probabilities, check_parity, draw_sample, require_parity
+from tellapart.exporting.pixel_recipe import write_pixel_recipe
 from tellapart.files import atomic_folder, require_unused, sha256, storage_errors
 from tellapart.silence import silence_libraries
 from tellapart.version import __version__
@@ -68,15 +69,17 @@ def write_metadata(bundle: Bundle, folder: Path, export_fields: dict[str, Any]) 
 
     Exports compute no OOD score: of a reject option, only the confidence threshold remains.
     """
-    shape = bundle.preprocessing
+    shape, pixels = bundle.preprocessing, write_pixel_recipe(bundle, folder)
     metadata = {
         **export_fields,
         "tellapart": __version__,
         "name": bundle.name,
         "classes": bundle.classes,
         "input": {"name": "pictures", "dtype": "uint8", "shape": [None, shape.height, shape.width, shape.channels]},
+        **keras_versions(str(export_fields["format"])),
         "output": {"name": "probabilities", "dtype": "float32", "shape": [None, len(bundle.classes)]},
         "preprocessing": shape.as_json(),
+        **pixels,
         "temperature": temperature_of(bundle),
         "reject_below": bundle.reject.probability if bundle.reject else None,
         "licence": bundle.manifest.licence,

@@ -6,6 +6,7 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.engine import Graph, write_graph
 from tellapart.errors import require
 from tellapart.exporting import keras_formats
+from tellapart.exporting.pixel_recipe import embedded_metadata
 from tellapart.models.classical.estimators import GraphEstimator
 from tellapart.models.graphs.surgery import first_output, join_head
 
@@ -29,10 +30,14 @@ def write_openvino(bundle: Bundle, path: Path) -> None:
 
 
 def write_onnx(bundle: Bundle, path: Path) -> None:
-    """Write an ONNX model: a network through Keras, an estimator operation by operation."""
+    """Write an ONNX model: a network through Keras, an estimator operation by operation. It names the classes."""
+    onnx = require("onnx", extra="onnx")
     if bundle.estimator is None:
         keras_formats.write_onnx(bundle, path)
-        return
-    from tellapart.exporting.onnx_graph import to_onnx
+        model = onnx.load(path)
+    else:
+        from tellapart.exporting.onnx_graph import to_onnx
 
-    require("onnx", extra="onnx").save(to_onnx(full_graph(bundle)), path)
+        model = to_onnx(full_graph(bundle))
+    onnx.helper.set_model_props(model, embedded_metadata(bundle))
+    onnx.save(model, path)

@@ -1,13 +1,17 @@
 """Export through Keras and TensorFlow: the bundle's Keras network with its temperature."""
 
+import json
 import tempfile
+import zipfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.keras_network import load_network
 from tellapart.errors import BundleError, require
+from tellapart.exporting.pixel_recipe import embedded_metadata
 from tellapart.models.graphs.surgery import MIN_PROB
 
 if TYPE_CHECKING:
@@ -60,6 +64,19 @@ def write_litert(bundle: Bundle, path: Path) -> None:
         write_saved_model(bundle, Path(folder, "saved"))
         tf = require("tensorflow", extra="train")
         path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(Path(folder, "saved"))).convert())
+    with zipfile.ZipFile(path, "a") as archive:  # files behind the model, as LiteRT's own metadata has them
+        archive.writestr("labels.txt", "".join(f"{name}\n" for name in bundle.classes))
+        archive.writestr("metadata.json", json.dumps(embedded_metadata(bundle), ensure_ascii=False))
+
+
+def keras_versions(format_name: str) -> dict[str, str]:
+    """Return, for a file of Keras, which Keras wrote it and which reads it."""
+    if format_name not in ("keras", "h5"):
+        return {}
+    return {
+        "keras": f"written by Keras {version('keras')}; Keras 3 of this version or later reads it. Keras 2 "
+        f"(TensorFlow up to 2.15) does not"
+    }
 
 
 def write_onnx(bundle: Bundle, path: Path) -> None:

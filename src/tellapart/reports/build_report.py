@@ -22,7 +22,7 @@ from tellapart.reports.run_facts import (
     size_and_speed,
     skipped_files,
 )
-from tellapart.training.baselines import Baseline, baselines
+from tellapart.training.baselines import Baseline, baselines, left_out_baselines
 from tellapart.training.evaluation_notes import evaluation_notes
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
@@ -58,6 +58,8 @@ def build_report(run: Run, images: RunImages) -> Report:
     fitted_baselines, failure = _baselines(run, dataset) if dataset else ((), None)
     if failure:
         notes.append(f"Baselines are missing: {failure}")
+    if fitted_baselines:
+        notes += [f"Baseline left out: {entry.name}: {entry.reason}." for entry in left_out_baselines(run)]
     evaluations = {
         split: judge(p.labels, p.probs, run.bundle.classes, groups=p.groups) for split, p in predictions.items()
     }

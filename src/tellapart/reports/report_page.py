@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from tellapart.errors import RunError
 from tellapart.files import atomic_write
 from tellapart.reports.render import byte_count, page_html
@@ -65,27 +67,32 @@ def counts_table(dataset: DatasetFacts) -> Table:
 
 
 def confusion_cells(split: SplitReport) -> list[list[Cell]]:
-    """Build the confusion matrix with its images, rows true; in each cell the most confident predictions first."""
+    """Build the confusion matrix with its images, rows true; in each cell the most confident predictions first.
+
+    Of many classes, whose table is not shown, only the cells that are not empty.
+    """
     images: dict[tuple[str, str], list[Thumbnail]] = {}
     for thumb in sorted(split.images, key=_confidence, reverse=True):
         images.setdefault((thumb.true, thumb.predicted), []).append(thumb)
-    shares = [[count / max(sum(row), 1) for count in row] for row in split.counts]
-    worst = max((share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j), default=0) or 1
-    return [
-        [
-            Cell(
-                anchor=f"{split.split}-cell-{i}-{j}",
-                true=true,
-                predicted=predicted,
-                count=split.counts[i][j],
-                of=sum(split.counts[i]),
-                shade=shares[i][j] / (1 if i == j else worst),
-                images=tuple(images.get((true, predicted), ())),
-            )
-            for j, predicted in enumerate(split.classes)
-        ]
-        for i, true in enumerate(split.classes)
-    ]
+    counts, every = np.array(split.counts), len(split.classes) <= MAX_MATRIX_CLASSES
+    sizes = counts.sum(axis=1)
+    shares = counts / np.maximum(sizes[:, np.newaxis], 1)
+    worst = float((shares * ~np.eye(len(counts), dtype=bool)).max(initial=0)) or 1
+
+    def cell(i: int, j: int) -> Cell:
+        true, predicted = split.classes[i], split.classes[j]
+        return Cell(
+            anchor=f"{split.split}-cell-{i}-{j}",
+            true=true,
+            predicted=predicted,
+            count=int(counts[i, j]),
+            of=int(sizes[i]),
+            shade=float(shares[i, j]) / (1 if i == j else worst),
+            images=tuple(images.get((true, predicted), ())),
+        )
+
+    columns = range(len(split.classes))
+    return [[cell(i, j) for j in (columns if every else np.flatnonzero(counts[i]).tolist())] for i in columns]
 
 
 def most_confused_cells(split: SplitReport) -> list[Cell]:

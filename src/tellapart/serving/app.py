@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from tellapart.serving.access import HostMiddleware, TokenMiddleware
@@ -39,7 +40,7 @@ from tellapart.version import __version__
 
 PAGE = Path(__file__).parent / "page"
 Result = TypeVar("Result")
-Top = Annotated[int, Query(description="Number of classes to return, most likely first.", examples=[3])]
+Top = Annotated[int, Query(ge=1, description="Number of classes to return, most likely first.", examples=[3])]
 Explain = Annotated[bool, Query(description="Whether to add a saliency map over the image.")]
 
 
@@ -91,6 +92,13 @@ def _add_middleware(app: FastAPI, service: Service) -> None:
     """Add the middleware from the innermost out: what is added last sees a request first."""
     if service.settings.token is not None:
         app.add_middleware(TokenMiddleware, token=service.settings.token)
+    if service.settings.origins:  # outside the token: a browser's question before the request has none
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=service.settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
     app.add_middleware(HostMiddleware, allowed=service.settings.hosts)
     app.add_middleware(MetricsMiddleware, metrics=service.metrics)
     app.add_middleware(SecurityHeadersMiddleware)
@@ -106,12 +114,12 @@ def _add_predict(app: FastAPI, service: Service) -> None:
                 uploads = await read_uploads(request, service.settings, reserve)
             if max_files is not None and len(uploads) > max_files:
                 raise RequestError(400, f"the form has {len(uploads)} files, expected one: {UPLOAD_ADVICE}")
-            top = min(max(top, 1), len(service.bundle.classes))
+            top = min(top, len(service.bundle.classes))
             return await _while_connected(request, service.predict(uploads, top=top, explain=explain))
 
     @app.post("/v1/predict", response_model=Answers, responses=PREDICT_ERRORS, openapi_extra=IMAGES_BODY)
     async def predict(request: Request, top: Top = 3, explain: Explain = False) -> Response:
-        """Classify the images in the form field `image`, or the one image that is the body.
+        """Classify the images in the form field `image` or `file`, in JSON as base64, or the one that is the body.
 
         An image that cannot be read gets an `error` instead of an answer; a request with no readable image fails.
         """
@@ -159,11 +167,13 @@ def _add_model(app: FastAPI, service: Service) -> None:
 
 
 def _add_monitoring(app: FastAPI, service: Service) -> None:
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", responses={421: ACCESS_ERRORS[421]})
     async def health() -> Status:
         """Report that the service is alive."""
         return Status(status="ok")
 
+    @app.head("/ready", include_in_schema=False)
     @app.get("/ready", response_model=Status, responses=READY_ERRORS)
     async def ready() -> Response:
         """Report whether to send requests; 503 once the service is shutting down."""

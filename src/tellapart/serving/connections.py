@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with the bounds that it lacks.
 
 - A client has `MAX_HEAD_S` to send a request's head, however slowly it sends.
+- A body whose end is stated twice is refused: a content length beside a transfer encoding, two content lengths.
 - If a response is sent before the body has arrived, the rest of the body is read and discarded for up to
   `MAX_DISCARD_S`, so that the client sees the response instead of a reset connection.
 - A body must not arrive in very many very small chunks, each of which costs as much as a large one.
@@ -13,6 +14,9 @@ to be tried before the version bound in pyproject.toml is raised.
 
 import asyncio
 import json
+import re
+from collections.abc import Callable
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -24,6 +28,8 @@ MAX_HEAD_S = 15.0
 MAX_DISCARD_S = 5.0
 FREE_CHUNKS = 10_000  # of a body; chunks beyond must average `MIN_CHUNK_BYTES`
 MIN_CHUNK_BYTES = 512
+CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:", re.IGNORECASE | re.MULTILINE)
+END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 PREDICT_REQUESTS = (b"POST /v1/predict", b"POST /predict")
 
 
@@ -57,8 +63,10 @@ class ChunkLimitedParser(h11.Connection):
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """Parse the next event. Raises RemoteProtocolError."""
+        head = self.trailing_data[0] if self.their_state is h11.IDLE else b""
         event = super().next_event()
         if isinstance(event, h11.Request):
+            _require_one_length(head, event)
             self.chunks = self.size = 0
         elif isinstance(event, h11.Data):
             self.chunks += 1
@@ -66,6 +74,40 @@ class ChunkLimitedParser(h11.Connection):
             if (self.chunks - FREE_CHUNKS) * MIN_CHUNK_BYTES > self.size:
                 raise h11.RemoteProtocolError(f"a body in {self.chunks} chunks")
         return event
+
+
+def _require_one_length(head: bytes, request: h11.Request) -> None:
+    """Refuse a body whose end is stated twice: a proxy before this service may believe the other statement.
+
+    Source: RFC 9112, 6.1 and 6.3. Raises RemoteProtocolError.
+    """
+    names = [name for name, _ in request.headers]
+    if b"content-length" in names and b"transfer-encoding" in names:
+        raise h11.RemoteProtocolError("a content length beside a transfer encoding")
+    if len(CONTENT_LENGTH.findall(END_OF_HEAD.split(head, 1)[0])) > 1:  # h11 merges equal ones
+        raise h11.RemoteProtocolError("two content lengths")
+
+
+class LingeringTransport:
+    """A transport whose first `close` lets the connection linger, where a request's body is still arriving."""
+
+    def __init__(self, transport: asyncio.Transport, linger: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._linger = linger
+        self._closing = False
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the transport has
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Return True once `close` was called."""
+        return self._closing or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close the connection, or let it linger first."""
+        first, self._closing = not self._closing, True
+        if not first or not self._linger():
+            self._transport.close()
 
 
 class Connection(H11Protocol):
@@ -79,7 +121,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start, with a deadline for the first request."""
         self.conn = ChunkLimitedParser(h11.SERVER)
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, LingeringTransport(transport, self._linger)))
         self._update_deadline()
 
     def data_received(self, data: bytes) -> None:
@@ -117,11 +159,19 @@ class Connection(H11Protocol):
     def _between_requests(self) -> bool:
         return self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
 
+    def _linger(self) -> bool:
+        """Let the client read the response before the connection ends; False if there is nothing left to discard."""
+        if self._discarding or self.conn.their_state is not h11.SEND_BODY:
+            return False
+        self._finish(b"")
+        return True
+
     def _finish(self, response: bytes) -> None:
         """Write a last response, and discard what arrives until the client closes the connection."""
         self._discarding = True
         self._unset_keepalive_if_required()
         self._cancel_deadline()
+        self.flow.resume_reading()
         self.transport.write(response)
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -101,7 +101,7 @@ PREDICT_ERRORS: dict[int | str, dict[str, Any]] = {
     408: {"model": Problem, "description": "The body arrived too slowly"},
     413: {"model": Problem, "description": "The body is too large or has too many images"},
     415: {"model": Problem, "description": "No image that can be decoded, or an unsupported content type"},
-    422: {"model": Problem, "description": "A parameter has the wrong type"},
+    422: {"model": Problem, "description": "A parameter has the wrong type, or is out of range"},
     503: {"model": Problem, "description": "The service is busy: retry later", **RETRY_AFTER},
 }
 READY_ERRORS: dict[int | str, dict[str, Any]] = {
@@ -115,7 +115,15 @@ BINARY = {"type": "string", "format": "binary"}
 def _upload(images: dict[str, Any]) -> dict[str, Any]:
     form = {"type": "object", "required": ["image"], "properties": {"image": images}}
     file = {"schema": BINARY}
-    content = {"multipart/form-data": {"schema": form}, "application/octet-stream": file, "image/jpeg": file}
+    encoded = {"type": "string", "description": "The image as base64, or as a data: URL"}
+    in_json = {"type": "array", "items": encoded} if images.get("type") == "array" else encoded
+    json_body = {"schema": {"type": "object", "required": ["image"], "properties": {"image": in_json}}}
+    content = {
+        "multipart/form-data": {"schema": form},
+        "application/json": json_body,
+        "application/octet-stream": file,
+        "image/jpeg": file,
+    }
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -1,11 +1,13 @@
 """Settings of the service, validated once."""
 
+import re
 from dataclasses import dataclass, field
 
 from tellapart.data.decode_limits import SERVICE_PIXELS
 from tellapart.errors import TellapartError
 from tellapart.jobs import cores
 
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")  # as browsers send it
 MAX_DEFAULT_WORKERS = 4  # these decode faster than one engine predicts
 
 
@@ -31,6 +33,9 @@ class Settings:
     hosts: tuple[str, ...] = ()
     """Host names under which the service answers, besides localhost and IP addresses."""
 
+    origins: tuple[str, ...] = ()
+    """Origins of web pages elsewhere that may call the service, such as https://example.org; or `*` for all."""
+
     def __post_init__(self) -> None:
         rules = {
             "queue": (self.queue, self.queue >= 1, "1 image or more"),
@@ -42,3 +47,9 @@ class Settings:
         for option, (value, valid, expected) in rules.items():
             if not valid:
                 raise TellapartError(f"--{option} is {value}, expected {expected}: choose another value")
+        for origin in self.origins:
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise TellapartError(
+                    f"--allow-origin is {origin!r}, expected a scheme and a host without a path, such as "
+                    f"https://example.org or http://localhost:3000, or * for every page"
+                )

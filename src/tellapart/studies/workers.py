@@ -54,7 +54,9 @@ def compute_features(dataset: Dataset, recipe: ResolvedRecipe, jobs: Jobs) -> No
                 else ()
             )
             for view in (images, *views):
-                stored_features(backbone, view, cache=cache_folder(), label=f"features of {name}", jobs=jobs)
+                stored_features(
+                    backbone, view, cache=cache_folder(), label=f"features of {name}", jobs=jobs, dataset=dataset.name
+                )
 
 
 def _frozen_backbone(dataset: Dataset, recipe: ResolvedRecipe) -> "FrozenBackbone | None":

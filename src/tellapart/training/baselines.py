@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from tellapart.judging.paired import compare
 from tellapart.models.catalogue import lookup
 from tellapart.models.classical.estimators import Estimator, Vectors
 from tellapart.models.classical.fit import (
+    OverBudgetError,
     estimator_probabilities,
     logistic_regression,
     nearest_neighbours,
@@ -35,6 +37,7 @@ from tellapart.progress import notify
 from tellapart.read_files import ContentError, read_json
 from tellapart.recipe import Recipe
 from tellapart.training.estimator_run import vector_source
+from tellapart.training.fitting.checkpoints import read_history
 from tellapart.training.run import Run
 from tellapart.training.run_files import FEATURES
 
@@ -44,6 +47,7 @@ NAMES = {"knn": "k nearest neighbours", "logistic": "logistic regression", "fore
 MAX_IMAGES = 5_000  # of training: more would take longer than a report is worth
 TREES, PASSES = 50, 25  # of a forest and of logistic regression: more hardly changes their accuracy
 SIGNIFICANT = 0.05  # p-value
+MIN_BUDGET_S = 10.0  # for all of them together, or as long as the training took where that was longer
 Vectorize = Callable[[Images, str], ReadableRows]
 """From images and the label of a progress bar to their vectors, float32 (n, width)."""
 
@@ -70,22 +74,43 @@ class Baseline:
         return self.difference.value < 0 and self.p_value < SIGNIFICANT
 
 
-def baselines(run: Run, dataset: Dataset) -> tuple[Baseline, ...]:
+@dataclass(frozen=True)
+class LeftOut:
+    """A baseline that would take longer than all of them may: its name and the reason."""
+
+    name: str
+    reason: str
+
+
+def baselines(run: Run, dataset: Dataset, *, budget_s: float | None = None) -> tuple[Baseline, ...]:
     """Evaluate the baselines of a run on the split that its report is about, or read them where that is done.
 
-    `dataset` is divided as the run's was. Raises RunError where the run has no predictions.
+    `dataset` is divided as the run's was. All together may take as long as the training did, at least 10 s, or
+    `budget_s`; what takes longer is left out, and `left_out_baselines` names it. Raises RunError where the run has no
+    predictions.
     """
     path = run.folder / FILE
     if not path.exists():
-        computed = [asdict(baseline) for baseline in _evaluate(run, dataset)]
-        atomic_write(path, json.dumps(computed, indent=2) + "\n")
+        budget_s = max(MIN_BUDGET_S, training_seconds(run)) if budget_s is None else budget_s
+        entries = [asdict(entry) for entry in _evaluate(run, dataset, budget_s)]
+        atomic_write(path, json.dumps(entries, indent=2) + "\n")
     return read_baselines(run)
+
+
+def training_seconds(run: Run) -> float:
+    """Sum the seconds of all epochs of a run; 0 for a model without epochs. Raises RunError."""
+    histories = (read_history(path) for path in sorted(run.folder.rglob("history.csv")))
+    return sum(epoch.seconds for history in histories for epoch in history)
 
 
 def read_baselines(run: Run) -> tuple[Baseline, ...]:
     """Read the baselines that a report left in a run's folder, none without one. Raises RunError."""
-    path = run.folder / FILE
-    return tuple(_read(path)) if path.exists() else ()
+    return tuple(entry for entry in _read(run.folder / FILE) if isinstance(entry, Baseline))
+
+
+def left_out_baselines(run: Run) -> tuple[LeftOut, ...]:
+    """Read the baselines that were left out of a run's report. Raises RunError."""
+    return tuple(entry for entry in _read(run.folder / FILE) if isinstance(entry, LeftOut))
 
 
 def better_baseline(run: Run) -> str | None:
@@ -106,7 +131,7 @@ def better_baseline(run: Run) -> str | None:
     return f"{best.name} on {best.stands_on} {comparison}: try --model {models[0]} --features {best.stands_on}{longer}"
 
 
-def _evaluate(run: Run, dataset: Dataset) -> Iterator[Baseline]:
+def _evaluate(run: Run, dataset: Dataset, budget_s: float) -> Iterator[Baseline | LeftOut]:
     split = "test" if "test" in dataset.splits and "test" in run.metrics else "validation"
     predictions = read_predictions(run.folder, split)
     if predictions is None:
@@ -119,19 +144,29 @@ def _evaluate(run: Run, dataset: Dataset) -> Iterator[Baseline]:
     known, new = vectorize(train.images, "features of train"), vectorize(images, f"features of {split}")
     labels = train.labels[list(known.kept)]
     digests = [images.digests[i] for i in new.kept]
+    started = time.monotonic()
     for kind in kinds:
+        left_s = max(budget_s - (time.monotonic() - started), 0.0)
         notify(f"baseline: {NAMES[kind]}")
-        estimator = _fit(kind, recipe, known.values, labels, len(dataset.classes))
+        try:
+            estimator = _fit(kind, recipe, known.values, labels, len(dataset.classes), left_s)
+        except OverBudgetError as error:
+            reason = f"it would take {error}, and {left_s:,.0f} s of {budget_s:,.0f} s for all baselines are left"
+            notify(f"left out: {NAMES[kind]}: {reason}")
+            yield LeftOut(NAMES[kind], reason)
+            continue
         probs = _in_order(estimator_probabilities(estimator, new.values), digests, predictions)
         yield _compare(NAMES[kind], split, recipe.features, len(labels), predictions, probs)
 
 
-def _fit(kind: str, recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, classes: int) -> Estimator:
+def _fit(
+    kind: str, recipe: EstimatorRecipe, vectors: Vectors, labels: Labels, classes: int, limit_s: float
+) -> Estimator:
     if kind == "knn":
         return nearest_neighbours(vectors, labels, classes, neighbours=min(recipe.neighbours, len(labels)))
     if kind == "logistic":
-        return logistic_regression(vectors, labels, classes, passes=PASSES)
-    return random_forest(vectors, labels, classes, trees=TREES, seed=recipe.seed)
+        return logistic_regression(vectors, labels, classes, passes=PASSES, limit_s=limit_s)
+    return random_forest(vectors, labels, classes, trees=TREES, seed=recipe.seed, limit_s=limit_s)
 
 
 def _stored_vectors(run: Run, needed: Sequence[Images]) -> Vectorize | None:
@@ -219,8 +254,10 @@ def _compare(
     )
 
 
-def _read(path: Path) -> Iterator[Baseline]:
+def _read(path: Path) -> tuple[Baseline | LeftOut, ...]:
+    if not path.exists():
+        return ()
     try:
-        yield from read_json(path, list[Baseline])
+        return tuple(read_json(path, list[LeftOut | Baseline]))
     except (OSError, ContentError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove it, and it is made again") from error

@@ -36,6 +36,8 @@ class VectorSource:
 
     preprocessing: Preprocessing
     backbone: "FrozenBackbone | None"
+    dataset: str | None = None
+    """Name of the data set, for the list of what the cache holds."""
 
     @property
     def graph(self) -> Graph:
@@ -50,8 +52,8 @@ class VectorSource:
         if self.backbone is not None:
             from tellapart.models.features.frozen_backbone import compute_features
 
-            return compute_features(self.backbone, images, cache=cache_folder(), label=label)
-        pixels = decoded_pixels(images, self.preprocessing, cache=cache_folder(), label=label)
+            return compute_features(self.backbone, images, cache=cache_folder(), label=label, dataset=self.dataset)
+        pixels = decoded_pixels(images, self.preprocessing, cache=cache_folder(), label=label, dataset=self.dataset)
         flat = pixels.values.reshape(len(pixels.values), -1).astype(np.float32)
         return ReadableRows(flat, pixels.kept, pixels.skipped)
 
@@ -60,11 +62,12 @@ def vector_source(dataset: Dataset, recipe: EstimatorRecipe) -> VectorSource:
     """Build the source of a recipe's vectors. Raises WeightsError."""
     preprocessing = preprocessing_for(dataset, recipe)
     if recipe.backbone is None:
-        return VectorSource(preprocessing, None)
+        return VectorSource(preprocessing, None, dataset.name)
     load_keras()
     from tellapart.training.tasks import backbone_for
 
-    return VectorSource(preprocessing, backbone_for(replace(recipe, unfreeze=0), preprocessing).frozen)
+    frozen = backbone_for(replace(recipe, unfreeze=0), preprocessing).frozen
+    return VectorSource(preprocessing, frozen, dataset.name)
 
 
 def train_estimator(dataset: Dataset, recipe: EstimatorRecipe, folder: Path) -> None:

@@ -187,10 +187,10 @@ def _examples(
     """Make the examples of a split; returns the data set without the images of it that cannot be read, too."""
     images = dataset.splits[name].images
     if frozen is None:
-        pixels = decoded_pixels(images, preprocessing, cache=cache, label=f"decoding {name}")
+        pixels = decoded_pixels(images, preprocessing, cache=cache, label=f"decoding {name}", dataset=dataset.name)
         dataset = drop_unreadable(dataset, name, pixels.kept, pixels.skipped)
         return dataset, Examples(pixels.values, dataset.splits[name].labels)
-    features = stored_features(frozen, images, cache=cache, label=f"features of {name}")
+    features = stored_features(frozen, images, cache=cache, label=f"features of {name}", dataset=dataset.name)
     dataset = drop_unreadable(dataset, name, features.kept, features.skipped)
     rows, labels = features.rows, dataset.splits[name].labels
     if name == "train" and (views := extra_views(dataset.splits[name].images, recipe, preprocessing)):

@@ -1,5 +1,8 @@
 """Classical models say what scikit-learn's say, also of classes that they never saw."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,7 +13,14 @@ from sklearn.preprocessing import StandardScaler
 
 from tellapart.data.dataset import Labels
 from tellapart.errors import RecipeError
-from tellapart.models.classical.fit import REGULARISATION, estimator_probabilities, fit_estimator
+from tellapart.models.classical.fit import (
+    REGULARISATION,
+    OverBudgetError,
+    estimator_probabilities,
+    fit_estimator,
+    logistic_regression,
+    random_forest,
+)
 from tellapart.models.resolved_recipe import EstimatorRecipe, resolve_estimator
 from tellapart.recipe import Recipe
 
@@ -122,3 +132,25 @@ def test_the_same_seed_gives_the_same_numbers(model: str) -> None:
     asked, _ = drawn(70, seed=1)
     one, two = (answered(resolve_estimator(Recipe(model=model, trees=20)), vectors, labels, asked, 3) for _ in range(2))
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("fit", [partial(random_forest, trees=4, seed=0), logistic_regression])
+@pytest.mark.parametrize("classes", [3, 300])
+def test_a_fit_that_would_take_longer_than_its_limit_stops_with_a_forecast(
+    fit: Callable[..., object], classes: int
+) -> None:
+    vectors = np.random.default_rng(0).normal(size=(2 * classes, 4)).astype(np.float32)
+    labels = np.arange(2 * classes, dtype=np.int32) % classes
+    with pytest.raises(OverBudgetError, match=r"^about \d+ s$") as caught:
+        fit(vectors, labels, classes, limit_s=0.0)
+    assert caught.value.seconds > 0
+
+
+def test_a_limit_that_is_kept_changes_nothing() -> None:
+    vectors = np.random.default_rng(0).normal(size=(600, 4)).astype(np.float32)
+    labels = np.arange(600, dtype=np.int32) % 300
+    free = random_forest(vectors, labels, 300, trees=4, seed=0)
+    limited = random_forest(vectors, labels, 300, trees=4, seed=0, limit_s=1e6)
+    np.testing.assert_array_equal(
+        estimator_probabilities(free, vectors[:9]), estimator_probabilities(limited, vectors[:9])
+    )

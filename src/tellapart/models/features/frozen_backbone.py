@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tellapart.cache import note_use
 from tellapart.data.dataset import Skipped
 from tellapart.data.images import Images
 from tellapart.data.pipeline import BATCH, ReadableRows, preprocessed, run_engine
@@ -54,6 +55,7 @@ class FrozenBackbone:
             graph = to_graph(self.network)
             with cached_folder(folder) as unfinished:
                 write_graph(graph, unfinished / "model.xml")
+        note_use(folder, backbone=self.name)
         return folder / "model.xml"
 
     @cached_property
@@ -101,24 +103,34 @@ class StoredFeatures:
     skipped: tuple[Skipped, ...]
 
 
-def compute_features(backbone: FrozenBackbone, images: Images, *, cache: Path, label: str) -> ReadableRows:
+def compute_features(
+    backbone: FrozenBackbone, images: Images, *, cache: Path, label: str, dataset: str | None = None
+) -> ReadableRows:
     """Compute the features of images, float32 (n, ...), in memory: see `stored_features`."""
-    stored = stored_features(backbone, images, cache=cache, label=label)
+    stored = stored_features(backbone, images, cache=cache, label=label, dataset=dataset)
     return ReadableRows(stored.rows[:], stored.kept, stored.skipped)
 
 
 def stored_features(
-    backbone: FrozenBackbone, images: Images, *, cache: Path, label: str, jobs: Jobs | None = None
+    backbone: FrozenBackbone,
+    images: Images,
+    *,
+    cache: Path,
+    label: str,
+    jobs: Jobs | None = None,
+    dataset: str | None = None,
 ) -> StoredFeatures:
     """Look up the features of images in the cache; compute and store those that are missing.
 
-    With `jobs`, workers compute them; they read the graph, and images that are files, themselves.
+    With `jobs`, workers compute them; they read the graph, and images that are files, themselves. `dataset` is the
+    name of the images' data set, for the list of what the cache holds.
     """
     store = FeatureCache(cache / "features" / backbone.key)
     digests = images.digests
     missing = [i for digest, i in {d: i for i, d in enumerate(digests)}.items() if digest not in store.rows]
     fill = _fill if jobs is None else partial(_fill_by_jobs, jobs)
     reasons = fill(store, backbone, images, missing, label) if missing else {}
+    note_use(cache / "features" / backbone.key, dataset=dataset, backbone=backbone.name)
     kept = tuple(i for i, digest in enumerate(digests) if digest in store.rows)
     skipped = tuple(Skipped(images.name(i), reasons[d]) for i, d in enumerate(digests) if d in reasons)
     return StoredFeatures(store.take([digests[i] for i in kept], backbone.shape), kept, skipped)

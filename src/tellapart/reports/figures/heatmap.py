@@ -10,6 +10,7 @@ from tellapart.reports.figures.theme import INK, Figure, Part, axis, figure, sho
 from tellapart.text import counted
 
 MAX_CLASSES_WITH_TEXT = 25  # with more classes the numbers would be too small to read
+MAX_CLASSES = 200  # of more, those with most mistakes: cells grow with the square, to 26 MB of 1,200 classes
 MAX_ROWS_HEIGHT, ROW_HEIGHT = 1100, 32  # pixels: at most for all rows together, and for each
 MARGIN_HEIGHT = 130  # pixels for the title and the names below
 MIN_SHADE = 0.2  # of the colour, so that a single mistake is visible
@@ -20,17 +21,29 @@ def confusion(evaluation: Evaluation, *, normalised: bool = False) -> Figure:
     """Draw how many images of each true class (row) were predicted as which class (column).
 
     `normalised` writes percent of the true class instead of counts. The `customdata` of a cell that is not empty are
-    the indices [true, predicted], so that a click on it can open its images.
+    the indices [true, predicted], so that a click on it can open its images. Of many classes only those with most
+    mistakes have rows and columns.
     """
+    shown = _most_mistaken(evaluation.confusion)
     correct = int(np.trace(evaluation.confusion))
     title = f"{correct:,} of {counted(evaluation.n, 'image')} correct"
+    if len(shown) < len(evaluation.classes):
+        title += f"; the {len(shown)} of {len(evaluation.classes):,} classes with most mistakes"
+    classes = tuple(evaluation.classes[index] for index in shown)
     return figure(
-        [_cells(evaluation, normalised)],
+        [_cells(evaluation, shown, normalised)],
         title=f"{title}; % of each class" if normalised else title,
-        x=_class_axis(evaluation.classes, "predicted class"),
-        y=_class_axis(evaluation.classes, "true class") | {"autorange": "reversed"},
-        height=MARGIN_HEIGHT + min(MAX_ROWS_HEIGHT, ROW_HEIGHT * max(len(evaluation.classes), 5)),
+        x=_class_axis(classes, "predicted class"),
+        y=_class_axis(classes, "true class") | {"autorange": "reversed"},
+        height=MARGIN_HEIGHT + min(MAX_ROWS_HEIGHT, ROW_HEIGHT * max(len(classes), 5)),
     )
+
+
+def _most_mistaken(confusion: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the indices, in order, of the classes that are drawn: with most mistakes, as true or predicted class."""
+    mistakes = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diagonal(confusion)
+    indices: NDArray[np.intp] = np.sort(np.argsort(-mistakes, kind="stable")[:MAX_CLASSES])
+    return indices
 
 
 def _class_axis(classes: tuple[str, ...], title: str) -> Part:
@@ -40,14 +53,15 @@ def _class_axis(classes: tuple[str, ...], title: str) -> Part:
     return axis(title, type="category", labelalias=labels, tickfont={"size": size}, showgrid=False)
 
 
-def _cells(evaluation: Evaluation, normalised: bool) -> Part:
-    counts = evaluation.confusion
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+def _cells(evaluation: Evaluation, shown: NDArray[np.intp], normalised: bool) -> Part:
+    counts = evaluation.confusion[np.ix_(shown, shown)]
+    shares = counts / np.maximum(evaluation.confusion.sum(axis=1)[shown, np.newaxis], 1)
     colours = _colours(shares)
-    names = [wrapped(name) for name in evaluation.classes]
+    names = [wrapped(evaluation.classes[index]) for index in shown]
+    index_of = shown.tolist()
     cells = _heatmap(len(counts)) | {
         "z": _cell_values(counts, lambda i, j: float(colours[i, j])),
-        "customdata": _cell_values(counts, lambda i, j: [i, j]),
+        "customdata": _cell_values(counts, lambda i, j: [index_of[i], index_of[j]]),
         "hovertext": _cell_values(counts, lambda i, j: _hover(names[i], names[j], int(counts[i, j]), shares[i, j])),
     }
     if len(counts) > MAX_CLASSES_WITH_TEXT:
