@@ -13,14 +13,15 @@ from tellapart import Bundle, Dataset, Prediction, Predictor, evaluate
 from tellapart.bundles import evaluate as module
 from tellapart.bundles.evaluate import FILE
 from tellapart.errors import BundleError, DatasetError, RunError
+from tellapart.training.final_evaluation import UNCALIBRATED
 from tellapart.training.run import Run
 
 
 def numbers(facts: Mapping[str, Any]) -> dict[str, float]:
-    """Each number of some metrics under a name of its own."""
+    """Each number of some metrics under a name of its own, but for the one that only training knows."""
     result = {name: facts[name] for name in facts if name == "n"}
     for metric, estimate in facts.items():
-        if metric != "n":
+        if metric not in ("n", UNCALIBRATED):
             result |= {f"{metric} {part}": value for part, value in estimate.items()}
     return result
 

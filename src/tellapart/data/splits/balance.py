@@ -42,7 +42,7 @@ class Balance:
         return self.homes
 
     def _is_near_enough(self) -> bool:
-        """Whether sizes are as wanted, and classes as even as a draw of single images would make them."""
+        """True if sizes are as wanted, and classes as even as a draw of single images would make them."""
         classes, excess = self.images.shape[1] - 1, self.excess
         by_class = float((np.square(excess) * self.weights)[:, :classes].sum())
         largest = float(np.abs(excess[:, classes]).max())
@@ -56,7 +56,7 @@ class Balance:
         return costs
 
     def _keeps_classes(self, changed: Indices, homes: Indices) -> bool:
-        """Whether no split loses its last image of a class, nor its last image, when units change their splits."""
+        """True if no split loses its last image of a class, nor its last image, when units change their splits."""
         before = np.stack([self.images[self.homes == home].sum(axis=0) > 0 for home in range(len(self.fractions))])
         moved = self.homes.copy()
         moved[changed] = homes
@@ -115,6 +115,6 @@ def balanced_homes(
     order = np.argsort(positions, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    found = np.empty_like(homes)
-    found[order] = Balance(labels, rank[together], homes[order], fractions).search()
-    return found
+    balanced = np.empty_like(homes)
+    balanced[order] = Balance(labels, rank[together], homes[order], fractions).search()
+    return balanced
