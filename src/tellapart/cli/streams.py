@@ -12,7 +12,7 @@ ESCAPES = "tellapart.escapes"
 
 
 class Output(io.TextIOWrapper):
-    """Standard output that remembers the error at which it failed, so that others are not taken as its own."""
+    """Standard output that remembers the error at which it failed, so that it is not taken for another file's."""
 
     failure: OSError | None = None
 
@@ -73,8 +73,8 @@ def _open_closed_streams() -> None:
 def _remember_failures() -> None:
     stream = sys.stdout
     if type(stream) is io.TextIOWrapper and stream is sys.__stdout__:
-        settings = (stream.encoding, stream.errors, None, stream.line_buffering, stream.write_through)
-        sys.stdout = sys.__stdout__ = Output(stream.detach(), *settings)  # type: ignore[misc]
+        options = (stream.encoding, stream.errors, None, stream.line_buffering, stream.write_through)
+        sys.stdout = sys.__stdout__ = Output(stream.detach(), *options)  # type: ignore[misc]
 
 
 def report_lost_output(work: Callable[[], int]) -> int:
@@ -89,6 +89,10 @@ def report_lost_output(work: Callable[[], int]) -> int:
     except BrokenPipeError:
         _discard_output()
         return 0
+    except SystemExit:  # rich ends a program whose reader has gone
+        if isinstance(getattr(sys.stdout, "failure", None), BrokenPipeError):
+            return 0
+        raise
     except OSError as error:
         if error is not getattr(sys.stdout, "failure", None):
             raise
