@@ -43,6 +43,7 @@ PEAK = 3_000_000  # kB of memory that a process which tests may hold
 COLOURS = {"blue": (60, 60, 180), "green": (60, 180, 60), "red": (180, 60, 60)}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several processes test, a file's tests go to one: what they share is made once."""
     for item in items:

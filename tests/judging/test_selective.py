@@ -118,7 +118,8 @@ def test_an_unreachable_accuracy_is_refused_with_the_best_one() -> None:
 def test_goals_are_parsed() -> None:
     assert parse_goal("accuracy=0.97") == {"accuracy": 0.97}
     assert parse_goal(" coverage = .9 ") == {"coverage": 0.9}
-    assert find_threshold(LABELS, PROBS, **parse_goal("coverage=0.5")).coverage.value == 0.5
+    goal = parse_goal("coverage=0.5")
+    assert find_threshold(LABELS, PROBS, coverage=goal["coverage"]).coverage.value == 0.5
 
 
 @pytest.mark.parametrize(
@@ -144,4 +145,4 @@ def test_invalid_goals_are_refused(text: str, sentence: str) -> None:
 @pytest.mark.parametrize("goals", [{}, {"accuracy": 0.9, "coverage": 0.9}, {"accuracy": 1.1}, {"coverage": 0.0}])
 def test_exactly_one_valid_goal_is_required(goals: dict[str, float]) -> None:
     with pytest.raises(RecipeError, match="expected"):
-        find_threshold(LABELS, PROBS, **goals)
+        find_threshold(LABELS, PROBS, accuracy=goals.get("accuracy"), coverage=goals.get("coverage"))
