@@ -29,10 +29,10 @@ smoke: SMOKE := models/graphs/test_convert.py models/classical/test_estimators.p
 smoke: SMOKE += workflows/test_stories.py cli/test_report.py serving/test_service.py
 smoke: $(VENV)/ready
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && $(MAKE) demo OUT="$$scratch/demo"
-	$(BIN)/python -m pytest -m "not long" -n auto --maxprocesses 2 --dist loadgroup $(addprefix tests/,$(SMOKE))
+	$(BIN)/python -m pytest -m "not long" -n auto --maxprocesses 2 --dist loadscope $(addprefix tests/,$(SMOKE))
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -m "not long" -n auto --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest -m "not long" -n auto --maxprocesses 4 --dist loadscope
 
 test-long: $(VENV)/ready
 	$(BIN)/python -m pytest -m long

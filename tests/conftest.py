@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 import tellapart.backend  # noqa: F401  settles Keras's backend before any test imports Keras
 from tellapart.bundles.bundle import KERAS, SEEN, Manifest, write_manifest
@@ -43,12 +45,22 @@ PEAK = 3_000_000  # kB of memory that a process which tests may hold
 COLOURS = {"blue": (60, 60, 180), "green": (60, 180, 60), "red": (180, 60, 60)}
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes test, a file's tests go to one: what they share is made once."""
-    for item in items:
-        place = item.path.relative_to(TESTS)
-        item.add_marker(pytest.mark.xdist_group(place.parts[0] if place.parts[0] in TOGETHER else str(place)))
+def place(nodeid: str) -> str:
+    """Name the file of a test, or the folder of files whose tests share much."""
+    file = nodeid.partition("::")[0]
+    folder = Path(file).parts[1]
+    return folder if folder in TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Where several processes test, send the tests of a place to one: what they share is made once.
+
+    The mark `xdist_group` does nothing here: pytest-xdist 3.8 sets a private field that pytest 9.2 no longer has.
+    """
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = place
+    return scheduler
 
 
 def pytest_collection_finish() -> None:
