@@ -82,7 +82,7 @@ PARAMETERS = {
     "features": ["SOURCE", "--model", "--on", "--workers", "--json"],
     "serve": [
         "BUNDLE",
-        *("--host", "--port", "--token-file", "--no-token", "--allow-host"),
+        *("--host", "--port", "--token-file", "--no-token", "--allow-host", "--allow-origin"),
         *("--workers", "--queue", "--deadline", "--max-body", "--max-pixels", "--on", "--replicas"),
     ],
     "package": ["BUNDLE", "--as", "--out", "--token", "--allow-host"],
@@ -144,7 +144,9 @@ def test_help_is_the_overview_and_no_word_at_all_shows_first_steps(
     from tellapart.cli import main
 
     monkeypatch.setattr(sys, "argv", ["tellapart", *words])
-    main()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
     text = capsys.readouterr().out
     assert ("Usage: tellapart COMMAND" in text) == bool(words)
     assert ("With your own photos" in text) == (not words)
@@ -228,7 +230,8 @@ def test_the_version_is_the_packages(monkeypatch: pytest.MonkeyPatch, capsys: py
     from tellapart.cli import main
 
     monkeypatch.setattr(sys, "argv", ["tellapart", "--version"])
-    main()
+    with pytest.raises(SystemExit):
+        main()
     assert capsys.readouterr().out == f"tellapart {__version__}\n"
 
 

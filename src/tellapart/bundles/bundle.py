@@ -112,7 +112,9 @@ class Bundle:
             )
             return Bundle(folder, manifest, stored["files"], _manifest_hash(fields))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise BundleError(f"{folder / MANIFEST} lacks or misstates {error}: train the bundle again") from error
+            raise BundleError(
+                f"{folder / MANIFEST} lacks or misstates something ({error}): train the bundle again"
+            ) from error
 
     @staticmethod
     def of(bundle: "Bundle | str | Path") -> "Bundle":

@@ -391,10 +391,11 @@ def test_test_images_without_labels_are_set_aside(
     assert "so its 1 image cannot be used for test: another test split is drawn" in capsys.readouterr().err
 
 
-def test_a_test_folder_of_empty_classes_is_no_split(tmp_path: Path) -> None:
+def test_a_test_folder_of_empty_classes_is_refused(tmp_path: Path) -> None:
     classes(tmp_path / "train")
     (tmp_path / "test" / "cat").mkdir(parents=True)
-    assert list(open_source(str(tmp_path)).splits) == ["train"]
+    with pytest.raises(DatasetError, match=f"{tmp_path}/test has no images: add some, or remove the folder"):
+        open_source(str(tmp_path))
 
 
 def test_what_an_empty_class_has_instead_of_images_is_counted(tmp_path: Path) -> None:

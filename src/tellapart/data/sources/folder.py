@@ -140,8 +140,9 @@ def read_folder(root: Path, exclude: Sequence[str] = ()) -> Dataset:
         listed[split], more = _list_files(classes, level, str(root))
         items += more
     _require_images(root, classes, listed, levels, items)
-    if "train" in listed:
-        listed = {split: files for split, files in listed.items() if files.paths or split == "train"}
+    empty = [str(levels[split].folder) for split, files in listed.items() if not files.paths]
+    if empty:
+        raise DatasetError(f"{' and '.join(empty)} has no images: add some, or remove the folder")
     splits, unread = hash_files(listed)
     skipped = [*(Skipped(item.path, item.reason) for item in items if item.kind == "skipped"), *unread]
     return Dataset(
