@@ -448,7 +448,8 @@ GEOMETRY = {"height": 20, "width": 20, "channels": 3, "fit": "crop"}
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        *[("classes", one, "misstates the names of its classes") for one in ("abc", [1, 2, 3], ["a", "a", "b"], None)],
+        ("classes", ["a", "a", "b"], "misstates the names of its classes"),
+        *[("classes", one, "is not that of a bundle: classes") for one in ("abc", [1, 2, 3], None)],
         *[("recipe", {"precision": one}, "misstates the precision") for one in ("evil", 3, None, [1])],
         *[
             ("preprocessing", {**GEOMETRY, key: value}, "misstates the geometry")

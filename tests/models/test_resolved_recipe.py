@@ -23,7 +23,8 @@ ESTIMATORS = [name for name, model in MODELS.items() if model.estimator]
 def test_resolving_leaves_nothing_open_and_resolving_again_changes_nothing(name: str) -> None:
     recipe = resolve(Recipe(model=name), own_size=None)
     open_fields = {name for name, value in vars(recipe).items() if value is None}
-    assert open_fields == {"features", "cut"}  # a network takes images; a backbone is whole, unless it is cut
+    # A network takes images; a backbone is whole, unless it is cut; images of 8 bits have one range.
+    assert open_fields == {"features", "cut", "range"}
     assert resolve(recipe, own_size=17) == recipe
     assert recipe.weights == ("imagenet" if MODELS[name].pretrained else "none")
 

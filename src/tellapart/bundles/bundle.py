@@ -111,10 +111,12 @@ class Bundle:
                 reject=stored.get("reject"),
             )
             return Bundle(folder, manifest, stored["files"], _manifest_hash(fields))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except ContentError as error:
             raise BundleError(
-                f"{folder / MANIFEST} lacks or misstates something ({error}): train the bundle again"
+                f"{folder / MANIFEST} is not that of a bundle: {error}. Train the bundle again"
             ) from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise BundleError(f"{folder / MANIFEST} lacks or misstates {error}: train the bundle again") from error
 
     @staticmethod
     def of(bundle: "Bundle | str | Path") -> "Bundle":

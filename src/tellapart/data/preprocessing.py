@@ -41,8 +41,9 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         """Take a range as JSON holds it."""
-        if self.range is not None:
-            object.__setattr__(self, "range", tuple(self.range))
+        stored: object = self.range
+        if isinstance(stored, list):
+            object.__setattr__(self, "range", tuple(stored))
 
     @property
     def conversion(self) -> Conversion:
