@@ -55,7 +55,7 @@ class DecodeClient:
         """Done when the process is ready or has exited."""
         self._killed = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tellapart.serving.decode_worker", setup],
+            [sys.executable, "-P", "-m", "tellapart.serving.decode_worker", setup],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C goes to the service, which stops the process itself

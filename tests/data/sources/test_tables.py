@@ -55,6 +55,18 @@ def test_a_row_longer_than_the_header_is_refused_since_a_comma_may_have_split_it
         rows(path)
 
 
+@pytest.mark.parametrize("end", ["", 'd.jpg,"cat"\n'])
+def test_a_quote_that_swallows_rows_is_refused_with_the_row(tmp_path: Path, end: str) -> None:
+    path = csv(tmp_path / "labels.csv", f'path,note\na.jpg,fine\nb.jpg,"6 inches\nc.jpg,"dog"\n{end}')
+    with pytest.raises(DatasetError, match=r"line 3 of .* has a double quote that is not closed, so that line 4 would"):
+        rows(path)
+
+
+def test_a_note_of_several_lines_is_a_cell(tmp_path: Path) -> None:
+    path = csv(tmp_path / "labels.csv", 'path,note\na.jpg,"fine,\nand large"\n')
+    assert rows(path, "note") == [(2, ["fine,\nand large"])]
+
+
 def test_names_that_are_no_text_survive(tmp_path: Path) -> None:
     content = "path,label\né.jpg,cat\n".encode() + b"caf\xe9.jpg,cat\n"
     assert rows(csv(tmp_path / "a.csv", content)) == [(2, ["é.jpg", "cat"]), (3, ["caf\udce9.jpg", "cat"])]

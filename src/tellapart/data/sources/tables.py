@@ -59,12 +59,23 @@ class CsvTable:
             if self.has_header:
                 next(numbered, None)
             for line, cells in numbered:
+                self._require_one_row(line, cells)
                 if any(cell.strip() for cell in cells[len(self.columns) :]):
                     raise DatasetError(
                         f"line {line} of {self.path} has {len(cells)} cells, its header {len(self.columns)}: put "
                         f"cells that contain a {self.delimiter!r} into double quotes"
                     )
                 yield line, [unescape_formula(cells[index]) if index < len(cells) else "" for index in indices]
+
+    def _require_one_row(self, line: int, cells: Cells) -> None:
+        """Refuse cells with further rows in them: a double quote that nothing closes takes them in."""
+        for cell in cells:
+            for number, text in enumerate(cell.splitlines()[1:], line + 1):
+                if any(map(is_image, next(csv.reader([text], delimiter=self.delimiter), []))):
+                    raise DatasetError(
+                        f"line {line} of {self.path} has a double quote that is not closed, so that line {number} "
+                        f"would be part of its cell: remove the quote, or double it"
+                    )
 
 
 def _open_text(path: Path, encoding: str, *, is_list: bool) -> Table:
