@@ -71,7 +71,8 @@ class CsvTable:
         """Refuse cells with further rows in them: a double quote that nothing closes takes them in."""
         for cell in cells:
             for number, text in enumerate(cell.splitlines()[1:], line + 1):
-                if any(map(is_image, next(csv.reader([text], delimiter=self.delimiter), []))):
+                row = next(csv.reader([text], delimiter=self.delimiter), [])
+                if len(row) > 1 and any(map(is_image, row)):
                     raise DatasetError(
                         f"line {line} of {self.path} has a double quote that is not closed, so that line {number} "
                         f"would be part of its cell: remove the quote, or double it"
