@@ -199,7 +199,7 @@ TRAINED: dict[str, tuple[Plant, int, tuple[str, ...]]] = {
     "names like ..": (up_and_out, 6 * EACH + 5, ()),
     "names of 255 bytes": (long_names, 2 * EACH + 1, ("b" * 251 + ".png",)),
     "a symlink loop": (symlink_loop, 0, ("up", "itself.png", "one", "two")),
-    "symlinks outside": (symlinks_outside, 0, ("album",)),
+    "symlinks outside": (symlinks_outside, EACH, ()),
     "symlinks to nothing": (symlinks_to_nothing, 0, ("gone.png", "album")),
     "a FIFO and a socket": (pipes, 0, ("pipe.png", "socket.png")),
     "1000:1": (imbalanced, 2_987, ()),
