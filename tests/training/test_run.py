@@ -41,7 +41,11 @@ def test_a_run_leaves_what_the_contract_names(trained: Run) -> None:
 
 def test_the_recipe_on_disk_is_the_settled_one_and_makes_the_run_again(trained: Run) -> None:
     recipe = Recipe.read(trained.folder / "recipe.toml")
-    assert {name for name, value in vars(recipe).items() if value is None} <= {"cut", "features", "range"}  # none of these
+    assert {name for name, value in vars(recipe).items() if value is None} <= {
+        "cut",
+        "features",
+        "range",
+    }  # none of these
     assert (recipe.model, recipe.size, recipe.weights) == ("mlp", 20, "none")
 
 
