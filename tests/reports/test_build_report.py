@@ -34,6 +34,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "TREES", 5)
 
 
+def notes(report: Report) -> tuple[str, ...]:
+    """The notes of a report, but for the one that a tiny test split has."""
+    return tuple(note for note in report.notes if not note.startswith("Test has fewer than 10 images"))
+
+
 def content(run: Run, source: Path | None = None) -> Report:
     return build_report(run, open_run_images(run, None if source is None else str(source)))
 
@@ -82,7 +87,7 @@ def test_the_numbers_are_those_of_the_run(run: Run) -> None:
     assert np.sum(list(result.dataset.counts.values()), axis=0).tolist() == [12, 12, 12]
     assert len(result.dataset.examples) == 20
     assert [thumb.caption for thumb in result.dataset.examples[:4]] == ["blue", "green", "red", "blue"]
-    assert result.notes == ()
+    assert notes(result) == ()
     assert result.recipe["model"] == "mlp"
 
 
@@ -136,14 +141,14 @@ def test_without_its_images_the_report_says_so_and_has_the_metrics(run: Run, tin
     assert section(page, "explanations") == ""
     moved = shutil.copytree(tiny, tmp_path / "moved" / "tiny")
     again = report(run, source=str(moved)).read_text(encoding="utf-8")
-    assert section(again, "notes") == ""
+    assert "missing" not in text(section(again, "notes"))
     assert section(again, "explanations")
 
 
 def test_changed_images_are_not_used(run: Run, coloured: Callable[..., Path], tmp_path: Path) -> None:
     result = content(run, coloured(tmp_path / "tiny", seed=3))
-    assert len(result.notes) == 1
-    assert "have changed since the run: pass the original images with --data" in result.notes[0]
+    assert len(notes(result)) == 1
+    assert "have changed since the run: pass the original images with --data" in notes(result)[0]
     assert result.splits[1].images == ()
     assert result.dataset.counts == {}
 
@@ -152,7 +157,7 @@ def test_a_run_without_a_recorded_source_requests_one(run: Run) -> None:
     environment = json.loads((run.folder / "environment.json").read_text())
     del environment["dataset"]["source"]
     (run.folder / "environment.json").write_text(json.dumps(environment))
-    assert "pass their source with --data" in content(run).notes[0]
+    assert "pass their source with --data" in notes(content(run))[0]
 
 
 def test_images_named_from_another_folder_are_found_again(
@@ -161,7 +166,7 @@ def test_images_named_from_another_folder_are_found_again(
     monkeypatch.chdir(tiny.parent)
     run = train(Dataset.open(tiny.name), replace(RECIPE, epochs=1), out=tmp_path / "run")
     monkeypatch.chdir(tmp_path)
-    assert content(run).notes == ()
+    assert notes(content(run)) == ()
 
 
 def test_a_deleted_image_is_left_out(run: Run, tiny: Path, tmp_path: Path) -> None:
@@ -181,7 +186,7 @@ def test_baselines_that_fail_are_a_note(run: Run, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(module, "baselines", refused)
     result = content(run)
-    assert result.notes == ("Baselines are missing: the weights are gone",)
+    assert notes(result) == ("Baselines are missing: the weights are gone",)
     assert result.splits[1].baselines == ()
 
 
