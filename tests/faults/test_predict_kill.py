@@ -34,7 +34,8 @@ def begin(trained: Run, tiny: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def whole(request: pytest.FixtureRequest, begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file that nobody disturbed."""
     out = tmp_path_factory.mktemp("whole") / f"answers.{request.param}"
-    assert begin(out).status() == 0
+    answering = begin(out)
+    assert answering.status() == 0, answering.log.read_text()
     return out
 
 

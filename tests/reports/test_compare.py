@@ -212,7 +212,7 @@ def test_damaged_predictions_and_bundles_are_refused(make: Make) -> None:
     (broken / "bundle" / "bundle.json").write_text("{}")
     for other, kind, message in [
         (damaged, RunError, "cannot be read"),
-        (unlike, RunError, "do not belong to its bundle"),
+        (unlike, RunError, "its arrays do not belong together"),
         (broken, BundleError, "format None"),
     ]:
         with pytest.raises(kind, match=message):

@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 OUTPUT_LOST = 2  # the exit status, as for what is refused
 ESCAPES = "tellapart.escapes"
@@ -51,7 +51,8 @@ def prepare_streams() -> None:
             else:
                 stream.reconfigure(encoding="utf-8", errors=ESCAPES)
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding=None if sys.stdin.isatty() else "utf-8", errors="surrogateescape")
+        with suppress(io.UnsupportedOperation):  # it has been read from, so its encoding is decided
+            sys.stdin.reconfigure(encoding=None if sys.stdin.isatty() else "utf-8", errors="surrogateescape")
 
 
 def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
