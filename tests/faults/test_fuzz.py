@@ -27,7 +27,7 @@ from tellapart.training.run import Run
 from .hostile import REFUSED, TAKEN
 from .test_hostile_bundles import MODELS, archive, h5, layer
 
-SOON_S = 2.0
+SOON_S = 2.0  # of one core
 LARGEST = 20_000  # bytes of a file to be altered: more would only slow the search down
 Bytes = st.binary(max_size=12)
 Edits = st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 12), Bytes), min_size=1, max_size=8)
@@ -48,7 +48,7 @@ def edited(content: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def require_image_or_refusal(content: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         image = decode(content, limits=Limits(pixels=4_000_000))
     except ImageError as error:
@@ -58,29 +58,29 @@ def require_image_or_refusal(content: bytes) -> None:
         assert image.ndim == 3
         assert image.size > 0
         assert image.shape[2] in (1, 3)
-    assert time.perf_counter() - started < SOON_S
+    assert time.process_time() - started < SOON_S
 
 
 def require_model_or_refusal(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.h5"
         file.write_bytes(content)
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             with inspect_archive(file) as copy:
                 assert copy.exists()
         except WeightsError as error:
             assert str(error).isprintable()  # noqa: PT017
-        assert time.perf_counter() - started < SOON_S
+        assert time.process_time() - started < SOON_S
 
 
 def require_bundle_or_refusal(folder: Path) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         Bundle.open(folder).verify()
     except BundleError as error:
         assert str(error)  # noqa: PT017
-    assert time.perf_counter() - started < SOON_S
+    assert time.process_time() - started < SOON_S
 
 
 def require_two_equal_decodings(content: bytes) -> None:
@@ -121,6 +121,7 @@ def copy(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copytree(trained.bundle.folder, tmp_path_factory.mktemp("bundle") / "copy"))
 
 
+@pytest.mark.usefixtures("sandbox_here")
 @pytest.mark.parametrize("effort", [quick, pytest.param(thorough, marks=pytest.mark.long)], ids=["quick", "thorough"])
 @pytest.mark.parametrize("name", ["model.xml", "model.bin", MANIFEST])
 def test_an_altered_bundle_is_whole_or_refused_though_it_is_sealed_again(
@@ -148,6 +149,7 @@ Json = st.recursive(
 )
 
 
+@pytest.mark.usefixtures("sandbox_here")
 @pytest.mark.parametrize("effort", [quick, pytest.param(thorough, marks=pytest.mark.long)], ids=["quick", "thorough"])
 def test_any_fields_in_a_sealed_manifest_make_a_bundle_or_a_refusal(trained: Run, copy: Path, effort: settings) -> None:
     fields = json.loads((trained.bundle.folder / MANIFEST).read_text())
