@@ -17,8 +17,10 @@ from tellapart.errors import SettingsError, require
 from tellapart.silence import hold_stderr
 
 BACKEND = "tensorflow"
-KERAS_SETTINGS: Mapping[str, object] = {"floatx": "float32", "image_data_format": "channels_last", "epsilon": 1e-7}
-"""Keras's own defaults, which every network of tellapart is built with."""
+KERAS_SETTINGS: Mapping[str, object] = {
+    "backend": BACKEND, "floatx": "float32", "image_data_format": "channels_last", "epsilon": 1e-7,
+}  # fmt: skip
+"""The backend and Keras's own defaults, which every network of tellapart is built with."""
 TF_KERAS = "TF_USE_LEGACY_KERAS"
 TRUE = ("true", "True", "1")
 """Values that TensorFlow reads as true."""
@@ -82,12 +84,11 @@ def _foreign_settings() -> dict[str, object]:
     if "keras" not in sys.modules:
         return {}
     config = require("keras", extra="train").config
-    own = {"backend": BACKEND, **KERAS_SETTINGS}
-    present: dict[str, object] = {name: getattr(config, name)() for name in own}
+    present: dict[str, object] = {name: getattr(config, name)() for name in KERAS_SETTINGS}
     policy = config.dtype_policy().name
     if policy != KERAS_SETTINGS["floatx"]:
         present["dtype_policy"] = policy
-    return {name: value for name, value in present.items() if value != own.get(name)}
+    return {name: value for name, value in present.items() if value != KERAS_SETTINGS.get(name)}
 
 
 @contextmanager

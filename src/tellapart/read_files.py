@@ -20,8 +20,9 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, BinaryIO, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import IO, Any, BinaryIO, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
@@ -35,6 +36,7 @@ MAX_CONTAINERS = 500_000  # lists and objects in a JSON file, 100 bytes each
 MAX_DEPTH = 32
 MAX_INTEGER = 2**63
 KINDS = "biufUSV"  # of arrays: numbers, texts, and the raw bytes that bfloat16 is kept as
+PARSER_ERRORS = (TypeError, OverflowError, SyntaxError, TokenError)  # of NumPy and zipfile
 T = TypeVar("T")
 
 
@@ -138,13 +140,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             return {member.filename.removesuffix(".npy"): _array(archive, member) for member in _members(archive, most)}
     except (ContentError, FileNotFoundError):
         raise
-    except (
-        *UNREADABLE,
-        TypeError,
-        OverflowError,
-        SyntaxError,
-        TokenError,
-    ) as error:  # of NumPy's and zipfile's parsers
+    except (*UNREADABLE, *PARSER_ERRORS) as error:
         raise ContentError(f"it is not an archive of arrays: {_reason(error)}") from error
 
 
@@ -158,9 +154,7 @@ def _members(archive: zipfile.ZipFile, most: int) -> list[zipfile.ZipInfo]:
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     """Read one array, whose header must claim as many bytes as there are."""
     with archive.open(member) as stream:
-        version = npy.read_magic(stream)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read_header(stream)
+        shape, dtype = read_array_header(stream)
         count = math.prod(shape)
         if dtype.hasobject or dtype.kind not in KINDS or (dtype.itemsize == 0 and count):
             raise ContentError(f"{_shown(member.filename)} is not an array of numbers or texts")
@@ -169,6 +163,14 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     with archive.open(member) as stream:
         array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
         return array
+
+
+def read_array_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read the shape and type at the beginning of a `.npy` file, up to its numbers. Raises what NumPy's parser does."""
+    version = npy.read_magic(stream)
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(stream)
+    return shape, dtype
 
 
 def require_plain(value: object, *, finite: bool) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import BundleError, MissingPackageError, StorageError
 from tellapart.files import atomic_write, cache_folder
 from tellapart.jobs import CORES, cores
+from tellapart.worker_process import machine_memory, worker_command, worker_environment
 
 CHECK = 1  # increase it whenever the check becomes stricter: what earlier ones accepted is run again
 MAX_CPU_S, MAX_WALL_S = 60, 300  # the largest backbones take 20 s; a busy machine is not the bundle's fault
@@ -43,7 +43,8 @@ class SandboxLimits:
         file_bytes = sum(entry.stat().st_size for entry in os.scandir(folder))
         pixels = preprocessing.height * preprocessing.width
         wanted = BASE_BYTES + BYTES_PER_FILE_BYTE * file_bytes + BYTES_PER_PIXEL * pixels
-        return SandboxLimits(min(wanted, int(MEMORY_SHARE * _machine_bytes())))
+        memory = machine_memory()
+        return SandboxLimits(wanted if memory is None else min(wanted, int(MEMORY_SHARE * memory)))
 
 
 class Sandbox:
@@ -52,19 +53,13 @@ class Sandbox:
     def __init__(self, folder: Path, limits: SandboxLimits) -> None:
         self._folder = folder
         self._limits = limits
-        setup = json.dumps({"folder": str(folder.absolute()), **asdict(limits)})
         awaited, self._go = os.pipe()  # its end tells the process that this one has ended
         self._process = subprocess.Popen(
-            # -P: the current folder may hold anything, also a file named numpy.py
-            [sys.executable, "-P", "-m", "tellapart.bundles.sandbox_worker", setup],
+            worker_command("tellapart.bundles.sandbox_worker", {"folder": str(folder.absolute()), **asdict(limits)}),
             stdin=awaited,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                CORES: str(min(cores(), MAX_CORES)),
-            },
+            env=worker_environment(**{CORES: str(min(cores(), MAX_CORES))}),
         )
         os.close(awaited)
 
@@ -123,9 +118,3 @@ def _death(status: int, limits: SandboxLimits) -> str:
             f"crashed OpenVINO or took too much memory (signal {-status}; {limits.memory_bytes / 1e9:.1f} GB allowed)"
         )
     return f"could not be checked: the process that does it ended with status {status}"
-
-
-def _machine_bytes() -> int:
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 2**63

@@ -19,6 +19,7 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
 from tellapart.engine import core, last_line
 from tellapart.errors import BundleError, TellapartError, first_line
+from tellapart.worker_process import limit_resources
 
 IMAGES = 2  # one alone would not show an answer that ignores the batch
 TOLERANCE = 0.04  # of probabilities and their sum: bfloat16 rounds each of them to 3 digits
@@ -79,16 +80,6 @@ def require_probabilities(rows: NDArray[np.float32], bundle: Bundle, *, columns:
             f"the graph of {bundle.folder} answers noise with numbers from {low:.3g} to {high:.3g} that add up to "
             f"{total:.3g}; expected probabilities, which add up to 1: {ADVICE}"
         )
-
-
-def limit_resources(memory_bytes: int, cpu_s: int) -> None:
-    """Make allocations beyond a number of bytes fail, and end this process after so much CPU time, on POSIX systems."""
-    if os.name == "posix":
-        import resource
-
-        for kind, limit in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_CPU, cpu_s)):
-            _, hard = resource.getrlimit(kind)
-            resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def _refused(folder: Path, reason: str) -> dict[str, str]:

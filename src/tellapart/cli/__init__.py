@@ -44,10 +44,10 @@ Options
 
 def main() -> None:
     """Run the command line."""
-    prepare_streams()
     words = sys.argv[1:]
     text = _text(words)
     if text is not None:
+        prepare_streams()  # as `run` does
         sys.exit(report_lost_output(lambda: 0 * sys.stdout.write(text)))
     from tellapart.cli.run_command import run
 

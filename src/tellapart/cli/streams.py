@@ -12,7 +12,7 @@ ESCAPES = "tellapart.escapes"
 
 
 class Output(io.TextIOWrapper):
-    """Standard output that remembers the error at which it failed, so that it is not taken for another file's."""
+    """Standard output that remembers the error at which it failed, so that it is not confused with another file's."""
 
     failure: OSError | None = None
 

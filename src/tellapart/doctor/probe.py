@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import tellapart
-from tellapart.backend import BACKEND, KERAS_SETTINGS, keras_home
+from tellapart.backend import KERAS_SETTINGS, keras_home
 from tellapart.cache import cache_bytes
 from tellapart.files import cache_folder
 from tellapart.jobs import cores
@@ -200,8 +200,7 @@ def foreign_keras_settings(keras_json: str) -> dict[str, object]:
         return {"unreadable": str(error)}
     if not isinstance(settings, dict):
         return {"unreadable": "it is no JSON object"}
-    own = {"backend": BACKEND, **KERAS_SETTINGS}
-    return {name: value for name, value in settings.items() if name in own and value != own[name]}
+    return {name: value for name, value in settings.items() if value != KERAS_SETTINGS.get(name, value)}
 
 
 def _driver() -> Driver:

@@ -6,19 +6,18 @@ half a millisecond of the three that a photo takes.
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import ImageError
 from tellapart.serving.decode_worker import READY, REQUEST_HEAD, RESPONSE_HEAD
 from tellapart.serving.settings import Settings, default_workers
+from tellapart.worker_process import worker_command, worker_environment
 
 MAX_CPU_S = 1.5  # of one core; a photo of 50 million pixels takes less than one second
 MAX_DECODE_S = 4.0  # wall-clock time, for a decoder that hangs without computing; a busy machine is slower
@@ -50,16 +50,16 @@ class DecodedImage:
 class DecodeClient:
     """Owner of one decoder process. Call `decode` from one thread at a time, `kill` from any."""
 
-    def __init__(self, setup: str) -> None:
+    def __init__(self, setup: Mapping[str, Any]) -> None:
         self.ready: Future[None] = Future()
         """Done when the process is ready or has exited."""
         self._killed = False
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tellapart.serving.decode_worker", setup],
+            worker_command("tellapart.serving.decode_worker", setup),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C goes to the service, which stops the process itself
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            env=worker_environment(OPENBLAS_NUM_THREADS="1"),
         )
         self._requests = cast(BinaryIO, self._process.stdin)
         self._responses = cast(BinaryIO, self._process.stdout)
@@ -132,14 +132,13 @@ class DecodePool:
 
     def __init__(self, preprocessing: Preprocessing, settings: Settings) -> None:
         count = settings.workers or default_workers()
-        setup = {
+        self._setup = {
             "preprocessing": preprocessing.as_json(),
             "max_pixels": settings.max_pixels,
             "max_bytes": settings.max_body_bytes,
             "memory_bytes": PROCESS_BYTES + round(MEMORY_MARGIN * Limits(pixels=settings.max_pixels).memory),
             "max_cpu_s": MAX_CPU_S,
         }
-        self._setup = json.dumps(setup)
         self._free = asyncio.Semaphore(count)
         self._threads = ThreadPoolExecutor(count, "decoder")  # each waits for one process
         self._idle = deque(DecodeClient(self._setup) for _ in range(count))

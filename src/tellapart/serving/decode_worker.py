@@ -1,6 +1,6 @@
 """A decoder process, which its client may kill.
 
-    python -m tellapart.serving.decode_worker SETUP
+    python -P -m tellapart.serving.decode_worker SETUP
 
 It reads requests from standard input and writes responses to standard output until the input ends. SETUP is JSON:
 preprocessing, max_pixels, max_bytes, memory_bytes, max_cpu_s. A request is `REQUEST_HEAD` and the file's bytes. A
@@ -23,6 +23,7 @@ from tellapart.data.decode import ImageArray, decode
 from tellapart.data.decode_limits import Limits
 from tellapart.data.preprocessing import Preprocessing, to_image
 from tellapart.errors import ImageError
+from tellapart.worker_process import limit_resources
 
 REQUEST_HEAD = struct.Struct("<Q?")  # bytes of the file; whether to return the whole photo too
 RESPONSE_HEAD = struct.Struct("<Q")  # bytes of JSON
@@ -35,7 +36,7 @@ def main() -> None:
     setup = json.loads(sys.argv[1])
     requests, responses = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # output that a library prints must not get between the responses
-    _limit_memory(setup["memory_bytes"])
+    limit_resources(setup["memory_bytes"])
     limits = Limits(bytes=setup["max_bytes"], pixels=setup["max_pixels"])
     preprocessing = Preprocessing(**setup["preprocessing"])
     responses.write(READY)
@@ -90,15 +91,6 @@ def _limit_cpu_time(seconds: float) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _limit_memory(max_bytes: int) -> None:
-    """Make allocations of this process fail beyond a number of bytes, on systems that can."""
-    if os.name == "posix":
-        import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, hard))
 
 
 if __name__ == "__main__":

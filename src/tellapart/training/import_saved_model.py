@@ -1,15 +1,14 @@
 """Import of a SavedModel folder: read in a process of its own, without network, within limits."""
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tellapart.engine import Precision
 from tellapart.errors import BundleError, RecipeError, StorageError, WeightsError
 from tellapart.models.catalogue import Scaling
+from tellapart.worker_process import worker_command, worker_environment
 
 MAX_WALL_S = 600
 BASE_BYTES, BYTES_PER_FILE_BYTE = 3_000_000_000, 8
@@ -39,11 +38,10 @@ def read_saved_model(
     setup = {"folder": str(folder.absolute()), "into": str(into.absolute()), "memory_bytes": memory, "asked": asked}
     try:
         done = subprocess.run(
-            # -P: the current folder may hold anything, also a file named numpy.py
-            [sys.executable, "-P", "-m", "tellapart.training.saved_model_worker", json.dumps(setup)],
+            worker_command("tellapart.training.saved_model_worker", setup),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=worker_environment(),
             timeout=MAX_WALL_S,
             check=False,
         )

@@ -43,8 +43,8 @@ def refuse_sockets(event: str, _: tuple[object, ...]) -> None:
 
 def answer(setup: dict[str, Any]) -> dict[str, Any]:
     """Read, try and write the graph; return the fields of `ReadModel`, or the error."""
-    from tellapart.bundles.sandbox_worker import limit_resources
     from tellapart.errors import TellapartError, first_line
+    from tellapart.worker_process import limit_resources
 
     limit_resources(setup["memory_bytes"], MAX_CPU_S)
     try:

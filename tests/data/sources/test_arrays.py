@@ -264,7 +264,7 @@ def zeros(size: int) -> bytes:
 
 def test_npz_is_measured_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "set.npz").write_bytes(zeros(20_000_000))
-    monkeypatch.setattr(arrays, "_memory_bytes", lambda: 19_000_000)
+    monkeypatch.setattr(arrays, "machine_memory", lambda: 19_000_000)
     tracemalloc.start()
     try:
         with pytest.raises(DatasetError, match=r"the arrays of .* would take 0.0 GB of memory, of which there are 0.0"):

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import math
-import os
 import struct
 import zipfile
 import zlib
@@ -12,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Split
 from tellapart.data.images import ArrayImages
 from tellapart.errors import DatasetError
 from tellapart.files import UNREADABLE
+from tellapart.read_files import read_array_header
 from tellapart.text import joined
+from tellapart.worker_process import machine_memory
 
 UNSIGNED_BYTE = 0x08  # IDX type code. Source: the format's description on the MNIST page by Y. LeCun
 IDX_DIMENSIONS = range(1, 5)  # labels have 1, grey images 3, colour images 4
 MAX_LABEL = np.iinfo(np.int32).max
+USUAL_MEMORY = 16_000_000_000  # bytes, where the system does not say how many there are
 PARTS = {"train": "train", "test": "t10k"}
 
 
@@ -139,9 +140,7 @@ def _unpacked_size(archive: zipfile.ZipFile, name: str) -> int:
     """
     size = archive.getinfo(f"{name}.npy").file_size  # zipfile unpacks no more than that
     with archive.open(f"{name}.npy") as stream:
-        version = npy.read_magic(stream)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read_header(stream)
+        shape, dtype = read_array_header(stream)
         if not dtype.hasobject and stream.tell() + math.prod(shape) * dtype.itemsize != size:
             raise ValueError(f"{name} is {shape} of {dtype} by its header, but has {size:,} bytes")
     return size
@@ -149,15 +148,8 @@ def _unpacked_size(archive: zipfile.ZipFile, name: str) -> int:
 
 def require_memory(size: int, what: str) -> None:
     """Refuse arrays that need more memory than this machine has. Raises DatasetError."""
-    if size > (limit := _memory_bytes()):
+    if size > (limit := machine_memory() or USUAL_MEMORY):
         raise DatasetError(
             f"{what} would take {size / 1e9:,.1f} GB of memory, of which there are {limit / 1e9:,.1f} GB: store the "
             f"images as files in class folders, which are read one at a time"
         )
-
-
-def _memory_bytes() -> int:
-    """Return the memory of this machine; 16 GB where the system does not say."""
-    if hasattr(os, "sysconf") and {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys():
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 16_000_000_000
