@@ -31,11 +31,13 @@ from tellapart.errors import ImageError, StorageError
 from tellapart.files import UNREADABLE, atomic_write, cache_folder
 from tellapart.progress import Advance, progress
 
+KEY = f"{VERSION}-{DECODER}-6"  # the last is what the first version wrote here, whose facts still hold
 SHARD_IMAGES = 10_000  # images between writes of the cache: at most these are lost in a kill
 PREFETCH = 32  # images examined ahead of time
 GREY = np.array((0.299, 0.587, 0.114), np.float32)  # source: ITU-R BT.601
 Item = tuple[str, Images, int]
 """A content hash, and an image with that content: its images and its index there."""
+PASSING = ("not an image", "at most", "not read")  # parts of reasons that another version or limit may not have
 
 
 def examine_images(dataset: Dataset, levels: Levels | None = None) -> Mapping[str, ImageFacts | str]:
@@ -115,9 +117,6 @@ def _tiny_facts(array: NDArray[np.uint8]) -> list[ImageFacts]:
     return result
 
 
-KEY = f"{VERSION}-{DECODER}-6"  # the last is what the first version wrote here, whose facts still hold
-
-
 def read_facts(folder: Path, wanted: Collection[str]) -> dict[str, ImageFacts | str]:
     """Read the cached facts of some images, or the reasons why they cannot be decoded."""
     facts: dict[str, ImageFacts | str] = {}
@@ -134,9 +133,6 @@ def write_facts(folder: Path, facts: Mapping[str, ImageFacts | str]) -> None:
         np.savez(stream, allow_pickle=False, **_to_columns(facts))
         with suppress(StorageError):
             atomic_write(folder / KEY / f"{uuid.uuid4().hex}.npz", stream.getvalue())
-
-
-PASSING = ("not an image", "at most", "not read")  # parts of reasons that another version or limit may not have
 
 
 def _reader() -> str:

@@ -20,6 +20,8 @@ SERVICE_PIXELS = 50_000_000  # a service's limit, where its operator sets no oth
 REDUCED_ABOVE = 50_000_000  # pixels: a larger image is decoded at a half, a quarter or an eighth of its size
 FREE_MEMORY = 256_000_000  # bytes that even the smallest file may take
 MEMORY_PER_BYTE = 2_000  # bytes of memory for each byte of the file; deflate, at most 1032:1, makes 2,400 of one
+BYTES_STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
+"""Bytes that Pillow keeps for each pixel of a mode, where it is not 4."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,3 @@ def decoding_memory(image: ImageFile.ImageFile, content: bytes) -> int:
     }.get(image.format or "", float(stored))
     held = 12.0 if image.format == "WEBP" else float(stored)
     return int(pixels * max(decoder, held + result / area))
-
-
-BYTES_STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
-"""Bytes that Pillow keeps for each pixel of a mode, where it is not 4."""

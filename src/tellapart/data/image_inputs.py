@@ -52,8 +52,8 @@ def named_images(images: ImageInput | Iterable[ImageInput], conversion: Conversi
     """Name one image, all images of a folder or glob, or each image of an iterable, one at a time.
 
     An array of four dimensions, (n, height, width, channels), is n images. `conversion` is for those that are files or
-    have transparency. Raises TypeError, immediately or where a
-    member of an iterable is no image; DatasetError for a folder without images.
+    have transparency. Raises TypeError, immediately or where a member of an iterable is no image; DatasetError for a
+    folder without images.
     """
     if isinstance(images, str | os.PathLike):
         return _listed(os.fsdecode(images), conversion)

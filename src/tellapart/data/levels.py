@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.conversion import MAX_VALUE, Conversion, Range
 from tellapart.data.decode import read_wide
+from tellapart.data.formats import SUFFIXES_BY_FORMAT
 from tellapart.data.images import ConcatImages, FileImages, Images
 from tellapart.data.pipeline import prefetch_map
 from tellapart.data.read_image import not_a_file
@@ -23,7 +24,10 @@ NARROW = 4  # a measured range is narrow where its bits could hold this many tim
 HEAD_BYTES = 26  # of a PNG: its signature and IHDR up to bit depth and colour type
 PNG_GREY_16 = bytes((16, 0))
 OTHERS = (b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")  # TIFF and JPEG 2000, whose depth is found by opening them
-EIGHT_BITS = (".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".bmp", ".avif", ".heic", ".heif")  # not opened
+EIGHT_BITS = tuple(
+    suffix for name in ("JPEG", "GIF", "WEBP", "BMP", "AVIF", "HEIF") for suffix in SUFFIXES_BY_FORMAT[name]
+)
+"""Extensions of files that are not opened, since their formats have no 16 bits."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,9 @@ PACKAGES = (
     "optuna",
 )  # fmt: skip
 
+PATH_OPTIONS = ("skip", "root")
+LATER_OPTIONS = ("label_from", "root", "encoding")  # left out where they are not given, as before there were any
+
 
 class StoredDataset(TypedDict):
     """Fields of `environment.json` about a run's images."""
@@ -106,10 +109,6 @@ def bundle_facts(
         licence=lookup(recipe.backbone).licence if recipe.backbone else None,
         calibration=evaluation.calibration,
     )
-
-
-PATH_OPTIONS = ("skip", "root")
-LATER_OPTIONS = ("label_from", "root", "encoding")  # left out where they are not given, as before there were any
 
 
 def environment(dataset: Dataset) -> dict[str, Any]:
