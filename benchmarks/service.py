@@ -33,7 +33,7 @@ import sys, numpy as np, keras, uvicorn
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.decode import decode
+from tellapart.data.decoding.decode import decode
 bundle = Bundle.open(sys.argv[1])
 model = keras.models.load_model(bundle.folder / "model.keras")
 app = FastAPI()

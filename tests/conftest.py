@@ -21,7 +21,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 import tellapart.backend  # noqa: F401  settles Keras's backend before any test imports Keras
-from tellapart.bundles.bundle import KERAS, SEEN, Manifest, write_manifest
+from tellapart.bundles.bundle import write_manifest
+from tellapart.bundles.manifest import KERAS, SEEN, Manifest
 from tellapart.bundles.sandbox import VERIFIED, SandboxLimits
 from tellapart.bundles.sandbox_worker import problem
 from tellapart.data.dataset import Dataset

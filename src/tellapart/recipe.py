@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from tellapart.data.augmentation.augmentation import Augmentation
-from tellapart.data.conversion import Alpha, parse_range
+from tellapart.data.decoding.conversion import Alpha, parse_range
 from tellapart.data.preprocessing import Fit, Resize
 from tellapart.engine import Precision
 from tellapart.errors import RecipeError, did_you_mean

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.bundles.bundle import KERAS, SEEN, Manifest, write_manifest
+from tellapart.bundles.bundle import write_manifest
+from tellapart.bundles.manifest import KERAS, SEEN, Manifest
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import core, write_graph
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tellapart import Bundle, Recipe
-from tellapart.bundles.bundle import FILES, MANIFEST, write_manifest
+from tellapart.bundles.bundle import write_manifest
+from tellapart.bundles.manifest import FILES, MANIFEST
 from tellapart.errors import BundleError
 from tellapart.training.run import Run
 

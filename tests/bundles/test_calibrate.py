@@ -203,7 +203,8 @@ def test_metrics_are_kept_if_probabilities_are_unchanged(
 
 def without_temperature(run: Run, folder: Path) -> Bundle:
     """The run's bundle as it would be without a temperature of its own: far too overconfident."""
-    from tellapart.bundles.bundle import GRAPH, write_manifest
+    from tellapart.bundles.bundle import write_manifest
+    from tellapart.bundles.manifest import GRAPH
     from tellapart.engine import read_graph, write_graph
     from tellapart.models.graphs.surgery import add_temperature
 
@@ -377,7 +378,8 @@ def test_low_confidence_or_a_high_ood_score_is_rejected(
 def test_validation_images_are_drawn_for_a_bundle_without_recorded_splits(
     runs: Runs, colours: Path, tmp_path: Path
 ) -> None:
-    from tellapart.bundles.bundle import SEEN, write_manifest
+    from tellapart.bundles.bundle import write_manifest
+    from tellapart.bundles.manifest import SEEN
 
     folder = Path(shutil.copytree(runs["network"].bundle.folder, tmp_path / "adopted"))
     (folder / SEEN).write_text("{}")

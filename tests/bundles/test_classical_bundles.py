@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle, Dataset, Predictor, Recipe, evaluate, train
-from tellapart.bundles.bundle import MANIFEST, write_manifest
+from tellapart.bundles.bundle import write_manifest
 from tellapart.bundles.compile import PIXEL_BATCH, compile_bundle
+from tellapart.bundles.manifest import MANIFEST
 from tellapart.engine import Precision, write_graph
 from tellapart.errors import BundleError, MissingPackageError, require
 from tellapart.models.classical import estimators

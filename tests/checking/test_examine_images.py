@@ -9,8 +9,8 @@ import pytest
 from tellapart.checking import examine_images as module
 from tellapart.checking.examine_images import examine_images, read_facts, write_facts
 from tellapart.checking.image_facts import ImageFacts, examine_file
-from tellapart.data.conversion import Conversion
 from tellapart.data.dataset import Dataset, Split
+from tellapart.data.decoding.conversion import Conversion
 from tellapart.data.images import ArrayImages, FileImages
 from tellapart.files import cache_folder
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tellapart.cli.max_pixels import max_pixels_set
 from tellapart.cli.run_command import run
-from tellapart.data.decode_limits import MAX_PIXELS
+from tellapart.data.decoding.decode_limits import MAX_PIXELS
 from tellapart.errors import TellapartError
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from tellapart import Dataset, Prediction, Predictor, Recipe, evaluate, train
 from tellapart.bundles.bundle import Bundle
 from tellapart.cli.run_command import run
-from tellapart.data.decode import decode
+from tellapart.data.decoding.decode import decode
 from tellapart.engine import resolve_precision
 from tellapart.judging.calibration import apply_temperature
 from tellapart.serving.server import local_server

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.image_grid import CELL, GAP, TEXT, draw_grid
 
 ROW, COLUMN = CELL + TEXT + GAP, CELL + GAP

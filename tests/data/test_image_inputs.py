@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.decode import decode
+from tellapart.data.decoding.decode import decode
 from tellapart.data.image_inputs import NamedImage, named_image, named_images
 from tellapart.errors import DatasetError, ImageError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import Fit, Preprocessing, Resize
 
 KERAS: tuple[Resize, ...] = ("keras-bilinear", "keras-nearest")

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.data.conversion import USUAL, Conversion
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import USUAL, Conversion, ImageArray
 from tellapart.data.images import ArrayImages
 from tellapart.data.pipeline import BATCH, decoding_threads, prefetch_map, preprocessed, run_engine
 from tellapart.data.preprocessing import Preprocessing

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.decode_limits import Limits
+from tellapart.data.decoding.decode_limits import Limits
 from tellapart.data.read_image import not_a_file, read_bytes, read_image
 from tellapart.errors import ImageError
 

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Manifest, write_manifest
-from tellapart.data.decode import ImageArray
+from tellapart.bundles.bundle import Bundle, write_manifest
+from tellapart.bundles.manifest import GRAPH, KERAS, SEEN, Manifest
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, write_graph
 from tellapart.models.classical.estimators import Estimator

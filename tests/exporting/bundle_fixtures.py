@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, Bundle, Manifest, write_manifest
+from tellapart.bundles.bundle import Bundle, write_manifest
+from tellapart.bundles.manifest import GRAPH, KERAS, SEEN, Manifest
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import write_graph
 from tellapart.models.graphs.convert import to_graph

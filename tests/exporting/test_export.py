@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle, Dataset
-from tellapart.bundles.bundle import GRAPH
 from tellapart.bundles.calibrate import calibrate
+from tellapart.bundles.manifest import GRAPH
 from tellapart.bundles.predictor import Prediction, Predictor
 from tellapart.engine import read_graph
 from tellapart.errors import BundleError, DatasetError, MissingPackageError, RecipeError, StorageError

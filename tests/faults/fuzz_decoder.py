@@ -15,8 +15,8 @@ if __name__ == "__main__":
     with atheris.instrument_imports(include=["PIL", "tellapart.data"]):
         for plugin in ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Avif", "Tiff", "Mpo", "Jpeg2K", "Ppm"):
             importlib.import_module(f"PIL.{plugin}ImagePlugin")
-        from tellapart.data.decode import decode
-        from tellapart.data.decode_limits import Limits
+        from tellapart.data.decoding.decode import decode
+        from tellapart.data.decoding.decode_limits import Limits
     from tellapart.errors import ImageError
 
     from .hostile import REFUSED, TAKEN

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from PIL import Image
 
-from tellapart.data.formats import FORMATS
+from tellapart.data.decoding.formats import FORMATS
 
 Made = Callable[[], bytes]
 RED, SIDE = (255, 0, 0), 16

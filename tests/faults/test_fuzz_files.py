@@ -20,8 +20,8 @@ import tomli_w
 
 from tellapart import Bundle, Recipe
 from tellapart.bundles.batch.part_store import _read_settings
-from tellapart.bundles.bundle import MANIFEST, SEEN, _manifest_hash
 from tellapart.bundles.evaluate import test_set_uses as read_test_set_uses
+from tellapart.bundles.manifest import MANIFEST, SEEN, manifest_hash
 from tellapart.bundles.stored_predictions import read_predictions
 from tellapart.errors import TellapartError
 from tellapart.reports.run_facts import environment_values, read_ladder_steps, skipped_files
@@ -87,7 +87,7 @@ def mutated_manifest(content: bytes, rng: random.Random) -> bytes:
     if not isinstance(fields, dict) or rng.random() < 0.1:
         return mutated_bytes(content, rng)
     fields.pop("sha256", None)
-    return json.dumps({**fields, "sha256": _manifest_hash(fields)}).encode()
+    return json.dumps({**fields, "sha256": manifest_hash(fields)}).encode()
 
 
 def mutated_toml(content: bytes, rng: random.Random) -> bytes:

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from tellapart import Bundle, Dataset, Predictor, Recipe, train
-from tellapart.bundles.bundle import MANIFEST, write_manifest
+from tellapart.bundles.bundle import write_manifest
+from tellapart.bundles.manifest import MANIFEST
 from tellapart.engine import core, write_graph
 from tellapart.errors import BundleError, WeightsError, require
 from tellapart.models.importing.archive import ARRAYS, CONFIG, METADATA, inspect_archive

@@ -16,7 +16,7 @@ import pytest
 
 from tellapart import Prediction, Predictor
 from tellapart.bundles.predictor import Unreadable
-from tellapart.data.decode import decode
+from tellapart.data.decoding.decode import decode
 from tellapart.errors import ImageError
 from tellapart.training.run import Run
 

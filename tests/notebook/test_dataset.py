@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tellapart.data.dataset import Dataset, Skipped, Split
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.images import FileImages
 from tellapart.data.sources.arrays import array_split
 from tellapart.files import sha256

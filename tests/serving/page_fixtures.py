@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import tellapart.serving
-from tellapart.data.decode import decode
+from tellapart.data.decoding.decode import decode
 from tellapart.errors import ImageError
 from tellapart.serving.headers import SecurityHeadersMiddleware
 

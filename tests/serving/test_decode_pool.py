@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tellapart.data.decode import decode
+from tellapart.data.decoding.decode import decode
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import ImageError
 from tellapart.serving import decode_pool

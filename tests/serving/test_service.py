@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tellapart import Predictor
-from tellapart.data.decode import decode
+from tellapart.data.decoding.decode import decode
 from tellapart.serving.backend import BackendResult, WorkerLostError
 from tellapart.serving.server import server_for
 from tellapart.serving.service import Service

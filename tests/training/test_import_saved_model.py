@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.bundles.bundle import KERAS, Bundle
+from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
 from tellapart.bundles.keras_network import load_network
+from tellapart.bundles.manifest import KERAS
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import BundleError, RecipeError, WeightsError
 from tellapart.training.import_model import import_model

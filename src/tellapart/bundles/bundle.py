@@ -11,75 +11,37 @@ head.xml/.bin     graph of k-NN or logistic regression, from features to probabi
 estimator.skops   scikit-learn's random forest, without pickle
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, get_args
+from typing import Any
 
+from tellapart.bundles.manifest import (
+    FORMAT,
+    GRAPH,
+    MANIFEST,
+    SEEN,
+    Manifest,
+    StoredReject,
+    file_names,
+    manifest_hash,
+    read_manifest,
+)
 from tellapart.bundles.reject import Reject
 from tellapart.bundles.sandbox import Sandbox, SandboxLimits, is_verified, remember
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.engine import Graph, Precision, has_nan, last_line, read_graph
 from tellapart.errors import BundleError
 from tellapart.files import sha256
-from tellapart.models.classical.estimators import FOREST, HEAD, HEAD_WEIGHTS, Estimator, GraphEstimator, read_estimator
+from tellapart.models.classical.estimators import Estimator, GraphEstimator, read_estimator
 from tellapart.read_files import MAX_LIST_BYTES, ContentError, conform, read_json
 from tellapart.version import __version__
 
-FORMAT = 1
-MANIFEST = "bundle.json"
-GRAPH, WEIGHTS, KERAS, SEEN = "model.xml", "model.bin", "model.keras", "splits.json"
-FILES = (GRAPH, WEIGHTS, KERAS, SEEN)  # of a network
-HEAD_FILES = (GRAPH, WEIGHTS, HEAD, HEAD_WEIGHTS, SEEN)
-FOREST_FILES = (GRAPH, WEIGHTS, FOREST, SEEN)
-GRAPH_FILES = (GRAPH, WEIGHTS, SEEN)  # of a SavedModel that was imported, which has no Keras layers
-SAVED_MODEL = "saved_model"
-"""The field of the recipe of an imported SavedModel."""
 HASH_DIGITS = 16  # of an image's SHA-256 in splits.json: 64 bits distinguish a billion images
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """Contents of `bundle.json`, apart from hashes."""
-
-    name: str
-    classes: tuple[str, ...]
-    preprocessing: Preprocessing
-    recipe: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    fingerprint: str
-    licence: str | None
-    calibration: Mapping[str, float] | None = None
-    """The temperature in the graph, and the expected calibration error on validation images before and after it."""
-    reject: Mapping[str, Any] | None = None
-    """The fields of `Reject`, and how it was calibrated; None if there is no reject option."""
-
-
-class StoredReject(TypedDict):
-    """Fields that a reject option in `bundle.json` must have."""
-
-    probability: float
-    strangeness: float | None
-
-
-class StoredManifest(TypedDict):
-    """The fields that `bundle.json` must have, and their types; others are of later versions."""
-
-    name: str
-    classes: list[str]
-    preprocessing: dict[str, Any]
-    recipe: dict[str, Any]
-    metrics: dict[str, dict[str, Any]]
-    fingerprint: str
-    licence: str | None
-    files: dict[str, str]
-    calibration: NotRequired[dict[str, float] | None]
-    reject: NotRequired[dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -96,27 +58,7 @@ class Bundle:
     def open(folder: str | Path) -> "Bundle":
         """Read `bundle.json` and nothing else. Raises BundleError."""
         folder = Path(folder)
-        fields = _read_manifest(folder)
-        try:
-            stored = conform(fields, StoredManifest)
-            manifest = Manifest(
-                name=stored["name"],
-                classes=_class_names(stored["classes"]),
-                preprocessing=_preprocessing(stored["preprocessing"]),
-                recipe=_recipe(stored["recipe"]),
-                metrics=stored["metrics"],
-                fingerprint=stored["fingerprint"],
-                licence=stored["licence"],
-                calibration=stored.get("calibration"),
-                reject=stored.get("reject"),
-            )
-            return Bundle(folder, manifest, stored["files"], _manifest_hash(fields))
-        except ContentError as error:
-            raise BundleError(
-                f"{folder / MANIFEST} is not that of a bundle: {error}. Train the bundle again"
-            ) from error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise BundleError(f"{folder / MANIFEST} lacks or misstates {error}: train the bundle again") from error
+        return Bundle(folder, *read_manifest(folder))
 
     @staticmethod
     def of(bundle: "Bundle | str | Path") -> "Bundle":
@@ -180,7 +122,7 @@ class Bundle:
 
     def _verify_files(self) -> None:
         present = {entry.name for entry in os.scandir(self.folder)}
-        expected = {*_file_names(self.hashes, self.manifest.recipe)}
+        expected = {*file_names(self.hashes, self.manifest.recipe)}
         if missing := sorted({*self.hashes, MANIFEST} - present) + sorted(expected - {*self.hashes}):
             raise BundleError(f"{self.folder} lacks {', '.join(missing)}: copy the whole bundle again")
         if extra := sorted(present - {*expected, MANIFEST}):
@@ -268,25 +210,6 @@ def _width(graph: Graph, taken: str, rank: int) -> int:
     return int(results[0].partial_shape[1].get_length())
 
 
-def _class_names(names: object) -> tuple[str, ...]:
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len({*names}) < len(names):
-        raise ValueError("the names of its classes, all different")
-    return tuple(names)
-
-
-def _preprocessing(fields: Mapping[str, Any]) -> Preprocessing:
-    preprocessing = Preprocessing(**fields)
-    if not preprocessing.is_valid:
-        raise ValueError("the geometry of its images")
-    return preprocessing
-
-
-def _recipe(fields: Mapping[str, Any]) -> dict[str, Any]:
-    if fields.get("precision", "auto") not in get_args(Precision):
-        raise ValueError("the precision of inference")
-    return dict(fields)
-
-
 def split_by_hash(splits: Mapping[str, list[str]]) -> dict[str, str]:
     """Invert a mapping from splits to hashes."""
     return {digest: split for split, digests in splits.items() for digest in digests}
@@ -303,9 +226,9 @@ def write_manifest(folder: Path, manifest: Manifest, *, proved: bool = False) ->
         "tellapart": __version__,
         **asdict(manifest),
         "preprocessing": manifest.preprocessing.as_json(),
-        "files": {name: sha256(folder / name) for name in _file_names(present, manifest.recipe)},
+        "files": {name: sha256(folder / name) for name in file_names(present, manifest.recipe)},
     }
-    text = json.dumps({**fields, "sha256": _manifest_hash(fields)}, indent=2, ensure_ascii=False)
+    text = json.dumps({**fields, "sha256": manifest_hash(fields)}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     if proved:
         _remember_sound(folder)
@@ -316,32 +239,3 @@ def _remember_sound(folder: Path) -> None:
     with suppress(BundleError):  # weights that are not numbers: `verify` reports them
         bundle.require_matching_graph()
         remember(bundle.digest)
-
-
-def _file_names(names: Collection[str], recipe: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the files of a bundle, whose kind shows in the names of some."""
-    if recipe.get(SAVED_MODEL) is True:
-        return GRAPH_FILES
-    return HEAD_FILES if HEAD in names else FOREST_FILES if FOREST in names else FILES
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        fields: Any = read_json(path, Any)
-    except FileNotFoundError as error:
-        raise BundleError(
-            f"{folder} is not a bundle: it has no {MANIFEST}. The bundle of a run is in its bundle/ folder"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read: {error}. Copy the bundle again, as a whole") from error
-    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
-        version = fields.get("format") if isinstance(fields, dict) else type(fields).__name__
-        raise BundleError(f"{path} has format {version!r:.40}, this tellapart reads format {FORMAT}")
-    if fields.pop("sha256", None) != _manifest_hash(fields):
-        raise BundleError(f"{path} is not the file that was written: copy the whole bundle again")
-    return fields
-
-
-def _manifest_hash(fields: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

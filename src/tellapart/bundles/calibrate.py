@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundles.bundle import GRAPH, WEIGHTS, Bundle, Manifest, write_manifest
+from tellapart.bundles.bundle import Bundle, write_manifest
 from tellapart.bundles.compile import TwoStage
 from tellapart.bundles.evaluate import predict_readable, training_splits
+from tellapart.bundles.manifest import GRAPH, WEIGHTS, Manifest
 from tellapart.bundles.reject import Reject
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.pipeline import BATCH, Runner

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from tellapart.backend import load_keras
-from tellapart.bundles.bundle import KERAS, Bundle
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.manifest import KERAS
 from tellapart.errors import BundleError
 from tellapart.models.importing.archive import inspect_archive
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.image_inputs import ImageInput, NamedImage, named_image, named_images
 from tellapart.data.pipeline import BATCH, Runner, prefetch_map, run_engine
 from tellapart.engine import Precision

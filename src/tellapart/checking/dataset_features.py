@@ -8,8 +8,8 @@ import numpy as np
 
 from tellapart.backend import load_keras
 from tellapart.checking.locations import Location, split_rank
-from tellapart.data.conversion import Conversion
 from tellapart.data.dataset import Dataset, Split
+from tellapart.data.decoding.conversion import Conversion
 from tellapart.data.images import ConcatImages, Images
 from tellapart.data.levels import visible_conversion
 from tellapart.data.preprocessing import Preprocessing

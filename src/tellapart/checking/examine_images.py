@@ -19,10 +19,10 @@ from tellapart.checking.image_facts import (
     is_large_enough,
     measure_facts,
 )
-from tellapart.data.conversion import Conversion
 from tellapart.data.dataset import Dataset
-from tellapart.data.decode_limits import own_limits
-from tellapart.data.formats import FORMATS
+from tellapart.data.decoding.conversion import Conversion
+from tellapart.data.decoding.decode_limits import own_limits
+from tellapart.data.decoding.formats import FORMATS
 from tellapart.data.images import ArrayImages, FileImages, Images
 from tellapart.data.levels import Levels, measure_levels
 from tellapart.data.pipeline import prefetch_map

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.conversion import USUAL, Conversion
-from tellapart.data.decode import Header, ImageArray, decode, read_header
+from tellapart.data.decoding.conversion import USUAL, Conversion, ImageArray
+from tellapart.data.decoding.decode import Header, decode, read_header
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import ImageError, require
 

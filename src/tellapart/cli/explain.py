@@ -12,7 +12,7 @@ from tellapart.cli.drawing import save_or_draw
 from tellapart.cli.options import Json
 from tellapart.cli.output import print_json
 from tellapart.cli.predict import PARTLY, ImageArgument
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.image_grid import draw_grid
 from tellapart.data.preprocessing import to_image
 from tellapart.data.read_image import read_image

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from tellapart.data.decode_limits import MAX_PIXELS
+from tellapart.data.decoding.decode_limits import MAX_PIXELS
 from tellapart.errors import TellapartError
 
 OPTION = "--max-pixels"

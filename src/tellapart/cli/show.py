@@ -4,9 +4,9 @@ from pathlib import Path
 
 from tellapart.cli.drawing import array_text, save_or_draw
 from tellapart.cli.options import READ_DEFAULTS, ReadAs
-from tellapart.data.conversion import MAX_VALUE, Conversion
 from tellapart.data.dataset import Dataset
-from tellapart.data.decode import ImageArray, decode, read_wide
+from tellapart.data.decoding.conversion import MAX_VALUE, Conversion, ImageArray
+from tellapart.data.decoding.decode import decode, read_wide
 from tellapart.data.image_grid import draw_grid
 from tellapart.data.levels import levels_of, visible_conversion
 from tellapart.data.preprocessing import to_image

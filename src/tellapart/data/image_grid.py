@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import to_image
 
 CELL, GAP, TEXT = 112, 12, 16  # pixels

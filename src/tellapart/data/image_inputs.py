@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.conversion import USUAL, Conversion
-from tellapart.data.decode import ImageArray, decode, from_pillow
+from tellapart.data.decoding.conversion import USUAL, Conversion, ImageArray
+from tellapart.data.decoding.decode import decode, from_pillow
 from tellapart.data.read_image import read_image
 from tellapart.data.sources.listing import kinds_text, list_images
 from tellapart.errors import ImageError

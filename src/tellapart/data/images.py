@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.conversion import USUAL, Conversion
-from tellapart.data.decode import ImageArray, decode
+from tellapart.data.decoding.conversion import USUAL, Conversion, ImageArray
+from tellapart.data.decoding.decode import decode
 from tellapart.data.read_image import read_bytes
 from tellapart.errors import ImageError
 

@@ -7,7 +7,7 @@ expects their jagged edges.
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 
 Weights = NDArray[np.float32]
 Values = NDArray[np.uint8] | NDArray[np.float32]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.conversion import MAX_VALUE, Conversion, Range
-from tellapart.data.decode import read_wide
-from tellapart.data.formats import SUFFIXES_BY_FORMAT
+from tellapart.data.decoding.conversion import MAX_VALUE, Conversion, Range
+from tellapart.data.decoding.decode import read_wide
+from tellapart.data.decoding.formats import SUFFIXES_BY_FORMAT
 from tellapart.data.images import ConcatImages, FileImages, Images
 from tellapart.data.pipeline import prefetch_map
 from tellapart.data.read_image import not_a_file

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Skipped
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.images import Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import ImageError

@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from PIL import Image
 
-from tellapart.data.conversion import Alpha, Conversion, Range, is_alpha, is_range
-from tellapart.data.decode import ImageArray, decode
+from tellapart.data.decoding.conversion import Alpha, Conversion, ImageArray, Range, is_alpha, is_range
+from tellapart.data.decoding.decode import decode
 from tellapart.data.keras_resize import crop_bilinear, pad_bilinear, resize_bilinear
 from tellapart.errors import ImageError
 

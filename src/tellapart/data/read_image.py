@@ -4,11 +4,11 @@ import os
 import stat
 from pathlib import Path
 
-from tellapart.data.conversion import USUAL, Conversion
-from tellapart.data.decode import ImageArray, decode
-from tellapart.data.decode_limits import own_limits
-from tellapart.data.formats import format_of
-from tellapart.data.tiff_limits import count_pages
+from tellapart.data.decoding.conversion import USUAL, Conversion, ImageArray
+from tellapart.data.decoding.decode import decode
+from tellapart.data.decoding.decode_limits import own_limits
+from tellapart.data.decoding.formats import format_of
+from tellapart.data.decoding.tiff_limits import count_pages
 from tellapart.errors import ImageError
 from tellapart.progress import notify
 from tellapart.text import printable

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.engine import Engine, Graph
 from tellapart.errors import BundleError
 from tellapart.explaining.centred_logits import MIN_PROB, Heat, centred_logits, min_probability, subtract_mean

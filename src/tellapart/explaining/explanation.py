@@ -8,7 +8,7 @@ import numpy as np
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.pipeline import BATCH, Runner
 from tellapart.errors import DatasetError, did_you_mean
 from tellapart.explaining.cam import Cam, find_layout

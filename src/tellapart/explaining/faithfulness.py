@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.pipeline import Runner
 from tellapart.data.preprocessing import to_image
 from tellapart.explaining.centred_logits import Heat, rescale

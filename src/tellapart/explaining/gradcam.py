@@ -7,7 +7,7 @@ import numpy as np
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.keras_network import load_network
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.errors import BundleError, require
 from tellapart.explaining.centred_logits import MIN_PROB, Heat
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.keras_network import load_network
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.errors import BundleError
 
 if TYPE_CHECKING:

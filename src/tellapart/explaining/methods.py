@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.pipeline import Runner
 from tellapart.explaining.explanation import (
     Explainer,

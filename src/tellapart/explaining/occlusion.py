@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.pipeline import Runner
 from tellapart.explaining.centred_logits import Heat, centred_logits
 

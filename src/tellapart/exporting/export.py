@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tellapart.bundles.bundle import MANIFEST, Bundle
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.manifest import MANIFEST
 from tellapart.data.dataset import Dataset
 from tellapart.errors import BundleError, TellapartError, first_line
 from tellapart.exporting.formats import Format, format_for

@@ -12,7 +12,8 @@ from pathlib import Path
 from string import Template
 from typing import Any, Literal
 
-from tellapart.bundles.bundle import MANIFEST, Bundle
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.manifest import MANIFEST
 from tellapart.errors import MissingPackageError, TellapartError
 from tellapart.files import atomic_folder
 from tellapart.models.classical.estimators import FOREST

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.conversion import MAX_VALUE
+from tellapart.data.decoding.conversion import MAX_VALUE
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.exporting import reference
 from tellapart.exporting.parity import bundle_probabilities

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tellapart import Bundle, Recipe, train
 from tellapart.bundles.compile import compile_bundle
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.pipeline import BATCH
 from tellapart.explaining.centred_logits import Heat, rescale
 from tellapart.explaining.faithfulness import RANDOM_MAPS, faithfulness, upsample

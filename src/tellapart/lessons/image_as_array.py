@@ -5,7 +5,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from tellapart.data.decode import ImageArray, decode
+from tellapart.data.decoding.conversion import ImageArray
+from tellapart.data.decoding.decode import decode
 from tellapart.lessons.drawing import drawing, square
 from tellapart.lessons.images import images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings

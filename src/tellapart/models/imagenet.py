@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backend import downloads_on_stderr, load_keras
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.pipeline import BATCH, prefetch_map, run_engine
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.read_image import read_image

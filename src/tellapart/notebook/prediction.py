@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tellapart.bundles.predictor import Prediction, Unreadable
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.data.read_image import read_image
 from tellapart.errors import ImageError

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from tellapart.checking.finding import SEVERITIES, Finding, Row
-from tellapart.data.conversion import Conversion
 from tellapart.data.dataset import Dataset
+from tellapart.data.decoding.conversion import Conversion
 from tellapart.data.images import Images
 from tellapart.data.levels import visible_conversion
 from tellapart.data.pipeline import prefetch_map

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.bundles.bundle import MANIFEST, Bundle
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.manifest import MANIFEST
 from tellapart.bundles.stored_predictions import StoredPredictions, read_predictions
 from tellapart.errors import RunError
 from tellapart.reports.report import EvaluatedSplit

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import ImageError
 from tellapart.judging.intervals import Estimate

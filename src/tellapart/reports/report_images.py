@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.bundles.stored_predictions import StoredPredictions
-from tellapart.data.conversion import USUAL, Conversion
 from tellapart.data.dataset import Dataset
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import USUAL, Conversion, ImageArray
 from tellapart.data.images import Images
 from tellapart.data.splits.grouping import round_robin
 from tellapart.errors import ImageError, TellapartError

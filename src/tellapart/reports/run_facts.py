@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tellapart.bundles.predictor import Predictor
 from tellapart.data.dataset import Dataset
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import RunError
 from tellapart.read_files import MAX_LIST_BYTES, ContentError, parse_number, read_table

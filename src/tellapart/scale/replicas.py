@@ -13,7 +13,8 @@ from pathlib import Path
 from types import ModuleType
 
 from tellapart.bundles.batch.chunks import ChunkPrediction
-from tellapart.bundles.bundle import MANIFEST, Bundle
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.manifest import MANIFEST
 from tellapart.errors import ClusterError, require
 from tellapart.files import sha256
 from tellapart.progress import notify

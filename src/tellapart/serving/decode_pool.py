@@ -21,8 +21,8 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from tellapart.data.decode import ImageArray
-from tellapart.data.decode_limits import Limits
+from tellapart.data.decoding.conversion import ImageArray
+from tellapart.data.decoding.decode_limits import Limits
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import ImageError
 from tellapart.serving.decode_worker import READY, REQUEST_HEAD, RESPONSE_HEAD

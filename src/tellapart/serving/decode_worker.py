@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tellapart.data.decode import ImageArray, decode
-from tellapart.data.decode_limits import Limits
+from tellapart.data.decoding.conversion import ImageArray
+from tellapart.data.decoding.decode import decode
+from tellapart.data.decoding.decode_limits import Limits
 from tellapart.data.preprocessing import Preprocessing, to_image
 from tellapart.errors import ImageError
 from tellapart.worker_process import limit_resources

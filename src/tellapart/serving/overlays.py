@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.explaining.explanation import Explainer, default_explainer
 from tellapart.explaining.overlay import overlay_on_photo

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from tellapart.data.decode_limits import SERVICE_PIXELS
+from tellapart.data.decoding.decode_limits import SERVICE_PIXELS
 from tellapart.errors import TellapartError
 from tellapart.jobs import cores
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tellapart.backend import load_keras
-from tellapart.bundles.bundle import GRAPH, SEEN, split_by_hash, write_manifest
+from tellapart.bundles.bundle import split_by_hash, write_manifest
+from tellapart.bundles.manifest import GRAPH, SEEN
 from tellapart.data.dataset import Dataset
 from tellapart.data.images import Images
 from tellapart.data.pipeline import ReadableRows

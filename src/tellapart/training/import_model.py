@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tellapart.backend import load_keras
-from tellapart.bundles.bundle import GRAPH, KERAS, SAVED_MODEL, SEEN, Bundle, Manifest, write_manifest
+from tellapart.bundles.bundle import Bundle, write_manifest
+from tellapart.bundles.manifest import GRAPH, KERAS, SAVED_MODEL, SEEN, Manifest
 from tellapart.data.pipeline import BATCH
 from tellapart.data.preprocessing import Fit, Preprocessing, Resize
 from tellapart.engine import Engine, Precision, resolve_precision, write_graph

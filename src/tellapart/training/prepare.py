@@ -6,8 +6,8 @@ from dataclasses import replace
 from tellapart.checking.check import check, check_cheap
 from tellapart.checking.finding import KINDS, Finding
 from tellapart.checking.near_duplicates import with_duplicate_families
-from tellapart.data.conversion import parse_range
 from tellapart.data.dataset import Dataset, Skipped
+from tellapart.data.decoding.conversion import parse_range
 from tellapart.data.images import ArrayImages
 from tellapart.data.levels import measure_levels
 from tellapart.data.preprocessing import Preprocessing

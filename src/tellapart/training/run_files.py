@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from tellapart.bundles.bundle import HASH_DIGITS, Bundle, Manifest
+from tellapart.bundles.bundle import HASH_DIGITS, Bundle
+from tellapart.bundles.manifest import Manifest
 from tellapart.data.dataset import Dataset, ReadOptions, Skipped
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.sources.apply_skips import is_user_skip

@@ -57,7 +57,7 @@ def answer(setup: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(folder: Path, into: Path, asked: dict[str, Any]) -> dict[str, Any]:
-    from tellapart.bundles.bundle import GRAPH
+    from tellapart.bundles.manifest import GRAPH
     from tellapart.data.preprocessing import Preprocessing
     from tellapart.engine import write_graph
     from tellapart.models.importing.saved_model import build_graph_classifier

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tellapart.bundles.bundle import GRAPH, KERAS, SEEN, split_by_hash, write_manifest
+from tellapart.bundles.bundle import split_by_hash, write_manifest
+from tellapart.bundles.manifest import GRAPH, KERAS, SEEN
 from tellapart.data.images import Images
 from tellapart.data.pipeline import ReadableRows
 from tellapart.engine import write_graph

@@ -10,7 +10,7 @@ from tellapart.checking.findings.odd_images import FORMATS_BY_EXTENSION, odd_for
 from tellapart.checking.image_facts import EMPTY_THUMBNAIL, ImageFacts
 from tellapart.checking.locations import find_locations
 from tellapart.data.dataset import Dataset, Split
-from tellapart.data.formats import SUFFIXES
+from tellapart.data.decoding.formats import SUFFIXES
 from tellapart.data.images import FileImages
 
 PHOTO = ImageFacts("JPEG", 400, 300, turned=False, frames=1, spread=50.0, hash=0, mirrored=0, small=EMPTY_THUMBNAIL)

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from tellapart.data.augmentation.augmentation import KINDS, Augmentation
 from tellapart.data.augmentation.distortions import OPERATIONS, distort
 from tellapart.data.augmentation.random_draws import COLUMNS, Draws, draw_for_rows
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 
 Batch = NDArray[np.uint8]
 SPECS = [kind.example for kind in KINDS.values()]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.data.formats import SUFFIXES
+from tellapart.data.decoding.formats import SUFFIXES
 from tellapart.data.sources.folder import SPLIT_FOLDERS
 from tellapart.data.sources.open_source import open_source
 from tellapart.errors import DatasetError

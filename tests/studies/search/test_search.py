@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tellapart.bundles.bundle import SEEN
+from tellapart.bundles.manifest import SEEN
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import RecipeError, RunError, TellapartError

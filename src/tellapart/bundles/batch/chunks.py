@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from tellapart.bundles.batch.part_store import PartStore
-from tellapart.bundles.bundle import MANIFEST, Bundle
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.manifest import MANIFEST
 from tellapart.bundles.predictor import Predictor
 from tellapart.data.pipeline import BATCH
 from tellapart.engine import Precision, resolve_precision

@@ -11,7 +11,8 @@ from pathlib import Path
 from tellapart.bundles.batch.chunks import CHUNK_IMAGES, ChunkPrediction, missing_chunks, predict_lines
 from tellapart.bundles.batch.part_store import PartStore, open_part_store, part_folder
 from tellapart.bundles.batch.table_formats import Row, TableFormat, table_format_for
-from tellapart.bundles.bundle import MANIFEST, Bundle
+from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.manifest import MANIFEST
 from tellapart.bundles.predictor import Predictor
 from tellapart.errors import ClusterError
 from tellapart.files import atomic_stream, sha256

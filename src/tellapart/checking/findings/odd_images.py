@@ -9,7 +9,7 @@ from tellapart.checking.finding import Finding
 from tellapart.checking.image_facts import ImageFacts
 from tellapart.checking.locations import Examined, Location, path_at, rows_with_detail
 from tellapart.data.dataset import Dataset
-from tellapart.data.formats import SUFFIXES_BY_FORMAT
+from tellapart.data.decoding.formats import SUFFIXES_BY_FORMAT
 from tellapart.text import counted, joined
 
 BLANK = 3.0

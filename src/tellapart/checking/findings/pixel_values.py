@@ -3,8 +3,8 @@
 from tellapart.checking.finding import Finding, Row
 from tellapart.checking.image_facts import ImageFacts, measure_facts
 from tellapart.checking.locations import Examined, Location, Locations, row_at
-from tellapart.data.conversion import Conversion
 from tellapart.data.dataset import Dataset
+from tellapart.data.decoding.conversion import Conversion
 from tellapart.data.levels import Levels
 from tellapart.errors import ImageError
 from tellapart.text import counted

@@ -12,7 +12,7 @@ from tellapart.checking.finding import Finding, Row
 from tellapart.checking.image_facts import ImageFacts
 from tellapart.checking.locations import Locations, row_at
 from tellapart.data.dataset import Dataset
-from tellapart.data.formats import other_format, suffix_of, ways_out
+from tellapart.data.decoding.formats import other_format, suffix_of, ways_out
 from tellapart.data.sources.apply_skips import is_user_skip
 from tellapart.text import counted, joined, printable
 

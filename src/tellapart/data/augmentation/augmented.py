@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.distortions import DISTORTIONS, distort
 from tellapart.data.augmentation.random_draws import draw, draw_for_rows
-from tellapart.data.conversion import USUAL, Conversion
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import USUAL, Conversion, ImageArray
 from tellapart.data.images import Images
 from tellapart.data.pipeline import decoding_threads
 from tellapart.data.preprocessing import Preprocessing

@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from tellapart.data.augmentation.augmentation import MAX_STRENGTH, Augmentation
 from tellapart.data.augmentation.random_draws import Column, Draws
 from tellapart.data.augmentation.warping import Affine, identity, warp
-from tellapart.data.decode import ImageArray
+from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import to_image
 
 DISTORTIONS = 1  # part of cache keys: increase it whenever the same draws give other pixels

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tellapart.data.dataset import Dataset, Skipped
-from tellapart.data.formats import SUFFIXES
+from tellapart.data.decoding.formats import SUFFIXES
 from tellapart.data.sources.class_names import (
     canonical,
     parse_excluded,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, TextIO
 
-from tellapart.data.formats import SUFFIXES, ways_out
+from tellapart.data.decoding.formats import SUFFIXES, ways_out
 from tellapart.data.read_image import not_a_file
 from tellapart.errors import DatasetError
 from tellapart.text import counted, printable

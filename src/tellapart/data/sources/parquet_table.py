@@ -12,8 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tellapart.data.decode import read_header
-from tellapart.data.decode_limits import own_limits
+from tellapart.data.decoding.decode import read_header
+from tellapart.data.decoding.decode_limits import own_limits
 from tellapart.data.sources.table import Cells, Table, as_text, reading_errors
 from tellapart.errors import ImageError, require
 from tellapart.files import cache_folder, cached_folder, first_fills_lock

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tellapart.data.csv_injection import unescape_formula
-from tellapart.data.formats import SUFFIXES
+from tellapart.data.decoding.formats import SUFFIXES
 from tellapart.data.sources.json_lines import open_json_lines
 from tellapart.data.sources.listing import is_image
 from tellapart.data.sources.parquet_table import open_parquet

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageFile
 
-from tellapart.data.container_limits import whole_image_coefficients
+from tellapart.data.decoding.container_limits import whole_image_coefficients
 from tellapart.errors import ImageError, TellapartError
 
 MAX_PIXELS = "TELLAPART_MAX_PIXELS"  # an environment variable, which processes and jobs that this one starts inherit

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.decode import ImageArray, decode, read_header
-from tellapart.data.decode_limits import Limits, decoding_memory
-from tellapart.data.formats import SUFFIXES, format_of
+from tellapart.data.decoding.conversion import ImageArray
+from tellapart.data.decoding.decode import decode, read_header
+from tellapart.data.decoding.decode_limits import Limits, decoding_memory
+from tellapart.data.decoding.formats import SUFFIXES, format_of
 from tellapart.errors import ImageError
 
 pillow_heif: Any = pytest.importorskip("pillow_heif")

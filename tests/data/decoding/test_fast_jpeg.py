@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data import decode as decoder
-from tellapart.data.conversion import Conversion
-from tellapart.data.decode import decode
+from tellapart.data.decoding import decode as decoder
+from tellapart.data.decoding.conversion import Conversion
+from tellapart.data.decoding.decode import decode
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import ImageError
 

@@ -6,8 +6,8 @@ Pillow and libtiff would read any number of tags and values, and decode kinds of
 import struct
 from dataclasses import dataclass
 
-from tellapart.data.container_parts import MAX_PARTS, require_at_most
-from tellapart.data.formats import RAW
+from tellapart.data.decoding.container_parts import MAX_PARTS, require_at_most
+from tellapart.data.decoding.formats import RAW
 from tellapart.errors import ImageError
 
 MAX_VALUES = 200_000  # of one tag: the palette of a 16-bit image has 196,608; an image in strips of a row, 65,500

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from tellapart.data.bmp_bitfields import BitFields, decode_bit_fields, read_bit_fields
-from tellapart.data.container_limits import require_sane_structure
-from tellapart.data.conversion import USUAL, Conversion
-from tellapart.data.decode_limits import (
+from tellapart.data.decoding.bmp_bitfields import read_bit_fields
+from tellapart.data.decoding.container_limits import require_sane_structure
+from tellapart.data.decoding.conversion import USUAL, Conversion, ImageArray
+from tellapart.data.decoding.decode_limits import (
     Limits,
     allow_in_pillow,
     own_limits,
@@ -29,18 +29,13 @@ from tellapart.data.decode_limits import (
     require_affordable,
     require_within_limits,
 )
-from tellapart.data.fast_jpeg import fast_rows
-from tellapart.data.formats import FORMATS, format_of, other_format_of
-from tellapart.data.tiff_limits import count_pages
+from tellapart.data.decoding.fast_jpeg import fast_rows
+from tellapart.data.decoding.formats import FORMATS, format_of, other_format_of
+from tellapart.data.decoding.pixel_rows import bit_field_rows, grey_16, pillow_rows, ppm_rows, to_array
+from tellapart.data.decoding.tiff_limits import count_pages
 from tellapart.errors import ImageError, TellapartError
 from tellapart.silence import silence_pillow
 
-ImageArray = NDArray[np.uint8]
-"""uint8 (height, width, channels), 1 channel for grey or 3 for RGB."""
-Rows = Callable[[int, int], ImageArray]
-"""Decodes or converts the rows from one number to another: uint8 (rows, width, 1 or 3)."""
-
-STRIP_PIXELS = 1_000_000  # pixels converted to 8 bits at a time
 WIDE_FORMATS = ("PNG", "TIFF", "JPEG2000")  # that may have 16 bits and do not say which value is white
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a TIFF tag, and its value where the largest number is black
 
@@ -77,7 +72,7 @@ def read_wide(content: bytes, *, limits: Limits | None = None) -> NDArray[np.uin
             require_within_limits(*image.size, limits)
             require_affordable(image, content, limits)
             _load(image)
-            return _grey_16(image)
+            return grey_16(image)
 
 
 @contextmanager
@@ -109,7 +104,7 @@ def from_pillow(image: Image.Image, conversion: Conversion = USUAL) -> ImageArra
     try:
         image.load()
         factor = reduction(*image.size)
-        return np.array(_orientation(image)(_to_array(*image.size, _pillow_rows(image, conversion), factor)), order="C")
+        return np.array(_orientation(image)(to_array(*image.size, pillow_rows(image, conversion), factor)), order="C")
     except Exception as error:  # a file that was closed, or whose pixels are damaged
         raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
@@ -187,17 +182,19 @@ def _decode(
     kind = _known_format(content)
     require_sane_structure(content)
     if kind == "BMP" and (fields := read_bit_fields(content)):
-        return _upright, _decode_bit_fields(content, fields, limits, conversion)
+        width, height = fields.width, abs(fields.height)
+        require_within_limits(width, height, limits)
+        return _upright, to_array(width, height, bit_field_rows(content, fields, conversion), reduction(width, height))
     with _open(content, kind) as image:
         require_within_limits(*image.size, limits)
         require_affordable(image, content, limits)
         if kind == "PPM" and image.tile[0].codec_name == "ppm":
-            return _upright, _to_array(*image.size, _ppm_rows(image, content), reduction(*image.size))
+            return _upright, to_array(*image.size, ppm_rows(image, content), reduction(*image.size))
         if conversion.fast_jpeg and reduction(*image.size) == 1 and (rows := fast_rows(image)):
-            return _orientation(image), _to_array(*image.size, rows)
+            return _orientation(image), to_array(*image.size, rows)
         factor = _load(image)
         require_within_limits(*image.size, limits)  # a HEIC may turn out to be larger
-        return _orientation(image), _to_array(*image.size, _pillow_rows(image, conversion), factor)
+        return _orientation(image), to_array(*image.size, pillow_rows(image, conversion), factor)
 
 
 def _load(image: ImageFile.ImageFile) -> int:
@@ -244,98 +241,3 @@ def _orientation(image: Image.Image) -> Callable[[ImageArray], ImageArray]:
         return ORIENTATIONS.get(image.getexif().get(ORIENTATION_TAG, 1), _upright)
     except Exception:  # unreadable EXIF: the pixels are still good
         return _upright
-
-
-def _to_array(width: int, height: int, rows: Rows, factor: int = 1) -> ImageArray:
-    """Convert an image to 8 bits, strip by strip, since a whole intermediate copy would double the memory."""
-    step = max(1, STRIP_PIXELS // width // factor) * factor
-    if step >= height:
-        return _reduced(rows(0, height), factor)
-    first = _reduced(rows(0, step), factor)
-    array = np.empty((-(-height // factor), *first.shape[1:]), np.uint8)
-    for top in range(0, height, step):
-        strip = _reduced(rows(top, min(top + step, height)), factor) if top else first
-        array[top // factor : top // factor + len(strip)] = strip
-    return array
-
-
-def _reduced(array: ImageArray, factor: int) -> ImageArray:
-    """Average squares of `factor` x `factor` pixels; fewer at the right and lower border."""
-    if factor == 1:
-        return array
-    return _with_channels(
-        np.asarray(Image.fromarray(array.squeeze(2) if array.shape[2] == 1 else array).reduce(factor))
-    )
-
-
-def _with_channels(array: ImageArray) -> ImageArray:
-    return array[:, :, np.newaxis] if array.ndim == 2 else array
-
-
-def _pillow_rows(image: Image.Image, conversion: Conversion) -> Rows:
-    def rows(top: int, bottom: int) -> ImageArray:
-        whole = (top, bottom) == (0, image.height)
-        return _strip_array(image if whole else image.crop((0, top, image.width, bottom)), conversion, top)
-
-    return rows
-
-
-def _strip_array(image: Image.Image, conversion: Conversion, top: int) -> ImageArray:
-    """Convert to uint8 (height, width, 1 or 3)."""
-    return _with_channels(np.asarray(_to_8_bits(image, conversion, top)))
-
-
-def _to_8_bits(image: Image.Image, conversion: Conversion, top: int) -> Image.Image:
-    """Convert an image to mode L or RGB."""
-    if image.mode.startswith("I"):
-        return Image.fromarray(conversion.narrow(_grey_16(image), image.info.get("transparency")))
-    if image.has_transparency_data:
-        return conversion.on_background(image, top)
-    if image.mode in ("L", "RGB"):
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _grey_16(image: Image.Image) -> NDArray[np.uint16]:
-    """Return the values of 16-bit grey, uint16 (height, width), white the largest. Raises ImageError if any is below 0.
-
-    Values of fewer bits stay as they are: 12 bits reach 4,095.
-    """
-    wide = np.asarray(image)
-    if wide.dtype.kind == "i" and int(wide.min()) < 0:
-        raise ImageError("cannot be decoded: it has values below 0: move them to the range of 16 bits without a sign")
-    values: NDArray[np.uint16] = np.minimum(wide, 65535).astype(np.uint16)
-    if image.info.get("inverted"):
-        values = np.uint16(65535) - values
-    return values
-
-
-def _decode_bit_fields(content: bytes, fields: BitFields, limits: Limits, conversion: Conversion) -> ImageArray:
-    width, height = fields.width, abs(fields.height)
-    require_within_limits(width, height, limits)
-
-    def rows(top: int, bottom: int) -> ImageArray:
-        return _strip_array(Image.fromarray(decode_bit_fields(content, fields, top, bottom)), conversion, top)
-
-    return _to_array(width, height, rows, reduction(width, height))
-
-
-def _ppm_rows(image: ImageFile.ImageFile, content: bytes) -> Rows:
-    """Decode the rows of a PPM whose largest value is not 255, as Pillow does it in Python, pixel by pixel."""
-    tile = image.tile[0]
-    start, largest = tile.offset, int(tile.args[1])  # type: ignore[index]
-    dtype, most = (np.dtype(">u2" if largest > 255 else "u1"), 65535 if image.mode == "I" else 255)
-    shape = (image.width, 1 if image.mode == "I" else len(image.getbands()))
-    stride = dtype.itemsize * shape[0] * shape[1]
-
-    def rows(top: int, bottom: int) -> ImageArray:
-        stored = content[start + top * stride : start + bottom * stride]
-        if len(stored) < (bottom - top) * stride:
-            raise ImageError("cannot be decoded: it ends before its last row")
-        values = np.frombuffer(stored, dtype).reshape(bottom - top, *shape)
-        scaled = np.minimum(np.rint(values / largest * most), most).astype(np.uint16)
-        if image.mode == "I":
-            return _with_channels(USUAL.narrow(scaled[:, :, 0]))
-        return scaled.astype(np.uint8)
-
-    return rows

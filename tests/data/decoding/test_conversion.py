@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data import decode as decoder
-from tellapart.data.conversion import CHECKER, Alpha, Conversion, parse_range
-from tellapart.data.decode import decode, read_wide
+from tellapart.data.decoding import decode as decoder
+from tellapart.data.decoding.conversion import CHECKER, Alpha, Conversion, parse_range
+from tellapart.data.decoding.decode import decode, read_wide
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.errors import RecipeError
 

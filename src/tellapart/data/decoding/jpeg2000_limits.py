@@ -7,7 +7,7 @@ each of which the decoder keeps some hundred bytes.
 import struct
 from collections.abc import Iterator
 
-from tellapart.data.container_parts import MAX_PARTS, boxes, require_at_most
+from tellapart.data.decoding.container_parts import MAX_PARTS, boxes, require_at_most
 from tellapart.errors import ImageError
 
 CODESTREAM = b"\xff\x4f\xff\x51"

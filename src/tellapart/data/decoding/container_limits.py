@@ -7,10 +7,10 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 
-from tellapart.data.container_parts import MAX_PARTS, boxes, require_at_most
-from tellapart.data.formats import format_of
-from tellapart.data.jpeg2000_limits import check_jpeg2000
-from tellapart.data.tiff_limits import check_tiff
+from tellapart.data.decoding.container_parts import MAX_PARTS, boxes, require_at_most
+from tellapart.data.decoding.formats import format_of
+from tellapart.data.decoding.jpeg2000_limits import check_jpeg2000
+from tellapart.data.decoding.tiff_limits import check_tiff
 from tellapart.errors import ImageError
 
 MAX_DATA_PARTS = 20_000  # a PNG of 50 MB in the usual chunks of 8 KB has 6,000; a GIF's XMP has as many small blocks

@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tellapart.data.decode import MAX_COUNTED_BYTES, Header, ImageArray, decode, read_header
-from tellapart.data.decode_limits import Limits
-from tellapart.data.formats import FORMATS, SUFFIXES, SUFFIXES_BY_FORMAT
+from tellapart.data.decoding.conversion import ImageArray
+from tellapart.data.decoding.decode import MAX_COUNTED_BYTES, Header, decode, read_header
+from tellapart.data.decoding.decode_limits import Limits
+from tellapart.data.decoding.formats import FORMATS, SUFFIXES, SUFFIXES_BY_FORMAT
 from tellapart.errors import ImageError
 
 LOSSLESS = {"PNG": {}, "BMP": {}, "WEBP": {"lossless": True}, "TIFF": {}, "PPM": {}}
@@ -222,7 +223,7 @@ def test_a_large_image_is_the_same_though_it_is_brought_to_8_bits_in_strips(
     whole = decode(content)
     assert whole.shape[:2] == (40, 24)
     for pixels in (1, 40, 130, 959):
-        monkeypatch.setattr("tellapart.data.decode.STRIP_PIXELS", pixels)
+        monkeypatch.setattr("tellapart.data.decoding.decode.STRIP_PIXELS", pixels)
         np.testing.assert_array_equal(decode(content), whole)
 
 
@@ -344,7 +345,7 @@ def test_limits_are_inclusive_and_can_be_set() -> None:
 )
 def test_a_fresh_process_knows_every_format(kind: str) -> None:
     # In this process the tests have saved images, which makes Pillow load what it would not otherwise.
-    code = "import sys; from tellapart.data.decode import decode; print(decode(sys.stdin.buffer.read()).shape)"
+    code = "import sys; from tellapart.data.decoding.decode import decode; print(decode(sys.stdin.buffer.read()).shape)"
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], input=saved(IMAGE, kind), capture_output=True, check=True
     )
@@ -389,7 +390,7 @@ def test_the_frames_of_a_large_animation_are_not_counted(monkeypatch: pytest.Mon
     others = [Image.fromarray(255 - scene()), Image.fromarray(scene()[::-1])]
     animated = saved(IMAGE, "GIF", save_all=True, append_images=others)
     assert len(animated) < MAX_COUNTED_BYTES
-    monkeypatch.setattr("tellapart.data.decode.MAX_COUNTED_BYTES", 100)
+    monkeypatch.setattr("tellapart.data.decoding.decode.MAX_COUNTED_BYTES", 100)
     assert read_header(animated).frames == 2
     assert read_header(GIF).frames == 1
 

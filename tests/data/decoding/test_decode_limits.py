@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data import decode_limits
-from tellapart.data.decode import decode
-from tellapart.data.decode_limits import MAX_PIXELS, Limits, decoding_memory, own_limits, reduction
-from tellapart.data.formats import FORMATS
+from tellapart.data.decoding import decode_limits
+from tellapart.data.decoding.decode import decode
+from tellapart.data.decoding.decode_limits import MAX_PIXELS, Limits, decoding_memory, own_limits, reduction
+from tellapart.data.decoding.formats import FORMATS
 from tellapart.errors import ImageError, TellapartError
 
 SERVICE = Limits(pixels=50_000_000)
@@ -45,7 +45,7 @@ def test_a_large_image_is_decoded_at_half_its_size(kind: str, mode: str, monkeyp
     assert half.shape == (31, 42, 3 if mode == "RGB" or kind == "WEBP" else 1)
     expected = np.asarray(image.reduce(2)).reshape(31, 42, -1)
     assert np.abs(half.astype(int) - expected).mean() < 3
-    monkeypatch.setattr("tellapart.data.decode.STRIP_PIXELS", 200)  # in several strips
+    monkeypatch.setattr("tellapart.data.decoding.decode.STRIP_PIXELS", 200)  # in several strips
     np.testing.assert_array_equal(decode(content), half)
     assert np.array_equal(decode(content, limits=SERVICE), half)  # the same by every route
 

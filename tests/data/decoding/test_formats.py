@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from tellapart.data.decode import decode
-from tellapart.data.formats import (
+from tellapart.data.decoding.decode import decode
+from tellapart.data.decoding.formats import (
     FORMATS,
     HEIC,
     OTHER_FORMATS,

@@ -14,6 +14,8 @@ from PIL import Image
 
 from tellapart.errors import RecipeError
 
+ImageArray = NDArray[np.uint8]
+"""uint8 (height, width, channels), 1 channel for grey or 3 for RGB."""
 Alpha = Literal["white", "black", "checker", "mean"]
 Range = tuple[int, int]
 """The stored values of 16 bits that become 0 and 255."""

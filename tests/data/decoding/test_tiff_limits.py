@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.decode import decode, read_header
-from tellapart.data.tiff_limits import MAX_PAGES, check_tiff, count_pages
+from tellapart.data.decoding.decode import decode, read_header
+from tellapart.data.decoding.tiff_limits import MAX_PAGES, check_tiff, count_pages
 from tellapart.errors import ImageError
 
 RNG = np.random.default_rng(0)

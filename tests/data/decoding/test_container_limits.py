@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.container_limits import MAX_DATA_PARTS, MAX_EXIF_PARTS, MAX_SCANS, require_sane_structure
-from tellapart.data.container_parts import MAX_PARTS
-from tellapart.data.formats import FORMATS
+from tellapart.data.decoding.container_limits import MAX_DATA_PARTS, MAX_EXIF_PARTS, MAX_SCANS, require_sane_structure
+from tellapart.data.decoding.container_parts import MAX_PARTS
+from tellapart.data.decoding.formats import FORMATS
 from tellapart.errors import ImageError
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8))

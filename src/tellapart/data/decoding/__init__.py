@@ -1,0 +1,1 @@
+"""Bytes of an image file to an array of 8 bits: formats, limits, THE decoder."""
