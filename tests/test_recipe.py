@@ -12,6 +12,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tellapart.data.image_size import Size
 from tellapart.data.preprocessing import Fit
 from tellapart.errors import RecipeError
 from tellapart.recipe import FACTS, FieldFacts, Group, Optimizer, Rebuilds, Recipe
@@ -36,6 +37,16 @@ def test_toml_gives_back_the_same_recipe(tmp_path: Path, recipe: Recipe) -> None
 def test_the_full_recipe_sets_every_field() -> None:
     default = Recipe()
     assert not [field.name for field in fields(Recipe) if getattr(FULL, field.name) == getattr(default, field.name)]
+
+
+@pytest.mark.parametrize("size", ["64x256", "64X256"])
+def test_a_size_may_be_height_by_width(size: str, tmp_path: Path) -> None:
+    recipe = Recipe(size=size)
+    assert recipe.size == "64x256"
+    recipe.write(tmp_path / "recipe.toml")
+    assert tomllib.loads((tmp_path / "recipe.toml").read_text())["size"] == "64x256"
+    assert Recipe.read(tmp_path / "recipe.toml") == recipe == Recipe().changed(f"size={size}")
+    assert Recipe(size="64x64") == Recipe(size=64) == Recipe().changed("size=64")
 
 
 optional_floats = st.none() | st.floats(0, 0.99)
@@ -90,7 +101,7 @@ def test_an_unknown_field_suggests_what_was_meant() -> None:
 
 
 WRONG: list[tuple[str, object]] = [
-    ("model", None), ("model", 5), ("size", "150"), ("size", 150.0), ("size", True), ("size", [150]), ("fit", "strech"),
+    ("model", None), ("model", 5), ("size", "150"), ("size", 150.0), ("size", True), ("size", [150]), ("fit", "strech"), ("size", "64*256"),
     ("loss", "hinge"), ("optimizer", "Adam"), ("learning_rate", "0.1"), ("learning_rate", False), ("patience", None),
     ("monitor", "loss"), ("precision", "float16"), ("seed", 1.5), ("weights", 3), ("weights", {"path": "x"}),
 ]  # fmt: skip
@@ -126,7 +137,9 @@ def test_no_number_is_out_of_range_too(value: float) -> None:
 
 
 def test_every_number_has_bounds_and_nothing_else_has() -> None:
-    numbers = {field.name for field in fields(Recipe) if field.type in (int, float, int | None, float | None)}
+    numbers = {
+        field.name for field in fields(Recipe) if field.type in (int, float, int | None, float | None, Size | None)
+    }
     assert {name for name, facts in FACTS.items() if facts.bounds} == numbers
 
 

@@ -26,7 +26,8 @@ def test_the_schema_is_valid_json_schema_with_every_field_described() -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe", [Recipe(), SEVERAL, *(resolve(Recipe(model=name), own_size=None) for name in MODELS)]
+    "recipe",
+    [Recipe(), SEVERAL, Recipe(size="64x256"), *(resolve(Recipe(model=name), own_size=None) for name in MODELS)],
 )
 def test_every_recipe_that_a_run_writes_is_valid(recipe: Recipe, tmp_path: Path) -> None:
     recipe.write(tmp_path / "recipe.toml")
@@ -37,7 +38,7 @@ def test_every_recipe_that_a_run_writes_is_valid(recipe: Recipe, tmp_path: Path)
     ("field", "value"),
     [
         ("sise", 28), ("model", 5), ("model", None), ("size", "150"), ("size", 150.5), ("size", True), ("size", [150]),
-        ("size", 3), ("size", 4097), ("fit", "strech"), ("optimizer", "Adam"), ("learning_rate", "0.1"),
+        ("size", 3), ("size", 4097), ("size", "64x"), ("fit", "strech"), ("optimizer", "Adam"), ("learning_rate", "0.1"),
         ("test", 0.91), ("then", "epochs=2"), ("then", [2]), ("weights", {"path": "x"}), ("mirror", 1),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.decoding.conversion import Alpha, parse_range
+from tellapart.data.image_size import Size, checked_size, parse_size
 from tellapart.data.preprocessing import Fit, Resize
 from tellapart.engine import Precision
 from tellapart.errors import RecipeError, did_you_mean
@@ -39,7 +40,7 @@ class FieldFacts:
     rebuilds: Rebuilds
     """What another value makes necessary again: the examples and backbone, the compiled loop on them, or nothing."""
     bounds: tuple[float, float] | None
-    """Of a number: the least and the greatest value, both included."""
+    """Of a number, or of both sides of a size: the least and the greatest value, both included."""
     staged: bool
     """Whether a further stage may change it."""
     with_ladder: bool
@@ -88,12 +89,12 @@ class Recipe:
     """Name from the catalogue: `tellapart summary` lists them."""
     weights: str | None = field(default=None, metadata=_facts("model", "examples", with_ladder=True))
     """Pre-trained weights: imagenet, a file, or none to train the whole network from scratch."""
-    size: int | None = field(
+    size: Size | None = field(
         default=None, metadata=_facts("data", "examples", (4, 4096), staged=True, with_ladder=True)
     )
-    """Height and width of an image in pixels."""
+    """Height and width of an image in pixels: one number for both, or height x width such as 64x256."""
     fit: Fit = field(default="crop", metadata=_facts("data", "examples", with_ladder=True))
-    """How an image of another shape is made square."""
+    """How an image of other proportions is made to fit."""
     resize: Resize = field(default="pillow-bicubic", metadata=_facts("data", "examples", with_ladder=True, later=True))
     """How pixels of another size are computed: pillow-bicubic antialiases; keras-bilinear and keras-nearest do not, as
     Keras's image_dataset_from_directory and load_img."""
@@ -201,9 +202,13 @@ class Recipe:
                 reason = error.errors()[0]["msg"]
                 raise RecipeError(f"{name} is {getattr(self, name)!r}: {reason}") from error
         for name, field_facts in FACTS.items():
-            value = getattr(self, name)
-            if field_facts.bounds and value is not None and not field_facts.bounds[0] <= value <= field_facts.bounds[1]:
-                raise RecipeError(f"{name} is {value}; expected {field_facts.bounds[0]} to {field_facts.bounds[1]}")
+            value, bounds = getattr(self, name), field_facts.bounds
+            if value is None or bounds is None:
+                continue
+            if name == "size":
+                object.__setattr__(self, name, checked_size(value, int(bounds[0]), int(bounds[1])))
+            elif not bounds[0] <= value <= bounds[1]:
+                raise RecipeError(f"{name} is {value}; expected {bounds[0]} to {bounds[1]}")
         if (self.validation or 0) + self.test >= 1:
             raise RecipeError(
                 f"validation {self.validation} and test {self.test} leave nothing to train on: together less than 1"
@@ -231,6 +236,8 @@ class Recipe:
         kind = get_type_hints(Recipe)[name]
         if text.lower() == "none" and type(None) in get_args(kind):
             return 0 if name == "inner" else None  # no inner layer is what a person means
+        if name == "size":
+            return parse_size(text)
         try:
             return TypeAdapter(kind).validate_python(text)
         except ValidationError as error:

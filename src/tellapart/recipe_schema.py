@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from tellapart.data.image_size import SIZE_PATTERN
 from tellapart.recipe import FACTS, Recipe
 
-KEYS = ("type", "enum", "items")
+KEYS = ("type", "enum", "items", "pattern")
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -28,7 +29,8 @@ def recipe_schema() -> dict[str, Any]:
 
 def _property(name: str, field: dict[str, Any]) -> dict[str, Any]:
     """Give a field its bounds, and take away null, which TOML cannot hold."""
-    (kind,) = [kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"]
+    kinds = [kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"]
+    kind = kinds[0] if len(kinds) == 1 else {"type": [kind["type"] for kind in kinds], "pattern": SIZE_PATTERN}
     bounds = FACTS[name].bounds
     limits = {"minimum": bounds[0], "maximum": bounds[1]} if bounds else {}
     default = {} if field["default"] is None else {"default": field["default"]}

@@ -21,6 +21,8 @@ from tellapart.bundles.bundle import Bundle
 from tellapart.cli.run_command import run
 from tellapart.data.decoding.decode import decode
 from tellapart.engine import resolve_precision
+from tellapart.explaining.methods import explain
+from tellapart.exporting.export import export
 from tellapart.judging.calibration import apply_temperature
 from tellapart.serving.server import local_server
 from tellapart.training.run import Run
@@ -124,6 +126,22 @@ def test_the_tiny_classifier_gives_the_same_answers_everywhere(
 ) -> None:
     files = sorted(coloured(tmp_path / "new", each=5, seed=77).rglob("*.png"))
     require_agreement(trained.bundle, files, capsys, within=1e-5)
+
+
+def test_a_classifier_of_images_that_are_not_square_gives_the_same_answers_everywhere(
+    tiny: Path, coloured: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = Recipe(
+        model="cnn", size="8X16", augment="rotate=20,shift=0.1,crop=0.8,cutmix=1", epochs=1, precision="float32"
+    )
+    bundle = train(Dataset.open(tiny), recipe, out=tmp_path / "run").bundle
+    assert (bundle.preprocessing.height, bundle.preprocessing.width) == (8, 16)
+    files = sorted(coloured(tmp_path / "new", each=2, seed=77).rglob("*.png"))
+    require_agreement(bundle, files, capsys, within=1e-5)
+    result = export(bundle, Dataset.open(tmp_path / "new"), to="onnx", out=tmp_path / "onnx")
+    assert result.parity.largest_difference < 1e-4
+    for method in ("gradcam", "occlusion"):
+        assert explain(bundle, files[0].read_bytes(), method, check=False).heat.shape == (8, 16)
 
 
 @pytest.fixture(scope="module")

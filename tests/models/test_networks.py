@@ -125,6 +125,12 @@ def test_layers_compute_in_bfloat16_and_back_in_float32_with_the_same_weights() 
         np.testing.assert_array_equal(before, after)
 
 
+@pytest.mark.parametrize("model", ["mlp", "cnn", "lenet5", "mobilenet", "efficientnet-v2-b0"])
+def test_images_need_not_be_square(model: str) -> None:
+    recipe = resolve_network(Recipe(model=model, weights="none", size="32x48"))
+    assert scratch_network(recipe, 3, 4).input_shape == (None, 32, 48, 3)
+
+
 def network(model: str, size: int, channels: int, classes: int = 10) -> keras.Model:
     return scratch_network(resolve_network(Recipe(model=model, size=size, dropout=0.2)), channels, classes)
 

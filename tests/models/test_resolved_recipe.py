@@ -1,5 +1,6 @@
 """Recipes with every choice made: defaults of the model, and refusals."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,13 @@ def test_too_small_a_size_is_refused_with_the_least() -> None:
     with pytest.raises(RecipeError, match=r"size is 70; xception takes 71 pixels or more"):
         resolve(Recipe(model="xception", size=70), own_size=None)
     assert resolve(Recipe(model="xception", size=71), own_size=None).size == 71
+
+
+@pytest.mark.parametrize("recipe", [Recipe(size="70x256"), Recipe(size="256x70"), Recipe(model="knn", size="256x70")])
+def test_both_sides_are_as_large_as_the_network_needs(recipe: Recipe) -> None:
+    with pytest.raises(RecipeError, match=r"70.*; xception takes 71 pixels or more in height and in width: --size 299"):
+        resolve(recipe, own_size=None)
+    assert resolve(replace(recipe, size="71x256"), own_size=None).size == "71x256"
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.cli.drawing import save_or_draw
-from tellapart.cli.options import READ_DEFAULTS, ReadAs
+from tellapart.cli.options import READ_DEFAULTS, ReadAs, SizeOption
 from tellapart.data.augmentation.augmentation import Augmentation
 from tellapart.data.augmentation.augmented import AugmentedImages
 from tellapart.data.augmentation.mixing import mix
 from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.data.image_grid import draw_grid
+from tellapart.data.image_size import MAX_SIDE, checked_size, sides_of
 from tellapart.data.images import FileImages, Images
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.read_image import read_bytes
@@ -21,7 +22,6 @@ from tellapart.data.sources.open_source import is_one_file
 from tellapart.errors import DatasetError
 
 DEFAULT_SIZE = 160  # pixels, for images without a common size
-MAX_SIZE = 4096  # as in a recipe
 Cell = TypeVar("Cell")
 
 
@@ -33,7 +33,7 @@ def augment(
     read_options: ReadAs = READ_DEFAULTS,
     count: int = 6,
     views: int = 7,
-    size: int | None = None,
+    size: SizeOption = None,
     seed: int = 0,
     save: Path | None = None,
 ) -> None:
@@ -54,7 +54,7 @@ def augment(
     views
         Number of views of each image.
     size
-        Image height and width in pixels, as in training.
+        Image height and width in pixels, or height x width such as 64x256, as in training.
     seed
         Another seed draws other views.
     save
@@ -64,11 +64,11 @@ def augment(
     for name, value, low, high in (("count", count, 1, 100), ("views", views, 1, 100), ("seed", seed, 0, 2**31 - 1)):
         if not low <= value <= high:
             raise DatasetError(f"{name} is {value}; expected {low} to {high}")
-    if size is not None and not 1 <= size <= MAX_SIZE:
-        raise DatasetError(f"size is {size}; expected 1 to {MAX_SIZE} pixels")
+    if size is not None:
+        size = checked_size(size, 1, MAX_SIDE)
     images, labels, own_size = _sample(source, count, read_options)
-    side = size or own_size or DEFAULT_SIZE
-    preprocessing = Preprocessing(side, side, images.read(0).shape[2])
+    height, width = sides_of(size or own_size or DEFAULT_SIZE)
+    preprocessing = Preprocessing(height, width, images.read(0).shape[2])
     originals = [preprocessing(images.read(index)) for index in range(len(images))]
     augmented = AugmentedImages(images, preprocessing, augmentation, views, seed)
     cells, captions = [originals], [labels]
@@ -77,7 +77,8 @@ def augment(
         mixed, shares = _mixed(np.stack(column), labels, augmentation, np.random.default_rng([seed, view]))
         cells.append(list(mixed))
         captions.append(shares)
-    print(f"{str(augmentation) or 'nothing'}: images: {len(images)}, views of each: {views}, pixels: {side} x {side}")
+    pixels = f"{height} x {width}"
+    print(f"{str(augmentation) or 'nothing'}: images: {len(images)}, views of each: {views}, pixels: {pixels}")
     if save is None:
         print("save them as an image with --save FILE.png")
     save_or_draw(draw_grid(_in_rows(cells), _in_rows(captions), columns=views + 1), save)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tellapart.cli.options import Json
+from tellapart.cli.options import Json, SizeOption
 from tellapart.cli.output import print_json
 from tellapart.data.preprocessing import Fit, Resize
 from tellapart.progress import notify
@@ -16,7 +16,7 @@ def import_model(
     classes: Path,
     preprocess: str,
     out: Path,
-    size: int | None = None,
+    size: SizeOption = None,
     fit: Fit | None = None,
     resize: Resize | None = None,
     scale_twice: bool = False,
@@ -42,10 +42,10 @@ def import_model(
     out
         Folder of the new bundle.
     size
-        Image height and width in pixels, for a model that accepts any.
+        Image height and width in pixels, or height x width such as 64x256, for a model that accepts any.
     fit
-        How an image that is not square is made so: cut, squeezed, or padded; by default as the tool that trained the
-        model does, which is stretch for Keras and crop for Teachable Machine.
+        How an image of other proportions is made to fit: cut, squeezed, or padded; by default as the tool that trained
+        the model does, which is stretch for Keras and crop for Teachable Machine.
     resize
         How pixels are computed: keras-bilinear as image_dataset_from_directory, the default for models of Keras;
         keras-nearest as load_img and ImageDataGenerator; pillow-bicubic with antialiasing.

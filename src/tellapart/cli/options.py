@@ -1,13 +1,14 @@
 """Options that several commands share, and the groups in which `--help` lists options."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from tellapart.data.dataset import ReadOptions
+from tellapart.data.image_size import Size, parse_size
 from tellapart.errors import ClusterError
 from tellapart.jobs import Jobs, Work
 from tellapart.scale.cluster import address_of, ray_cluster
@@ -23,6 +24,14 @@ BUDGET = Group("Budget", sort_key=7)
 CLUSTER = Group("Cluster", sort_key=8)
 OUTPUT = Group("Output", sort_key=9)
 
+
+def _size(_: object, tokens: Sequence[Token]) -> Size:
+    return parse_size(tokens[0].value)
+
+
+SIZE = Parameter(converter=_size)
+SizeOption = Annotated[Size | None, SIZE]
+"""A size in pixels: one number for both sides, or height x width such as 64x256."""
 ReadAs = Annotated[ReadOptions, Parameter(name="*", group=DATA)]
 READ_DEFAULTS = ReadOptions()
 On = Annotated[

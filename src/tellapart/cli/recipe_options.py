@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from cyclopts import Parameter
 from pydantic_core.core_schema import any_schema
 
-from tellapart.cli.options import COMMON, DATA, FINE_TUNING, MODEL, TRAINING
+from tellapart.cli.options import COMMON, DATA, FINE_TUNING, MODEL, SIZE, TRAINING
 from tellapart.errors import RecipeError
 from tellapart.recipe import FACTS, Recipe
 
@@ -28,7 +28,8 @@ def _recipe_class(**defaults: object) -> type:
     for field in fields(Recipe):
         group = COMMON if field.name in MOST_USED else GROUPS[FACTS[field.name].group]
         default = defaults.get(field.name, field.default)
-        options.append((field.name, Annotated[hints[field.name], Parameter(group=group)], default))
+        hint = Annotated[hints[field.name], SIZE] if field.name == "size" else hints[field.name]
+        options.append((field.name, Annotated[hint, Parameter(group=group)], default))
 
     def new(_: type, **values: object) -> Recipe:
         return Recipe.of({**defaults, **values})

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from tellapart.backend import load_keras
-from tellapart.cli.options import OUTPUT, Json
+from tellapart.cli.options import OUTPUT, Json, SizeOption
 from tellapart.cli.output import aligned, print_json
+from tellapart.data.image_size import size_text
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import MODELS, Model, lookup
 from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
@@ -19,7 +20,7 @@ def summary(
     model: str | None = None,
     /,
     *,
-    size: int | None = None,
+    size: SizeOption = None,
     channels: int | None = None,
     classes: int = 10,
     json: Json = False,
@@ -35,7 +36,7 @@ def summary(
     model
         A model's name; without one, all are listed.
     size
-        Image height and width in pixels; by default the model's own.
+        Image height and width in pixels, or height x width such as 64x256; by default the model's own.
     channels
         1 for grey images, 3 for colour; for models without pre-trained weights.
     classes
@@ -104,7 +105,7 @@ def _print(measured: dict[str, Any], *, pretrained: bool) -> None:
     ]
     print(aligned([["layer", "kind", "output", "parameters", "multiply-adds"], *rows]))
     print(
-        f"\n{measured['model']} at {measured['size']} px: {measured['parameters']:,} parameters "
+        f"\n{measured['model']} at {size_text(measured['size'])} px: {measured['parameters']:,} parameters "
         f"({measured['weight_bytes'] / 1e6:,.1f} MB), {measured['multiply_adds'] / 1e6:,.1f} million multiply-adds and "
         f"{measured['activation_bytes'] / 1e6:,.1f} MB of layer outputs per image"
     )

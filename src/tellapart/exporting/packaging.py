@@ -150,7 +150,7 @@ def _classes(bundle: Bundle) -> str:
     size, model = bundle.preprocessing, bundle.manifest.recipe.get("model")
     kind = f" It is tellapart's `{model}`." if model else ""
     return (
-        f"It predicts {len(bundle.classes):,} classes from {size.width} x {size.height} px images: {names}{more}.{kind}"
+        f"It predicts {len(bundle.classes):,} classes from {size.height} x {size.width} px images: {names}{more}.{kind}"
     )
 
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tellapart.backend import downloads_on_stderr
+from tellapart.data.image_size import Size, sides_of
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import DEVIATION, MEAN, MEAN_BGR, Scaling, lookup
 from tellapart.models.freezing import leaf_layers, truncate_at
@@ -32,8 +33,8 @@ def set_mixed_precision(network: keras.Model, *, mixed: bool) -> None:
             layer.dtype_policy = "mixed_bfloat16" if mixed else "float32"
 
 
-def backbone_network(name: str, size: int, weights: str, cut: str | None = None) -> keras.Model:
-    """Build a network without its top: uint8 (n, size, size, 3) to average-pooled features (n, width).
+def backbone_network(name: str, size: Size, weights: str, cut: str | None = None) -> keras.Model:
+    """Build a network without its top: uint8 (n, height, width, 3) to average-pooled features (n, width).
 
     `weights` is imagenet, none or a file. Batch normalisation uses its stored statistics. Raises WeightsError.
     """
@@ -47,7 +48,7 @@ def frozen_network(network: keras.Model, name: str, *, pooled: bool) -> keras.Mo
     return keras.Model(images, keras.layers.GlobalAveragePooling2D(name="features")(maps) if pooled else maps)
 
 
-def load_backbone(name: str, size: int, weights: str) -> keras.Model:
+def load_backbone(name: str, size: Size, weights: str) -> keras.Model:
     """Load a network of keras.applications without its top: scaled float32 images to feature maps."""
     source = locate_weights(name, weights)
     build = getattr(keras.applications, str(lookup(name).keras_class))
@@ -55,7 +56,8 @@ def load_backbone(name: str, size: int, weights: str) -> keras.Model:
         with downloads_on_stderr(), warnings.catch_warnings():
             # Keras warns that weights trained at 224 pixels are loaded for another size, which is fine.
             warnings.filterwarnings("ignore", message="`input_shape` is undefined", category=UserWarning)
-            network = build(weights=source, include_top=False, input_shape=(size, size, 3))  # its own name: V2 needs it
+            # It keeps its own name, which V2 needs.
+            network = build(weights=source, include_top=False, input_shape=(*sides_of(size), 3))
     except Exception as error:
         if source is None:
             raise
@@ -77,12 +79,12 @@ def scale_as_for_imagenet(network: keras.Model) -> None:
 
 
 def scratch_network(recipe: NetworkRecipe, channels: int, classes: int) -> keras.Model:
-    """Build a network that is trained from scratch: uint8 (n, size, size, channels) to logits."""
-    model, size = recipe.entry, recipe.size
-    images = keras.Input((size, size, channels), dtype="uint8", name="pictures")
+    """Build a network that is trained from scratch: uint8 (n, height, width, channels) to logits."""
+    model = recipe.entry
+    images = keras.Input((*sides_of(recipe.size), channels), dtype="uint8", name="pictures")
     numbers = scale_images(images, model.scaling)
     if model.pretrained:
-        maps = load_backbone(recipe.model, size, "none")(numbers)
+        maps = load_backbone(recipe.model, recipe.size, "none")(numbers)
         features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
     else:
         features = BODIES[recipe.model](numbers, recipe.units)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from tellapart.data.image_size import Size, sides_of
 from tellapart.data.splits.draw_splits import HELD_OUT
 from tellapart.errors import RecipeError, did_you_mean
 from tellapart.models.catalogue import MODELS, Model, lookup
@@ -20,7 +21,7 @@ class _Resolved(Recipe):
     """Fields of both kinds of resolved recipes, which are written to and read from files as any other recipe."""
 
     weights: str = field(kw_only=True)
-    size: int = field(kw_only=True)
+    size: Size = field(kw_only=True)
     validation: float = field(kw_only=True)
 
     @property
@@ -91,8 +92,7 @@ def resolve_network(recipe: Recipe, *, own_size: int | None = None, train_images
             f"out, or train knn, forest or logistic"
         )
     size = recipe.size or _default_size(model, own_size)
-    if size < model.smallest:
-        raise RecipeError(f"size is {size}; {recipe.model} takes {model.smallest} pixels or more: --size {model.size}")
+    _require_large_enough(size, recipe.model, model)
     if not model.pretrained and recipe.weights not in (None, "none"):
         raise RecipeError(
             f"there are no pre-trained weights for {recipe.model}: leave --weights out, or train xception"
@@ -128,8 +128,7 @@ def resolve_estimator(recipe: Recipe, *, own_size: int | None = None) -> Estimat
         raise RecipeError(f"{recipe.model} cannot use features of {features!r}: {did_you_mean(features, known)}")
     source = lookup(recipe.model if features == PIXELS else features)
     size = recipe.size or _default_size(source, own_size)
-    if size < source.smallest:
-        raise RecipeError(f"size is {size}; {features} takes {source.smallest} pixels or more: --size {source.size}")
+    _require_large_enough(size, features, source)
     if source.pretrained and recipe.weights == "none":
         raise RecipeError(
             f"weights is none, but features of an untrained {features} tell nothing: take --features {PIXELS}"
@@ -140,6 +139,13 @@ def resolve_estimator(recipe: Recipe, *, own_size: int | None = None) -> Estimat
         )
     weights = recipe.weights or _default_weights(source)
     return EstimatorRecipe(**_with(recipe, features=features, size=size, weights=weights))
+
+
+def _require_large_enough(size: Size, name: str, model: Model) -> None:
+    """Refuse a size of which a side is smaller than the network takes."""
+    if min(sides_of(size)) < model.smallest:
+        least = f"{model.smallest} pixels or more" + ("" if isinstance(size, int) else " in height and in width")
+        raise RecipeError(f"size is {size}; {name} takes {least}: --size {model.size}")
 
 
 def _require_no_backbone(recipe: Recipe) -> None:

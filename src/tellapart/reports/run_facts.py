@@ -11,6 +11,7 @@ from pathlib import Path
 from tellapart.bundles.predictor import Predictor
 from tellapart.data.dataset import Dataset
 from tellapart.data.decoding.conversion import ImageArray
+from tellapart.data.image_size import size_text
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import RunError
 from tellapart.read_files import MAX_LIST_BYTES, ContentError, parse_number, read_table
@@ -156,15 +157,19 @@ def best_history(folder: Path) -> History:
 
 def recipe_values(run: Run) -> dict[str, str]:
     """Format the recipe of a run's classifier; where the ladder changed a setting, with the original in brackets."""
-    recipe = {name: str(value) for name, value in run.recipe.as_dict().items()}
+    recipe = _shown(run.recipe)
     path = run.folder / "winner.toml"
     if not path.exists():
         return recipe
-    winner = {name: str(value) for name, value in Recipe.read(path).as_dict().items()}
+    winner = _shown(Recipe.read(path))
     return {
         name: value if recipe.get(name) == value else f"{value} (set: {recipe.get(name, 'the default')})"
         for name, value in winner.items()
     }
+
+
+def _shown(recipe: Recipe) -> dict[str, str]:
+    return {name: size_text(value) if name == "size" else str(value) for name, value in recipe.as_dict().items()}
 
 
 def _best_score(history: History) -> tuple[float, float]:

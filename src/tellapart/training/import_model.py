@@ -14,6 +14,7 @@ from PIL import Image
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle, write_manifest
 from tellapart.bundles.manifest import GRAPH, KERAS, SAVED_MODEL, SEEN, Manifest
+from tellapart.data.image_size import Size
 from tellapart.data.pipeline import BATCH
 from tellapart.data.preprocessing import Fit, Preprocessing, Resize
 from tellapart.engine import Engine, Precision, resolve_precision, write_graph
@@ -43,7 +44,7 @@ def import_model(
     classes: Path,
     preprocess: str,
     out: Path,
-    size: int | None = None,
+    size: Size | None = None,
     fit: Fit | None = None,
     resize: Resize | None = None,
     scale_twice: bool = False,
@@ -55,9 +56,9 @@ def import_model(
 
     `classes` is a text file with a name on each line, in the order of the outputs. `preprocess` says which numbers
     the model wants: a name of the catalogue, or unit, tf, torch, caffe, inside, none; a model that scales its input
-    itself is not scaled again, unless `scale_twice`. `size` is in pixels, for models that take any. `fit` and `resize`
-    are by default those of the tool that trained the model. Raises DatasetError, RecipeError, WeightsError,
-    BundleError, StorageError.
+    itself is not scaled again, unless `scale_twice`. `size` is in pixels, for models that take any: one number for
+    both sides, or "64x256". `fit` and `resize` are by default those of the tool that trained the model. Raises
+    DatasetError, RecipeError, WeightsError, BundleError, StorageError.
     """
     names, scaling = class_names(classes), scaling_of(preprocess)
     require_unused(out)
@@ -89,7 +90,7 @@ class _Asked:
 
     scaling: Scaling
     classes: int
-    size: int | None
+    size: Size | None
     fit: Fit | None
     resize: Resize | None
     named: bool

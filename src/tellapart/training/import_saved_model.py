@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tellapart.data.image_size import Size
 from tellapart.engine import Precision
 from tellapart.errors import BundleError, RecipeError, StorageError, WeightsError
 from tellapart.models.catalogue import Scaling
@@ -27,7 +28,7 @@ class ReadModel:
 
 
 def read_saved_model(
-    folder: Path, into: Path, *, scaling: Scaling, classes: int, size: int | None, named: bool, twice: bool
+    folder: Path, into: Path, *, scaling: Scaling, classes: int, size: Size | None, named: bool, twice: bool
 ) -> ReadModel:
     """Let a process read a SavedModel folder, try it on synthetic images and write its graph into a folder.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.image_size import sides_of
 from tellapart.data.images import Images
 from tellapart.data.splits.draw_splits import require_classes
 from tellapart.errors import ImageError, RunError
@@ -227,7 +228,7 @@ class Ladder:
 def run_ladder(dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Limits, *, may_enlarge: bool) -> None:
     """Take steps as far as the limits and the gain allow, then evaluate the best once on test and write its bundle.
 
-    `may_enlarge` allows images bigger than the recipe's. Leaves `ladder.csv` and `winner.toml` too.
+    `may_enlarge` allows images bigger than the recipe's, and square. Leaves `ladder.csv` and `winner.toml` too.
     """
     seed_everything(recipe.seed)
     ladder = Ladder(dataset, recipe, folder, limits)
@@ -252,7 +253,7 @@ def _next_steps(ladder: Ladder, *, may_enlarge: bool) -> Iterator[Callable[[], b
     for name, number in DEPTHS.items():
         if number < len(depths):
             yield partial(ladder.fine_tune, name, f"unfreeze={depths[number]}")
-    size, usual_size = ladder.recipe.size, _usual_size(ladder.dataset.splits["train"].images)
+    size, usual_size = max(sides_of(ladder.recipe.size)), _usual_size(ladder.dataset.splits["train"].images)
     while may_enlarge and size < MAX_SIZE and usual_size >= (size := min(round(ENLARGEMENT * size), MAX_SIZE)):
         yield partial(ladder.fine_tune, f"{size} pixels", f"size={size}")
 

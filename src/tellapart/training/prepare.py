@@ -8,6 +8,7 @@ from tellapart.checking.finding import KINDS, Finding
 from tellapart.checking.near_duplicates import with_duplicate_families
 from tellapart.data.dataset import Dataset, Skipped
 from tellapart.data.decoding.conversion import parse_range
+from tellapart.data.image_size import sides_of
 from tellapart.data.images import ArrayImages
 from tellapart.data.levels import measure_levels
 from tellapart.data.preprocessing import Preprocessing
@@ -58,8 +59,7 @@ def preprocessing_for(dataset: Dataset, recipe: ResolvedRecipe) -> Preprocessing
     """Return the geometry: RGB with pre-trained weights; without them grey images stay grey where all are."""
     channels = 3 if recipe.weights != "none" or not _all_grey(dataset) else 1
     return Preprocessing(
-        recipe.size,
-        recipe.size,
+        *sides_of(recipe.size),
         channels,
         recipe.fit,
         recipe.resize,

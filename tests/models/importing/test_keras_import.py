@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tellapart.data.image_size import Size
 from tellapart.errors import RecipeError, TellapartError, WeightsError, require
 from tellapart.models.importing.archive import inspect_archive
 from tellapart.models.importing.keras_import import build_classifier, input_shape, load_model
@@ -119,10 +120,13 @@ def test_a_scaling_that_does_not_suit_the_input_is_refused() -> None:
         ((None, None), 20, (20, 20, 1)),
         ((64,), None, (8, 8, 1)),
         ((192,), 8, (8, 8, 3)),
+        ((None, None, 3), "20x30", (20, 30, 3)),
+        ((9, None, 3), "9X30", (9, 30, 3)),
+        ((60,), "4x5", (4, 5, 3)),
     ],
 )
 def test_the_input_shape_is_the_models_or_the_given_size(
-    shape: tuple[int | None, ...], size: int | None, expected: tuple[int, ...]
+    shape: tuple[int | None, ...], size: Size | None, expected: tuple[int, ...]
 ) -> None:
     assert input_shape(model(shape=shape), size) == expected
 
@@ -134,13 +138,15 @@ def test_the_input_shape_is_the_models_or_the_given_size(
         ((None, None, 3), 0, "size is 0; expected 1 to 4096"),
         ((8, 8, 3), 9, "takes 8 x 8 pixels"),
         ((9, 8, 3), 8, "takes 9 x 8 pixels"),
+        ((8, 8, 3), "8x9", "takes 8 x 8 pixels"),
+        ((None, None, 3), "8x", "such as 64x256"),
         ((8, 8, 4), None, "expected 1 or 3 channels"),
         ((8, 8, 3, 3), None, "expected one image"),
         ((60,), None, "takes 60 numbers in a row"),
         ((64,), 9, "9 x 9 x 1 or 3 are others"),
     ],
 )
-def test_unsupported_input_shapes_are_refused(shape: tuple[int | None, ...], size: int | None, said: str) -> None:
+def test_unsupported_input_shapes_are_refused(shape: tuple[int | None, ...], size: Size | None, said: str) -> None:
     with pytest.raises((RecipeError, WeightsError)) as refusal:
         input_shape(model(shape=shape), size)
     assert said in str(refusal.value)

@@ -27,6 +27,8 @@ RECIPE = Recipe(model="mlp")
         ("mirror=true,false", "mirror", Choices((True, False))),
         ("augment=flip,rotate=30;shift=0.1;", "augment", Choices(("flip,rotate=30", "shift=0.1", ""))),
         ("units=64", "units", Choices((64,))),
+        ("size=16:32:8", "size", Span(16, 32, 8)),
+        ("size=16x32,32X16", "size", Choices(("16x32", "32x16"))),
     ],
 )
 def test_a_space_is_parsed_by_the_types_of_the_recipe(word: str, name: str, expected: Span | Choices) -> None:
@@ -63,6 +65,8 @@ def test_a_space_is_parsed_by_the_types_of_the_recipe(word: str, name: str, expe
         (["units=4,8", "units=16"], "twice"),
         (["optimizer=adam,foo"], "optimizer is 'foo'"),
         (["mirror=yes"], "true or false"),
+        (["size=64x,32"], "such as 64x256"),
+        (["size=32,32x32"], "twice"),
     ],
 )
 def test_fields_that_cannot_be_searched_are_refused_by_name(words: list[str], phrase: str) -> None:

@@ -52,7 +52,11 @@ def known_backbones(name: str) -> tuple[KnownBackbone, ...]:
         return ()
     current = (sha256(file), resolve_precision("auto"), DECODER)
     valid = [known for known in entries if (known.weights, known.precision, known.decoder) == current]
-    return tuple(sorted(valid, key=lambda known: known.preprocessing.height, reverse=True))
+    return tuple(sorted(valid, key=_area, reverse=True))
+
+
+def _area(known: KnownBackbone) -> int:
+    return known.preprocessing.height * known.preprocessing.width
 
 
 def _folder() -> Path:

@@ -3,28 +3,29 @@
 from collections.abc import Sequence
 from math import isqrt
 
+from tellapart.data.image_size import MAX_SIDE, Size, checked_size, sides_of
 from tellapart.errors import RecipeError, WeightsError
 
-MAX_SIDE = 4096  # pixels, as in a recipe
 Sides = tuple[int | None, int | None, int]
 
 
-def image_shape(sides: Sequence[int | None], size: int | None) -> tuple[int, int, int]:
+def image_shape(sides: Sequence[int | None], size: Size | None) -> tuple[int, int, int]:
     """Return height, width and channels of the images for an input of these sides, without the batch.
 
     The sides may be (height, width, channels), channels first, (height, width) for grey images without a channel axis,
     or (height * width * channels,) for the values of an image in a row. Raises RecipeError, WeightsError.
     """
-    if size is not None and not 1 <= size <= MAX_SIDE:
-        raise RecipeError(f"size is {size}; expected 1 to {MAX_SIDE}")
+    if size is not None:
+        size = checked_size(size, 1, MAX_SIDE)
+    asked = (None, None) if size is None else sides_of(size)
     height, width, channels = _flat_sides(sides[0], size) if len(sides) == 1 else _image_sides(sides)
     if size is None and None in (height, width):
         raise RecipeError(
             "the model takes images of any size: choose one with --size, best the one it was trained with"
         )
-    if size is not None and any(side not in (None, size) for side in (height, width)):
+    if size is not None and any(own not in (None, side) for own, side in zip((height, width), asked, strict=True)):
         raise RecipeError(f"size is {size}, but the model takes {height} x {width} pixels: leave --size out")
-    return int(height or size or 0), int(width or size or 0), channels
+    return int(height or asked[0] or 0), int(width or asked[1] or 0), channels
 
 
 def _image_sides(sides: Sequence[int | None]) -> Sides:
@@ -37,15 +38,19 @@ def _image_sides(sides: Sequence[int | None]) -> Sides:
     raise WeightsError(f"the model takes {(None, *sides)}; expected 1 or 3 channels, last or first")
 
 
-def _flat_sides(length: int | None, size: int | None) -> Sides:
-    """Return the shape of the square images, grey or colour, whose values in a row have this length."""
+def _flat_sides(length: int | None, size: Size | None) -> Sides:
+    """Return the shape of the images, square unless a size says otherwise, whose values in a row have this length."""
     for channels in (1, 3):
-        side = size or isqrt((length or 0) // channels)
-        if side and side * side * channels == length:
-            return side, side, channels
+        height, width = sides_of(size or isqrt((length or 0) // channels))
+        if length and height * width * channels == length:
+            return height, width, channels
     if size is not None:
-        raise RecipeError(f"size is {size}, but the model takes {length} numbers: {size} x {size} x 1 or 3 are others")
-    raise WeightsError(f"the model takes {length} numbers in a row; expected those of a square image, grey or colour")
+        raise RecipeError(
+            f"size is {size}, but the model takes {length} numbers: {height} x {width} x 1 or 3 are others"
+        )
+    raise WeightsError(
+        f"the model takes {length} numbers in a row; expected those of a square image, grey or colour, or a --size"
+    )
 
 
 def require_classifier(activation: str, width: int, classes: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from tellapart.data.image_size import Size
 from tellapart.errors import RecipeError, WeightsError, first_line
 from tellapart.models.catalogue import Scaling
 from tellapart.models.importing.archive import ARRAYS, is_translated, written_by
@@ -48,7 +49,7 @@ def load_model(copy: Path) -> keras.Model:
     return model
 
 
-def input_shape(model: keras.Model, size: int | None) -> tuple[int, int, int]:
+def input_shape(model: keras.Model, size: Size | None) -> tuple[int, int, int]:
     """Return height, width and channels of a model's images, see `image_shape`. Raises RecipeError, WeightsError."""
     if len(model.inputs) != 1 or len(model.inputs[0].shape) not in (2, 3, 4):
         shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)

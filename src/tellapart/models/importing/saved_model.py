@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tellapart.data.image_size import Size
 from tellapart.engine import Graph, core, last_line
 from tellapart.errors import RecipeError, WeightsError
 from tellapart.models.catalogue import DEVIATION, MEAN, MEAN_BGR, Scaling
@@ -51,7 +52,7 @@ def require_regular_files(folder: Path) -> None:
 
 
 def build_graph_classifier(
-    folder: Path, *, scaling: Scaling, classes: int, size: int | None, named: bool, twice: bool
+    folder: Path, *, scaling: Scaling, classes: int, size: Size | None, named: bool, twice: bool
 ) -> GraphClassifier:
     """Read a SavedModel folder and join scaling, model and the conversion of its output to probabilities.
 

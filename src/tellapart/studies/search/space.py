@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
+from tellapart.data.image_size import parse_size
 from tellapart.errors import RecipeError, did_you_mean, require
 from tellapart.recipe import FACTS, Recipe
 
@@ -140,6 +141,8 @@ def _span(name: str, text: str, kind: type[int] | type[float]) -> Span:
 
 
 def _value(name: str, text: str, kind: FieldType) -> Value:
+    if name == "size":
+        return parse_size(text)
     if kind is str:
         return text
     if kind is int or kind is float:
