@@ -101,9 +101,10 @@ def test_an_unknown_field_suggests_what_was_meant() -> None:
 
 
 WRONG: list[tuple[str, object]] = [
-    ("model", None), ("model", 5), ("size", "150"), ("size", 150.0), ("size", True), ("size", [150]), ("fit", "strech"), ("size", "64*256"),
+    ("model", None), ("model", 5), ("size", "150"), ("size", 150.0), ("size", True), ("size", [150]), ("fit", "strech"),
     ("loss", "hinge"), ("optimizer", "Adam"), ("learning_rate", "0.1"), ("learning_rate", False), ("patience", None),
     ("monitor", "loss"), ("precision", "float16"), ("seed", 1.5), ("weights", 3), ("weights", {"path": "x"}),
+    ("size", "4*8"),
 ]  # fmt: skip
 
 

@@ -38,8 +38,8 @@ def test_every_recipe_that_a_run_writes_is_valid(recipe: Recipe, tmp_path: Path)
     ("field", "value"),
     [
         ("sise", 28), ("model", 5), ("model", None), ("size", "150"), ("size", 150.5), ("size", True), ("size", [150]),
-        ("size", 3), ("size", 4097), ("size", "64x"), ("fit", "strech"), ("optimizer", "Adam"), ("learning_rate", "0.1"),
-        ("test", 0.91), ("then", "epochs=2"), ("then", [2]), ("weights", {"path": "x"}), ("mirror", 1),
+        ("size", 3), ("size", 4097), ("fit", "strech"), ("optimizer", "Adam"), ("learning_rate", "0.1"),
+        ("test", 0.91), ("then", "epochs=2"), ("then", [2]), ("weights", {"path": "x"}), ("mirror", 1), ("size", "64x"),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_invalid(field: str, value: object) -> None:
