@@ -1,5 +1,6 @@
 """`tellapart cross-validate` as a person sees it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,17 @@ def test_it_prints_a_row_for_each_fold_and_says_what_is_left_alone(said: Said, t
     assert "fold 2 of 3: accuracy" in answer.err
     names = {path.name for path in (tmp_path / "folds").iterdir()}
     assert {"folds.csv", "folds.json", "out_of_fold.npz", "recipe.toml"} <= names
+
+
+def test_a_fold_that_diverged_is_named_and_stays_so(said: Said, tiny: Path, tmp_path: Path) -> None:
+    words = ("--model", "mlp", "--units", 4, "--size", "6x9", "--learning-rate", 1000, "--epochs", 2, "--folds", 2)
+    answer = said("cross-validate", tiny, *words, "--out", tmp_path / "folds", "--json")
+    assert answer.status == 0, answer.err
+    warnings = json.loads(answer.out)["warnings"]
+    assert {(reason["fold"], reason["kind"]) for reason in warnings} >= {(1, "diverged"), (2, "diverged")}
+    assert "warning: fold 2: the training diverged: the validation loss" in answer.err
+    again = said("cross-validate", tiny, *words, "--out", tmp_path / "folds", "--json")
+    assert json.loads(again.out)["warnings"] == warnings
 
 
 def test_without_a_folder_named_it_takes_one_below_folds(

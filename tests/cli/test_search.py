@@ -1,5 +1,6 @@
 """`tellapart search`, as a person uses it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,16 @@ def test_a_search_ends_with_its_best_trials_and_a_bundle(said: Said, tiny: Path,
         assert again.out == answer.out
         assert "Ray" not in again.err
     assert said("predict", tmp_path / "found" / "final" / "bundle", tiny / "red" / "00.png").status == 0
+
+
+def test_trials_that_diverged_are_named(said: Said, tiny: Path, tmp_path: Path) -> None:
+    words = ("--space", "learning-rate=900,1000", "--units", 4, "--size", "6x9", "--out", tmp_path / "found")
+    answer = said("search", tiny, *WORDS, *words, "--json")
+    assert answer.status == 0, answer.err
+    found = json.loads(answer.out)
+    assert "diverged" in {reason["kind"] for trial in found["trials"] for reason in trial["warnings"]}
+    assert "warning: trial " in answer.err
+    assert f"warning: the winner, trained again: {found['warnings'][0]['sentence']}" in answer.err
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`tellapart sweep`, as a person uses it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,20 @@ def test_a_sweep_ends_with_its_trials_the_curves_and_a_bundle(said: Said, tiny: 
         assert (again.status, again.out) == (0, answer.out)
         assert "Ray" not in again.err
     assert said("predict", tmp_path / "swept" / "bundle", tiny / "red" / "00.png").status == 0
+
+
+def test_a_trial_that_diverged_is_named_in_the_terminal_the_json_and_the_page(
+    said: Said, tiny: Path, tmp_path: Path
+) -> None:
+    words = ("--vary", "learning_rate=1e-3,1000", "--size", "6x9", "--units", "4", "--out", tmp_path / "swept")
+    answer = said("sweep", tiny, *WORDS, *words, "--json")
+    assert answer.status == 0, answer.err
+    trials = json.loads(answer.out)["trials"]
+    assert "diverged" in {reason["kind"] for reason in trials[1]["warnings"]}
+    assert "diverged" not in {reason["kind"] for reason in trials[0]["warnings"]}
+    assert "warning: trial 2 (learning_rate 1000): the training diverged" in answer.err
+    assert "Trial 2: the training diverged" in (tmp_path / "swept" / "curves.html").read_text()
+    assert Bundle.open(tmp_path / "swept" / "bundle").preprocessing.width == 9
 
 
 def test_what_chooses_can_be_the_loss(said: Said, tiny: Path, tmp_path: Path) -> None:

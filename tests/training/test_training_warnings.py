@@ -11,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.bundles.stored_predictions import StoredPredictions, write_predictions
+from tellapart.recipe import Recipe
+from tellapart.training.fitting.checkpoints import Epoch
 from tellapart.training.run import Run
-from tellapart.training.training_warnings import training_warnings
+from tellapart.training.training_warnings import Training, judged_warnings, training_warnings, trial_warnings
 
 LABELS = np.arange(60, dtype=np.int32) % 3
 RANDOM = np.random.default_rng(0).permutation(LABELS)
@@ -84,3 +86,44 @@ def test_one_class_for_images_of_one_class_is_no_reason_to_warn(trained: Run, tm
     stored = StoredPredictions(("1",), ("1",), np.zeros(1, np.int32), np.array([[0.8, 0.1, 0.1]], np.float32))
     write_predictions(run.folder, "validation", replace(stored, names=("a",)))
     assert training_warnings(run) == ()
+
+
+def epoch(val_loss: float, val_accuracy: float) -> Epoch:
+    return Epoch(1, 0.5, 0.5, val_loss, val_accuracy, 0.001, 0.1)
+
+
+TRAINING = Training(Recipe(model="mlp", learning_rate=5.0), "photos")
+CLASSES = ("blue", "green", "red")
+
+
+@pytest.mark.parametrize(
+    ("val_loss", "val_accuracy", "kinds"),
+    [
+        (0.3, 0.9, []),
+        (1.2, 1 / 3, ["chance"]),
+        (1.2, 0.2, ["chance"]),
+        (0.9, 1 / 3, []),  # rare classes may be learned where the accuracy is no better
+        (9.0, 1 / 3, ["diverged", "chance"]),
+        (float("nan"), 1 / 3, ["not-finite", "chance"]),
+    ],
+)
+def test_a_trial_of_which_only_epochs_are_known_is_judged_by_them(
+    val_loss: float, val_accuracy: float, kinds: list[str]
+) -> None:
+    row = epoch(val_loss, val_accuracy)
+    warnings = trial_warnings((row,), row, LABELS, CLASSES, TRAINING)
+    assert [warning.kind for warning in warnings] == kinds
+    for warning in warnings:
+        assert "tellapart lr-find photos --model mlp" in warning.advice
+        if warning.kind == "chance":
+            assert "on the 60 validation images is" in warning.sentence
+            assert "always answering blue reaches 33.3%: nothing shows that it learned" in warning.sentence
+
+
+def test_a_fold_is_judged_by_its_stages_and_its_held_out_images() -> None:
+    histories = [(epoch(0.5, 0.9),), (epoch(9.0, 0.3),)]
+    warnings = judged_warnings(histories, LABELS, np.full(60, 2), CLASSES, "held-out", TRAINING)
+    assert [warning.kind for warning in warnings] == ["diverged", "one-class"]
+    assert "it predicts red for all 60 held-out images" in warnings[1].sentence
+    assert "a smaller learning rate than 5 " in warnings[1].advice
+    assert judged_warnings([], LABELS, LABELS, CLASSES, "held-out", TRAINING) == ()

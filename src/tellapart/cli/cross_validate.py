@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers, jobs_on, resumable
 from tellapart.cli.output import aligned, print_json
 from tellapart.cli.recipe_options import DEFAULT_RECIPE, RecipeOptions
+from tellapart.cli.trial_warnings import notify_warnings
 from tellapart.data.dataset import Dataset
 from tellapart.judging.intervals import Estimate
 from tellapart.progress import notify
@@ -54,6 +55,7 @@ def cross_validate(
         print(_table(result))
         print(f"\nmean accuracy           {_interval(result.accuracy)}")
         print(f"all images as one     {_interval(result.pooled.accuracy)} of {result.pooled.n:,}{_groups(result)}")
+    notify_warnings({f"fold {fold}": reasons for fold, reasons in result.warnings.items()})
     if result.pooled.warning:
         notify(f"warning: {result.pooled.warning}")
     notify(

@@ -1,5 +1,6 @@
 """`tellapart search`."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +10,15 @@ from cyclopts import Parameter
 from tellapart.cli.options import BUDGET, CLUSTER, COMMON, OUTPUT, READ_DEFAULTS, Json, On, ReadAs, jobs_on, resumable
 from tellapart.cli.output import aligned, metrics_table, print_json
 from tellapart.cli.recipe_options import DEFAULT_RECIPE, RecipeOptions
+from tellapart.cli.trial_warnings import notify_warnings
 from tellapart.data.dataset import Dataset
 from tellapart.progress import notify
+from tellapart.studies.search.plan import Trial
 from tellapart.studies.search.search import Search
 from tellapart.studies.search.search import search as search_recipes
 from tellapart.studies.search.space import parse_space
 from tellapart.studies.sweep.table import short
+from tellapart.training.training_warnings import TrainingWarning, training_warnings
 
 MAX_ROWS = 10
 
@@ -76,12 +80,15 @@ def search(
             fresh=fresh,
             jobs=jobs,
         )
+    reasons = training_warnings(result.run)
     if json:
-        print_json(_as_json(result))
+        print_json(_as_json(result, reasons))
     else:
         print(_best_trials(result))
         print(f"\n{metrics_table(result.run.metrics)}")
         print(f"bundle: {result.run.bundle.folder}")
+    trials = {_named(trial): result.warnings.get(trial.number, ()) for trial in result.trials}
+    notify_warnings({"the winner, trained again": reasons, **trials})
     notify(f"every epoch of every trial: {folder / 'trials.csv'}; the best recipe: {folder / 'best.toml'}")
 
 
@@ -102,7 +109,11 @@ def _best_trials(result: Search) -> str:
     return aligned([header, *rows])
 
 
-def _as_json(result: Search) -> dict[str, object]:
+def _named(trial: Trial) -> str:
+    return f"trial {trial.number} ({', '.join(f'{name} {short(value)}' for name, value in trial.values.items())})"
+
+
+def _as_json(result: Search, reasons: Sequence[TrainingWarning]) -> dict[str, object]:
     trials = [
         {
             "trial": trial.number,
@@ -110,6 +121,7 @@ def _as_json(result: Search) -> dict[str, object]:
             "epochs": len(trial.history),
             "seconds": sum(epoch.seconds for epoch in trial.history),
             "best": asdict(trial.best),
+            "warnings": [reason.as_json() for reason in result.warnings.get(trial.number, ())],
         }
         for trial in result.trials
     ]
@@ -120,4 +132,5 @@ def _as_json(result: Search) -> dict[str, object]:
         "recipe": result.recipe.as_dict(),
         "trials": trials,
         "metrics": result.run.metrics,
+        "warnings": [reason.as_json() for reason in reasons],
     }

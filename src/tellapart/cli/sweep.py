@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from tellapart.cli.options import COMMON, READ_DEFAULTS, Json, On, ReadAs, Workers, jobs_on, resumable
 from tellapart.cli.output import aligned, metrics_table, print_json
 from tellapart.cli.recipe_options import TRIAL_RECIPE, TrialOptions
+from tellapart.cli.trial_warnings import notify_warnings
 from tellapart.data.dataset import Dataset
 from tellapart.errors import require
 from tellapart.progress import notify
@@ -16,7 +17,7 @@ from tellapart.reports.sweep_page import write_curves
 from tellapart.studies.sweep.plan import Trial, parse_vary
 from tellapart.studies.sweep.sweep import Sweep
 from tellapart.studies.sweep.sweep import sweep as sweep_recipe
-from tellapart.studies.sweep.table import cells, header
+from tellapart.studies.sweep.table import cells, header, short
 
 
 def sweep(
@@ -65,7 +66,13 @@ def sweep(
         print(aligned([[*header(result.columns), ""], *(_row(result, trial) for trial in result.trials)]))
         print(f"\n{metrics_table(result.metrics)}")
         print(f"bundle: {result.bundle.folder}")
+    notify_warnings({_named(result, trial): result.warnings.get(trial.number, ()) for trial in result.trials})
     notify(f"curves: {page}; every epoch: {folder / 'trials.csv'}; the best recipe: {folder / 'winner.toml'}")
+
+
+def _named(result: Sweep, trial: Trial) -> str:
+    values = ", ".join(f"{name} {short(getattr(trial.recipe, name)) or 'none'}" for name in result.columns)
+    return f"trial {trial.number} ({values})"
 
 
 def _row(result: Sweep, trial: Trial) -> list[str]:
@@ -81,6 +88,7 @@ def _as_json(result: Sweep, page: Path) -> dict[str, object]:
             "epochs": len(trial.history),
             "seconds": trial.seconds,
             "best": asdict(trial.best),
+            "warnings": [reason.as_json() for reason in result.warnings.get(trial.number, ())],
         }
         for trial in result.trials
     ]

@@ -30,7 +30,7 @@ def write_curves(sweep: Sweep) -> Path:
     page = Template((Path(__file__).parent / "curves.template.html").read_text(encoding="utf-8"))
     content = page.substitute(
         title=escape(f"Sweep {sweep.folder.name}"),
-        lead=escape(_lead(sweep)),
+        lead=escape(_lead(sweep)) + _warnings(sweep),
         rounds="\n".join(_section(sweep, sweep_round, number) for number, sweep_round in enumerate(sweep.rounds)),
         script=script,
     )
@@ -114,6 +114,12 @@ def _table(sweep: Sweep, sweep_round: Round) -> str:
         rows.append(f"<tr{mark}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
     head = "".join(f"<th>{escape(name)}</th>" for name in header(sweep.columns))
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _warnings(sweep: Sweep) -> str:
+    """Return a paragraph for each warning about a trial, to stand below the lead."""
+    warnings = [(number, reason) for number, reasons in sweep.warnings.items() for reason in reasons]
+    return "".join(f'</p>\n<p class="warning">Trial {number}: {escape(str(reason))}.' for number, reason in warnings)
 
 
 def _lead(sweep: Sweep) -> str:

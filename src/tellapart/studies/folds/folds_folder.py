@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tellapart.studies.study_folder import (
     recipe_differences,
     study_settings,
 )
+from tellapart.training.training_warnings import TrainingWarning
 
 SETTINGS, RECIPE, PARTS, CHECKPOINTS = "settings.json", "recipe.toml", "parts", "checkpoints"
 
@@ -74,6 +76,7 @@ def write_fold(folder: Path, result: FoldResult) -> None:
         probabilities=result.probabilities,
         epoch=np.int32(result.epoch or 0),
         seconds=np.float64(result.seconds),
+        warnings=np.array([astuple(warning) for warning in result.warnings], dtype=np.str_).reshape(-1, 3),
     )
     atomic_write(_fold_file(folder, result.fold), content.getvalue())
 
@@ -91,9 +94,17 @@ def read_fold(folder: Path, number: int) -> FoldResult:
             probabilities=arrays["probabilities"],
             epoch=int(arrays["epoch"]) or None,
             seconds=float(arrays["seconds"]),
+            warnings=_warnings(arrays.get("warnings", np.empty((0, 3), np.str_))),
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove that file, and the fold is computed again") from error
+
+
+def _warnings(rows: NDArray[Any]) -> tuple[TrainingWarning, ...]:
+    """Return the warnings about a fold, which those of an earlier version lack. Raises ContentError."""
+    if rows.dtype.kind != "U" or rows.ndim != 2 or rows.shape[1] != len(fields(TrainingWarning)):
+        raise ContentError("its warnings are no rows of three texts")
+    return tuple(TrainingWarning(*row) for row in rows.tolist())
 
 
 def _require_rows(digests: NDArray[Any], labels: NDArray[Any], probabilities: NDArray[Any]) -> None:

@@ -10,14 +10,19 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.images import Images
+from tellapart.training.fitting.checkpoints import History
 
 
 @dataclass(frozen=True)
 class FoldPrediction:
-    """Probabilities of the held-out images, float32 (n, classes), and the chosen epoch, from 1, of the last stage."""
+    """Probabilities of the held-out images, float32 (n, classes), and the chosen epoch, from 1, of the last stage.
+
+    `histories` are the epochs of each stage.
+    """
 
     probabilities: NDArray[np.float32]
     epoch: int | None
+    histories: tuple[History, ...] = ()
 
 
 class Learner(Protocol):

@@ -53,12 +53,14 @@ class NetworkLearner:
         """Train all stages, as a run does, and predict with the weights of the best epoch of the last one."""
         seed_everything(self._stages[0].seed)
         start: StageWeights | None = None
+        histories = []
         for number, stage in enumerate(self._stages, start=1):
             shared = start is None and self._can_share
             task = self._shared_task(dataset) if shared else self._make_task(dataset, stage, start)
-            _, best = fit(task.network, stage, task.train, task.validation, folder=folder / f"stage-{number}")
+            history, best = fit(task.network, stage, task.train, task.validation, folder=folder / f"stage-{number}")
+            histories.append(history)
             start = task.weights() if number < len(self._stages) else None
-        return FoldPrediction(_predict(task, dataset, held_out), best)
+        return FoldPrediction(_predict(task, dataset, held_out), best, tuple(histories))
 
     @cached_property
     def _can_share(self) -> bool:

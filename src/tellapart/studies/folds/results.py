@@ -2,8 +2,8 @@
 
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.judging.intervals import Estimate, mean_over_folds
 from tellapart.judging.metrics import accuracy, log_loss, macro_f1
 from tellapart.recipe import Recipe
+from tellapart.training.training_warnings import TrainingWarning
 
 METRICS = ("accuracy", "log_loss", "macro_f1")
 INTERVAL = "Student's t over folds, variance corrected for shared training images (Nadeau & Bengio 2003)"
@@ -54,6 +55,7 @@ class FoldResult:
     probabilities: NDArray[np.float32]
     epoch: int | None
     seconds: float
+    warnings: tuple[TrainingWarning, ...] = ()
 
     @cached_property
     def row(self) -> FoldRow:
@@ -82,6 +84,9 @@ class CrossValidation:
     pooled: Evaluation
     """All out-of-fold predictions judged together, with Wilson's interval of their accuracy."""
 
+    warnings: Mapping[int, tuple[TrainingWarning, ...]] = field(default_factory=dict)
+    """Reasons to distrust what was trained, by the number of the fold; folds without are left out."""
+
     def mean(self, metric: str) -> float:
         """Return the unweighted mean over folds of accuracy, log_loss or macro_f1."""
         return float(np.mean([getattr(row, metric) for row in self.rows]))
@@ -99,6 +104,9 @@ class CrossValidation:
             "accuracy": {**self.accuracy.as_json(), "interval": INTERVAL},
             "pooled": self.pooled.as_json(detailed=True),
             "rows": [row.as_dict() for row in self.rows],
+            "warnings": [
+                {"fold": fold, **warning.as_json()} for fold, reasons in self.warnings.items() for warning in reasons
+            ],
         }
 
 
@@ -113,7 +121,9 @@ def judge_folds(folder: Path, recipe: Recipe, dataset: Dataset, results: Sequenc
     labels = np.concatenate([result.labels for result in results])
     probabilities = np.concatenate([result.probabilities for result in results])
     interval = mean_over_folds([row.accuracy for row in rows], held_out=1 / (len(rows) - 1))
-    return CrossValidation(folder, recipe, rows, interval, judge(labels, probabilities, dataset.classes, groups=groups))
+    pooled = judge(labels, probabilities, dataset.classes, groups=groups)
+    warnings = {result.fold: result.warnings for result in results if result.warnings}
+    return CrossValidation(folder, recipe, rows, interval, pooled, warnings)
 
 
 def _groups(dataset: Dataset, results: Sequence[FoldResult]) -> tuple[str, ...] | None:

@@ -4,8 +4,8 @@ A search is a folder. After an interruption the same call resumes it: the seed d
 checkpoint after every rung before the journal records it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tellapart.studies.search.plan import SearchPlan, Trial, plan_search
 from tellapart.studies.search.search_folder import BEST, FINAL, JOURNAL, claim_folder
 from tellapart.studies.search.successive_halving import run
 from tellapart.training.run import Run, train
+from tellapart.training.training_warnings import Training, TrainingWarning, trial_warnings
 
 MAX_WORKERS = 256
 
@@ -32,6 +33,8 @@ class Search:
     folder: Path
     recipe: Recipe
     trials: tuple[Trial, ...]
+    warnings: Mapping[int, tuple[TrainingWarning, ...]] = field(default_factory=dict)
+    """Reasons to distrust trials, by their numbers; trials without are left out."""
 
     @cached_property
     def run(self) -> Run:
@@ -76,7 +79,18 @@ def search(
             f"trial {winner.number} is best, after epoch {best.epochs}: training it again, on the validation images too"
         )
         train(everything, replace(best, validation=0.0), out=folder / FINAL, resume=True)
-    return Search(folder, Recipe(**vars(best)), ranked)
+    return Search(folder, Recipe(**vars(best)), ranked, _warnings(plan, ranked))
+
+
+def _warnings(plan: SearchPlan, trials: Sequence[Trial]) -> Mapping[int, tuple[TrainingWarning, ...]]:
+    dataset, labels = plan.dataset, plan.dataset.splits["validation"].labels
+    warnings = {
+        trial.number: trial_warnings(
+            trial.history, trial.best, labels, dataset.classes, Training(trial.recipe, dataset.source)
+        )
+        for trial in trials
+    }
+    return {number: reasons for number, reasons in warnings.items() if reasons}
 
 
 def _run_trials(plan: SearchPlan, trials: Sequence[Trial], folder: Path, jobs: Jobs | None) -> tuple[Trial, ...]:

@@ -6,7 +6,7 @@ the finished ones decide what is tried next.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ from tellapart.studies.sweep.table import LiveTable, live_table
 from tellapart.studies.workers import with_fixed_precision
 from tellapart.training.run import Run
 from tellapart.training.run_files import write_metrics, write_skipped
+from tellapart.training.training_warnings import Training, TrainingWarning, run_warnings, trial_warnings
 
 if TYPE_CHECKING:
     from tellapart.studies.sweep.background_trial import Outcome
@@ -60,6 +61,8 @@ class Sweep:
     rounds: tuple[Round, ...]
     columns: tuple[str, ...]
     winner: Trial
+    warnings: Mapping[int, tuple[TrainingWarning, ...]] = field(default_factory=dict)
+    """Reasons to distrust trials, by their numbers; trials without are left out."""
 
     @property
     def recipe(self) -> Recipe:
@@ -119,7 +122,23 @@ def _sweep(plan: SweepPlan, folder: Path, jobs: Jobs | None) -> Sweep:
         raise
     finally:
         runner.close()
-    return Sweep(folder, rounds, plan.columns, winner)
+    return Sweep(folder, rounds, plan.columns, winner, _warnings(plan, rounds, winner, Run(folder)))
+
+
+def _warnings(
+    plan: SweepPlan, rounds: tuple[Round, ...], winner: Trial, run: Run
+) -> Mapping[int, tuple[TrainingWarning, ...]]:
+    """Warn about trials by their epochs, and about the winner by its predictions."""
+    dataset, labels = plan.dataset, plan.dataset.splits["validation"].labels
+    trials = {trial.number: trial for this in rounds for trial in this.trials}
+    warnings = {
+        number: trial_warnings(
+            trial.history, trial.best, labels, dataset.classes, Training(trial.recipe, dataset.source)
+        )
+        for number, trial in sorted(trials.items())
+    }
+    warnings[winner.number] = run_warnings(run, winner.recipe, [winner.history])
+    return {number: reasons for number, reasons in warnings.items() if reasons}
 
 
 def _run(plan: SweepPlan, folder: Path, runner: "TrialRunner", jobs: Jobs | None) -> tuple[Round, ...]:
