@@ -46,7 +46,7 @@ def test_a_trial_that_diverged_is_named_in_the_terminal_the_json_and_the_page(
     assert "diverged" in {reason["kind"] for reason in trials[1]["warnings"]}
     assert "diverged" not in {reason["kind"] for reason in trials[0]["warnings"]}
     assert "warning: trial 2 (learning_rate 1000): the training diverged" in answer.err
-    assert "Trial 2: the training diverged" in (tmp_path / "swept" / "curves.html").read_text()
+    assert "Trial 2:</strong> the training diverged" in (tmp_path / "swept" / "curves.html").read_text()
     assert Bundle.open(tmp_path / "swept" / "bundle").preprocessing.width == 9
 
 

@@ -30,7 +30,8 @@ def write_curves(sweep: Sweep) -> Path:
     page = Template((Path(__file__).parent / "curves.template.html").read_text(encoding="utf-8"))
     content = page.substitute(
         title=escape(f"Sweep {sweep.folder.name}"),
-        lead=escape(_lead(sweep)) + _warnings(sweep),
+        lead=escape(_lead(sweep)),
+        warnings=_warnings(sweep),
         rounds="\n".join(_section(sweep, sweep_round, number) for number, sweep_round in enumerate(sweep.rounds)),
         script=script,
     )
@@ -117,9 +118,9 @@ def _table(sweep: Sweep, sweep_round: Round) -> str:
 
 
 def _warnings(sweep: Sweep) -> str:
-    """Return a paragraph for each warning about a trial, to stand below the lead."""
+    """Return a paragraph for each warning about a trial."""
     warnings = [(number, reason) for number, reasons in sweep.warnings.items() for reason in reasons]
-    return "".join(f'</p>\n<p class="warning">Trial {number}: {escape(str(reason))}.' for number, reason in warnings)
+    return "\n".join(f"<p><strong>Trial {number}:</strong> {escape(str(reason))}.</p>" for number, reason in warnings)
 
 
 def _lead(sweep: Sweep) -> str:
