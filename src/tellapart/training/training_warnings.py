@@ -21,6 +21,7 @@ from tellapart.training.run import Run
 
 Predicted = NDArray[np.integer]
 SOURCE = "SOURCE"
+HELD_OUT = "held-out"  # the images of a fold, in place of a split
 LEARNED = 0.98  # times the loss of answering with the classes' shares: less shows that something was learned
 DIVERGED = 5.0  # times the loss of guessing, which no overfitted network reaches either
 
@@ -136,7 +137,8 @@ def _prediction_warnings(
             f"its balanced accuracy on the {count} is {chance.balanced_accuracy:.1%}, and guessing reaches "
             f"{chance.low:.1%} to {chance.high:.1%}: nothing shows that it learned"
         )
-        yield TrainingWarning("chance", sentence, f"{advice}; with few images, hold out more with --validation 0.3")
+        more = "take fewer --folds" if split == HELD_OUT else "hold out more with --validation 0.3"
+        yield TrainingWarning("chance", sentence, f"{advice}; with few images, {more}")
 
 
 def _loss_warnings(histories: Iterable[History], classes: int, training: Training) -> Iterator[TrainingWarning]:

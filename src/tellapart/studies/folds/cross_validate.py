@@ -34,7 +34,7 @@ from tellapart.studies.folds.plan import FoldPlan, plan_folds
 from tellapart.studies.folds.results import CrossValidation, FoldResult, judge_folds, write_results
 from tellapart.studies.workers import cache_warmup_lock, compute_features, with_fixed_precision
 from tellapart.training.run_files import write_skipped
-from tellapart.training.training_warnings import Training, judged_warnings
+from tellapart.training.training_warnings import HELD_OUT, Training, judged_warnings
 
 
 def cross_validate(
@@ -135,7 +135,7 @@ def _run_fold(learner: Learner, plan: FoldPlan, number: int, checkpoints: Path) 
     labels, probabilities = held_out.labels, prediction.probabilities
     training = Training(plan.recipe, plan.dataset.source)
     warnings = judged_warnings(
-        prediction.histories, labels, probabilities.argmax(axis=1), dataset.classes, "held-out", training
+        prediction.histories, labels, probabilities.argmax(axis=1), dataset.classes, HELD_OUT, training
     )
     return FoldResult(number, held_out.images.digests, labels, probabilities, prediction.epoch, seconds, warnings)
 
