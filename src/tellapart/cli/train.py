@@ -53,9 +53,11 @@ def train(
     Parameters
     ----------
     source
-        A folder with one folder of images per class (or train/, validation/ and test/ above these), a CSV or Parquet
-        table of paths and labels, an .npz file, a folder of IDX files, or the name of a data set: digits, mnist,
-        fashion-mnist, cifar10.
+        A folder with one folder of images per class (or train/, validation/ and test/ above these); a table of paths
+        and labels, or with a column of 0 and 1 for each class, in .csv, .tsv, .jsonl, .parquet, or a .txt list of
+        "path label"; a folder of Parquet shards with images in them, or with metadata.jsonl beside the images, as
+        Hugging Face has them; an .npz file, a folder of IDX files, or the name of a data set: digits, mnist,
+        fashion-mnist, cifar10. For labels in file names see --label-from, for paths from elsewhere --root.
     time
         Time to spend, such as 90s, 10m or 2h: better and better recipes are tried until it is over.
     budget

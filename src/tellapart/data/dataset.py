@@ -51,7 +51,7 @@ class ReadOptions:
     label_column: str | None = None
     """The one that has the labels; or, with commas between, those of the classes, with 1 for the image's class."""
     split_column: str | None = None
-    """The one that says train, validation or test, or is_valid."""
+    """The one that says train, validation or test; or one such as is_valid; or, with a comma between, two of these."""
     group_column: str | None = None
     """The one that says what belongs together, such as who sent the images: a group is never divided by a split."""
     exclude_label: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class Dataset:
 
     @staticmethod
     def open(source: str | Path, read_options: ReadOptions | None = None) -> "Dataset":
-        """Read a folder of class folders, a table, an `.npz` file, or a built-in set such as `digits` or `mnist`.
+        """Read a folder of class folders, tables of labels, an `.npz` file, or a built-in set such as `digits`.
 
         Raises DatasetError.
         """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.data.dataset import ReadOptions
-from tellapart.data.sources.columns import Columns, choose_columns, split_of
+from tellapart.data.sources.columns import Columns, choose_columns, split_of, split_word
 from tellapart.data.sources.table import Table
 from tellapart.data.sources.tables import CsvTable, open_table
 from tellapart.errors import DatasetError
@@ -19,10 +19,10 @@ def table(columns: Sequence[str], name: str = "labels.csv") -> Table:
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
-        (["path", "label", "split", "group"], Columns("path", ("label",), "split", "group")),
-        (["id", "Class", "age", "Image Path"], Columns("Image Path", ("Class",), None, None)),
-        (["image", "sender_id", "label", "kids"], Columns("image", ("label",), None, None)),
-        (["category", "file-name", "fold", "SUBSET"], Columns("file-name", ("category",), "SUBSET", None)),
+        (["path", "label", "split", "group"], Columns("path", ("label",), ("split",), "group")),
+        (["id", "Class", "age", "Image Path"], Columns("Image Path", ("Class",), (), None)),
+        (["image", "sender_id", "label", "kids"], Columns("image", ("label",), (), None)),
+        (["category", "file-name", "fold", "SUBSET"], Columns("file-name", ("category",), ("SUBSET",), None)),
     ],
 )
 def test_usual_names_are_taken_and_said(
@@ -32,13 +32,13 @@ def test_usual_names_are_taken_and_said(
     said = capsys.readouterr().err
     assert said.startswith("labels.csv: columns taken by their names: path from")
     assert f"label from {expected.labels[0]!r}" in said
-    assert ("split from" in said, "group from" in said) == (expected.split is not None, expected.group is not None)
+    assert ("split from" in said, "group from" in said) == (expected.splits != (), expected.group is not None)
 
 
 def test_what_a_person_names_goes_first_and_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
     read_options = ReadOptions(path_column="url", label_column="image", group_column="sender")
     columns = choose_columns(table(["image", "url", "label", "sender", "split"]), read_options)
-    assert columns == Columns("url", ("image",), "split", "sender")
+    assert columns == Columns("url", ("image",), ("split",), "sender")
     assert capsys.readouterr().err == "labels.csv: columns taken by their names: split from 'split'\n"
 
 
@@ -72,7 +72,7 @@ def test_columns_of_0_and_1_are_classes_where_there_is_no_label(
 ) -> None:
     (tmp_path / "isic.csv").write_text("image,MEL,NV,age\na,1.0,0.0,30\nb,0.0,1.0,40\n")
     isic = open_table(tmp_path / "isic.csv")
-    assert choose_columns(isic, ReadOptions()) == Columns("image", ("MEL", "NV"), None, None)
+    assert choose_columns(isic, ReadOptions()) == Columns("image", ("MEL", "NV"), (), None)
     assert "path from 'image', label from 'MEL' and 'NV', each with 0 and 1" in capsys.readouterr().err
     assert choose_columns(isic, ReadOptions(label_column="age")).labels == ("age",)
     assert choose_columns(isic, ReadOptions(label_column="NV, MEL")).labels == ("NV", "MEL")
@@ -95,3 +95,31 @@ def test_columns_of_0_and_1_are_classes_where_there_is_no_label(
 )
 def test_a_cell_means_a_split_by_its_column(cell: str, column: str, split: str | None) -> None:
     assert split_of(cell, column) == split
+
+
+@pytest.mark.parametrize(
+    ("columns", "splits"),
+    [
+        (["path", "label", "is_valid", "is_test"], ("is_valid", "is_test")),
+        (["path", "label", "is_test", "is_val"], ("is_test", "is_val")),
+        (["path", "label", "is_test", "split", "is_valid"], ("split",)),
+    ],
+)
+def test_is_valid_and_is_test_are_both_used(
+    columns: list[str], splits: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert choose_columns(table(columns), ReadOptions()).splits == splits
+    assert f"split from {' and '.join(map(repr, splits))}" in capsys.readouterr().err
+    assert choose_columns(table(columns), ReadOptions(split_column=columns[-1])).splits == (columns[-1],)
+    named = choose_columns(table(columns), ReadOptions(split_column=f"{columns[2]}, {columns[-1]}"))
+    assert named.splits == (columns[2], columns[-1])
+
+
+def test_two_columns_say_one_split() -> None:
+    said = [split_word(cells, ("is_valid", "is_test"), "line 2 of a.csv") for cells in (("1", "0"), ("", "0"))]
+    assert said == ["validation", "train"]
+    assert split_word(("False", "True"), ("is_valid", "is_test"), "line 2 of a.csv") == "test"
+    with pytest.raises(DatasetError, match=r"line 2 of a.csv says yes in 'is_valid' and 'is_test': an image is in one"):
+        split_word(("1", "1"), ("is_valid", "is_test"), "line 2 of a.csv")
+    with pytest.raises(DatasetError, match=r"line 2 of a.csv has 'x' in the column 'is_test'; expected yes or no"):
+        split_word(("1", "x"), ("is_valid", "is_test"), "line 2 of a.csv")

@@ -21,7 +21,6 @@ class JsonLines:
     path: Path
     columns: tuple[str, ...]
     encoding: str
-    numbered_by: str = "line"
     embedded: tuple[str, ...] = ()
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
@@ -30,6 +29,10 @@ class JsonLines:
             with reading_errors(self.path, f"JSON lines, line {number}", ValueError):
                 cells = [as_text(fields.get(name)) for name in wanted]
             yield number, cells
+
+    def place(self, number: int) -> str:
+        """Name a row as an editor does."""
+        return f"line {number} of {self.path}"
 
 
 def open_json_lines(path: Path, encoding: str) -> Table:

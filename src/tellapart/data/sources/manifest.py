@@ -16,8 +16,7 @@ from tellapart.data.sources.class_names import (
     require_printable,
     require_two_classes,
 )
-from tellapart.data.sources.columns import YES_NO_SPLITS, Columns, choose_columns, plain_name, split_of
-from tellapart.data.sources.folder import SPLIT_FOLDERS
+from tellapart.data.sources.columns import Columns, choose_columns, not_a_split, split_of, split_word
 from tellapart.data.sources.hash_index import FileList, hash_files
 from tellapart.data.sources.labels import LabelPattern, one_hot_label
 from tellapart.data.sources.listing import walk_items
@@ -63,7 +62,7 @@ def _read(
     if len(rows) < len(everything):
         others |= {_stem(row.path) for row in everything}
     classes = _classes(rows, where)
-    base = str(read_options.root or table.path.parent)
+    base = str(read_options.root or _folder(table))
     present, missing = _resolve_paths(rows, table, base, moved=read_options.root is not None)
     _require_images(rows, present, missing, table)
     unnamed = () if columns.path in table.embedded else _unnamed(present, others)
@@ -72,13 +71,12 @@ def _read(
 
 
 def _rows(table: Table, columns: Columns, pattern: LabelPattern | None) -> Iterator[Row]:
-    count = len(columns.labels)
+    labels, splits = len(columns.labels), len(columns.labels) + len(columns.splits)
     for number, (path, *cells) in table.rows(columns.all):
-        rest = cells[count:]
-        split = intern(rest[0].strip()) if columns.split else ""
-        group = intern(rest[-1].strip()) if columns.group else ""
-        label = pattern.label(path) if pattern else _label(columns, cells[:count], f"{table.numbered_by} {number}")
-        yield Row(number, path, intern(label.strip()), split, group)
+        split = split_word(cells[labels:splits], columns.splits, table.place(number)) if columns.splits else ""
+        group = intern(cells[splits].strip()) if columns.group else ""
+        label = pattern.label(path) if pattern else _label(columns, cells[:labels], table.place(number))
+        yield Row(number, path, intern(label.strip()), intern(split), group)
 
 
 def _label(columns: Columns, cells: Cells, row: str) -> str:
@@ -105,16 +103,16 @@ def _labelled(rows: Iterator[Row], table: Table) -> tuple[list[Row], list[Row]]:
 
 def _without_path_or_label(row: Row, table: Table) -> Skipped:
     if not row.path.strip():
-        return Skipped(str(table.path), f"has no path ({_row_name(row, table)})")
-    return Skipped(_join_path(str(table.path.parent), row.path), f"has no label ({_row_name(row, table)})")
+        return Skipped(str(table.path), f"has no path ({table.place(row.number)})")
+    return Skipped(_join_path(_folder(table), row.path), f"has no label ({table.place(row.number)})")
 
 
 def _report_unlabelled_splits(rows: list[Row], unlabelled: list[Row], columns: Columns, where: str) -> None:
     """Report splits of which no row has a label: none is read, and another is drawn where one is needed."""
-    if columns.split is None:
+    if not columns.splits:
         return
-    read = {split_of(row.split, columns.split) for row in rows}
-    lost = Counter(split_of(row.split, columns.split) for row in unlabelled)
+    read = {_split_of(row, columns) for row in rows}
+    lost = Counter(_split_of(row, columns) for row in unlabelled)
     for split, count in lost.items():
         if split is not None and split not in read:
             notify(
@@ -123,8 +121,9 @@ def _report_unlabelled_splits(rows: list[Row], unlabelled: list[Row], columns: C
             )
 
 
-def _row_name(row: Row, table: Table) -> str:
-    return f"{table.numbered_by} {row.number} of {table.path}"
+def _folder(table: Table) -> str:
+    """Return the folder in which a table's paths begin: its own, or itself where it is a folder of tables."""
+    return str(table.path if table.path.is_dir() else table.path.parent)
 
 
 def _join_path(folder: str, path: str) -> str:
@@ -164,7 +163,7 @@ def _resolve_paths(rows: list[Row], table: Table, base: str, *, moved: bool) -> 
         if reason is None:
             kept.append(row._replace(path=resolved))
         else:
-            skipped.append(Skipped(resolved, f"{reason} ({_row_name(row, table)})"))
+            skipped.append(Skipped(resolved, f"{reason} ({table.place(row.number)})"))
     return kept, skipped
 
 
@@ -180,8 +179,8 @@ def _require_images(rows: list[Row], present: list[Row], missing: list[Skipped],
         label = lost[0].label
         raise DatasetError(
             f"class {label!r} of {table.path} has no image: none of its {sum(row.label == label for row in lost):,} "
-            f"files is there, such as {lost[0].path} ({_row_name(lost[0], table)}). Put them there, or leave the class "
-            f"out with --exclude-label"
+            f"files is there, such as {lost[0].path} ({table.place(lost[0].number)}). Put them there, or leave the "
+            f"class out with --exclude-label"
         )
 
 
@@ -227,15 +226,12 @@ def _listed(rows: list[Row], numbers: Mapping[str, int], columns: Columns, table
     return {name: listed[name] for name in (*SPLIT_NAMES, "all") if name in listed}
 
 
+def _split_of(row: Row, columns: Columns) -> str | None:
+    return split_of(row.split, columns.splits[0]) if len(columns.splits) == 1 else row.split
+
+
 def _split(row: Row, columns: Columns, table: Table) -> str:
-    column = columns.split or ""
-    split = split_of(row.split, column)
+    split = _split_of(row, columns)
     if split is None:
-        expected = (
-            "yes or no as 1 and 0" if plain_name(column) in YES_NO_SPLITS else f"one of {', '.join(SPLIT_FOLDERS)}"
-        )
-        raise DatasetError(
-            f"{_row_name(row, table)} has {row.split!r} in the column {column!r}; expected {expected}. Name another "
-            f"column with --split-column"
-        )
+        raise not_a_split(row.split, columns.splits[0], table.place(row.number))
     return split

@@ -13,6 +13,7 @@ from tellapart.data.sources.arrays import npz_classes, read_idx_folder, read_npz
 from tellapart.data.sources.builtin_datasets import BUILTIN_DATASETS, open_builtin
 from tellapart.data.sources.class_names import parse_excluded, require_two_classes
 from tellapart.data.sources.folder import read_folder
+from tellapart.data.sources.hugging_face import hugging_face_table
 from tellapart.data.sources.manifest import read_manifest
 from tellapart.data.sources.named_files import read_named_files
 from tellapart.data.sources.tables import TABLES, open_table
@@ -23,7 +24,7 @@ MAX_CLASSES = 100_000  # larger labels are probably not classes
 
 
 def open_source(source: str, read_options: ReadOptions | None = None) -> Dataset:
-    """Read a folder of class folders or of IDX files, a table, an `.npz` file or a built-in data set.
+    """Read a folder of class folders or of IDX files, tables, an `.npz` file or a built-in data set.
 
     Raises DatasetError.
     """
@@ -41,6 +42,8 @@ def _open(source: str, read_options: ReadOptions) -> Dataset:
     path = Path(source)
     if path.is_file() and path.suffix.lower() in TABLES:
         return read_manifest(open_table(path, read_options.encoding), read_options)
+    if path.is_dir() and not read_options.label_from and (table := hugging_face_table(path, read_options)):
+        return replace(read_manifest(table, read_options), name=path.resolve().name)
     if path.exists() or source in BUILTIN_DATASETS:
         _require_no_columns(source, read_options)
     if path.is_dir() and not any(path.glob("train-images-idx3-ubyte*")):

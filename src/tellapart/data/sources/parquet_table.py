@@ -36,13 +36,16 @@ class ParquetTable:
     columns: tuple[str, ...]
     file: Any
     """pyarrow.parquet.ParquetFile"""
-    numbered_by: str = "row"
     encoding: str | None = None
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
         """Yield each row; the first is number 1. An image in the table is a path to a file that has it."""
         rows = chain.from_iterable(zip(*batch, strict=True) for batch in self._batches(wanted))
         yield from enumerate(map(list, rows), 1)
+
+    def place(self, number: int) -> str:
+        """Name a row; the first is number 1."""
+        return f"row {number} of {self.path}"
 
     @cached_property
     def embedded(self) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Parts that all tables share: their form, reading them as text, and the errors of that."""
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TextIO
 
 from tellapart.errors import DatasetError, first_line
+from tellapart.read_files import ContentError, open_regular
 
 Cells = list[str]
 
@@ -15,9 +17,10 @@ class Table(Protocol):
     """A table whose rows can be read any number of times."""
 
     path: Path
-    columns: tuple[str, ...]
-    numbered_by: str
-    """The unit that rows are numbered in: line or row."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
 
     @property
     def encoding(self) -> str | None:
@@ -30,14 +33,18 @@ class Table(Protocol):
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
         """Yield each row's number, from 1, and its cells in the wanted columns. Raises DatasetError."""
 
+    def place(self, number: int) -> str:
+        """Name a row by its number, such as `line 7 of labels.csv`."""
+
 
 @contextmanager
 def text_lines(path: Path, encoding: str) -> Iterator[TextIO]:
     """Open a text file with the line breaks as they are. Raises DatasetError, also while it is read."""
     # File names may not be valid text; surrogateescape keeps their bytes.
     with (
-        reading_errors(path, "CSV", OSError, UnicodeError, csv.Error),
-        path.open(encoding=encoding, errors="surrogateescape", newline="") as stream,
+        reading_errors(path, "CSV", OSError, ContentError, UnicodeError, csv.Error),
+        open_regular(path) as content,
+        io.TextIOWrapper(content, encoding, errors="surrogateescape", newline="") as stream,
     ):
         yield stream
 

@@ -15,6 +15,7 @@ from tellapart.data.sources.parquet_table import open_parquet
 from tellapart.data.sources.table import Cells, Table, reading_errors, text_lines
 from tellapart.data.sources.text_encoding import text_encoding
 from tellapart.errors import DatasetError
+from tellapart.read_files import ContentError
 
 JSON_LINES = (".jsonl", ".ndjson")
 TEXT_LISTS = (".txt", ".lst")
@@ -32,7 +33,7 @@ def open_table(path: Path, encoding: str | None = None) -> Table:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return open_parquet(path)
-    with reading_errors(path, "text", OSError):
+    with reading_errors(path, "text", OSError, ContentError):
         encoding = text_encoding(path, encoding)
     if suffix in JSON_LINES:
         return open_json_lines(path, encoding)
@@ -48,7 +49,6 @@ class CsvTable:
     encoding: str
     delimiter: str
     has_header: bool = True
-    numbered_by: str = "line"
     embedded: tuple[str, ...] = ()
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
@@ -66,6 +66,10 @@ class CsvTable:
                         f"cells that contain a {self.delimiter!r} into double quotes"
                     )
                 yield line, [unescape_formula(cells[index]) if index < len(cells) else "" for index in indices]
+
+    def place(self, number: int) -> str:
+        """Name a row as an editor does."""
+        return f"line {number} of {self.path}"
 
     def _require_one_row(self, line: int, cells: Cells) -> None:
         """Refuse cells with further rows in them: a double quote that nothing closes takes them in."""
@@ -111,7 +115,6 @@ class TextList:
     path: Path
     encoding: str
     columns: tuple[str, ...] = ("path", "label")
-    numbered_by: str = "line"
     embedded: tuple[str, ...] = ()
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, Cells]]:
@@ -121,6 +124,10 @@ class TextList:
                 if line.strip():
                     cells = dict(zip(self.columns, _path_and_label(line.strip()), strict=True))
                     yield number, [cells[name] for name in wanted]
+
+    def place(self, number: int) -> str:
+        """Name a row as an editor does."""
+        return f"line {number} of {self.path}"
 
 
 def _path_and_label(line: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tellapart.errors import DatasetError
 from tellapart.progress import notify
+from tellapart.read_files import open_regular
 from tellapart.text import printable
 
 SAMPLE_LINES = 1_000  # with characters beyond ASCII: enough to tell
@@ -21,10 +22,10 @@ MAX_RUN = 1.5  # mean length of runs beyond ASCII: Western accents stand alone, 
 
 
 def text_encoding(path: Path, asked: str | None = None) -> str:
-    """Return the encoding of a text file, and report it where it is a guess. Raises DatasetError, OSError."""
+    """Return the encoding of a text file, and report a guess. Raises DatasetError, OSError, ContentError."""
     if asked is not None:
         return _known(asked)
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         start = stream.read(3)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
@@ -46,7 +47,7 @@ def _known(name: str) -> str:
 
 
 def _beyond_ascii(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while line := stream.readline(MAX_LINE):
             if not line.isascii():
                 yield line
