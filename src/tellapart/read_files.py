@@ -165,6 +165,28 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         return array
 
 
+def map_array(path: Path) -> NDArray[Any]:
+    """Map the array of a `.npy` file into memory. Raises OSError, ContentError."""
+    try:
+        with open_regular(path) as stream:
+            _require_whole(stream)
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ContentError, FileNotFoundError):
+        raise
+    except (*UNREADABLE, *PARSER_ERRORS) as error:
+        raise ContentError(f"it is not an array: {_reason(error)}") from error
+    return array
+
+
+def _require_whole(stream: BinaryIO) -> None:
+    """Refuse an array whose header is not that of numbers or texts, or claims more than there is."""
+    shape, dtype = read_array_header(stream)
+    if dtype.hasobject or dtype.kind not in KINDS or min(shape, default=0) < 0:
+        raise ContentError("it is not an array of numbers or texts")
+    if math.prod(shape) * dtype.itemsize > os.fstat(stream.fileno()).st_size - stream.tell():
+        raise ContentError("it is shorter than its header says")
+
+
 def read_array_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Read the shape and type at the beginning of a `.npy` file, up to its numbers. Raises what NumPy's parser does."""
     version = npy.read_magic(stream)

@@ -83,7 +83,7 @@ def test_what_is_no_table_of_findings(tmp_path: Path, content: bytes) -> None:
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot be read: No such file"):
         read_marks(tmp_path / "findings.csv")
-    with pytest.raises(DatasetError, match=r"cannot be read: Is a directory"):
+    with pytest.raises(DatasetError, match=r"cannot be read: it is a folder, a pipe or a device"):
         read_marks(tmp_path)
 
 

@@ -187,7 +187,7 @@ def test_the_first_network_of_every_tutorial_answers_as_in_keras(tmp_path: Path)
 def test_a_file_of_class_names_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "odd.txt").write_bytes(b"\xff\xfe\x00caf\xe9")
     for path, said in (
-        (tmp_path, "Is a directory"),
+        (tmp_path, "it is a folder, a pipe or a device"),
         (tmp_path / "gone", "No such file"),
         (tmp_path / "odd.txt", "UTF"),
     ):

@@ -30,6 +30,7 @@ from tellapart.data.preprocessing import DECODER
 from tellapart.errors import ImageError, StorageError
 from tellapart.files import UNREADABLE, atomic_write, cache_folder
 from tellapart.progress import Advance, progress
+from tellapart.read_files import read_arrays
 
 KEY = f"{VERSION}-{DECODER}-6"  # the last is what the first version wrote here, whose facts still hold
 SHARD_IMAGES = 10_000  # images between writes of the cache: at most these are lost in a kill
@@ -161,18 +162,17 @@ def _to_columns(facts_by_digest: Mapping[str, ImageFacts | str]) -> dict[str, ND
 
 def _read_shard(shard: Path, wanted: set[bytes]) -> dict[str, ImageFacts | str]:
     """Read the wanted facts from a shard. Raises one of UNREADABLE when it is damaged."""
-    # Opened here, since NumPy does not close a file that turns out to be no valid `.npz`.
-    with shard.open("rb") as stream, np.load(stream, allow_pickle=False) as columns:
-        digests: list[bytes] = columns["digests"].tolist()
-        unreadable: list[bytes] = columns["unreadable"].tolist()
-        reasons = dict(zip(unreadable, columns["reasons"].tolist(), strict=True))
-        if "reader" not in columns or columns["reader"] != _reader():
-            reasons = {digest: text for digest, text in reasons.items() if not any(part in text for part in PASSING)}
-        result: dict[str, ImageFacts | str] = {digest.decode(): reasons[digest] for digest in reasons.keys() & wanted}
-        if not wanted.isdisjoint(digests):
-            rows = zip(digests, _from_columns(columns), strict=True)
-            result |= {digest.decode(): facts for digest, facts in rows if digest in wanted}
-        return result
+    columns = read_arrays(shard)
+    digests: list[bytes] = columns["digests"].tolist()
+    unreadable: list[bytes] = columns["unreadable"].tolist()
+    reasons = dict(zip(unreadable, columns["reasons"].tolist(), strict=True))
+    if "reader" not in columns or columns["reader"] != _reader():
+        reasons = {digest: text for digest, text in reasons.items() if not any(part in text for part in PASSING)}
+    result: dict[str, ImageFacts | str] = {digest.decode(): reasons[digest] for digest in reasons.keys() & wanted}
+    if not wanted.isdisjoint(digests):
+        rows = zip(digests, _from_columns(columns), strict=True)
+        result |= {digest.decode(): facts for digest, facts in rows if digest in wanted}
+    return result
 
 
 def _from_columns(columns: Mapping[str, NDArray[Any]]) -> list[ImageFacts]:

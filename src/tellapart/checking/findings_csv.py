@@ -13,6 +13,7 @@ from tellapart.data.csv_injection import escape_formula
 from tellapart.data.findings_csv import COLUMNS
 from tellapart.errors import StorageError
 from tellapart.files import atomic_write
+from tellapart.read_files import MAX_LIST_BYTES, ContentError, read_content
 
 NEEDS_QUOTES = re.compile(r"[,;\t\"\r\n]|^\s|\s$")
 """Cells to quote. Separators of other locales are included, so that no part of a cell can begin with a formula."""
@@ -66,10 +67,10 @@ def _numbered(path: Path) -> Iterator[Path]:
 
 
 def _read_file(path: Path) -> bytes | None:
-    """Return a file's content, or None for a folder."""
-    if path.is_dir():
-        return None
+    """Return a file's content, or None for a folder, a pipe and what else no table of findings is."""
     try:
-        return path.read_bytes()
+        return read_content(path, MAX_LIST_BYTES)
+    except (ContentError, IsADirectoryError):
+        return None
     except OSError as error:
         raise StorageError(f"{path} exists and cannot be read: {error.strerror or error}. Name another") from error

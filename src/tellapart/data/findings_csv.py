@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tellapart.data.csv_injection import unescape_formula
 from tellapart.errors import DatasetError
+from tellapart.read_files import MAX_LIST_BYTES, ContentError, read_content
 
 COLUMNS = ("skip", "finding", "severity", "path", "digest", "split", "label", "suggested", "other", "detail")
 REQUIRED = ("skip", "finding", "path", "digest", "split", "label")
@@ -79,11 +80,11 @@ def _lines(table: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
 def _text(table: Path) -> str:
     try:
         # A path may not be UTF-8; its bytes are kept as surrogates, as Python does in file names.
-        return table.read_bytes().decode("utf-8-sig", errors="surrogateescape")
-    except OSError as error:
+        return read_content(table, MAX_LIST_BYTES).decode("utf-8-sig", errors="surrogateescape")
+    except (OSError, ContentError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise DatasetError(
-            f"{table} cannot be read: {error.strerror or error}; expected a table of findings, as tellapart check "
-            f"writes it"
+            f"{table} cannot be read: {reason}; expected a table of findings, as tellapart check writes it"
         ) from error
 
 

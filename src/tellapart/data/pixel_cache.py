@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.errors import ImageError
 from tellapart.files import cached_folder
 from tellapart.progress import progress
+from tellapart.read_files import map_array, read_json
 
+PIXELS = "pixels.npy"
 UNREADABLE = "unreadable.json"
 
 
@@ -33,23 +36,33 @@ def decoded_pixels(
     if isinstance(images, ArrayImages) and images.array.shape[1:] == shape:
         return ReadableRows(images.array, tuple(range(len(images))), ())
     folder = cache / "pixels" / _key(images, preprocessing)
-    if folder.exists() and _is_outdated(images, folder):
+    if folder.exists() and ((reasons := _reasons(folder)) is None or _is_outdated(images, reasons)):
         shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         _decode_all(images, preprocessing, folder, label)
     note_use(folder, dataset=dataset)
-    reasons: dict[int, str] = {int(i): reason for i, reason in json.loads((folder / UNREADABLE).read_text())}
+    reasons = _reasons(folder) or {}
     kept = tuple(i for i in range(len(images)) if i not in reasons)
-    array = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
+    array = map_array(folder / PIXELS)
     skipped = tuple(Skipped(images.name(i), reason) for i, reason in reasons.items())
     return ReadableRows(array[: len(kept)], kept, skipped)
 
 
-def _is_outdated(images: Images, folder: Path) -> bool:
+def _reasons(folder: Path) -> dict[int, str] | None:
+    """Read the reason of each unreadable image, by its index; None where the folder is damaged."""
+    try:
+        map_array(folder / PIXELS)
+        pairs = read_json(folder / UNREADABLE, list[tuple[int | str, ...]])
+        return {int(index): str(reason) for index, reason in pairs}
+    except (OSError, ValueError):
+        return None
+
+
+def _is_outdated(images: Images, reasons: Mapping[int, str]) -> bool:
     """Return True if an image that was unreadable when the folder was filled can be read now."""
-    for index, _ in json.loads((folder / UNREADABLE).read_text()):
+    for index in reasons:
         with suppress(ImageError):
-            images.read(int(index))
+            images.read(index)
             return True
     return False
 
@@ -59,7 +72,7 @@ def _decode_all(images: Images, preprocessing: Preprocessing, folder: Path, labe
     unreadable: list[tuple[int, str]] = []
     with cached_folder(folder) as partial, progress(label, len(images), "images") as advance:
         # Written as a stream: on a full disk, writing through a memory map would kill the process.
-        with (partial / "pixels.npy").open("wb") as stream:
+        with (partial / PIXELS).open("wb") as stream:
             np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
             end = stream.tell() + math.prod(shape)
             for index, image in enumerate(preprocessed(images, preprocessing, range(len(images)))):

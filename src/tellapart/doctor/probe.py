@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tellapart.backend import KERAS_SETTINGS, keras_home
 from tellapart.cache import cache_bytes
 from tellapart.files import cache_folder
 from tellapart.jobs import cores
+from tellapart.read_files import ContentError, read_text
 
 INSTRUCTIONS = {"amx_tile": "AMX", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX-512", "avx2": "AVX2"}
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "openvino")
@@ -233,4 +235,6 @@ def _precision() -> str | None:
 
 
 def _read_text(path: Path) -> str:
-    return path.read_text(errors="replace") if path.exists() else ""
+    with suppress(FileNotFoundError, ContentError):
+        return read_text(path, errors="replace")
+    return ""

@@ -16,6 +16,7 @@ from tellapart.errors import DatasetError, did_you_mean
 from tellapart.judging.clustered import means, proportion
 from tellapart.judging.groups import Groups
 from tellapart.judging.intervals import Estimate, bootstrap_mean
+from tellapart.read_files import MAX_LIST_BYTES, ContentError, read_content
 
 SEPARATORS = ",;\t"
 TIE_TOLERANCE = 1e-12  # expected costs that differ by less than this share are equal
@@ -133,11 +134,12 @@ def _table(path: Path, classes: tuple[str, ...]) -> tuple[str, Rows]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror or error}. Name a CSV file of costs") from error
+        return read_content(path, MAX_LIST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not text in UTF-8: save it as 'CSV UTF-8' in the spreadsheet") from error
+    except (OSError, ContentError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DatasetError(f"{path} cannot be read: {reason}. Name a CSV file of costs") from error
 
 
 def _rows(path: Path, text: str, separator: str) -> Rows:

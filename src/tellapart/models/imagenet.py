@@ -27,6 +27,7 @@ from tellapart.files import cache_folder, cached_folder, sha256
 from tellapart.models.catalogue import MODELS, lookup
 from tellapart.models.weights import SUFFIXES, keras_download, keras_folder, local_weights
 from tellapart.progress import notify
+from tellapart.read_files import read_json
 
 if TYPE_CHECKING:
     import keras
@@ -113,7 +114,7 @@ def _download_index() -> Path:
 
 def _read_index(file: Path) -> tuple[ImageNetClass, ...]:
     try:
-        pairs = json.loads(file.read_text(encoding="utf-8"))
+        pairs = read_json(file, dict[str, list[str]])
         return tuple(ImageNetClass(*map(str, pairs[str(number)])) for number in range(CLASS_COUNT))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.errors import ClusterError, require
+from tellapart.read_files import ContentError, read_text
 
 TOKEN_FILE = Path(".ray") / "auth_token"  # in the home folder, where Ray looks for it
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
@@ -54,8 +55,8 @@ def known_token() -> str | None:
         return token
     named = os.environ.get(TOKEN_PATH)
     try:
-        return Path(named or Path.home() / TOKEN_FILE).read_text().strip() or None
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(Path(named or Path.home() / TOKEN_FILE)).strip() or None
+    except (OSError, ContentError) as error:
         if named:
             raise ClusterError(f"{TOKEN_PATH} is {named}, which cannot be read: {error}") from error
         return None

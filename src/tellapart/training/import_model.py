@@ -26,6 +26,7 @@ from tellapart.models.importing.geometry import KERAS as KERAS_DATA
 from tellapart.models.importing.geometry import describe
 from tellapart.models.importing.saved_model import KERAS_METADATA, is_saved_model
 from tellapart.progress import notify
+from tellapart.read_files import ContentError, read_content
 from tellapart.training.import_saved_model import read_saved_model
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 CHECKED = 2 * BATCH  # images
 TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}  # of a probability
-LONGEST_LIST = 1_000_000  # characters of class names
+LONGEST_LIST = 4_000_000  # bytes of class names
 
 
 def import_model(
@@ -180,10 +181,10 @@ def _digest(file: Path) -> str:
 def class_names(file: Path) -> tuple[str, ...]:
     """Read a class name from each line, or from lines of numbers and names, such as `0 cat`. Raises DatasetError."""
     try:
-        with file.open(encoding="utf-8-sig") as stream:
-            text = stream.read(LONGEST_LIST + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        text = read_content(file, LONGEST_LIST).decode("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, ContentError, UnicodeDecodeError) as error:
+        no_text = isinstance(error, UnicodeDecodeError)
+        reason = getattr(error, "strerror", None) or ("it is no UTF-8 text" if no_text else error)
         raise DatasetError(f"the class names in {file} cannot be read: {reason}. Write a name on each line") from error
     names = _without_numbers([line.strip() for line in text.rstrip().split("\n")])
     for number, name in enumerate(names, start=1):
@@ -192,7 +193,7 @@ def class_names(file: Path) -> tuple[str, ...]:
         if name in names[: number - 1]:
             first = names.index(name) + 1
             raise DatasetError(f"{file} names {name!r} on lines {first} and {number}: every class once, in order")
-    if len(names) < 2 or len(text) > LONGEST_LIST:
+    if len(names) < 2:
         raise DatasetError(f"{file} names {len(names):,} classes; expected 2 or more, a name on each line")
     return tuple(names)
 

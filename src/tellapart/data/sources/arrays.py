@@ -17,7 +17,7 @@ from tellapart.data.dataset import Split
 from tellapart.data.images import ArrayImages
 from tellapart.errors import DatasetError
 from tellapart.files import UNREADABLE
-from tellapart.read_files import read_array_header
+from tellapart.read_files import ContentError, open_regular, read_array_header
 from tellapart.text import joined
 from tellapart.worker_process import machine_memory
 
@@ -52,7 +52,7 @@ def array_split(images: NDArray[Any], labels: NDArray[Any]) -> Split:
 def read_idx(path: Path) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, plain or gzipped: uint8 of the shape it names. Raises DatasetError."""
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        with open_regular(path) as file, gzip.open(file) if path.suffix == ".gz" else file as stream:
             head = stream.read(4)
             zeros, type_code, dimensions = struct.unpack(">HBB", head) if len(head) == 4 else (1, 0, 0)
             sizes = stream.read(4 * dimensions)
@@ -61,7 +61,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
             shape = struct.unpack(f">{dimensions}I", sizes)
             require_memory(math.prod(shape), f"the array of {path}")
             content = stream.read(math.prod(shape) + 1)  # no more, however much is compressed behind it
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, ContentError, zlib.error) as error:
         raise DatasetError(f"{path} cannot be read: {error}. Fetch it again") from error
     if len(content) != math.prod(shape):
         have = f"{len(content):,}" if len(content) < math.prod(shape) else f"more than {math.prod(shape):,}"
@@ -119,7 +119,7 @@ def npz_classes(path: Path) -> tuple[str, ...] | None:
 def _npz_arrays(path: Path, wanted: Collection[str]) -> tuple[list[str], dict[str, NDArray[Any]]]:
     """List the arrays of a file, and read those that are wanted, once it is known that they fit in memory."""
     try:
-        with path.open("rb") as stream:  # opened here: NumPy does not close the file of a damaged archive
+        with open_regular(path) as stream:  # opened here: NumPy does not close the file of a damaged archive
             archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DatasetError(f"{path} is one array (npy), not several (npz): store the labels with the images")

@@ -21,6 +21,7 @@ from tellapart.data.images import FileImages
 from tellapart.errors import ImageError, StorageError
 from tellapart.files import UNREADABLE, atomic_write, cache_folder
 from tellapart.progress import progress
+from tellapart.read_files import read_arrays
 
 THREADS = 8  # hashing is limited by the disk more than by the CPU
 CHUNK_FILES = 64  # files per task: a task for each small file would cost as much as hashing it
@@ -134,10 +135,10 @@ def _serialize(entries: Mapping[str, Entry]) -> bytes:
 
 def _read(index: Path) -> dict[str, Entry]:
     try:
-        with np.load(BytesIO(index.read_bytes()), allow_pickle=False) as arrays:
-            names = os.fsdecode(arrays["names"].tobytes()).split("\0")
-            stamps = [tuple(stamp) for stamp in arrays["stamps"].tolist()]
-            hashes = arrays["hashes"].astype(np.uint8).tobytes().hex()
+        arrays = read_arrays(index)
+        names = os.fsdecode(arrays["names"].tobytes()).split("\0")
+        stamps = [tuple(stamp) for stamp in arrays["stamps"].tolist()]
+        hashes = arrays["hashes"].astype(np.uint8).tobytes().hex()
         starts = range(0, len(hashes), 64)
         return {
             name: (stamp, hashes[start : start + 64]) for name, stamp, start in zip(names, stamps, starts, strict=True)

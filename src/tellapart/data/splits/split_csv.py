@@ -12,6 +12,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.images import FileImages
 from tellapart.errors import DatasetError, StorageError
 from tellapart.files import atomic_write
+from tellapart.read_files import ContentError, read_content
 
 COLUMNS = ("path", "label", "split", "group")
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel decodes UTF-8 with the machine's code page
@@ -24,9 +25,16 @@ def save_split(dataset: Dataset, path: Path) -> None:
     """
     require_files(dataset)
     text = split_text(dataset, path.parent)
-    if path.exists() and path.read_bytes() != text.encode(errors="surrogateescape"):
+    if path.exists() and not _has_content(path, text.encode(errors="surrogateescape")):
         raise StorageError(f"{path} exists with other content: name another file")
     atomic_write(path, text)
+
+
+def _has_content(path: Path, content: bytes) -> bool:
+    try:
+        return read_content(path, len(content)) == content
+    except ContentError:
+        return False
 
 
 def is_in_files(dataset: Dataset) -> bool:

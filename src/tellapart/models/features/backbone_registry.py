@@ -3,12 +3,13 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tellapart.data.preprocessing import DECODER, Preprocessing
 from tellapart.engine import resolve_precision
 from tellapart.files import atomic_write, cache_folder, sha256
 from tellapart.models.weights import keras_download, locate_weights
+from tellapart.read_files import read_json
 
 if TYPE_CHECKING:
     from tellapart.models.features.frozen_backbone import FrozenBackbone
@@ -71,7 +72,7 @@ def _weights_file(name: str) -> Path | None:
 def _read(path: Path) -> KnownBackbone | None:
     """Read an entry; None where it cannot be read, as the backbone is then registered again."""
     try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
+        entry = read_json(path, dict[str, Any])
         return KnownBackbone(**entry | {"preprocessing": Preprocessing(**entry["preprocessing"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -7,6 +7,7 @@ shards are read, and two runs may fill the same cache at the same time.
 import json
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.files import atomic_write
+from tellapart.read_files import MAX_LIST_BYTES, ContentError, map_array, read_json
 
 Values = NDArray[np.float32]
 RowPosition = tuple[Path, int]
@@ -52,7 +54,7 @@ class StoredRows:
 
     @cached_property
     def _maps(self) -> list[NDArray[Any]]:
-        return [np.load(path, mmap_mode="r", allow_pickle=False) for path in self._paths]
+        return [map_array(path) for path in self._paths]
 
     @cached_property
     def _shards(self) -> list[int]:
@@ -71,7 +73,8 @@ class FeatureCache:
         self.rows: dict[str, RowPosition] = {}
         self._folder = folder
         for index in sorted(folder.glob("*.json")):
-            self._enter(json.loads(index.read_text()), index.with_suffix(".npy"))
+            with suppress(OSError, ContentError):  # its features are computed again
+                self._enter(read_json(index, list[str], MAX_LIST_BYTES), index.with_suffix(".npy"))
 
     def add(self, digests: list[str], values: Values) -> None:
         """Store features, float32 (len(digests), ...), as a new shard."""
