@@ -1,7 +1,7 @@
 """Scores of maps for a classifier that depends on a known region."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,3 +114,16 @@ def test_cells_are_upsampled_in_place() -> None:
 def test_random_maps_are_as_smooth_as_their_cells() -> None:
     rough, smooth = (random_heat(cells, (40, 40), np.random.default_rng(1)) for cells in ((20, 20), (4, 4)))
     assert np.abs(np.diff(rough)).mean() > 2 * np.abs(np.diff(smooth)).mean()
+
+
+def test_a_map_that_one_of_its_scores_refutes_is_not_trusted() -> None:
+    both = Faithfulness(0.2, 0.6, 0.3, 0.5, beaten=9, random_maps=9)
+    assert both.meaningful
+    assert "can be trusted" in both.meaning
+    for refuted, score in (
+        (replace(both, deletion=0.3), "by hiding what"),
+        (replace(both, insertion=0.5), "by showing"),
+    ):
+        assert not refuted.meaningful
+        assert refuted.meaning.startswith("This map is doubtful: it beats 9 of 9 random maps by both scores together")
+        assert score in refuted.meaning

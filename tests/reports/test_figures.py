@@ -111,6 +111,8 @@ def test_the_confusion_matrix_has_its_counts_and_colours_mistakes_differently() 
     assert f"<br>predicted as class {j}<br>{worst[i, j]} image" in cells.hovertext[i][j]
     share = judged.confusion[0, 0] / judged.confusion[0].sum()
     assert figures.confusion(judged, normalised=True).data[0].text[0][0] == f"{100 * share:.0f}"
+    rare = judge(np.r_[np.zeros(500, int), 1], np.eye(2)[np.r_[np.zeros(499, int), 1, 1]], ("often", "rare"))
+    assert list(map(list, figures.confusion(rare, normalised=True).data[0].text)) == [[">99", "<1"], ["", "100"]]
 
 
 def test_a_hundred_classes_have_cells_without_numbers_and_room_for_all() -> None:
@@ -140,9 +142,9 @@ def test_of_many_classes_the_worst_are_shown() -> None:
     figure = figures.per_class(judged)
     assert len(figure.layout.yaxis.ticktext) == 30
     assert figure.layout.title.text == "The 30 worst of 200 classes"
-    curves = [line for line in figures.roc(judged).data if line.name]
-    assert len(curves) == 4
-    assert curves[0].name.startswith("mean of 200")
+    curves = figures.roc(judged).data
+    assert [curves[0].name, len(curves)] == ["guessing", 5]
+    assert curves[1].name.startswith("mean of 200")
 
 
 def test_two_classes_have_the_curve_of_the_positive_one() -> None:
@@ -208,19 +210,21 @@ def test_history_marks_the_best_epoch_and_leaves_out_values_that_are_not_finite(
     assert figure.layout.yaxis2.type is None
     assert figures.history(epochs(6), best=5).layout.title.text == "Best after epoch 5 of 6"
     broken = (*epochs(2), replace(epochs(3)[2], loss=float("nan"), val_loss=float("inf")))
-    assert [line.y[2] for line in figures.history(broken).data] == [1 - 0.5 / 3, None, 0.9 - 0.4 / 3, None]
+    assert [line.y[2] for line in figures.history(broken).data[:4]] == [1 - 0.5 / 3, None, 0.9 - 0.4 / 3, None]
     assert figures.history(epochs(6, first_loss=500)).layout.yaxis2.type == "log"
 
 
 def test_history_of_one_epoch_and_of_none_and_without_validation() -> None:
     assert figures.history(epochs(1)).data[0].marker.size > 4
     assert "no epoch" in figures.history(()).layout.annotations[0].text
-    assert [line.name for line in figures.history(epochs(2, validated=False)).data] == ["training", "training"]
+    names = [line.name for line in figures.history(epochs(2, validated=False)).data]
+    assert names == ["training", "training", "best epoch"]
 
 
 def test_runs_without_validation_are_dotted() -> None:
     figure = figures.histories({"a": epochs(4), "b": epochs(3, validated=False), "none": ()})
-    assert [(line.name, line.line.dash) for line in figure.data[::2]] == [("a", "solid"), ("b", "dot")]
+    assert [(line.name, line.line.dash) for line in figure.data[:4:2]] == [("a", "solid"), ("b", "dot")]
+    assert [line.name for line in figure.data[4:]] == ["solid: validation", "dotted: training"]
     assert "no epoch" in figures.histories({}).layout.annotations[0].text
 
 

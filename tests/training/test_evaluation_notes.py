@@ -29,3 +29,14 @@ def test_validation_and_test_far_apart_are_explained(run: Run) -> None:
     assert groups == "on test, the 400 images are of only 3 groups"
     assert "of a harder kind" in evaluation_notes(with_accuracies(run, 0.7, 0.9))[1]
     assert len(evaluation_notes(with_accuracies(run, 0.9, 0.86))) == 2
+
+
+def test_a_calibration_that_got_worse_is_reported(run: Run) -> None:
+    metrics = json.loads((run.folder / "metrics.json").read_text())
+    for before, expected in ((0.25, True), (0.3001, False), (0.4, False)):
+        loss = {"value": 0.3, "low": 0.2, "high": 0.4}
+        test = metrics["test"] | {"log_loss": loss, "uncalibrated_log_loss": loss | {"value": before}}
+        (run.folder / "metrics.json").write_text(json.dumps(metrics | {"test": test}))
+        notes = [note for note in evaluation_notes(Run(run.folder)) if "temperature" in note and "log-loss" in note]
+        assert bool(notes) == expected
+        assert not notes or "the log-loss on test, from 0.250 to 0.300: with few validation images" in notes[0]

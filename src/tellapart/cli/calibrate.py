@@ -7,9 +7,10 @@ from tellapart.bundles.calibrate import calibrate as calibrate_bundle
 from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
 from tellapart.cli.output import print_json
 from tellapart.data.dataset import Dataset
+from tellapart.judging.intervals import Estimate
 from tellapart.judging.selective import parse_goal
 from tellapart.progress import notify
-from tellapart.text import counted
+from tellapart.text import counted, low_to_high, percent
 
 
 def calibrate(
@@ -55,11 +56,15 @@ def _print(result: CalibrationResult, folder: Path) -> None:
     if reject.strangeness is not None:
         print(f"so do outliers beyond 99 % of the validation images (OOD score above {reject.strangeness:.4g})")
     groups = "" if result.groups is None else f", {counted(result.groups.count, 'group')}"
-    print(f"answered by both: {coverage.value:.1%} ({coverage.low:.1%} to {coverage.high:.1%}) of validation{groups}")
-    print(f"correct of these: {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})")
+    print(f"answered by both: {_estimate(coverage)} of validation{groups}")
+    print(f"correct of these: {_estimate(accuracy)}")
     if result.temperature != 1:
         print(f"temperature:      {result.temperature:.3f} times the old one; measure metrics on test again")
     print(f"bundle: {folder}")
+
+
+def _estimate(estimate: Estimate) -> str:
+    return f"{percent(estimate.value)} ({low_to_high(estimate.low, estimate.high, '.1%')})"
 
 
 def _as_json(result: CalibrationResult, folder: Path) -> dict[str, object]:

@@ -14,7 +14,7 @@ from tellapart.judging.intervals import Estimate
 from tellapart.progress import notify
 from tellapart.studies.folds.cross_validate import cross_validate as run_folds
 from tellapart.studies.folds.results import CrossValidation
-from tellapart.text import counted
+from tellapart.text import counted, low_to_high, percent, points
 
 
 def cross_validate(
@@ -84,11 +84,15 @@ def _table(result: CrossValidation) -> str:
         for row in result.rows
     ]
     summary = [
-        [name, "", f"{of('accuracy'):.1%}", f"{of('log_loss'):.3f}", f"{of('macro_f1'):.1%}", ""]
-        for name, of in (("mean", result.mean), ("standard deviation", result.deviation))
+        [name, "", share(of("accuracy")), f"{of('log_loss'):.3f}", share(of("macro_f1")), ""]
+        for name, of, share in (("mean", result.mean, percent), ("standard deviation", result.deviation, _spread))
     ]
     return aligned([["fold", "n", "accuracy", "log-loss", "macro F1", "epoch"], *rows, *summary])
 
 
+def _spread(deviation: float) -> str:
+    return points(deviation, ".1f")
+
+
 def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
+    return f"{percent(estimate.value)} ({low_to_high(estimate.low, estimate.high, '.1%')})"

@@ -13,8 +13,9 @@ import numpy as np
 from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.judging.confusion import most_confused
 from tellapart.judging.costs import DecisionCosts
+from tellapart.judging.intervals import Estimate
 from tellapart.notebook.evaluation import NUMBERS, TITLES
-from tellapart.text import counted, printable
+from tellapart.text import TOO_FEW, counted, low_to_high, percent, printable, value_text
 
 MAX_MATRIX_CLASSES = 100  # a larger table fills the terminal for minutes, and no line of it fits
 MAIN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top_3", "log_loss", "uncalibrated_log_loss", "ece")
@@ -69,15 +70,19 @@ def cost_table(costs: DecisionCosts) -> str:
         "least expected cost": costs.cheapest,
         "the second less the first": costs.difference,
     }
-    rows = [[name, f"{cost.value:.4g} ({cost.low:.4g} to {cost.high:.4g})"] for name, cost in ways.items()]
+    rows = [[name, f"{cost.value:.4g} ({_cost_interval(cost)})"] for name, cost in ways.items()]
     return aligned([["an image costs, deciding by", ""], *rows])
+
+
+def _cost_interval(cost: Estimate) -> str:
+    return TOO_FEW if cost.low == cost.high else f"{cost.low:.4g} to {cost.high:.4g}"
 
 
 def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
     """Lay out counts: a row for each true class, a column for each predicted class; of many classes the worst pairs."""
     if len(classes) > MAX_MATRIX_CLASSES:
         pairs = most_confused(np.array(confusion), classes)
-        rows = [[pair.true, pair.predicted, f"{pair.count:,}", f"{pair.share:.1%}"] for pair in pairs]
+        rows = [[pair.true, pair.predicted, f"{pair.count:,}", percent(pair.share)] for pair in pairs]
         return aligned([["most confused: true", "predicted", "images", "share of the true class"], *rows])
     header = ["true \\ predicted", *classes]
     return aligned([header, *([name, *map(str, row)] for name, row in zip(classes, confusion, strict=True))])
@@ -106,4 +111,4 @@ def _cell(name: str, estimate: Mapping[str, float] | None) -> str:
         return "not defined"
     value, low, high = estimate["value"], estimate["low"], estimate["high"]
     form = ".3f" if name in NUMBERS else ".1%"
-    return f"{value:{form}} ({low:{form}} to {high:{form}})"
+    return f"{value_text(value, form)} ({low_to_high(low, high, form)})"

@@ -37,8 +37,17 @@ class Faithfulness:
 
     @property
     def meaningful(self) -> bool:
-        """True if it beats every random map; a meaningless map does so once in `random_maps` + 1 times."""
-        return self.beaten == self.random_maps
+        """True if it beats every random map, and is better than they are by both scores.
+
+        A meaningless map beats them all once in `random_maps` + 1 times.
+        """
+        return self.beaten == self.random_maps and not self._failed
+
+    @property
+    def _failed(self) -> tuple[str, ...]:
+        """The scores by which random maps are at least as good on average."""
+        deletion = ("hiding what it marks",) if self.deletion >= self.random_deletion else ()
+        return deletion + (("showing only what it marks",) if self.insertion <= self.random_insertion else ())
 
     @property
     def meaning(self) -> str:
@@ -47,6 +56,11 @@ class Faithfulness:
             return (
                 f"This map can be trusted: the prediction depends more on the regions it marks than on those of any of "
                 f"{self.random_maps} random maps."
+            )
+        if self.beaten == self.random_maps:
+            return (
+                f"This map is doubtful: it beats {self.random_maps} of {self.random_maps} random maps by both scores "
+                f"together, but by {' and by '.join(self._failed)} alone it is no better than they are."
             )
         if 2 * self.beaten > self.random_maps:
             chance = self.random_maps - self.beaten + 1

@@ -22,7 +22,7 @@ from tellapart.files import atomic_folder, require_unused
 from tellapart.judging.paired import Comparison, compare
 from tellapart.progress import notify
 from tellapart.silence import silence_libraries
-from tellapart.text import counted
+from tellapart.text import counted, point_interval, points
 
 MIN_SPEEDUP = 1.3  # over the faster float precision of this machine
 MAX_ACCURACY_LOSS = 0.01
@@ -63,10 +63,10 @@ class Int8Comparison:
         """Summarize accuracy with its paired 95% interval, size and speed."""
         difference, count = self.comparison.accuracy_difference, self.comparison.groups
         groups = "" if count is None else f" of {counted(count, 'group')}"
-        low, high = 100 * difference.low, 100 * difference.high
+        interval = point_interval(difference.low, difference.high)
         return (
             f"accuracy {self.int8_accuracy:.1%} against {self.float_accuracy:.1%} on {self.comparison.n:,} validation "
-            f"images{groups} (difference {100 * difference.value:+.1f} points, {low:+.1f} to {high:+.1f}); "
+            f"images{groups} (difference {points(difference.value)}, {interval}); "
             f"{self.int8_bytes / 1e6:.3g} MB against {self.float_bytes / 1e6:.3g} MB; {self.rates['int8']:,.0f} "
             f"images per second against {self.rates[self.best]:,.0f} in {self.best}, {self.speedup:.2f} times as fast"
         )

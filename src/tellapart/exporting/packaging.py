@@ -17,7 +17,7 @@ from tellapart.bundles.manifest import MANIFEST
 from tellapart.errors import MissingPackageError, TellapartError
 from tellapart.files import atomic_folder
 from tellapart.models.classical.estimators import FOREST
-from tellapart.text import counted
+from tellapart.text import counted, low_to_high
 
 Kind = Literal["container", "space"]
 TEMPLATES = Path(__file__).parent / "templates"
@@ -172,7 +172,7 @@ def _metrics(test: Mapping[str, Any] | None) -> str:
 
 
 def _estimate(estimate: Mapping[str, float]) -> str:
-    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
+    return f"{estimate['value']:.3f} ({low_to_high(estimate['low'], estimate['high'], '.3f')})"
 
 
 def _licence(bundle: Bundle) -> str:

@@ -17,6 +17,7 @@ from tellapart.judging.paired import Comparison, compare
 from tellapart.lessons.drawing import PERCENT, bars, drawing, square
 from tellapart.lessons.images import Images, Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
+from tellapart.text import points
 
 POLICIES = {
     "original": "",
@@ -74,8 +75,8 @@ def run(settings: Settings) -> Findings:
             "Test accuracy by augmentation of the training images",
             "The upper bar of each pair is for the original test images, the lower for the same images, each shifted "
             "and rotated a little.",
-            bars(f"original images: {gain.value:+.1%} by shifts and rotations, {harm.value:+.1%} by flips", "accuracy",
-                 list(POLICIES), {images_: [pair[number].accuracy.value for pair in trained]
+            bars(f"original images: {points(gain.value)} by shifts and rotations, {points(harm.value)} by flips",
+                 "accuracy", list(POLICIES), {images_: [pair[number].accuracy.value for pair in trained]
                               for number, images_ in enumerate(("original", "moved"))},
                  form=".1%", range=[0, 1], **PERCENT),
         ),
@@ -132,16 +133,16 @@ LESSON = Lesson(
         those images after each was shifted and rotated a little.""",
     outcome="""
         On the original images the accuracy is {plain:.1%} without augmentation. With shifts and rotations it is
-        {moved:.1%}, a difference of {gain:+.1%} ({gain_low:+.1%} to {gain_high:+.1%}, a paired 95 % [confidence
-        interval]): {verdict}. With vertical flips it is {flipped:.1%}, a difference of {harm:+.1%} ({harm_low:+.1%} to
-        {harm_high:+.1%}). The [recall] of the digit {worst} is {worst_plain:.0%} without flips and {worst_flipped:.0%}
+        {moved:.1%}, a difference of {gain:+.1p} ({gain_low:+.1p} to {gain_high:+.1p}, a paired 95 % [confidence
+        interval]): {verdict}. With vertical flips it is {flipped:.1%}, a difference of {harm:+.1p} ({harm_low:+.1p} to
+        {harm_high:+.1p}). The [recall] of the digit {worst} is {worst_plain:.0%} without flips and {worst_flipped:.0%}
         with them.
 
         On the moved images the network trained without augmentation reaches {plain_off:.1%}, the one trained with
         shifts and rotations {moved_off:.1%}.""",
     claims=(
         Claim(
-            "Vertical flips harm: {harm:+.1%} ({harm_low:+.1%} to {harm_high:+.1%}) on the original images.",
+            "Vertical flips harm: {harm:+.1p} ({harm_low:+.1p} to {harm_high:+.1p}) on the original images.",
             lambda results: results["harm"] < 0,
         ),
         Claim(

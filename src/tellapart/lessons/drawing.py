@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.reports.figures.theme import GREY, Figure, Part, axis, figure, line_style, plotly_safe
+from tellapart.reports.figures.ticks import log_ticks, share_ticks, span
 from tellapart.reports.report import Drawing
 
 Numbers = Sequence[float] | NDArray[Any]
@@ -27,7 +28,22 @@ def lines(
 ) -> Figure:
     """Draw lines over a common x; `across` and `up` are further Plotly options of the x and y axes."""
     traces = [_line(name, number, x[1], values) for number, (name, values) in enumerate(of.items())]
-    return figure(traces, title=plotly_safe(title), x=axis(x[0], **(across or {})), y=axis(y, **up))
+    return figure(traces, title=plotly_safe(title), x=_axis(x[0], x[1], across or {}), y=_axis(y, _all(of), up))
+
+
+def _axis(title: str, values: Numbers, options: Mapping[str, Any]) -> Part:
+    """Make an axis of these values, with ticks that differ where it is of shares or logarithmic."""
+    shown = [float(value) for value in values if math.isfinite(value)]
+    if options.get("type") == "log" and "tickvals" not in options and any(value > 0 for value in shown):
+        return axis(title, **{**options, **log_ticks([value for value in shown if value > 0])})
+    if options.get("tickformat") == PERCENT["tickformat"]:
+        low, high = options.get("range") or span(shown)
+        return axis(title, **{**options, "range": [low, high], **share_ticks(low, high, percent=True)})
+    return axis(title, **options)
+
+
+def _all(of: Mapping[str, Numbers]) -> list[float]:
+    return [float(value) for values in of.values() for value in values]
 
 
 def bars(title: str, x: str, names: Sequence[str], of: Mapping[str, Numbers], *, form: str, **across: object) -> Figure:

@@ -11,6 +11,7 @@ from tellapart.judging.metrics import log_losses
 from tellapart.lessons.drawing import PERCENT, drawing, lines, marked
 from tellapart.lessons.images import Part, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
+from tellapart.text import points
 
 PATIENCE = 5  # epochs without improvement, tellapart's default
 VALIDATION = 100  # images
@@ -75,7 +76,7 @@ def run(settings: Settings) -> Findings:
             "The best validation accuracy and its test accuracy",
             f"The mean over {len(endings)} draws. The more epochs there are to choose from, the more the best "
             "validation accuracy exceeds the test accuracy of the same epoch.",
-            lines(f"too optimistic by {results['gap']:.1%}", ("epochs to choose from", along[1]), "accuracy",
+            lines(f"too optimistic by {points(results['gap'], '.1f')}", ("epochs to choose from", along[1]), "accuracy",
                   {"validation": validated, "test": tested}, **PERCENT),
         ),
     )  # fmt: skip
@@ -145,8 +146,8 @@ LESSON = Lesson(
         kept epoch, {last_accuracy:.1%} after the last.
 
         The best score is too optimistic, because it was chosen: the epoch with the best validation accuracy has
-        {validated:.1%} there and {tested:.1%} on the test set, {gap:.1%} less. It was too high in {optimistic:.0%} of
-        the draws. After one epoch, with nothing to choose, the two differ by {first_gap:+.1%}.""",
+        {validated:.1%} there and {tested:.1%} on the test set, {gap:.1p} less. It was too high in {optimistic:.0%} of
+        the draws. After one epoch, with nothing to choose, the two differ by {first_gap:+.1p}.""",
     claims=(
         Claim("The last epoch is not the best: its test loss is {last_loss:.3f}, that of the kept epoch "
               "{early_loss:.3f}.",
@@ -155,8 +156,8 @@ LESSON = Lesson(
               lambda results: results["saved"] > 1 / 3),
         Claim("It costs little: {early_loss:.3f}, where the best of all epochs has {best_loss:.3f}.",
               lambda results: results["early_loss"] < 1.05 * results["best_loss"]),
-        Claim("The best validation accuracy is too high by more than three standard errors of {error:.2%}: by "
-              "{gap:.1%}.",
+        Claim("The best validation accuracy is too high by more than three standard errors of {error:.2p}: by "
+              "{gap:.1p}.",
               lambda results: results["gap"] > 3 * results["error"]),
     ),
     conclusion="""

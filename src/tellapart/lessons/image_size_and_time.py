@@ -157,16 +157,16 @@ LESSON = Lesson(
         that is {more_arithmetic:.0f} times the arithmetic and {more_time:.1f} times the time.
 
         The [accuracy] changes from {smallest_accuracy:.1%} to {largest_accuracy:.1%}, but not evenly: from {smallest}
-        to {second} pixels it changes by {first_gain:+.1%} for {first_price:.1f} times the time, from {last} to
-        {largest} by {last_gain:+.1%} for {last_price:.1f} times the time.""",
+        to {second} pixels it changes by {first_gain:+.1p} for {first_price:.1f} times the time, from {last} to
+        {largest} by {last_gain:+.1p} for {last_price:.1f} times the time.""",
     claims=(
         Claim("Arithmetic grows with the square: {arithmetic:.1f} times for twice the side.",
               lambda results: 3.5 < results["arithmetic"] < 4.8),
         Claim("Time grows too: {more_time:.1f} times from the smallest size to the largest.",
               lambda results: results["more_time"] > 1.5),
-        Claim("Larger images help at first: {first_gain:+.1%} from {smallest} to {second} pixels.",
+        Claim("Larger images help at first: {first_gain:+.1p} from {smallest} to {second} pixels.",
               lambda results: results["first_gain"] > 0.02),
-        Claim("Later they help less: {last_gain:+.1%} from {last} to {largest} pixels.",
+        Claim("Later they help less: {last_gain:+.1p} from {last} to {largest} pixels.",
               lambda results: results["last_gain"] < results["first_gain"]),
     ),
     conclusion="""

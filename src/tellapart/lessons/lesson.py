@@ -3,10 +3,12 @@
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from string import Formatter
 from typing import Any
 
 from tellapart.errors import RecipeError, TellapartError, did_you_mean, require
 from tellapart.reports.report import Drawing, Table
+from tellapart.text import points
 
 Results = Mapping[str, Any]
 """Numbers and words from a run, by the names that the text uses."""
@@ -77,8 +79,8 @@ class Claim:
 class Lesson:
     """A question and the experiment that answers it.
 
-    Texts are templates: `{name}` or `{name:.1%}` is one of the results, and `[term]` or `[text|term]` links to the
-    glossary; an empty line begins a new paragraph.
+    Texts are templates: `{name}` or `{name:.1%}` is one of the results, `{name:+.1p}` one in percentage points, and
+    `[term]` or `[text|term]` links to the glossary; an empty line begins a new paragraph.
     """
 
     name: str
@@ -124,10 +126,20 @@ class Learned:
         return filled(template, self.findings.results)
 
 
+class _Points(Formatter):
+    """Formats as `str.format`, and a difference of two shares in percentage points: `{gain:+.1p}` is `+2.5 points`."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        """Format one result."""
+        if format_spec.endswith("p") and isinstance(value, float):
+            return points(value, f"{format_spec[:-1]}f")
+        return str(super().format_field(value, format_spec))
+
+
 def filled(template: str, results: Results) -> str:
     """Fill a template with results. Raises TellapartError for a name without a result."""
     try:
-        return template.format_map(results)
+        return _Points().vformat(template, (), results)
     except (KeyError, ValueError) as error:
         known = ", ".join(sorted(results))
         raise TellapartError(f"a lesson's text cannot be filled ({error!r}); its results are {known}") from error

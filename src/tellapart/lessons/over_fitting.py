@@ -4,9 +4,10 @@ import tempfile
 from pathlib import Path
 
 from tellapart import Recipe, train
-from tellapart.lessons.drawing import PERCENT, drawing, lines
+from tellapart.lessons.drawing import drawing, lines
 from tellapart.lessons.images import Images, Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
+from tellapart.text import points
 from tellapart.training.fitting.checkpoints import History, read_history
 
 
@@ -48,9 +49,9 @@ def run(settings: Settings) -> Findings:
             "The generalization gap with few and with many images",
             "Training accuracy minus validation accuracy. It begins below 0, since the training accuracy of an epoch "
             "includes its first steps.",
-            lines(f"finally {gaps[0]:.1%} and {gaps[1]:.1%}", along, "gap",
-                  {f"{n:,} images": [row.accuracy - float(row.val_accuracy or 0) for row in rows]
-                   for n, rows in ((few, short), (many, long))}, **PERCENT),
+            lines(f"finally {points(gaps[0])} and {points(gaps[1])}", along, "gap (points)",
+                  {f"{n:,} images": [100 * (row.accuracy - float(row.val_accuracy or 0)) for row in rows]
+                   for n, rows in ((few, short), (many, long))}),
         ),
     )  # fmt: skip
     return Findings(results, figures)
@@ -82,8 +83,8 @@ LESSON = Lesson(
         lowest after epoch {best}, at {best_loss:.3f}, and then rises to {last_loss:.3f}: the network is
         [overfitting].
 
-        After the last epoch the training accuracy is {few_gap:.1%} higher than the validation accuracy. With {many:,}
-        images this gap is {many_gap:.1%}.""",
+        After the last epoch the training accuracy is {few_gap:.1p} higher than the validation accuracy. With {many:,}
+        images this gap is {many_gap:.1p}.""",
     claims=(
         Claim("The validation loss rises again: {best_loss:.3f} after epoch {best}, {last_loss:.3f} after epoch "
               "{epochs}.",
@@ -91,7 +92,7 @@ LESSON = Lesson(
               and results["last_loss"] > 1.02 * results["best_loss"]),
         Claim("The training loss does not: it decreases from {best_training_loss:.3f} to {last_training_loss:.3f}.",
               lambda results: results["last_training_loss"] < results["best_training_loss"]),
-        Claim("More images narrow the gap: {few_gap:.1%} with {few}, {many_gap:.1%} with {many:,}.",
+        Claim("More images narrow the gap: {few_gap:.1p} with {few}, {many_gap:.1p} with {many:,}.",
               lambda results: results["many_gap"] < results["few_gap"]),
     ),
     conclusion="""

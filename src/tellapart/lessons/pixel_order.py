@@ -10,6 +10,7 @@ from tellapart import Recipe, train
 from tellapart.lessons.drawing import PERCENT, bars, drawing, square
 from tellapart.lessons.images import Images, Part, as_dataset, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
+from tellapart.text import points
 
 NAMES = {"knn": "k-NN", "forest": "random forest", "mlp": "dense network", "cnn": "convolutional network"}
 
@@ -23,7 +24,7 @@ def run(settings: Settings) -> Findings:
 
     before = [accuracy(model, data, learned, test, settings) for model in NAMES]
     after = [accuracy(model, data, permuted, permuted_test, settings) for model in NAMES]
-    losses = np.subtract(before, after)
+    changes = np.subtract(after, before)
     results = {
         "data": data.name,
         "n": len(learned),
@@ -31,7 +32,7 @@ def run(settings: Settings) -> Findings:
         "test": len(test),
         **{f"{model}_before": value for model, value in zip(NAMES, before, strict=True)},
         **{f"{model}_after": value for model, value in zip(NAMES, after, strict=True)},
-        **{f"{model}_lost": float(value) for model, value in zip(NAMES, losses, strict=True)},
+        **{f"{model}_change": float(value) for model, value in zip(NAMES, changes, strict=True)},
     }
     pair = np.hstack([learned.images[0, :, :, 0], permuted.images[0, :, :, 0]])
     figures = (
@@ -43,7 +44,7 @@ def run(settings: Settings) -> Findings:
         drawing(
             "Accuracy with original and with permuted pixels",
             "A model with two similar bars does not use the position of a pixel, only which pixel it is.",
-            bars(f"the convolutional network loses {losses[-1]:.1%}", "accuracy", list(NAMES.values()),
+            bars(f"the convolutional network loses {points(-changes[-1], '.1f')}", "accuracy", list(NAMES.values()),
                  {"original order": before, "permuted": after}, form=".1%", range=[0, 1], **PERCENT),
         ),
     )  # fmt: skip
@@ -93,11 +94,13 @@ LESSON = Lesson(
         {cnn_after:.1%}.""",
     claims=(
         Claim("Nearest neighbours do not depend on the order: {knn_before:.1%} and {knn_after:.1%}.",
-              lambda results: abs(results["knn_lost"]) < 0.003),
-        Claim("The forest and the dense network hardly do: they lose {forest_lost:.1%} and {mlp_lost:.1%}.",
-              lambda results: max(results["forest_lost"], results["mlp_lost"]) < 0.025),
-        Claim("The convolutional network does: it loses {cnn_lost:.1%}, more than the others.",
-              lambda results: results["cnn_lost"] > max(results["forest_lost"], results["mlp_lost"], 0.0) + 0.01),
+              lambda results: abs(results["knn_change"]) < 0.003),
+        Claim("The forest and the dense network hardly do: their accuracy changes by {forest_change:+.1p} and "
+              "{mlp_change:+.1p}.",
+              lambda results: min(results["forest_change"], results["mlp_change"]) > -0.025),
+        Claim("The convolutional network does: its accuracy changes by {cnn_change:+.1p}, and falls more than that "
+              "of the others.",
+              lambda results: results["cnn_change"] < min(results["forest_change"], results["mlp_change"], 0.0) - 0.01),
     ),
     conclusion="""
         A [convolution] applies the same small pattern everywhere and assumes that neighbouring pixels belong together.

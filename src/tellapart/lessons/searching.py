@@ -148,19 +148,19 @@ LESSON = Lesson(
     outcome="""
         Trained to the end, half of the trials are worse than {median:.1%}. After {first} epochs, when Hyperband's
         first bracket ends, it has found {band_first:.1%} on average, and random search {random_first:.1%}: a lead of
-        {early:+.2%} ± {early_error:.2%} (a 95 % [confidence interval] over random orders of the same trials). After
-        all {cost} epochs the accuracies are {band_end:.1%} and {random_end:.1%}, a lead of {end:+.2%} ±
+        {early:+.2p} ± {early_error:.2p} (a 95 % [confidence interval] over random orders of the same trials). After
+        all {cost} epochs the accuracies are {band_end:.1%} and {random_end:.1%}, a lead of {end:+.2p} ±
         {end_error:.2%}.
 
         These are averages. Hyperband ended better in {wins:.0%} of the searches, random search in {losses:.0%}, and
-        the [standard deviation] of the lead is {spread:.2%}.""",
+        the [standard deviation] of the lead is {spread:.2p}.""",
     claims=(
-        Claim("Hyperband leads while few epochs are spent: by {early:+.2%} ± {early_error:.2%} after {first} epochs.",
+        Claim("Hyperband leads while few epochs are spent: by {early:+.2p} ± {early_error:.2p} after {first} epochs.",
               lambda results: results["early"] > results["early_error"]),
-        Claim("The lead shrinks: to {end:+.2%} after the last epoch, less than half of what it was.",
+        Claim("The lead shrinks: to {end:+.2p} after the last epoch, less than half of what it was.",
               lambda results: results["end"] < results["early"] / 2),
-        Claim("One search cannot show which is better: the lead varies by {spread:.2%}, more than its mean, "
-              "{end:+.2%}.",
+        Claim("One search cannot show which is better: the lead varies by {spread:.2p}, more than its mean, "
+              "{end:+.2p}.",
               lambda results: results["spread"] > abs(results["end"])),
     ),
     conclusion="""

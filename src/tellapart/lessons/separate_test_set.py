@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from tellapart.lessons.drawing import drawing, lines
 from tellapart.lessons.images import Pixels, images
 from tellapart.lessons.lesson import Claim, Findings, Lesson, Settings
+from tellapart.text import points
 
 COUNTS = (1, 2, 5, 10, 20, 50, 100)
 PIXELS = 0.3  # the share of pixels that a candidate uses
@@ -51,7 +52,7 @@ def run(settings: Settings) -> Findings:
         "optimistic": float(np.mean(gap[:, -1] > 0)),
     }
     figure = lines(
-        f"too optimistic by {results['many_gap']:.1%}", ("candidates tried", COUNTS), "accuracy",
+        f"too optimistic by {points(results['many_gap'], '.1f')}", ("candidates tried", COUNTS), "accuracy",
         {"validation": validation_mean, "test": test_mean},
         across={"type": "log", "tickvals": COUNTS}, tickformat=".0%",
     )  # fmt: skip
@@ -85,14 +86,14 @@ LESSON = Lesson(
         on {test} others, a [test set]. We repeat this {rounds} times, each time with other validation images, and
         choose among 1 candidate, 2, 5 and so on.""",
     outcome="""
-        With one candidate there is no choice, and the two scores agree: they differ by {single_gap:+.2%} on average.
+        With one candidate there is no choice, and the two scores agree: they differ by {single_gap:+.2p} on average.
         The best of {many} scores {validated:.1%} on the validation images that chose it and {tested:.1%} on the test
-        images: {many_gap:.1%} less. Its validation score was too high in {optimistic:.0%} of {rounds} repetitions.""",
+        images: {many_gap:.1p} less. Its validation score was too high in {optimistic:.0%} of {rounds} repetitions.""",
     claims=(
-        Claim("Without a choice the score is not optimistic: {single_gap:+.2%}, less than three standard errors of "
+        Claim("Without a choice the score is not optimistic: {single_gap:+.2p}, less than three standard errors of "
               "{single_error:.2%}.",
               lambda results: abs(results["single_gap"]) < 3 * results["single_error"]),
-        Claim("The validation score of the best of {many} is too high by more than 2 points: {many_gap:.1%}.",
+        Claim("The validation score of the best of {many} is too high by more than 2 points: {many_gap:.1p}.",
               lambda results: results["many_gap"] > 0.02),
         Claim("Choosing still helps: the best of {many} has a test accuracy of {tested:.1%}, a single candidate "
               "{tested_single:.1%}.",

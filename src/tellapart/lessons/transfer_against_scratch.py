@@ -139,22 +139,22 @@ LESSON = Lesson(
         weights. All are evaluated on {test:,} test images.""",
     outcome="""
         With {few} images per class the frozen backbone reaches an [accuracy] of {frozen_few:.1%}, a network from
-        scratch {scratch_few:.1%}: a lead of {lead_few:+.1%}. With {many} they reach {frozen_many:.1%} and
-        {scratch_many:.1%}: {lead_many:+.1%}. The two lines cross at {crossing} images per class. Frozen layers with
+        scratch {scratch_few:.1%}: a lead of {lead_few:+.1p}. With {many} they reach {frozen_many:.1%} and
+        {scratch_many:.1%}: {lead_many:+.1p}. The two lines cross at {crossing} images per class. Frozen layers with
         random weights reach {random_few:.1%} and {random_many:.1%}.
 
         Transferred and fine-tuned, the network reaches {tuned_few:.1%} and {tuned_many:.1%}: on average over all
-        numbers of images {tuned_gain:+.1%} against scratch.""",
+        numbers of images {tuned_gain:+.1p} against scratch.""",
     claims=(
         Claim("With few images, transferred features are ahead of training from scratch: {frozen_few:.1%} against "
               "{scratch_few:.1%}.",
               lambda results: results["lead_few"] > 0),
         Claim("It is training that helps: the same frozen network with random weights reaches {random_few:.1%}.",
               lambda results: results["frozen_few"] > results["random_few"]),
-        Claim("With many images the lead is less than half of what it was: {lead_many:+.1%} instead of "
-              "{lead_few:+.1%}.",
+        Claim("With many images the lead is less than half of what it was: {lead_many:+.1p} instead of "
+              "{lead_few:+.1p}.",
               lambda results: results["lead_many"] < 0.5 * results["lead_few"]),
-        Claim("Fine-tuning is on average no worse than training from scratch: {tuned_gain:+.1%}.",
+        Claim("Fine-tuning is on average no worse than training from scratch: {tuned_gain:+.1p}.",
               lambda results: results["tuned_gain"] > 0),
     ),
     conclusion="""

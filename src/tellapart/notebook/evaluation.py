@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tellapart.judging.confusion import most_confused
 from tellapart.judging.evaluation import Evaluation
 from tellapart.notebook.html import Html, block, heading, table
-from tellapart.text import counted
+from tellapart.text import counted, low_to_high, percent, value_text
 
 TITLES = {
     "accuracy": "accuracy",
@@ -41,7 +41,7 @@ def evaluation_html(evaluation: Evaluation) -> Html:
     if len(classes) <= MAX_CLASSES:
         parts += [heading("True class (row) and predicted class (column)"), _confusion(confusion, classes)]
     if pairs := most_confused(confusion, classes):
-        rows = [[pair.true, pair.predicted, f"{pair.count:,}", f"{pair.share:.1%}"] for pair in pairs]
+        rows = [[pair.true, pair.predicted, f"{pair.count:,}", percent(pair.share)] for pair in pairs]
         parts += [heading("Most confused"), table(["true", "predicted", "images", "share of the true class"], rows)]
     return block(*parts)
 
@@ -58,8 +58,7 @@ def metrics_html(metrics: Mapping[str, Any]) -> Html:
 
 def _row(name: str, estimate: Mapping[str, float]) -> list[str]:
     form = ".3f" if name in NUMBERS else ".1%"
-    value, low, high = (format(estimate[part], form) for part in ("value", "low", "high"))
-    return [TITLES[name], value, f"{low} to {high}"]
+    return [TITLES[name], value_text(estimate["value"], form), low_to_high(estimate["low"], estimate["high"], form)]
 
 
 def _confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> Html:

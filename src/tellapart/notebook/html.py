@@ -11,6 +11,8 @@ from typing import NewType
 
 from PIL import Image
 
+from tellapart.text import percent
+
 Html = NewType("Html", str)
 """Markup that is safe to show; only the functions of this module make it."""
 
@@ -94,7 +96,7 @@ def _bar(name: str, share: float) -> str:
     fill = f'<span style="display: block; height: 0.8em; width: {width:.1%}; background: rgb({FILL})"></span>'
     return (
         f'<span style="max-width: 20em; overflow-wrap: anywhere">{_text(name)}</span>'
-        f'<span style="background: {FAINT}">{fill}</span><span style="text-align: right">{share:.1%}</span>'
+        f'<span style="background: {FAINT}">{fill}</span><span style="text-align: right">{percent(share)}</span>'
     )
 
 

@@ -15,7 +15,7 @@ from tellapart.reports.figures.theme import shortened
 from tellapart.reports.render import page_html
 from tellapart.reports.report import Drawing, EvaluatedSplit, Table
 from tellapart.reports.run_facts import read_learning_curve
-from tellapart.text import counted
+from tellapart.text import counted, low_to_high, percent, signed
 
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1", "log_loss": "log-loss", "ece": "calibration error"}
 SIGNIFICANCE_LEVEL = 0.05
@@ -63,8 +63,8 @@ def _run_row(run: ComparedRun, split: ComparedSplit) -> tuple[str, ...]:
 
 def _with_interval(name: str, estimate: Estimate) -> str:
     if name == "log_loss":
-        return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
-    return f"{estimate.value:.1%} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+        return f"{estimate.value:.3f} ({low_to_high(estimate.low, estimate.high, '.3f')})"
+    return f"{percent(estimate.value)} ({low_to_high(100 * estimate.low, 100 * estimate.high, '.1f')})"
 
 
 def _pair_row(pair: PairedTest) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def _pair_row(pair: PairedTest) -> tuple[str, ...]:
 
 
 def _format_difference(estimate: Estimate, form: str) -> str:
-    return f"{estimate.value:{form}} ({estimate.low:{form}} to {estimate.high:{form}})"
+    return f"{signed(estimate.value, form)} ({low_to_high(estimate.low, estimate.high, form)})"
 
 
 def _format_p_value(p_value: float) -> str:
@@ -99,7 +99,7 @@ def _megabytes(run: ComparedRun) -> float:
 
 def _accuracy_sentence(pair: PairedTest, tests: int) -> str:
     difference, better, worse = _positive(_points(pair.comparison.accuracy_difference), pair.run, pair.against)
-    interval = f"{difference.low:.1f} to {difference.high:.1f}"
+    interval = low_to_high(difference.low, difference.high, ".1f")
     lead = f"The accuracy of {better} is {difference.value:.1f} points higher than that of {worse} ({interval})"
     chance = f"By chance alone, a difference at least this large would occur {_frequency(pair.p_value, tests)}."
     if pair.p_value < SIGNIFICANCE_LEVEL:
@@ -118,7 +118,7 @@ def _log_loss_sentence(pair: PairedTest) -> str:
     difference, _, better = _positive(pair.comparison.log_loss_difference, pair.run, pair.against)
     if pair.comparison.n < MIN_IMAGES or difference.low <= 0:
         return ""
-    interval = f"{difference.low:.3f} to {difference.high:.3f}"
+    interval = low_to_high(difference.low, difference.high, ".3f")
     return f" The probabilities of {better} are better: its log-loss is {difference.value:.3f} lower ({interval})."
 
 

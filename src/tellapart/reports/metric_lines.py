@@ -15,8 +15,10 @@ from tellapart.reports.report import (
     SplitReport,
     Table,
     Thumbnail,
+    named_difference,
     named_estimate,
 )
+from tellapart.text import low_to_high, percent
 from tellapart.training.baselines import Baseline
 
 METRICS = {
@@ -33,7 +35,7 @@ METRICS = {
     "matthews": ("Matthews correlation", ".3f", "agreement of predictions and labels: 1 is perfect, 0 is chance"),
     "log_loss": ("log-loss", ".3f", "mean of -ln(probability of the true class), in nats: lower is better"),
     "brier": ("Brier score", ".3f", "squared distance of the probabilities from the true class: lower is better"),
-    "ece": ("expected calibration error", ".1%", "mean gap between confidence and accuracy: lower is better"),
+    "ece": ("calibration error", ".1%", "mean gap between confidence and accuracy: lower is better"),
 }
 """Name, format and meaning of each metric, by its field of `Evaluation`."""
 SCORES = ("precision", "recall", "f1")
@@ -83,16 +85,26 @@ def calibration_report(temperature: float, predictions: StoredPredictions, after
     _, form, meaning = METRICS["ece"]
     return report.Calibration(
         temperature=temperature,
-        before=named_estimate("expected calibration error before", before.ece, meaning, form=form),
-        after=named_estimate("expected calibration error after", after.ece, meaning, form=form),
+        before=named_estimate("calibration error before", before.ece, meaning, form=form),
+        after=named_estimate("calibration error after", after.ece, meaning, form=form),
         log_losses=(
             named_estimate("log-loss before", before.log_loss, METRICS["log_loss"][2], form=".3f"),
             named_estimate("log-loss after", after.log_loss, METRICS["log_loss"][2], form=".3f"),
         ),
+        worse=_worse(before.ece.value, after.ece.value),
         drawings=(
             _drawing("reliability", "Reliability", figures.reliability({"before": before, "after": after})),
             _drawing("coverage", "Accuracy over coverage", figures.coverage(after)),
         ),
+    )
+
+
+def _worse(before: float, after: float) -> str:
+    if after <= before or percent(before) == percent(after):
+        return ""
+    return (
+        f"The temperature lowers the log-loss, which it is fitted to, but raised the calibration error from "
+        f"{percent(before)} to {percent(after)}: on few images that may be chance."
     )
 
 
@@ -129,7 +141,9 @@ def _score(scores: ClassScores, name: str) -> Estimate | None:
 
 
 def _format_share(estimate: Estimate | None) -> str:
-    return "not defined" if estimate is None else f"{estimate.value:.1%} ({estimate.low:.0%} to {estimate.high:.0%})"
+    if estimate is None:
+        return "not defined"
+    return f"{percent(estimate.value)} ({low_to_high(estimate.low, estimate.high, '.0%')})"
 
 
 def _baseline(baseline: Baseline) -> report.Baseline:
@@ -137,6 +151,6 @@ def _baseline(baseline: Baseline) -> report.Baseline:
     return report.Baseline(
         name=f"{baseline.name}, on {baseline.stands_on}" if uses_features else baseline.name,
         accuracy=named_estimate("accuracy", baseline.accuracy, f"fitted on {baseline.images:,} training images"),
-        difference=named_estimate("this run is better by", baseline.difference, form="+.1%"),
+        difference=named_difference("this run is better by", baseline.difference),
         p_value="less than 0.0001" if baseline.p_value < 1e-4 else f"{baseline.p_value:.4f}",
     )

@@ -12,6 +12,7 @@ from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import ImageError
 from tellapart.judging.intervals import Estimate
+from tellapart.text import low_to_high, point_interval, points, value_text
 
 THUMBNAIL_SIDE, JPEG_QUALITY = 96, 80  # pixels; JPEG's scale: about 2.3 kB for a photo
 
@@ -123,6 +124,8 @@ class Calibration:
     drawings: tuple[Drawing, ...] = ()
     log_losses: tuple[NamedValue, ...] = ()
     """Before and after the temperature."""
+    worse: str = ""
+    """A sentence where the temperature made the calibration error larger."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,12 @@ class Explanation:
     def no_better_than_random(self) -> bool:
         """True where a random map is as faithful, by deletion and by insertion."""
         return self.deletion >= self.random_deletion and self.insertion <= self.random_insertion
+
+    @property
+    def doubtful(self) -> str:
+        """The one score by which a random map is as faithful; empty where it is neither or both."""
+        worse = [self.deletion >= self.random_deletion, self.insertion <= self.random_insertion]
+        return ("deletion" if worse[0] else "insertion") if sum(worse) == 1 else ""
 
 
 @dataclass(frozen=True)
@@ -170,8 +179,12 @@ def named_estimate(name: str, estimate: Estimate | None, meaning: str = "", *, f
     """Format an estimate, by a format such as `.1%` or `.3f`; None is a number that is not defined."""
     if estimate is None:
         return NamedValue(name, "not defined", "", meaning)
-    interval = f"{estimate.low:{form}} to {estimate.high:{form}}"
-    return NamedValue(name, f"{estimate.value:{form}}", interval, meaning)
+    return NamedValue(name, value_text(estimate.value, form), low_to_high(estimate.low, estimate.high, form), meaning)
+
+
+def named_difference(name: str, estimate: Estimate) -> NamedValue:
+    """Format a difference of two shares in percentage points."""
+    return NamedValue(name, points(estimate.value), point_interval(estimate.low, estimate.high))
 
 
 def thumbnail_jpeg(image: ImageArray, side: int = THUMBNAIL_SIDE) -> bytes:

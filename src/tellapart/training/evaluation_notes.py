@@ -1,4 +1,7 @@
-"""Notes on a run's numbers: few test images of a class, validation and test far apart, few groups. No Keras."""
+"""Notes on a run's numbers. No Keras.
+
+Few test images of a class, validation and test far apart, a calibration that got worse, few groups.
+"""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -7,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.bundles.stored_predictions import read_predictions
-from tellapart.text import counted, joined
+from tellapart.text import counted, joined, percent
 from tellapart.training.run import Run
 
 MIN_TEST_IMAGES = 10  # of a class: with fewer, one mistake moves its recall by ten points or more
@@ -17,7 +20,7 @@ UNLIKELY = 1.3  # times the half-width of the difference's 95 % interval: chance
 
 def evaluation_notes(run: Run) -> tuple[str, ...]:
     """List what the numbers of a run do not say themselves. Raises RunError."""
-    return (*_small_classes(run), *_distance(run.metrics), *_groups(run.metrics))
+    return (*_small_classes(run), *_distance(run.metrics), *_calibration(run), *_groups(run.metrics))
 
 
 def _small_classes(run: Run) -> Iterator[str]:
@@ -55,6 +58,24 @@ def _distance(metrics: Mapping[str, Any]) -> Iterator[str]:
         f"chance explains: {cause}. Name what belongs together with --group-column, and judge by `tellapart "
         "cross-validate`"
     )
+
+
+def _calibration(run: Run) -> Iterator[str]:
+    """Say where the temperature made it worse: the calibration error on validation, or the log-loss on test."""
+    error, test = run.bundle.manifest.calibration or {}, run.metrics.get("test", {})
+    before, after = (percent(error.get(name, 0.0)) for name in ("ece_before", "ece_after"))
+    worse = []
+    if error.get("ece_after", 0.0) > error.get("ece_before", 0.0) and before != after:
+        worse.append(f"the calibration error on validation, from {before} to {after}")
+    if "uncalibrated_log_loss" in test:
+        loss_before, loss = (f"{test[name]['value']:.3f}" for name in ("uncalibrated_log_loss", "log_loss"))
+        if float(loss) > float(loss_before):
+            worse.append(f"the log-loss on test, from {loss_before} to {loss}")
+    if worse:
+        yield (
+            f"the temperature, which lowers the log-loss on validation, raised {' and '.join(worse)}: "
+            "with few validation images this may be chance, so hold out more with --validation"
+        )
 
 
 def _groups(metrics: Mapping[str, Any]) -> Iterator[str]:

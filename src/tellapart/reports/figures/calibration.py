@@ -23,7 +23,7 @@ from tellapart.reports.figures.theme import (
     shortened,
     with_interval,
 )
-from tellapart.text import counted
+from tellapart.text import counted, percent
 
 MAX_POINTS = 300  # of the coverage curve
 MIN_MARKER, MAX_MARKER = 5.0, 20.0  # pixels of a bin's point, by its number of images
@@ -37,9 +37,9 @@ def reliability(evaluations: Evaluation | Mapping[str, Evaluation]) -> Figure:
     """
     named = {"": evaluations} if isinstance(evaluations, Evaluation) else evaluations
     lines = [_bins_line(name, named[name], COLOURS[i % len(COLOURS)]) for i, name in enumerate(named)]
-    errors = [f"{evaluation.ece.value:.1%}" for evaluation in named.values()]
+    errors = [percent(evaluation.ece.value) for evaluation in named.values()]
     return figure(
-        [reference_line([0, 1], [0, 1]), *lines],
+        [reference_line([0, 1], [0, 1], "perfect"), *lines],
         title=f"Calibration error {' → '.join(errors)}",
         x=share_axis("confidence"),
         y=share_axis("accuracy"),
@@ -118,4 +118,4 @@ def _threshold_point(mask: NDArray[np.bool_], correct: NDArray[np.bool_], thresh
 def _coverage_title(share: float, accuracy: float | None) -> str:
     if accuracy is None:
         return "No image is answered at this threshold"
-    return f"{share:.1%} answered, {accuracy:.1%} of them correct"
+    return f"{percent(share)} answered, {percent(accuracy)} of them correct"

@@ -23,7 +23,7 @@ from tellapart.reports.figures.theme import (
     with_interval,
     wrapped,
 )
-from tellapart.text import counted
+from tellapart.text import counted, percent
 
 MAX_CLASSES = 30
 ROW_HEIGHT, MARGIN_HEIGHT = 36, 130  # pixels: of a row, and of the space above and below all rows
@@ -66,7 +66,7 @@ def comparison(accuracies: Mapping[str, Estimate]) -> Figure:
     low = min(estimate.low for estimate in accuracies.values())
     return figure(
         [_scatter(rows, BLUE) | {"showlegend": False}],
-        title=f"Best of {len(ranked)}: {ranked[0][1].value:.1%} correct",
+        title=f"Best of {len(ranked)}: {percent(ranked[0][1].value)} correct",
         x=share_axis("accuracy (95 % interval)", low=round_down_to_tenth(low)),
         y=_row_axis([shortened(name) for name, _ in ranked]),
         height=MARGIN_HEIGHT + ROW_HEIGHT * len(ranked),
@@ -129,14 +129,14 @@ def probabilities(prediction: Prediction) -> Figure:
         "y": rows,
         "width": 0.7,
         "marker": {"color": [BLUE, *[SKY] * (len(top) - 1)]},
-        "text": [f"{choice.probability:.1%}" for choice in top],
+        "text": [percent(choice.probability) for choice in top],
         "textposition": "auto",
         "hovertext": [f"{wrapped(choice.label)}<br>probability {choice.probability:.4%}" for choice in top],
         "hoverinfo": "text",
     }
     return figure(
         [bars],
-        title=f"{shortened(prediction.label)}, confidence {prediction.probability:.1%}",
+        title=f"{shortened(prediction.label)}, confidence {percent(prediction.probability)}",
         x=share_axis("probability"),
         y=axis(
             "",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tellapart.judging.evaluation import Evaluation
 from tellapart.reports.figures.theme import INK, Figure, Part, axis, figure, shortened, wrapped
-from tellapart.text import counted
+from tellapart.text import counted, percent
 
 MAX_CLASSES_WITH_TEXT = 25  # with more classes the numbers would be too small to read
 MAX_CLASSES = 200  # of more, those with most mistakes: cells grow with the square, to 26 MB of 1,200 classes
@@ -66,7 +66,7 @@ def _cells(evaluation: Evaluation, shown: NDArray[np.intp], normalised: bool) ->
     }
     if len(counts) > MAX_CLASSES_WITH_TEXT:
         return cells
-    texts = _cell_values(counts, lambda i, j: f"{100 * shares[i, j]:.0f}" if normalised else f"{counts[i, j]}", "")
+    texts = _cell_values(counts, lambda i, j: percent(shares[i, j], 0)[:-1] if normalised else f"{counts[i, j]}", "")
     return cells | {"text": texts, "texttemplate": "%{text}", "textfont": {"color": INK}, "xgap": 1, "ygap": 1}
 
 
@@ -101,7 +101,7 @@ def _colours(shares: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _hover(true: str, predicted: str, n: int, share: float) -> str:
-    count = f"{counted(n, 'image')}, {share:.1%} of the class"
+    count = f"{counted(n, 'image')}, {percent(share)} of the class"
     if true == predicted:
         return f"{true}<br>correct: {count}"
     return f"{true}<br>predicted as {predicted}<br>{count}"

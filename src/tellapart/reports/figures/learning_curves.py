@@ -13,23 +13,33 @@ from tellapart.reports.figures.theme import (
     SKY,
     Figure,
     Part,
+    accuracy_axis,
     axis,
     empty_figure,
     figure,
     finite,
+    legend_line,
     line_style,
+    loss_axis,
     plotly_safe,
     shortened,
     wrapped,
 )
+from tellapart.reports.figures.ticks import epoch_ticks, log_ticks, typed
 from tellapart.studies.lr_find import RateTest
 from tellapart.text import counted
 from tellapart.training.fitting.checkpoints import Epoch
 
 HEIGHT = 480  # pixels
 ACCURACY_DOMAIN, LOSS_DOMAIN = [0.54, 1.0], [0.0, 0.44]  # of the height, for the two frames
-LOG_SCALE_RATIO = 20.0  # losses that differ by a larger factor are drawn on a logarithmic scale
 TRAINING_FIELDS, VALIDATION_FIELDS = ("accuracy", "loss"), ("val_accuracy", "val_loss")
+
+
+DOTTED = [
+    legend_line("solid: validation", {"color": GREY, "width": 2}),
+    legend_line("dotted: training", {"color": GREY, "width": 2, "dash": "dot"}),
+]
+"""The entries of a legend for two styles of lines."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,8 @@ def history(epochs: Sequence[Epoch], *, best: int | None = None) -> Figure:
         curves.append(Curve("validation", epochs, VALIDATION_FIELDS, {"color": BLUE, "width": 2}))
     mark = {"type": "line", "x0": best, "x1": best, "y0": 0, "y1": 1, "yref": "paper"}
     shapes = [mark | {"line": {"color": GREY, "width": 1, "dash": "dash"}, "layer": "below"}]
-    return _accuracy_and_loss(curves, f"Best after epoch {best} of {len(epochs)}", shapes)
+    legend = [legend_line("best epoch", {"color": GREY, "width": 1, "dash": "dash"})]
+    return _accuracy_and_loss(curves, f"Best after epoch {best} of {len(epochs)}", shapes, legend)
 
 
 def histories(runs: Mapping[str, Sequence[Epoch]]) -> Figure:
@@ -71,18 +82,19 @@ def histories(runs: Mapping[str, Sequence[Epoch]]) -> Figure:
         curves.append(Curve(name, epochs, VALIDATION_FIELDS if validated else TRAINING_FIELDS, style))
     if not curves:
         return empty_figure("Training", "there is no epoch")
-    return _accuracy_and_loss(curves, f"{counted(len(curves), 'run')}, epoch by epoch", [])
+    dotted = any(curve.fields == TRAINING_FIELDS for curve in curves)
+    return _accuracy_and_loss(curves, f"{counted(len(curves), 'run')}, epoch by epoch", [], DOTTED if dotted else [])
 
 
-def _accuracy_and_loss(curves: Sequence[Curve], title: str, shapes: list[Part]) -> Figure:
+def _accuracy_and_loss(curves: Sequence[Curve], title: str, shapes: list[Part], legend: list[Part]) -> Figure:
     epochs = max(row.epoch for curve in curves for row in curve.rows)
-    x = axis("epoch", anchor="y2", tickformat="d", range=[0.5, epochs + 0.5], **({"dtick": 1} if epochs < 10 else {}))
+    accuracies, losses = ([value for curve in curves for value in curve.values(metric)] for metric in (0, 1))
     return figure(
-        [_trace(curve, metric) for curve in curves for metric in (0, 1)],
+        [*(_trace(curve, metric) for curve in curves for metric in (0, 1)), *legend],
         title=title,
-        x=x,
-        y=axis("accuracy", domain=ACCURACY_DOMAIN, tickformat=".0%"),
-        yaxis2=axis("loss (nats)", domain=LOSS_DOMAIN, **_loss_scale(curves)),
+        x=axis("epoch", anchor="y2", **epoch_ticks(epochs)),
+        y=accuracy_axis("accuracy", accuracies, domain=ACCURACY_DOMAIN),
+        yaxis2=loss_axis("loss (nats)", losses, domain=LOSS_DOMAIN),
         shapes=shapes,
         height=HEIGHT,
     )
@@ -107,12 +119,6 @@ def _trace(curve: Curve, metric: int) -> Part:
     }
 
 
-def _loss_scale(curves: Sequence[Curve]) -> Part:
-    losses = [value for curve in curves for value in curve.values(1) if value is not None and value > 0]
-    steep = bool(losses) and max(losses) > LOG_SCALE_RATIO * min(losses)
-    return {"type": "log"} if steep else {"rangemode": "tozero"}
-
-
 def _has_validation(epochs: Sequence[Epoch]) -> bool:
     return any(row.val_accuracy is not None or row.val_loss is not None for row in epochs)
 
@@ -128,7 +134,7 @@ def lr_curve(result: RateTest) -> Figure:
     return figure(
         [_line(result, "losses", "each batch", SKY, 1), _line(result, "smoothed", "smoothed", BLUE, 3)],
         title="Loss while the learning rate grows",
-        x=axis("learning rate", type="log", exponentformat="power"),
+        x=axis("learning rate", **log_ticks(result.rates.tolist())),
         y=axis("loss (nats)", range=[0, loss_ceiling(result)]),
         shapes=[
             {"type": "line", "x0": rate, "x1": rate, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": colour}}
@@ -136,7 +142,8 @@ def lr_curve(result: RateTest) -> Figure:
         ],
         annotations=[
             {
-                "text": f"{name} {rate:.1e}", "x": math.log10(rate), "xanchor": side, "y": 1, "yref": "paper",
+                "text": f"{name} {typed(float(f'{rate:.1e}'))}",
+                "x": math.log10(rate), "xanchor": side, "y": 1, "yref": "paper",
                 "yanchor": "top", "showarrow": False, "font": {"color": colour},
             }
             for rate, colour, name, side in marks

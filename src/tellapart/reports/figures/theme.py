@@ -3,12 +3,13 @@
 import math
 import textwrap
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tellapart.errors import require
 from tellapart.judging.intervals import Estimate
-from tellapart.text import JOINERS
+from tellapart.reports.figures.ticks import log_ticks, share_ticks, span
+from tellapart.text import JOINERS, TOO_FEW, low_to_high, value_text
 
 ENTITIES = str.maketrans({char: f"&#{ord(char)};" for char in "&<>$%"})
 """The characters with a meaning in Plotly's texts, as entities that it draws as the characters."""
@@ -85,9 +86,11 @@ def finite(value: float | None) -> float | None:
 def with_interval(estimate: Estimate, *, percent: bool = False) -> str:
     """Format an estimate as `0.853 (95 % interval 0.801 to 0.902)`, or in percent."""
     form = ".1%" if percent else ".3f"
-    return f"{estimate.value:{form}} (95 % interval {estimate.low:{form}} to {estimate.high:{form}})"
+    interval = low_to_high(estimate.low, estimate.high, form)
+    return f"{value_text(estimate.value, form)} ({'' if interval == TOO_FEW else '95 % interval '}{interval})"
 
 
+LOG_SCALE_RATIO = 20.0
 COLOURS = (BLUE, RED, GREEN, PINK, ORANGE, SKY, GREY)
 
 
@@ -119,7 +122,21 @@ def axis(title: str, **more: object) -> Part:
 def share_axis(title: str, *, low: float = 0.0, percent: bool = True) -> Part:
     """Make an axis of shares from `low` to 1, with room for a point at either end."""
     room = (1 - low) * 0.03
-    return axis(title, range=[low - room, 1 + room], tickformat=".0%" if percent else ".1f")
+    return axis(title, range=[low - room, 1 + room], **share_ticks(low, 1.0, percent=percent))
+
+
+def accuracy_axis(title: str, values: Iterable[float | None], **more: object) -> Part:
+    """Make an axis of shares in percent that the values fill."""
+    low, high = span(values, least=0.0, most=1.0)
+    return axis(title, range=[low, high], **share_ticks(low, high, percent=True), **more)
+
+
+def loss_axis(title: str, values: Iterable[float | None], **more: object) -> Part:
+    """Make an axis from 0, or a logarithmic one where the values differ by a factor of more than `LOG_SCALE_RATIO`."""
+    positive = [value for value in values if value is not None and value > 0]
+    if positive and max(positive) > LOG_SCALE_RATIO * min(positive):
+        return axis(f"{title}, logarithmic", **log_ticks(positive), **more)
+    return axis(title, rangemode="tozero", **more)
 
 
 def round_down_to_tenth(share: float) -> float:
@@ -148,11 +165,15 @@ def line_style(number: int) -> Part:
     }
 
 
-def reference_line(x: Sequence[float], y: Sequence[float | None]) -> Part:
+def reference_line(x: Sequence[float], y: Sequence[float | None], name: str) -> Part:
     """Make a dotted grey line to compare with, such as guessing or perfect calibration; it has no hover label."""
-    line = {"color": GREY, "width": 1, "dash": "dot"}
+    return legend_line(name, {"color": GREY, "width": 1, "dash": "dot"}) | {"x": list(x), "y": list(y)}
+
+
+def legend_line(name: str, style: Part) -> Part:
+    """Make an entry of the legend that explains a style of lines; it draws nothing."""
     return {
-        "type": "scatter", "mode": "lines", "x": list(x), "y": list(y), "line": line, "showlegend": False,
+        "type": "scatter", "mode": "lines", "x": [None], "y": [None], "name": name, "line": style, "showlegend": True,
         "hoverinfo": "skip",
     }  # fmt: skip
 

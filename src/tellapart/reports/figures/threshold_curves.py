@@ -62,14 +62,14 @@ def roc(evaluation: Evaluation) -> Figure:
 
     Of two classes only the second, the positive, is drawn; of more than 10 the mean and the three worst.
     """
-    chance = reference_line([0, 1], [0, 1])
+    chance = reference_line([0, 1], [0, 1], "guessing")
     return _figure(evaluation, ROC, chance, "false positive rate", "true positive rate (recall)")
 
 
 def precision_recall(evaluation: Evaluation) -> Figure:
     """Draw precision over recall of each class against the rest; of the same classes as `roc`."""
     positive = float(np.mean(evaluation.labels == 1)) if len(evaluation.classes) == 2 else None
-    chance = reference_line([0, 1], [positive, positive])
+    chance = reference_line([0, 1], [positive, positive], "guessing")
     return _figure(evaluation, PRECISION_RECALL, chance, "recall", "precision")
 
 

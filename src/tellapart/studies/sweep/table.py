@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tellapart.progress import LINE_EVERY_S, notify
 from tellapart.recipe import Recipe
 from tellapart.studies.sweep.plan import Candidate, SweepPlan, Trial, best_trial, gap
+from tellapart.text import points
 from tellapart.training.fitting.checkpoints import Epoch
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class LiveTable:
 
     def _line(self, number: int, recipe: Recipe, history: Sequence[Epoch], row: Epoch) -> None:
         values = ", ".join(f"{name} {short(getattr(recipe, name))}" for name in self.columns)
-        metrics = f"validation accuracy {row.val_accuracy:.1%}, loss {row.val_loss:.3f}, gap {gap(row):+.1%}"
+        metrics = f"validation accuracy {row.val_accuracy:.1%}, loss {row.val_loss:.3f}, gap {points(gap(row))}"
         seconds = sum(epoch.seconds for epoch in history)
         rest = f"; {self.left}" if self.left else ""
         notify(f"trial {number}: {values}; {len(history)} epochs, {metrics}, {seconds:.1f} s{rest}")
@@ -127,7 +128,7 @@ def cells(
     values = [short(getattr(recipe, name)) for name in columns]
     if row is None:
         return [str(number), *values, "", "", "", "", ""]
-    metrics = [f"{row.val_accuracy:.1%}", f"{row.val_loss:.3f}", f"{gap(row):+.1%}"]
+    metrics = [f"{row.val_accuracy:.1%}", f"{row.val_loss:.3f}", points(gap(row))]
     return [
         str(number),
         *values,
