@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tellapart.progress import notify, progress
+from tellapart.progress import hidden_progress, notify, progress
 
 
 class Terminal(io.StringIO):
@@ -105,3 +105,13 @@ def test_what_is_said_goes_to_standard_error(capsys: pytest.CaptureFixture[str])
     notify("a sentence")
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "a sentence\n")
+
+
+def test_hidden_progress_prints_nothing(wait: Callable[[float], None], capsys: pytest.CaptureFixture[str]) -> None:
+    with hidden_progress(), progress("decoding", 3000, "images") as advance:
+        wait(60)
+        advance(500)
+        notify("a notice")
+    assert capsys.readouterr().err == ""
+    notify("another")
+    assert capsys.readouterr().err == "another\n"

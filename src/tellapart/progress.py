@@ -8,6 +8,8 @@ from typing import Protocol
 
 from tellapart.text import printable_lines
 
+_HIDDEN: list[None] = []
+"""An entry for each `hidden_progress` that is under way."""
 LINE_EVERY_S = 10.0  # in a file or a pipe, plain lines replace the bar
 
 
@@ -21,7 +23,9 @@ class Advance(Protocol):
 @contextmanager
 def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
     """Display a progress bar, or lines if standard error is no terminal; yields the function to advance it."""
-    if sys.stderr.isatty():
+    if _HIDDEN:
+        yield _nothing
+    elif sys.stderr.isatty():
         with _bar(label, total, unit) as advance:
             yield advance
     else:
@@ -30,7 +34,22 @@ def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
 
 def notify(message: str) -> None:
     """Print a line on standard error; standard output is for results."""
-    print(printable_lines(message), file=sys.stderr, flush=True)  # noqa: T201
+    if not _HIDDEN:
+        print(printable_lines(message), file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextmanager
+def hidden_progress() -> Iterator[None]:
+    """Hide the progress and the notices of what runs inside, in any thread: whoever runs it has progress of its own."""
+    _HIDDEN.append(None)
+    try:
+        yield
+    finally:
+        _HIDDEN.pop()
+
+
+def _nothing(count: int, note: str = "") -> None:
+    """Take what `Advance` takes, and show nothing."""
 
 
 @contextmanager

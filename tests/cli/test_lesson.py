@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.cli import lesson as command
-from tellapart.lessons.lesson import OLD_NAMES, Claim, all_lessons
+from tellapart.lessons.lesson import CHAPTERS, OLD_NAMES, Claim, all_lessons
 
 from .conftest import Said
 
@@ -17,7 +17,9 @@ LESSONS = all_lessons()
 def test_lessons_are_listed_in_order_with_what_they_take(said: Said) -> None:
     answer = said("lessons")
     assert answer.status == 0
-    lines = answer.out.splitlines()
+    chapters = [line for line in answer.out.splitlines() if line and not line.startswith(" ")]
+    assert chapters == list(CHAPTERS)
+    lines = [line for line in answer.out.splitlines() if line.startswith(" ")]
     assert [line.split()[0] for line in lines] == [lesson.name for lesson in LESSONS]
     assert f"about {LESSONS[0].seconds} s" in " ".join(lines[0].split())
     assert all(lesson.question in line for lesson, line in zip(LESSONS, lines, strict=True))

@@ -76,10 +76,11 @@ def test_the_page_is_complete_without_a_network_and_without_scripts(
 def test_every_finding_has_a_section_that_the_contents_lead_to(everything: CheckResult, page: Page) -> None:
     page.set_content(check_html(everything))
     links = page.locator("nav a").evaluate_all("all => all.map((one) => one.hash)")
-    assert links == ["#images", "#unreadable", "#imbalance", "#near-copies", "#label-error", "#blank", "#next"]
+    assert links == ["#next", "#unreadable", "#imbalance", "#near-copies", "#label-error", "#blank", "#images"]
     assert page.locator("section").evaluate_all("all => all.map((one) => '#' + one.id)") == links
     assert page.locator(".summary a").evaluate_all("all => all.map((one) => one.hash)") == links[1:-1]
     expect(page.locator("#imbalance")).to_contain_text("Add some.")
+    expect(page.locator("#next")).to_contain_text("Add some.")
     expect(page.locator("#unreadable")).to_contain_text(f"red/{HOSTILE}.png is cut off")
     expect(page.locator("#next")).to_contain_text("tellapart train photos --skip findings.csv")
 
@@ -167,3 +168,17 @@ def test_a_path_that_cannot_be_written_is_an_error(everything: CheckResult, tmp_
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageError):
         write_check(everything, tmp_path / "file" / "check.html")
+
+
+def test_an_image_with_two_labels_is_first_and_large_under_both(dataset: Dataset, page: Page) -> None:
+    both = (row(dataset, 0, other=13), row(dataset, 13, other=0))
+    twice = Finding("two-labels", "warning", 2, "2 images have two labels.", "Choose one.", both)
+    gone = Finding("unreadable", "problem", 1, "1 file cannot be read.", "", (row(dataset, 2),))
+    page.set_content(check_html(checked(dataset, gone, twice)))
+    ids = page.locator("section").evaluate_all("all => all.map((one) => one.id)")
+    assert ids == ["next", "two-labels", "unreadable", "images"]
+    expect(page.locator("#two-labels .name")).to_have_text(["blue", "green"])
+    expect(page.locator("#two-labels .file:has-text('row')")).to_have_text(["row 3", "row 4"])  # places in the table
+    assert "more are in" not in page.locator("#two-labels").inner_text()
+    assert page.locator("#two-labels img").evaluate_all("all => all.every((one) => one.naturalWidth > 200)")
+    assert page.locator("#unreadable img").evaluate_all("all => all.every((one) => one.naturalWidth === 120)")

@@ -109,7 +109,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def drawn(page: Page, path: Path) -> None:
     page.goto(path.as_uri())
-    expect(page.locator(".plot:not(:has(.main-svg))")).to_have_count(0)
+    expect(page.locator(".plot:visible:not(:has(.main-svg))")).to_have_count(0)
 
 
 def sections(html: str) -> dict[str, str]:
@@ -167,6 +167,7 @@ def test_a_cell_opens_its_images_by_mouse_and_by_keyboard(page: Page, file: Path
     expect(album.get_by_role("img")).to_have_count(2)
     album.get_by_role("button", name="Close").click()
     expect(album).to_be_hidden()
+    page.locator("#validation summary").first.click()
     page.locator("#validation .matrix a").nth(2).focus()
     page.keyboard.press("Enter")
     expect(album.locator(".file").first).to_have_text("validation 1 dress.jpg")
@@ -196,6 +197,8 @@ def test_without_scripts_the_tables_are_there_and_a_cell_leads_to_its_images(bro
     page = context.new_page()
     page.goto(file.as_uri())
     expect(page.get_by_text("Scripts are off")).to_be_visible()
+    expect(page.locator("#test .numbers").first).to_be_visible()
+    page.locator("#test .more summary").first.click()
     expect(page.locator("#test .lines").first).to_be_visible()
     images = page.locator("#test-cell-0-1 img")
     expect(images.first).to_be_hidden()
@@ -224,8 +227,7 @@ def test_validation_and_test_have_sections_of_their_own() -> None:
     html = report_html(report())
     by_section = sections(html)
     assert list(by_section) == [
-        "recipe", "images", "learning", "validation", "calibration", "test",
-        "explanations", "size", "environment", "skipped", "notes",
+        "test", "learning", "calibration", "explanations", "notes", "images", "validation", "recipe", "machine",
     ]  # fmt: skip
     assert "11.1%" in by_section["validation"]
     assert "22.2%" in by_section["test"]
@@ -258,7 +260,7 @@ def test_the_page_gives_the_uses_of_the_test_split(uses: int | None, words: str)
 
 def test_empty_parts_have_no_section() -> None:
     bare = Report("a", "now", "tellapart train", DatasetFacts("a", "f", ("x",), {"train": (1,)}))
-    assert list(sections(report_html(bare))) == ["recipe", "images", "skipped"]
+    assert list(sections(report_html(bare))) == ["images", "recipe", "machine"]
     assert "No file was skipped" in report_html(bare)
 
 
@@ -317,3 +319,28 @@ def test_a_path_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageError):
         write_report(report(), tmp_path / "file" / "report.html")
+
+
+def test_the_result_is_first_and_the_rest_opens_from_its_link(page: Page, file: Path) -> None:
+    drawn(page, file)
+    tops = page.locator("main > section").evaluate_all(
+        "all => all.map((one) => [one.id, one.getBoundingClientRect().top])"
+    )
+    assert tops[0][0] == "test"
+    assert page.locator("#test").evaluate("one => one.querySelector('.matrix').getBoundingClientRect().top") < 1200
+    expect(page.locator("#validation .matrix")).to_be_hidden()
+    page.locator("nav a", has_text="Validation").click()
+    expect(page.locator("#validation .matrix")).to_be_visible()
+    expect(page.locator("#validation .plot:visible .main-svg").first).to_be_visible()
+
+
+def test_ten_classes_fit_on_nine_thousand_pixels_and_names_are_cut_not_wrapped(page: Page, tmp_path: Path) -> None:
+    classes = tuple(f"a class with a name that is rather long {i}" for i in range(10))
+    path = tmp_path / "report.html"
+    write_report(report(classes), path)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    drawn(page, path)
+    assert page.evaluate("document.documentElement.scrollHeight") < 9_000
+    name = page.locator("#test .matrix tbody .short").first
+    assert name.get_attribute("title") == classes[0]
+    assert name.evaluate("one => one.scrollWidth > one.clientWidth && one.clientHeight < 30")

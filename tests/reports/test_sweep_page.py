@@ -45,15 +45,16 @@ def test_each_factor_has_its_curves_with_a_line_for_each_trial(swept: Sweep) -> 
     assert path == swept.folder / "curves.html"
     accuracy, loss, gaps, *_ = figures = figures_of(path.read_text(encoding="utf-8"))
     assert len(figures) == 3 * len(swept.rounds)
-    assert [len(figure["data"]) for figure in (accuracy, loss, gaps)] == [8, 8, 4]
+    assert [len(figure["data"]) for figure in (accuracy, loss, gaps)] == [10, 10, 4]
     validation, training = accuracy["data"][:2]
     assert validation["y"] == [row.val_accuracy for row in swept.trials[0].history]
     assert training["y"] == [row.accuracy for row in swept.trials[0].history]
     assert (validation["line"]["dash"], training["line"]["dash"]) == ("solid", "dot")
     assert validation["name"] == "0.0001"
+    assert [line["name"] for line in accuracy["data"][8:]] == ["solid: validation", "dotted: training"]
     assert loss["data"][2]["y"] == [None] * 5  # not finite
     assert gaps["data"][0]["y"] == pytest.approx(
-        [row.accuracy - (row.val_accuracy or 0) for row in swept.trials[0].history], abs=1e-6
+        [100 * (row.accuracy - (row.val_accuracy or 0)) for row in swept.trials[0].history], abs=1e-3
     )
 
 

@@ -11,7 +11,7 @@ from tellapart.files import require_unused, require_writable
 from tellapart.lessons.book import learn, write_book, write_page
 from tellapart.lessons.lesson import Learned, Settings, all_lessons, lesson_named
 from tellapart.lessons.words import plain
-from tellapart.progress import notify, progress
+from tellapart.progress import hidden_progress, notify, progress
 
 FAILED = 1
 WIDTH = 100
@@ -74,7 +74,8 @@ def _run_all(folder: Path, settings: Settings, *, json: bool) -> int:
     lessons, results = all_lessons(), []
     with progress("lessons", len(lessons), "lessons") as advance:
         for lesson in lessons:
-            learned = learn(lesson, settings)
+            with hidden_progress():
+                learned = learn(lesson, settings)
             results.append(learned)
             advance(1, lesson.name)
             for sentence, is_true in learned.claims:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tellapart.cli.output import aligned
-from tellapart.lessons.lesson import all_lessons
+from tellapart.lessons.lesson import CHAPTERS, all_lessons
 from tellapart.progress import notify
 
 
@@ -26,7 +26,11 @@ def lessons(*, json: Annotated[bool, Parameter(name="--json")] = False) -> None:
             row = {"name": lesson.name, "question": lesson.question, "data": lesson.needs, "seconds": lesson.seconds}
             print(jsonlib.dumps(row))
         return
-    rows = [[f"{lesson.name}  ", f"about {lesson.seconds} s", f"  {lesson.question}"] for lesson in listed]
-    widest = max(len(row[2]) for row in rows)
-    print(aligned([[*row[:2], row[2].ljust(widest)] for row in rows]))
+    widest = max(len(lesson.question) for lesson in listed)
+    rows = [
+        [f"{lesson.name}  ", f"about {lesson.seconds} s", f"  {lesson.question.ljust(widest)}"] for lesson in listed
+    ]
+    lines = dict(zip((lesson.name for lesson in listed), aligned(rows).splitlines(), strict=True))
+    for chapter, names in CHAPTERS.items():
+        print(f"{chapter}\n" + "\n".join(f"  {lines[name].rstrip()}" for name in names) + "\n")
     notify(f"try: tellapart lesson {listed[0].name}")

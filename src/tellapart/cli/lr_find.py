@@ -13,8 +13,8 @@ from tellapart.data.dataset import Dataset
 from tellapart.errors import RecipeError
 from tellapart.files import atomic_write, csv_text
 from tellapart.progress import notify
-from tellapart.reports import figures
 from tellapart.reports.figures.learning_curves import loss_ceiling, lr_curve
+from tellapart.reports.lr_page import write_lr_page
 from tellapart.reports.png import require_chromium, write_png
 from tellapart.studies.lr_find import STEPS, RateTest
 from tellapart.studies.lr_find import lr_find as test_rates
@@ -114,11 +114,10 @@ def require_curve_format(path: Path) -> None:
 
 def save_curve(result: RateTest, path: Path) -> None:
     """Write the curve as PNG, or as an .html page that needs no network."""
-    figure = lr_curve(result)
     if path.suffix.lower() == ".png":
-        write_png(figure, path)
+        write_png(lr_curve(result), path)
     else:
-        atomic_write(path, figure.to_html(include_plotlyjs=True, config=dict(figures.CONFIG)))
+        write_lr_page(result, path)
 
 
 def curve_text(result: RateTest) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tellapart.errors import require
 from tellapart.files import atomic_folder, atomic_write
 from tellapart.lessons.glossary import GLOSSARY
-from tellapart.lessons.lesson import Learned, Lesson, Settings, filled
+from tellapart.lessons.lesson import CHAPTERS, Learned, Lesson, Settings, chapter_of, filled
 from tellapart.lessons.words import anchor, paragraphs, terms
 from tellapart.reports.render import TEMPLATES, page_html, site_html
 
@@ -16,8 +16,6 @@ OWN_TEMPLATES = Path(__file__).parent / "templates"
 INDEX, TERMS = "index.html", "glossary.html"
 SCRIPTS = ("plotly.js", "report.js")
 """The scripts that draw the figures, shared by all pages."""
-CONTENTS = [("lessons", "Lessons", True), ("again", "Run them yourself", True)]
-"""The sections of the index page."""
 
 
 def write_book(learned: Sequence[Learned], folder: Path) -> None:
@@ -37,12 +35,32 @@ def write_page(learned: Learned, path: Path) -> None:
 
 def pages(learned: Sequence[Learned]) -> dict[str, str]:
     """Render the pages of the site, by file name."""
-    html = {INDEX: _page("index.html.jinja", learned=learned, lesson_path=lesson_path, sections=CONTENTS)}
+    chapters = _chapters(learned)
+    html = {
+        INDEX: _page(
+            "index.html.jinja",
+            learned=learned,
+            chapters=chapters,
+            anchor=lambda chapter: anchor(chapter) or "lessons",
+            lesson_path=lesson_path,
+            sections=[
+                *((anchor(chapter) or "lessons", chapter or "Lessons", True) for chapter, _ in chapters),
+                ("again", "Run them yourself", True),
+            ],
+        )
+    }
     for position, lesson in enumerate(learned):
         html[lesson_path(lesson)] = _page("lesson.html.jinja", **_lesson_context(learned, position, alone=False))
     entries = [(anchor(term), term, sentence, _using(learned, term)) for term, sentence in sorted_terms()]
     html[TERMS] = _page("glossary.html.jinja", entries=entries, lesson_path=lesson_path, sections=[])
     return html
+
+
+def _chapters(learned: Sequence[Learned]) -> list[tuple[str, list[Learned]]]:
+    """Group lessons by chapter, in reading order; those in none are last."""
+    names = [*CHAPTERS, ""]
+    groups = [(name, [each for each in learned if chapter_of(each.lesson.name) == name]) for name in names]
+    return [(name, lessons) for name, lessons in groups if lessons]
 
 
 def lesson_path(learned: Learned) -> str:
@@ -77,6 +95,7 @@ def _lesson_context(all_learned: Sequence[Learned], position: int, *, alone: boo
     return {
         "learned": learned,
         "number": position + 1,
+        "chapter": chapter_of(learned.lesson.name),
         "texts": texts,
         "before": all_learned[position - 1] if position else None,
         "after": all_learned[position + 1] if position + 1 < len(all_learned) else None,

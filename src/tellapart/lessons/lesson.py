@@ -12,35 +12,22 @@ from tellapart.text import points
 
 Results = Mapping[str, Any]
 """Numbers and words from a run, by the names that the text uses."""
-NAMES = (
-    "image-as-array",
-    "scaling-inputs",
-    "separate-test-set",
-    "score-on-training-data",
-    "over-fitting",
-    "bias-and-variance",
-    "cross-validation",
-    "pixel-order",
-    "which-metric",
-    "unequal-mistakes",
-    "rare-class",
-    "confusion-matrix",
-    "growing-a-forest",
-    "filters-and-feature-maps",
-    "pooling",
-    "softmax-and-logits",
-    "counting-parameters",
-    "learning-rate",
-    "dropout",
-    "augmentation",
-    "early-stopping",
-    "searching",
-    "transfer-against-scratch",
-    "frozen-features",
-    "image-size-and-time",
-    "knowing-when-you-do-not-know",
-    "explanations-that-lie",
-)
+CHAPTERS = {
+    "Images and their numbers": ("image-as-array", "scaling-inputs"),
+    "Judging honestly": (
+        "separate-test-set", "score-on-training-data", "over-fitting", "bias-and-variance", "cross-validation",
+        "pixel-order",
+    ),
+    "Metrics and mistakes": ("which-metric", "unequal-mistakes", "rare-class", "confusion-matrix"),
+    "How models work": (
+        "growing-a-forest", "filters-and-feature-maps", "pooling", "softmax-and-logits", "counting-parameters",
+    ),
+    "Training well": ("learning-rate", "dropout", "augmentation", "early-stopping", "searching"),
+    "Pre-trained networks": ("transfer-against-scratch", "frozen-features", "image-size-and-time"),
+    "Confidence and explanations": ("knowing-when-you-do-not-know", "explanations-that-lie"),
+}  # fmt: skip
+"""The lessons by chapter, in the order to read them."""
+NAMES = tuple(name for names in CHAPTERS.values() for name in names)
 OLD_NAMES = {"picture-as-array": "image-as-array", "picture-size-and-time": "image-size-and-time"}
 """Names of earlier versions, which are still accepted."""
 
@@ -153,6 +140,11 @@ def lesson_named(name: str) -> Lesson:
     require("sklearn", extra="train")
     lesson: Lesson = importlib.import_module(f"tellapart.lessons.{name.replace('-', '_')}").LESSON
     return lesson
+
+
+def chapter_of(name: str) -> str:
+    """Return the chapter of a lesson; empty for one that is in none."""
+    return next((chapter for chapter, names in CHAPTERS.items() if name in names), "")
 
 
 def all_lessons() -> tuple[Lesson, ...]:

@@ -2,8 +2,8 @@
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -54,7 +54,8 @@ TITLES = {
     "unread-format": "Images in formats that are not read",
 }
 """The section title of each kind of finding."""
-SIDE = 120  # pixels: about 3.5 kB each
+FIRST = "two-labels"
+SIDE, LARGE_SIDE = 120, 280  # pixels: about 3.5 and 12 kB each
 MARKUP_BYTES = 100  # around an image, without its alternative text
 PREFETCHED = 16  # images that are decoded ahead
 
@@ -72,7 +73,10 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of a finding, its number in the table, its files' paths below the source, and their thumbnails."""
+    """A row of a finding, its number in the table, its files' paths below the source, and their thumbnails.
+
+    `other_number` is that of the row of the other file, where a pair stands for both rows.
+    """
 
     row: Row
     number: int
@@ -80,6 +84,7 @@ class Entry:
     other_path: str
     image: Thumbnail | None
     other: Thumbnail | None
+    other_number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,14 @@ class Section:
     entries: tuple[Entry, ...]
 
     @property
+    def large(self) -> bool:
+        """True where a person has to decide by looking: the same image under two labels."""
+        return self.finding.kind == FIRST
+
+    @property
     def left_out(self) -> int:
         """The number of rows that are only in the table."""
-        return len(self.finding.rows) - len(self.entries)
+        return len(self.finding.rows) - sum(1 + (entry.other_number is not None) for entry in self.entries)
 
 
 def write_check(checked: CheckResult, path: Path) -> None:
@@ -105,12 +115,14 @@ def write_check(checked: CheckResult, path: Path) -> None:
 def check_html(checked: CheckResult, *, most: int = MAX_BYTES) -> str:
     """Render the page of a check, with as many images as fit into `most` bytes."""
     room = most - byte_count(_render(checked, {}))
-    names = (name for section in _sections(checked, {}) for entry in section.entries for name in _names(entry.row))
-    return _render(checked, thumbnails_within(checked.dataset, names, room))
+    sections = _in_reading_order(_sections(checked, {}))
+    names = [name for section in sections for entry in section.entries for name in _names(entry.row)]
+    large = {name for each in sections if each.large for entry in each.entries for name in _names(entry.row)}
+    return _render(checked, thumbnails_within(checked.dataset, names, room, large=large))
 
 
 def _render(checked: CheckResult, images: dict[str, Thumbnail]) -> str:
-    sections = tuple(_sections(checked, images))
+    sections = _in_reading_order(_sections(checked, images))
     return static_html(
         "check.html.jinja",
         checked=checked,
@@ -119,9 +131,9 @@ def _render(checked: CheckResult, images: dict[str, Thumbnail]) -> str:
         counts=_counts(checked.dataset),
         shown=sections,
         sections=[
-            ("images", "Images", True),
+            ("next", "What to do", True),
             *((section.finding.kind, section.title, True) for section in sections),
-            ("next", "Next steps", True),
+            ("images", "Images", True),
         ],
     )
 
@@ -137,10 +149,16 @@ def _sections(checked: CheckResult, images: dict[str, Thumbnail]) -> Iterator[Se
     number = 2  # the first row of a table is its header
     for finding in checked.findings:
         layout = _layout(finding)
-        rows = islice(enumerate(finding.rows, start=number), MAX_ROWS[layout])
+        rows = list(islice(enumerate(finding.rows, start=number), MAX_ROWS[layout]))
         entries = tuple(_entry(row, number, checked.dataset.source, images) for number, row in rows)
-        yield Section(finding, TITLES.get(finding.kind, finding.kind), layout, entries)
+        section = Section(finding, TITLES.get(finding.kind, finding.kind), layout, entries)
+        yield replace(section, entries=_once(entries)) if section.large else section
         number += len(finding.rows)
+
+
+def _in_reading_order(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """Put images with two labels first: only a person can say which label is wrong."""
+    return tuple(sorted(sections, key=lambda section: not section.large))
 
 
 def _layout(finding: Finding) -> Layout:
@@ -157,6 +175,16 @@ def _entry(row: Row, number: int, source: str | None, images: dict[str, Thumbnai
         path_below(row.other, source),
         images.get(row.path),
         images.get(row.other),
+    )
+
+
+def _once(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Join the two rows of a pair, each of which names the other, into one entry."""
+    numbers = {(entry.row.path, entry.row.other): entry.number for entry in entries}
+    return tuple(
+        replace(entry, other_number=twin if twin and twin > entry.number else None)
+        for entry in entries
+        if not (twin := numbers.get((entry.row.other, entry.row.path))) or twin > entry.number
     )
 
 
@@ -184,18 +212,24 @@ def _counts(dataset: Dataset) -> Table:
 ImageLocation = tuple[Images, int, str]  # the images of a split, an index, and the label there
 
 
-def thumbnails_within(dataset: Dataset, names: Iterable[str], room: int) -> dict[str, Thumbnail]:
-    """Make thumbnails of the files named, in order, while all their uses fit into `room` bytes.
+def thumbnails_within(
+    dataset: Dataset, names: Iterable[str], room: int, *, large: Collection[str] = ()
+) -> dict[str, Thumbnail]:
+    """Make thumbnails of the files named, in order, while all their uses fit into `room` bytes; some are `large`.
 
     Files that cannot be read have none.
     """
+
+    def thumbnail(name: str) -> Thumbnail | None:
+        return _thumbnail(name, locations[name], conversion, LARGE_SIDE if name in large else SIDE)
+
     uses = Counter(names)
     locations = _locate(dataset, uses)
     readable = [name for name in uses if name in locations]
     shown: dict[str, Thumbnail] = {}
     conversion = visible_conversion(split.images for split in dataset.splits.values())
     with progress("images", len(readable), "images") as advance:
-        thumbs = prefetch_map(lambda name: _thumbnail(name, locations[name], conversion), readable, depth=PREFETCHED)
+        thumbs = prefetch_map(thumbnail, readable, depth=PREFETCHED)
         for name, thumb in zip(readable, thumbs, strict=True):
             advance(1)
             if thumb is None:
@@ -216,11 +250,11 @@ def _locate(dataset: Dataset, names: Mapping[str, int]) -> dict[str, ImageLocati
     }
 
 
-def _thumbnail(name: str, location: ImageLocation, conversion: Conversion) -> Thumbnail | None:
+def _thumbnail(name: str, location: ImageLocation, conversion: Conversion, side: int) -> Thumbnail | None:
     images, index, label = location
     try:
         return Thumbnail(
-            data_uri(thumbnail_jpeg(images.read(index, conversion), SIDE)), name.rpartition("/")[2], label, label
+            data_uri(thumbnail_jpeg(images.read(index, conversion), side)), name.rpartition("/")[2], label, label
         )
     except ImageError:
         return None

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tellapart.errors import require
 from tellapart.reports.report import Drawing
+from tellapart.style import style_sheet
+from tellapart.text import percent
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,7 +44,7 @@ def _page(
     render: Callable[..., str], scripts: Sequence[str], allowed: Sequence[str], values: Mapping[str, object]
 ) -> str:
     return render(
-        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        style=style_sheet(),
         scripts=scripts,
         hashes=allowed,  # the content security policy: no other script runs, even if a name contains one
         **values,
@@ -58,7 +60,7 @@ def _template(name: str, more: Path | None = None) -> Callable[..., str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"plot": _plot, "percent": "{:.1%}".format, "count": "{:,}".format}
+    environment.filters |= {"plot": _plot, "percent": percent, "count": "{:,}".format}
     render: Callable[..., str] = environment.get_template(name).render
     return render
 

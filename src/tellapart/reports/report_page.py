@@ -12,7 +12,9 @@ from tellapart.reports.render import byte_count, page_html
 from tellapart.reports.report import DatasetFacts, Report, SplitReport, Table, Thumbnail
 
 MAX_BYTES = 15_000_000
-MAX_CONFUSED_PAIRS, MAX_PAIR_IMAGES, MAX_MISTAKES = 6, 6, 12
+MAX_CONFUSED_PAIRS, MAX_PAIR_IMAGES, MAX_MISTAKES = 6, 5, 12
+MAIN_METRICS = ("accuracy", "balanced accuracy", "macro f1", "top-3 accuracy", "log-loss", "calibration error")
+"""The metrics above the confusion matrix, in small letters."""
 MAX_MATRIX_CLASSES = 25  # a larger table is unreadable: the figure is shown instead
 MARKUP_BYTES = 500  # around an image, approximately, without its names
 
@@ -197,24 +199,25 @@ def _render(report: Report, complete: Report) -> str:
         most_confident_mistakes=most_confident_mistakes,
         matrix_classes=MAX_MATRIX_CLASSES,
         pair_images=MAX_PAIR_IMAGES,
+        main_metrics=MAIN_METRICS,
     )
 
 
 def _sections(report: Report) -> list[tuple[str, str, bool]]:
     """List the sections: anchor, title in the table of contents, and False where the section is absent."""
-    splits = {split.split for split in report.splits}
+    result = min((split for split in report.splits if split.metrics), key=_test_first, default=None)
+    others = [split.split for split in report.splits if split is not result]
+    titles = {"test": "Test", "validation": "Validation"}
     return [
-        ("recipe", "Command and recipe", True),
-        ("images", "Images", True),
+        *([(result.split, titles[result.split], True)] if result else []),
         ("learning", "Training", report.history is not None),
-        ("validation", "Validation", "validation" in splits),
         ("calibration", "Confidence", report.calibration is not None),
-        ("test", "Test", "test" in splits),
         ("explanations", "Explanations", bool(report.explanations)),
-        ("size", "Size and speed", bool(report.size_and_speed)),
-        ("environment", "Environment", bool(report.environment)),
-        ("skipped", "Skipped files", True),
         ("notes", "Notes", bool(report.notes)),
+        ("images", "Images", True),
+        *((name, titles[name], True) for name in others),
+        ("recipe", "Recipe", True),
+        ("machine", "Machine and files", True),
     ]
 
 

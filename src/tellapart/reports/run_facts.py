@@ -14,6 +14,7 @@ from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.image_size import size_text
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import RunError
+from tellapart.models.catalogue import MODELS
 from tellapart.read_files import MAX_LIST_BYTES, ContentError, parse_number, read_table
 from tellapart.recipe import Recipe
 from tellapart.reports import figures
@@ -22,6 +23,15 @@ from tellapart.reports.report_images import read_images
 from tellapart.training.fitting.checkpoints import History, read_history
 from tellapart.training.run import Run
 
+OFF = (None, "", [], (), False, 0.0)
+"""Values of settings that do nothing."""
+OWN_SETTINGS = {"knn": {"neighbours", "features"}, "forest": {"trees", "features"}, "logistic": {"features"}}
+"""The settings that only these models have."""
+NETWORK_SETTINGS = {
+    "weights", "unfreeze", "cut", "then", "views", "inner", "units", "dropout", "loss", "label_smoothing", "optimizer",
+    "learning_rate", "schedule", "ema", "mixed_precision", "batch_size", "epochs", "patience", "min_delta", "monitor",
+    "keep", "augment", "mirror",
+}  # fmt: skip
 MAX_TIMED = 20  # predictions
 MAX_SKIPPED = 100  # files that are listed
 
@@ -156,20 +166,36 @@ def best_history(folder: Path) -> History:
 
 
 def recipe_values(run: Run) -> dict[str, str]:
-    """Format the recipe of a run's classifier; where the ladder changed a setting, with the original in brackets."""
-    recipe = _shown(run.recipe)
+    """Format the settings that a run's classifier has; those that the ladder changed with the original in brackets.
+
+    Left out is what its model does not have, and what is off.
+    """
+    recipe = _applying(run.recipe)
     path = run.folder / "winner.toml"
     if not path.exists():
         return recipe
-    winner = _shown(Recipe.read(path))
+    winner = _applying(Recipe.read(path))
     return {
         name: value if recipe.get(name) == value else f"{value} (set: {recipe.get(name, 'the default')})"
         for name, value in winner.items()
     }
 
 
-def _shown(recipe: Recipe) -> dict[str, str]:
-    return {name: size_text(value) if name == "size" else str(value) for name, value in recipe.as_dict().items()}
+def _applying(recipe: Recipe) -> dict[str, str]:
+    values = {
+        name: size_text(value) if name == "size" else str(value)
+        for name, value in recipe.as_dict().items()
+        if value not in OFF
+    }
+    model = MODELS.get(recipe.model)
+    if model is None:
+        return values
+    own = OWN_SETTINGS.get(recipe.model, set())
+    foreign = set().union(*OWN_SETTINGS.values()) - own
+    if model.estimator:
+        return {name: value for name, value in values.items() if name not in foreign | NETWORK_SETTINGS}
+    without = foreign | ({"unfreeze", "views", "cut"} if recipe.weights == "none" else set())
+    return {name: value for name, value in values.items() if name not in without}
 
 
 def _best_score(history: History) -> tuple[float, float]:

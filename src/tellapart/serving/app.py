@@ -36,6 +36,7 @@ from tellapart.serving.schemas import Answer as AnswerSchema
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import UPLOAD_ADVICE, read_uploads
+from tellapart.style import TOKENS
 from tellapart.version import __version__
 
 PAGE = Path(__file__).parent / "page"
@@ -191,5 +192,9 @@ def _add_page(app: FastAPI) -> None:
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> Response:
         return FileResponse(PAGE / "index.html")
+
+    @app.api_route("/page/tokens.css", methods=["GET", "HEAD"], include_in_schema=False)
+    async def tokens() -> Response:
+        return FileResponse(TOKENS)
 
     app.mount("/page", StaticFiles(directory=PAGE))

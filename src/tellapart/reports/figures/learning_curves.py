@@ -1,6 +1,5 @@
 """Learning curves: accuracy above, loss below, by epoch."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -132,23 +131,19 @@ def lr_curve(result: RateTest) -> Figure:
     """Draw the loss of each batch and the smoothed loss over the learning rate, and mark the suggested rates."""
     marks = _marks(result)
     return figure(
-        [_line(result, "losses", "each batch", SKY, 1), _line(result, "smoothed", "smoothed", BLUE, 3)],
+        [
+            _line(result, "losses", "each batch", SKY, 1),
+            _line(result, "smoothed", "smoothed", BLUE, 3),
+            *(legend_line(f"{name}: {typed(float(f'{rate:.1e}'))}", style) for rate, style, name in marks),
+        ],
         title="Loss while the learning rate grows",
         x=axis("learning rate", **log_ticks(result.rates.tolist())),
         y=axis("loss (nats)", range=[0, loss_ceiling(result)]),
         shapes=[
-            {"type": "line", "x0": rate, "x1": rate, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": colour}}
-            for rate, colour, _, _ in marks
+            {"type": "line", "x0": rate, "x1": rate, "y0": 0, "y1": 1, "yref": "paper", "line": style}
+            for rate, style, _ in marks
         ],
-        annotations=[
-            {
-                "text": f"{name} {typed(float(f'{rate:.1e}'))}",
-                "x": math.log10(rate), "xanchor": side, "y": 1, "yref": "paper",
-                "yanchor": "top", "showarrow": False, "font": {"color": colour},
-            }
-            for rate, colour, name, side in marks
-        ],
-    )  # fmt: skip
+    )
 
 
 def loss_ceiling(result: RateTest) -> float:
@@ -168,12 +163,11 @@ def _line(result: RateTest, field: str, name: str, colour: str, width: int) -> P
     }
 
 
-def _marks(result: RateTest) -> list[tuple[float, str, str, str]]:
-    """Return for each mark its rate, its colour, its name, and which end of the name is at the rate."""
+def _marks(result: RateTest) -> list[tuple[float, Part, str]]:
+    """Return for each mark its rate, the style of its line, and its name."""
     if not result.learned:
         return []
-    ends = ("right", "left") if result.steepest <= result.tenth else ("left", "right")
     return [
-        (result.steepest, RED, "steepest", ends[0]),
-        (result.tenth, GREEN, "a tenth of the least", ends[1]),
+        (result.steepest, {"color": RED, "width": 2}, "steepest"),
+        (result.tenth, {"color": GREEN, "width": 2, "dash": "dash"}, "a tenth of the least"),
     ]

@@ -46,6 +46,7 @@ function put(object, path, value) {
 }
 
 function draw(plot) {
+  if (plot.axes) return;
   const source = document.querySelector(`script[data-for="${plot.id}"]`);
   const { data, layout } = JSON.parse(source.textContent);
   const now = screenColours();
@@ -63,7 +64,7 @@ function draw(plot) {
 }
 
 function redraw(now, sized) {
-  for (const plot of plots) {
+  for (const plot of plots.filter((each) => each.axes)) {
     for (const [path, index] of plot.inked) Plotly.restyle(plot, { [path]: now.ink }, [index]);
     Plotly.relayout(plot, { ...colours(plot.axes, now), ...sized(plot) });
   }
@@ -108,7 +109,35 @@ album?.addEventListener("click", (event) => {
   if (event.target === album) album.close(); // a click outside
 });
 
-for (const plot of plots) draw(plot);
+// Collapsed parts: their figures are drawn when they open, and paper shows all of them
+
+const parts = [...document.querySelectorAll("details.part, details.more")];
+let closed = [];
+
+const drawVisible = (within) => { for (const plot of within.querySelectorAll(".plot")) if (plot.checkVisibility()) draw(plot); };
+
+/** Opens the collapsed part that a link leads to, or into. */
+function openTarget() {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const part = target?.closest?.("details.part") ?? target?.querySelector?.(":scope > details.part");
+  if (part && !part.open) {
+    part.open = true;
+    target.scrollIntoView();
+  }
+}
+
+for (const part of parts) part.addEventListener("toggle", () => drawVisible(part));
+addEventListener("hashchange", openTarget);
+drawVisible(document);
+openTarget();
 dark.addEventListener("change", onScreen);
-addEventListener("beforeprint", onPaper);
-addEventListener("afterprint", onScreen);
+addEventListener("beforeprint", () => {
+  closed = parts.filter((part) => !part.open);
+  for (const part of closed) part.open = true;
+  drawVisible(document);
+  onPaper();
+});
+addEventListener("afterprint", () => {
+  for (const part of closed) part.open = false;
+  onScreen();
+});
