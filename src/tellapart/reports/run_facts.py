@@ -25,6 +25,8 @@ from tellapart.training.run import Run
 
 OFF = (None, "", [], (), False, 0.0)
 """Values of settings that do nothing."""
+ALWAYS = ("seed", "split_seed", "validation", "test", "dropout", "patience")
+"""Settings of which 0 says something."""
 OWN_SETTINGS = {"knn": {"neighbours", "features"}, "forest": {"trees", "features"}, "logistic": {"features"}}
 """The settings that only these models have."""
 NETWORK_SETTINGS = {
@@ -185,7 +187,7 @@ def _applying(recipe: Recipe) -> dict[str, str]:
     values = {
         name: size_text(value) if name == "size" else str(value)
         for name, value in recipe.as_dict().items()
-        if value not in OFF
+        if name in ALWAYS or value not in OFF
     }
     model = MODELS.get(recipe.model)
     if model is None:

@@ -34,7 +34,7 @@ Read = Callable[[Epoch], float | None]
 Lines = dict[str, Read]
 ACCURACY: Lines = {"validation": lambda row: row.val_accuracy, "training": lambda row: row.accuracy}
 LOSS: Lines = {"validation": lambda row: row.val_loss, "training": lambda row: row.loss}
-GAP: Lines = {"gap": lambda row: None if (value := gap(row)) is None else 100 * value}
+GAP: Lines = {"gap": lambda row: 100 * gap(row)}
 
 
 @dataclass(frozen=True)
