@@ -1,8 +1,7 @@
 """The findings of a check as one HTML file that works without a network and without scripts."""
 
-import html
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -10,15 +9,10 @@ from typing import Literal
 
 from tellapart.checking.finding import SEVERITIES, Finding, Row
 from tellapart.data.dataset import Dataset
-from tellapart.data.decoding.conversion import Conversion
-from tellapart.data.images import Images
-from tellapart.data.levels import visible_conversion
-from tellapart.data.pipeline import prefetch_map
-from tellapart.errors import ImageError
 from tellapart.files import atomic_write
-from tellapart.progress import progress
+from tellapart.reports.check_images import thumbnails_within
 from tellapart.reports.render import byte_count, static_html
-from tellapart.reports.report import DatasetFacts, Table, Thumbnail, data_uri, thumbnail_jpeg
+from tellapart.reports.report import DatasetFacts, Table, Thumbnail
 from tellapart.reports.report_page import counts_table
 from tellapart.text import counted, joined
 
@@ -55,9 +49,6 @@ TITLES = {
 }
 """The section title of each kind of finding."""
 FIRST = "two-labels"
-SIDE, LARGE_SIDE = 120, 280  # pixels: about 3.5 and 12 kB each
-MARKUP_BYTES = 100  # around an image, without its alternative text
-PREFETCHED = 16  # images that are decoded ahead
 
 
 @dataclass(frozen=True)
@@ -207,58 +198,3 @@ def _counts(dataset: Dataset) -> Table:
         return table
     more = (f"and {len(dataset.classes) - MAX_CLASSES:,} more", *("" for _ in counts))
     return Table(table.header, (*table.rows[:MAX_CLASSES], more, table.rows[-1]))
-
-
-ImageLocation = tuple[Images, int, str]  # the images of a split, an index, and the label there
-
-
-def thumbnails_within(
-    dataset: Dataset, names: Iterable[str], room: int, *, large: Collection[str] = ()
-) -> dict[str, Thumbnail]:
-    """Make thumbnails of the files named, in order, while all their uses fit into `room` bytes; some are `large`.
-
-    Files that cannot be read have none.
-    """
-
-    def thumbnail(name: str) -> Thumbnail | None:
-        return _thumbnail(name, locations[name], conversion, LARGE_SIDE if name in large else SIDE)
-
-    uses = Counter(names)
-    locations = _locate(dataset, uses)
-    readable = [name for name in uses if name in locations]
-    shown: dict[str, Thumbnail] = {}
-    conversion = visible_conversion(split.images for split in dataset.splits.values())
-    with progress("images", len(readable), "images") as advance:
-        thumbs = prefetch_map(thumbnail, readable, depth=PREFETCHED)
-        for name, thumb in zip(readable, thumbs, strict=True):
-            advance(1)
-            if thumb is None:
-                continue
-            room -= uses[name] * _byte_count(thumb)
-            if room < 0:
-                break
-            shown[name] = thumb
-    return shown
-
-
-def _locate(dataset: Dataset, names: Mapping[str, int]) -> dict[str, ImageLocation]:
-    return {
-        name: (split.images, index, dataset.classes[split.labels[index]])
-        for split in dataset.splits.values()
-        for index in range(len(split))
-        if (name := split.images.name(index)) in names
-    }
-
-
-def _thumbnail(name: str, location: ImageLocation, conversion: Conversion, side: int) -> Thumbnail | None:
-    images, index, label = location
-    try:
-        return Thumbnail(
-            data_uri(thumbnail_jpeg(images.read(index, conversion), side)), name.rpartition("/")[2], label, label
-        )
-    except ImageError:
-        return None
-
-
-def _byte_count(thumb: Thumbnail) -> int:
-    return len(thumb.src) + MARKUP_BYTES + byte_count(html.escape(thumb.name + thumb.true))

@@ -193,7 +193,7 @@ def _applying(recipe: Recipe) -> dict[str, str]:
     if model is None:
         return values
     own = OWN_SETTINGS.get(recipe.model, set())
-    foreign = set().union(*OWN_SETTINGS.values()) - own
+    foreign = set[str]().union(*OWN_SETTINGS.values()) - own
     if model.estimator:
         return {name: value for name, value in values.items() if name not in foreign | NETWORK_SETTINGS}
     without = foreign | ({"unfreeze", "views", "cut"} if recipe.weights == "none" else set())
