@@ -84,3 +84,8 @@ def test_differences_of_shares_are_points() -> None:
     assert point_interval(-0.01, 0.0005) == "-1.0 to +0.1 points"
     assert point_interval(0.1, 0.1) == TOO_FEW
     assert (signed(-0.04, "+.1f"), signed(-0.06, "+.1f"), signed(0.04, ".1f")) == ("0.0", "-0.1", "0.0")
+
+
+def test_many_images_that_agree_are_not_too_few() -> None:
+    assert low_to_high(0.0, 0.0, "+.3f", n=400) == "the same for every image"
+    assert low_to_high(0.0, 0.0, "+.3f", n=4) == TOO_FEW

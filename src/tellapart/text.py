@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 MAX_NAMES = 5  # of a list; the others are counted
 TOO_FEW = "too few images for an interval"
+SAME = "the same for every image"
+MANY = 30  # images: with so many, an interval without a width is not for lack of them
 MAX_MORE_DIGITS = 6  # than a format asks for, until the ends of an interval differ
 JOINERS = "\u200c\u200d"  # part of words in some scripts, and of emoji
 
@@ -61,17 +63,20 @@ def points(difference: float, form: str = "+.1f") -> str:
     return f"{signed(100 * difference, form)} points"
 
 
-def low_to_high(low: float, high: float, form: str) -> str:
+def low_to_high(low: float, high: float, form: str, *, n: int = 0) -> str:
     """Format an interval as `80.1% to 90.2%`, with as many digits, by a form such as `.1%`, as make its ends differ.
 
-    One without a width comes from resampling where nothing could vary, such as one image of each class.
+    One without a width comes from resampling where nothing could vary, such as one image of each class; `n` is the
+    number of images, if it is known.
     """
     lead, digits, kind = form.partition(".")[0], int(form.partition(".")[2][:-1]), form[-1]
-    for more in range(MAX_MORE_DIGITS):
+    for more in range(SAME = "the same for every image"
+MANY = 30  # images: with so many, an interval without a width is not for lack of them
+MAX_MORE_DIGITS):
         first, last = (signed(end, f"{lead}.{digits + more}{kind}") for end in (low, high))
         if first != last:
             return f"{first} to {last}"
-    return TOO_FEW
+    return TOO_FEW if n < MANY else SAME
 
 
 def point_interval(low: float, high: float) -> str:

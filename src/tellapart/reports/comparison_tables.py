@@ -71,15 +71,15 @@ def _pair_row(pair: PairedTest) -> tuple[str, ...]:
     comparison = pair.comparison
     return (
         f"{pair.run} vs {pair.against}",
-        _format_difference(_points(comparison.accuracy_difference), "+.1f"),
-        _format_difference(comparison.log_loss_difference, "+.3f"),
+        _format_difference(_points(comparison.accuracy_difference), "+.1f", comparison.n),
+        _format_difference(comparison.log_loss_difference, "+.3f", comparison.n),
         f"{comparison.mcnemar.only_a:,} : {comparison.mcnemar.only_b:,}",
         _format_p_value(comparison.mcnemar.p_value),
     )
 
 
-def _format_difference(estimate: Estimate, form: str) -> str:
-    return f"{signed(estimate.value, form)} ({low_to_high(estimate.low, estimate.high, form)})"
+def _format_difference(estimate: Estimate, form: str, n: int) -> str:
+    return f"{signed(estimate.value, form)} ({low_to_high(estimate.low, estimate.high, form, n=n)})"
 
 
 def _format_p_value(p_value: float) -> str:

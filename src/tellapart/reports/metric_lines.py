@@ -71,7 +71,7 @@ def metric_lines(evaluation: Evaluation) -> Iterator[NamedValue]:
     """Yield every metric with its interval and meaning; undefined ones are marked as such."""
     for field, (name, form, meaning) in METRICS.items():
         if field != "top_3" or evaluation.top_3 is not None:
-            yield named_estimate(name, getattr(evaluation, field), meaning, form=form)
+            yield named_estimate(name, getattr(evaluation, field), meaning, form=form, n=evaluation.n)
 
 
 def calibration_report(temperature: float, predictions: StoredPredictions, after: Evaluation) -> report.Calibration:

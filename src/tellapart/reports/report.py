@@ -175,11 +175,15 @@ class Report:
     """Reasons to distrust the classifier, above all else."""
 
 
-def named_estimate(name: str, estimate: Estimate | None, meaning: str = "", *, form: str = ".1%") -> NamedValue:
+def named_estimate(
+    name: str, estimate: Estimate | None, meaning: str = "", *, form: str = ".1%", n: int = 0
+) -> NamedValue:
     """Format an estimate, by a format such as `.1%` or `.3f`; None is a number that is not defined."""
     if estimate is None:
         return NamedValue(name, "not defined", "", meaning)
-    return NamedValue(name, value_text(estimate.value, form), low_to_high(estimate.low, estimate.high, form), meaning)
+    return NamedValue(
+        name, value_text(estimate.value, form), low_to_high(estimate.low, estimate.high, form, n=n), meaning
+    )
 
 
 def named_difference(name: str, estimate: Estimate) -> NamedValue:
