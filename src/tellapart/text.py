@@ -70,9 +70,7 @@ def low_to_high(low: float, high: float, form: str, *, n: int = 0) -> str:
     number of images, if it is known.
     """
     lead, digits, kind = form.partition(".")[0], int(form.partition(".")[2][:-1]), form[-1]
-    for more in range(SAME = "the same for every image"
-MANY = 30  # images: with so many, an interval without a width is not for lack of them
-MAX_MORE_DIGITS):
+    for more in range(MAX_MORE_DIGITS):
         first, last = (signed(end, f"{lead}.{digits + more}{kind}") for end in (low, high))
         if first != last:
             return f"{first} to {last}"
