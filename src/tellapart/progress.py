@@ -40,7 +40,7 @@ def notify(message: str) -> None:
 
 @contextmanager
 def hidden_progress() -> Iterator[None]:
-    """Hide the progress and the notices of what runs inside, in any thread, where the caller has progress of its own."""
+    """Hide the progress and the notices of what runs inside, in any thread: the caller has progress of its own."""
     _HIDDEN.append(None)
     try:
         yield

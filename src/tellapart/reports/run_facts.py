@@ -23,7 +23,7 @@ from tellapart.reports.report_images import read_images
 from tellapart.training.fitting.checkpoints import History, read_history
 from tellapart.training.run import Run
 
-OFF = (None, "", [], (), False, 0.0)
+OFF: tuple[object, ...] = (None, "", [], (), False, 0.0)
 """Values of settings that do nothing."""
 ALWAYS = ("seed", "split_seed", "validation", "test", "dropout", "patience")
 """Settings of which 0 says something."""
