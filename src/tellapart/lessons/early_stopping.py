@@ -76,8 +76,8 @@ def run(settings: Settings) -> Findings:
             "The best validation accuracy and its test accuracy",
             f"The mean over {len(endings)} draws. The more epochs there are to choose from, the more the best "
             "validation accuracy exceeds the test accuracy of the same epoch.",
-            lines(f"too optimistic by {points(float(gaps.mean()), '.1f')}", ("epochs to choose from", along[1]), "accuracy",
-                  {"validation": validated, "test": tested}, **PERCENT),
+            lines(f"too optimistic by {points(float(gaps.mean()), '.1f')}", ("epochs to choose from", along[1]),
+                  "accuracy", {"validation": validated, "test": tested}, **PERCENT),
         ),
     )  # fmt: skip
     return Findings(results, figures)
