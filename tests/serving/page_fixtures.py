@@ -23,6 +23,7 @@ import tellapart.serving
 from tellapart.data.decoding.decode import decode
 from tellapart.errors import ImageError
 from tellapart.serving.headers import SecurityHeadersMiddleware
+from tellapart.style import TOKENS
 
 PAGE = Path(tellapart.serving.__file__).parent / "page"
 CLASSES = ("red", "<b>green</b>", "blue")  # a class name is text, whatever it looks like
@@ -55,6 +56,7 @@ class FakeService:
             Route("/", self._page),
             Route("/v1/model", self._model),
             Route("/v1/predict", self._predict, methods=["POST"]),
+            Route("/page/tokens.css", lambda _: FileResponse(TOKENS)),
             Mount("/page", StaticFiles(directory=PAGE)),
         ]
         app = Starlette(routes=routes)
