@@ -89,3 +89,14 @@ def test_an_unknown_format_is_refused_with_those_there_are(
 
 def test_the_command_knows_every_format() -> None:
     assert set(get_type_hints(export)["to"].__args__) == set(FORMATS)
+
+
+def test_a_checkpoint_of_a_run_is_exported(said: Said, trained: Run, tiny: Path, tmp_path: Path) -> None:
+    words = ("export", trained.folder, "--to", "keras", "--check", tiny)
+    (last,) = [epoch for epoch in (4, 3, 2) if any(trained.folder.glob(f"checkpoints/epoch-000{epoch}-*"))][:1]
+    answer = said(*words, "--checkpoint", last, "--out", tmp_path / "out")
+    assert (answer.status, (tmp_path / "out" / "model.keras").exists()) == (0, True), answer
+    answer = said(*words, "--checkpoint", 99, "--out", tmp_path / "other")
+    assert answer.status == 2
+    assert "has no checkpoint of epoch 99" in answer.err
+    assert not (tmp_path / "other").exists()

@@ -195,7 +195,7 @@ def test_the_features_are_those_of_the_base_and_are_computed_once(
 def test_a_killed_run_is_done_again_with_the_same_result(
     tiny: Path, runs: Runs, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     recipe = recipe_for("forest", "pixels", weights)

@@ -1,6 +1,7 @@
 """`tellapart export`."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -11,7 +12,10 @@ from tellapart.data.dataset import Dataset
 from tellapart.exporting.export import ExportResult
 from tellapart.exporting.export import export as export_bundle
 from tellapart.exporting.int8 import export_int8
+from tellapart.files import require_unused
 from tellapart.progress import notify
+from tellapart.training.checkpoint_bundle import bundle_checkpoint
+from tellapart.training.run import Run
 
 
 def export(
@@ -22,6 +26,7 @@ def export(
     check: str,
     out: Path,
     int8: Annotated[bool, Parameter(name="--int8")] = False,  # by default --int-8
+    checkpoint: int | None = None,
     json: Json = False,
 ) -> None:
     """Convert a bundle to another format, and compare the two on real images.
@@ -30,6 +35,7 @@ def export(
     the preprocessing. An export that disagrees with the bundle is removed.
 
         tellapart export runs/photos/bundle --to onnx --check photos --out exports/photos
+        tellapart export runs/photos --checkpoint 7 --to keras --check photos --out exports/epoch-7
 
     Parameters
     ----------
@@ -44,13 +50,20 @@ def export(
     int8
         With --to openvino: compute in 8 bits. Refused if it is less than 1.3 times as fast here, or costs more than
         1 point of accuracy.
+    checkpoint
+        Export the network after this epoch of a run, counted from 1, instead of the best one: name the run's folder,
+        and its own images with --check. Checkpoints are kept of the best and the last epoch, with train --keep all of
+        every one.
     """
-    dataset = Dataset.open(check)
-    comparison = None
-    if int8:
-        exported, comparison = export_int8(bundle, dataset, to=to, out=out)
-    else:
-        exported = export_bundle(bundle, dataset, to=to, out=out)
+    dataset, comparison = Dataset.open(check), None
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        if checkpoint is not None:
+            require_unused(out)
+            bundle = bundle_checkpoint(Run(bundle), dataset, checkpoint, Path(folder) / "bundle").folder
+        if int8:
+            exported, comparison = export_int8(bundle, dataset, to=to, out=out)
+        else:
+            exported = export_bundle(bundle, dataset, to=to, out=out)
     if json:
         print_json(
             {

@@ -11,7 +11,7 @@ from tellapart.files import cache_folder
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
 from tellapart.training.budget import Limits
-from tellapart.training.fitting.fit import fit
+from tellapart.training.fitting.fit import fit, restore_epoch
 from tellapart.training.fitting.loop import seed_everything
 from tellapart.training.ladder import run_ladder
 from tellapart.training.prepare import preprocessing_for
@@ -42,18 +42,38 @@ def _train_stages(dataset: Dataset, recipe: NetworkRecipe, folder: Path) -> Task
     for number, stage in enumerate(recipe.stages(), start=1):
         if previous:
             notify(f"stage {number}: {recipe.then[number - 2]}")
-        preprocessing = preprocessing_for(dataset, stage)
-        backbone = backbone_for(stage, preprocessing, previous)
-        seed_everything(stage.seed)  # the seed alone draws the network's weights, however much was built below
-        task = make_task(dataset, stage, preprocessing, cache=cache_folder(), previous=previous, backbone=backbone)
+        task = stage_task(dataset, stage, previous)
         write_skipped(task.dataset.skipped, folder)
         require_classes(task.dataset)
-        stage_folder = folder if number == 1 else folder / f"stage-{number}"
-        _, best = fit(task.network, stage, task.train, task.validation, folder=stage_folder)
+        _, best = fit(task.network, stage, task.train, task.validation, folder=stage_folder(folder, number))
         _require_finite(task, stage, best)
         notify(f"kept the weights of epoch {best}")
         dataset, previous = task.dataset, task.weights()
     return task
+
+
+def restored_task(dataset: Dataset, recipe: NetworkRecipe, folder: Path, epoch: int) -> Task:
+    """Make the task of a run's last stage again, with the weights after an epoch of it. Raises RunError."""
+    previous: StageWeights | None = None
+    stages = recipe.stages()
+    for number, stage in enumerate(stages, start=1):
+        task = stage_task(dataset, stage, previous)
+        restore_epoch(task.network, stage, stage_folder(folder, number), epoch if number == len(stages) else None)
+        dataset, previous = task.dataset, task.weights()
+    return task
+
+
+def stage_task(dataset: Dataset, stage: NetworkRecipe, previous: StageWeights | None) -> Task:
+    """Make the task of a stage, its network as the seed and the weights of the stage before it make it."""
+    preprocessing = preprocessing_for(dataset, stage)
+    backbone = backbone_for(stage, preprocessing, previous)
+    seed_everything(stage.seed)  # the seed alone draws the network's weights, however much was built below
+    return make_task(dataset, stage, preprocessing, cache=cache_folder(), previous=previous, backbone=backbone)
+
+
+def stage_folder(folder: Path, number: int) -> Path:
+    """Return the folder of a stage in that of its run; the first has number 1."""
+    return folder if number == 1 else folder / f"stage-{number}"
 
 
 def _require_finite(task: Task, stage: NetworkRecipe, epoch: int) -> None:

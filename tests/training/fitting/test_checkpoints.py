@@ -1,4 +1,4 @@
-"""Checkpoints: whole or absent, named by epoch and value."""
+"""Checkpoints: whole or absent, named by epoch, loss and accuracy."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
         np.array([1, 2], np.uint32),
         *(np.full(2, i) for i in range(12)),
     ]
-    checkpoints.write(tmp_path, history(3), "val_loss", state)
+    checkpoints.write(tmp_path, history(3), state)
     (found,) = checkpoints.found(tmp_path)
     assert found.epoch == 3
     assert found.history == history(3)
@@ -31,26 +31,34 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
         np.testing.assert_array_equal(mine, yours)
 
 
-def test_the_name_carries_epoch_and_value(tmp_path: Path) -> None:
-    checkpoints.write(tmp_path, history(12, loss=0.12345), "val_loss", [])
-    assert [path.name for path in tmp_path.iterdir()] == ["epoch-0012-val_loss-0.1235"]
+def test_the_name_carries_epoch_loss_and_accuracy(tmp_path: Path) -> None:
+    checkpoints.write(tmp_path, history(12, loss=0.12345), [])
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-0012-val_loss-0.1235-val_accuracy-0.5000"]
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf"), 1e30, 0.0])
 def test_a_checkpoint_is_found_whatever_its_value(tmp_path: Path, loss: float) -> None:
-    checkpoints.write(tmp_path, history(2, loss=loss), "val_loss", [])
+    checkpoints.write(tmp_path, history(2, loss=loss), [])
     assert [one.epoch for one in checkpoints.found(tmp_path)] == [2]
+
+
+@pytest.mark.parametrize("name", ["epoch-0002-val_accuracy-0.8000", "epoch-0002-loss-nan"])
+def test_a_checkpoint_of_an_older_version_is_found_by_its_name_of_one_value(tmp_path: Path, name: str) -> None:
+    checkpoints.write(tmp_path, history(2), []).folder.rename(tmp_path / name)
+    assert [one.folder.name for one in checkpoints.found(tmp_path)] == [name]
+    checkpoints.keep_only(tmp_path, {3})
+    assert not (tmp_path / name).exists()
 
 
 def test_they_come_oldest_first_also_beyond_9999(tmp_path: Path) -> None:
     for length in (10_000, 9_999, 2):
-        checkpoints.write(tmp_path, history(length), "val_loss", [])
+        checkpoints.write(tmp_path, history(length), [])
     assert [one.epoch for one in checkpoints.found(tmp_path)] == [2, 9_999, 10_000]
 
 
 def test_all_but_those_wanted_are_removed_and_other_folders_are_left(tmp_path: Path) -> None:
     for length in (1, 2, 3):
-        checkpoints.write(tmp_path, history(length), "val_loss", [])
+        checkpoints.write(tmp_path, history(length), [])
     (tmp_path / "epoch-notes").mkdir()
     checkpoints.keep_only(tmp_path, {1, 3})
     assert [one.epoch for one in checkpoints.found(tmp_path)] == [1, 3]
@@ -58,7 +66,7 @@ def test_all_but_those_wanted_are_removed_and_other_folders_are_left(tmp_path: P
 
 
 def test_a_damaged_checkpoint_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    one = checkpoints.write(tmp_path, history(2), "val_loss", [])
+    one = checkpoints.write(tmp_path, history(2), [])
     (one.folder / "history.json").write_text("[{]")
     with pytest.raises(RunError, match=r"cannot be read .* remove that folder to continue without it"):
         checkpoints.found(tmp_path)
@@ -66,7 +74,7 @@ def test_a_damaged_checkpoint_is_refused_with_what_to_do(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("damage", ["truncated", "absent", "of another network"])
 def test_a_damaged_state_is_refused_with_what_to_do(tmp_path: Path, damage: str) -> None:
-    one = checkpoints.write(tmp_path, history(2), "val_loss", [np.zeros(100)])
+    one = checkpoints.write(tmp_path, history(2), [np.zeros(100)])
     file = one.folder / "state.npz"
     if damage == "truncated":
         file.write_bytes(file.read_bytes()[:50])

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tellapart.errors import RunError
 from tellapart.files import atomic_folder
 from tellapart.models.resolved_recipe import resolve_network
 from tellapart.recipe import Recipe, Schedule
 from tellapart.training.fitting import checkpoints
 from tellapart.training.fitting.checkpoints import Epoch, History
 from tellapart.training.fitting.examples import Examples
-from tellapart.training.fitting.fit import best_epoch, fit
+from tellapart.training.fitting.fit import best_epoch, fit, restore_epoch
 from tellapart.training.fitting.loop import Loop, Score
 
 from .conftest import Fresh, Learnable
@@ -123,7 +124,7 @@ def test_accuracy_can_be_what_chooses(
     _, best = fit(fresh(recipe), recipe, learnable(8), learnable(4), folder=tmp_path)
     assert best == 2
     names = [one.folder.name for one in checkpoints.found(tmp_path / "checkpoints")]
-    assert names == ["epoch-0002-val_accuracy-0.8000", "epoch-0004-val_accuracy-0.6000"]
+    assert names == ["epoch-0002-val_loss-0.2000-val_accuracy-0.8000", "epoch-0004-val_loss-0.4000-val_accuracy-0.6000"]
 
 
 def test_without_validation_all_epochs_run_and_the_last_is_kept(
@@ -136,7 +137,7 @@ def test_without_validation_all_epochs_run_and_the_last_is_kept(
     assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), kept[3], strict=True))
     assert {row["val_loss"] for row in history_of(tmp_path)} == {""}
     (last,) = checkpoints.found(tmp_path / "checkpoints")
-    assert last.folder.name == f"epoch-0004-loss-{history[-1].loss:.4f}"
+    assert last.folder.name == f"epoch-0004-loss-{history[-1].loss:.4f}-accuracy-{history[-1].accuracy:.4f}"
 
 
 def test_the_history_has_one_row_per_epoch_and_its_columns(fresh: Fresh, learnable: Learnable, tmp_path: Path) -> None:
@@ -191,8 +192,8 @@ def test_a_kill_between_the_last_checkpoint_and_the_history_leaves_no_gap_in_the
     train, validation = learnable(20), learnable(10, seed=1)
     write = checkpoints.write
 
-    def killed(folder: Path, history: History, monitor: str, state: list[NDArray[Any]]) -> None:
-        write(folder, history, monitor, state)
+    def killed(folder: Path, history: History, state: list[NDArray[Any]]) -> None:
+        write(folder, history, state)
         if len(history) == 4:
             raise KeyboardInterrupt
 
@@ -229,7 +230,7 @@ def test_only_the_best_and_the_newest_checkpoint_are_kept(
 ) -> None:
     scripted(monkeypatch, [0.9, 0.5, 0.7, 0.6])
     fit(fresh(RECIPE), RECIPE, learnable(8), learnable(4), folder=tmp_path)
-    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    names = sorted(path.name[:26] for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["epoch-0002-val_loss-0.5000", "epoch-0004-val_loss-0.6000"]
 
 
@@ -264,6 +265,27 @@ def test_all_checkpoints_stay_where_asked_for(fresh: Fresh, learnable: Learnable
     fit(fresh(recipe), recipe, learnable(20), learnable(5), folder=tmp_path)
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert [name[:10] for name in names] == ["epoch-0001", "epoch-0002", "epoch-0003", "epoch-0004"]
+
+
+def test_the_weights_of_an_epoch_come_from_its_checkpoint(
+    fresh: Fresh, learnable: Learnable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = weights_by_epoch(monkeypatch)
+    recipe = replace(RECIPE, epochs=3, patience=5, keep="all")
+    fit(fresh(recipe), recipe, learnable(20), learnable(5), folder=tmp_path)
+    network = fresh(recipe)
+    assert restore_epoch(network, recipe, tmp_path, 2) == 2
+    for mine, yours in zip(network.get_weights(), kept[1], strict=True):
+        np.testing.assert_array_equal(mine, yours)
+
+
+def test_an_epoch_whose_checkpoint_was_not_kept_is_refused(
+    fresh: Fresh, learnable: Learnable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [0.9, 0.5, 0.7, 0.6])
+    fit(fresh(RECIPE), RECIPE, learnable(8), learnable(4), folder=tmp_path)
+    with pytest.raises(RunError, match="no checkpoint of epoch 3, only of 2 and 4: train with --keep all"):
+        restore_epoch(fresh(RECIPE), RECIPE, tmp_path, 3)
 
 
 def test_a_plateau_of_the_validation_loss_lowers_the_rate_also_after_a_resume(

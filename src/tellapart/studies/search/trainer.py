@@ -62,7 +62,7 @@ class Trainer:
             history += (next_epoch(loop, history, recipe, task.train, task.validation, ignore_step),)
             each_epoch()
             if len(history) == epochs or time.monotonic() - written > CHECKPOINT_EVERY_S:
-                _write_checkpoint(folder, history, recipe, loop)
+                _write_checkpoint(folder, history, loop)
                 written = time.monotonic()
         self._loops.release(recipe)
         return history
@@ -82,10 +82,10 @@ class Trainer:
         return compiled.loop
 
 
-def _write_checkpoint(folder: Path, history: History, recipe: NetworkRecipe, loop: Loop) -> None:
+def _write_checkpoint(folder: Path, history: History, loop: Loop) -> None:
     """Store the state after the newest epoch, and remove older ones."""
     try:
-        checkpoints.write(folder, history, recipe.monitor, loop.state())
+        checkpoints.write(folder, history, loop.state())
     except StorageError:  # a worker that was given up for dead may have stored the same
         if all(checkpoint.epoch != len(history) for checkpoint in checkpoints.found(folder)):
             raise

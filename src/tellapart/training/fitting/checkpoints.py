@@ -1,4 +1,4 @@
-"""Checkpoints: after each epoch a new folder, complete or absent, with the epoch and its value in the name."""
+"""Checkpoints: after each epoch a new folder, complete or absent, named by the epoch, its loss and its accuracy."""
 
 import json
 import re
@@ -13,7 +13,8 @@ from tellapart.errors import RunError
 from tellapart.files import UNREADABLE, atomic_folder, remove_folder
 from tellapart.read_files import ContentError, parse_number, read_arrays, read_json, read_table
 
-FOLDER_NAME = re.compile(r"epoch-(\d+)-[a-z_]+-[-\d.einfa]+")
+FOLDER_NAME = re.compile(r"epoch-(\d+)(?:-[a-z_]+-[-\d.einfa]+){1,2}")
+"""Older versions named one of the two values."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,21 @@ def arrays(path: Path) -> list[NDArray[Any]]:
     return [stored[f"arr_{i}"] for i in range(len(stored))]
 
 
-def write(folder: Path, history: History, monitor: str, state: list[NDArray[Any]]) -> Checkpoint:
+def write(folder: Path, history: History, state: list[NDArray[Any]]) -> Checkpoint:
     """Store the state after the last epoch of `history`."""
-    value = getattr(history[-1], monitor)
-    path = folder / f"epoch-{history[-1].epoch:04d}-{monitor}-{value:.4f}"
+    path = folder / _name(history[-1])
     with atomic_folder(path) as partial:
         np.savez(partial / "state.npz", *state)
         (partial / "history.json").write_text(json.dumps([asdict(row) for row in history]))
     return Checkpoint(path, history)
+
+
+def _name(row: Epoch) -> str:
+    """Name a checkpoint by validation loss and accuracy, or by those of training where there is no validation."""
+    name = f"epoch-{row.epoch:04d}"
+    if row.val_loss is None:
+        return f"{name}-loss-{row.loss:.4f}-accuracy-{row.accuracy:.4f}"
+    return f"{name}-val_loss-{row.val_loss:.4f}-val_accuracy-{row.val_accuracy:.4f}"
 
 
 def found(folder: Path) -> list[Checkpoint]:

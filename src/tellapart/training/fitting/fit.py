@@ -8,9 +8,11 @@ from pathlib import Path
 
 import keras
 
+from tellapart.errors import RunError
 from tellapart.files import atomic_write, csv_text, remove_partials
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify, progress
+from tellapart.text import joined
 from tellapart.training.fitting import checkpoints
 from tellapart.training.fitting.checkpoints import Epoch, History
 from tellapart.training.fitting.examples import Examples
@@ -39,11 +41,31 @@ def fit(
             history += (next_epoch(loop, history, recipe, train, validation, advance),)
             _keep(loop, history, recipe, folder)
             advance(0, note=_note(history))
-    best = len(history) if recipe.keep == "last" else best_epoch(history, recipe)
-    chosen = next(c for c in checkpoints.found(folder / "checkpoints") if c.epoch == best)
-    loop.restore(chosen.state())
+    return history, _restore_epoch(loop, recipe, folder, None)
+
+
+def restore_epoch(network: keras.Model, recipe: NetworkRecipe, folder: Path, epoch: int | None = None) -> int:
+    """Give `network` the weights after an epoch, by default the one that `fit` chose, and return its number.
+
+    `folder` is that of `fit`. Raises RunError where the checkpoint was not kept.
+    """
+    return _restore_epoch(Loop(network, recipe), recipe, folder, epoch)
+
+
+def _restore_epoch(loop: Loop, recipe: NetworkRecipe, folder: Path, epoch: int | None) -> int:
+    saved = {checkpoint.epoch: checkpoint for checkpoint in checkpoints.found(folder / "checkpoints")}
+    if not saved:
+        raise RunError(f"{folder} has no checkpoints: only a network that was trained epoch by epoch keeps them")
+    history = saved[max(saved)].history
+    wanted = epoch or (len(history) if recipe.keep == "last" else best_epoch(history, recipe))
+    if wanted not in saved:
+        raise RunError(
+            f"{folder} has no checkpoint of epoch {wanted}, only of {joined([*map(str, saved)])}: train with --keep "
+            f"all to keep every one"
+        )
+    loop.restore(saved[wanted].state())
     loop.settle()
-    return history, best
+    return wanted
 
 
 def best_epoch(history: History, recipe: NetworkRecipe) -> int:
@@ -106,8 +128,7 @@ def _resumed(loop: Loop, recipe: NetworkRecipe, folder: Path) -> History:
 
 def _keep(loop: Loop, history: History, recipe: NetworkRecipe, folder: Path) -> None:
     """Store the state after the newest epoch."""
-    monitor = recipe.monitor if getattr(history[-1], recipe.monitor) is not None else "loss"
-    checkpoints.write(folder / "checkpoints", history, monitor, loop.state())
+    checkpoints.write(folder / "checkpoints", history, loop.state())
     _tidy(history, recipe, folder)
 
 
