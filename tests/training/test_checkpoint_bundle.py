@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tellapart.bundles.predictor import Predictor
+from tellapart.bundles.predictor import Prediction, Predictor
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RunError
 from tellapart.recipe import Recipe
@@ -17,7 +17,7 @@ from tellapart.training.run import Run, train
 
 @pytest.fixture(scope="module")
 def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of two stages that kept each epoch's checkpoint."""
+    """A run that kept each epoch's checkpoint."""
     recipe = Recipe(model="mlp", size=20, epochs=3, batch_size=8, keep="all", precision="float32")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
@@ -25,9 +25,8 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def probabilities(folder: Path, images: Path) -> list[float]:
-    with Predictor.open(folder) as predictor:
-        answers = predictor.predict(sorted(images.rglob("*.png")))
-    return [choice.probability for answer in answers for choice in answer.top]
+    answers = Predictor(folder).predict(sorted(images.rglob("*.png")))
+    return [choice.probability for answer in answers if isinstance(answer, Prediction) for choice in answer.top]
 
 
 def test_it_has_the_weights_of_the_checkpoint_and_no_test_metrics(run: Run, tiny: Path, tmp_path: Path) -> None:
