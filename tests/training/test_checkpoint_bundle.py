@@ -60,7 +60,7 @@ def test_an_epoch_that_was_not_kept_is_refused(run: Run, tiny: Path, tmp_path: P
 
 
 def test_other_images_are_refused(run: Run, shades_of_noise: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is not the images that .* was trained on"):
+    with pytest.raises(RunError, match=r"is not the images that .* was trained on"):
         bundle_checkpoint(run, Dataset.open(shades_of_noise), 1, tmp_path / "bundle")
 
 
