@@ -61,6 +61,17 @@ def test_the_manifest_has_the_documented_fields(trained: Run) -> None:
         assert fields["files"][name] == hashlib.sha256(content).hexdigest()
 
 
+@pytest.mark.parametrize("value", ["", "0" * 63, "0" * 65, "0" * 63 + "G", "0" * 64 + "\n"])
+def test_a_copy_of_what_is_no_digest_is_refused(folder: Path, value: str) -> None:
+    rewritten(folder, lambda fields: fields.update(copy_of=value))
+    assert "misstates the bundle that it is a copy of" in refused(folder)
+
+
+def test_a_whole_bundle_that_claims_to_be_a_copy_is_refused(folder: Path) -> None:
+    rewritten(folder, lambda fields: fields.update(copy_of="0" * 64))
+    assert "has model.keras, which does not belong to it" in refused(folder)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_refused_by_name(folder: Path, name: str) -> None:
     (folder / name).unlink()

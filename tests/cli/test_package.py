@@ -28,6 +28,15 @@ def test_the_options_reach_the_start_command(said: Said, trained: Run, tmp_path:
     assert start.endswith('"--no-token", "--allow-host", "a.example.org"]')
 
 
+def test_the_base_image_reaches_the_dockerfile(said: Said, trained: Run, tmp_path: Path) -> None:
+    pinned = f"python:3.12-slim@sha256:{'0' * 64}"
+    words = ["--as", "space", "--base-image", pinned, "--out", tmp_path / "out"]
+    assert said("package", trained.bundle.folder, *words).status == 0
+    assert f"FROM {pinned}\n" in (tmp_path / "out" / "Dockerfile").read_text()
+    answer = said("package", trained.bundle.folder, *words[:2], "--base-image", "python", "--out", tmp_path / "no")
+    assert "the base image is 'python', expected one with its digest" in answer.error
+
+
 def test_what_is_no_bundle_is_refused(said: Said, tmp_path: Path) -> None:
     assert "is not a bundle" in said("package", tmp_path, "--as", "space", "--out", tmp_path / "out").error
 

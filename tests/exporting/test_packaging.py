@@ -25,10 +25,13 @@ from typing import Any
 
 import pytest
 
-from tellapart import Bundle, Dataset, Recipe, __version__, train
+from tellapart import Bundle, Dataset, Predictor, Recipe, __version__, train
 from tellapart.bundles.bundle import write_manifest
+from tellapart.bundles.calibrate import calibrate
+from tellapart.bundles.keras_network import load_network
 from tellapart.errors import BundleError, MissingPackageError, StorageError, TellapartError
 from tellapart.exporting import packaging
+from tellapart.exporting.export import export
 from tellapart.exporting.packaging import PACKAGE, TEMPLATES, Kind, package, write_wheel
 from tellapart.training.run import Run
 
@@ -61,14 +64,16 @@ def pins(text: str) -> dict[tuple[str, str], set[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_folder_has_the_build_files_and_an_unchanged_bundle(bundle: Bundle, tmp_path: Path, kind: Kind) -> None:
+def test_the_folder_has_the_build_files_and_the_bundle(bundle: Bundle, tmp_path: Path, kind: Kind) -> None:
     folder = package(bundle, kind, tmp_path / "out")
     wheel = next(folder.glob("*.whl")).name
     names = {".dockerignore", "Dockerfile", "README.md", "bundle", "requirements.txt", wheel}
     assert {path.name for path in folder.iterdir()} == names | ({".gitattributes"} if kind == "space" else set())
     copy = Bundle.open(folder / "bundle")
     copy.verify()
-    assert copy.hashes == bundle.hashes
+    assert copy.hashes == {name: digest for name, digest in bundle.hashes.items() if name != "model.keras"}
+    assert replace(copy.manifest, copy_of=None) == bundle.manifest
+    assert copy.id == bundle.id == bundle.digest[:12]
     assert all(path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644) for path in folder.rglob("*"))
 
 
@@ -96,6 +101,45 @@ def test_callers_need_a_token_unless_it_is_waived(bundle: Bundle, tmp_path: Path
     readme = (folder / "README.md").read_text()
     assert ("Authorization: Bearer $TELLAPART_TOKEN" in readme) == token
     assert ("open to everyone who can reach it" in readme) == (not token)
+
+
+PINNED = f"python:3.12-slim@sha256:{'0123456789abcdef' * 4}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_base_image_can_be_pinned_by_its_digest(bundle: Bundle, tmp_path: Path, kind: Kind) -> None:
+    for out, base_image in (
+        ("default", "python:3.12-slim"),
+        ("pinned", PINNED),
+        ("mirror", f"a.example:5000/{PINNED}"),
+    ):
+        folder = package(bundle, kind, tmp_path / out, base_image=base_image)
+        assert f"FROM {base_image}" in (folder / "Dockerfile").read_text().splitlines()
+        assert ("--base-image python:3.12-slim@sha256:" in (folder / "README.md").read_text()) == (out == "default")
+
+
+@pytest.mark.parametrize("name", ["python:3.13-slim", "sha256:" + "0" * 64, PINNED[:-1], PINNED + "\nRUN x", ""])
+def test_a_base_image_without_its_digest_is_refused(bundle: Bundle, tmp_path: Path, name: str) -> None:
+    with pytest.raises(TellapartError, match="expected one with its digest, such as python"):
+        package(bundle, "container", tmp_path / "out", base_image=name)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_copy_to_serve_predicts_the_same_and_is_not_changed_or_exported(
+    bundle: Bundle, tiny: Path, tmp_path: Path
+) -> None:
+    copy = Bundle.open(package(bundle, "container", tmp_path / "out") / "bundle")
+    files = sorted(tiny.rglob("*.png"))[:3]
+    assert Predictor(copy).predict(files) == Predictor(bundle).predict(files)
+    again = Bundle.open(package(copy, "container", tmp_path / "again") / "bundle")
+    assert (again.digest, again.id) == (copy.digest, bundle.id)
+    for refused in (
+        lambda: load_network(copy),
+        lambda: export(copy, Dataset.open(tiny), to="keras", out=tmp_path / "keras"),
+        lambda: calibrate(copy, Dataset.open(tiny), out=tmp_path / "calibrated", coverage=0.9),
+    ):
+        with pytest.raises(BundleError, match=f"is a copy to serve, .* sha256 begins with {bundle.id}"):
+            refused()
 
 
 def test_the_readme_of_a_space_has_its_front_matter(bundle: Bundle, tmp_path: Path) -> None:

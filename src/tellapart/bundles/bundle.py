@@ -5,6 +5,8 @@ model.xml/.bin  OpenVINO graph from uint8 images (n, height, width, channels) to
 model.keras     the same network for Keras, without the temperature, for further training and exports
 splits.json     hashes of its training and validation images, so that they are never used as test images
 
+A copy to serve, as `tellapart package` makes it, has no model.keras: its manifest names the whole bundle in `copy_of`.
+
 The graph of an estimator ends in its features, float32 (n, width). Instead of model.keras, its bundle has one of
 
 head.xml/.bin     graph of k-NN or logistic regression, from features to probabilities in float32
@@ -23,6 +25,7 @@ from typing import Any
 from tellapart.bundles.manifest import (
     FORMAT,
     GRAPH,
+    KERAS,
     MANIFEST,
     SEEN,
     Manifest,
@@ -41,6 +44,7 @@ from tellapart.models.classical.estimators import Estimator, GraphEstimator, rea
 from tellapart.read_files import MAX_LIST_BYTES, ContentError, conform, read_json
 from tellapart.version import __version__
 
+ID_DIGITS = 12  # of its digest: enough to tell all bundles of a project apart, and short enough to compare by eye
 HASH_DIGITS = 16  # of an image's SHA-256 in splits.json: 64 bits distinguish a billion images
 
 
@@ -64,6 +68,11 @@ class Bundle:
     def of(bundle: "Bundle | str | Path") -> "Bundle":
         """Return the bundle itself, or open the one in a folder. Raises BundleError."""
         return bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+
+    @property
+    def id(self) -> str:
+        """The first digits of its digest, which `bundle.json` states as `sha256`; a copy to serve has the same."""
+        return (self.manifest.copy_of or self.digest)[:ID_DIGITS]
 
     @property
     def precision(self) -> Precision:
@@ -104,6 +113,14 @@ class Bundle:
             ) from error
         return Reject(stored["probability"], stored["strangeness"])
 
+    def require_whole(self) -> None:
+        """Refuse a copy to serve, which lacks the network for Keras and must not be changed. Raises BundleError."""
+        if self.manifest.copy_of is not None:
+            raise BundleError(
+                f"{self.folder} is a copy to serve, without {KERAS}: use the bundle that it was made from, in whose "
+                f"{MANIFEST} sha256 begins with {self.id}"
+            )
+
     def verify(self) -> None:
         """Check every file by its hash, and the graph against classes and preprocessing. Raises BundleError.
 
@@ -122,7 +139,7 @@ class Bundle:
 
     def _verify_files(self) -> None:
         present = {entry.name for entry in os.scandir(self.folder)}
-        expected = {*file_names(self.hashes, self.manifest.recipe)}
+        expected = {*file_names(self.hashes, self.manifest)}
         if missing := sorted({*self.hashes, MANIFEST} - present) + sorted(expected - {*self.hashes}):
             raise BundleError(f"{self.folder} lacks {', '.join(missing)}: copy the whole bundle again")
         if extra := sorted(present - {*expected, MANIFEST}):
@@ -221,12 +238,15 @@ def write_manifest(folder: Path, manifest: Manifest, *, proved: bool = False) ->
     `proved` states that this process made the graph and has run it on images: no other needs to run it first here.
     """
     present = [entry.name for entry in os.scandir(folder)]
+    described = asdict(manifest)
+    if manifest.copy_of is None:
+        del described["copy_of"]
     fields = {
         "format": FORMAT,
         "tellapart": __version__,
-        **asdict(manifest),
+        **described,
         "preprocessing": manifest.preprocessing.as_json(),
-        "files": {name: sha256(folder / name) for name in file_names(present, manifest.recipe)},
+        "files": {name: sha256(folder / name) for name in file_names(present, manifest)},
     }
     text = json.dumps({**fields, "sha256": manifest_hash(fields)}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")

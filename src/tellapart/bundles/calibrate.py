@@ -86,6 +86,7 @@ def calibrate(
     `out` must be new. Raises BundleError, DatasetError, RecipeError, StorageError.
     """
     bundle = Bundle.of(bundle)
+    bundle.require_whole()
     bundle.verify()
     require_unused(out)
     if out.resolve().is_relative_to(bundle.folder.resolve()):

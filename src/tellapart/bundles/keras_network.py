@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def load_network(bundle: Bundle) -> "keras.Model":
     """Inspect and load a bundle's Keras model. Raises BundleError, WeightsError, MissingPackageError."""
+    bundle.require_whole()
     if KERAS not in bundle.hashes:
         kind = bundle.manifest.recipe.get("model", "SavedModel")
         raise BundleError(

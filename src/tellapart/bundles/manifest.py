@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,10 @@ GRAPH, WEIGHTS, KERAS, SEEN = "model.xml", "model.bin", "model.keras", "splits.j
 FILES = (GRAPH, WEIGHTS, KERAS, SEEN)  # of a network
 HEAD_FILES = (GRAPH, WEIGHTS, HEAD, HEAD_WEIGHTS, SEEN)
 FOREST_FILES = (GRAPH, WEIGHTS, FOREST, SEEN)
-GRAPH_FILES = (GRAPH, WEIGHTS, SEEN)  # of a SavedModel that was imported, which has no Keras layers
+GRAPH_FILES = (GRAPH, WEIGHTS, SEEN)  # of an imported SavedModel, which has no Keras layers, and of a copy to serve
 SAVED_MODEL = "saved_model"
 """The field of the recipe of an imported SavedModel."""
+DIGEST = re.compile("[0-9a-f]{64}")  # SHA-256
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Manifest:
     """The temperature in the graph, and the expected calibration error on validation images before and after it."""
     reject: Mapping[str, Any] | None = None
     """The fields of `Reject`, and how it was calibrated; None if there is no reject option."""
+    copy_of: str | None = None
+    """The digest of the bundle that this is a copy of, without `model.keras`; None for a whole bundle."""
 
 
 class StoredReject(TypedDict):
@@ -61,6 +65,7 @@ class _StoredManifest(TypedDict):
     files: dict[str, str]
     calibration: NotRequired[dict[str, float] | None]
     reject: NotRequired[dict[str, Any] | None]
+    copy_of: NotRequired[str]
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, Mapping[str, str], str]:
@@ -78,6 +83,7 @@ def read_manifest(folder: Path) -> tuple[Manifest, Mapping[str, str], str]:
             licence=stored["licence"],
             calibration=stored.get("calibration"),
             reject=stored.get("reject"),
+            copy_of=_digest(stored.get("copy_of")),
         )
     except ContentError as error:
         raise BundleError(f"{folder / MANIFEST} is not that of a bundle: {error}. Train the bundle again") from error
@@ -109,9 +115,9 @@ def manifest_hash(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def file_names(names: Collection[str], recipe: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the files of a bundle, whose kind shows in the names of some."""
-    if recipe.get(SAVED_MODEL) is True:
+def file_names(names: Collection[str], manifest: Manifest) -> tuple[str, ...]:
+    """Return the files of a bundle, whose kind shows in its manifest or in the names of some."""
+    if manifest.recipe.get(SAVED_MODEL) is True or manifest.copy_of is not None:
         return GRAPH_FILES
     return HEAD_FILES if HEAD in names else FOREST_FILES if FOREST in names else FILES
 
@@ -127,6 +133,12 @@ def _preprocessing(fields: Mapping[str, Any]) -> Preprocessing:
     if not preprocessing.is_valid:
         raise ValueError("the geometry of its images")
     return preprocessing
+
+
+def _digest(text: str | None) -> str | None:
+    if text is not None and not DIGEST.fullmatch(text):
+        raise ValueError("the bundle that it is a copy of")
+    return text
 
 
 def _recipe(fields: Mapping[str, Any]) -> dict[str, Any]:

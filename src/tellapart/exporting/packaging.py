@@ -7,13 +7,14 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from string import Template
 from typing import Any, Literal
 
-from tellapart.bundles.bundle import Bundle
-from tellapart.bundles.manifest import MANIFEST
+from tellapart.bundles.bundle import Bundle, write_manifest
+from tellapart.bundles.manifest import KERAS, MANIFEST
 from tellapart.errors import MissingPackageError, TellapartError
 from tellapart.files import atomic_folder
 from tellapart.models.classical.estimators import FOREST
@@ -24,6 +25,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 PORT = 7860  # the default port of a Space
 SERVE = ("tellapart", "serve", "bundle", "--host", "0.0.0.0", "--port", str(PORT))  # noqa: S104  callers are outside the container
 ADDRESSES = {"container": f"http://127.0.0.1:{PORT}", "space": "https://THE-ADDRESS-OF-THE-SPACE"}
+BASE_IMAGE = "python:3.12-slim"
+PINNED_IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}@sha256:[0-9a-f]{64}")
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 METRIC_TITLES = {
     "accuracy": "accuracy",
@@ -40,19 +43,30 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date, so that the same files always
 
 
 def package(
-    bundle: Bundle | str | Path, kind: Kind, out: str | Path, *, token: bool = True, hosts: Sequence[str] = ()
+    bundle: Bundle | str | Path,
+    kind: Kind,
+    out: str | Path,
+    *,
+    token: bool = True,
+    hosts: Sequence[str] = (),
+    base_image: str = BASE_IMAGE,
 ) -> Path:
-    """Write the folder `out`: the bundle, tellapart as a wheel, pinned requirements, Dockerfile, README.
+    """Write the folder `out`: the bundle without model.keras, tellapart as a wheel, requirements, Dockerfile, README.
 
     With `token` the service requires one, which is read from the environment at run time and never stored in the
-    folder. `hosts` are allowed host names; a Space knows its own. Raises BundleError, and StorageError if `out` is
-    not empty.
+    folder. `hosts` are allowed host names; a Space knows its own. `base_image` is pinned by its digest unless it is
+    the default. Raises BundleError, and StorageError if `out` is not empty.
     """
     bundle = Bundle.of(bundle)
     bundle.verify()
     if invalid := [name for name in hosts if not HOST_NAME.fullmatch(name)]:
         raise TellapartError(
             f"{invalid[0]!r} is not a host name: expected one such as images.example.org, without a port"
+        )
+    if base_image != BASE_IMAGE and not PINNED_IMAGE.fullmatch(base_image):
+        raise TellapartError(
+            f"the base image is {base_image!r}, expected one with its digest, such as {BASE_IMAGE}@sha256: and 64 hex "
+            f"digits: docker image inspect --format '{{{{.RepoDigests}}}}' shows it after a pull"
         )
     with atomic_folder(Path(out)) as folder:
         _copy_bundle(bundle, folder / "bundle")
@@ -69,9 +83,11 @@ def package(
         ]
         fields = {
             "port": PORT,
+            "base_image": base_image,
             "wheel": wheel.name,
             "start": _start_instruction(command, kind),
             **_template_fields(bundle, kind, token=token),
+            "pin": "" if base_image != BASE_IMAGE else _read_template("pin.md"),
         }
         _write_template("Dockerfile.template", folder / "Dockerfile", fields)
         _write_template(f"{kind}.md.template", folder / "README.md", fields)
@@ -81,10 +97,12 @@ def package(
 
 
 def _copy_bundle(bundle: Bundle, folder: Path) -> None:
-    """Copy the bundle's files and nothing else, and verify the copy."""
+    """Copy what serving needs of the bundle and nothing else, and verify the copy."""
     folder.mkdir()
-    for name in (*bundle.hashes, MANIFEST):
+    for name in {*bundle.hashes, MANIFEST} - {KERAS}:
         shutil.copyfile(bundle.folder / name, folder / name)
+    if KERAS in bundle.hashes:
+        write_manifest(folder, replace(bundle.manifest, copy_of=bundle.digest))
     Bundle.open(folder).verify()
 
 
