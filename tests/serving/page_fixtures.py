@@ -48,6 +48,7 @@ class FakeService:
     extra: dict[str, str] = field(default_factory=dict)  # further fields of an explanation
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)  # of all predict requests
+    prefix: str = ""  # of the page's address, which a proxy in front strips
     address: str = ""
 
     def app(self) -> Starlette:
@@ -61,7 +62,7 @@ class FakeService:
         ]
         app = Starlette(routes=routes)
         app.add_middleware(SecurityHeadersMiddleware)
-        return app
+        return Starlette(routes=[Mount(self.prefix, app)]) if self.prefix else app
 
     async def _page(self, _: Request) -> Response:
         return FileResponse(PAGE / "index.html")
@@ -120,7 +121,7 @@ def serve_fake(service: FakeService) -> Iterator[FakeService]:
         while not server.started:
             assert time.monotonic() < deadline, "the fake service did not start within 10 s"
             time.sleep(0.01)
-        service.address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        service.address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}{service.prefix}"
         yield service
     finally:
         server.should_exit = True

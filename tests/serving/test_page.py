@@ -6,7 +6,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .page_fixtures import PAGE, FakeService
+from .conftest import image
+from .page_fixtures import PAGE, FakeService, serve_fake
 from .page_steps import choose, file, grey, open_page, transfer
 
 
@@ -18,9 +19,15 @@ def test_a_chosen_image_is_shown_with_its_class_and_probabilities(page: Page, re
     expect(card.locator(".name")).to_have_text(["red", "<b>green</b>", "blue"])
     widths = [box["width"] for fill in card.locator(".fill").all() if (box := fill.bounding_box())]
     assert widths[1] / widths[0] == pytest.approx(0.3, abs=0.02)
-    image = card.get_by_role("img", name="photo.png")
-    expect(image).to_be_visible()
-    assert image.evaluate("image => image.naturalWidth") == 320
+    shown = card.get_by_role("img", name="photo.png")
+    expect(shown).to_be_visible()
+    assert shown.evaluate("image => image.naturalWidth") == 320
+
+
+def test_no_probability_is_rounded_to_nothing_or_to_certainty(page: Page) -> None:
+    choose(page, file(image((255, 0, 0))))
+    expect(page.locator(".share")).to_have_text([">99.9%", "<0.1%", "<0.1%"])
+    expect(page.get_by_role("log")).to_have_text("photo.png: red, >99.9%")
 
 
 def test_a_rejected_image_is_unknown_with_its_best_guess(page: Page, reddish: bytes) -> None:
@@ -135,7 +142,12 @@ def test_a_phone_offers_its_camera_and_a_desktop_does_not(
     fake_service: FakeService, page: Page, browser: Browser, reddish: bytes
 ) -> None:
     expect(page.locator(".camera")).to_be_hidden()
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(page.get_by_text("drop them here")).to_be_hidden()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert re.search("drop them here.*paste an image", page.locator("body").inner_text(), re.DOTALL)
     with open_page(browser, fake_service.address, phone=True) as phone:
+        assert not re.search("drop|drag|paste", phone.locator("body").inner_text())
         camera = phone.get_by_label("Take a photo")
         expect(phone.locator(".camera")).to_be_visible()
         expect(camera).to_have_attribute("capture", "environment")
@@ -183,6 +195,14 @@ def test_no_request_goes_to_another_host(fake_service: FakeService, page: Page, 
     expect(page.locator(".overlay")).to_be_visible()
     assert f"{fake_service.address}/page/page.css" in urls
     assert not [url for url in urls if not url.removeprefix("blob:").startswith(fake_service.address)]
+
+
+def test_the_page_works_below_a_path_of_a_proxy(browser: Browser, reddish: bytes) -> None:
+    with serve_fake(FakeService(prefix="/classify")) as service, open_page(browser, f"{service.address}/") as page:
+        choose(page, file(reddish))
+        expect(page.locator(".card").get_by_role("heading")).to_have_text("red")
+        page.get_by_role("button", name="Show explanation").click()
+        expect(page.locator(".overlay")).to_be_visible()
 
 
 def test_the_page_is_small_and_has_nothing_inline() -> None:

@@ -90,11 +90,12 @@ def test_the_explanation_is_overlaid_and_requested_once(fake_service: FakeServic
     card = page.locator(".card")
     expect(card.get_by_role("heading")).to_have_text("red")
     assert fake_service.queries == ["top=5"]  # a plain prediction is faster
-    button = card.get_by_role("button", name="Show explanation")
-    expect(button).to_have_attribute("aria-pressed", "false")
+    button = card.locator(".explain")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    expect(button).to_have_text("Show explanation")
     button.focus()
     page.keyboard.press("Space")
-    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(button).to_have_attribute("aria-expanded", "true")
     expect(card.locator(".meaning")).to_have_text("This map can be believed.")
     overlay = card.get_by_role("img", name="Saliency map of photo.png: bright regions matter most")
     expect(overlay).to_be_visible()
@@ -104,7 +105,8 @@ def test_the_explanation_is_overlaid_and_requested_once(fake_service: FakeServic
     expect(page.get_by_role("log").locator("p").last).to_have_text("photo.png: This map can be believed.")
     for shown in (False, True):
         button.click()
-        expect(button).to_have_attribute("aria-pressed", str(shown).lower())
+        expect(button).to_have_attribute("aria-expanded", str(shown).lower())
+        expect(button).to_have_text("Hide explanation" if shown else "Show explanation")
         expect(overlay).to_be_visible(visible=shown)
     assert fake_service.queries == ["top=5", "top=5&explain=true"]
 
@@ -124,7 +126,7 @@ def test_a_failed_explanation_is_reported_and_can_be_retried(
     choose(page, file(reddish))
     expect(page.locator(".card").get_by_role("heading")).to_have_text("red")
     fake_service.refusals = [(500, {})]
-    button = page.get_by_role("button", name="Show explanation")
+    button = page.locator(".explain")
     button.click()
     expect(page.locator(".meaning")).to_have_text("No prediction. Refused with status 500.")
     expect(page.locator(".overlay")).to_be_hidden()

@@ -12,6 +12,13 @@ export const percent = new Intl.NumberFormat("en", {
   maximumFractionDigits: 1,
 });
 
+/** Format a probability. Rounding never makes it certain: neither 0.0% nor 100.0%. */
+function likelihood(probability) {
+  if (probability < 0.0005) return `<${percent.format(0.001)}`;
+  if (probability >= 0.9995) return `>${percent.format(0.999)}`;
+  return percent.format(probability);
+}
+
 let queue = Promise.resolve(); // one image at a time: a long list must not crowd out other users
 let cleared = new AbortController();
 let aspect = null; // width by height of the crop that the classifier sees, if it crops images
@@ -105,7 +112,7 @@ class Card {
   }
 
   showPrediction({ label, probability, unknown, top }) {
-    const guess = `${label}, ${percent.format(probability)}`;
+    const guess = `${label}, ${likelihood(probability)}`;
     if (unknown) {
       const sentence = `Not confident enough. Best guess: ${guess}.`;
       this.show("unknown", { title: "I don’t know", sentence, classes: top });
@@ -133,8 +140,9 @@ class Card {
 
   async toggleExplanation() {
     const button = this.find(".explain");
-    const visible = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", visible);
+    const visible = button.getAttribute("aria-expanded") !== "true";
+    button.setAttribute("aria-expanded", visible);
+    button.textContent = visible ? "Hide explanation" : "Show explanation";
     this.find(".overlay").hidden = this.find(".explanation").hidden = !visible;
     if (!visible || this.explanation) return; // loaded already, or loading
     this.explanation = this.loadExplanation();
@@ -182,7 +190,7 @@ class Card {
 function bar({ label, probability }) {
   const row = byId("bar").content.cloneNode(true);
   row.querySelector(".name").textContent = label;
-  row.querySelector(".share").textContent = percent.format(probability);
+  row.querySelector(".share").textContent = likelihood(probability);
   row.querySelector(".fill").style.inlineSize = `${100 * probability}%`;
   return row;
 }
