@@ -16,7 +16,7 @@ from tellapart.cli.commands import COMMANDS
 from .conftest import Said
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("README.md", "docs/cluster.md", "docs/million-a-day.md", "docs/gpu.md")
+GUIDES = ("README.md", "docs/service.md", "docs/cluster.md", "docs/million-a-day.md", "docs/gpu.md")
 BLOCK = re.compile(r"^ *```\w*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:tellapart|ray) [^`]+)`")
 PLAN = "python benchmarks/plan.py"

@@ -83,9 +83,9 @@ PARAMETERS = {
     "serve": [
         "BUNDLE",
         *("--host", "--port", "--token-file", "--no-token", "--allow-host", "--allow-origin"),
-        *("--workers", "--queue", "--deadline", "--max-body", "--max-pixels", "--on", "--replicas"),
+        *("--log-format", "--workers", "--queue", "--deadline", "--max-body", "--max-pixels", "--on", "--replicas"),
     ],
-    "package": ["BUNDLE", "--as", "--out", "--token", "--allow-host"],
+    "package": ["BUNDLE", "--as", "--out", "--token", "--allow-host", "--base-image"],
     "summary": ["MODEL", "--size", "--channels", "--classes", "--json", "--recipe-schema"],
     "show": ["SOURCE", "--count", "--image", "--save"],
     "augment": ["SOURCE", "--augment", "--count", "--views", "--size", "--seed", "--save"],

@@ -85,6 +85,7 @@ def test_the_container_is_unprivileged_and_installs_only_pinned_packages(
     lines = (folder / "Dockerfile").read_text().splitlines()
     assert lines.index("USER 1000") > max(i for i, line in enumerate(lines) if line.startswith("RUN"))
     assert "RUN pip install --require-hashes --only-binary :all: -r /tmp/requirements.txt" in lines
+    assert "ENV TELLAPART_SERVE_LOG_FORMAT=json" in lines
     copied = [line.split()[1] for line in lines if line.startswith("COPY")]
     assert all((folder / name).exists() for name in copied)
     included = [line[1:] for line in (folder / ".dockerignore").read_text().splitlines() if line.startswith("!")]

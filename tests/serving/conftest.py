@@ -77,6 +77,7 @@ class FakePredictor:
 
     bundle: Any = field(
         default_factory=lambda: SimpleNamespace(
+            id="0123456789ab",
             name="colours",
             classes=COLOURS,
             preprocessing=Preprocessing(24, 32, 3),
@@ -144,7 +145,9 @@ def run_server(httpd: Server) -> Iterator[SimpleNamespace]:
     try:
         wait_until(lambda: httpd.started)
         port = httpd.servers[0].sockets[0].getsockname()[1]
-        yield SimpleNamespace(address=f"http://127.0.0.1:{port}", port=port, stop=stop, inner=service_of(httpd))
+        yield SimpleNamespace(
+            address=f"http://127.0.0.1:{port}", port=port, stop=stop, inner=service_of(httpd), server=httpd
+        )
     finally:
         stop()
 

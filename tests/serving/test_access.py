@@ -112,3 +112,10 @@ def test_a_host_can_be_allowed() -> None:
         for host in ("images.example", "IMAGES.example:80"):
             assert httpx.get(f"{service.address}/health", headers={"host": host}).status_code == 200
         assert httpx.get(f"{service.address}/health", headers={"host": "other.example"}).status_code == 421
+
+
+def test_forwarded_headers_change_nothing(client: httpx.Client) -> None:
+    forwarded = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
+    assert client.get("/health", headers=forwarded).status_code == 200
+    hidden = {"Host": "evil.example", "X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"}
+    assert client.get("/health", headers=hidden).status_code == 421

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from tellapart.serving.admission import (
+    IDLE_S,
     MAX_BODIES_BYTES,
     MAX_WAIT_S,
     MIN_QUEUE,
@@ -130,3 +131,22 @@ def test_idle_time_does_not_change_the_pace(metrics: Metrics) -> None:
         with admission.admit(1):
             clock.now += 3
     assert capacity_of(admission) == 64
+
+
+def test_it_is_idle_once_nothing_was_asked_for_a_while(metrics: Metrics) -> None:
+    now = [100.0]
+    admission = Admission(3, 10_000_000, metrics, clock=lambda: now[0])
+    assert admission.idle  # nothing has ever been asked
+    admission.check()
+    assert not admission.idle
+    with admission.reserve_body() as reserve:
+        reserve(1)
+        now[0] += 2 * IDLE_S
+        assert not admission.idle  # an upload is under way
+    assert admission.idle
+    with admission.admit(1):
+        now[0] += 2 * IDLE_S
+        assert not admission.idle
+    assert not admission.idle  # answered just now
+    now[0] += 2 * IDLE_S
+    assert admission.idle

@@ -17,9 +17,9 @@ import pytest
 
 from tellapart.serving.app import build_app
 from tellapart.serving.interfaces import PredictorLike
-from tellapart.serving.schemas import Answer, Answers, Model
+from tellapart.serving.schemas import Answers, Model, OneAnswer
 from tellapart.serving.settings import Settings
-from tellapart.serving.upload import MAX_BODY_BYTES, MAX_IMAGES, MAX_PARTS
+from tellapart.serving.upload import MAX_IMAGES, MAX_PARTS
 
 from .conftest import FakePredictor, running
 
@@ -49,11 +49,11 @@ def test_a_prediction_equals_that_of_predict_json(client: httpx.Client, reddish:
     answer = client.post("/predict", files={"image": ("cat.png", reddish)})
     assert answer.status_code == 200
     body = answer.json()
-    assert list(body) == ["path", "label", "probability", "unknown", "top"]
+    assert list(body) == ["path", "label", "probability", "unknown", "top", "bundle"]
     assert (body["path"], body["label"]) == ("cat.png", "red")
     assert body["top"][0] == {"label": "red", "probability": pytest.approx(200 / 300, abs=1e-6)}
     assert sum(share["probability"] for share in body["top"]) == pytest.approx(1)
-    Answer.model_validate(body, strict=True)  # the response matches its OpenAPI schema
+    OneAnswer.model_validate(body, strict=True)  # the response matches its OpenAPI schema
 
 
 @pytest.mark.parametrize(("top", "expected"), [("1", 1), ("2", 2), ("3", 3), ("99", 3)])
@@ -160,7 +160,7 @@ def test_a_body_that_is_not_an_image_is_refused(client: httpx.Client, reddish: b
 
 
 def test_a_body_at_the_limit_is_accepted_and_one_byte_more_is_refused(client: httpx.Client) -> None:
-    filling = MAX_BODY_BYTES - len(form(part(b"")))
+    filling = Settings.max_body_bytes - len(form(part(b"")))
     largest = client.post("/predict", content=form(part(b"x" * filling)), headers=FORM)
     assert error_message(largest, 415)
     larger = client.post("/predict", content=form(part(b"x" * (filling + 1))), headers=FORM)
@@ -273,7 +273,8 @@ def test_the_model_is_described(client: httpx.Client) -> None:
     assert model["classes"] == ["red", "<b>green</b>", "blue"]
     assert model["preprocessing"] == {"height": 24, "width": 32, "channels": 3, "fit": "crop"}
     assert model["metrics"]["test"]["n"] == 372
-    assert (model["name"], model["max_body_bytes"], model["max_pixels"]) == ("colours", MAX_BODY_BYTES, 50_000_000)
+    assert (model["name"], model["bundle"]) == ("colours", "0123456789ab")
+    assert (model["max_body_bytes"], model["max_pixels"]) == (10_000_000, 50_000_000)
     assert (model["reject"], model["can_explain"], model["needs_token"]) == (None, False, False)
     assert model["hashes"] == {"model.xml": "0" * 64}
 
@@ -349,7 +350,9 @@ def test_json_and_the_field_file_are_answered_as_the_image_is(client: httpx.Clie
     assert client.post("/predict", files={"file": ("image", reddish)}).json() == expected
     for fields in ({"image": text}, {"file": text}, {"image": f"data:image/png;base64,{text}"}, {"image": [text]}):
         assert client.post("/predict", json=fields).json() == expected
-    assert client.post("/v1/predict", json={"image": [text, text]}).json() == {"answers": [expected] * 2}
+    bundle = expected.pop("bundle")
+    both = client.post("/v1/predict", json={"image": [text, text]}).json()
+    assert both == {"answers": [expected] * 2, "bundle": bundle}
 
 
 @pytest.mark.parametrize(

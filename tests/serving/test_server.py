@@ -22,7 +22,7 @@ from tellapart.errors import TellapartError
 from tellapart.serving import server as server_module
 from tellapart.serving.server import local_server, serve
 
-from .conftest import image, wait_until
+from .conftest import ONE_WORKER, image, run_server, wait_until
 
 
 def test_serve_prints_its_address_and_stops_on_ctrl_c(
@@ -127,6 +127,30 @@ def test_a_service_that_ends_in_time_is_not_ended_by_force(service: SimpleNamesp
     server.handle_exit(signal.SIGINT, None)
     thread.join()
     assert not any(isinstance(one, threading.Timer) and not one.finished.is_set() for one in threading.enumerate())
+
+
+def test_sigterm_ends_an_idle_service_without_the_pause(
+    service: SimpleNamespace, reddish: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "DRAIN_S", 600.0)
+    with run_server(local_server(service.predictor, ONE_WORKER)) as idle:
+        assert httpx.get(f"{idle.address}/ready").status_code == 200  # a probe is no use of it
+        idle.server.handle_exit(signal.SIGTERM, None)
+        idle.stop()
+
+
+def test_sigterm_lets_a_service_in_use_report_that_it_ends(
+    service: SimpleNamespace, reddish: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "DRAIN_S", 600.0)
+    with run_server(local_server(service.predictor, ONE_WORKER)) as used:
+        files = {"image": ("a", reddish)}
+        assert httpx.post(f"{used.address}/predict", files=files).status_code == 200
+        used.server.handle_exit(signal.SIGTERM, None)
+        time.sleep(0.3)  # longer than it listens without a pause
+        assert httpx.get(f"{used.address}/ready").status_code == 503
+        assert httpx.post(f"{used.address}/predict", files=files).status_code == 200
+        used.server.force_exit = True  # as a second Ctrl-C does
 
 
 def _status(client: httpx.Client, path: str) -> int:

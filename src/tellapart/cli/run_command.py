@@ -11,6 +11,7 @@ from tellapart.cli.help_format import Formatter
 from tellapart.cli.max_pixels import max_pixels_set
 from tellapart.cli.options import OPTIONS
 from tellapart.cli.recipe_options import expanded
+from tellapart.cli.serve_variables import naming_variables
 from tellapart.cli.streams import prepare_streams, report_lost_output
 from tellapart.errors import TellapartError
 from tellapart.text import printable_lines
@@ -60,7 +61,7 @@ def _run(words: Sequence[str]) -> int:
     except cyclopts.CycloptsError:
         return REFUSED  # cyclopts has printed what is wrong with the words
     except TellapartError as error:
-        sys.stderr.write(f"error: {printable_lines(str(error))}\n")
+        sys.stderr.write(f"error: {printable_lines(naming_variables(str(error), words))}\n")
         return REFUSED
     except KeyboardInterrupt as stop:  # with a sentence where `resumable` has given it one
         sys.stderr.write(f"\nstopped. {str(stop) or STOPPED}\n")

@@ -1,5 +1,6 @@
 """`tellapart serve`."""
 
+import inspect
 import re
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +9,12 @@ from cyclopts import Parameter
 
 from tellapart.bundles.predictor import Predictor
 from tellapart.cli.options import CLUSTER
+from tellapart.cli.serve_variables import by_variable, warn_of_unknown
 from tellapart.errors import ClusterError, TellapartError
 from tellapart.scale.ray_serve import ReplicaCount
 from tellapart.scale.replicas import serve_on as serve_on_ray
 from tellapart.serving.access import read_token, require_token
+from tellapart.serving.request_log import LogFormat
 from tellapart.serving.server import serve as serve_predictor
 from tellapart.serving.settings import Settings
 
@@ -19,26 +22,30 @@ UNITS = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
 
 
 def serve(
-    bundle: Path,
+    bundle: Annotated[Path, by_variable("bundle")],
     /,
     *,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    token_file: Path | None = None,
-    no_token: bool = False,
-    allow_host: tuple[str, ...] = (),
-    allow_origin: tuple[str, ...] = (),
-    workers: int | None = None,
-    queue: int = Settings.queue,
-    deadline: str = "5s",
-    max_body: str = "10MB",
-    max_pixels: float = Settings.max_pixels,
-    on: Annotated[str | None, Parameter(group=CLUSTER)] = None,
-    replicas: Annotated[str | None, Parameter(group=CLUSTER)] = None,
+    host: Annotated[str, by_variable("host")] = "127.0.0.1",
+    port: Annotated[int, by_variable("port")] = 8000,
+    token_file: Annotated[Path | None, by_variable("token-file")] = None,
+    no_token: Annotated[bool, by_variable("no-token")] = False,
+    allow_host: Annotated[tuple[str, ...], by_variable("allow-host")] = (),
+    allow_origin: Annotated[tuple[str, ...], by_variable("allow-origin")] = (),
+    log_format: Annotated[LogFormat, by_variable("log-format")] = "text",
+    workers: Annotated[int | None, by_variable("workers")] = None,
+    queue: Annotated[int, by_variable("queue")] = Settings.queue,
+    deadline: Annotated[str, by_variable("deadline")] = "5s",
+    max_body: Annotated[str, by_variable("max-body")] = "10MB",
+    max_pixels: Annotated[float, by_variable("max-pixels")] = Settings.max_pixels,
+    on: Annotated[str | None, Parameter(group=CLUSTER), by_variable("on")] = None,
+    replicas: Annotated[str | None, Parameter(group=CLUSTER), by_variable("replicas")] = None,
 ) -> None:
     """Serve predictions over HTTP, with a web page at / to drop images on.
 
-    Paths: POST /v1/predict, GET /v1/model, /health, /ready, /metrics, and / for the page.
+    Paths: POST /v1/predict, GET /v1/model, /health, /ready, /metrics, and / for the page. docs/service.md is the guide.
+
+    Each setting can also be given by an environment variable; several values are separated by spaces. An option on the
+    command line comes before its variable.
 
         tellapart serve runs/photos/bundle
         curl -F image=@new.jpg http://127.0.0.1:8000/v1/predict
@@ -60,6 +67,8 @@ def serve(
     allow_origin
         A web page elsewhere that may call the service from a browser, such as https://example.org, or * for all. Once
         for each.
+    log_format
+        The request log on standard output: a line for each request as text for people, as a JSON object, or none.
     workers
         Processes that decode images; by default one per core, up to 4. Prediction uses all cores in one process.
     queue
@@ -77,6 +86,7 @@ def serve(
         Processes of the cluster that predict, with a core each: a number, or a range such as 2..8 that follows the
         load. By default one per core.
     """
+    warn_of_unknown(inspect.signature(serve).parameters)
     count = _between(replicas, on)
     token = None if no_token else read_token(token_file)
     require_token(host, token, waived=no_token)
@@ -89,6 +99,7 @@ def serve(
         token=token,
         hosts=(host, *allow_host),
         origins=allow_origin,
+        log_format=log_format,
     )
     if on is None:
         serve_predictor(Predictor(bundle), host=host, port=port, settings=settings)

@@ -3,6 +3,7 @@
 A request takes its place in the queue only once its body has arrived, so slow senders cannot block others.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ MAX_WAIT_S = 0.7  # a longer queue answers nobody sooner and everybody later
 MIN_QUEUE = 8  # at any pace: enough to keep all cores busy and to measure a new pace
 PACE_MIN_IN_FLIGHT = 4  # with fewer images in flight, the time between answers is the callers' pace, not the machine's
 PACE_WEIGHT = 0.1  # of the latest interval in the exponential moving average
+IDLE_S = 1.0  # without a request: a load balancer that sent none for so long is not about to send one
 MAX_BODIES_BYTES = 64_000_000  # of all bodies in memory; one body may be larger if the settings allow it
 RETRY_HEADERS = {"Retry-After": str(RETRY_AFTER_S)}
 
@@ -52,6 +54,7 @@ class Admission:
         self._clock = clock
         self._pace_s = 0.0  # between two answers
         self._last_answer: float | None = None  # None if little was in flight then
+        self._last_request = -math.inf
         metrics.queue.set_function(lambda: self.in_flight)
 
     @property
@@ -59,12 +62,18 @@ class Admission:
         """True if a request would be rejected now."""
         return self.in_flight >= min(self.capacity, max(self.min_queue, MAX_WAIT_S / max(self._pace_s, 1e-6)))
 
+    @property
+    def idle(self) -> bool:
+        """True if nothing is in flight, and nothing has been for `IDLE_S`."""
+        return not self.in_flight and not self._bytes and self._clock() - self._last_request > IDLE_S
+
     def count_rejection(self, reason: str) -> None:
         """Count a rejected request."""
         self._metrics.rejects.labels(reason).inc()
 
     def check(self) -> None:
         """Reject a request before its body is read. Raises BusyError."""
+        self._last_request = self._clock()
         if self.full:
             self.count_rejection("busy")
             raise BusyError(f"{self.in_flight} images are in flight, which is the limit")
@@ -82,6 +91,7 @@ class Admission:
             answered = images
         finally:
             self.in_flight -= images
+            self._last_request = self._clock()
             self._update_pace(answered)
 
     def _update_pace(self, answered: int) -> None:

@@ -1,6 +1,7 @@
 """The FastAPI application: its routes and middleware."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
@@ -21,6 +22,7 @@ from tellapart.serving.headers import SecurityHeadersMiddleware
 from tellapart.serving.interfaces import PredictorLike
 from tellapart.serving.metrics import CONTENT_TYPE, MetricsMiddleware
 from tellapart.serving.overlays import OverlayRenderer
+from tellapart.serving.request_log import BUNDLE_HEADER, REQUEST_ID_HEADER, RequestLogMiddleware, record_of
 from tellapart.serving.schemas import (
     ACCESS_ERRORS,
     IMAGES_BODY,
@@ -29,10 +31,11 @@ from tellapart.serving.schemas import (
     READY_ERRORS,
     Answers,
     Model,
+    OneAnswer,
     Status,
+    declare_names,
     declare_token,
 )
-from tellapart.serving.schemas import Answer as AnswerSchema
 from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import UPLOAD_ADVICE, read_uploads
@@ -74,7 +77,7 @@ def app_for(service: Service) -> FastAPI:
         docs_url=None,  # these pages load their scripts from other hosts
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers=exception_handlers(),
+        exception_handlers=exception_handlers(service.bundle.id),
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -84,6 +87,7 @@ def app_for(service: Service) -> FastAPI:
     _add_model(app, service)
     _add_monitoring(app, service)
     _add_page(app)
+    declare_names(app.openapi())
     if service.settings.token is not None:
         declare_token(app.openapi())
     return app
@@ -98,11 +102,13 @@ def _add_middleware(app: FastAPI, service: Service) -> None:
             CORSMiddleware,
             allow_origins=service.settings.origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],
+            expose_headers=[REQUEST_ID_HEADER, BUNDLE_HEADER],
         )
     app.add_middleware(HostMiddleware, allowed=service.settings.hosts)
     app.add_middleware(MetricsMiddleware, metrics=service.metrics)
     app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(RequestLogMiddleware, log=service.request_log)
 
 
 def _add_predict(app: FastAPI, service: Service) -> None:
@@ -111,25 +117,43 @@ def _add_predict(app: FastAPI, service: Service) -> None:
     ) -> list[Answer]:
         service.admission.check()
         with service.admission.reserve_body() as reserve:
-            with service.metrics.time_stage("body"):
+            record, started = record_of(request.scope), time.perf_counter()
+            try:
                 uploads = await read_uploads(request, service.settings, reserve)
+            finally:
+                record.add("body", time.perf_counter() - started)
+                service.metrics.observe_stage("body", record.seconds["body"])
             if max_files is not None and len(uploads) > max_files:
                 raise RequestError(400, f"the form has {len(uploads)} files, expected one: {UPLOAD_ADVICE}")
             top = min(top, len(service.bundle.classes))
-            return await _while_connected(request, service.predict(uploads, top=top, explain=explain))
+            return await _while_connected(request, service.predict(uploads, record, top=top, explain=explain))
 
-    @app.post("/v1/predict", response_model=Answers, responses=PREDICT_ERRORS, openapi_extra=IMAGES_BODY)
+    @app.post(
+        "/v1/predict",
+        operation_id="predict",
+        response_model=Answers,
+        responses=PREDICT_ERRORS,
+        openapi_extra=IMAGES_BODY,
+    )
     async def predict(request: Request, top: Top = 3, explain: Explain = False) -> Response:
         """Classify the images in the form field `image` or `file`, in JSON as base64, or the one that is the body.
 
         An image that cannot be read gets an `error` instead of an answer; a request with no readable image fails.
         """
-        return JSONResponse({"answers": await answers(request, top, explain=explain)})
+        found = await answers(request, top, explain=explain)
+        return JSONResponse({"answers": found, "bundle": service.bundle.id})
 
-    @app.post("/predict", response_model=AnswerSchema, responses=PREDICT_ERRORS, openapi_extra=ONE_IMAGE_BODY)
+    @app.post(
+        "/predict",
+        operation_id="predict_one",
+        response_model=OneAnswer,
+        responses=PREDICT_ERRORS,
+        openapi_extra=ONE_IMAGE_BODY,
+    )
     async def predict_one(request: Request, top: Top = 3) -> Response:
-        """Classify one image. Returns what `tellapart predict --json` prints."""
-        return JSONResponse((await answers(request, top, max_files=1))[0])
+        """Classify one image. Returns what `tellapart predict --json` prints, and the bundle's id."""
+        (answer,) = await answers(request, top, max_files=1)
+        return JSONResponse({**answer, "bundle": service.bundle.id})
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
@@ -149,12 +173,13 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, Result]) 
 def _add_model(app: FastAPI, service: Service) -> None:
     bundle, settings = service.bundle, service.settings
 
-    @app.get("/v1/model", responses=ACCESS_ERRORS)
+    @app.get("/v1/model", operation_id="get_model", responses=ACCESS_ERRORS)
     async def model() -> Model:
         """Describe the classifier and the limits of the service."""
         reject = getattr(bundle, "reject", None)
         return Model(
             name=bundle.name,
+            bundle=bundle.id,
             classes=bundle.classes,
             preprocessing=bundle.preprocessing.as_json(),
             metrics=dict(bundle.metrics),
@@ -169,20 +194,20 @@ def _add_model(app: FastAPI, service: Service) -> None:
 
 def _add_monitoring(app: FastAPI, service: Service) -> None:
     @app.head("/health", include_in_schema=False)
-    @app.get("/health", responses={421: ACCESS_ERRORS[421]})
+    @app.get("/health", operation_id="get_health", responses={421: ACCESS_ERRORS[421]})
     async def health() -> Status:
         """Report that the service is alive."""
         return Status(status="ok")
 
     @app.head("/ready", include_in_schema=False)
-    @app.get("/ready", response_model=Status, responses=READY_ERRORS)
+    @app.get("/ready", operation_id="get_ready", response_model=Status, responses=READY_ERRORS)
     async def ready() -> Response:
         """Report whether to send requests; 503 once the service is shutting down."""
         if service.admission.draining:
             return error_response(503, "the service is shutting down: use another instance", RETRY_HEADERS)
         return JSONResponse({"status": "ready"})
 
-    @app.get("/metrics", response_class=Response, responses=ACCESS_ERRORS)
+    @app.get("/metrics", operation_id="get_metrics", response_class=PlainTextResponse, responses=ACCESS_ERRORS)
     async def metrics() -> Response:
         """Return the metrics in Prometheus' text format."""
         return Response(service.metrics.render(), media_type=CONTENT_TYPE)

@@ -15,7 +15,8 @@ to be tried before the version bound in pyproject.toml is raised.
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import h11
@@ -23,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tellapart.serving.admission import RETRY_AFTER_S, Admission
 from tellapart.serving.headers import SECURITY_HEADERS
+from tellapart.serving.request_log import REQUEST_ID_HEADER, RequestLog, RequestRecord, request_id
 
 MAX_HEAD_S = 15.0
 MAX_DISCARD_S = 5.0
@@ -31,9 +33,25 @@ MIN_CHUNK_BYTES = 512
 CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:", re.IGNORECASE | re.MULTILINE)
 END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 PREDICT_REQUESTS = (b"POST /v1/predict", b"POST /predict")
+GIVEN_ID = re.compile(rb"\r\nx-request-id:[ \t]*([^\r\n ]*)[ \t]*\r\n", re.IGNORECASE)
+MAX_SEARCHED = 4096  # bytes of a rejected request, in which its id is found
 
 
-def _raw_response(status: str, sentence: str, **extra_headers: str) -> bytes:
+@dataclass(frozen=True)
+class RawResponse:
+    """A response that is written without the application: rejecting requests has to cost next to nothing."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+    def named(self, names: Mapping[str, str]) -> bytes:
+        """Return its bytes with further headers."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in names.items())
+        return self.head + lines.encode() + b"\r\n" + self.body
+
+
+def _raw_response(status: int, reason: str, sentence: str, **extra_headers: str) -> RawResponse:
     body = json.dumps({"error": sentence}).encode()
     headers = {
         **SECURITY_HEADERS,
@@ -42,17 +60,20 @@ def _raw_response(status: str, sentence: str, **extra_headers: str) -> bytes:
         "Content-Length": str(len(body)),
         "Connection": "close",
     }
-    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), ""]
+    return RawResponse(status, "\r\n".join(lines).encode(), body)
 
 
 BUSY_RESPONSE = _raw_response(
-    "503 Service Unavailable",
+    503,
+    "Service Unavailable",
     f"the queue of images is full: retry in {RETRY_AFTER_S} s or later",
     Retry_After=str(RETRY_AFTER_S),
 )
 INVALID_RESPONSE = _raw_response(
-    "400 Bad Request", "the request is not valid HTTP, or its body has too many small chunks: send it another way"
+    400,
+    "Bad Request",
+    "the request is not valid HTTP, or its body has too many small chunks: send it another way",
 )
 
 
@@ -113,7 +134,8 @@ class LingeringTransport:
 class Connection(H11Protocol):
     """One client connection. Lives until either side closes it."""
 
-    admission: Admission  # set by `connection_class`
+    admission: Admission  # set by `connection_class`, as is the log
+    request_log: RequestLog
     _deadline: asyncio.TimerHandle | None = None
     _awaited: str | None = None
     _discarding = False
@@ -130,7 +152,8 @@ class Connection(H11Protocol):
             return
         if self.admission.full and data.startswith(PREDICT_REQUESTS) and self._between_requests():
             self.admission.count_rejection("busy")
-            self._finish(BUSY_RESPONSE)
+            path = data[:MAX_SEARCHED].split(None, 2)[1].partition(b"?")[0].decode("latin-1")
+            self._finish(self._refuse(BUSY_RESPONSE, _given_id(data), "POST", path))
             return
         super().data_received(data)
         if not self._discarding:
@@ -154,7 +177,24 @@ class Connection(H11Protocol):
         if pending:
             self.cycle.disconnected = True  # the application sees the client as disconnected
             self.cycle.message_event.set()
-        self._finish(b"" if answered else INVALID_RESPONSE)
+        record = self.cycle.scope["state"].get("record") if pending else None
+        if answered:
+            self._finish(b"")
+        elif record is not None:  # the application logs it
+            self._finish(INVALID_RESPONSE.named(self._names(record)))
+        else:
+            self._finish(self._refuse(INVALID_RESPONSE))
+
+    def _refuse(
+        self, response: RawResponse, given: str | None = None, method: str | None = None, path: str | None = None
+    ) -> bytes:
+        """Log a request that does not reach the application, and return its response."""
+        record = RequestRecord(request_id(given))
+        self.request_log.write(record, method, path, response.status, 0.0)
+        return response.named(self._names(record))
+
+    def _names(self, record: RequestRecord) -> dict[str, str]:
+        return {REQUEST_ID_HEADER: record.id, **self.request_log.headers}
 
     def _between_requests(self) -> bool:
         return self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
@@ -205,6 +245,11 @@ class Connection(H11Protocol):
         self._deadline, self._awaited = None, None
 
 
-def connection_class(admission: Admission) -> type[Connection]:
+def _given_id(data: bytes) -> str | None:
+    match = GIVEN_ID.search(data, 0, MAX_SEARCHED)
+    return None if match is None else match[1].decode("latin-1")
+
+
+def connection_class(admission: Admission, request_log: RequestLog) -> type[Connection]:
     """Return the protocol class of one service; uvicorn creates the instances."""
-    return type("Connection", (Connection,), {"admission": admission})
+    return type("Connection", (Connection,), {"admission": admission, "request_log": request_log})

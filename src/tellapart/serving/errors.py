@@ -10,8 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from tellapart.errors import ImageError
 from tellapart.serving.headers import SECURITY_HEADERS
+from tellapart.serving.request_log import BUNDLE_HEADER, REQUEST_ID_HEADER, record_of
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+DISCONNECTED = 499  # as nginx logs a caller who closed the connection before the answer
 MAX_ECHOED = 80  # characters of a request that an error quotes; a hostile request does not get all of itself back
 
 
@@ -29,15 +31,21 @@ def error_response(status: int, sentence: str, headers: Mapping[str, str] | None
     return JSONResponse({"error": sentence}, status_code=status, headers=headers)
 
 
-def exception_handlers() -> dict[int | type[Exception], Handler]:
-    """Map each exception to its handler. The last one is for bugs in the service."""
+def exception_handlers(bundle: str) -> dict[int | type[Exception], Handler]:
+    """Map each exception to its handler. The last one, for bugs in the service, names the bundle with this id."""
+
+    async def handle_failure(request: Request, _: Exception) -> Response:
+        sentence = "the service failed on this request; its log has the details: try again, or report it"
+        names = {REQUEST_ID_HEADER: record_of(request.scope).id, BUNDLE_HEADER: bundle}
+        return error_response(500, sentence, {**SECURITY_HEADERS, **names})  # outside the middleware that adds them
+
     return {
         RequestError: _handle_refusal,
         ImageError: _handle_unreadable,
         RequestValidationError: _handle_invalid,
         HTTPException: _handle_unroutable,
         ClientDisconnect: _handle_disconnect,
-        Exception: _handle_failure,
+        Exception: handle_failure,
     }
 
 
@@ -65,9 +73,4 @@ async def _handle_unroutable(request: Request, error: HTTPException) -> Response
 
 
 async def _handle_disconnect(_: Request, __: ClientDisconnect) -> Response:
-    return Response(status_code=400)  # the client is gone and will not read it; a response keeps the log quiet
-
-
-async def _handle_failure(_: Request, __: Exception) -> Response:
-    sentence = "the service failed on this request; its log has the details: try again, or report it"
-    return error_response(500, sentence, SECURITY_HEADERS)  # sent outside the middleware that adds them
+    return Response(status_code=DISCONNECTED)  # nobody will read it; a response keeps the error output quiet

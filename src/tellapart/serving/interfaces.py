@@ -14,6 +14,10 @@ class BundleLike(Protocol):
     """Description of a classifier: its data set's name, classes, input geometry and metrics."""
 
     @property
+    def id(self) -> str:
+        """The first digits of its hash, which every response states."""
+
+    @property
     def name(self) -> str:
         """The name of the data set it was trained on."""
 

@@ -1,9 +1,5 @@
 """Metrics for Prometheus."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,15 +47,6 @@ class Metrics:
     def observe_stage(self, stage: str, seconds: float) -> None:
         """Record the duration of a stage."""
         self.stages.labels(stage).observe(seconds)
-
-    @contextmanager
-    def time_stage(self, stage: str) -> Iterator[None]:
-        """Record the duration of the block."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.observe_stage(stage, time.perf_counter() - started)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

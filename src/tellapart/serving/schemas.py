@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from tellapart.serving.access import PUBLIC_PATHS
+from tellapart.serving.request_log import BUNDLE_HEADER, REQUEST_ID_HEADER
 
 
 class ClassProbability(BaseModel):
@@ -21,6 +22,7 @@ class Explanation(BaseModel):
     method: str
 
 
+BUNDLE_ID = "3f9c01d27ab4"
 EXAMPLE: dict[str, Any] = {
     "path": "boots.jpg",
     "label": "shoes",
@@ -43,6 +45,14 @@ class Answer(BaseModel):
     explanation: Explanation | None = None
 
 
+class OneAnswer(Answer):
+    """The prediction for the one image of a request, and the id of the bundle that made it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**EXAMPLE, "bundle": BUNDLE_ID}]})
+
+    bundle: str
+
+
 class Unreadable(BaseModel):
     """The reason why one of several images has no prediction."""
 
@@ -51,11 +61,12 @@ class Unreadable(BaseModel):
 
 
 class Answers(BaseModel):
-    """A prediction or an error for each image of the request, in order."""
+    """A prediction or an error for each image of the request, in order, and the id of the bundle that made them."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"answers": [EXAMPLE]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"answers": [EXAMPLE], "bundle": BUNDLE_ID}]})
 
     answers: list[Answer | Unreadable]
+    bundle: str
 
 
 class Status(BaseModel):
@@ -65,9 +76,10 @@ class Status(BaseModel):
 
 
 class Model(BaseModel):
-    """Description of the classifier, and the limits of the service."""
+    """Description of the classifier, and the limits of the service. `bundle` is its id, as on every response."""
 
     name: str
+    bundle: str
     classes: tuple[str, ...]
     preprocessing: dict[str, Any]
     metrics: dict[str, Any]
@@ -109,6 +121,14 @@ READY_ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": Problem, "description": "Shutting down: use another instance", **RETRY_AFTER},
 }
 
+TEXT = {"type": "string"}
+NAMES = {
+    REQUEST_ID_HEADER: {
+        "description": "The request's id, as in the log: the caller's own or a new one",
+        "schema": TEXT,
+    },
+    BUNDLE_HEADER: {"description": "The id of the bundle", "schema": TEXT},
+}
 BINARY = {"type": "string", "format": "binary"}
 
 
@@ -130,6 +150,14 @@ def _upload(images: dict[str, Any]) -> dict[str, Any]:
 # Written by hand because bodies are parsed by hand: FastAPI's own parser would write uploads to the disk.
 ONE_IMAGE_BODY = _upload(BINARY)
 IMAGES_BODY = _upload({"type": "array", "minItems": 1, "items": BINARY})
+
+
+def declare_names(description: dict[str, Any]) -> None:
+    """Add the headers that name request and bundle to every response of an OpenAPI description."""
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                response["headers"] = {**response.get("headers", {}), **NAMES}
 
 
 def declare_token(description: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -24,6 +25,7 @@ from tellapart.serving.service import Service
 from tellapart.serving.settings import Settings
 
 DRAIN_S = 1.0  # after SIGTERM, for load balancers that poll /ready to notice and send requests elsewhere
+DRAIN_CHECK_S = 0.05
 GRACE_S = 15  # for requests in flight after that
 END_S = 25  # after a signal, however long a prediction takes: a graph may never end, and supervisors kill after 30
 KEEP_ALIVE_S = 15  # longer than clients keep their idle connections, so that none is closed while it is used
@@ -56,11 +58,17 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, answer the accepted requests, and stop."""
+        """Stop listening, answer the accepted requests, and stop; without a pause if nobody was asking."""
         self._admission.draining = True
-        if self._terminated:
-            await asyncio.sleep(DRAIN_S)
+        if self._terminated and not self._admission.idle:
+            await self._drain()
         await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        """Wait for load balancers to notice; not after a second Ctrl-C."""
+        deadline = time.monotonic() + DRAIN_S
+        while time.monotonic() < deadline and not self.force_exit:
+            await asyncio.sleep(DRAIN_CHECK_S)
 
 
 def serve(
@@ -99,7 +107,7 @@ def server_for(service: Service) -> Server:
     _raise_file_limit()
     config = uvicorn.Config(
         app_for(service),
-        http=connection_class(service.admission),
+        http=connection_class(service.admission, service.request_log),
         ws="none",
         lifespan="on",
         log_config=None,  # uvicorn's own would close the log handlers of the calling program

@@ -1,6 +1,7 @@
-"""The service: admission, prediction and metrics for the images of a request. Independent of HTTP."""
+"""The service: admission, prediction, metrics and the log for the images of a request. Independent of HTTP."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ from tellapart.serving.admission import MIN_QUEUE, Admission, BusyError
 from tellapart.serving.backend import Answer, Backend, BackendError, BackendResult
 from tellapart.serving.interfaces import BundleLike
 from tellapart.serving.metrics import Metrics
+from tellapart.serving.request_log import RequestLog, RequestRecord
 from tellapart.serving.settings import Settings
 from tellapart.serving.upload import Upload
 
@@ -22,19 +24,27 @@ class Service:
         self.settings = settings
         self.backend = backend
         self.metrics = Metrics()
+        self.request_log = RequestLog(settings.log_format, bundle.id, sys.stdout)
         self.admission = Admission(settings.queue, settings.max_body_bytes, self.metrics, min_queue=min_queue)
 
     def close(self) -> None:
-        """Stop the backend; call when no request is in flight."""
+        """Stop the backend and the log; call when no request is in flight."""
         self.backend.close()
+        self.request_log.close()
 
-    async def predict(self, uploads: Sequence[Upload], *, top: int, explain: bool = False) -> list[Answer]:
+    async def predict(
+        self, uploads: Sequence[Upload], record: RequestRecord, *, top: int, explain: bool = False
+    ) -> list[Answer]:
         """Return the `top` classes of each image; `{"path", "error"}` for one that cannot be read.
 
+        The record gets the number of images and how long the stages took.
         Raises ImageError if none can be read, BusyError if the queue is full or the deadline passes.
         """
+        record.images = len(uploads)
         with self.admission.admit(len(uploads)):
-            results = await asyncio.gather(*(self._predict_one(upload, top, explain=explain) for upload in uploads))
+            results = await asyncio.gather(
+                *(self._predict_one(upload, record, top, explain=explain) for upload in uploads)
+            )
         errors = [result for result in results if isinstance(result, ImageError | BusyError)]
         if errors and (len(errors) == len(results) or isinstance(errors[0], BusyError)):
             raise errors[0]
@@ -43,7 +53,9 @@ class Service:
             for upload, result in zip(uploads, results, strict=True)
         ]
 
-    async def _predict_one(self, upload: Upload, top: int, *, explain: bool) -> Answer | ImageError | BusyError:
+    async def _predict_one(
+        self, upload: Upload, record: RequestRecord, top: int, *, explain: bool
+    ) -> Answer | ImageError | BusyError:
         started = time.perf_counter()
         try:
             result = await self.backend(upload, top=top, explain=explain)
@@ -52,11 +64,12 @@ class Service:
             return BusyError(str(error))
         except ImageError as error:
             return error
-        self._record(result, time.perf_counter() - started)
+        self._record(result, record, time.perf_counter() - started)
         return result.answer
 
-    def _record(self, result: BackendResult, total_s: float) -> None:
-        for stage, seconds in result.seconds.items():
+    def _record(self, result: BackendResult, record: RequestRecord, total_s: float) -> None:
+        waited = {"queue": total_s - sum(result.seconds.values())}
+        for stage, seconds in (result.seconds | waited).items():
             self.metrics.observe_stage(stage, seconds)
-        self.metrics.observe_stage("queue", total_s - sum(result.seconds.values()))
+            record.add(stage, seconds)
         self.metrics.count_prediction(result.answer["label"], unknown=result.answer["unknown"])

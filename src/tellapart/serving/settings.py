@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tellapart.data.decoding.decode_limits import SERVICE_PIXELS
 from tellapart.errors import TellapartError
 from tellapart.jobs import cores
+from tellapart.serving.request_log import LogFormat
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")  # as browsers send it
 MAX_DEFAULT_WORKERS = 4  # these decode faster than one engine predicts
@@ -35,6 +36,9 @@ class Settings:
 
     origins: tuple[str, ...] = ()
     """Origins of web pages elsewhere that may call the service, such as https://example.org; or `*` for all."""
+
+    log_format: LogFormat = "none"
+    """The form of the request log on standard output; a program that embeds the service keeps that for itself."""
 
     def __post_init__(self) -> None:
         rules = {

@@ -16,7 +16,6 @@ from starlette.requests import Request
 from tellapart.serving.errors import MAX_ECHOED, RequestError
 from tellapart.serving.settings import Settings
 
-MAX_BODY_BYTES = Settings.max_body_bytes
 MAX_PARTS = 64  # of a form
 MAX_IMAGES = 32  # in one request; more would hold up other callers
 MIN_BYTES_PER_S = 100_000  # on average, after the deadline; a phone on a poor connection has twice that
