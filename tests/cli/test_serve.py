@@ -140,7 +140,14 @@ def test_a_wrong_variable_is_refused_by_its_name(
     assert answer.status == 2
     assert phrase in " ".join(answer.err.replace("│", " ").split())
     assert not served
-    assert "TELLAPART_SERVE" not in said("serve", "b", "--queue", "0", "--replicas", "1..2", "--workers", "0").err
+
+
+def test_a_wrong_option_is_refused_by_its_own_name(
+    served: list[dict[str, Any]], said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLAPART_SERVE_QUEUE", "5")
+    for words in (["--queue", "0"], ["--queue=0"]):
+        assert said("serve", "b", *words).error.startswith("--queue is 0, expected 1 image or more")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def _peak(pid: int) -> int:
 
 @contextmanager
 def serving(bundle: Path, log: Path) -> Iterator[Service]:
-    words = [sys.executable, "-m", "tellapart", "serve", str(bundle), "--port", "0"]
+    words = [sys.executable, "-m", "tellapart", "serve", str(bundle), "--port", "0", "--log-format", "none"]
     with log.open("wb") as stream, subprocess.Popen(words, stdout=stream, stderr=stream) as process:
         try:
             with httpx.Client(base_url=_address(process, log), timeout=30) as client:

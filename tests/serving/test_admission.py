@@ -136,17 +136,18 @@ def test_idle_time_does_not_change_the_pace(metrics: Metrics) -> None:
 def test_it_is_idle_once_nothing_was_asked_for_a_while(metrics: Metrics) -> None:
     now = [100.0]
     admission = Admission(3, 10_000_000, metrics, clock=lambda: now[0])
-    assert admission.idle  # nothing has ever been asked
+    idle = [admission.idle]  # nothing has ever been asked
     admission.check()
-    assert not admission.idle
+    idle.append(admission.idle)
     with admission.reserve_body() as reserve:
         reserve(1)
         now[0] += 2 * IDLE_S
-        assert not admission.idle  # an upload is under way
-    assert admission.idle
+        idle.append(admission.idle)  # an upload is under way
+    idle.append(admission.idle)
     with admission.admit(1):
         now[0] += 2 * IDLE_S
-        assert not admission.idle
-    assert not admission.idle  # answered just now
+        idle.append(admission.idle)
+    idle.append(admission.idle)  # answered just now
     now[0] += 2 * IDLE_S
-    assert admission.idle
+    idle.append(admission.idle)
+    assert idle == [True, False, False, True, False, False, True]

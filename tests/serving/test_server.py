@@ -150,7 +150,7 @@ def test_sigterm_lets_a_service_in_use_report_that_it_ends(
         time.sleep(0.3)  # longer than it listens without a pause
         assert httpx.get(f"{used.address}/ready").status_code == 503
         assert httpx.post(f"{used.address}/predict", files=files).status_code == 200
-        used.server.force_exit = True  # as a second Ctrl-C does
+        monkeypatch.setattr(server_module, "DRAIN_S", 0.0)
 
 
 def _status(client: httpx.Client, path: str) -> int:

@@ -66,8 +66,8 @@ class Server(uvicorn.Server):
 
     async def _drain(self) -> None:
         """Wait for load balancers to notice; not after a second Ctrl-C."""
-        deadline = time.monotonic() + DRAIN_S
-        while time.monotonic() < deadline and not self.force_exit:
+        started = time.monotonic()
+        while time.monotonic() - started < DRAIN_S and not self.force_exit:
             await asyncio.sleep(DRAIN_CHECK_S)
 
 
