@@ -131,7 +131,7 @@ def test_a_copy_to_serve_predicts_the_same_and_is_not_changed_or_exported(
 ) -> None:
     copy = Bundle.open(package(bundle, "container", tmp_path / "out") / "bundle")
     files = sorted(tiny.rglob("*.png"))[:3]
-    assert Predictor(copy).predict(files) == Predictor(bundle).predict(files)
+    assert list(Predictor(copy).predict(files)) == list(Predictor(bundle).predict(files))
     again = Bundle.open(package(copy, "container", tmp_path / "again") / "bundle")
     assert (again.digest, again.id) == (copy.digest, bundle.id)
     for refused in (
