@@ -64,10 +64,31 @@ def test_int8_says_what_it_changes(
     assert not (tmp_path / "slow").exists()
 
 
+def test_an_export_for_images_of_any_size_says_in_how_many_it_was_compared(
+    said: Said, bundle: Path, outliers: Path, tmp_path: Path
+) -> None:
+    words = ("--to", "savedmodel", "--input", "any-size", "--check", outliers, "--out", tmp_path / "out", "--json")
+    fields = json.loads(said("export", bundle, *words).out)
+    assert (fields["agreement"]["images"], fields["int8"], fields["float16"]) == (120, None, None)
+    assert fields["agreement"]["sizes"] > 20
+
+
+def test_float16_says_what_it_changes(said: Said, bundle: Path, tiny: Path, tmp_path: Path) -> None:
+    words = ("export", bundle, "--to", "litert", "--float16", "--check", tiny)
+    answer = said(*words, "--out", tmp_path / "out")
+    assert answer.status == 0, answer
+    assert answer.out.startswith("float16:   accuracy ")
+    assert "the same class on " in answer.out.splitlines()[0]
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["float16"]["precision"] == "float16"
+
+
 @pytest.mark.parametrize(
     ("words", "phrase"),
     [
-        (["--to", "onnx", "--int8"], "int8 requires OpenVINO"),
+        (["--to", "onnx", "--int8"], "int8 requires OpenVINO or LiteRT"),
+        (["--to", "onnx", "--float16"], "float16 requires LiteRT: use --to litert --float16"),
+        (["--to", "keras", "--input", "any-size"], "use --to openvino, onnx, litert or savedmodel, or leave out"),
+        (["--to", "litert", "--int8", "--input", "any-size"], "choose one of them"),
         (["--to", "openvino", "--int8", "--check", "nowhere"], "nowhere"),
     ],
 )

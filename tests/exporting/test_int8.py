@@ -81,7 +81,7 @@ def test_the_speed_of_the_machine_is_measured(kinds: dict[str, Bundle], unseen_i
 def test_int8_requires_a_network_and_openvino(
     kinds: dict[str, Bundle], unseen_images: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(RecipeError, match="--to openvino --int8, or --to onnx without"):
+    with pytest.raises(RecipeError, match="--to litert --int8, or --to onnx without"):
         export_int8(kinds["network"], unseen_images, to="onnx", out=tmp_path / "out")
     with pytest.raises(BundleError, match="is a knn, int8 supports networks only"):
         export_int8(kinds["knn"], unseen_images, to="openvino", out=tmp_path / "out")

@@ -185,7 +185,10 @@ def calibration_images(bundle: Bundle, train: Split) -> Images:
 
 def _require_quantizable(bundle: Bundle, to: str) -> None:
     if to != "openvino":
-        raise RecipeError(f"int8 requires OpenVINO: use --to openvino --int8, or --to {to} without --int8")
+        raise RecipeError(
+            f"int8 requires OpenVINO or LiteRT: use --to openvino --int8 or --to litert --int8, or --to {to} without "
+            f"--int8"
+        )
     if bundle_kind(bundle) != NETWORK:
         raise BundleError(
             f"{bundle.folder} is a {bundle.manifest.recipe.get('model')}, int8 supports networks only: remove --int8"

@@ -1,8 +1,5 @@
 """Export through Keras and TensorFlow: the bundle's Keras network with its temperature."""
 
-import json
-import tempfile
-import zipfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.keras_network import load_network
 from tellapart.errors import BundleError, require
-from tellapart.exporting.pixel_recipe import embedded_metadata
 from tellapart.models.graphs.surgery import MIN_PROB
 
 if TYPE_CHECKING:
@@ -21,6 +17,7 @@ ONNX_OPSET = 18
 Tensor = Any
 """A TensorFlow tensor, which is untyped, like the specification below."""
 TensorSpec = Any
+Function = Any
 
 
 def temperature_of(bundle: Bundle) -> float:
@@ -46,27 +43,18 @@ def write_h5(bundle: Bundle, path: Path) -> None:
     network.save(path)
 
 
-def write_saved_model(bundle: Bundle, path: Path) -> None:
-    """Write a TensorFlow SavedModel with one signature, from images to probabilities."""
+def write_saved_model(bundle: Bundle, path: Path, *, any_size: bool = False, precise: bool = True) -> None:
+    """Write a TensorFlow SavedModel with one signature, from images to probabilities.
+
+    With `any_size` it resizes images itself; unless `precise`, in float32 throughout.
+    """
     network = load_network(bundle)
     import keras
 
     archive = keras.export.ExportArchive()
-    archive.add_endpoint(
-        "serve", _serving_function(network, temperature_of(bundle)), input_signature=[_input_spec(bundle)]
-    )
+    predict = serving_function(bundle, network, any_size=any_size, precise=precise)
+    archive.add_endpoint("serve", predict, input_signature=[input_spec(bundle, any_size=any_size)])
     archive.write_out(str(path), verbose=False)
-
-
-def write_litert(bundle: Bundle, path: Path) -> None:
-    """Write a .tflite file in float32, through a SavedModel."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        write_saved_model(bundle, Path(folder, "saved"))
-        tf = require("tensorflow", extra="train")
-        path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(Path(folder, "saved"))).convert())
-    with zipfile.ZipFile(path, "a") as archive:  # files behind the model, as LiteRT's own metadata has them
-        archive.writestr("labels.txt", "".join(f"{name}\n" for name in bundle.classes))
-        archive.writestr("metadata.json", json.dumps(embedded_metadata(bundle), ensure_ascii=False))
 
 
 def keras_versions(format_name: str) -> dict[str, str]:
@@ -79,12 +67,19 @@ def keras_versions(format_name: str) -> dict[str, str]:
     }
 
 
-def write_onnx(bundle: Bundle, path: Path) -> None:
+def write_onnx(bundle: Bundle, path: Path, *, any_size: bool = False) -> None:
     """Write an ONNX model in float32."""
-    network, spec = load_network(bundle), _input_spec(bundle)
-    tf, convert = (require(name, extra="onnx") for name in ("tensorflow", "tf2onnx.convert"))
-    function = tf.function(_serving_function(network, temperature_of(bundle)), input_signature=[spec])
-    model, _ = convert.from_function(function, input_signature=[spec], opset=ONNX_OPSET)
+    network, spec = load_network(bundle), input_spec(bundle, any_size=any_size)
+    tf = require("tensorflow", extra="onnx")
+    predict = serving_function(bundle, network, any_size=any_size)
+    write_onnx_function(tf.function(predict, input_signature=[spec]), spec, path)
+
+
+def write_onnx_function(function: Function, spec: TensorSpec, path: Path) -> None:
+    """Convert a function of TensorFlow to ONNX."""
+    model, _ = require("tf2onnx.convert", extra="onnx").from_function(
+        function, input_signature=[spec], opset=ONNX_OPSET
+    )
     path.write_bytes(model.SerializeToString())
 
 
@@ -95,11 +90,17 @@ def _with_temperature(bundle: Bundle) -> "keras.Model":
     return add_temperature(network, temperature_of(bundle))
 
 
-def _serving_function(network: "keras.Model", temperature: float) -> Callable[[Tensor], dict[str, Tensor]]:
+def serving_function(
+    bundle: Bundle, network: "keras.Model", *, any_size: bool = False, precise: bool = True
+) -> Callable[[Tensor], dict[str, Tensor]]:
     """Return the function to export; it applies the temperature like `models.graphs.graph_heads`."""
     from keras import ops
 
+    temperature = temperature_of(bundle)
+    resize = resizing(bundle, precise=precise) if any_size else None
+
     def predict(images: Tensor) -> dict[str, Tensor]:
+        images = images if resize is None else resize(images)
         probabilities = ops.cast(network(images, training=False), "float32")
         if temperature != 1:
             probabilities = ops.softmax(ops.log(ops.maximum(probabilities, MIN_PROB)) / temperature)
@@ -108,6 +109,16 @@ def _serving_function(network: "keras.Model", temperature: float) -> Callable[[T
     return predict
 
 
-def _input_spec(bundle: Bundle) -> TensorSpec:
+def resizing(bundle: Bundle, *, precise: bool = True) -> Function:
+    """Return the function that resizes images of any size in the graph."""
+    require("tensorflow", extra="train")
+    from tellapart.exporting.resize_graph import resize_function
+
+    return resize_function(bundle.preprocessing, precise=precise)
+
+
+def input_spec(bundle: Bundle, *, any_size: bool = False) -> TensorSpec:
+    """Return the type and shape of the input: any number of images of the classifier's size, or of any size."""
     tf, shape = require("tensorflow", extra="train"), bundle.preprocessing
-    return tf.TensorSpec((None, shape.height, shape.width, shape.channels), tf.uint8, name="pictures")
+    sides = (None, None) if any_size else (shape.height, shape.width)
+    return tf.TensorSpec((None, *sides, shape.channels), tf.uint8, name="pictures")

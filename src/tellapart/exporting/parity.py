@@ -17,8 +17,9 @@ from tellapart.bundles.evaluate import align_classes, split_for
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.pipeline import BATCH, preprocessed
 from tellapart.data.preprocessing import Preprocessing
-from tellapart.engine import Engine, read_graph
+from tellapart.engine import Engine, core, read_graph
 from tellapart.errors import BundleError, DatasetError, require
+from tellapart.exporting.odd_sizes import OwnSize, vary_sizes
 from tellapart.progress import notify
 
 Images = NDArray[np.uint8]
@@ -37,7 +38,11 @@ class Runtime:
 
 def openvino(path: Path) -> Runtime:
     """Load an OpenVINO graph in float32. OpenVINO reads ONNX too."""
-    engine = Engine(read_graph(path), batch=BATCH, precision="float32")
+    graph = read_graph(path)
+    if graph.input(0).partial_shape[1].is_dynamic:  # it takes images of any size
+        compiled = core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return Runtime("openvino", lambda images: np.array(compiled([images])[0]))
+    engine = Engine(graph, batch=BATCH, precision="float32")
     return Runtime("openvino", lambda images: next(engine.run([images])))
 
 
@@ -84,6 +89,7 @@ class Parity:
     """Agreement of an export: images compared, equal predictions (`same`), largest difference of probabilities.
 
     `unseen` is true if the images were used in neither training nor model selection. `runtime` ran the export.
+    `sizes` is the number of different sizes that an export for images of any size was given.
     """
 
     images: int
@@ -91,34 +97,50 @@ class Parity:
     runtime: str
     same: int
     largest_difference: float
+    sizes: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields for `export.json`."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Images to compare on, uint8 (n, height, width, channels); `unseen` as in Parity."""
+    """Images to compare on, uint8 (n, height, width, channels); `unseen` as in Parity.
+
+    `originals` are the same before they are resized, uint8 (h, w, channels), for exports that resize them.
+    """
 
     images: Images
     unseen: bool
+    originals: tuple[Images, ...] | None = None
 
 
-def draw_sample(bundle: Bundle, dataset: Dataset) -> Sample:
-    """Sample up to 200 images evenly: test images, or all if fewer than 100 are for test. Raises DatasetError."""
+def draw_sample(bundle: Bundle, dataset: Dataset, *, any_size: bool = False) -> Sample:
+    """Sample up to 200 images evenly: test images, or all if fewer than 100 are for test. Raises DatasetError.
+
+    With `any_size` the sample has them in many sizes, too.
+    """
+    preprocessing = bundle.preprocessing
+    images, unseen = _draw(bundle, dataset, OwnSize.of(preprocessing) if any_size else preprocessing)
+    if not any_size:
+        return Sample(np.stack(images), unseen)
+    originals = tuple(vary_sizes(images))
+    return Sample(np.stack([preprocessing(image) for image in originals]), unseen, originals)
+
+
+def _draw(bundle: Bundle, dataset: Dataset, preprocessing: Preprocessing) -> tuple[list[Images], bool]:
+    """Return the images of a sample, and whether they are unseen."""
     dataset = align_classes(dataset, bundle.classes)
-    images = list(read_images(_test_split(bundle, dataset), bundle.preprocessing, MAX_IMAGES))
+    images = list(read_images(_test_split(bundle, dataset), preprocessing, MAX_IMAGES))
     if len(images) >= MIN_UNSEEN_IMAGES:
-        return Sample(np.stack(images), unseen=True)
-    images = [
-        image for split in dataset.splits.values() for image in read_images(split, bundle.preprocessing, MAX_IMAGES)
-    ]
+        return images, True
+    images = [image for split in dataset.splits.values() for image in read_images(split, preprocessing, MAX_IMAGES)]
     if not images:
         raise DatasetError(f"no image of {dataset.name} can be read: check the files")
     total = "" if len(images) >= MIN_UNSEEN_IMAGES else f", {len(images)} in total"
     notify(f"{dataset.name} has fewer than {MIN_UNSEEN_IMAGES} unseen images: comparing on seen ones too{total}")
-    return Sample(np.stack([images[i] for i in _evenly(len(images), MAX_IMAGES)]), unseen=False)
+    return [images[i] for i in _evenly(len(images), MAX_IMAGES)], False
 
 
 def read_images(split: Split | None, preprocessing: Preprocessing, max_images: int) -> Iterator[Images]:
@@ -144,7 +166,12 @@ def bundle_probabilities(bundle: Bundle, images: Images) -> Probabilities:
 
 def check_parity(runtime: Runtime, sample: Sample, expected: Probabilities) -> Parity:
     """Compare the predictions of an export and its bundle for a sample. Raises BundleError for another shape."""
-    probs = np.concatenate([np.asarray(runtime.predict(batch)) for batch in _batches(sample.images, BATCH)])
+    batches = (
+        _batches(sample.images, BATCH)
+        if sample.originals is None
+        else (image[np.newaxis] for image in sample.originals)
+    )
+    probs = np.concatenate([np.asarray(runtime.predict(batch)) for batch in batches])
     if probs.shape != expected.shape:
         raise BundleError(
             f"the export returns probabilities of shape {probs.shape}, the bundle {expected.shape}: report this bug"
@@ -156,6 +183,7 @@ def check_parity(runtime: Runtime, sample: Sample, expected: Probabilities) -> P
         runtime=runtime.name,
         same=int(np.count_nonzero(probs.argmax(axis=1) == expected.argmax(axis=1))),
         largest_difference=worst if np.isfinite(worst) else np.inf,
+        sizes=len({image.shape for image in sample.originals}) if sample.originals else None,
     )
 
 

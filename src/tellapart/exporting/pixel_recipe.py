@@ -26,6 +26,14 @@ FILTERS = {
     "keras-nearest": ("the nearest pixel, as Pillow takes it", False, "in whole pixels"),
 }
 
+IN_THE_GRAPH = ["box", "filter", "antialiasing", "rounding", "scaling", "unchanged"]
+DIFFERENCES = {
+    "pillow-bicubic": "weights are float32, those of Pillow have 22 bits: up to 2 numbers of 1,000 differ, by 1 of 255",
+    "keras-bilinear": "nothing: the same arithmetic in float32",
+    "keras-nearest": "nothing in float64; LiteRT and OpenVINO compute positions in float32, and may take another pixel "
+    "where a position is exactly between two",
+}
+
 
 def describe_pixels(preprocessing: Preprocessing) -> dict[str, Any]:
     """Name every step from a file to the input of the graph, in order."""
@@ -40,9 +48,20 @@ def describe_pixels(preprocessing: Preprocessing) -> dict[str, Any]:
         "box": BOXES[preprocessing.fit].format(unit=unit),
         "filter": name,
         "antialiasing": antialiased,
-        "rounding": "to the nearest of 0 to 255; Pillow rounds after rows and again after columns",
+        "rounding": "to the nearest of 0 to 255; Pillow rounds after columns and again after rows, or the other way "
+        "round where the image loses more than twice as many rows as columns",
         "scaling": "none: the graph takes uint8 and scales it itself",
         "unchanged": "an image that already has the input's height and width is not resized",
+    }
+
+
+def describe_resizing(preprocessing: Preprocessing) -> dict[str, Any]:
+    """Tell which steps an export for images of any size takes itself, and how its pixels may differ from those."""
+    return {
+        "in the graph": IN_THE_GRAPH,
+        "before the graph": [step for step in describe_pixels(preprocessing) if step not in IN_THE_GRAPH],
+        "differs": DIFFERENCES[preprocessing.resize],
+        "precision": "run it in float32: the graph has positions of pixels, which bfloat16 and float16 cannot hold",
     }
 
 
