@@ -23,8 +23,8 @@ LIGHT = (
 def test_the_public_names_are_these() -> None:
     assert tellapart.__all__ == [
         "Bundle", "Dataset", "Evaluation", "Prediction", "Predictor", "Recipe", "Run", "TellapartError", "Unreadable",
-        "__version__", "calibrate", "cross_validate", "evaluate", "import_model", "judge", "lr_find", "report",
-        "search", "sweep", "train",
+        "__version__", "calibrate", "check", "compare", "cross_validate", "evaluate", "explain", "export", "features",
+        "import_model", "judge", "lr_find", "report", "search", "sweep", "train",
     ]  # fmt: skip
 
 

@@ -224,3 +224,10 @@ def test_stages_build_upon_each_other() -> None:
 def test_a_misspelt_augmentation_is_refused_when_the_recipe_is_made() -> None:
     with pytest.raises(RecipeError, match="no augmentation 'rotat': did you mean rotate"):
         Recipe(augment="rotat=30")
+
+
+def test_an_unknown_model_is_refused_at_once_with_suggestions() -> None:
+    with pytest.raises(RecipeError, match="there is no model 'mobilnet': did you mean mobilenet"):
+        Recipe(model="mobilnet")
+    with pytest.raises(RecipeError, match="there is no model 'resnet': did you mean resnet"):
+        Recipe.of({"model": "resnet"})

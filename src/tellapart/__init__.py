@@ -20,11 +20,16 @@ if TYPE_CHECKING:
     from tellapart.bundles.calibrate import calibrate
     from tellapart.bundles.evaluate import evaluate
     from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
+    from tellapart.checking.check import check
+    from tellapart.checking.features import features
     from tellapart.data.dataset import Dataset
     from tellapart.errors import TellapartError
+    from tellapart.explaining.methods import explain
+    from tellapart.exporting.export import export
     from tellapart.judging.evaluation import Evaluation, judge
     from tellapart.recipe import Recipe
     from tellapart.reports.build_report import report
+    from tellapart.reports.compare import compare
     from tellapart.studies.folds.cross_validate import cross_validate
     from tellapart.studies.lr_find import lr_find
     from tellapart.studies.search.search import search
@@ -43,8 +48,13 @@ _HOMES = {
     "TellapartError": "errors",
     "Unreadable": "bundles.predictor",
     "calibrate": "bundles.calibrate",
+    "check": "checking.check",
+    "compare": "reports.compare",
     "cross_validate": "studies.folds.cross_validate",
     "evaluate": "bundles.evaluate",
+    "explain": "explaining.methods",
+    "export": "exporting.export",
+    "features": "checking.features",
     "import_model": "training.import_model",
     "judge": "judging.evaluation",
     "lr_find": "studies.lr_find",
@@ -66,8 +76,13 @@ __all__ = [
     "Unreadable",
     "__version__",
     "calibrate",
+    "check",
+    "compare",
     "cross_validate",
     "evaluate",
+    "explain",
+    "export",
+    "features",
     "import_model",
     "judge",
     "lr_find",

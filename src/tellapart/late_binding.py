@@ -6,6 +6,7 @@ from typing import Any
 
 TARGETS = {
     "open_source": "tellapart.data.sources.open_source",
+    "lookup": "tellapart.models.catalogue",
     "dataset_html": "tellapart.notebook.dataset",
     "evaluation_html": "tellapart.notebook.evaluation",
     "prediction_html": "tellapart.notebook.prediction",

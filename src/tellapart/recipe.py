@@ -16,6 +16,7 @@ from tellapart.data.preprocessing import Fit, Resize
 from tellapart.engine import Precision
 from tellapart.errors import RecipeError, did_you_mean
 from tellapart.files import atomic_write
+from tellapart.late_binding import late_bound
 from tellapart.read_files import ContentError, read_toml
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "nadam", "adagrad", "adadelta", "adamax", "ftrl", "lion"]
@@ -213,6 +214,7 @@ class Recipe:
             raise RecipeError(
                 f"validation {self.validation} and test {self.test} leave nothing to train on: together less than 1"
             )
+        late_bound("lookup")(self.model)  # raises where there is no such model
         Augmentation.parse(self.augment)
         if self.range is not None:
             parse_range(self.range)
@@ -264,15 +266,15 @@ class Recipe:
         values = asdict(self)
         return {name: value for name, value in values.items() if not FACTS[name].later or value != DEFAULTS[name]}
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Store it as TOML, atomically."""
-        atomic_write(path, tomli_w.dumps(self.as_dict()))
+        atomic_write(Path(path), tomli_w.dumps(self.as_dict()))
 
     @staticmethod
-    def read(path: Path) -> "Recipe":
+    def read(path: str | Path) -> "Recipe":
         """Read it back. Raises RecipeError that names the field."""
         try:
-            return Recipe.of(read_toml(path))
+            return Recipe.of(read_toml(Path(path)))
         except (OSError, ContentError) as error:
             raise RecipeError(f"{path} is not a recipe: {error}") from error
 

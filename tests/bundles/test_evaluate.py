@@ -233,3 +233,11 @@ def test_intervals_know_the_groups_of_a_table(trained: Run, tiny: Path, tmp_path
     assert grouped.accuracy.value == plain.accuracy.value
     assert grouped.accuracy.low < plain.accuracy.low
     assert [scores.groups for scores in grouped.per_class] == [3, 3, 3]
+
+
+def test_a_source_may_be_named_and_paths_name_the_images(trained: Run, tiny: Path) -> None:
+    result = evaluate(str(trained.bundle.folder), str(tiny))
+    assert result.paths is not None
+    names = [Path(path).parent.name for path in result.paths]
+    assert names == [result.classes[label] for label in result.labels]
+    assert all(Path(path).is_file() for path in result.paths)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tellapart.checking import dataset_features
@@ -18,6 +19,18 @@ def test_features_are_computed_once(said: Said, tiny: Path, monkeypatch: pytest.
     )
     monkeypatch.setattr(dataset_features, "load_keras", lambda: pytest.fail("Keras was loaded"))
     assert said("features", tiny, "--model", "mobilenet").out == first.out
+
+
+@pytest.mark.usefixtures("mean_mobilenet")
+def test_features_are_also_a_file(said: Said, tiny: Path, tmp_path: Path) -> None:
+    file = tmp_path / "features.npz"
+    assert (
+        f"saved: {file}, 3 numbers for each image" in said("features", tiny, "--model", "mobilenet", "--save", file).out
+    )
+    with np.load(file, allow_pickle=False) as stored:
+        assert stored["values"].shape == (36, 3)
+    refused = said("features", tiny, "--model", "mobilenet", "--save", tmp_path / "features.txt")
+    assert "features.txt ends in .txt; features are written as .npz or .csv" in refused.error
 
 
 def test_what_is_no_network_with_weights_is_refused(said: Said, tiny: Path) -> None:

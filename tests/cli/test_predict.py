@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tellapart.training.run import Run
 
@@ -241,3 +243,57 @@ def test_memory_does_not_grow_with_the_rows_of_a_file(bundle: Path, tiny: Path, 
         return int(kilobytes) / 1e3
 
     assert peak_mb(200) - peak_mb(10) < 25
+
+
+def test_logits_are_printed_beside_the_probabilities(said: Said, bundle: Path, images: list[Path]) -> None:
+    (line,) = lines(said("predict", bundle, images[0], "--json", "--logits").out)
+    top = line["top"]
+    assert isinstance(top, list)
+    weights = [math.exp(choice["logit"]) for choice in top]
+    assert [weight / sum(weights) for weight in weights] == pytest.approx([choice["probability"] for choice in top])
+    text = said("predict", bundle, images[0], "--logits", "--top", 1).out
+    assert f"(logit {top[0]['logit']:.2f})" in text
+    (row,) = csv.DictReader(io.StringIO(said("predict", bundle, images[0], "--csv", "--logits").out))
+    assert float(row["logit"]) == pytest.approx(top[0]["logit"], abs=1e-5)
+    assert "logit" not in json.loads(said("predict", bundle, images[0], "--json").out)["top"][0]
+
+
+def test_logits_and_figures_are_not_for_files_of_answers(said: Said, bundle: Path, images: list[Path]) -> None:
+    for option in (["--logits"], ["--save", "bars.png"]):
+        assert option[0] in said("predict", bundle, images[0], "--out", "answers.csv", *option).error
+
+
+def test_an_image_of_a_data_set_has_its_true_label_and_bars(
+    said: Said, bundle: Path, tiny: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "bars.png"
+    answer = said("predict", bundle, f"{tiny}:all[0]", f"{tiny}:all[99]", "--top", 1, "--save", file)
+    assert answer.status == 1
+    first, second = answer.out.splitlines()
+    assert first.startswith(f"{tiny}:all[0]: blue ")
+    assert first.endswith("% (correct)")
+    assert second == f"{tiny}:all[99]: error: there is no image [99] in {tiny}:all: its images are 0 to 35"
+    with Image.open(file) as drawn:
+        assert drawn.width > 600
+    (line,) = lines(said("predict", bundle, f"{tiny}:all[0]", "--json").out)
+    assert line["true"] == "blue"
+
+
+def test_other_commands_take_the_same_image(said: Said, bundle: Path, tiny: Path, tmp_path: Path) -> None:
+    name = f"{tiny}:all[0]"
+    assert said("show", name, "--save", tmp_path / "a.png").out.startswith("label: blue\narray (20, 20, 3)")
+    assert said("evaluate", bundle, name).out == said("predict", bundle, name).out
+    assert "(the true label is blue)" in said("explain", bundle, name, "--save", tmp_path / "b.png").out
+    for words in (("show",), ("evaluate", bundle)):
+        assert "there is no image [36]" in said(*words, f"{tiny}:all[36]").error
+
+
+def test_evaluate_names_the_incorrect_images(said: Said, bundle: Path, tiny: Path) -> None:
+    result = json.loads(said("evaluate", bundle, tiny, "--split", "train", "--mistakes", 100, "--json").out)
+    wrong = sum(map(sum, result["confusion"])) - sum(row[index] for index, row in enumerate(result["confusion"]))
+    assert len(result["mistakes"]) == wrong
+    for mistake in result["mistakes"]:
+        assert Path(mistake["path"]).parent.name == mistake["true"] != mistake["predicted"]
+    text = said("evaluate", bundle, tiny, "--split", "train", "--mistakes", 1).out
+    assert f"incorrect: 1 of {wrong}" in text if wrong else "every image is predicted correctly" in text
+    assert "mistakes is 0; expected 1 or more" in said("evaluate", bundle, tiny, "--mistakes", 0).error

@@ -106,6 +106,48 @@ def by_keras(bundle: Bundle, files: list[Path]) -> Probabilities:
     )  # Keras's copy has no temperature
 
 
+def softmax(logits: Probabilities) -> Probabilities:
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def logits_of(bundle: Bundle, answer: dict[str, list[dict[str, float]]]) -> list[float]:
+    """The logits in the order of the bundle's classes."""
+    by_label = {str(choice["label"]): choice["logit"] for choice in answer["top"]}
+    return [by_label[name] for name in bundle.classes]
+
+
+def test_logits_are_the_same_everywhere_and_their_softmax_is_the_probabilities(
+    trained: Run, coloured: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+
+    bundle, count = trained.bundle, str(len(trained.bundle.classes))
+    files = sorted(coloured(tmp_path / "new", each=2, seed=78).rglob("*.png"))
+    answers = [Predictor(bundle).predict_one(file, top=3) for file in files]
+    by_python = np.array([[answer.logits[name] for name in bundle.classes] for answer in answers])
+
+    capsys.readouterr()
+    assert run(["predict", str(bundle.folder), *map(str, files), "--top", count, "--json", "--logits"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    with served(bundle) as address, httpx.Client(base_url=address, params={"top": count, "logits": True}) as client:
+        uploads = [("image", (file.name, file.read_bytes())) for file in files]
+        over_http = client.post("/v1/predict", files=uploads).json()["answers"]
+        one = client.post("/predict", files=uploads[:1]).json()
+    for way in (lines, over_http, [one]):
+        found = np.array([logits_of(bundle, answer) for answer in way])
+        np.testing.assert_allclose(found, by_python[: len(way)], atol=1e-4)
+
+    np.testing.assert_allclose(by_python.sum(axis=1), 0, atol=1e-9)
+    np.testing.assert_allclose(softmax(by_python), by_keras(bundle, files), atol=1e-5)
+    network = keras.models.load_model(bundle.folder / "model.keras", safe_mode=True)
+    network = keras.Model(network.inputs, network.get_layer("logits").output)  # before the softmax
+    images = np.stack([bundle.preprocessing(decode(file.read_bytes())) for file in files])
+    calibration = bundle.manifest.calibration
+    inner = network.predict(images, verbose=0).astype(np.float64) / (calibration["temperature"] if calibration else 1)
+    np.testing.assert_allclose(by_python, inner - inner.mean(axis=1, keepdims=True), atol=1e-3)
+
+
 def require_agreement(bundle: Bundle, files: list[Path], capsys: pytest.CaptureFixture[str], *, within: float) -> None:
     expected = by_keras(bundle, files)
     ways = {

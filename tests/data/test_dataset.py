@@ -109,3 +109,20 @@ def test_the_read_options_are_kept_when_splits_are_drawn(tmp_path: Path) -> None
     read_options = ReadOptions(exclude_label=("7", "9"))
     opened = Dataset.open("digits", read_options)
     assert opened.read_options == draw_splits(opened, validation=0.2, test=0.2, seed=0).read_options == read_options
+
+
+def test_class_indices_are_in_the_order_of_labels(tiny: Path) -> None:
+    dataset = Dataset.open(str(tiny))
+    assert dataset.class_indices == {"blue": 0, "green": 1, "red": 2}
+    assert list(dataset.class_indices) == [*dataset.classes]
+
+
+def test_options_take_paths_and_a_label_in_text() -> None:
+    options = ReadOptions(skip="findings.csv", root="images", exclude_label="cat")  # type: ignore[arg-type]
+    assert options == ReadOptions(skip=Path("findings.csv"), root=Path("images"), exclude_label=("cat",))
+
+
+def test_a_source_is_opened_and_a_data_set_is_taken_as_it_is(tiny: Path) -> None:
+    dataset = Dataset.open(tiny)
+    assert Dataset.of(dataset) is dataset
+    assert Dataset.of(str(tiny)).fingerprint == dataset.fingerprint

@@ -96,3 +96,13 @@ def test_threads_give_the_explanations_of_one_thread(bundle: Bundle, shown: Squa
         assert scores
         assert others
         assert scores.deletion == pytest.approx(others.deletion, abs=1e-5)
+
+
+def test_an_image_may_be_a_path_or_a_pillow_image(bundle: Bundle, shown: Squares, tmp_path: Path) -> None:
+    file = tmp_path / "square.png"
+    file.write_bytes(as_file(shown.images[0]))
+    expected = explain(bundle, shown.images[0], check=False)
+    for image in (str(file), file, Image.open(file)):
+        found = explain(str(bundle.folder), image, check=False)
+        assert (found.label, found.probability) == (expected.label, expected.probability)
+        assert np.array_equal(found.heat, expected.heat)

@@ -5,7 +5,7 @@ import pytest
 
 from tellapart.models.networks import backbone_network, scratch_network
 from tellapart.models.resolved_recipe import resolve_network
-from tellapart.models.summary import prediction_rate, summarise
+from tellapart.models.summary import optimizer_numbers, prediction_rate, summarise
 from tellapart.recipe import Recipe
 
 
@@ -64,3 +64,10 @@ def test_the_rate_of_prediction_is_measured_with_its_precision() -> None:
     rate, precision = prediction_rate(scratch_network(resolve_network(Recipe(model="mlp", size=8)), 1, 2))
     assert rate > 0
     assert precision in ("float32", "bfloat16")
+
+
+def test_adam_keeps_two_numbers_for_each_parameter_and_two_more() -> None:
+    network = scratch_network(resolve_network(Recipe(model="mlp", size=28, units=448)), 1, 10)
+    assert summarise(network).parameters == 356_170 == 784 * 448 + 448 + 448 * 10 + 10
+    assert optimizer_numbers(network, "adam") == 2 * 356_170 + 2  # as Keras's summary counts them in its tutorial
+    assert optimizer_numbers(network, "rmsprop") == 356_170 + 2

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tellapart
 from tellapart.bundles.stored_predictions import StoredPredictions
 from tellapart.errors import BundleError, RunError
 from tellapart.judging.evaluation import judge
@@ -237,3 +238,10 @@ def test_groups_that_one_run_knows_are_those_of_all(make: Make, tmp_path: Path) 
     assert any("no interval can be trusted" in note for note in compared.notes)
     page = comparison_html(compared, created="today")
     assert "test images of 4 groups" in page
+
+
+def test_runs_may_be_named_or_open() -> None:
+    with pytest.raises(RunError, match="expected two or more"):
+        tellapart.compare("runs/a")
+    with pytest.raises(RunError, match="nowhere"):
+        tellapart.compare(Run(Path("nowhere")), "runs/b")

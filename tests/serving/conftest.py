@@ -43,10 +43,18 @@ class FakePrediction:
     path: str
     shares: tuple[tuple[str, float], ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, *, logits: bool = False) -> dict[str, Any]:
         """Give the shape of `predict --json`."""
-        top = [{"label": label, "probability": share} for label, share in self.shares]
-        return {"path": self.path, **top[0], "unknown": self.shares[0][1] < REJECT_BELOW, "top": top}
+        logit = [{"logit": 0.5} if logits else {}] * len(self.shares)
+        shares = zip(self.shares, logit, strict=True)
+        top = [{"label": label, "probability": share, **more} for (label, share), more in shares]
+        return {
+            "path": self.path,
+            "label": top[0]["label"],
+            "probability": top[0]["probability"],
+            "unknown": self.shares[0][1] < REJECT_BELOW,
+            "top": top,
+        }
 
 
 @dataclass

@@ -148,9 +148,9 @@ class FlakyBackend:
         self.closed = False
         self._calls = 0
 
-    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> BackendResult:
+    async def __call__(self, upload: Upload, *, top: int, explain: bool, logits: bool) -> BackendResult:
         """Return a result, from the second image on."""
-        assert (top, explain) == (1, False)
+        assert (top, explain, logits) == (1, False, False)
         self._calls += 1
         if self._calls == 1:
             raise WorkerLostError("the worker died")

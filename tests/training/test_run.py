@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart import Dataset, Recipe, train
+from tellapart import Dataset, Prediction, Predictor, Recipe, train
 from tellapart.errors import DatasetError, RecipeError, RunError
 from tellapart.models.resolved_recipe import MAX_DEFAULT_EPOCHS
 from tellapart.reports.build_report import report
@@ -263,3 +263,40 @@ def test_grey_arrays_are_trained_at_their_own_size(tmp_path: Path) -> None:
     )
     assert (run.bundle.preprocessing.height, run.bundle.preprocessing.channels) == (8, 1)
     assert run.metrics["test"]["accuracy"]["value"] == 1
+
+
+def test_a_run_is_opened_by_its_folder_in_text(trained: Run) -> None:
+    opened = Run.open(str(trained.folder))
+    assert opened == trained == Run(str(trained.folder))  # type: ignore[arg-type]  # as people write it
+    assert opened.metrics == trained.metrics
+
+
+def test_what_is_no_finished_run_is_named(trained: Run, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    trained.recipe.write(str(begun / "recipe.toml"))
+    for folder, words in (
+        (trained.folder / "bundle", "it is a bundle. Open it with Bundle.open"),
+        (tmp_path / "gone", "there is no such folder"),
+        (tmp_path, "Name the folder that was given as out"),
+        (begun, "resume=True"),
+    ):
+        with pytest.raises(RunError, match=f"is not a finished run: .*{re.escape(words)}"):
+            Run.open(folder)
+
+
+def test_stored_predictions_are_those_of_the_bundle(trained: Run, tiny: Path) -> None:
+    stored = trained.predictions("test")
+    answers = Predictor(trained.bundle).predict(list(stored.names), top=1)
+    labels = [answer.label for answer in answers if isinstance(answer, Prediction)]
+    assert labels == [trained.bundle.classes[index] for index in stored.predicted]
+    evaluation = trained.evaluation("test")
+    assert evaluation.paths == stored.names
+    assert evaluation.accuracy.value == pytest.approx(trained.metrics["test"]["accuracy"]["value"])
+    assert {mistake.path for mistake in evaluation.mistakes} <= {*stored.names}
+
+
+def test_a_split_that_was_not_evaluated_has_no_predictions(run: Run) -> None:
+    (run.folder / "answers" / "test.npz").unlink()
+    with pytest.raises(RunError, match="has no predictions for test: evaluate its bundle"):
+        run.evaluation()

@@ -21,10 +21,11 @@ from tellapart.errors import BundleError, DatasetError
 from tellapart.files import atomic_folder, require_unused
 from tellapart.judging.calibration import apply_temperature, fit_temperature
 from tellapart.judging.clustered import proportion
-from tellapart.judging.evaluation import judge, require_judgeable
+from tellapart.judging.evaluation import judge
 from tellapart.judging.groups import Groups, trust_warning
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.metrics import ece
+from tellapart.judging.requirements import require_judgeable
 from tellapart.judging.selective import find_threshold
 from tellapart.models.classical.estimators import HEAD, HEAD_WEIGHTS, GraphEstimator
 from tellapart.models.graphs.surgery import add_temperature, find_features, first_output, graph_up_to
@@ -73,9 +74,9 @@ class LabelledPredictions:
 
 def calibrate(
     bundle: Bundle | str | Path,
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     *,
-    out: Path,
+    out: str | Path,
     accuracy: float | None = None,
     coverage: float | None = None,
 ) -> CalibrationResult:
@@ -83,11 +84,13 @@ def calibrate(
 
     Both are shares of the validation images, on which the temperature is fitted too if the present one does not fit.
     Images with a higher OOD score than 99% of them are also rejected; the score is fitted on the training images.
-    `out` must be new. Raises BundleError, DatasetError, RecipeError, StorageError.
+    `out` must be new; the data set may be named by its source. Raises BundleError, DatasetError, RecipeError,
+    StorageError.
     """
     bundle = Bundle.of(bundle)
     bundle.require_whole()
     bundle.verify()
+    out, dataset = Path(out), Dataset.of(dataset)
     require_unused(out)
     if out.resolve().is_relative_to(bundle.folder.resolve()):
         raise BundleError(

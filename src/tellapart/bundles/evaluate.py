@@ -1,7 +1,7 @@
 """Evaluation of a bundle on labelled images."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,11 @@ RUN_FILES = ("recipe.toml", "metrics.json")  # which identify the folder of a ru
 
 
 def evaluate(
-    bundle: Bundle | str | Path, dataset: Dataset, *, split: str = "test", precision: Precision | None = None
+    bundle: Bundle | str | Path,
+    dataset: Dataset | str | Path,
+    *,
+    split: str = "test",
+    precision: Precision | None = None,
 ) -> Evaluation:
     """Evaluate a bundle on one split of a data set, with the graph that predicts.
 
@@ -38,14 +42,17 @@ def evaluate(
     """
     bundle = Bundle.of(bundle)
     bundle.verify()
-    part = split_for(align_classes(dataset, bundle.classes), split, bundle.seen)
+    aligned = align_classes(Dataset.of(dataset), bundle.classes)
+    source, indices = indices_for(aligned, split, bundle.seen)
+    part, named = aligned.splits[source].take(indices), aligned.labelled(source)
     engine = compile_bundle(bundle, batch=BATCH, precision=precision)
     predictions = predict_readable(engine, bundle.preprocessing, part.images, label=f"evaluating on {split}")
     for skipped in predictions.skipped:
         notify(f"skipped {skipped.path}: {skipped.reason}")
     if split == "test":
         count_test_set_use(bundle, part.images)
-    return evaluate_readable(predictions, part, bundle.classes, label=split)
+    paths = [named.name(indices[row]) for row in predictions.kept]
+    return evaluate_readable(predictions, part, bundle.classes, label=split, paths=paths)
 
 
 def evaluate_readable(
@@ -55,15 +62,18 @@ def evaluate_readable(
     *,
     label: str,
     groups: tuple[str, ...] | None = None,
+    paths: Sequence[str] | None = None,
 ) -> Evaluation:
     """Evaluate the probabilities, float32 (len(kept), classes), of the readable images of a split.
 
-    `groups` are those of the readable images, by default those of the split.
+    `groups` and `paths` are those of the readable images, by default those of the split.
     """
     if not predictions.kept:
         raise DatasetError(f"none of the {len(split)} images of {label} can be read: check the files")
     readable = split.take(predictions.kept)
-    return judge(readable.labels, predictions.values, classes, groups=groups or group_names(readable))
+    paths = paths or [readable.images.name(index) for index in range(len(readable))]
+    named = groups or group_names(readable)
+    return judge(readable.labels, predictions.values, classes, groups=named, paths=paths)
 
 
 def predict_readable(engine: Runner, preprocessing: Preprocessing, images: Images, *, label: str) -> ReadableRows:
@@ -85,11 +95,18 @@ def predict_readable(engine: Runner, preprocessing: Preprocessing, images: Image
 
 def split_for(dataset: Dataset, name: str, seen: Mapping[str, str]) -> Split:
     """Return a split of the data set, or draw it as in training; test excludes images used in training."""
+    source, indices = indices_for(dataset, name, seen)
+    return dataset.splits[source].take(indices)
+
+
+def indices_for(dataset: Dataset, name: str, seen: Mapping[str, str]) -> tuple[str, list[int]]:
+    """Return where the images of a split are in the data set: the name of its own split, and their numbers there."""
     existing = dataset.splits.get(name)
-    source = existing if existing is not None else dataset.splits.get("all", dataset.splits.get("train"))
+    source = next((split for split in (name, "all", "train") if split in dataset.splits), None)
     if source is None or name not in SPLIT_NAMES:
         raise DatasetError(f"{dataset.name} has no {name} split; it has {', '.join(dataset.splits)}")
-    trained_as = [seen.get(digest[:HASH_DIGITS]) for digest in source.images.digests]
+    images = dataset.splits[source].images
+    trained_as = [seen.get(digest[:HASH_DIGITS]) for digest in images.digests]
     if name == "test":
         kept = [i for i, split in enumerate(trained_as) if split is None]
     else:
@@ -97,8 +114,8 @@ def split_for(dataset: Dataset, name: str, seen: Mapping[str, str]) -> Split:
     if existing is not None and len(kept) < len(existing):
         notify(f"left out {len(existing) - len(kept)} images of {name} that were used in training")
     if not kept:
-        raise DatasetError(_empty_split_error(name, dataset.name, len(source)))
-    return source.take(kept)
+        raise DatasetError(_empty_split_error(name, dataset.name, len(images)))
+    return source, kept
 
 
 def training_splits(bundle: Bundle, dataset: Dataset, *names: str) -> list[Split]:

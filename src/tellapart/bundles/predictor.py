@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice, tee
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tellapart.data.image_inputs import ImageInput, NamedImage, named_image, nam
 from tellapart.data.pipeline import BATCH, Runner, prefetch_map, run_engine
 from tellapart.engine import Precision
 from tellapart.errors import BundleError, ImageError
+from tellapart.judging.calibration import centred_logs
 from tellapart.late_binding import late_bound
 
 Row = NDArray[np.float32]
@@ -41,6 +42,10 @@ class Prediction:
     top: tuple[ClassProbability, ...]
     unknown: bool = False
     """True if the bundle's reject option rejects the image; the classes are listed all the same."""
+    true: str | None = None
+    """The true label, where the image is one of a data set, such as mnist:test[7388]."""
+    top_logits: tuple[float, ...] = field(default=(), compare=False, repr=False)
+    """The logit of each class in `top`: see `logits`."""
 
     @property
     def label(self) -> str:
@@ -52,11 +57,29 @@ class Prediction:
         """The probability of the predicted class, in [0, 1]."""
         return self.top[0].probability
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the object that `predict --json` prints and the service answers."""
-        top = [{"label": entry.label, "probability": entry.probability} for entry in self.top]
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """The probability of each class in `top` by its name, best first; `top=len(classes)` lists all classes."""
+        return {entry.label: entry.probability for entry in self.top}
+
+    @property
+    def logits(self) -> Mapping[str, float]:
+        """The logit of each class in `top` by its name: ln p minus the mean of ln p over all classes of the bundle.
+
+        The softmax of the logits of all classes is their probabilities. Where a network ends in a softmax, they are
+        the numbers that go into it, divided by the temperature, less a number that is the same for all classes. A
+        probability of 0, as neighbours and trees give it, counts as 1.2e-38.
+        """
+        return {entry.label: logit for entry, logit in zip(self.top, self.top_logits, strict=True)}
+
+    def as_json(self, *, logits: bool = False) -> dict[str, Any]:
+        """Return the object that `predict --json` prints and the service answers; with `logits`, also in `top`."""
+        top: list[dict[str, Any]] = [{"label": entry.label, "probability": entry.probability} for entry in self.top]
+        if logits:
+            top = [entry | {"logit": logit} for entry, logit in zip(top, self.top_logits, strict=True)]
         fields = {"path": self.path, "label": self.label, "probability": self.probability}
-        return {**fields, "unknown": self.unknown, "top": top}
+        known = {} if self.true is None else {"true": self.true}
+        return {**fields, "unknown": self.unknown, "top": top, **known}
 
     def _repr_html_(self) -> str:
         """The image, where its file is still there, and a bar for each class, for a notebook."""
@@ -113,13 +136,13 @@ class Predictor:
             if isinstance(result, ImageError):
                 yield Unreadable(image.name, str(result))
             else:
-                yield self.to_prediction(image.name, result, top)
+                yield replace(self.to_prediction(image.name, result, top), true=image.true)
 
     def predict_one(self, image: ImageInput, *, path: str | None = None, top: int = 3) -> Prediction:
         """Predict one image, which `predict` takes too. `path` replaces its name. Raises ImageError, TypeError."""
         named = named_image(image, path, self.bundle.preprocessing.conversion)
         (rows,) = self._engine(1).run([self.bundle.preprocessing(named.read())[np.newaxis]])
-        return self.to_prediction(named.name, rows[0], top)
+        return replace(self.to_prediction(named.name, rows[0], top), true=named.true)
 
     def concurrent_runner(self) -> Runner:
         """Compile the bundle for concurrent callers with an image each; its rows are for `to_prediction`."""
@@ -139,7 +162,7 @@ class Predictor:
         ranked = tuple(ClassProbability(classes[i], float(probs[i])) for i in best)
         reject = self.bundle.reject
         unknown = reject is not None and reject.rejects(ranked[0].probability, ood_score)
-        return Prediction(path, ranked, unknown)
+        return Prediction(path, ranked, unknown, top_logits=tuple(centred_logs(probs)[best].tolist()))
 
     def _engine(self, batch: int) -> Runner:
         """Compile the bundle for a batch size on first use; a single image runs in a batch of its own."""

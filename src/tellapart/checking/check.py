@@ -1,5 +1,7 @@
 """Check a data set: the cheap part from names, counts and hashes; the full part decodes every image."""
 
+from pathlib import Path
+
 from tellapart.checking.examine_images import examine_images
 from tellapart.checking.finding import Finding, Row, sort_findings
 from tellapart.checking.findings.classes import class_findings
@@ -26,12 +28,13 @@ def check_cheap(dataset: Dataset) -> tuple[Finding, ...]:
     return sort_findings(_cheap(dataset))
 
 
-def check(dataset: Dataset, backbone: str | None = None) -> tuple[Finding, ...]:
+def check(dataset: Dataset | str | Path, backbone: str | None = None) -> tuple[Finding, ...]:
     """Run every check: each distinct image is decoded once, or its facts are read from the cache.
 
     With a frozen backbone from the catalogue, its features confirm near-duplicates and reveal likely label errors and
     outliers. Problems first, then warnings, then notes. Raises RecipeError for an unknown backbone.
     """
+    dataset = Dataset.of(dataset)
     size = lookup(backbone).size if backbone else None
     levels = measure_levels(split.images for split in dataset.splits.values())
     facts_by_digest = examine_images(dataset, levels)

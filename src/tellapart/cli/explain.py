@@ -14,8 +14,8 @@ from tellapart.cli.output import print_json
 from tellapart.cli.predict import PARTLY, ImageArgument
 from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.image_grid import draw_grid
+from tellapart.data.image_inputs import named_image
 from tellapart.data.preprocessing import to_image
-from tellapart.data.read_image import read_image
 from tellapart.errors import DatasetError, ImageError
 from tellapart.explaining.explanation import Explainer, Explanation
 from tellapart.explaining.methods import explainer
@@ -44,7 +44,7 @@ def explain(
     bundle
         Folder of the bundle.
     images
-        Image files.
+        Image files, or images of a data set, such as "mnist:test[7388]", in quotes.
     method
         cam: the contribution of each cell of the last feature map; the default where the network has one.
         occlusion: the effect of hiding each part; works with any bundle; the default for others. gradcam: cam by
@@ -72,15 +72,17 @@ def _maps(ready: Explainer, files: tuple[str, ...], label: str | None, save: Pat
     rows: list[dict[str, object]] = []
     for file in files:
         try:
-            photo = read_image(file, ready.bundle.preprocessing.conversion)
+            named = named_image(file, conversion=ready.bundle.preprocessing.conversion)
+            photo = named.read()
             result = ready.explain(photo, label=label)
         except ImageError as error:
             rows.append({"path": file, "error": str(error)})
             text = f"{file}: error: {error}"
         else:
             pairs.append((shrink(photo), overlay_on_photo(photo, result.heat, ready.bundle.preprocessing)))
-            rows.append({"path": file} | _as_json(result))
-            text = _text(file, result)
+            known = {} if named.true is None else {"true": named.true}
+            rows.append({"path": file} | _as_json(result) | known)
+            text = _text(file, result, named.true)
         if not json:
             print(text, flush=True)
     if pairs and not json:
@@ -104,9 +106,10 @@ def _as_json(result: Explanation) -> dict[str, object]:
     }
 
 
-def _text(file: str, result: Explanation) -> str:
+def _text(file: str, result: Explanation, true: str | None) -> str:
     """The prediction, the map's scores beside those of random maps, and what they mean."""
-    lines = [f"{file}: {result.label} {result.probability:.1%}, explained by {result.method}"]
+    known = "" if true is None else f" (the true label is {true})"
+    lines = [f"{file}: {result.label} {result.probability:.1%}, explained by {result.method}{known}"]
     if (scores := result.faithfulness) is not None:
         lines += [
             f"  hiding what is marked leaves    {scores.deletion:.1%}  (random maps {scores.random_deletion:.1%}; "
@@ -156,7 +159,7 @@ def _layers(bundle: Bundle, files: tuple[str, ...], save: Path | None) -> int:
         raise DatasetError(f"{len(files)} images were named, but layers are shown of one: name one")
     bundle.verify()
     try:
-        image = bundle.preprocessing(read_image(files[0], bundle.preprocessing.conversion))
+        image = bundle.preprocessing(named_image(files[0], conversion=bundle.preprocessing.conversion).read())
     except ImageError as error:
         raise ImageError(f"{files[0]}: {error}") from error
     layers = feature_maps(bundle, image)

@@ -14,6 +14,7 @@ from tellapart.data.dataset import Dataset, ReadOptions
 from tellapart.judging.confusion import most_confused
 from tellapart.judging.costs import DecisionCosts
 from tellapart.judging.intervals import Estimate
+from tellapart.judging.per_image import Mistake
 from tellapart.notebook.evaluation import NUMBERS, TITLES
 from tellapart.text import TOO_FEW, counted, low_to_high, percent, printable, value_text
 
@@ -76,6 +77,17 @@ def cost_table(costs: DecisionCosts) -> str:
 
 def _cost_interval(cost: Estimate) -> str:
     return TOO_FEW if cost.low == cost.high else f"{cost.low:.4g} to {cost.high:.4g}"
+
+
+def mistakes_table(mistakes: Sequence[Mistake], total: int) -> str:
+    """Lay out a row for each of the incorrectly predicted images, of `total`: its path and its classes."""
+    if not mistakes:
+        return "every image is predicted correctly"
+    rows = [
+        [mistake.path or str(mistake.index), mistake.true, f"{mistake.predicted} {mistake.probability:.1%}"]
+        for mistake in mistakes
+    ]
+    return aligned([[f"incorrect: {len(rows):,} of {total:,}, most confident first", "true", "predicted"], *rows])
 
 
 def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:

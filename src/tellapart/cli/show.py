@@ -12,6 +12,7 @@ from tellapart.data.levels import levels_of, visible_conversion
 from tellapart.data.preprocessing import to_image
 from tellapart.data.read_image import read_bytes
 from tellapart.data.sources.open_source import is_one_file
+from tellapart.data.sources.references import find_image, is_reference
 from tellapart.errors import DatasetError
 
 
@@ -32,7 +33,7 @@ def show(
     Parameters
     ----------
     source
-        An image file, or a data set as for train.
+        An image file; a data set as for train; or an image of one, such as "mnist:test[7388]", in quotes.
     count
         Number of images of a data set.
     image
@@ -40,6 +41,11 @@ def show(
     save
         Write a PNG file instead of drawing in the terminal.
     """
+    if is_reference(source):
+        labelled = find_image(source)
+        print(f"label: {labelled.label}")
+        _show_array(labelled.read(visible_conversion([labelled.images.take([labelled.index])])), save)
+        return
     if Path(source).is_file() and not is_one_file(source):
         _show_file(source, save)
         return

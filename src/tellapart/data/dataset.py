@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.images import ArrayImages, Images
+from tellapart.data.labelled_images import LabelledImages
+from tellapart.errors import DatasetError
 from tellapart.late_binding import late_bound
 
 Labels = NDArray[np.int32]
@@ -65,6 +67,14 @@ class ReadOptions:
     encoding: str | None = None
     """The encoding of a table that is not UTF-8, such as cp1252; found by itself in most cases."""
 
+    def __post_init__(self) -> None:
+        """Take paths and a single label in text, too."""
+        for name in ("skip", "root"):
+            if isinstance(path := getattr(self, name), str):
+                object.__setattr__(self, name, Path(path))
+        if isinstance(self.exclude_label, str):
+            object.__setattr__(self, "exclude_label", (self.exclude_label,))
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -97,6 +107,48 @@ class Dataset:
         read_options = read_options or ReadOptions()
         dataset: Dataset = late_bound("open_source")(str(source), read_options)
         return replace(dataset, source=str(source), read_options=read_options)
+
+    @staticmethod
+    def of(dataset: "Dataset | str | Path") -> "Dataset":
+        """Return the data set itself, or open the source that is named. Raises DatasetError."""
+        return dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
+
+    def labelled(self, split: str) -> LabelledImages:
+        """Return the images of a split with their labels by number from 0. Raises DatasetError."""
+        if split not in self.splits:
+            names = " and ".join(self.splits)
+            advice = ": draw_splits divides it" if "all" in self.splits else ""
+            raise DatasetError(f"{self.name} has no split {split}, it has {names}{advice}")
+        part = self.splits[split]
+        return LabelledImages(f"{self.source or self.name}:{split}", part.images, part.labels, self.classes)
+
+    @property
+    def all(self) -> LabelledImages:
+        """The images of a data set without splits. Raises DatasetError."""
+        return self.labelled("all")
+
+    @property
+    def train(self) -> LabelledImages:
+        """The training images: `dataset.train[0].label`. Raises DatasetError."""
+        return self.labelled("train")
+
+    @property
+    def validation(self) -> LabelledImages:
+        """The validation images. Raises DatasetError."""
+        return self.labelled("validation")
+
+    @property
+    def test(self) -> LabelledImages:
+        """The test images: `dataset.test[7388]` is the one that commands take as `mnist:test[7388]`.
+
+        Raises DatasetError.
+        """
+        return self.labelled("test")
+
+    @property
+    def class_indices(self) -> Mapping[str, int]:
+        """The index of each class by its name: labels and columns of probabilities are in this order."""
+        return {name: index for index, name in enumerate(self.classes)}
 
     @cached_property
     def fingerprint(self) -> str:

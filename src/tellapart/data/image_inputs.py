@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,9 +18,11 @@ from PIL import Image
 
 from tellapart.data.decoding.conversion import USUAL, Conversion, ImageArray
 from tellapart.data.decoding.decode import decode, from_pillow
+from tellapart.data.labelled_images import LabelledImage
 from tellapart.data.read_image import read_image
 from tellapart.data.sources.listing import kinds_text, list_images
-from tellapart.errors import ImageError
+from tellapart.data.sources.references import find_image, is_reference
+from tellapart.errors import DatasetError, ImageError
 from tellapart.progress import notify
 
 ONE = "image"  # the name of a single image that has none
@@ -36,8 +38,21 @@ class BinaryFile(Protocol):
         """Return the rest of its bytes."""
 
 
-ImageInput = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | Image.Image | NDArray[np.uint8]
-"""One image. An array is (height, width), or (height, width, channels) with 1 channel, 3 (RGB) or 4 (RGBA)."""
+ImageInput = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryFile
+    | Image.Image
+    | NDArray[np.uint8]
+    | LabelledImage
+)
+"""One image. An array is (height, width), or (height, width, channels) with 1 channel, 3 (RGB) or 4 (RGBA).
+
+A text may also name an image of a data set, such as mnist:test[7388], which is `Dataset.open("mnist").test[7388]`.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,8 @@ class NamedImage:
 
     name: str
     read: Callable[[], ImageArray]
+    true: str | None = None
+    """Its true label, where it is an image of a data set."""
 
 
 def named_images(images: ImageInput | Iterable[ImageInput], conversion: Conversion = USUAL) -> Iterator[NamedImage]:
@@ -73,7 +90,7 @@ def named_image(image: ImageInput, name: str | None = None, conversion: Conversi
     named = _named(image, name or ONE, conversion)
     if named is None:
         raise _wrong_type(image, "the argument", EXPECTED)
-    return named if name is None else NamedImage(name, named.read)
+    return named if name is None else replace(named, name=name)
 
 
 def _listed(path: str, conversion: Conversion) -> Iterator[NamedImage]:
@@ -98,6 +115,8 @@ def _named(image: object, name: str, conversion: Conversion) -> NamedImage | Non
     """Return an image with its own name, or the one given; None if it is not an image. Raises TypeError."""
     if isinstance(image, str | os.PathLike):
         return _file(os.fsdecode(image), conversion)
+    if isinstance(image, LabelledImage):
+        return _labelled(image.name, image, conversion)
     if isinstance(image, bytes | bytearray | memoryview):
         return NamedImage(name, partial(decode, bytes(image), conversion=conversion))
     if isinstance(image, Image.Image):
@@ -111,7 +130,16 @@ def _named(image: object, name: str, conversion: Conversion) -> NamedImage | Non
     return None
 
 
+def _labelled(name: str, image: LabelledImage, conversion: Conversion) -> NamedImage:
+    return NamedImage(name, partial(image.read, conversion), image.label)
+
+
 def _file(path: str, conversion: Conversion) -> NamedImage:
+    if is_reference(path):
+        try:
+            return _labelled(path, find_image(path), conversion)
+        except DatasetError as error:  # of this image alone, as a file that is not there
+            return NamedImage(path, partial(_fail, ImageError(str(error))))
     return NamedImage(path, partial(read_image, path, conversion))
 
 

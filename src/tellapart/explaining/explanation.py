@@ -9,6 +9,7 @@ import numpy as np
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
 from tellapart.data.decoding.conversion import ImageArray
+from tellapart.data.image_inputs import ImageInput, named_image
 from tellapart.data.pipeline import BATCH, Runner
 from tellapart.errors import DatasetError, did_you_mean
 from tellapart.explaining.cam import Cam, find_layout
@@ -53,8 +54,8 @@ class Explainer:
         """The bundle compiled for batches, to score a map and for occlusion."""
         return compile_bundle(self.bundle, batch=BATCH)
 
-    def explain(self, image: bytes | ImageArray, *, label: str | None = None, check: bool = True) -> Explanation:
-        """Explain the predicted class of an image, as a file's bytes or decoded, or any other `label`.
+    def explain(self, image: ImageInput, *, label: str | None = None, check: bool = True) -> Explanation:
+        """Explain the predicted class of an image, as `Predictor.predict_one` takes it, or any other `label`.
 
         `check` scores the map, which takes 182 predictions of changed images. Raises ImageError, and DatasetError for
         a label that the bundle does not have.
@@ -73,9 +74,9 @@ class Explainer:
             faithfulness=faithfulness(self._batched, preprocessed, heat, index, cells=cells.shape) if check else None,
         )
 
-    def _preprocessed(self, image: bytes | ImageArray) -> ImageArray:
+    def _preprocessed(self, image: ImageInput) -> ImageArray:
         preprocessing = self.bundle.preprocessing
-        return preprocessing(image) if isinstance(image, np.ndarray) else preprocessing.of_bytes(image)
+        return preprocessing(named_image(image, conversion=preprocessing.conversion).read())
 
     def _index(self, label: str) -> int:
         if label not in self.bundle.classes:

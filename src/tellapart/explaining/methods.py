@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from tellapart.bundles.bundle import Bundle
-from tellapart.data.decoding.conversion import ImageArray
+from tellapart.data.image_inputs import ImageInput
 from tellapart.data.pipeline import Runner
 from tellapart.explaining.explanation import (
     Explainer,
@@ -41,11 +41,14 @@ def explainer(bundle: Bundle | str | Path, method: Method | None = None) -> Expl
 
 def explain(
     bundle: Bundle | str | Path,
-    image: bytes | ImageArray,
+    image: ImageInput,
     method: Method | None = None,
     *,
     label: str | None = None,
     check: bool = True,
 ) -> Explanation:
-    """Explain one image; for several, call `explainer` once and its `explain` for each."""
+    """Explain one image: a path, bytes, an open file, a Pillow image or a uint8 array.
+
+    For several, call `explainer` once and its `explain` for each. Raises BundleError, ImageError, DatasetError.
+    """
     return explainer(bundle, method).explain(image, label=label, check=check)

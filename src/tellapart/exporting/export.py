@@ -31,7 +31,7 @@ class ExportResult:
 
 
 def export(
-    bundle: Bundle | str | Path, dataset: Dataset, *, to: str, out: Path, any_size: bool = False
+    bundle: Bundle | str | Path, dataset: Dataset | str | Path, *, to: str, out: str | Path, any_size: bool = False
 ) -> ExportResult:
     """Write a bundle into the new folder `out` in a format of FORMATS, and compare the two on real images.
 
@@ -42,11 +42,12 @@ def export(
     """
     bundle = Bundle.of(bundle)
     bundle.verify()
+    out = Path(out)
     require_unused(out)
     target = format_for(bundle, to)
     if any_size:
         target = replace(target, write=any_size_writer(to))
-    sample = draw_sample(bundle, dataset, any_size=any_size)
+    sample = draw_sample(bundle, Dataset.of(dataset), any_size=any_size)
     with atomic_folder(out) as partial:
         parity = _write(bundle, target, partial / target.file, sample)
         size = sum(file.stat().st_size for file in partial.rglob("*") if file.is_file())

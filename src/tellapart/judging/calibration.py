@@ -54,6 +54,16 @@ def fit_temperature(labels: Labels, probs: NDArray[np.floating]) -> float:
     return math.exp((low + high) / 2)
 
 
+def centred_logs(probs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Compute ln p minus its mean over the classes: float64 of the same shape, (..., classes).
+
+    Its softmax is the probabilities, so these are logits. 0 counts as `MIN_PROB`.
+    """
+    logs = np.log(np.maximum(probs.astype(np.float64), MIN_PROB))
+    centred: NDArray[np.float64] = logs - logs.mean(axis=-1, keepdims=True)
+    return centred
+
+
 def apply_temperature(probs: NDArray[Real], temperature: float) -> NDArray[Real]:
     """Compute softmax(log(probs) / T), of the shape (n, k) and dtype of `probs`.
 

@@ -1,11 +1,12 @@
-"""Evaluation of predicted probabilities against labels. Inputs are checked here, once, for all of judging."""
+"""Evaluation of predicted probabilities against labels."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.errors import DatasetError
 from tellapart.judging import clustered, per_class
 from tellapart.judging.calibration import estimate_ece
 from tellapart.judging.clustered import proportion
@@ -14,10 +15,10 @@ from tellapart.judging.groups import Groups, Names, dependent, trust_warning
 from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion
 from tellapart.judging.metrics import brier_scores, confidence_bins, confidence_gaps, in_top_k, log_losses
 from tellapart.judging.per_class import ClassScores, class_scores
+from tellapart.judging.per_image import Frame, Mistake, find_mistakes, to_frame
 from tellapart.judging.ranking import ClassAreas, average_precision, class_areas, roc_auc
+from tellapart.judging.requirements import require_judgeable, require_names
 from tellapart.late_binding import late_bound
-
-SUM_TOLERANCE = 1e-3  # for rounding; a softmax in float32, as OpenVINO's always is, is within 1e-6
 
 METRICS = (
     "accuracy",
@@ -54,7 +55,7 @@ class Evaluation:
     are those of the second, the positive one. `top_3` is defined for more than 3 classes, areas and `matthews` where
     two classes have images.
     `confusion` is int64 (k, k), rows true, columns predicted; `labels` int64 (n,), `probs` float64 (n, k). `groups` are
-    those of the images, None where unknown.
+    those of the images, and `paths` their files or other names, None where unknown. `as_json` has none of these.
     """
 
     n: int
@@ -78,6 +79,20 @@ class Evaluation:
     labels: NDArray[np.int64]
     probs: NDArray[np.float64]
     groups: Groups | None = None
+    paths: tuple[str, ...] | None = None
+
+    @cached_property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """The images that are predicted as another class than their label, the most confident first."""
+        return find_mistakes(self.labels, self.probs, self.classes, self.paths)
+
+    def to_frame(self) -> Frame:
+        """Make a pandas DataFrame with a row for each image: path, true, predicted, probability, correct.
+
+        A column for each class follows, with its probability. Raises MissingPackageError without pandas, which is
+        no requirement of tellapart.
+        """
+        return to_frame(self.labels, self.probs, self.classes, self.paths)
 
     @property
     def warning(self) -> str | None:
@@ -118,24 +133,20 @@ def judge(
     *,
     seed: int = 0,
     groups: Names | None = None,
+    paths: Sequence[str] | None = None,
 ) -> Evaluation:
     """Evaluate probabilities, float (n, k), against labels, int (n,), with 95 % intervals.
 
     `groups` names for each image what it belongs to, such as who sent it: images of one group are not independent, and
-    the intervals are then about other groups, see `clustered`.
+    the intervals are then about other groups, see `clustered`. `paths` names each image's file, for `mistakes`.
     Accuracy and top-3 accuracy have Wilson's interval; metrics of the confusion matrix, log-loss and Brier score a
     stratified bootstrap; `ranking` and `calibration_interval` give those of areas and of the calibration error.
     The same seed gives the same intervals. Raises DatasetError when the arrays do not match or are not probabilities.
     """
     require_judgeable(labels, probs, classes)
+    names = require_names(paths, len(labels))
     named = None if groups is None else Groups.of(groups, len(labels))
-    return _judge(labels.astype(np.int64), probs.astype(np.float64), classes, seed, named)
-
-
-def require_judgeable(labels: NDArray[np.integer], probs: NDArray[np.floating], classes: tuple[str, ...]) -> None:
-    """Check that labels, int (n,), and probabilities, float (n, k), match and are valid. Raises DatasetError."""
-    _check_labels(labels, len(classes))
-    _check_probs(probs, (len(labels), len(classes)))
+    return replace(_judge(labels.astype(np.int64), probs.astype(np.float64), classes, seed, named), paths=names)
 
 
 def _judge(
@@ -204,43 +215,3 @@ def _top_3(labels: NDArray[np.integer], probs: NDArray[np.floating], groups: Gro
     if probs.shape[1] <= 3:
         return None
     return proportion(in_top_k(labels, probs, 3), groups)
-
-
-def _check_labels(labels: NDArray[np.integer], classes: int) -> None:
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise DatasetError(
-            f"labels have shape {labels.shape} and type {labels.dtype}, expected (n,) whole numbers: "
-            "give each image the index of its class"
-        )
-    if not len(labels):
-        raise DatasetError("there are 0 labels, at least 1 is needed: a classifier cannot be judged without an image")
-    if labels.min() < 0 or labels.max() >= classes:
-        raise DatasetError(
-            f"labels go from {labels.min()} to {labels.max()}, expected 0 to {classes - 1} for {classes} "
-            "classes: use the class names that the labels were made with"
-        )
-
-
-def _check_probs(probs: NDArray[np.floating], shape: tuple[int, int]) -> None:
-    if probs.shape != shape or not np.issubdtype(probs.dtype, np.floating):
-        raise DatasetError(
-            f"probabilities have shape {probs.shape} and type {probs.dtype}, expected {shape} floating-point "
-            "numbers: one row for each label, one column for each class"
-        )
-    if not np.isfinite(probs).all():
-        raise DatasetError(
-            f"{np.count_nonzero(~np.isfinite(probs)):,} probabilities are infinite or not a number, expected "
-            "numbers in [0, 1]: the network has diverged, train it with a lower learning rate"
-        )
-    if probs.min() < 0:
-        raise DatasetError(f"the least probability is {probs.min():.4g}, expected 0 or more: apply softmax to logits")
-    _check_sums(probs.sum(axis=1, dtype=np.float64))
-
-
-def _check_sums(sums: NDArray[np.float64]) -> None:
-    worst = int(np.abs(sums - 1).argmax())
-    if abs(sums[worst] - 1) > SUM_TOLERANCE:
-        raise DatasetError(
-            f"the probabilities of image {worst} add up to {sums[worst]:.4f}, expected 1 within "
-            f"{SUM_TOLERANCE}: apply softmax to logits"
-        )

@@ -50,6 +50,16 @@ def summarise(network: keras.Model) -> Summary:
     )
 
 
+def optimizer_numbers(network: keras.Model, optimizer: str) -> int:
+    """Count the numbers that an optimizer keeps, such as Adam's two for each trained weight, its step and its rate.
+
+    Keras's own summary counts them as `Optimizer params` once a network was trained.
+    """
+    keeper = keras.optimizers.get(optimizer)
+    keeper.build(network.trainable_variables)
+    return sum(math.prod(variable.shape) for variable in keeper.variables)
+
+
 def prediction_rate(network: keras.Model) -> tuple[float, str]:
     """Measure images per second through the engine on this machine, and return the precision it uses."""
     return Engine(to_graph(network), batch=BATCH).rate(), resolve_precision("auto")

@@ -32,12 +32,13 @@ PAGE = "report.html"
 SPLITS: tuple[EvaluatedSplit, ...] = ("validation", "test")
 
 
-def report(run: Run, *, source: str | None = None, dataset: Dataset | None = None) -> Path:
+def report(run: Run | str | Path, *, source: str | None = None, dataset: Dataset | None = None) -> Path:
     """Write `report.html` into a run's folder. Returns its path.
 
     The images are those of `dataset`, opened but not yet split, else of `source`, else of the source that the run
     recorded. Raises RunError where the run is not finished, or has no predictions because an older version made it.
     """
+    run = run if isinstance(run, Run) else Run.open(run)
     path = run.folder / PAGE
     images = open_run_images(run, source) if dataset is None else RunImages(draw_all_splits(dataset, run.recipe)[0])
     write_report(build_report(run, images), path)

@@ -12,6 +12,7 @@ from tellapart.judging.groups import Groups, trust_warning
 from tellapart.judging.paired import Comparison
 from tellapart.reports.compared_runs import ComparedRun, SharedPredictions, read_compared_runs, shared_predictions
 from tellapart.reports.report import EvaluatedSplit
+from tellapart.training.run import Run
 
 MAX_PAIRED = 4  # runs that are all tested against each other; more are tested against one of them
 
@@ -54,6 +55,11 @@ class RunComparison:
     pairs: tuple[PairedTest, ...]
     reference: str | None
     notes: tuple[str, ...]
+
+
+def compare(*runs: Run | str | Path) -> RunComparison:
+    """Compare finished runs, or the runs in folders, with paired tests: see `compare_runs`. Raises RunError."""
+    return compare_runs([run.folder if isinstance(run, Run) else run for run in runs])
 
 
 def compare_runs(folders: Sequence[str | Path]) -> RunComparison:

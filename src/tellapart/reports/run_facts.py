@@ -5,15 +5,17 @@ import shlex
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tellapart.bundles.parameters import count_parameters
 from tellapart.bundles.predictor import Predictor
 from tellapart.data.dataset import Dataset
 from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.image_size import size_text
 from tellapart.data.preprocessing import to_image
-from tellapart.errors import RunError
+from tellapart.errors import MissingPackageError, RunError
 from tellapart.models.catalogue import MODELS
 from tellapart.read_files import MAX_LIST_BYTES, ContentError, parse_number, read_table
 from tellapart.recipe import Recipe
@@ -55,6 +57,9 @@ def size_and_speed(run: Run, dataset: Dataset | None) -> Iterator[NamedValue]:
     """Measure the size of the bundle, and the time that one prediction takes."""
     size = sum(path.stat().st_size for path in run.bundle.folder.iterdir())
     yield NamedValue("bundle", f"{size / 1e6:,.1f} MB", meaning="all the files that are needed for prediction")
+    with suppress(MissingPackageError):  # a report without the packages of training has no such line
+        if parameters := count_parameters(run.bundle):
+            yield NamedValue("parameters", f"{parameters:,}", meaning="weights of the network, frozen ones included")
     if dataset is None:
         return
     digests = dataset.splits["train"].images.digests[:MAX_TIMED]

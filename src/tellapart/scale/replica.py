@@ -43,10 +43,12 @@ class Replica:
         os.environ[CORES] = "1"
         self._backend = LocalBackend(config.prediction.predictor(), config.settings)
 
-    async def __call__(self, upload: Upload, top: int, explain: bool) -> BackendResult | ImageError | BackendError:
+    async def __call__(
+        self, upload: Upload, top: int, explain: bool, logits: bool
+    ) -> BackendResult | ImageError | BackendError:
         """Predict an image; an error is returned, not raised."""
         try:
-            return await self._backend(upload, top=top, explain=explain)
+            return await self._backend(upload, top=top, explain=explain, logits=logits)
         except (ImageError, BackendError) as error:
             return error
 
@@ -63,10 +65,10 @@ class Replicas:
     deadline_s: float
     explains: bool = True
 
-    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> BackendResult:
+    async def __call__(self, upload: Upload, *, top: int, explain: bool, logits: bool) -> BackendResult:
         """See Backend. Raises WorkerLostError for an image whose replica was killed."""
         limit = self.deadline_s + MAX_EXPLAIN_S * explain  # the way there counts too, and waiting for a replica
-        asked = self.handle.remote(upload, top, explain)
+        asked = self.handle.remote(upload, top, explain, logits)
         try:
             async with asyncio.timeout(limit):
                 result: BackendResult | ImageError | BackendError = await asked

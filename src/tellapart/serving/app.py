@@ -45,6 +45,8 @@ from tellapart.version import __version__
 PAGE = Path(__file__).parent / "page"
 Result = TypeVar("Result")
 Top = Annotated[int, Query(ge=1, description="Number of classes to return, most likely first.", examples=[3])]
+LOGITS = "Whether to add each class's logit: ln p minus the mean of ln p over all classes. Their softmax is p."
+Logits = Annotated[bool, Query(description=LOGITS)]
 Explain = Annotated[bool, Query(description="Whether to add a saliency map over the image.")]
 
 
@@ -113,7 +115,7 @@ def _add_middleware(app: FastAPI, service: Service) -> None:
 
 def _add_predict(app: FastAPI, service: Service) -> None:
     async def answers(
-        request: Request, top: int, *, explain: bool = False, max_files: int | None = None
+        request: Request, top: int, *, explain: bool = False, logits: bool = False, max_files: int | None = None
     ) -> list[Answer]:
         service.admission.check()
         with service.admission.reserve_body() as reserve:
@@ -126,7 +128,8 @@ def _add_predict(app: FastAPI, service: Service) -> None:
             if max_files is not None and len(uploads) > max_files:
                 raise RequestError(400, f"the form has {len(uploads)} files, expected one: {UPLOAD_ADVICE}")
             top = min(top, len(service.bundle.classes))
-            return await _while_connected(request, service.predict(uploads, record, top=top, explain=explain))
+            predictions = service.predict(uploads, record, top=top, explain=explain, logits=logits)
+            return await _while_connected(request, predictions)
 
     @app.post(
         "/v1/predict",
@@ -135,12 +138,12 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         responses=PREDICT_ERRORS,
         openapi_extra=IMAGES_BODY,
     )
-    async def predict(request: Request, top: Top = 3, explain: Explain = False) -> Response:
+    async def predict(request: Request, top: Top = 3, explain: Explain = False, logits: Logits = False) -> Response:
         """Classify the images in the form field `image` or `file`, in JSON as base64, or the one that is the body.
 
         An image that cannot be read gets an `error` instead of an answer; a request with no readable image fails.
         """
-        found = await answers(request, top, explain=explain)
+        found = await answers(request, top, explain=explain, logits=logits)
         return JSONResponse({"answers": found, "bundle": service.bundle.id})
 
     @app.post(
@@ -150,9 +153,9 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         responses=PREDICT_ERRORS,
         openapi_extra=ONE_IMAGE_BODY,
     )
-    async def predict_one(request: Request, top: Top = 3) -> Response:
+    async def predict_one(request: Request, top: Top = 3, logits: Logits = False) -> Response:
         """Classify one image. Returns what `tellapart predict --json` prints, and the bundle's id."""
-        (answer,) = await answers(request, top, max_files=1)
+        (answer,) = await answers(request, top, logits=logits, max_files=1)
         return JSONResponse({**answer, "bundle": service.bundle.id})
 
 

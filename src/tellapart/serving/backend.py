@@ -49,8 +49,8 @@ class Backend(Protocol):
     def explains(self) -> bool:
         """True if it can render explanations."""
 
-    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> BackendResult:
-        """Classify an image and return its `top` classes. Raises ImageError, BackendError."""
+    async def __call__(self, upload: Upload, *, top: int, explain: bool, logits: bool) -> BackendResult:
+        """Classify an image: its `top` classes, with `logits` their logits. Raises ImageError, BackendError."""
 
     def close(self) -> None:
         """Stop all workers; called when no image is in flight."""
@@ -76,7 +76,7 @@ class LocalBackend:
         """See Backend."""
         return self._overlays is not None
 
-    async def __call__(self, upload: Upload, *, top: int, explain: bool) -> BackendResult:
+    async def __call__(self, upload: Upload, *, top: int, explain: bool, logits: bool) -> BackendResult:
         """See Backend."""
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -84,7 +84,7 @@ class LocalBackend:
                 result = await self._inference(decoded.image)
         except TimeoutError as error:
             raise DeadlineError(f"there was no answer within {self._deadline_s:g} s") from error
-        answer = self._predictor.to_prediction(upload.name, result.vector, top).as_json()
+        answer = self._predictor.to_prediction(upload.name, result.vector, top).as_json(logits=logits)
         seconds = {"decode": decoded.seconds, "infer": result.finished - result.started}
         if explain and self._overlays is not None:
             started = time.perf_counter()

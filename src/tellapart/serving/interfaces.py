@@ -41,8 +41,11 @@ class BundleLike(Protocol):
 class PredictionLike(Protocol):
     """The prediction for one image."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return `{"path", "label", "probability", "unknown", "top": [{"label", "probability"}...]}`."""
+    def as_json(self, *, logits: bool = False) -> dict[str, Any]:
+        """Return `{"path", "label", "probability", "unknown", "top": [{"label", "probability"}...]}`.
+
+        With `logits` the entries of `top` have a `logit`, too.
+        """
 
 
 class PredictorLike(Protocol):

@@ -9,10 +9,11 @@ from tellapart.serving.request_log import BUNDLE_HEADER, REQUEST_ID_HEADER
 
 
 class ClassProbability(BaseModel):
-    """A class and its probability, in [0, 1]."""
+    """A class and its probability, in [0, 1]; on request its logit, the softmax of which is the probability."""
 
     label: str
     probability: float
+    logit: float | None = None
 
 
 class Explanation(BaseModel):

@@ -33,18 +33,25 @@ class Service:
         self.request_log.close()
 
     async def predict(
-        self, uploads: Sequence[Upload], record: RequestRecord, *, top: int, explain: bool = False
+        self,
+        uploads: Sequence[Upload],
+        record: RequestRecord,
+        *,
+        top: int,
+        explain: bool = False,
+        logits: bool = False,
     ) -> list[Answer]:
-        """Return the `top` classes of each image; `{"path", "error"}` for one that cannot be read.
+        """Return the `top` classes of each image, and their logits; `{"path", "error"}` for one that cannot be read.
 
         The record gets the number of images and how long the stages took.
         Raises ImageError if none can be read, BusyError if the queue is full or the deadline passes.
         """
         record.images = len(uploads)
         with self.admission.admit(len(uploads)):
-            results = await asyncio.gather(
-                *(self._predict_one(upload, record, top, explain=explain) for upload in uploads)
+            predictions = (
+                self._predict_one(upload, record, top, explain=explain, logits=logits) for upload in uploads
             )
+            results = await asyncio.gather(*predictions)
         errors = [result for result in results if isinstance(result, ImageError | BusyError)]
         if errors and (len(errors) == len(results) or isinstance(errors[0], BusyError)):
             raise errors[0]
@@ -54,11 +61,11 @@ class Service:
         ]
 
     async def _predict_one(
-        self, upload: Upload, record: RequestRecord, top: int, *, explain: bool
+        self, upload: Upload, record: RequestRecord, top: int, *, explain: bool, logits: bool
     ) -> Answer | ImageError | BusyError:
         started = time.perf_counter()
         try:
-            result = await self.backend(upload, top=top, explain=explain)
+            result = await self.backend(upload, top=top, explain=explain, logits=logits)
         except BackendError as error:
             self.admission.count_rejection(error.reason)
             return BusyError(str(error))

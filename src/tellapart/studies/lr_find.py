@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ class RateTest:
         return float(f"{min(self.tenth, self.steepest):.1e}")
 
 
-def lr_find(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest:
+def lr_find(dataset: Dataset | str | Path, recipe: Recipe, *, steps: int = STEPS) -> RateTest:
     """Train a recipe's network for a few steps at growing learning rates, until its loss diverges.
 
     Only training images are used, and the network is discarded. Raises RecipeError, DatasetError.
@@ -84,7 +85,7 @@ def lr_find(dataset: Dataset, recipe: Recipe, *, steps: int = STEPS) -> RateTest
         raise RecipeError(f"{recipe.model} has no learning rate: choose a network, such as --model xception")
     if recipe.then:
         raise RecipeError("then is given, but the test has one stage: leave it out, and give its settings as options")
-    dataset, recipe = draw_all_splits(dataset, recipe)
+    dataset, recipe = draw_all_splits(Dataset.of(dataset), recipe)
     resolved = resolve_network(recipe, own_size=dataset.own_size)
     load_keras()
     rates = np.geomspace(MIN_RATE, MAX_RATE, steps)

@@ -7,16 +7,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tellapart.backend import load_keras
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.stored_predictions import FOLDER as PREDICTIONS
+from tellapart.bundles.stored_predictions import StoredPredictions, read_predictions
 from tellapart.data.dataset import Dataset
 from tellapart.data.splits.draw_splits import share_notes
 from tellapart.data.splits.split_csv import is_in_files, split_text
 from tellapart.errors import RunError, TellapartError
 from tellapart.files import PARTIAL, atomic_write, remove_partials
+from tellapart.judging.evaluation import Evaluation, judge
 from tellapart.late_binding import late_bound
 from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe, resolve
 from tellapart.progress import notify
@@ -39,9 +41,24 @@ from tellapart.training.run_files import (
 
 @dataclass(frozen=True)
 class Run:
-    """Folder of a finished training: recipe.toml, environment.json, split.csv, history.csv, metrics.json, bundle/."""
+    """Folder of a finished training: recipe.toml, environment.json, split.csv, history.csv, metrics.json, bundle/.
+
+    The folder `answers` has what the bundle answered for each image of `validation` and `test`: see `predictions`.
+    """
 
     folder: Path
+
+    def __post_init__(self) -> None:
+        """Take the folder in text, too."""
+        object.__setattr__(self, "folder", Path(self.folder))
+
+    @staticmethod
+    def open(folder: str | Path) -> "Run":
+        """Open the folder of a finished run. Raises RunError where it is none."""
+        run = Run(Path(folder))
+        if not (run.folder / METRICS).is_file():
+            raise RunError(f"{folder} is not a finished run: {_what_it_is(run.folder)}")
+        return run
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -69,13 +86,40 @@ class Run:
         except (OSError, ContentError) as error:
             raise RunError(f"{self.folder} is not a finished run: its {METRICS} cannot be read ({error})") from error
 
+    def predictions(self, split: Literal["validation", "test"] = "test") -> StoredPredictions:
+        """Read what the bundle answered for each image of a split when the run ended: labels, probabilities, names.
+
+        Nothing is predicted again. Raises RunError where the run did not evaluate that split.
+        """
+        stored = read_predictions(self.folder, split)
+        if stored is None:
+            raise RunError(f"{self.folder} has no predictions for {split}: evaluate its bundle on labelled images")
+        return stored
+
+    def evaluation(self, split: Literal["validation", "test"] = "test") -> Evaluation:
+        """Judge the stored predictions of a split: metrics with intervals, paths, mistakes. Raises RunError."""
+        stored = self.predictions(split)
+        classes = self.bundle.classes
+        return judge(stored.labels, stored.probs, classes, groups=stored.groups, paths=stored.names)
+
     def _repr_html_(self) -> str:
         """Show recipe, metrics and bundle in a notebook."""
         return str(late_bound("run_html")(self))
 
 
+def _what_it_is(folder: Path) -> str:
+    """Say what was found in place of a finished run, and what to do."""
+    if not folder.is_dir():
+        return f"there is no such folder (now in {Path.cwd()})"
+    if (folder / "bundle.json").is_file():
+        return "it is a bundle. Open it with Bundle.open, or name the folder above it"
+    if (folder / RECIPE).is_file():
+        return f"it has no {METRICS} yet. Train with resume=True, or --resume, to finish it"
+    return f"it has no {METRICS}. Name the folder that was given as out, or with --out"
+
+
 def train(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     recipe: Recipe,
     *,
     out: str | Path,
@@ -86,7 +130,7 @@ def train(
     strict: bool = False,
     effort: Budget | None = None,
 ) -> Run:
-    """Train, evaluate and bundle a classifier into the folder `out`.
+    """Train, evaluate and bundle a classifier into the folder `out`. The data set may be named by its source.
 
     `out` must be new or empty, unless `resume` continues a killed run of the same recipe and images there: it ends
     with the weights of an uninterrupted run. With a `budget`, or a number of `seconds`, the recipe is the start of a
@@ -102,8 +146,8 @@ def train(
         require_ladder(recipe)
     may_enlarge = recipe.size is None
     folder = Path(out)
-    whole = dataset
-    dataset, recipe = draw_all_splits(dataset, recipe)
+    whole = Dataset.of(dataset)
+    dataset, recipe = draw_all_splits(whole, recipe)
     for note in share_notes(whole, dataset, validation=recipe.validation or 0.0, test=recipe.test):
         notify(note)
     if resume:

@@ -38,7 +38,7 @@ from tellapart.training.training_warnings import HELD_OUT, Training, judged_warn
 
 
 def cross_validate(
-    dataset: Dataset, recipe: Recipe, *, count: int, out: str | Path, jobs: Jobs | None = None
+    dataset: Dataset | str | Path, recipe: Recipe, *, count: int, out: str | Path, jobs: Jobs | None = None
 ) -> CrossValidation:
     """Judge a recipe by `count` stratified folds of the training and validation images; test images are not used.
 
@@ -46,7 +46,7 @@ def cross_validate(
     them. `out` is a new folder, or that of the same folds, which then resume. With `jobs` its workers train; the
     result is the same. Raises a TellapartError.
     """
-    folder, plan = Path(out), plan_folds(dataset, recipe, count)
+    folder, plan = Path(out), plan_folds(Dataset.of(dataset), recipe, count)
     with claim_folder(folder, plan.dataset, plan.recipe, count):
         notify(plan.summary)
         missing = sorted(set(range(1, count + 1)) - finished_folds(folder))

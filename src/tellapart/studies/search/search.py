@@ -43,7 +43,7 @@ class Search:
 
 
 def search(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     recipe: Recipe,
     space: Sequence[str],
     *,
@@ -62,7 +62,7 @@ def search(
     result. Raises a TellapartError.
     """
     folder = Path(out)
-    plan = plan_search(dataset, recipe, space, max_epochs=max_epochs, factor=factor)
+    plan = plan_search(Dataset.of(dataset), recipe, space, max_epochs=max_epochs, factor=factor)
     if not 1 <= workers <= MAX_WORKERS:
         raise RecipeError(f"workers is {workers}; expected 1 to {MAX_WORKERS}, and no more than there are cores")
     require("optuna", extra="train")

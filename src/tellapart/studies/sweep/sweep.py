@@ -86,7 +86,7 @@ class Sweep:
 
 
 def sweep(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     recipe: Recipe,
     vary: Sequence[str],
     *,
@@ -102,7 +102,7 @@ def sweep(
     train the trials of a round at the same time; the result is the same. Raises a TellapartError.
     """
     folder = Path(out)
-    plan = plan_sweep(dataset, recipe, vary, grid=grid)
+    plan = plan_sweep(Dataset.of(dataset), recipe, vary, grid=grid)
     with claim_folder(folder, plan):
         return _sweep(plan, folder, jobs)
 
