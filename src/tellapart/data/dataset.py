@@ -97,6 +97,8 @@ class Dataset:
     """The options given to `open`."""
     unlabelled: tuple[str, ...] = ()
     """Images in the source without a label: in no row of its table, or in a test folder without class folders."""
+    drawn: bool = False
+    """Whether the splits were drawn here, so that they are not those of the source."""
 
     @staticmethod
     def open(source: str | Path, read_options: ReadOptions | None = None) -> "Dataset":
@@ -120,7 +122,10 @@ class Dataset:
             advice = ": draw_splits divides it" if "all" in self.splits else ""
             raise DatasetError(f"{self.name} has no split {split}, it has {names}{advice}")
         part = self.splits[split]
-        return LabelledImages(f"{self.source or self.name}:{split}", part.images, part.labels, self.classes)
+        reproducible = self.source is not None and not self.drawn and self.read_options == ReadOptions()
+        return LabelledImages(
+            f"{self.source or self.name}:{split}", reproducible, part.images, part.labels, self.classes
+        )
 
     @property
     def all(self) -> LabelledImages:

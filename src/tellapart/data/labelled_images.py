@@ -16,7 +16,10 @@ class LabelledImage:
     """An image of a data set: the name of its class, and its pixels when they are read."""
 
     name: str
-    """The path of its file; of an image in an array the text that commands take, such as `mnist:test[7388]`."""
+    """The path of its file; of an image in an array the text that commands take, such as `mnist:test[7388]`.
+
+    In splits that were drawn here, or read with options, it is `image` and the start of its hash.
+    """
     label: str
     index: int
     """Its number in the split, from 0."""
@@ -40,6 +43,8 @@ class LabelledImages(Sequence[LabelledImage]):
     """The images of a split by their number from 0. `reference` names the split, such as `mnist:test`."""
 
     reference: str
+    reproducible: bool
+    """Whether opening the source again gives the same images under the same numbers."""
     images: Images
     labels: NDArray[np.int32]
     """int32 (n,): the index of each image's class."""
@@ -64,8 +69,10 @@ class LabelledImages(Sequence[LabelledImage]):
         return LabelledImage(self.name(number), self.classes[self.labels[number]], int(number), self.images)
 
     def name(self, number: int) -> str:
-        """Return the path of an image's file; of an image in an array the text that commands take."""
-        return self.images.name(number) if isinstance(self.images, FileImages) else f"{self.reference}[{number}]"
+        """Return the path of an image's file; of an image in an array the text that commands take, if there is one."""
+        if isinstance(self.images, FileImages) or not self.reproducible:
+            return self.images.name(number)
+        return f"{self.reference}[{number}]"
 
     def __repr__(self) -> str:
         return f"<LabelledImages {self.reference}: {len(self):,} images>"

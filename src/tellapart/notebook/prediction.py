@@ -4,8 +4,10 @@ from pathlib import Path
 
 from tellapart.bundles.predictor import Prediction, Unreadable
 from tellapart.data.decoding.conversion import ImageArray
+from tellapart.data.image_inputs import named_image
 from tellapart.data.preprocessing import to_image
 from tellapart.data.read_image import read_image
+from tellapart.data.sources.references import is_reference
 from tellapart.errors import ImageError
 from tellapart.notebook.html import Html, bars, block, heading, image, row, sentence
 
@@ -13,8 +15,12 @@ from tellapart.notebook.html import Html, bars, block, heading, image, row, sent
 def prediction_html(prediction: Prediction) -> Html:
     """Render the image, where its path is a file that can be read; the predicted class, and a bar for each class."""
     shares = [(choice.label, choice.probability) for choice in prediction.top]
+    known = [] if prediction.true is None else [sentence(f"The true label is {prediction.true}.")]
     answer = block(
-        heading("I don't know" if prediction.unknown else prediction.label), bars(shares), sentence(prediction.path)
+        heading("I don't know" if prediction.unknown else prediction.label),
+        bars(shares),
+        *known,
+        sentence(prediction.path),
     )
     pixels = _read_image(prediction.path)
     return answer if pixels is None else block(row(image(to_image(pixels), name=prediction.path), answer, gap=16))
@@ -26,8 +32,10 @@ def unreadable_html(unreadable: Unreadable) -> Html:
 
 
 def _read_image(path: str) -> ImageArray | None:
-    """Read the predicted image, uint8 (h, w, 1 or 3); None where the path is only a name, or the file is gone."""
+    """Read the predicted image, uint8 (h, w, 1 or 3), also of a data set; None where the path is only a name, or the file is gone."""
     try:
+        if is_reference(path):
+            return named_image(path).read()
         # Only regular files: reading a pipe could block.
         return read_image(path) if Path(path).is_file() else None
     except (ImageError, OSError, ValueError):

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from tellapart import Dataset
+from tellapart.data.dataset import ReadOptions
 from tellapart.data.image_inputs import named_image
 from tellapart.data.labelled_images import LabelledImage
 from tellapart.data.sources.references import find_image, is_reference
+from tellapart.data.splits.draw_splits import draw_splits
 from tellapart.errors import DatasetError, ImageError
 
 
@@ -70,6 +72,14 @@ def test_what_is_not_there_is_one_sentence(arrays: str, ending: str, phrase: str
 def test_an_unknown_source_is_named_with_the_nearest() -> None:
     with pytest.raises(DatasetError, match="did you mean mnist"):
         find_image("mnst:test[0]")
+
+
+def test_a_split_that_was_drawn_has_no_text_that_would_name_another_image(arrays: str) -> None:
+    drawn = draw_splits(Dataset.open(arrays), validation=0.4, test=0, seed=0)
+    assert drawn.train[0].name.startswith("image ")
+    without_1 = Dataset.open(arrays, ReadOptions(exclude_label=("1",)))
+    assert without_1.test[1].label == "2"
+    assert without_1.test[1].name.startswith("image ")
 
 
 def test_paths_are_no_references(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def draw_splits(dataset: Dataset, *, validation: float, test: float, seed: int) 
     missing = missing_splits(dataset, validation=validation, test=test)
     kept = {name: split for name, split in dataset.splits.items() if name != source}
     splits = _draw(dataset.splits[source], missing, dataset.families, seed) | kept
-    return replace(dataset, splits={name: splits[name] for name in SPLIT_NAMES if name in splits})
+    return replace(dataset, splits={name: splits[name] for name in SPLIT_NAMES if name in splits}, drawn=True)
 
 
 def missing_splits(dataset: Dataset, *, validation: float, test: float) -> dict[str, float]:
