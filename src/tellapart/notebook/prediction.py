@@ -32,7 +32,7 @@ def unreadable_html(unreadable: Unreadable) -> Html:
 
 
 def _read_image(path: str) -> ImageArray | None:
-    """Read the predicted image, uint8 (h, w, 1 or 3), also of a data set; None where the path is only a name, or the file is gone."""
+    """Read the predicted image, uint8 (h, w, 1 or 3); None where the path is only a name, or the file is gone."""
     try:
         if is_reference(path):
             return named_image(path).read()
