@@ -284,6 +284,7 @@ def test_other_commands_take_the_same_image(said: Said, bundle: Path, tiny: Path
     assert said("show", name, "--save", tmp_path / "a.png").out.startswith("label: blue\narray (20, 20, 3)")
     assert said("evaluate", bundle, name).out == said("predict", bundle, name).out
     assert "(the true label is blue)" in said("explain", bundle, name, "--save", tmp_path / "b.png").out
+    assert "is one image: leave --mistakes" in said("evaluate", bundle, name, "--mistakes", 3).error
     for words in (("show",), ("evaluate", bundle)):
         assert "there is no image [36]" in said(*words, f"{tiny}:all[36]").error
 

@@ -77,12 +77,13 @@ def test_a_damaged_history_is_an_error(run: Run, content: str) -> None:
 def test_size_and_speed_are_measured(run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_facts, "MAX_TIMED", 2)
     dataset = draw_all_splits(Dataset.open(tiny), run.recipe)[0]
-    size, speed = size_and_speed(run, dataset)
+    size, parameters, speed = size_and_speed(run, dataset)
     stored = sum(path.stat().st_size for path in run.bundle.folder.iterdir())
     assert size.value == f"{stored / 1e6:.1f} MB"
+    assert parameters.value == f"{20 * 20 * 3 * 128 + 128 + 128 * 3 + 3:,}"
     assert speed.value.endswith(" ms")
     assert 0 < float(speed.value.removesuffix(" ms")) < 10_000
-    assert [line.name for line in size_and_speed(run, None)] == ["bundle"]
+    assert [line.name for line in size_and_speed(run, None)] == ["bundle", "parameters"]
 
 
 def test_the_environment_is_listed(run: Run) -> None:

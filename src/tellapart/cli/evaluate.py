@@ -53,6 +53,8 @@ def evaluate(
     if mistakes is not None and mistakes < 1:
         raise DatasetError(f"mistakes is {mistakes}; expected 1 or more")
     if is_reference(source):
+        if mistakes or cost or figures:
+            raise DatasetError(f"{source} is one image: leave --mistakes, --cost and --figures out")
         find_image(source)  # raises where there is none
         predict(bundle, source, json=json)
         return
