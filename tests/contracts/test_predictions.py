@@ -108,7 +108,8 @@ def by_keras(bundle: Bundle, files: list[Path]) -> Probabilities:
 
 def softmax(logits: Probabilities) -> Probabilities:
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
+    shares: Probabilities = weights / weights.sum(axis=1, keepdims=True)
+    return shares
 
 
 def logits_of(bundle: Bundle, answer: dict[str, list[dict[str, float]]]) -> list[float]:

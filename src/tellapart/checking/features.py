@@ -51,8 +51,8 @@ class Features:
 
     def _npz(self) -> bytes:
         stream = BytesIO()
-        names = {name: np.array(getattr(self, name), dtype=np.str_) for name in ("paths", "splits", "classes")}
-        np.savez_compressed(stream, values=self.values, labels=self.labels, **names)
+        paths, splits, classes = (np.array(names, np.str_) for names in (self.paths, self.splits, self.classes))
+        np.savez_compressed(stream, values=self.values, labels=self.labels, paths=paths, splits=splits, classes=classes)
         return stream.getvalue()
 
     def _csv(self) -> str:

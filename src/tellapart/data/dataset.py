@@ -72,8 +72,9 @@ class ReadOptions:
         for name in ("skip", "root"):
             if isinstance(path := getattr(self, name), str):
                 object.__setattr__(self, name, Path(path))
-        if isinstance(self.exclude_label, str):
-            object.__setattr__(self, "exclude_label", (self.exclude_label,))
+        labels: object = self.exclude_label
+        if isinstance(labels, str):
+            object.__setattr__(self, "exclude_label", (labels,))
 
 
 @dataclass(frozen=True)
