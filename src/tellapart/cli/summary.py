@@ -101,6 +101,7 @@ def _measure_folder(folder: Path) -> dict[str, Any]:
     """Count the layers of a run's or a bundle's network and time it. Raises RunError, BundleError."""
     bundle = Bundle.open(folder) if (folder / MANIFEST).is_file() else Run.open(folder).bundle
     recipe = bundle.manifest.recipe
+    height, width = bundle.preprocessing.height, bundle.preprocessing.width
     network = load_network(bundle)
     from tellapart.models.summary import optimizer_numbers, prediction_rate, summarise
 
@@ -109,7 +110,7 @@ def _measure_folder(folder: Path) -> dict[str, Any]:
     trained = _trained(recipe)
     return {
         "model": str(recipe.get("model", bundle.name)),
-        "size": bundle.preprocessing.height,
+        "size": height if height == width else f"{height}x{width}",
         "channels": bundle.preprocessing.channels,
         "classes": len(bundle.classes),
         **asdict(summarise(network)),
