@@ -48,9 +48,7 @@ class Service:
         """
         record.images = len(uploads)
         with self.admission.admit(len(uploads)):
-            predictions = (
-                self._predict_one(upload, record, top, explain=explain, logits=logits) for upload in uploads
-            )
+            predictions = (self._predict_one(upload, record, top, explain=explain, logits=logits) for upload in uploads)
             results = await asyncio.gather(*predictions)
         errors = [result for result in results if isinstance(result, ImageError | BusyError)]
         if errors and (len(errors) == len(results) or isinstance(errors[0], BusyError)):
