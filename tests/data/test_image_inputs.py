@@ -148,6 +148,7 @@ WRONG: dict[str, tuple[object, str]] = {
     "nothing": (None, "the argument is a NoneType"),
     "dictionary": ({"a.png": 1}, "the argument is a dict"),
     "float array": (np.zeros((4, 5, 3)), "an array of float64 values, expected uint8 .*round"),
+    "16 bits": (np.zeros((4, 5), np.uint16), r"from 0 to 65,535, convert it with \(array / 257\)"),
     "channels first": (np.zeros((3, 40, 50), np.uint8), r"shape \(3, 40, 50\), expected .*transpose"),
     "five dimensions": (np.zeros((1, 1, 3, 4, 5), np.uint8), "of shape"),
     "text file": (io.StringIO("x"), "gives str, expected bytes: open the file"),

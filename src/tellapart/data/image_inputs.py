@@ -174,9 +174,11 @@ def _open_file(file: BinaryFile, name: str, conversion: Conversion) -> NamedImag
 
 def _checked(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     if array.dtype != np.uint8:
+        largest = "65,535" if array.dtype.kind in "iu" else "1"
+        scaled = "array / 257" if array.dtype.kind in "iu" else "255 * array"
         raise TypeError(
             f"{name} is an array of {array.dtype} values, expected uint8 from 0 to 255: where its values are from 0 to "
-            f'1, convert it with (255 * array).round().astype("uint8")'
+            f'{largest}, convert it with ({scaled}).round().astype("uint8")'
         )
     if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS):
         return array

@@ -257,7 +257,6 @@ NOT_IMAGES = {
     "html": b"<!doctype html><img src=cat.jpg>",
     "zip": b"PK\x03\x04" + bytes(100),
     "jpeg behind a byte": b"\0" + JPEG,
-    "png of no width": png(0, 5, 8, 2, b""),
 }
 
 
@@ -265,6 +264,11 @@ NOT_IMAGES = {
 def test_what_is_no_image_is_refused(kind: str) -> None:
     with pytest.raises(ImageError, match="not an image: not one of JPEG, PNG, WEBP, GIF, BMP"):
         decode(NOT_IMAGES[kind])
+
+
+def test_an_image_whose_header_is_damaged_is_not_called_something_else() -> None:
+    with pytest.raises(ImageError, match="cannot be decoded: it begins as PNG, and its header is damaged"):
+        decode(png(0, 5, 8, 2, b""))
 
 
 def test_an_empty_file_is_refused() -> None:

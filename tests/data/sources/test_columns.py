@@ -20,6 +20,7 @@ def table(columns: Sequence[str], name: str = "labels.csv") -> Table:
     ("columns", "expected"),
     [
         (["path", "label", "split", "group"], Columns("path", ("label",), ("split",), "group")),
+        (["img", "fname", "labels"], Columns("fname", ("labels",), (), None)),
         (["id", "Class", "age", "Image Path"], Columns("Image Path", ("Class",), (), None)),
         (["image", "sender_id", "label", "kids"], Columns("image", ("label",), (), None)),
         (["category", "file-name", "fold", "SUBSET"], Columns("file-name", ("category",), ("SUBSET",), None)),

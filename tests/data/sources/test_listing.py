@@ -66,6 +66,12 @@ def test_a_dash_means_the_lines_of_standard_input() -> None:
     ]
 
 
+def test_an_empty_standard_input_is_refused() -> None:
+    with pytest.raises(DatasetError, match="standard input names no image; expected a path on each line"):
+        found("-", stdin="\n")
+    assert found("-", "b.png") == ["b.png"]
+
+
 def test_standard_input_is_read_as_the_lines_are_asked_for() -> None:
     stdin = io.StringIO("".join(f"{number}.png\n" for number in range(1000)))
     answers = list_images(["-"], stdin)

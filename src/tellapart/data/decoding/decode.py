@@ -87,11 +87,12 @@ def _image_errors(content: bytes, limits: Limits) -> Iterator[None]:
     except TellapartError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"not an image: not one of {', '.join(FORMATS)}") from error
+        kind = format_of(content)  # known: other files are refused before Pillow sees them
+        raise ImageError(f"cannot be decoded: it begins as {kind}, and its header is damaged") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"too many pixels: at most {limits.pixels:,} in all are decoded") from error
     except Exception as error:  # a decoder may raise anything on malformed bytes
-        raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+        raise ImageError(f"cannot be decoded: {str(error).strip() or type(error).__name__}") from error
 
 
 def from_pillow(image: Image.Image, conversion: Conversion = USUAL) -> ImageArray:
@@ -106,7 +107,7 @@ def from_pillow(image: Image.Image, conversion: Conversion = USUAL) -> ImageArra
         factor = reduction(*image.size)
         return np.array(_orientation(image)(to_array(*image.size, pillow_rows(image, conversion), factor)), order="C")
     except Exception as error:  # a file that was closed, or whose pixels are damaged
-        raise ImageError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+        raise ImageError(f"cannot be decoded: {str(error).strip() or type(error).__name__}") from error
 
 
 @dataclass(frozen=True)

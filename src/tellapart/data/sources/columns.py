@@ -13,8 +13,8 @@ from tellapart.text import joined
 
 USUAL_NAMES = {
     "path": (
-        "path", "filepath", "file_path", "image_path", "img_path", "file", "filename", "file_name", "image_file",
-        "image", "image_name", "img", "picture", "photo", "image_id", "img_id", "id",
+        "path", "filepath", "file_path", "image_path", "img_path", "file", "filename", "file_name", "fname",
+        "image_file", "image", "image_name", "img", "img_name", "picture", "photo", "image_id", "img_id", "id",
     ),
     "label": (
         "label", "labels", "class", "class_name", "classname", "label_name", "category", "category_name", "target",

@@ -64,8 +64,11 @@ class ListedImages(Iterator[str]):
             for path in self._expand(argument, stdin):
                 count += 1
                 yield path
-        if not count and self.empty:
+        if count:
+            return
+        if self.empty:
             raise DatasetError(f"{self.empty[0]}; expected files that end in {', '.join(SUFFIXES)}")
+        raise DatasetError("standard input names no image; expected a path on each line, as `find` prints them")
 
     def _expand(self, argument: str, stdin: TextIO) -> Iterable[str]:
         if argument == "-":
