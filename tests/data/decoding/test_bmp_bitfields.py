@@ -70,7 +70,7 @@ def test_1_bit_of_alpha_shows_white() -> None:
 def test_a_large_image_is_the_same_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     content = bmp((0xF00, 0xF0, 0xF), 16, RNG.integers(0, 2**12, (20, 7)))
     whole = decode(content)
-    monkeypatch.setattr("tellapart.data.decoding.decode.STRIP_PIXELS", 30)
+    monkeypatch.setattr("tellapart.data.decoding.pixel_rows.STRIP_PIXELS", 30)
     np.testing.assert_array_equal(decode(content), whole)
     assert read_header(content).format == "BMP"
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.decoding import decode as decoder
 from tellapart.data.decoding.conversion import CHECKER, Alpha, Conversion, parse_range
 from tellapart.data.decoding.decode import decode, read_wide
 from tellapart.data.preprocessing import Preprocessing
@@ -74,7 +73,7 @@ def test_a_checker_differs_from_white_and_from_black() -> None:
 def test_a_large_image_is_laid_on_the_same_background(alpha: Alpha, monkeypatch: pytest.MonkeyPatch) -> None:
     """Large images are converted in strips, which must not start the pattern again."""
     whole = decode(icon(), conversion=Conversion(alpha=alpha))
-    monkeypatch.setattr(decoder, "STRIP_PIXELS", 80 * 7)
+    monkeypatch.setattr("tellapart.data.decoding.pixel_rows.STRIP_PIXELS", 80 * 7)
     np.testing.assert_array_equal(decode(icon(), conversion=Conversion(alpha=alpha)), whole)
 
 

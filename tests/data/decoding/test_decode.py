@@ -223,7 +223,7 @@ def test_a_large_image_is_the_same_though_it_is_brought_to_8_bits_in_strips(
     whole = decode(content)
     assert whole.shape[:2] == (40, 24)
     for pixels in (1, 40, 130, 959):
-        monkeypatch.setattr("tellapart.data.decoding.decode.STRIP_PIXELS", pixels)
+        monkeypatch.setattr("tellapart.data.decoding.pixel_rows.STRIP_PIXELS", pixels)
         np.testing.assert_array_equal(decode(content), whole)
 
 

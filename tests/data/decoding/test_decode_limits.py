@@ -45,7 +45,7 @@ def test_a_large_image_is_decoded_at_half_its_size(kind: str, mode: str, monkeyp
     assert half.shape == (31, 42, 3 if mode == "RGB" or kind == "WEBP" else 1)
     expected = np.asarray(image.reduce(2)).reshape(31, 42, -1)
     assert np.abs(half.astype(int) - expected).mean() < 3
-    monkeypatch.setattr("tellapart.data.decoding.decode.STRIP_PIXELS", 200)  # in several strips
+    monkeypatch.setattr("tellapart.data.decoding.pixel_rows.STRIP_PIXELS", 200)  # in several strips
     np.testing.assert_array_equal(decode(content), half)
     assert np.array_equal(decode(content, limits=SERVICE), half)  # the same by every route
 

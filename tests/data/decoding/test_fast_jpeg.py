@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.decoding import decode as decoder
 from tellapart.data.decoding.conversion import Conversion
 from tellapart.data.decoding.decode import decode
 from tellapart.data.preprocessing import Preprocessing
@@ -68,7 +67,7 @@ def content(name: str) -> bytes:
 def test_the_pixels_are_those_of_tensorflow(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     image = decode(content(name), conversion=FAST)
     assert hashlib.sha256(image.tobytes()).hexdigest()[:12] == FILES[name][1]
-    monkeypatch.setattr(decoder, "STRIP_PIXELS", 33 * 3)  # a large image is converted in strips
+    monkeypatch.setattr("tellapart.data.decoding.pixel_rows.STRIP_PIXELS", 33 * 3)  # in several strips
     np.testing.assert_array_equal(decode(content(name), conversion=FAST), image)
 
 
