@@ -8,6 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tellapart.errors import DatasetError
+from tellapart.judging import evaluation as evaluation_module
+from tellapart.judging import metrics as metrics_module
+from tellapart.judging import ranking as ranking_module
 from tellapart.judging.evaluation import METRICS, judge
 from tellapart.judging.intervals import wilson
 from tellapart.judging.metrics import brier, ece, log_loss, macro_f1
@@ -50,6 +53,32 @@ def test_detailed_json_adds_the_confusion_and_the_classes() -> None:
     assert sum(scores["n"] for scores in metrics["per_class"]) == 60
     assert metrics["per_class"][0]["recall"].keys() == {"value", "low", "high"}
     assert not {"labels", "probs"} & metrics.keys()
+
+
+def test_of_thousands_of_classes_the_json_has_the_cells_that_are_not_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation_module, "MAX_MATRIX_CLASSES", 3)
+    labels, probs = predictions(60, 4)
+    evaluation = judge(labels, probs, LETTERS[:4])
+    metrics = json.loads(json.dumps(evaluation.as_json(detailed=True)))
+    assert metrics["confusion"] is None
+    assert {(i, j): count for i, j, count in metrics["confusion_cells"]} == {
+        (i, j): evaluation.confusion[i, j] for i, j in np.argwhere(evaluation.confusion).tolist()
+    }
+
+
+def test_blocks_and_float32_change_no_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, probs = predictions(60, 5)
+    probs = probs.astype(np.float32)
+    plain = judge(labels, probs, LETTERS[:5]).as_json(detailed=True)
+    for module, name, number in (
+        (metrics_module, "BLOCK_NUMBERS", 12),
+        (ranking_module, "BLOCK", 2),
+        (evaluation_module, "MAX_DOUBLED", 10),
+    ):
+        monkeypatch.setattr(module, name, number)
+    large = judge(labels, probs, LETTERS[:5])
+    assert large.as_json(detailed=True) == plain
+    assert large.probs.dtype == np.float32
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])

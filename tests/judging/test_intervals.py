@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.stats import binom, binomtest
 
 from tellapart.judging import per_class
-from tellapart.judging.confusion import ClassCounts, class_counts
+from tellapart.judging.confusion import ClassCounts, ConfusionCells, class_counts
 from tellapart.judging.intervals import (
     Estimate,
     bootstrap_confusion,
@@ -96,7 +96,9 @@ def test_bootstrap_confusion_covers_the_truth_95_times_in_100() -> None:
     }
     covered = dict.fromkeys(statistics, 0)
     for matrix in rng.multinomial(totals, shares, size=(1_000, 3)):
-        for name, estimate in bootstrap_confusion(matrix, statistics, rng=rng, resamples=1_000).items():
+        for name, estimate in bootstrap_confusion(
+            ConfusionCells.of_matrix(matrix), statistics, rng=rng, resamples=1_000
+        ).items():
             covered[name] += estimate.low <= truths[name] <= estimate.high
     assert all(930 <= count <= 970 for count in covered.values()), covered
 
@@ -119,7 +121,9 @@ def test_resampling_in_chunks_draws_all_resamples(monkeypatch: pytest.MonkeyPatc
             assert (counts.predicted.sum(axis=1) == 70).all()
         return per_class.mean_f1(counts)
 
-    bootstrap_confusion(MATRIX, {"f1": statistic}, rng=np.random.default_rng(0), resamples=1_000)
+    bootstrap_confusion(
+        ConfusionCells.of_matrix(MATRIX), {"f1": statistic}, rng=np.random.default_rng(0), resamples=1_000
+    )
     assert sum(seen) == 1_000
     assert max(seen) == 700 // 6
 
@@ -127,7 +131,9 @@ def test_resampling_in_chunks_draws_all_resamples(monkeypatch: pytest.MonkeyPatc
 def test_more_images_make_a_narrower_interval() -> None:
     widths = []
     for times in (1, 10, 100):
-        estimate = bootstrap_confusion(times * MATRIX, MACRO_F1, rng=np.random.default_rng(0))["f1"]
+        estimate = bootstrap_confusion(
+            ConfusionCells.of_matrix(times * MATRIX), MACRO_F1, rng=np.random.default_rng(0)
+        )["f1"]
         widths.append(estimate.high - estimate.low)
     assert widths[0] > 2 * widths[1] > 4 * widths[2]
 
@@ -140,7 +146,9 @@ def test_resampled_counts_have_the_mean_and_variance_of_multinomial_rows() -> No
         return per_class.mean_f1(counts)
 
     matrix = np.array([[30, 10, 0], [5, 20, 5], [0, 0, 0]])
-    bootstrap_confusion(matrix, {"f1": statistic}, rng=np.random.default_rng(0), resamples=20_000)
+    bootstrap_confusion(
+        ConfusionCells.of_matrix(matrix), {"f1": statistic}, rng=np.random.default_rng(0), resamples=20_000
+    )
     counts = drawn[0]
     np.testing.assert_allclose(counts.correct.mean(axis=0), [30, 20, 0], atol=0.1)
     np.testing.assert_allclose(counts.predicted.mean(axis=0), [35, 30, 5], atol=0.1)
@@ -151,7 +159,9 @@ def test_resampled_counts_have_the_mean_and_variance_of_multinomial_rows() -> No
 def test_few_images_without_a_mistake_have_a_wide_interval() -> None:
     widths = []
     for n in (5, 50, 500):
-        estimate = bootstrap_confusion(n * np.eye(3, dtype=np.int64), MACRO_F1, rng=np.random.default_rng(0))["f1"]
+        estimate = bootstrap_confusion(
+            ConfusionCells.of_matrix(n * np.eye(3, dtype=np.int64)), MACRO_F1, rng=np.random.default_rng(0)
+        )["f1"]
         assert (estimate.value, estimate.high) == (1, 1)
         assert estimate.low == pytest.approx(wilson(3 * n, 3 * n).low)
         widths.append(estimate.high - estimate.low)
@@ -161,8 +171,8 @@ def test_few_images_without_a_mistake_have_a_wide_interval() -> None:
 def test_a_rare_class_without_a_mistake_has_a_wide_interval() -> None:
     statistics = {"recall": per_class.mean_recall}
     rng = np.random.default_rng(0)
-    rare = bootstrap_confusion(np.diag([9_990, 10]), statistics, rng=rng)["recall"]
-    even = bootstrap_confusion(np.diag([5_000, 5_000]), statistics, rng=rng)["recall"]
+    rare = bootstrap_confusion(ConfusionCells.of_matrix(np.diag([9_990, 10])), statistics, rng=rng)["recall"]
+    even = bootstrap_confusion(ConfusionCells.of_matrix(np.diag([5_000, 5_000])), statistics, rng=rng)["recall"]
     assert rare.low < 0.95 < even.low
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sklearn
 
 from tellapart.judging import per_class
-from tellapart.judging.confusion import class_counts, confusion_matrix
+from tellapart.judging.confusion import ConfusionCells, class_counts, confusion_matrix
 from tellapart.judging.intervals import bootstrap_confusion, wilson
 from tellapart.judging.per_class import class_scores, estimate_f1
 
@@ -73,7 +73,7 @@ def test_matthews_of_many_images_does_not_overflow() -> None:
 def test_undefined_scores_are_none_and_defined_ones_have_an_interval() -> None:
     matrix = np.array([[6, 0, 2, 0], [1, 0, 3, 0], [0, 0, 0, 0], [0, 0, 0, 5]])
     nothing = [None] * 4
-    first, missed, absent, last = class_scores(matrix, ("a", "b", "c", "d"), nothing, nothing)
+    first, missed, absent, last = class_scores(class_counts(matrix), ("a", "b", "c", "d"), nothing, nothing)
     assert (first.precision, first.recall) == (wilson(6, 7), wilson(6, 8))
     assert (missed.precision, missed.recall) == (None, wilson(0, 4))
     assert missed.f1 is not None
@@ -118,7 +118,7 @@ def test_the_interval_of_precision_covers_the_truth_95_times_in_100(correct: flo
 def test_the_interval_of_f1_is_close_to_the_bootstraps() -> None:
     matrix = np.array([[80, 20], [30, 270]])
     statistics = {"f1": lambda counts: per_class.f1(counts)[..., 0]}
-    drawn = bootstrap_confusion(matrix, statistics, rng=np.random.default_rng(0))["f1"]
+    drawn = bootstrap_confusion(ConfusionCells.of_matrix(matrix), statistics, rng=np.random.default_rng(0))["f1"]
     estimate = estimate_f1(80, 100, 110)
     assert estimate.value == pytest.approx(drawn.value)
     assert [estimate.low, estimate.high] == pytest.approx([drawn.low, drawn.high], abs=0.015)

@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tellapart.errors import RunError, StorageError, require
+from tellapart.judging.confusion import ConfusionCells
 from tellapart.judging.evaluation import judge
-from tellapart.reports import figures
+from tellapart.reports import figures, metric_lines
 from tellapart.reports.report import (
     Baseline,
     Calibration,
@@ -30,6 +31,7 @@ from tellapart.reports.report import (
 from tellapart.reports.report_page import (
     MAX_BYTES,
     confusion_cells,
+    counts_table,
     most_confident_mistakes,
     most_confused_cells,
     report_html,
@@ -66,7 +68,7 @@ def split_report(split: EvaluatedSplit, value: str, classes: tuple[str, ...] = C
         n=len(images),
         metrics=(NamedValue("Accuracy", value, f"{value} to {value}", "The share that is right."),),
         classes=classes,
-        counts=tuple(tuple(each for _ in classes) for _ in classes),
+        counts=ConfusionCells.of_matrix(np.full((len(classes), len(classes)), each)),
         images=images,
         per_class=Table(("class", "F1"), tuple((name, value) for name in classes)),
         drawings=(drawing(),),
@@ -265,7 +267,9 @@ def test_empty_parts_have_no_section() -> None:
 
 
 def test_cells_pairs_and_mistakes_come_from_the_counts_and_the_images() -> None:
-    split = replace(split_report("test", "1%"), counts=((8, 0, 4), (1, 5, 0), (2, 2, 9)))
+    split = replace(
+        split_report("test", "1%"), counts=ConfusionCells.of_matrix(np.array([[8, 0, 4], [1, 5, 0], [2, 2, 9]]))
+    )
     grid = confusion_cells(split)
     assert (grid[0][2].count, grid[0][2].of, grid[0][2].shade) == (4, 12, 1.0)
     assert grid[1][0].shade == pytest.approx((1 / 6) / (1 / 3))
@@ -283,7 +287,11 @@ def test_two_thousand_images_stay_within_the_limit_mistakes_first(kilobytes: int
     src = "data:image/jpeg;base64," + "A" * (kilobytes * 1000 * 4 // 3)
     names = [("dress", "dress")] * 1800 + [("dress", "hat")] * 200
     images = tuple(Thumbnail(src, f"{i}.jpg", *both, probability=0.9) for i, both in enumerate(names))
-    many = replace(split_report("test", "90%"), images=images, counts=((1800, 200, 0), (0, 0, 0), (0, 0, 0)))
+    many = replace(
+        split_report("test", "90%"),
+        images=images,
+        counts=ConfusionCells.of_matrix(np.array([[1800, 200, 0], [0, 0, 0], [0, 0, 0]])),
+    )
     html = report_html(replace(report(), splits=(many,)))
     assert 0.8 * MAX_BYTES < len(html.encode()) <= MAX_BYTES
     assert ("images are left out" not in html) is all_there
@@ -302,7 +310,7 @@ def test_a_report_that_contradicts_itself_is_refused() -> None:
     test = whole.splits[0]
     for bad, words in [
         ((test, test), "at most once"),
-        ((replace(test, counts=((1, 2), (3, 4))),), "2 rows of .* expected 3 rows of 3"),
+        ((replace(test, counts=ConfusionCells.of_matrix(np.ones((2, 2), int))),), "has 2 classes, expected 3"),
         ((replace(test, images=(Thumbnail(SRC, "a.jpg", "dress", "coat"),)),), "'coat', which is not among"),
     ]:
         with pytest.raises(RunError, match=words):
@@ -344,3 +352,17 @@ def test_ten_classes_fit_on_nine_thousand_pixels_and_names_are_cut_not_wrapped(p
     name = page.locator("#test .matrix tbody .short").first
     assert name.get_attribute("title") == classes[0]
     assert name.evaluate("one => one.scrollWidth > one.clientWidth && one.clientHeight < 30")
+
+
+def test_tables_of_very_many_classes_end_early() -> None:
+    counts = {"train": tuple(range(1_005))}
+    table = counts_table(DatasetFacts("many", "", tuple(map(str, range(1_005))), counts))
+    assert len(table.rows) == 1_002
+    assert table.rows[-2:] == (("and 5 more", ""), ("total", f"{sum(range(1_005)):,}"))
+    labels = np.arange(1_003)
+    evaluation = judge(labels, np.eye(1_003)[(labels // 2) * 2], tuple(map(str, labels)))
+    scores = metric_lines.split_report("test", evaluation).per_class
+    assert scores is not None
+    assert len(scores.rows) == 1_001
+    assert scores.rows[0][-1].startswith("0.0%")
+    assert scores.rows[-1][0] == "and 3 with a higher F1, or without images"

@@ -72,7 +72,7 @@ def evaluate(
         if result.warning:
             notify(f"warning: {result.warning}")
         print()
-        print(confusion_table(result.confusion.tolist(), result.classes))
+        print(confusion_table(result.cells, result.classes))
         if decision:
             print()
             print(cost_table(decision))

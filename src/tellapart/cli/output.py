@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.judging.confusion import most_confused
+from tellapart.judging.confusion import ConfusionCells, most_confused
 from tellapart.judging.costs import DecisionCosts
 from tellapart.judging.intervals import Estimate
 from tellapart.judging.per_image import Mistake
@@ -90,14 +90,15 @@ def mistakes_table(mistakes: Sequence[Mistake], total: int) -> str:
     return aligned([[f"incorrect: {len(rows):,} of {total:,}, most confident first", "true", "predicted"], *rows])
 
 
-def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+def confusion_table(confusion: ConfusionCells, classes: Sequence[str]) -> str:
     """Lay out counts: a row for each true class, a column for each predicted class; of many classes the worst pairs."""
     if len(classes) > MAX_MATRIX_CLASSES:
-        pairs = most_confused(np.array(confusion), classes)
+        pairs = most_confused(confusion, classes)
         rows = [[pair.true, pair.predicted, f"{pair.count:,}", percent(pair.share)] for pair in pairs]
         return aligned([["most confused: true", "predicted", "images", "share of the true class"], *rows])
+    matrix = confusion.among(np.arange(len(classes))).tolist()
     header = ["true \\ predicted", *classes]
-    return aligned([header, *([name, *map(str, row)] for name, row in zip(classes, confusion, strict=True))])
+    return aligned([header, *([name, *map(str, row)] for name, row in zip(classes, matrix, strict=True))])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

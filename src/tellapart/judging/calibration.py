@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tellapart.judging.clustered import proportion, variance
 from tellapart.judging.groups import Groups, dependent
 from tellapart.judging.intervals import QUANTILES, RESAMPLES, Estimate, Z, bessel_factors
-from tellapart.judging.metrics import BINS, confidence_bins
+from tellapart.judging.metrics import BINS, confidence_bins, row_blocks
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 BISECTIONS = 30  # of the range of log T, which is 6 wide: to 6e-9
@@ -69,11 +69,13 @@ def apply_temperature(probs: NDArray[Real], temperature: float) -> NDArray[Real]
 
     Rows add up to 1, and the predicted class (the first of equals) does not change.
     """
-    weights = np.exp(_shifted_logs(probs) / temperature)
-    scaled: NDArray[Real] = (weights / weights.sum(axis=1, keepdims=True)).astype(probs.dtype)
+    scaled: NDArray[Real] = np.empty_like(probs)
+    for rows in row_blocks(probs):
+        weights = np.exp(_shifted_logs(probs[rows]) / temperature)
+        scaled[rows] = weights / weights.sum(axis=1, keepdims=True)
     predicted = probs.argmax(axis=1)
-    rows = np.flatnonzero(scaled.argmax(axis=1) != predicted)  # their lead is below the precision after scaling
-    scaled[rows, predicted[rows]] = np.nextafter(scaled[rows].max(axis=1), probs.dtype.type(1))
+    moved = np.flatnonzero(scaled.argmax(axis=1) != predicted)  # their lead is below the precision after scaling
+    scaled[moved, predicted[moved]] = np.nextafter(scaled[moved].max(axis=1), probs.dtype.type(1))
     return scaled
 
 
@@ -106,15 +108,19 @@ def _bin(
 
 def _shifted_logs(probs: NDArray[np.floating]) -> Floats:
     """Logarithms, float64 (n, k), minus each row's maximum, so that no exponential overflows."""
-    logs = np.log(np.maximum(probs.astype(np.float64), MIN_PROB))
-    shifted: Floats = logs - logs.max(axis=1, keepdims=True)
-    return shifted
+    logs = np.empty(probs.shape, np.float64)
+    for rows in row_blocks(probs):
+        part = np.log(np.maximum(probs[rows].astype(np.float64), MIN_PROB))
+        logs[rows] = part - part.max(axis=1, keepdims=True)
+    return logs
 
 
 def _slope(logits: Floats, true_sum: float, inverse: float) -> float:
     """The derivative by 1/T of the summed loss and the prior; `true_sum` adds up the true classes' logits."""
-    weights = np.exp(inverse * logits)
-    expected = (weights * logits).sum(axis=1) / weights.sum(axis=1)
+    expected = np.empty(len(logits))
+    for rows in row_blocks(logits):
+        weights = np.exp(inverse * logits[rows])
+        expected[rows] = (weights * logits[rows]).sum(axis=1) / weights.sum(axis=1)
     return float(expected.sum()) - true_sum + 1 - 1 / inverse
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.judging import intervals
-from tellapart.judging.confusion import ClassCounts, class_counts, confusion_matrix
+from tellapart.judging.confusion import ClassCounts, ConfusionCells
 from tellapart.judging.groups import Design, Groups, dependent, design, student
 from tellapart.judging.influence import influences
 from tellapart.judging.intervals import QUANTILES, RESAMPLES, Estimate, Statistic, Z
@@ -89,7 +89,7 @@ def confusion_statistics(
     correct = labels == predicted
     if correct.all():
         shape = design(np.ones(len(labels)), groups)
-        worst = intervals.worst_credible(confusion_matrix(labels, predicted, classes), shape.effect, shape.quantile)
+        worst = intervals.worst_credible(np.bincount(labels, minlength=classes), shape.effect, shape.quantile)
         return {
             name: Estimate(1.0, min(float(statistic(worst)[0]), 1.0), 1.0) for name, statistic in statistics.items()
         }
@@ -101,7 +101,7 @@ def confusion_statistics(
         counts = ClassCounts(weights @ correct_by_group, weights @ true_by_group, weights @ predicted_by_group)
         for name, statistic in statistics.items():
             drawn[name].append(statistic(counts))
-    counts = class_counts(confusion_matrix(labels, predicted, classes))
+    counts = ConfusionCells.of(labels, predicted, classes).class_counts
     return {
         name: _widened(
             float(statistic(counts)),

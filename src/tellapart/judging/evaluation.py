@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tellapart.judging import clustered, per_class
 from tellapart.judging.calibration import estimate_ece
 from tellapart.judging.clustered import proportion
-from tellapart.judging.confusion import confusion_matrix
+from tellapart.judging.confusion import ConfusionCells
 from tellapart.judging.groups import Groups, Names, dependent, trust_warning
 from tellapart.judging.intervals import Estimate, Statistic, bootstrap_confusion
 from tellapart.judging.metrics import brier_scores, confidence_bins, confidence_gaps, in_top_k, log_losses
@@ -19,6 +19,9 @@ from tellapart.judging.per_image import Frame, Mistake, find_mistakes, to_frame
 from tellapart.judging.ranking import ClassAreas, average_precision, class_areas, roc_auc
 from tellapart.judging.requirements import require_judgeable, require_names
 from tellapart.late_binding import late_bound
+
+MAX_MATRIX_CLASSES = 1_000  # of a detailed JSON: more have the cells that are not empty
+MAX_DOUBLED = 20_000_000  # probabilities that are converted to float64
 
 METRICS = (
     "accuracy",
@@ -54,8 +57,9 @@ class Evaluation:
     `macro_recall` is `balanced_accuracy`; weighted recall would be `accuracy`. For two classes `roc_auc` and `pr_auc`
     are those of the second, the positive one. `top_3` is defined for more than 3 classes, areas and `matthews` where
     two classes have images.
-    `confusion` is int64 (k, k), rows true, columns predicted; `labels` int64 (n,), `probs` float64 (n, k). `groups` are
-    those of the images, and `paths` their files or other names, None where unknown. `as_json` has none of these.
+    `labels` is int64 (n,), `probs` float64 (n, k), or as it was given where it has more than 20 million numbers.
+    `groups` are those of the images, and `paths` their files or other names, None where unknown. `as_json` has none of
+    these.
     """
 
     n: int
@@ -74,10 +78,9 @@ class Evaluation:
     matthews: Estimate | None
     ece: Estimate
     per_class: tuple[ClassScores, ...]
-    confusion: NDArray[np.int64]
     classes: tuple[str, ...]
     labels: NDArray[np.int64]
-    probs: NDArray[np.float64]
+    probs: NDArray[np.floating]
     groups: Groups | None = None
     paths: tuple[str, ...] | None = None
 
@@ -94,6 +97,16 @@ class Evaluation:
         """
         return to_frame(self.labels, self.probs, self.classes, self.paths)
 
+    @cached_property
+    def cells(self) -> ConfusionCells:
+        """The cells of the confusion matrix that are not empty."""
+        return ConfusionCells.of(self.labels, self.probs.argmax(axis=1), len(self.classes))
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """The confusion matrix, int64 (k, k), rows true, columns predicted: made at each call, as it may be large."""
+        return self.cells.among(np.arange(len(self.classes)))
+
     @property
     def warning(self) -> str | None:
         """A sentence where the groups are too few, or too unequal, for the intervals to be trusted."""
@@ -107,7 +120,8 @@ class Evaluation:
         """`{"n", "accuracy": {"value", "low", "high"}, ...}`, without undefined metrics.
 
         Where the groups are known their number follows n, as `groups`, and a `warning` where there is one. Detailed
-        adds `per_class`, `confusion` and `classes`.
+        adds `per_class`, `confusion` and `classes`; of more than 1,000 classes `confusion` is None, and
+        `confusion_cells` lists `[true, predicted, count]`.
         """
         values: dict[str, object] = {"n": self.n}
         if self.groups is not None:
@@ -118,7 +132,11 @@ class Evaluation:
                 values[name] = estimate.as_json()
         if detailed:
             values["per_class"] = [scores.as_json() for scores in self.per_class]
-            values |= {"confusion": self.confusion.tolist(), "classes": list(self.classes)}
+            if len(self.classes) > MAX_MATRIX_CLASSES:
+                values |= {"confusion": None, "confusion_cells": self.cells.as_json()}
+            else:
+                values["confusion"] = self.confusion.tolist()
+            values["classes"] = list(self.classes)
         return values
 
     def _repr_html_(self) -> str:
@@ -146,23 +164,25 @@ def judge(
     require_judgeable(labels, probs, classes)
     names = require_names(paths, len(labels))
     named = None if groups is None else Groups.of(groups, len(labels))
-    return replace(_judge(labels.astype(np.int64), probs.astype(np.float64), classes, seed, named), paths=names)
+    probs = probs if probs.size > MAX_DOUBLED else probs.astype(np.float64)
+    return replace(_judge(labels.astype(np.int64), probs, classes, seed, named), paths=names)
 
 
 def _judge(
     labels: NDArray[np.int64],
-    probs: NDArray[np.float64],
+    probs: NDArray[np.floating],
     classes: tuple[str, ...],
     seed: int,
     groups: Groups | None,
 ) -> Evaluation:
     predicted = probs.argmax(axis=1)
-    confusion = confusion_matrix(labels, predicted, len(classes))
-    estimates = _confusion_estimates(labels, predicted, confusion, seed, groups)
+    cells = ConfusionCells.of(labels, predicted, len(classes))
+    counts = cells.class_counts
+    estimates = _confusion_estimates(labels, predicted, cells, seed, groups)
     columns = [log_losses(labels, probs), brier_scores(labels, probs)]
     log_loss, brier = clustered.means(columns, labels, groups, rng=np.random.default_rng(seed), least=0.0)
     roc, pr = (class_areas(labels, probs, measure, groups) for measure in (roc_auc, average_precision))
-    scores = class_scores(confusion, classes, roc.by_class, pr.by_class)
+    scores = class_scores(counts, classes, roc.by_class, pr.by_class)
     return Evaluation(
         n=len(labels),
         accuracy=proportion(predicted == labels, groups),
@@ -177,10 +197,9 @@ def _judge(
         brier=brier,
         roc_auc=_overall(roc),
         pr_auc=_overall(pr),
-        matthews=estimates["matthews"] if np.count_nonzero(confusion.sum(axis=1)) > 1 else None,
+        matthews=estimates["matthews"] if np.count_nonzero(counts.true) > 1 else None,
         ece=_ece(labels, probs, seed, groups),
         per_class=scores if groups is None else clustered.class_scores(scores, labels, predicted, groups),
-        confusion=confusion,
         classes=classes,
         labels=labels,
         probs=probs,
@@ -191,17 +210,17 @@ def _judge(
 def _confusion_estimates(
     labels: NDArray[np.int64],
     predicted: NDArray[np.intp],
-    confusion: NDArray[np.int64],
+    cells: ConfusionCells,
     seed: int,
     groups: Groups | None,
 ) -> dict[str, Estimate]:
     rng, clusters = np.random.default_rng(seed), dependent(groups)
     if clusters is None:
-        return bootstrap_confusion(confusion, CONFUSION_STATISTICS, rng=rng)
-    return clustered.confusion_statistics(labels, predicted, len(confusion), CONFUSION_STATISTICS, clusters, rng=rng)
+        return bootstrap_confusion(cells, CONFUSION_STATISTICS, rng=rng)
+    return clustered.confusion_statistics(labels, predicted, cells.classes, CONFUSION_STATISTICS, clusters, rng=rng)
 
 
-def _ece(labels: NDArray[np.int64], probs: NDArray[np.float64], seed: int, groups: Groups | None) -> Estimate:
+def _ece(labels: NDArray[np.int64], probs: NDArray[np.floating], seed: int, groups: Groups | None) -> Estimate:
     rng = np.random.default_rng(seed)
     return estimate_ece(confidence_gaps(labels, probs), confidence_bins(probs), labels, rng=rng, groups=groups)
 

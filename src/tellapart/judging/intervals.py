@@ -14,13 +14,14 @@ from statistics import NormalDist, stdev
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.judging.confusion import ClassCounts, class_counts
+from tellapart.judging.confusion import ClassCounts, ConfusionCells, Numbers
 
 LEVEL = 0.95
 QUANTILES = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 Z = NormalDist().inv_cdf(QUANTILES[1])
 RESAMPLES = 10_000
 CHUNK_NUMBERS = 2**20  # drawn at a time: 8 MB, for any number of images
+MAX_DRAWN, MIN_RESAMPLES = 2e7, 1_000  # resamples times classes: beyond, there are fewer, as many classes vary less
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -105,27 +106,29 @@ def bootstrap_means(
 
 
 def bootstrap_confusion(
-    confusion: Counts,
+    confusion: ConfusionCells,
     statistics: Mapping[str, Statistic],
     *,
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> dict[str, Estimate]:
-    """Estimate statistics of a confusion matrix, int64 (k, k), rows true, resampled within true classes.
+    """Estimate statistics of a confusion matrix, resampled within true classes.
 
     Resampling the images of one class is drawing its row from a multinomial distribution, so the images themselves
     are not needed. Where there is no mistake to draw, the lower end is the statistic of `worst_credible`.
     Source: as `bootstrap_mean`.
     """
+    counts, most = confusion.class_counts, max(MIN_RESAMPLES, int(MAX_DRAWN / confusion.classes))
     drawn: dict[str, list[Floats]] = {name: [] for name in statistics}
-    rows = _rows(confusion)
-    for count in chunk_sizes(resamples, 3 * len(confusion)):
-        counts = _resample_rows(rows, count, rng=rng)
-        for name, statistic in statistics.items():
-            drawn[name].append(statistic(counts))
-    if np.trace(confusion) == confusion.sum():
-        drawn = {name: [statistic(worst_credible(confusion))] for name, statistic in statistics.items()}
-    values = {name: float(statistic(class_counts(confusion))) for name, statistic in statistics.items()}
+    if (confusion.true == confusion.predicted).all():
+        drawn = {name: [statistic(worst_credible(counts.true))] for name, statistic in statistics.items()}
+    else:
+        rows = _rows(confusion)
+        for size in chunk_sizes(min(resamples, most), 3 * confusion.classes):
+            resampled = _resample_rows(rows, size, rng=rng)
+            for name, statistic in statistics.items():
+                drawn[name].append(statistic(resampled))
+    values = {name: float(statistic(counts)) for name, statistic in statistics.items()}
     return {name: _percentile(values[name], np.concatenate(drawn[name])) for name in statistics}
 
 
@@ -143,22 +146,25 @@ def _resampled_sums(columns: Floats, *, rng: np.random.Generator, resamples: int
 class _Rows:
     """The rows of a confusion matrix to resample. Those with one cell resample to themselves: most, of many classes."""
 
-    true: Counts
-    correct: Counts
-    predicted: Counts
+    true: Numbers
+    correct: Numbers
+    predicted: Numbers
     """Counts, (k,), of the rows with one cell."""
     others: tuple[tuple[int, NDArray[np.intp], Floats], ...]
     """Of each other row its number, its cells that are not empty, and their shares."""
 
 
-def _rows(confusion: Counts) -> _Rows:
-    true = confusion.sum(axis=1)
-    in_one_cell = np.count_nonzero(confusion, axis=1) == 1
-    certain = np.where(in_one_cell[:, np.newaxis], confusion, 0)
-    numbers = np.flatnonzero((true > 0) & ~in_one_cell)
-    cells = [np.flatnonzero(confusion[row]) for row in numbers]
-    others = ((int(row), cell, confusion[row, cell] / true[row]) for row, cell in zip(numbers, cells, strict=True))
-    return _Rows(true, np.diagonal(certain), certain.sum(axis=0), tuple(others))
+def _rows(confusion: ConfusionCells) -> _Rows:
+    true, cells = confusion.class_counts.true, np.bincount(confusion.true, minlength=confusion.classes)
+    alone = cells[confusion.true] == 1
+    certain = ConfusionCells(
+        confusion.true[alone], confusion.predicted[alone], confusion.count[alone], confusion.classes
+    ).class_counts
+    ends, others = np.cumsum(cells), []
+    for row in np.flatnonzero(cells > 1).tolist():
+        inside = slice(ends[row] - cells[row], ends[row])
+        others.append((row, confusion.predicted[inside], confusion.count[inside] / true[row]))
+    return _Rows(true, certain.correct, certain.predicted, tuple(others))
 
 
 def _resample_rows(rows: _Rows, count: int, *, rng: np.random.Generator) -> ClassCounts:
@@ -173,20 +179,21 @@ def _resample_rows(rows: _Rows, count: int, *, rng: np.random.Generator) -> Clas
     return ClassCounts(correct, rows.true, predicted)
 
 
-def worst_credible(confusion: Counts, effect: float = 1.0, quantile: float = Z) -> ClassCounts:
-    """Compute the worst counts, (1, k) each, that are still credible for a matrix without a mistake.
+def worst_credible(true: Numbers, effect: float = 1.0, quantile: float = Z) -> ClassCounts:
+    """Compute the worst counts, (1, k) each, that are still credible where all of `true`, (k,), are correct.
 
     The recall of every class is the lower end of Wilson's interval, its mistakes spread evenly over the other
     classes. The trials are those of the mean of the classes' recalls: with classes of equal size, all images. Divided
     by `effect`, they are the effective number for images in groups.
     """
-    true = confusion.sum(axis=1).astype(np.float64)
+    true = true.astype(np.float64)
     sizes = true[true > 0]
     trials = len(sizes) ** 2 / float((1 / sizes).sum())
     share = wilson_at(1.0, max(trials / effect, 1.0), quantile).low
-    matrix = np.tile((1 - share) / max(len(true) - 1, 1) * true[:, np.newaxis], len(true))
-    np.fill_diagonal(matrix, share * true)
-    return class_counts(matrix[np.newaxis])
+    elsewhere = (1 - share) / max(len(true) - 1, 1) * true
+    correct = share * true
+    predicted = correct + elsewhere.sum() - elsewhere
+    return ClassCounts(correct[np.newaxis], (correct + (len(true) - 1) * elsewhere)[np.newaxis], predicted[np.newaxis])
 
 
 def bessel_factors(sizes: NDArray[np.integer]) -> Floats:

@@ -6,8 +6,15 @@ from numpy.typing import NDArray
 from tellapart.judging.confusion import Numbers, class_counts
 from tellapart.judging.per_class import mean_f1
 
+BLOCK_NUMBERS = 2**22  # probabilities that are converted at a time: 32 MB
 MIN_PROB = np.finfo(np.float64).eps  # the least probability log_loss sees, as in scikit-learn: 36 nats at most
 BINS = 15  # of Guo et al.
+
+
+def row_blocks(probs: NDArray[np.floating]) -> list[slice]:
+    """Divide the rows of probabilities, (n, k), so that what is computed of a block at a time takes little memory."""
+    rows = max(1, BLOCK_NUMBERS // max(probs.shape[1], 1))
+    return [slice(start, start + rows) for start in range(0, len(probs), rows)]
 
 
 def accuracy(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> float:
@@ -25,10 +32,12 @@ def in_top_k(labels: NDArray[np.integer], probs: NDArray[np.floating], k: int) -
 
     Of equal probabilities the first class ranks first, so that k = 1 is accuracy.
     """
-    true_probs = np.take_along_axis(probs, labels[:, np.newaxis], axis=1)
-    earlier = np.arange(probs.shape[1]) < labels[:, np.newaxis]
-    ahead = (probs > true_probs) | ((probs == true_probs) & earlier)
-    in_top: NDArray[np.bool_] = np.count_nonzero(ahead, axis=1) < k
+    in_top = np.empty(len(labels), np.bool_)
+    for rows in row_blocks(probs):
+        true_probs = np.take_along_axis(probs[rows], labels[rows, np.newaxis], axis=1)
+        earlier = np.arange(probs.shape[1]) < labels[rows, np.newaxis]
+        ahead = (probs[rows] > true_probs) | ((probs[rows] == true_probs) & earlier)
+        in_top[rows] = np.count_nonzero(ahead, axis=1) < k
     return in_top
 
 
@@ -58,9 +67,11 @@ def brier_scores(labels: NDArray[np.integer], probs: NDArray[np.floating]) -> ND
     The squared distance of the probabilities from the one-hot true class; for two classes half of it, which is the
     square for the positive class alone, as in scikit-learn. Source: Brier (1950).
     """
-    errors = probs.astype(np.float64)
-    errors[np.arange(len(labels)), labels] -= 1
-    scores: NDArray[np.float64] = np.square(errors).sum(axis=1)
+    scores = np.empty(len(labels), np.float64)
+    for rows in row_blocks(probs):
+        errors = probs[rows].astype(np.float64)
+        errors[np.arange(len(errors)), labels[rows]] -= 1
+        scores[rows] = np.square(errors).sum(axis=1)
     return scores / 2 if probs.shape[1] == 2 else scores
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.judging.confusion import ClassCounts, Numbers, class_counts
+from tellapart.judging.confusion import ClassCounts, Numbers
 from tellapart.judging.intervals import Estimate, wilson
 
 Floats = NDArray[np.float64]
@@ -41,17 +41,16 @@ class ClassScores:
 
 
 def class_scores(
-    confusion: NDArray[np.int64],
+    counts: ClassCounts,
     classes: Sequence[str],
     roc_auc: Sequence[Estimate | None],
     pr_auc: Sequence[Estimate | None],
 ) -> tuple[ClassScores, ...]:
-    """Score each class by a confusion matrix, int64 (k, k), rows true; the areas under the curves are passed through.
+    """Score each class by its counts, int (k,); the areas under the curves are passed through.
 
     Recall and precision have Wilson's intervals. That of precision does not hold the number of images of each class
     fixed, so it is a little wider than a stratified one.
     """
-    counts = class_counts(confusion)
     columns = zip(classes, counts.correct.tolist(), counts.true.tolist(), counts.predicted.tolist(), strict=True)
     return tuple(
         ClassScores(

@@ -1,6 +1,6 @@
 """Areas under ROC and precision-recall curves: how well the probability of a class ranks its images first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +35,22 @@ class ClassAreas:
     mean: Estimate | None
 
 
+BLOCK = 64  # columns of probabilities that are copied at a time, since their numbers are far apart in memory
+
+
 @dataclass(frozen=True, eq=False)
 class _Steps:
-    """The distinct scores in rising order: positives and negatives at each, float64, and the step of each image."""
+    """The distinct scores of positives in rising order, at which alone the curves move.
+
+    `positives` are those at each, `above` the images with more than it, `equal` those with as much, float64 each. Of
+    each image `index` is the number of steps up to its score, and `on_step` says whether its score is one of them.
+    """
 
     positives: Floats
-    negatives: Floats
+    above: Floats
+    equal: Floats
     index: NDArray[np.intp]
+    on_step: Flags
 
 
 def roc_auc(positive: Flags, scores: NDArray[np.floating]) -> Area | None:
@@ -55,10 +64,13 @@ def roc_auc(positive: Flags, scores: NDArray[np.floating]) -> Area | None:
     if positive.all() or not positive.any():
         return None
     steps = _steps(positive, scores)
-    positives, negatives = float(steps.positives.sum()), float(steps.negatives.sum())
-    below = np.cumsum(steps.negatives) - steps.negatives / 2
-    above = positives - np.cumsum(steps.positives) + steps.positives / 2
-    placement = np.where(positive, below[steps.index] / negatives, above[steps.index] / positives)
+    positives, n = float(steps.positives.sum()), len(scores)
+    negatives = n - positives
+    tied = steps.equal - steps.positives  # negatives
+    below = n - steps.above - steps.equal - _sums_before(steps.positives) + tied / 2
+    not_above = np.append(0.0, np.cumsum(steps.positives))[steps.index]
+    above = positives - not_above + np.where(steps.on_step, steps.positives[steps.index - 1] / 2, 0.0)
+    placement = np.where(positive, below[steps.index - 1] / negatives, above / positives)
     value = float(steps.positives @ below / (positives * negatives))
     influence = (placement - value) / np.where(positive, positives, negatives)
     return Area(value, influence, 8 * positives * negatives / (positives + negatives))
@@ -77,13 +89,16 @@ def average_precision(positive: Flags, scores: NDArray[np.floating]) -> Area | N
         return None
     steps = _steps(positive, scores)
     positives = float(steps.positives.sum())
-    retrieved = _suffix_sums(steps.positives + steps.negatives)
-    precision = _suffix_sums(steps.positives) / retrieved
+    retrieved = steps.above + steps.equal
+    precision = (positives - _sums_before(steps.positives)) / retrieved
     value = float(steps.positives @ precision / positives)
     # An image is retrieved at every positive with at most its score, and moves the precision there.
-    gain, loss = np.cumsum(steps.positives / retrieved), np.cumsum(steps.positives * precision / retrieved)
-    positive_gain = np.where(positive, precision[steps.index] - value + gain[steps.index], 0.0)
-    return Area(value, (positive_gain - loss[steps.index]) / positives, 2 * positives)
+    gain, loss = (
+        np.append(0.0, np.cumsum(moved))[steps.index]
+        for moved in (steps.positives / retrieved, steps.positives * precision / retrieved)
+    )
+    positive_gain = np.where(positive, precision[steps.index - 1] - value + gain, 0.0)
+    return Area(value, (positive_gain - loss) / positives, 2 * positives)
 
 
 def class_areas(
@@ -101,8 +116,8 @@ def class_areas(
     """
     by_class: list[Estimate | None] = []
     total, influence, inverse_trials, defined = 0.0, np.zeros(len(labels)), 0.0, 0
-    for k in range(probs.shape[1]):
-        area = measure(labels == k, probs[:, k])
+    for k, scores in enumerate(_columns(probs)):
+        area = measure(labels == k, scores)
         by_class.append(None if area is None else _estimate(area, labels, groups, labels == k))
         if area is not None:
             total, influence, defined = total + area.value, influence + area.influence, defined + 1
@@ -128,14 +143,23 @@ def _estimate(
     return wilson_from_variance(area.value, stratified_variance(area.influence, strata), max_trials=area.trials)
 
 
+def _columns(probs: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
+    """Yield the columns of probabilities, (n, k)."""
+    for start in range(0, probs.shape[1], BLOCK):
+        yield from np.ascontiguousarray(probs[:, start : start + BLOCK].T)
+
+
 def _steps(positive: Flags, scores: NDArray[np.floating]) -> _Steps:
-    distinct, index = np.unique(scores, return_inverse=True)
-    counts = np.bincount(index).astype(np.float64)
-    positives = np.bincount(index[positive], minlength=len(distinct)).astype(np.float64)
-    return _Steps(positives, counts - positives, index)
+    distinct, positives = np.unique(scores[positive], return_counts=True)
+    index = np.searchsorted(distinct, scores, side="right")
+    on_step = (index > 0) & (distinct[index - 1] == scores)
+    inside = np.bincount(index, minlength=len(distinct) + 1).astype(np.float64)  # from a step to below the next
+    equal = np.bincount(index[on_step], minlength=len(distinct) + 1)[1:].astype(np.float64)
+    above = np.cumsum(inside[:0:-1])[::-1] - equal
+    return _Steps(positives.astype(np.float64), above, equal, index, on_step)
 
 
-def _suffix_sums(counts: Floats) -> Floats:
-    """For each step, the sum of the counts of it and of all higher steps."""
-    sums: Floats = np.cumsum(counts[::-1])[::-1]
+def _sums_before(counts: Floats) -> Floats:
+    """For each step, the sum of the counts of all lower steps."""
+    sums: Floats = np.cumsum(counts) - counts
     return sums

@@ -42,7 +42,7 @@ def run(settings: Settings) -> Findings:
     worst = np.argsort(-counts, axis=None, kind="stable")[:PAIRS]
     wrong = np.flatnonzero(probs.argmax(axis=1) != test.labels)
     most_confident = wrong[np.argsort(-probs[wrong].max(axis=1), kind="stable")][:COLUMNS]
-    pair = most_confused(first.confusion, first.classes, 1)[0]
+    pair = most_confused(first.cells, first.classes, 1)[0]
     results = {
         "data": data.name,
         "n": len(train),

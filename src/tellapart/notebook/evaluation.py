@@ -35,12 +35,12 @@ MAX_CLASSES = 20  # a larger confusion matrix is not shown: it would be unreadab
 
 def evaluation_html(evaluation: Evaluation) -> Html:
     """Render the metrics, the confusion matrix of up to `MAX_CLASSES` classes, and the most confused pairs."""
-    classes, confusion = evaluation.classes, evaluation.confusion
+    classes = evaluation.classes
     parts = [heading(f"Evaluated on {evaluation.n:,} images{_groups(evaluation)} in {len(classes):,} classes")]
     parts.append(metrics_html(evaluation.as_json()))
     if len(classes) <= MAX_CLASSES:
-        parts += [heading("True class (row) and predicted class (column)"), _confusion(confusion, classes)]
-    if pairs := most_confused(confusion, classes):
+        parts += [heading("True class (row) and predicted class (column)"), _confusion(evaluation.confusion, classes)]
+    if pairs := most_confused(evaluation.cells, classes):
         rows = [[pair.true, pair.predicted, f"{pair.count:,}", percent(pair.share)] for pair in pairs]
         parts += [heading("Most confused"), table(["true", "predicted", "images", "share of the true class"], rows)]
     return block(*parts)

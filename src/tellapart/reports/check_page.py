@@ -19,7 +19,6 @@ from tellapart.text import counted, joined
 MAX_BYTES = 4_800_000
 Layout = Literal["pairs", "labels", "images"]
 MAX_ROWS: dict[Layout, int] = {"pairs": 40, "labels": 240, "images": 40}  # rows of a finding on the page
-MAX_CLASSES = 1_000  # whose counts are on the page: a longer table is unreadable
 
 TITLES = {
     "unreadable": "Files that cannot be read",
@@ -191,10 +190,5 @@ def path_below(path: str, source: str | None) -> str:
 
 
 def _counts(dataset: Dataset) -> Table:
-    """Count the images of each class; of very many classes only the first."""
     counts = {name: tuple(dataset.counts(name).tolist()) for name in dataset.splits}
-    table = counts_table(DatasetFacts(dataset.name, "", dataset.classes, counts))
-    if len(dataset.classes) <= MAX_CLASSES:
-        return table
-    more = (f"and {len(dataset.classes) - MAX_CLASSES:,} more", *("" for _ in counts))
-    return Table(table.header, (*table.rows[:MAX_CLASSES], more, table.rows[-1]))
+    return counts_table(DatasetFacts(dataset.name, "", dataset.classes, counts))

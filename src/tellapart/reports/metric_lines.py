@@ -1,5 +1,6 @@
 """The metrics of a split for a report: values with intervals and meanings, tables, figures, baselines, calibration."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from tellapart.bundles.stored_predictions import StoredPredictions
@@ -38,6 +39,7 @@ METRICS = {
     "ece": ("calibration error", ".1%", "mean gap between confidence and accuracy: lower is better"),
 }
 """Name, format and meaning of each metric, by its field of `Evaluation`."""
+MAX_CLASSES = 1_000  # in the table of scores by class: a longer one is unreadable
 SCORES = ("precision", "recall", "f1")
 
 
@@ -57,7 +59,7 @@ def split_report(
         warning=evaluation.warning,
         metrics=tuple(metric_lines(evaluation)),
         classes=evaluation.classes,
-        counts=tuple(tuple(row) for row in evaluation.confusion.tolist()),
+        counts=evaluation.cells,
         images=tuple(images),
         per_class=_per_class(evaluation),
         confusion=_drawing("confusion", "Confusion matrix", figures.confusion(evaluation)),
@@ -123,12 +125,21 @@ def _drawing(name: str, title: str, figure: report.Figure) -> Drawing:
 
 
 def _per_class(evaluation: Evaluation) -> Table:
+    """Lay out the scores of each class; of very many classes those with the lowest F1."""
     grouped = evaluation.groups is not None
+    header = ("class", "images", *(["groups"] if grouped else []), "precision", "recall", "F1")
+    shown = sorted(evaluation.per_class, key=_f1)[:MAX_CLASSES] if len(evaluation.classes) > MAX_CLASSES else None
     rows = [
         (scores.name, *_sizes(scores), *(_format_share(_score(scores, name)) for name in SCORES))
-        for scores in evaluation.per_class
+        for scores in shown or evaluation.per_class
     ]
-    return Table(("class", "images", *(["groups"] if grouped else []), "precision", "recall", "F1"), tuple(rows))
+    if more := len(evaluation.per_class) - len(rows):
+        rows.append((f"and {more:,} with a higher F1, or without images", *("" for _ in header[1:])))
+    return Table(header, tuple(rows))
+
+
+def _f1(scores: ClassScores) -> float:
+    return math.inf if scores.f1 is None else scores.f1.value
 
 
 def _sizes(scores: ClassScores) -> list[str]:

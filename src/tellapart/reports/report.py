@@ -11,6 +11,7 @@ from PIL import Image
 from tellapart.data.decoding.conversion import ImageArray
 from tellapart.data.preprocessing import to_image
 from tellapart.errors import ImageError
+from tellapart.judging.confusion import ConfusionCells
 from tellapart.judging.intervals import Estimate
 from tellapart.text import low_to_high, point_interval, points, value_text
 
@@ -90,7 +91,7 @@ class Baseline:
 class SplitReport:
     """The evaluation of a classifier on one split, and on that split alone.
 
-    The first of `metrics` is the headline. `counts`, int (k, k), is the confusion matrix, rows true. `images` have
+    The first of `metrics` is the headline. `counts` are the cells of the confusion matrix. `images` have
     `true` and `predicted` names from `classes`; pairs, mistakes and the images of a cell are chosen from them.
     `declined` describes the reject option on this split; `uses` is how often the split has been evaluated. `groups` is
     the number of groups of the images, None where unknown, and `warning` says why intervals cannot be trusted.
@@ -100,7 +101,7 @@ class SplitReport:
     n: int
     metrics: tuple[NamedValue, ...]
     classes: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
+    counts: ConfusionCells
     images: tuple[Thumbnail, ...] = ()
     per_class: Table | None = None
     confusion: Drawing | None = None

@@ -12,6 +12,7 @@ from tellapart.reports.render import byte_count, page_html
 from tellapart.reports.report import DatasetFacts, Report, SplitReport, Table, Thumbnail
 
 MAX_BYTES = 15_000_000
+MAX_CLASSES = 1_000  # whose counts are on a page: a longer table is unreadable
 MAX_CONFUSED_PAIRS, MAX_PAIR_IMAGES, MAX_MISTAKES = 6, 5, 12
 MAIN_METRICS = ("accuracy", "balanced accuracy", "macro f1", "top-3 accuracy", "log-loss", "calibration error")
 """The metrics above the confusion matrix, in small letters."""
@@ -61,10 +62,12 @@ def report_html(report: Report, *, most: int = MAX_BYTES) -> str:
 
 
 def counts_table(dataset: DatasetFacts) -> Table:
-    """Count the images of each class, in a column for each split."""
+    """Count the images of each class, in a column for each split; of very many classes only the first."""
     names, columns = tuple(dataset.counts), tuple(dataset.counts.values())
     rows = [(name, *(f"{count:,}" for count in row)) for name, *row in zip(dataset.classes, *columns, strict=True)]
     sums = ("total", *(f"{sum(column):,}" for column in columns))
+    if len(rows) > MAX_CLASSES:
+        rows[MAX_CLASSES:] = [(f"and {len(rows) - MAX_CLASSES:,} more", *("" for _ in names))]
     return Table(("class", *names), (*rows, sums))
 
 
@@ -76,25 +79,31 @@ def confusion_cells(split: SplitReport) -> list[list[Cell]]:
     images: dict[tuple[str, str], list[Thumbnail]] = {}
     for thumb in sorted(split.images, key=_confidence, reverse=True):
         images.setdefault((thumb.true, thumb.predicted), []).append(thumb)
-    counts, every = np.array(split.counts), len(split.classes) <= MAX_MATRIX_CLASSES
-    sizes = counts.sum(axis=1)
-    shares = counts / np.maximum(sizes[:, np.newaxis], 1)
-    worst = float((shares * ~np.eye(len(counts), dtype=bool)).max(initial=0)) or 1
+    counts, every = split.counts, len(split.classes) <= MAX_MATRIX_CLASSES
+    sizes = counts.class_counts.true
+    mistakes = counts.true != counts.predicted
+    worst = float((counts.count[mistakes] / sizes[counts.true[mistakes]]).max(initial=0)) or 1
 
-    def cell(i: int, j: int) -> Cell:
+    def cell(i: int, j: int, count: int) -> Cell:
         true, predicted = split.classes[i], split.classes[j]
         return Cell(
             anchor=f"{split.split}-cell-{i}-{j}",
             true=true,
             predicted=predicted,
-            count=int(counts[i, j]),
+            count=count,
             of=int(sizes[i]),
-            shade=float(shares[i, j]) / (1 if i == j else worst),
+            shade=count / max(int(sizes[i]), 1) / (1 if i == j else worst),
             images=tuple(images.get((true, predicted), ())),
         )
 
     columns = range(len(split.classes))
-    return [[cell(i, j) for j in (columns if every else np.flatnonzero(counts[i]).tolist())] for i in columns]
+    if every:
+        matrix = counts.among(np.array(columns)).tolist()
+        return [[cell(i, j, matrix[i][j]) for j in columns] for i in columns]
+    rows: list[list[Cell]] = [[] for _ in columns]
+    for i, j, count in counts.as_json():
+        rows[i].append(cell(i, j, count))
+    return rows
 
 
 def most_confused_cells(split: SplitReport) -> list[Cell]:
@@ -132,11 +141,10 @@ def _check_report(report: Report) -> None:
 
 
 def _check_counts(split: SplitReport) -> None:
-    k, widths = len(split.classes), {len(row) for row in split.counts}
-    if len(split.counts) != k or widths - {k}:
+    if split.counts.classes != len(split.classes):
         raise RunError(
-            f"the confusion matrix of {split.split} has {len(split.counts)} rows of {sorted(widths)} numbers, "
-            f"expected {k} rows of {k}: compute it with the classes of the report"
+            f"the confusion matrix of {split.split} has {split.counts.classes:,} classes, "
+            f"expected {len(split.classes):,}: compute it with the classes of the report"
         )
 
 

@@ -24,8 +24,8 @@ def confusion(evaluation: Evaluation, *, normalised: bool = False) -> Figure:
     the indices [true, predicted], so that a click on it can open its images. Of many classes only those with most
     mistakes have rows and columns.
     """
-    shown = _most_mistaken(evaluation.confusion)
-    correct = int(np.trace(evaluation.confusion))
+    shown = evaluation.cells.most_mistaken(MAX_CLASSES)
+    correct = int(evaluation.cells.class_counts.correct.sum())
     title = f"{correct:,} of {counted(evaluation.n, 'image')} correct"
     if len(shown) < len(evaluation.classes):
         title += f"; the {len(shown)} of {len(evaluation.classes):,} classes with most mistakes"
@@ -39,13 +39,6 @@ def confusion(evaluation: Evaluation, *, normalised: bool = False) -> Figure:
     )
 
 
-def _most_mistaken(confusion: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Return the indices, in order, of the classes that are drawn: with most mistakes, as true or predicted class."""
-    mistakes = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diagonal(confusion)
-    indices: NDArray[np.intp] = np.sort(np.argsort(-mistakes, kind="stable")[:MAX_CLASSES])
-    return indices
-
-
 def _class_axis(classes: tuple[str, ...], title: str) -> Part:
     """Make an axis with a class at each index. Plotly writes as many of the names as there is room for."""
     size = 12 if len(classes) <= 12 else 10 if len(classes) <= MAX_CLASSES_WITH_TEXT else 8
@@ -54,8 +47,8 @@ def _class_axis(classes: tuple[str, ...], title: str) -> Part:
 
 
 def _cells(evaluation: Evaluation, shown: NDArray[np.intp], normalised: bool) -> Part:
-    counts = evaluation.confusion[np.ix_(shown, shown)]
-    shares = counts / np.maximum(evaluation.confusion.sum(axis=1)[shown, np.newaxis], 1)
+    counts = evaluation.cells.among(shown)
+    shares = counts / np.maximum(evaluation.cells.class_counts.true[shown, np.newaxis], 1)
     colours = _colours(shares)
     names = [wrapped(evaluation.classes[index]) for index in shown]
     index_of = shown.tolist()

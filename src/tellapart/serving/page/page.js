@@ -4,6 +4,8 @@ import { addCards, percent, removeCards, setPreprocessing } from "./cards.js";
 import { count, fetchModel } from "./service.js";
 import { requestToken, token } from "./token.js";
 
+const MAX_CLASSES = 200; // whose names are on the page
+
 const byId = (id) => document.getElementById(id);
 
 function predict(files) {
@@ -32,8 +34,11 @@ function describe({ name, classes, preprocessing, metrics, can_explain: explains
   document.title = `${name} · tellapart`;
   document.body.classList.toggle("explains", Boolean(explains));
   byId("lead").textContent = `Choose an image to see which of the ${classes.length} classes of ${name} it shows.`;
+  const more = classes.length > MAX_CLASSES ? [`and ${count.format(classes.length - MAX_CLASSES)} more`] : [];
   byId("classes").replaceChildren(
-    ...classes.map((label) => Object.assign(document.createElement("li"), { textContent: label })),
+    ...[...classes.slice(0, MAX_CLASSES), ...more].map((label) =>
+      Object.assign(document.createElement("li"), { textContent: label }),
+    ),
   );
   setPreprocessing(preprocessing);
   const { width, height, channels } = preprocessing;
