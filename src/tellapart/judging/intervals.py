@@ -146,16 +146,17 @@ def _resampled_sums(columns: Floats, *, rng: np.random.Generator, resamples: int
 class _Rows:
     """The rows of a confusion matrix to resample. Those with one cell resample to themselves: most, of many classes."""
 
-    true: Numbers
-    correct: Numbers
-    predicted: Numbers
+    true: Counts
+    correct: Counts
+    predicted: Counts
     """Counts, (k,), of the rows with one cell."""
     others: tuple[tuple[int, NDArray[np.intp], Floats], ...]
     """Of each other row its number, its cells that are not empty, and their shares."""
 
 
 def _rows(confusion: ConfusionCells) -> _Rows:
-    true, cells = confusion.class_counts.true, np.bincount(confusion.true, minlength=confusion.classes)
+    true = confusion.class_counts.true.astype(np.int64)
+    cells = np.bincount(confusion.true, minlength=confusion.classes)
     alone = cells[confusion.true] == 1
     certain = ConfusionCells(
         confusion.true[alone], confusion.predicted[alone], confusion.count[alone], confusion.classes
@@ -164,7 +165,7 @@ def _rows(confusion: ConfusionCells) -> _Rows:
     for row in np.flatnonzero(cells > 1).tolist():
         inside = slice(ends[row] - cells[row], ends[row])
         others.append((row, confusion.predicted[inside], confusion.count[inside] / true[row]))
-    return _Rows(true, certain.correct, certain.predicted, tuple(others))
+    return _Rows(true, certain.correct.astype(np.int64), certain.predicted.astype(np.int64), tuple(others))
 
 
 def _resample_rows(rows: _Rows, count: int, *, rng: np.random.Generator) -> ClassCounts:
