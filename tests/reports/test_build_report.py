@@ -79,7 +79,7 @@ def test_the_numbers_are_those_of_the_run(run: Run) -> None:
     assert [split.split for split in result.splits] == ["validation", "test"]
     for split in result.splits:
         metrics = run.metrics[split.split]
-        assert split.n == metrics["n"] == sum(map(sum, split.counts))
+        assert split.n == metrics["n"] == int(split.counts.count.sum())
         assert split.metrics[0].value == f"{metrics['accuracy']['value']:.1%}"
         assert len(split.images) == metrics["n"]
         correct = sum(thumb.true == thumb.predicted for thumb in split.images)

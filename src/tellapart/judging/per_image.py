@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tellapart.errors import MissingPackageError
 
 Labels = NDArray[np.int64]
-Probs = NDArray[np.float64]
+Probs = NDArray[np.floating]
 Frame = Any
 """A pandas.DataFrame; pandas is imported only where it is asked for."""
 
@@ -38,7 +38,7 @@ def find_mistakes(
 ) -> tuple[Mistake, ...]:
     """Find the incorrectly predicted images, the most confident first, equal ones in their order.
 
-    `labels` int64 (n,), `probs` float64 (n, k).
+    `labels` int64 (n,), `probs` float (n, k).
     """
     predicted = probs.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
