@@ -29,6 +29,8 @@ Group = Literal["data", "model", "training", "fine-tuning"]
 Rebuilds = Literal["examples", "loop", "nothing"]
 
 
+AUTO = "auto"
+"""The model that the images decide."""
 MAX_LENGTH = 5_000  # of a text, in characters, and of a list
 
 
@@ -86,8 +88,9 @@ MANY_DRAWS = "it draws the trials: give it with --seed"
 class Recipe:
     """A training recipe: the model and its settings. `train` replaces `None` by the model's default and records it."""
 
-    model: str = field(default="xception", metadata=_facts("model", "examples", with_ladder=True))
-    """Name from the catalogue: `tellapart summary` lists them."""
+    model: str = field(default=AUTO, metadata=_facts("model", "examples", with_ladder=True))
+    """Name from the catalogue, which `tellapart summary` lists; auto is cnn for images below 64 pixels, else
+    xception."""
     weights: str | None = field(default=None, metadata=_facts("model", "examples", with_ladder=True))
     """Pre-trained weights: imagenet, a file, or none to train the whole network from scratch."""
     size: Size | None = field(

@@ -184,8 +184,8 @@ def test_a_manifest_cannot_reach_out_of_its_folder(folder: Path) -> None:
     assert "../outside" in refused(folder)
 
 
-def test_a_folder_without_a_bundle_is_refused_with_advice(trained: Run, tmp_path: Path) -> None:
-    assert "The bundle of a run is in its bundle/ folder" in refused(trained.folder)
+def test_a_folder_without_a_bundle_is_refused_with_advice(tmp_path: Path) -> None:
+    assert "Name the folder of a run, or its bundle/" in refused(tmp_path)
     assert "is not a bundle" in refused(tmp_path / "absent")
     (tmp_path / "file").touch()
     assert os.fspath(tmp_path / "file") in refused(tmp_path / "file")

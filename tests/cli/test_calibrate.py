@@ -95,6 +95,6 @@ def test_other_images_and_what_is_no_bundle_are_refused(
 ) -> None:
     new = coloured(tmp_path / "new", seed=8)
     assert "no images for validation" in said("calibrate", bundle, new, "--reject-for", "coverage=0.8").error
-    assert "is not a bundle" in said("calibrate", bundle.parent, tiny, "--reject-for", "coverage=0.8").error
+    assert "is not a bundle" in said("calibrate", tiny, tiny, "--reject-for", "coverage=0.8").error
     absent = said("calibrate", bundle, tmp_path / "absent", "--reject-for", "coverage=0.8")
     assert "absent" in absent.error

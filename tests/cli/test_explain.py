@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.training.run import Run
-
 from .conftest import Said
 
 FORBIDDEN = """
@@ -91,9 +89,9 @@ def test_methods_that_do_not_suit_say_which_does(
     assert "occlusion" in error
 
 
-def test_no_image_and_no_bundle_are_refused(said: Said, bundle: Path, trained: Run, images: list[Path]) -> None:
+def test_no_image_and_no_bundle_are_refused(said: Said, bundle: Path, images: list[Path]) -> None:
     assert "no image was named" in said("explain", bundle).error
-    assert "is not a bundle" in said("explain", trained.folder, images[0]).error
+    assert "is an image, not a bundle: name the bundle first" in said("explain", images[0], bundle).error
 
 
 def test_without_keras_only_gradcam_asks_for_it_by_name(bundle: Path, images: list[Path], tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_csv_has_a_row_for_each_image(said: Said, bundle: Path, images: list[Pat
     assert "No such file" in rows[1]["error"]
 
 
-@pytest.mark.parametrize(("top", "given"), [(1, 1), (2, 2), (9, 3), (0, 1)])
+@pytest.mark.parametrize(("top", "given"), [(1, 1), (2, 2), (9, 3)])
 def test_top_is_how_many_classes_are_named(said: Said, bundle: Path, images: list[Path], top: int, given: int) -> None:
     (line,) = lines(said("predict", bundle, images[0], "--top", top, "--json").out)
     assert isinstance(line["top"], list)
@@ -130,8 +130,23 @@ def test_what_a_folder_has_beside_images_is_counted(
         assert lines(answer.out)[1:] == [{"skipped": {".txt": 1}}]
 
 
-def test_what_is_no_bundle_is_refused(said: Said, trained: Run, images: list[Path]) -> None:
-    assert "The bundle of a run is in its bundle/ folder" in said("predict", trained.folder, images[0]).error
+def test_a_run_is_taken_for_its_bundle(said: Said, trained: Run, bundle: Path, images: list[Path]) -> None:
+    assert said("predict", trained.folder, images[0]).out == said("predict", bundle, images[0]).out
+
+
+def test_a_web_address_is_said_not_to_be_fetched(said: Said, bundle: Path) -> None:
+    done = said("predict", bundle, "https://example.org/cat.jpg")
+    assert done.status == 1
+    assert "https://example.org/cat.jpg: error: is a web address, and nothing is fetched: download" in done.out
+
+
+def test_options_that_exclude_each_other_are_refused(said: Said, bundle: Path, images: list[Path]) -> None:
+    assert "--json and --csv are two formats" in said("predict", bundle, images[0], "--json", "--csv").error
+    assert "--top is 0; expected 1 or more" in said("predict", bundle, images[0], "--top", 0).error
+
+
+def test_what_is_no_bundle_is_refused(said: Said, images: list[Path]) -> None:
+    assert "is an image, not a bundle" in said("predict", images[0], images[0]).error
 
 
 def test_a_name_that_is_not_text_is_answered_all_the_same(bundle: Path, images: list[Path], tmp_path: Path) -> None:

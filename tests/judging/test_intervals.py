@@ -222,3 +222,29 @@ def test_an_interval_stays_in_0_to_1_and_equal_folds_have_no_width() -> None:
     assert (estimate.low, estimate.high) == (0.0, 1.0)
     constant = mean_over_folds([0.7, 0.7, 0.7], held_out=0.5)
     assert [constant.low, constant.high] == pytest.approx([0.7, 0.7])
+
+
+def test_an_estimate_is_used_as_a_number() -> None:
+    estimate = Estimate(0.91234, 0.89, 0.93)
+    assert float(estimate) == 0.91234
+    assert f"{estimate:.1%}" == "91.2%"
+    assert "low=0.89" in f"{estimate}"
+    assert (round(estimate), round(estimate, 2)) == (1.0, 0.91)
+    assert min(estimate, Estimate(0.5, 0.4, 0.6)) == 0.5
+    assert max([estimate, Estimate(0.95, 0.9, 1.0)], key=float) >= 0.95
+
+
+def test_an_estimate_compares_with_numbers_and_estimates() -> None:
+    estimate, wider = Estimate(0.9, 0.8, 0.95), Estimate(0.9, 0.7, 0.99)
+    assert estimate > 0.89
+    assert estimate >= np.float32(0.5)
+    assert estimate < 1
+    assert estimate <= wider
+    assert estimate > 0.89
+    assert estimate == 0.9
+    assert hash(estimate) == hash(0.9)
+    assert estimate == Estimate(0.9, 0.8, 0.95)
+    assert estimate != wider
+    assert estimate != "0.9"
+    with pytest.raises(TypeError):
+        estimate < "1"  # type: ignore[operator]  # noqa: B015

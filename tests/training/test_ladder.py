@@ -9,9 +9,12 @@ import pytest
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.predictor import Prediction, Predictor
 from tellapart.data.dataset import Dataset
-from tellapart.errors import RecipeError
+from tellapart.errors import RecipeError, RunError
+from tellapart.models.resolved_recipe import NetworkRecipe, resolve_network
 from tellapart.recipe import Recipe
 from tellapart.training import ladder
+from tellapart.training.budget import Limits, limits_of
+from tellapart.training.forecast import Cost
 from tellapart.training.ladder import Ladder
 from tellapart.training.run import Run, train
 
@@ -132,5 +135,42 @@ def test_the_ladder_ends_after_steps_without_gain(
 
 def test_a_recipe_that_decides_what_the_ladder_decides_is_refused(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="leave out --time and --budget"):
-        train(Dataset.open(tiny), Recipe(model="mlp"), out=tmp_path / "run", budget="best")
+        train(Dataset.open(tiny), Recipe(model="mobilenet", epochs=3), out=tmp_path / "run", budget="best")
     assert not (tmp_path / "run").exists()
+
+
+def fake_ladder(monkeypatch: pytest.MonkeyPatch, folder: Path, seconds_per_pixel: float, limits: Limits) -> Ladder:
+    """A ladder whose first step costs so many seconds per pixel of an image."""
+
+    def prepare(self: Ladder, stage: NetworkRecipe, weights: object) -> tuple[None, Cost]:
+        return None, Cost(seconds_per_pixel * stage.size**2, 0.0, 0.0, 0)
+
+    monkeypatch.setattr(Ladder, "_prepare", prepare)
+    recipe = resolve_network(Recipe(model="xception"))
+    return Ladder(Dataset("none", ("a", "b"), {}), recipe, folder, limits)
+
+
+def test_a_first_step_that_takes_too_long_begins_smaller_and_says_what_keeps_the_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = fake_ladder(monkeypatch, tmp_path, 3600 / 299**2, limits_of("standard", None))
+    recipe, _, cost = made._affordable(made.recipe, may_shrink=True)
+    assert 99 <= recipe.size < 299
+    assert cost.seconds(1) < 600
+    said = capsys.readouterr().err
+    assert "at 299 pixels it would take about 60.1 min, so it begins at" in said
+    assert "--size 299 --time 77m" in said
+
+
+def test_a_first_step_within_its_limit_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = fake_ladder(monkeypatch, tmp_path, 500 / 299**2, limits_of("standard", None))
+    assert made._affordable(made.recipe, may_shrink=True)[0] == made.recipe
+
+
+@pytest.mark.parametrize(("may_shrink", "hours"), [(False, 1), (True, 24)])
+def test_a_first_step_that_no_limit_allows_is_refused_with_cheaper_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_shrink: bool, hours: int
+) -> None:
+    made = fake_ladder(monkeypatch, tmp_path, hours * 3600 / 299**2, limits_of("best", 300.0))
+    with pytest.raises(RunError, match=r"Nothing was trained: .* --time \d+m, or .* --size 99 .* --model cnn"):
+        made._affordable(made.recipe, may_shrink=may_shrink)

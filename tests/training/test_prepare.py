@@ -10,7 +10,7 @@ from PIL import Image
 
 from tellapart import Dataset, Recipe, train
 from tellapart.errors import DatasetError
-from tellapart.training.prepare import preflight
+from tellapart.training.prepare import draw_all_splits, preflight, with_model
 
 RECIPE = Recipe(model="mlp", size=20, epochs=1, batch_size=8, precision="float32")
 
@@ -83,3 +83,36 @@ def test_notes_do_not_stop_a_strict_training(tiny: Path, tmp_path: Path, capsys:
 def test_what_cannot_be_forbidden_is_told_before_anything_is_looked_at(kind: str, phrase: str, tiny: Path) -> None:
     with pytest.raises(DatasetError, match=phrase):
         preflight(Dataset.open(tiny), forbid=[kind])
+
+
+def test_the_model_follows_the_images(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = with_model(Dataset.open(tiny), Recipe())
+    assert (recipe.model, recipe.size) == ("cnn", 20)
+    assert "model: cnn, since the images have 20 pixels" in capsys.readouterr().err
+    assert with_model(Dataset.open("digits"), Recipe()).size == 8
+    assert draw_all_splits(Dataset.open(tiny), Recipe())[1].model == "cnn"
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(size=96),
+        Recipe(weights="imagenet"),
+        Recipe(unfreeze=3),
+        Recipe(model="mlp"),
+        Recipe(model="xception", size=71),
+    ],
+)
+def test_a_recipe_that_asks_for_another_model_gets_it(tiny: Path, recipe: Recipe) -> None:
+    expected = "xception" if recipe.model == "auto" else recipe.model
+    assert with_model(Dataset.open(tiny), recipe).model == expected
+
+
+def test_photos_get_a_pretrained_network(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(3):
+            pixels = rng.integers(0, 256, (64, 90, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
+    assert with_model(Dataset.open(tmp_path), Recipe()) == Recipe(model="xception")

@@ -124,7 +124,7 @@ def test_effort_is_the_old_name_of_budget(tiny: Path, tmp_path: Path) -> None:
         pytest.warns(DeprecationWarning, match="effort is now called budget"),
         pytest.raises(RecipeError, match="leave out --time and --budget"),
     ):
-        train(Dataset.open(tiny), RECIPE, out=tmp_path / "run", effort="quick")
+        train(Dataset.open(tiny), Recipe(model="knn"), out=tmp_path / "run", effort="quick")
 
 
 def test_resuming_with_another_recipe_is_refused_with_the_difference(trained: Run, tiny: Path) -> None:

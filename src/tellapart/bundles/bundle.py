@@ -22,6 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tellapart.bundles.bundle_folder import bundle_folder
 from tellapart.bundles.manifest import (
     FORMAT,
     GRAPH,
@@ -60,8 +61,8 @@ class Bundle:
 
     @staticmethod
     def open(folder: str | Path) -> "Bundle":
-        """Read `bundle.json` and nothing else. Raises BundleError."""
-        folder = Path(folder)
+        """Read `bundle.json` and nothing else; the folder of a run stands for its bundle. Raises BundleError."""
+        folder = bundle_folder(folder)
         return Bundle(folder, *read_manifest(folder))
 
     @staticmethod

@@ -25,6 +25,7 @@ from tellapart.progress import notify, progress
 from tellapart.read_files import ContentError, read_json
 
 FILE = "test-uses.json"
+REPORTED_USES = 3
 RUN_FILES = ("recipe.toml", "metrics.json")  # which identify the folder of a run
 
 
@@ -160,9 +161,10 @@ def test_set_uses(run: Path) -> int:
 
 
 def count_test_set_use(bundle: Bundle, evaluated: Images) -> None:
-    """Count another evaluation on a run's own test images, and report the total.
+    """Count another evaluation on a run's own test images, and report the total from the third on.
 
-    Other images, and bundles outside their run, are not counted. Raises RunError.
+    The second, the first after the training, repeats the numbers that the training gave: it selects nothing. Other
+    images, and bundles outside their run, are not counted. Raises RunError.
     """
     run = bundle.folder.resolve().parent
     predictions = read_predictions(run, "test") if all((run / name).is_file() for name in RUN_FILES) else None
@@ -170,4 +172,7 @@ def count_test_set_use(bundle: Bundle, evaluated: Images) -> None:
         return
     uses = test_set_uses(run) + 1
     atomic_write(run / FILE, json.dumps({"evaluations": uses - 1}) + "\n")
-    notify(f"the test images of {run.name} have now been evaluated {uses} times: selecting by them biases the results")
+    if uses >= REPORTED_USES:
+        notify(
+            f"the test images of {run.name} have now been evaluated {uses} times: selecting by them biases the results"
+        )

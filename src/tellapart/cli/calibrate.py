@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.calibrate import CalibrationResult
 from tellapart.bundles.calibrate import calibrate as calibrate_bundle
 from tellapart.cli.options import READ_DEFAULTS, Json, ReadAs
@@ -40,8 +41,10 @@ def calibrate(
     out
         Folder of the new bundle. Default: the old one's name with -calibrated.
     """
-    folder = out or bundle.resolve().with_name(f"{bundle.resolve().name}-calibrated")
-    result = calibrate_bundle(bundle, Dataset.open(source, read_options), out=folder, **parse_goal(reject_for))
+    opened = Bundle.open(bundle)
+    place = opened.folder.resolve()
+    folder = out or place.with_name(f"{place.name}-calibrated")
+    result = calibrate_bundle(opened, Dataset.open(source, read_options), out=folder, **parse_goal(reject_for))
     if result.warning:
         notify(f"warning: {result.warning}")
     if json:

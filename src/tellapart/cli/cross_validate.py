@@ -15,6 +15,7 @@ from tellapart.progress import notify
 from tellapart.studies.folds.cross_validate import cross_validate as run_folds
 from tellapart.studies.folds.results import CrossValidation
 from tellapart.text import counted, low_to_high, percent, points
+from tellapart.training.prepare import with_model
 
 
 def cross_validate(
@@ -46,6 +47,7 @@ def cross_validate(
         Folder of the results. Default: folds/<dataset>-<model>.
     """
     dataset = Dataset.open(source, read_options)
+    recipe = with_model(dataset, recipe)
     folder = out or Path("folds") / f"{dataset.name}-{recipe.model}"
     with resumable("Finished work is kept"), jobs_on(on, workers) as jobs:
         result = run_folds(dataset, recipe, count=folds, out=folder, jobs=jobs)

@@ -10,6 +10,7 @@ import numpy as np
 from cyclopts import Parameter
 from numpy.typing import NDArray
 
+from tellapart.cli.options import require_positive
 from tellapart.cli.predict import PARTLY, ImageArgument, report_skipped
 from tellapart.data.sources.listing import list_images
 from tellapart.errors import ImageError
@@ -43,6 +44,7 @@ def imagenet(
     json
         Print one JSON object per line, for each image.
     """
+    require_positive("--top", top)
     listed = list_images(images, sys.stdin)
     first = list(islice(listed, 1))  # refuses here what names no image, before the network is loaded
     network = open_imagenet(model, weights)
@@ -60,7 +62,7 @@ def imagenet(
 
 
 def _best(probabilities: NDArray[np.float32], classes: tuple[ImageNetClass, ...], top: int) -> Choices:
-    order = np.argsort(-probabilities, kind="stable")[: max(top, 1)]
+    order = np.argsort(-probabilities, kind="stable")[:top]
     return [(classes[i], float(probabilities[i])) for i in order]
 
 

@@ -1,5 +1,6 @@
 """`tellapart import`."""
 
+import shlex
 from pathlib import Path
 
 from tellapart.cli.options import Json, SizeOption
@@ -70,4 +71,5 @@ def import_model(
     else:
         print(f"bundle: {bundle.folder}")
     notify("its accuracy is not known yet, nor whether the class names are in the model's order. Measure it:")
-    notify(f"tellapart evaluate {bundle.folder} PHOTOS   or try   tellapart predict {bundle.folder} IMAGE")
+    folder = shlex.quote(str(bundle.folder))
+    notify(f"try: tellapart evaluate {folder} PHOTOS   or   tellapart predict {folder} IMAGE")

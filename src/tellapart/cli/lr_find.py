@@ -1,6 +1,7 @@
 """`tellapart lr-find`."""
 
 import math
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from tellapart.reports.lr_page import write_lr_page
 from tellapart.reports.png import require_chromium, write_png
 from tellapart.studies.lr_find import STEPS, RateTest
 from tellapart.studies.lr_find import lr_find as test_rates
+from tellapart.training.prepare import with_model
 
 TABLE = "find-rate.csv"
 NOT_LEARNED = 1
@@ -56,7 +58,9 @@ def lr_find(
     """
     if save:
         require_curve_format(save)  # before the work
-    result = test_rates(Dataset.open(source, read_options), recipe, steps=steps)
+    dataset = Dataset.open(source, read_options)
+    recipe = with_model(dataset, recipe)
+    result = test_rates(dataset, recipe, steps=steps)
     if json:
         print_json(_as_json(result))
     else:
@@ -71,10 +75,14 @@ def lr_find(
     if result.learned:
         if not json:
             print(_recommendation(result))
-        notify(f"try: tellapart train {source} --model {recipe.model} --learning-rate {result.recommended:g}")
+        notify(f"try: {_train_command(source, recipe.model, result.recommended)}")
     elif not json:
         print("\nthe loss hardly fell at any rate: none can be recommended. Try more --steps, or look at the labels")
     return 0 if result.learned else NOT_LEARNED
+
+
+def _train_command(source: str, model: str, rate: float) -> str:
+    return shlex.join(["tellapart", "train", source, "--model", model, "--learning-rate", f"{rate:g}"])
 
 
 def _recommendation(result: RateTest) -> str:

@@ -9,7 +9,7 @@ from cyclopts import Group, Parameter, Token
 
 from tellapart.data.dataset import ReadOptions
 from tellapart.data.image_size import Size, parse_size
-from tellapart.errors import ClusterError
+from tellapart.errors import ClusterError, SettingsError
 from tellapart.jobs import Jobs, Work
 from tellapart.scale.cluster import address_of, ray_cluster
 
@@ -52,6 +52,12 @@ Json = Annotated[
         help="Print one JSON object instead of text; docs/json.md lists its fields.",
     ),
 ]
+
+
+def require_positive(option: str, value: int) -> None:
+    """Refuse a number below 1. Raises SettingsError."""
+    if value < 1:
+        raise SettingsError(f"{option} is {value}; expected 1 or more")
 
 
 In = TypeVar("In")

@@ -52,7 +52,7 @@ def metrics_table(metrics: Mapping[str, Any], *, every: bool = False) -> str:
     """Lay out a row per metric, the main ones or `every`, and a column per split; values with 95 % intervals."""
     header = ["", *(f"{split} (n = {_size(values)})" for split, values in metrics.items())]
     rows = [
-        [title, *(_cell(name, values.get(name), values["n"]) for values in metrics.values())]
+        [title, *(metric_cell(name, values.get(name), values["n"]) for values in metrics.values())]
         for name, title in TITLES.items()
         if (every or name in MAIN_METRICS) and any(name in values for values in metrics.values())
     ]
@@ -103,7 +103,7 @@ def confusion_table(confusion: ConfusionCells, classes: Sequence[str]) -> str:
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Align columns: the first to the left, the others to the right. What cannot be shown is escaped."""
-    shown = [[_shown(cell) for cell in row] for row in rows]
+    shown = [[shown(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*shown, strict=True)]
     return "\n".join(
         "  ".join(
@@ -113,13 +113,14 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Escape what a terminal would obey or standard output has no characters for, before widths are computed."""
     encoding = sys.stdout.encoding or "utf-8"
     return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _cell(name: str, estimate: Mapping[str, float] | None, n: int) -> str:
+def metric_cell(name: str, estimate: Mapping[str, float] | None, n: int) -> str:
+    """Format a metric of n images with its interval."""
     if estimate is None:
         return "not defined"
     value, low, high = estimate["value"], estimate["low"], estimate["high"]

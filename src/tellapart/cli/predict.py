@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from tellapart.bundles.batch.predict_to_file import predict_to_file
 from tellapart.bundles.predictor import Prediction, Predictor, Unreadable
-from tellapart.cli.options import On, Workers, jobs_on
+from tellapart.cli.options import On, Workers, jobs_on, require_positive
 from tellapart.data.image_inputs import named_image
 from tellapart.data.sources.listing import ListedImages, kinds_text, list_images
 from tellapart.errors import RunError
@@ -86,6 +86,9 @@ def predict(
     fresh
         Discard what an earlier command left of --out, finished or not, and start again.
     """
+    require_positive("--top", top)
+    if json and csv:
+        raise RunError("--json and --csv are two formats of the same predictions: leave one out")
     if out:
         if json or csv:
             raise RunError(

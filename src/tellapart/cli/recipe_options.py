@@ -10,7 +10,8 @@ from pydantic_core.core_schema import any_schema
 
 from tellapart.cli.options import COMMON, DATA, FINE_TUNING, MODEL, SIZE, TRAINING
 from tellapart.errors import RecipeError
-from tellapart.recipe import FACTS, Recipe
+from tellapart.models.without_effect import refusal, without_effect
+from tellapart.recipe import DEFAULTS, FACTS, Recipe
 
 RECIPE_FILES = ("winner.toml", "best.toml", "recipe.toml")
 """Where a folder has its recipe: a sweep's or a budgeted run's, a search's, a run's."""
@@ -32,6 +33,9 @@ def _recipe_class(**defaults: object) -> type:
         options.append((field.name, Annotated[hint, Parameter(group=group)], default))
 
     def new(_: type, **values: object) -> Recipe:
+        model = str(values.get("model", DEFAULTS["model"]))
+        if unused := without_effect(model, values):
+            raise RecipeError(refusal(model, unused))
         return Recipe.of({**defaults, **values})
 
     namespace = {
@@ -63,8 +67,16 @@ def expanded(words: Sequence[str]) -> list[str]:
         raise RecipeError("--from names no recipe; expected a sweep's, search's or run's folder, or a .toml file")
     rest = words[:index] + words[index + 2 :]
     given = {word.split("=")[0].removeprefix("--").removeprefix("no-").replace("-", "_") for word in rest}
-    recipe = _read(Path(words[index + 1]))
-    return [*rest, *(option for name, option in _options(recipe.as_dict()) if name not in given)]
+    values = _read(Path(words[index + 1])).as_dict()
+    unused = without_effect(_model_in(rest) or values["model"], values)  # of the model that is given beside it
+    return [*rest, *(option for name, option in _options(values) if name not in given and name not in unused)]
+
+
+def _model_in(words: Sequence[str]) -> str | None:
+    """Return the value of --model; None without it."""
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    given = (word.partition("=")[2] or after for word, after in pairs if word.split("=")[0] == "--model")
+    return next(given, None)
 
 
 def _read(path: Path) -> Recipe:

@@ -13,6 +13,7 @@ from tellapart.cli.options import OPTIONS
 from tellapart.cli.recipe_options import expanded
 from tellapart.cli.serve_variables import naming_variables
 from tellapart.cli.streams import prepare_streams, report_lost_output
+from tellapart.cli.usage_errors import usage_error
 from tellapart.errors import TellapartError
 from tellapart.text import printable_lines
 from tellapart.version import __version__
@@ -57,9 +58,10 @@ def _run(words: Sequence[str]) -> int:
             completion.install(app, words[1:])
             return 0
         with max_pixels_set(renamed(words)) as rest:
-            status = app(expanded(rest), exit_on_error=False, print_error=True)
-    except cyclopts.CycloptsError:
-        return REFUSED  # cyclopts has printed what is wrong with the words
+            status = app(expanded(rest), exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        sys.stderr.write(f"error: {printable_lines(usage_error(error))}\n")
+        return REFUSED
     except TellapartError as error:
         sys.stderr.write(f"error: {printable_lines(naming_variables(str(error), words))}\n")
         return REFUSED

@@ -18,6 +18,7 @@ from tellapart.studies.search.search import Search
 from tellapart.studies.search.search import search as search_recipes
 from tellapart.studies.search.space import parse_space
 from tellapart.studies.sweep.table import short
+from tellapart.training.prepare import with_model
 from tellapart.training.training_warnings import TrainingWarning, training_warnings
 
 MAX_ROWS = 10
@@ -66,6 +67,7 @@ def search(
     """
     parse_space(space, recipe)  # before any image is read
     dataset = Dataset.open(source, read_options)
+    recipe = with_model(dataset, recipe)
     folder = out or Path("searches") / f"{dataset.name}-{recipe.model}"
     here, there = (workers, None) if on is None else (1, workers)
     with resumable("Finished work is kept"), jobs_on(on, there) as jobs:

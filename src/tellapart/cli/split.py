@@ -1,5 +1,6 @@
 """`tellapart split`."""
 
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def split(
         notify(note)
     for finding in findings:
         notify(f"{finding.severity}: {printable(finding.sentence)}")
-    notify(f"split: {save}\ntry: tellapart train {save}")
+    notify(f"split: {save}\ntry: tellapart train {shlex.quote(str(save))}")
 
 
 def _parse_fractions(text: str) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from tellapart.studies.sweep.plan import Trial, parse_vary
 from tellapart.studies.sweep.sweep import Sweep
 from tellapart.studies.sweep.sweep import sweep as sweep_recipe
 from tellapart.studies.sweep.table import cells, header, short
+from tellapart.training.prepare import with_model
 
 
 def sweep(
@@ -56,6 +57,7 @@ def sweep(
     parse_vary(vary, recipe)  # before any image is read
     require("plotly", extra="train")  # before any trial is trained
     dataset = Dataset.open(source, read_options)
+    recipe = with_model(dataset, recipe)
     folder = out or Path("sweeps") / f"{dataset.name}-{recipe.model}"
     with resumable("The finished trials are kept"), jobs_on(on, workers) as jobs:
         result = sweep_recipe(dataset, recipe, vary, out=folder, grid=grid, jobs=jobs)

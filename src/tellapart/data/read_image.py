@@ -1,6 +1,7 @@
 """Image files: reading their bytes, with every failure as an ImageError."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def not_a_file(path: str) -> str | None:
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except OSError as error:
+        if web_address(path):
+            return "is a web address, and nothing is fetched: download the image, and name its file"
         return f"cannot be read: {error.strerror or error}"
     except ValueError as error:  # a path with a NUL in it
         return f"cannot be read: {error}"
@@ -60,6 +63,13 @@ def not_a_file(path: str) -> str | None:
     return f"is {next(name for is_kind, name in OTHER_KINDS if is_kind(mode))}, not a file"
 
 
+def web_address(text: str) -> str | None:
+    """Return the web address that a path was meant as, with the slash that paths lose; None for a path."""
+    match = WEB_ADDRESS.match(text)
+    return f"{match[1]}://{text[match.end() :]}" if match else None
+
+
+WEB_ADDRESS = re.compile(r"(https?|ftp|s3|gs|hf):/{1,2}(?=[^/])", re.IGNORECASE)
 OTHER_KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a FIFO"),

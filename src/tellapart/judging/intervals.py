@@ -9,6 +9,7 @@ the mistakes it has seen, and a class with a single image adds nothing to its wi
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Real
 from statistics import NormalDist, stdev
 
 import numpy as np
@@ -29,13 +30,49 @@ Statistic = Callable[[ClassCounts], Floats]
 """A function of m confusion matrices' counts, arrays (m, k), with one value each, float64 (m,)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimate:
-    """A value inside its 95 % interval, `low <= value <= high`."""
+    """A value inside its 95 % interval, `low <= value <= high`.
+
+    It formats, rounds and compares as its value, with numbers and with other estimates; two are equal where their
+    intervals are, too.
+    """
 
     value: float
     low: float
     high: float
+
+    def __float__(self) -> float:
+        """Return the value."""
+        return float(self.value)
+
+    def __format__(self, spec: str) -> str:
+        """Format the value, as in `f"{accuracy:.1%}"`; without a format all three numbers are shown."""
+        return format(self.value, spec) if spec else str(self)
+
+    def __round__(self, digits: int = 0) -> float:
+        """Round the value."""
+        return round(self.value, digits)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Estimate):
+            return (self.value, self.low, self.high) == (other.value, other.low, other.high)
+        return self.value == other if isinstance(other, Real) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __lt__(self, other: "Estimate | float") -> bool:
+        return self.value < float(other) if isinstance(other, Estimate | Real) else NotImplemented
+
+    def __le__(self, other: "Estimate | float") -> bool:
+        return self.value <= float(other) if isinstance(other, Estimate | Real) else NotImplemented
+
+    def __gt__(self, other: "Estimate | float") -> bool:
+        return self.value > float(other) if isinstance(other, Estimate | Real) else NotImplemented
+
+    def __ge__(self, other: "Estimate | float") -> bool:
+        return self.value >= float(other) if isinstance(other, Estimate | Real) else NotImplemented
 
     def as_json(self) -> dict[str, float]:
         """`{"value", "low", "high"}`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tellapart.errors import RecipeError, did_you_mean
-from tellapart.recipe import Optimizer, Schedule
+from tellapart.recipe import AUTO, Optimizer, Schedule
 
 # Mean and deviation of ImageNet's images, in [0, 1], RGB; and the mean in 0..255, BGR.
 # Source: keras.applications.imagenet_utils.preprocess_input, modes "torch" and "caffe".
@@ -104,8 +104,14 @@ MODELS: Mapping[str, Model] = {
 }
 
 
+FOR_PHOTOS, FOR_SMALL_IMAGES = "xception", "cnn"
+"""What `auto` stands for."""
+SMALL_PIXELS = 64  # of the shorter side: smaller images, enlarged for a pre-trained network, cost hours and gain little
+
+
 def lookup(name: str) -> Model:
-    """Look up a model by name. Raises RecipeError that suggests the nearest names."""
+    """Look up a model by name; `auto` as the one for photos. Raises RecipeError that suggests the nearest names."""
+    name = FOR_PHOTOS if name == AUTO else name
     if name not in MODELS:
         raise RecipeError(f"there is no model {name!r}: {did_you_mean(name, MODELS)}")
     return MODELS[name]

@@ -1,14 +1,14 @@
 """Recipes with every choice made: what a person leaves out is filled in from the catalogue, once, at the front door."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from tellapart.data.image_size import Size, sides_of
 from tellapart.data.splits.draw_splits import HELD_OUT
 from tellapart.errors import RecipeError, did_you_mean
-from tellapart.models.catalogue import MODELS, Model, lookup
-from tellapart.recipe import Optimizer, Recipe, Schedule
+from tellapart.models.catalogue import FOR_PHOTOS, MODELS, Model, lookup
+from tellapart.recipe import AUTO, Optimizer, Recipe, Schedule
 
 T = TypeVar("T")
 PIXELS = "pixels"
@@ -78,6 +78,7 @@ def resolve(recipe: Recipe, *, own_size: int | None, train_images: int | None = 
     `own_size` is the images' own size in pixels where all share one: small networks take it as it is. With the number
     of training images, small networks get more epochs on few images, so that they make enough steps.
     """
+    recipe = _with_named_model(recipe)
     if lookup(recipe.model).estimator:
         return resolve_estimator(recipe, own_size=own_size)
     return resolve_network(recipe, own_size=own_size, train_images=train_images)
@@ -85,6 +86,7 @@ def resolve(recipe: Recipe, *, own_size: int | None, train_images: int | None = 
 
 def resolve_network(recipe: Recipe, *, own_size: int | None = None, train_images: int | None = None) -> NetworkRecipe:
     """Resolve the recipe of a network. Raises RecipeError."""
+    recipe = _with_named_model(recipe)
     model = lookup(recipe.model)
     if recipe.features is not None:
         raise RecipeError(
@@ -118,6 +120,11 @@ def resolve_network(recipe: Recipe, *, own_size: int | None = None, train_images
             views=_or(recipe.views, VIEWS),
         )
     )
+
+
+def _with_named_model(recipe: Recipe) -> Recipe:
+    """Name the model for photos where no images have decided: see `prepare.with_model`."""
+    return replace(recipe, model=FOR_PHOTOS) if recipe.model == AUTO else recipe
 
 
 def resolve_estimator(recipe: Recipe, *, own_size: int | None = None) -> EstimatorRecipe:

@@ -1,5 +1,6 @@
 """Budgets: how many steps of the ladder a training may take, and how long."""
 
+import math
 import re
 import time
 from dataclasses import dataclass
@@ -7,10 +8,11 @@ from typing import Literal
 
 from tellapart.errors import RecipeError
 from tellapart.models.catalogue import lookup
-from tellapart.recipe import FACTS, Recipe
+from tellapart.recipe import DEFAULTS, FACTS, Recipe
 
 Budget = Literal["quick", "standard", "best"]
 STANDARD_STEP_S = 300.0  # a longer step belongs to best
+FIRST_STEP = 2.0  # times as long as a further one
 SHARE = 0.8  # of the time left that a step's forecast may fill: forecasts err
 FOREVER = 1e9  # seconds
 
@@ -31,18 +33,26 @@ class Limits:
         """Longest forecast that the next step may have, in seconds."""
         return min(self.step_s, SHARE * (self.until - time.monotonic()))
 
+    @property
+    def first_room_s(self) -> float:
+        """The same of the first step, which may take longer, since there is nothing without it."""
+        return min(FIRST_STEP * self.step_s, SHARE * (self.until - time.monotonic()))
+
 
 def limits_of(budget: Budget, seconds: float | None) -> Limits:
     """Return the limits of a budget; with a number of seconds the time alone decides."""
     if seconds is not None:
         return Limits(steps=1_000, step_s=FOREVER, until=time.monotonic() + seconds)
     steps = 1 if budget == "quick" else 1_000
-    return Limits(steps, STANDARD_STEP_S if budget == "standard" else FOREVER, time.monotonic() + FOREVER)
+    return Limits(steps, FOREVER if budget == "best" else STANDARD_STEP_S, time.monotonic() + FOREVER)
 
 
 def parse_duration(text: str) -> float:
     """Parse a time such as 90s, 10m, 1.5h or 2h30m into seconds. Raises RecipeError."""
-    match = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", text.strip().lower())
+    if re.fullmatch(r"[\d.]+", text.strip()):
+        number = text.strip()
+        raise RecipeError(f"the time is {text!r}, without a unit: give {number}s, {number}m or {number}h")
+    match = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?", text.strip().lower())
     try:
         hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
     except ValueError:
@@ -53,15 +63,47 @@ def parse_duration(text: str) -> float:
     return total
 
 
+def duration_text(seconds: float) -> str:
+    """Format a duration for a sentence: `90 s` or `2.5 min`."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def enough_time(seconds: float) -> str:
+    """Return the --time that has room for so many seconds of training: forecasts err."""
+    return f"{math.ceil(seconds / SHARE / 60) + 1}m"
+
+
+def suits_budget(recipe: Recipe) -> bool:
+    """Tell whether a recipe leaves to a budget how to train: to the ladder, or from scratch the number of epochs."""
+    return suits_ladder(recipe) or (is_from_scratch(recipe) and _leaves_the_rest(recipe))
+
+
 def suits_ladder(recipe: Recipe) -> bool:
     """Tell whether a recipe leaves to the ladder everything that the ladder decides."""
-    changed = {name for name, value in vars(recipe).items() if value != getattr(Recipe(), name)}
     return (
         lookup(recipe.model).pretrained
         and recipe.weights != "none"
-        and changed <= FIELDS_BESIDE_LADDER
+        and _leaves_the_rest(recipe)
         and recipe.validation != 0
     )
+
+
+def is_from_scratch(recipe: Recipe) -> bool:
+    """Tell whether a recipe is that of a network whose every layer is trained."""
+    model = lookup(recipe.model)
+    return not model.estimator and (not model.pretrained or recipe.weights == "none")
+
+
+def _leaves_the_rest(recipe: Recipe) -> bool:
+    return {name for name, value in vars(recipe).items() if value != DEFAULTS[name]} <= FIELDS_BESIDE_LADDER
+
+
+def require_budget(recipe: Recipe) -> None:
+    """Refuse a recipe that no budget can shorten or improve. Raises RecipeError."""
+    if not is_from_scratch(recipe):
+        require_ladder(recipe)
+    elif recipe.then:
+        raise RecipeError("--time and --budget choose the epochs of one stage: leave out --then, or the limit")
 
 
 def require_ladder(recipe: Recipe) -> None:

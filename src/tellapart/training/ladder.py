@@ -5,6 +5,7 @@ bigger images; flipped views, in training and at prediction. Each step's cost is
 best so far is always a complete bundle.
 """
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,15 +17,15 @@ import numpy as np
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.image_size import sides_of
-from tellapart.data.images import Images
 from tellapart.data.splits.draw_splits import require_classes
-from tellapart.errors import ImageError, RunError
+from tellapart.data.usual_size import usual_size
+from tellapart.errors import RunError
 from tellapart.files import atomic_write, cache_folder, csv_text, remove_folder, remove_partials
 from tellapart.judging.metrics import accuracy, log_loss
 from tellapart.models.freezing import block_sizes
 from tellapart.models.resolved_recipe import NetworkRecipe
 from tellapart.progress import notify
-from tellapart.training.budget import Limits
+from tellapart.training.budget import Limits, duration_text, enough_time
 from tellapart.training.fitting.fit import fit
 from tellapart.training.fitting.loop import seed_everything
 from tellapart.training.forecast import Cost, forecast
@@ -48,7 +49,8 @@ DEPTHS = {"last block": 0, "last 2 blocks": 1, "last 4 blocks": 3, "last 8 block
 ENLARGEMENT, MAX_SIZE = 1.5, 512  # of the images from step to step, and their longest side
 LEAST_ERROR = 0.002  # of validation: fewer errors leave no gain to see
 MAX_FAILURES = 2  # steps without gain, one after the other, that end the ladder
-SIZE_SAMPLE = 50  # images read to know their usual size
+SHRINKS, STEP_PX = 0.95, 8  # of the size at which the first step just fits; sizes are multiples of 8
+LEAST_SHARE = 3  # times smaller than asked, at most: less shows too little
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,11 @@ class Ladder:
     bundle_s: float = 6.0
     """Seconds to write a bundle: a guess until one has been written."""
 
-    def linear_head(self) -> None:
-        """Train a linear head, however long it takes: there is nothing without it."""
+    def linear_head(self, *, may_shrink: bool) -> None:
+        """Train a linear head, on smaller images where these would take too long. Raises RunError if those do, too."""
         recipe = replace(self.recipe, epochs=HEAD_EPOCHS, patience=HEAD_EPOCHS, schedule="cosine")
-        backbone, cost = self._prepare(recipe, None)
+        recipe, backbone, cost = self._affordable(recipe, may_shrink=may_shrink)
+        self.recipe = replace(self.recipe, size=recipe.size)
 
         def candidates(folder: Path) -> Iterator[Candidate]:
             yield self._train(recipe, recipe, backbone, None, folder)
@@ -154,6 +157,26 @@ class Ladder:
             raise RunError("nothing is trained yet: the ladder begins with its linear head")
         return self.best_so_far
 
+    def _affordable(self, recipe: NetworkRecipe, *, may_shrink: bool) -> tuple[NetworkRecipe, Backbone, Cost]:
+        """Return the recipe of the first step at the largest size that its limit allows. Raises RunError."""
+        backbone, cost = self._prepare(recipe, None)
+        asked, asked_s = recipe, cost.seconds(HEAD_EPOCHS) + self.bundle_s
+        seconds = asked_s
+        while seconds > (room_s := self.limits.first_room_s):
+            size = _smaller_size(asked, recipe.size, room_s / seconds) if may_shrink else None
+            if size is None:
+                raise RunError(_too_long(asked, asked_s, room_s))
+            recipe = replace(recipe, size=size)
+            backbone, cost = self._prepare(recipe, None)
+            seconds = cost.seconds(HEAD_EPOCHS) + self.bundle_s
+        if recipe is not asked:
+            notify(
+                f"linear head: at {asked.size} pixels it would take about {duration_text(asked_s)}, so it begins at "
+                f"{recipe.size}, about {duration_text(seconds)}. To keep them: --size {asked.size} --time "
+                f"{enough_time(asked_s)}"
+            )
+        return recipe, backbone, cost
+
     def _prepare(self, stage: NetworkRecipe, weights: StageWeights | None) -> tuple[Backbone, Cost]:
         backbone = backbone_for(stage, preprocessing_for(self.dataset, stage), weights)
         return backbone, self._cost(stage, backbone)
@@ -169,7 +192,9 @@ class Ladder:
         """Tell whether time and disk allow a step, and report why not."""
         free = shutil.disk_usage(self.folder).free
         if seconds + self.bundle_s > self.limits.room_s:
-            notify(f"{name}: would take about {_duration(seconds + self.bundle_s)}, more than is left: the ladder ends")
+            notify(
+                f"{name}: would take about {duration_text(seconds + self.bundle_s)}, more than is left: the ladder ends"
+            )
         elif bytes_needed > free / 2:
             notify(f"{name}: would keep {bytes_needed / 1e9:.1f} GB of {free / 1e9:.1f} GB free: the ladder ends")
         else:
@@ -200,7 +225,7 @@ class Ladder:
         """Take one step: train, keep what is better as a bundle, and write down its cost and its result."""
         folder = self.folder / "steps" / f"{len(self.steps) + 1}-{name.replace(' ', '-')}"
         forecast_s = seconds + self.bundle_s
-        notify(f"step {len(self.steps) + 1}, {name}: about {_duration(forecast_s)}")
+        notify(f"step {len(self.steps) + 1}, {name}: about {duration_text(forecast_s)}")
         started = time.monotonic()
         best = max(candidates(folder), key=lambda candidate: candidate.rank)
         is_better = self.best_so_far is None or best.rank > self.best_so_far.rank
@@ -212,7 +237,8 @@ class Ladder:
         atomic_write(self.folder / "ladder.csv", _csv(self.steps))
         result = f"the best so far, in {folder / 'bundle'}" if is_better else "no gain"
         notify(
-            f"step {len(self.steps)}, {name}: took {_duration(took)}, validation accuracy {best.accuracy:.1%}: {result}"
+            f"step {len(self.steps)}, {name}: took {duration_text(took)}, validation accuracy {best.accuracy:.1%}: "
+            f"{result}"
         )
 
     def _write(self, candidate: Candidate, path: Path) -> None:
@@ -228,11 +254,12 @@ class Ladder:
 def run_ladder(dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Limits, *, may_enlarge: bool) -> None:
     """Take steps as far as the limits and the gain allow, then evaluate the best once on test and write its bundle.
 
-    `may_enlarge` allows images bigger than the recipe's, and square. Leaves `ladder.csv` and `winner.toml` too.
+    `may_enlarge` allows images bigger than the recipe's, and square, or smaller. Leaves `ladder.csv` and `winner.toml`,
+    too.
     """
     seed_everything(recipe.seed)
     ladder = Ladder(dataset, recipe, folder, limits)
-    ladder.linear_head()
+    ladder.linear_head(may_shrink=may_enlarge)
     for step in _next_steps(ladder, may_enlarge=may_enlarge):
         if ladder.has_stalled or not step():
             break
@@ -245,6 +272,24 @@ def run_ladder(dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Li
         remove_folder(bundle)
 
 
+def _smaller_size(asked: NetworkRecipe, size: int, ratio: float) -> int | None:
+    """Return the size at which a step takes this ratio of its time, by its pixels; None where that is too small."""
+    smaller = min(int(SHRINKS * size * math.sqrt(max(ratio, 0.0))), size - 1) // STEP_PX * STEP_PX
+    return smaller if smaller >= max(asked.entry.smallest, asked.size // LEAST_SHARE) else None
+
+
+def _too_long(recipe: NetworkRecipe, seconds: float, room_s: float) -> str:
+    least = max(recipe.entry.smallest, recipe.size // LEAST_SHARE)
+    smaller = f"--size {least} (about {duration_text(seconds * (least / recipe.size) ** 2)}) or " * (
+        least < recipe.size
+    )
+    return (
+        f"the first step, a linear head on {recipe.model} at {recipe.size} pixels, would take about "
+        f"{duration_text(seconds)}, and it may take {duration_text(max(room_s, 0.0))}. Nothing was trained: allow it "
+        f"with --time {enough_time(seconds)}, or take a cheaper way: {smaller}--model cnn"
+    )
+
+
 def _next_steps(ladder: Ladder, *, may_enlarge: bool) -> Iterator[Callable[[], bool]]:
     """Yield the steps after the linear head, in order."""
     yield ladder.tuned_head
@@ -253,8 +298,8 @@ def _next_steps(ladder: Ladder, *, may_enlarge: bool) -> Iterator[Callable[[], b
     for name, number in DEPTHS.items():
         if number < len(depths):
             yield partial(ladder.fine_tune, name, f"unfreeze={depths[number]}")
-    size, usual_size = max(sides_of(ladder.recipe.size)), _usual_size(ladder.dataset.splits["train"].images)
-    while may_enlarge and size < MAX_SIZE and usual_size >= (size := min(round(ENLARGEMENT * size), MAX_SIZE)):
+    size, own_size = max(sides_of(ladder.recipe.size)), usual_size(ladder.dataset.splits["train"].images)
+    while may_enlarge and size < MAX_SIZE and own_size >= (size := min(round(ENLARGEMENT * size), MAX_SIZE)):
         yield partial(ladder.fine_tune, f"{size} pixels", f"size={size}")
 
 
@@ -266,20 +311,5 @@ def _mirrored_score(task: Task) -> tuple[float, float]:
     return accuracy(labels, predicted.values), log_loss(labels, predicted.values)
 
 
-def _usual_size(images: Images) -> float:
-    """Return the median shorter side of some images, in pixels."""
-    sides = [0]
-    for index in range(min(SIZE_SAMPLE, len(images))):
-        try:
-            sides.append(min(images.read(index).shape[:2]))
-        except ImageError:  # among the skipped ones already
-            continue
-    return float(np.median(sides))
-
-
 def _csv(steps: list[Step]) -> str:
     return csv_text([column.name for column in fields(Step)], map(astuple, steps))
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

@@ -16,6 +16,7 @@ from tellapart.training.fitting.loop import seed_everything
 from tellapart.training.ladder import run_ladder
 from tellapart.training.prepare import preprocessing_for
 from tellapart.training.run_files import write_metrics, write_skipped
+from tellapart.training.scratch_budget import within_budget
 from tellapart.training.tasks import StageWeights, Task, backbone_for, make_task
 from tellapart.training.write_bundle import write_bundle
 
@@ -25,12 +26,15 @@ def train_network(
 ) -> None:
     """Train into `folder`, which has the recipe already; `metrics.json` comes last.
 
-    With limits the recipe is the start of the ladder; `may_enlarge` lets it take bigger images.
+    With limits the recipe is the start of the ladder, which `may_enlarge` lets take images of another size; or from
+    scratch it has as many epochs as fit.
     """
     if not (folder / "bundle").exists():
-        if limits:
+        if limits and recipe.backbone:
             run_ladder(dataset, recipe, folder, limits, may_enlarge=may_enlarge)
         else:
+            if limits:
+                recipe = within_budget(dataset, recipe, folder, limits)
             seed_everything(recipe.seed)
             write_bundle(_train_stages(dataset, recipe, folder), recipe, folder / "bundle")
     write_metrics(folder)

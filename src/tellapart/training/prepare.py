@@ -1,5 +1,6 @@
 """Prepare a data set for training: splits, geometry, images that cannot be read. No Keras here."""
 
+import shlex
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -13,10 +14,12 @@ from tellapart.data.images import ArrayImages
 from tellapart.data.levels import measure_levels
 from tellapart.data.preprocessing import Preprocessing
 from tellapart.data.splits.draw_splits import draw_splits, missing_splits, require_classes, validation_share
+from tellapart.data.usual_size import usual_size
 from tellapart.errors import DatasetError, RecipeError, did_you_mean
+from tellapart.models.catalogue import FOR_PHOTOS, FOR_SMALL_IMAGES, SMALL_PIXELS, lookup
 from tellapart.models.resolved_recipe import ResolvedRecipe
 from tellapart.progress import notify
-from tellapart.recipe import Recipe
+from tellapart.recipe import AUTO, Recipe
 from tellapart.text import joined, printable
 
 BY_FEATURES = ("label-error", "outlier")
@@ -26,15 +29,32 @@ BY_FEATURES = ("label-error", "outlier")
 def draw_all_splits(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
     """Return the data set with all its splits, and the recipe with what its images decide.
 
-    That is the share of validation used to draw them, and the range of values of images of 16 bits. Near-duplicates
-    stay on one side. Raises DatasetError where a split lacks a class.
+    That is the model, the share of validation used to draw them, and the range of values of images of 16 bits.
+    Near-duplicates stay on one side. Raises DatasetError where a split lacks a class.
     """
+    recipe = with_model(dataset, recipe)
     share = validation_share(dataset) if recipe.validation is None else recipe.validation
     if missing_splits(dataset, validation=share, test=recipe.test):
         dataset = with_duplicate_families(dataset)
     dataset = draw_splits(dataset, validation=share, test=recipe.test, seed=recipe.split_seed)
     require_classes(dataset)
     return dataset, replace(recipe, validation=share, range=recipe.range or _found_range(dataset))
+
+
+def with_model(dataset: Dataset, recipe: Recipe) -> Recipe:
+    """Return the recipe with a model in place of `auto`: the one for small images, at their size, or that for photos.
+
+    A recipe that names weights, or asks for a backbone's layers, means a pre-trained network.
+    """
+    if recipe.model != AUTO:
+        return recipe
+    size = recipe.size or dataset.own_size or round(usual_size(next(iter(dataset.splits.values())).images))
+    wants_backbone = recipe.weights not in (None, "none") or recipe.cut is not None or recipe.unfreeze
+    if wants_backbone or not 0 < size < SMALL_PIXELS:
+        return replace(recipe, model=FOR_PHOTOS)
+    size = max(size, lookup(FOR_SMALL_IMAGES).smallest)
+    notify(f"model: {FOR_SMALL_IMAGES}, since the images have {size} pixels; --model {FOR_PHOTOS} enlarges them")
+    return replace(recipe, model=FOR_SMALL_IMAGES, size=size)
 
 
 def _found_range(dataset: Dataset) -> str | None:
@@ -115,7 +135,8 @@ def preflight(dataset: Dataset, *, forbid: Collection[str] = (), strict: bool = 
 
 def _refusal(refused: list[Finding], source: str | None) -> str:
     kinds = joined(list(dict.fromkeys(finding.kind for finding in refused)))
+    command = shlex.join(["tellapart", "check", source or "SOURCE"])
     return (
-        f"nothing was trained, since these findings are forbidden: {kinds}. Run `tellapart check {source or 'SOURCE'}` "
+        f"nothing was trained, since these findings are forbidden: {kinds}. Run `{command}` "
         f"to see the images, then fix them, or leave some out with --skip"
     )

@@ -24,9 +24,9 @@ from tellapart.models.resolved_recipe import EstimatorRecipe, ResolvedRecipe, re
 from tellapart.progress import notify
 from tellapart.read_files import ContentError, read_json
 from tellapart.recipe import Recipe
-from tellapart.training.budget import Budget, Limits, limits_of, require_ladder
+from tellapart.training.budget import Budget, Limits, limits_of, require_budget
 from tellapart.training.estimator_run import train_estimator
-from tellapart.training.prepare import draw_all_splits, preflight
+from tellapart.training.prepare import draw_all_splits, preflight, with_model
 from tellapart.training.run_files import (
     ENVIRONMENT,
     METRICS,
@@ -36,6 +36,7 @@ from tellapart.training.run_files import (
     environment,
     read_environment,
     with_stored_epochs,
+    with_stored_model,
 )
 
 
@@ -134,19 +135,20 @@ def train(
 
     `out` must be new or empty, unless `resume` continues a killed run of the same recipe and images there: it ends
     with the weights of an uninterrupted run. With a `budget`, or a number of `seconds`, the recipe is the start of a
-    ladder of better and better ones. Problems of the images that are cheap to find are reported first; findings of the
-    kinds in `forbid` (`checking.finding.KINDS`), and with `strict` all problems and warnings, are refused before
-    anything is written (DatasetError). `effort` is the old name of `budget`. Raises a TellapartError.
+    ladder of better and better ones; a network from scratch has as many epochs as fit. Problems of the images that are
+    cheap to find are reported first; findings of the kinds in `forbid` (`checking.finding.KINDS`), and with `strict`
+    all problems and warnings, are refused before anything is written (DatasetError). `effort` is the old name of
+    `budget`. Raises a TellapartError.
     """
     if effort is not None:
         warnings.warn("effort is now called budget", DeprecationWarning, stacklevel=2)
         budget = budget or effort
+    folder, may_enlarge = Path(out), recipe.size is None
+    whole = Dataset.of(dataset)
+    recipe = with_model(whole, with_stored_model(recipe, folder) if resume else recipe)
     limits = limits_of(budget or "best", seconds) if budget or seconds is not None else None
     if limits:
-        require_ladder(recipe)
-    may_enlarge = recipe.size is None
-    folder = Path(out)
-    whole = Dataset.of(dataset)
+        require_budget(recipe)
     dataset, recipe = draw_all_splits(whole, recipe)
     for note in share_notes(whole, dataset, validation=recipe.validation or 0.0, test=recipe.test):
         notify(note)

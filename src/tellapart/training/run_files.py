@@ -20,7 +20,7 @@ from tellapart.models.catalogue import lookup
 from tellapart.models.resolved_recipe import ResolvedRecipe
 from tellapart.progress import notify
 from tellapart.read_files import read_json
-from tellapart.recipe import Recipe
+from tellapart.recipe import AUTO, Recipe
 from tellapart.text import printable
 from tellapart.training.final_evaluation import FinalEvaluation
 from tellapart.version import __version__
@@ -69,6 +69,15 @@ def with_stored_epochs(recipe: Recipe, folder: Path) -> Recipe:
     if recipe.epochs is not None or not path.exists():
         return recipe
     return replace(recipe, epochs=Recipe.read(path).epochs)
+
+
+def with_stored_model(recipe: Recipe, folder: Path) -> Recipe:
+    """Set a model that the images are to decide, and its size, to those of the recipe in a folder, if there is one."""
+    path = folder / RECIPE
+    if recipe.model != AUTO or not path.exists():
+        return recipe
+    stored = Recipe.read(path)
+    return replace(recipe, model=stored.model, size=stored.size if recipe.size is None else recipe.size)
 
 
 def write_skipped(skipped: tuple[Skipped, ...], folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Open a source of labelled images: a folder, a table, a file of arrays or a built-in data set."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.data.dataset import Dataset, ReadOptions, Split
+from tellapart.data.decoding.formats import other_format
+from tellapart.data.read_image import web_address
 from tellapart.data.sources.apply_skips import apply_skips
 from tellapart.data.sources.arrays import npz_classes, read_idx_folder, read_npz
 from tellapart.data.sources.builtin_datasets import BUILTIN_DATASETS, open_builtin
 from tellapart.data.sources.class_names import parse_excluded, require_two_classes
 from tellapart.data.sources.folder import read_folder
 from tellapart.data.sources.hugging_face import hugging_face_table
+from tellapart.data.sources.listing import is_image
 from tellapart.data.sources.manifest import read_manifest
 from tellapart.data.sources.named_files import read_named_files
 from tellapart.data.sources.tables import TABLES, open_table
@@ -74,15 +78,28 @@ def _open_arrays(source: str) -> Dataset:
         return _from_arrays(path.stem, read_npz(path), npz_classes(path))
     if source in BUILTIN_DATASETS:
         return open_builtin(source)
+    if path.is_file() and (is_image(source) or other_format(source)):
+        raise DatasetError(_about_image(source))
     if path.exists():
         known = ", ".join((*TABLES, *ARRAYS))
         raise DatasetError(f"{source} is a file; expected a folder of class folders, or a file that ends in {known}")
+    if address := web_address(source):
+        raise DatasetError(f"{address} is a web address, and nothing is fetched: download the images, and name them")
     if is_one_file(source):
         raise DatasetError(f"there is no file {source}: check the path (now in {Path.cwd()})")
     if os.sep in source or source.startswith("."):
         raise DatasetError(f"there is no folder {source}: check the path (now in {Path.cwd()})")
     raise DatasetError(
         f"there is no folder {source}, and no data set of that name: {did_you_mean(source, BUILTIN_DATASETS)}"
+    )
+
+
+def _about_image(path: str) -> str:
+    if other := other_format(path):
+        return f"{path} {other.refusal}"
+    return (
+        f"{path} is one image, where labelled images are expected: name a folder with one folder of images per class. "
+        f"To classify it: tellapart predict BUNDLE {shlex.quote(path)}"
     )
 
 

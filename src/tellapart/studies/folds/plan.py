@@ -14,6 +14,7 @@ from tellapart.errors import RecipeError
 from tellapart.models.catalogue import lookup
 from tellapart.models.resolved_recipe import NetworkRecipe, ResolvedRecipe, resolve
 from tellapart.recipe import Recipe
+from tellapart.training.prepare import with_model
 
 MAX_FOLDS = 1_000
 
@@ -47,6 +48,7 @@ def plan_folds(dataset: Dataset, recipe: Recipe, count: int) -> FoldPlan:
     """Check the recipe and divide the images into `count` folds. Raises RecipeError or DatasetError."""
     if not 2 <= count <= MAX_FOLDS:
         raise RecipeError(f"folds is {count}; expected 2 to {MAX_FOLDS:,}, such as --folds 5")
+    recipe = with_model(dataset, recipe)
     resolve(replace(recipe, validation=recipe.validation or 0.0), own_size=dataset.own_size)  # raises what is wrong
     dataset = draw_splits(with_duplicate_families(dataset), validation=0.0, test=recipe.test, seed=recipe.split_seed)
     test_count = len(dataset.splits["test"]) if "test" in dataset.splits else 0

@@ -1,6 +1,7 @@
 """The space of a search: `--space` parsed and checked against the recipe before an image is read; random draws."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -157,6 +158,8 @@ def _number(name: str, text: str, kind: type[int] | type[float]) -> float:
     try:
         return kind(0) if text == "none" else _finite(kind(text))
     except ValueError as error:
+        if span := re.fullmatch(r"([\d.e+]+) ?(?:-|\.\.|to) ?([\d.e+]+)", text):
+            raise RecipeError(f"space {name} has {text!r}; a range is written {name}={span[1]}:{span[2]}") from error
         expected = "a whole number" if kind is int else "a number"
         raise RecipeError(f"space {name} has {text!r}; expected {expected}") from error
 
