@@ -1,6 +1,7 @@
 """`tellapart train`: what it reports, and its exit status."""
 
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -52,3 +53,16 @@ def test_weights_that_are_not_finite_are_refused_with_what_to_do(
     outcome = said("train", tiny, "--model", "mlp", "--size", 20, "--no-report", "--out", tmp_path / "run")
     assert "the weights after epoch 1, the best one, are not finite numbers" in outcome.error
     assert "a smaller learning rate than 0.001" in outcome.error
+
+
+def test_the_end_shows_what_it_must_beat_its_size_and_where_the_report_is(
+    said: Said, trained: Run, monkeypatch: pytest.MonkeyPatch, tiny: Path, tmp_path: Path
+) -> None:
+    run = Run(Path(shutil.copytree(trained.folder, tmp_path / "my run")))
+    monkeypatch.setattr("tellapart.cli.train.train_run", lambda *_, **__: run)
+    outcome = said("train", tiny)
+    assert "baseline on test" in outcome.out
+    assert all(name in outcome.out for name in ("majority class", "forest", "this run is better by", "paired test"))
+    assert f"bundle: {run.folder / 'bundle'} (154,115 parameters, " in outcome.out
+    assert f"report: {run.folder / 'report.html'}" in outcome.out
+    assert f"try: tellapart predict '{run.folder / 'bundle'}' IMAGE" in outcome.err
