@@ -10,7 +10,8 @@ import pytest
 
 from tellapart import __version__
 from tellapart.data.dataset import Dataset, ReadOptions
-from tellapart.training.run_files import environment, reading_of
+from tellapart.recipe import Recipe
+from tellapart.training.run_files import environment, reading_of, with_stored_model
 
 
 def test_it_says_versions_and_images_and_is_json(tiny: Path) -> None:
@@ -73,3 +74,12 @@ def test_how_images_were_read_comes_back_from_json(
 
 def test_a_run_of_an_earlier_version_was_read_plainly() -> None:
     assert reading_of({"name": "digits", "source": "digits"}) == ReadOptions()
+
+
+def test_a_resumed_run_keeps_the_model_that_its_images_decided(tmp_path: Path) -> None:
+    assert with_stored_model(Recipe(), tmp_path) == Recipe()
+    Recipe(model="cnn", weights="none", size=28).write(tmp_path / "recipe.toml")
+    assert with_stored_model(Recipe(seed=3), tmp_path) == Recipe(model="cnn", size=28, seed=3)
+    assert with_stored_model(Recipe(model="mlp"), tmp_path) == Recipe(model="mlp")
+    Recipe(model="xception", weights="imagenet", size=299).write(tmp_path / "recipe.toml")
+    assert with_stored_model(Recipe(), tmp_path) == Recipe(model="xception")  # the ladder may still enlarge

@@ -22,6 +22,7 @@ from tellapart.progress import notify
 from tellapart.recipe import AUTO, Recipe
 from tellapart.text import joined, printable
 
+FEW = 12  # images that are decoded to know whether all are small: photos take a while
 BY_FEATURES = ("label-error", "outlier")
 """Kinds that need features."""
 
@@ -48,7 +49,7 @@ def with_model(dataset: Dataset, recipe: Recipe) -> Recipe:
     """
     if recipe.model != AUTO:
         return recipe
-    size = recipe.size or dataset.own_size or round(usual_size(next(iter(dataset.splits.values())).images))
+    size = recipe.size or dataset.own_size or round(usual_size(next(iter(dataset.splits.values())).images, FEW))
     wants_backbone = recipe.weights not in (None, "none") or recipe.cut is not None or recipe.unfreeze
     if wants_backbone or not 0 < size < SMALL_PIXELS:
         return replace(recipe, model=FOR_PHOTOS)

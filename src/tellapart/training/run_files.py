@@ -72,12 +72,13 @@ def with_stored_epochs(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def with_stored_model(recipe: Recipe, folder: Path) -> Recipe:
-    """Set a model that the images are to decide, and its size, to those of the recipe in a folder, if there is one."""
+    """Set a model that the images are to decide to that of the recipe in a folder; and without a backbone its size."""
     path = folder / RECIPE
     if recipe.model != AUTO or not path.exists():
         return recipe
     stored = Recipe.read(path)
-    return replace(recipe, model=stored.model, size=stored.size if recipe.size is None else recipe.size)
+    size = stored.size if recipe.size is None and stored.weights == "none" else recipe.size
+    return replace(recipe, model=stored.model, size=size)
 
 
 def write_skipped(skipped: tuple[Skipped, ...], folder: Path) -> None:
