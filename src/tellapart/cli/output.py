@@ -103,13 +103,13 @@ def confusion_table(confusion: ConfusionCells, classes: Sequence[str]) -> str:
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Align columns: the first to the left, the others to the right. What cannot be shown is escaped."""
-    shown = [[shown(cell) for cell in row] for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*shown, strict=True)]
+    table = [[shown(cell) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
     return "\n".join(
         "  ".join(
             cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         )
-        for row in shown
+        for row in table
     )
 
 
