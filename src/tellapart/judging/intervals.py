@@ -57,22 +57,32 @@ class Estimate:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Estimate):
             return (self.value, self.low, self.high) == (other.value, other.low, other.high)
-        return self.value == other if isinstance(other, Real) else NotImplemented
+        if not isinstance(other, Real):
+            return NotImplemented
+        return self.value == float(other)
 
     def __hash__(self) -> int:
         return hash(self.value)
 
     def __lt__(self, other: "Estimate | float") -> bool:
-        return self.value < float(other) if isinstance(other, Estimate | Real) else NotImplemented
+        if not isinstance(other, Estimate | Real):
+            return NotImplemented
+        return self.value < float(other)
 
     def __le__(self, other: "Estimate | float") -> bool:
-        return self.value <= float(other) if isinstance(other, Estimate | Real) else NotImplemented
+        if not isinstance(other, Estimate | Real):
+            return NotImplemented
+        return self.value <= float(other)
 
     def __gt__(self, other: "Estimate | float") -> bool:
-        return self.value > float(other) if isinstance(other, Estimate | Real) else NotImplemented
+        if not isinstance(other, Estimate | Real):
+            return NotImplemented
+        return self.value > float(other)
 
     def __ge__(self, other: "Estimate | float") -> bool:
-        return self.value >= float(other) if isinstance(other, Estimate | Real) else NotImplemented
+        if not isinstance(other, Estimate | Real):
+            return NotImplemented
+        return self.value >= float(other)
 
     def as_json(self) -> dict[str, float]:
         """`{"value", "low", "high"}`."""
