@@ -1,5 +1,7 @@
 """Suggestions by meaning and by letters; each is an option or a command that exists."""
 
+from pathlib import Path
+
 import pytest
 
 from tellapart.cli.commands import COMMANDS
@@ -50,3 +52,9 @@ def test_a_range_in_a_space_is_shown_as_it_is_written(said: Said) -> None:
 def test_two_limits_of_one_training_are_refused(said: Said) -> None:
     assert "--time and --budget are two limits" in said("train", "digits", "--time", "10m", "--budget", "quick").error
     assert "without a unit: give 10s, 10m or 10h" in said("train", "digits", "--time", 10).error
+
+
+def test_options_of_another_kind_of_source_are_refused(said: Said, bundle: Path, images: list[Path]) -> None:
+    assert "is one image: leave out --count and --image" in said("show", images[0], "--count", 3).error
+    assert "--image shows one image and --count several" in said("show", "digits", "--count", 3, "--image", 1).error
+    assert "--workers is for predictions that are written" in said("predict", bundle, images[0], "--workers", 2).error

@@ -99,8 +99,9 @@ def predict(
         if logits:
             raise RunError("--logits is for answers that are printed: leave --out out, such as with --json > FILE")
         return _write_file(bundle, images, _file(out), top=top, fresh=fresh, by=jobs_on(on, workers))
-    if on:
-        raise RunError("--on is for predictions that are written into a file: name one with --out")
+    if on or workers is not None:
+        option = "--on" if on else "--workers"
+        raise RunError(f"{option} is for predictions that are written into a file: name one with --out")
     if fresh:
         raise RunError("--fresh is about an earlier --out, which is not named: name it, or leave --fresh out")
     listed = list_images(images, sys.stdin)

@@ -15,13 +15,15 @@ from tellapart.data.sources.open_source import is_one_file
 from tellapart.data.sources.references import find_image, is_reference
 from tellapart.errors import DatasetError
 
+COUNT = 10
+
 
 def show(
     source: str,
     /,
     *,
     read_options: ReadAs = READ_DEFAULTS,
-    count: int = 10,
+    count: int | None = None,
     image: int | None = None,
     save: Path | None = None,
 ) -> None:
@@ -35,7 +37,7 @@ def show(
     source
         An image file; a data set as for train; or an image of one, such as "mnist:test[7388]", in quotes.
     count
-        Number of images of a data set.
+        Number of images of a data set; 10 by default.
     image
         One image of a data set, by its index from 0.
     save
@@ -47,8 +49,13 @@ def show(
         _show_array(labelled.read(visible_conversion([labelled.images.take([labelled.index])])), save)
         return
     if Path(source).is_file() and not is_one_file(source):
+        if image is not None or count is not None:
+            raise DatasetError(f"{source} is one image: leave out --count and --image, which choose from a data set")
         _show_file(source, save)
         return
+    if image is not None and count is not None:
+        raise DatasetError("--image shows one image and --count several: leave one out")
+    count = COUNT if count is None else count
     dataset = Dataset.open(source, read_options)
     split = next(iter(dataset.splits.values()))
     conversion = visible_conversion([split.images])
