@@ -64,13 +64,16 @@ def parse_duration(text: str) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """Format a duration for a sentence: `90 s` or `2.5 min`."""
+    """Format a duration for a sentence: `90 s`, `2.5 min` or `3.0 h`."""
+    if seconds >= 7200:
+        return f"{seconds / 3600:.1f} h"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
 def enough_time(seconds: float) -> str:
     """Return the --time that has room for so many seconds of training: forecasts err."""
-    return f"{math.ceil(seconds / SHARE / 60) + 1}m"
+    minutes = math.ceil(seconds / SHARE / 60) + 1
+    return f"{minutes}m" if minutes <= 120 else f"{math.ceil(minutes / 60)}h"
 
 
 def suits_budget(recipe: Recipe) -> bool:

@@ -280,9 +280,8 @@ def _smaller_size(asked: NetworkRecipe, size: int, ratio: float) -> int | None:
 
 def _too_long(recipe: NetworkRecipe, seconds: float, room_s: float) -> str:
     least = max(recipe.entry.smallest, recipe.size // LEAST_SHARE)
-    smaller = f"--size {least} (about {duration_text(seconds * (least / recipe.size) ** 2)}) or " * (
-        least < recipe.size
-    )
+    least_s = seconds * (least / recipe.size) ** 2
+    smaller = f"--size {least} (about {duration_text(least_s)}) or " if least < recipe.size and least_s < room_s else ""
     return (
         f"the first step, a linear head on {recipe.model} at {recipe.size} pixels, would take about "
         f"{duration_text(seconds)}, and it may take {duration_text(max(room_s, 0.0))}. Nothing was trained: allow it "

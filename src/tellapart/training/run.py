@@ -33,6 +33,7 @@ from tellapart.training.run_files import (
     RECIPE,
     SKIPPED,
     SPLIT,
+    WINNER,
     environment,
     read_environment,
     with_stored_epochs,
@@ -217,7 +218,7 @@ def _released_when_refused(folder: Path) -> Iterator[None]:
         yield
     except TellapartError:
         if not (folder / "checkpoints").exists():
-            for name in (RECIPE, ENVIRONMENT, SPLIT):
+            for name in (RECIPE, ENVIRONMENT, SPLIT, WINNER):
                 (folder / name).unlink(missing_ok=True)
         raise
 

@@ -12,18 +12,17 @@ from tellapart.recipe import Recipe
 from tellapart.training.budget import Limits, duration_text, enough_time
 from tellapart.training.forecast import forecast
 from tellapart.training.prepare import preprocessing_for
+from tellapart.training.run_files import WINNER
 from tellapart.training.tasks import backbone_for
 
-CHOSEN = "winner.toml"
-"""The recipe with the epochs that were chosen, also for a run that is resumed."""
 MIN_NUMBERS = 2e8  # pixel values in all epochs: fewer take seconds, and a forecast costs as much
 LARGE = 50  # times as much work per pixel in a large network
 
 
 def within_budget(dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Limits) -> NetworkRecipe:
-    """Return the recipe with the epochs that fit. Raises RunError where there is no time for one."""
-    if (folder / CHOSEN).exists():
-        return replace(recipe, epochs=Recipe.read(folder / CHOSEN).epochs or recipe.epochs)
+    """Return the recipe with the epochs that fit, the same for a run that resumes. Raises RunError without one."""
+    if (folder / WINNER).exists():
+        return replace(recipe, epochs=Recipe.read(folder / WINNER).epochs or recipe.epochs)
     if _numbers(dataset, recipe) < MIN_NUMBERS:
         return recipe
     preprocessing = preprocessing_for(dataset, recipe)
@@ -41,7 +40,7 @@ def within_budget(dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits:
     else:
         notify(f"{recipe.model}: at most {recipe.epochs} epochs, about {duration_text(whole_s)}")
     chosen = replace(recipe, epochs=epochs)
-    chosen.write(folder / CHOSEN)
+    chosen.write(folder / WINNER)
     return chosen
 
 
