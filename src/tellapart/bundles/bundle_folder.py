@@ -16,7 +16,7 @@ OF_RUN = "bundle"
 RUN_RECIPE = "recipe.toml"
 KERAS_MODELS = (".keras", ".h5", ".hdf5")
 OTHER_MODELS = (".onnx", ".tflite", ".pt", ".pth", ".pb", ".xml", ".safetensors", ".pkl", ".joblib", ".skops")
-MAX_RUNS = 200  # entries of a folder that are looked at for runs
+MAX_RUNS = 200  # entries of a folder that are examined for runs
 
 
 def bundle_folder(named: str | Path) -> Path:

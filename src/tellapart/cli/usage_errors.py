@@ -1,4 +1,4 @@
-"""What is wrong with the words of a command line, as one plain sentence; names are suggested by meaning and letters."""
+"""Say in one plain sentence why words make no command; names are suggested by meaning and by letters."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""Which models use which fields of a recipe, to refuse options that would have no effect."""
+"""Find fields of a recipe that a model does not use, to refuse options that would have no effect."""
 
 from collections.abc import Iterable, Mapping
 
