@@ -1,4 +1,4 @@
-"""A run is taken for its bundle; whatever else is named in place of a bundle gets a sentence that says what to do."""
+"""A run stands for its bundle; whatever else is named in place of a bundle gets a sentence that says what to do."""
 
 import os
 import shutil

@@ -21,7 +21,7 @@ KNOWN = ["--learning-rate", "--root", "--size", "--inner", "--units", "--top"]
         ("--imgsz", "did you mean --size?"),
         ("--hidden", "did you mean --inner or --units?"),
         ("--learnin-rate", "did you mean --learning-rate?"),
-        ("--optim", "tellapart train --help lists them"),  # --optimizer is none of this command's
+        ("--amp", "tellapart train --help lists them"),  # --mixed-precision is none of this command's
         ("--zzz", "tellapart train --help lists them"),
         ("--dataset", "what is read comes without one, after the command, as in tellapart train PHOTOS"),
     ],

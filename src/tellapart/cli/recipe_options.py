@@ -74,7 +74,7 @@ def expanded(words: Sequence[str]) -> list[str]:
 
 def _model_in(words: Sequence[str]) -> str | None:
     """Return the value of --model; None without it."""
-    pairs = zip(words, [*words[1:], ""], strict=True)
+    pairs = zip(words, [*words, ""][1:], strict=True)
     given = (word.partition("=")[2] or after for word, after in pairs if word.split("=")[0] == "--model")
     return next(given, None)
 

@@ -28,10 +28,16 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "cat.png")
-    with pytest.raises(
-        DatasetError, match=r"cat.png is a file; expected a folder of class folders, or a file that ends in .csv,"
+    (tmp_path / "clip.mp4").touch()
+    (tmp_path / "notes.doc").touch()
+    for name, sentence in (
+        ("cat.png", r"cat\.png is one image, where .* To classify it: tellapart predict BUNDLE"),
+        ("clip.mp4", r"clip\.mp4 is a video, which is not read"),
+        ("notes.doc", r"is a file; expected a folder of class folders, or a file that ends in .csv,"),
+        ("https://example.org/a", r"https://example\.org/a is a web address, and nothing is fetched"),
     ):
-        open_source(str(tmp_path / "cat.png"))
+        with pytest.raises(DatasetError, match=sentence):
+            open_source(str(tmp_path / name) if name[:4] != "http" else name)
 
 
 ARRAY = np.zeros((4, 3, 3), np.uint8)
