@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.image_size import sides_of
+from tellapart.data.image_size import sides_of, size_text
 from tellapart.data.splits.draw_splits import require_classes
 from tellapart.data.usual_size import usual_size
 from tellapart.errors import RunError
@@ -163,7 +163,7 @@ class Ladder:
         asked, asked_s = recipe, cost.seconds(HEAD_EPOCHS) + self.bundle_s
         seconds = asked_s
         while seconds > (room_s := self.limits.first_room_s):
-            size = _smaller_size(asked, recipe.size, room_s / seconds) if may_shrink else None
+            size = _smaller_size(asked, _side(recipe), room_s / seconds) if may_shrink else None
             if size is None:
                 raise RunError(_too_long(asked, asked_s, room_s))
             recipe = replace(recipe, size=size)
@@ -275,15 +275,23 @@ def run_ladder(dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits: Li
 def _smaller_size(asked: NetworkRecipe, size: int, ratio: float) -> int | None:
     """Return the size at which a step takes this ratio of its time, by its pixels; None where that is too small."""
     smaller = min(int(SHRINKS * size * math.sqrt(max(ratio, 0.0))), size - 1) // STEP_PX * STEP_PX
-    return smaller if smaller >= max(asked.entry.smallest, asked.size // LEAST_SHARE) else None
+    return smaller if smaller >= _least_side(asked) else None
+
+
+def _side(recipe: NetworkRecipe) -> int:
+    return max(sides_of(recipe.size))
+
+
+def _least_side(asked: NetworkRecipe) -> int:
+    return max(asked.entry.smallest, _side(asked) // LEAST_SHARE)
 
 
 def _too_long(recipe: NetworkRecipe, seconds: float, room_s: float) -> str:
-    least = max(recipe.entry.smallest, recipe.size // LEAST_SHARE)
-    least_s = seconds * (least / recipe.size) ** 2
-    smaller = f"--size {least} (about {duration_text(least_s)}) or " if least < recipe.size and least_s < room_s else ""
+    least, side = _least_side(recipe), _side(recipe)
+    least_s = seconds * (least / side) ** 2
+    smaller = f"--size {least} (about {duration_text(least_s)}) or " if least < side and least_s < room_s else ""
     return (
-        f"the first step, a linear head on {recipe.model} at {recipe.size} pixels, would take about "
+        f"the first step, a linear head on {recipe.model} at {size_text(recipe.size)} pixels, would take about "
         f"{duration_text(seconds)}, and it may take {duration_text(max(room_s, 0.0))}. Nothing was trained: allow it "
         f"with --time {enough_time(seconds)}, or take a cheaper way: {smaller}--model cnn"
     )

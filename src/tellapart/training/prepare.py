@@ -49,13 +49,14 @@ def with_model(dataset: Dataset, recipe: Recipe) -> Recipe:
     """
     if recipe.model != AUTO:
         return recipe
-    size = recipe.size or dataset.own_size or round(usual_size(next(iter(dataset.splits.values())).images, FEW))
+    given = None if recipe.size is None else max(sides_of(recipe.size))
+    side = given or dataset.own_size or round(usual_size(next(iter(dataset.splits.values())).images, FEW))
     wants_backbone = recipe.weights not in (None, "none") or recipe.cut is not None or recipe.unfreeze
-    if wants_backbone or not 0 < size < SMALL_PIXELS:
+    if wants_backbone or not 0 < side < SMALL_PIXELS:
         return replace(recipe, model=FOR_PHOTOS)
-    size = max(size, lookup(FOR_SMALL_IMAGES).smallest)
-    notify(f"model: {FOR_SMALL_IMAGES}, since the images have {size} pixels; --model {FOR_PHOTOS} enlarges them")
-    return replace(recipe, model=FOR_SMALL_IMAGES, size=size)
+    side = max(side, lookup(FOR_SMALL_IMAGES).smallest)
+    notify(f"model: {FOR_SMALL_IMAGES}, since the images have {side} pixels; --model {FOR_PHOTOS} enlarges them")
+    return replace(recipe, model=FOR_SMALL_IMAGES, size=recipe.size or side)
 
 
 def _found_range(dataset: Dataset) -> str | None:

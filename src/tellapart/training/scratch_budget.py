@@ -1,9 +1,11 @@
 """A network trained from scratch within a budget: as many epochs as its forecast says that there is time for."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.image_size import sides_of, size_text
 from tellapart.errors import RunError
 from tellapart.files import cache_folder
 from tellapart.models.resolved_recipe import NetworkRecipe
@@ -46,14 +48,14 @@ def within_budget(dataset: Dataset, recipe: NetworkRecipe, folder: Path, limits:
 
 def _numbers(dataset: Dataset, recipe: NetworkRecipe) -> float:
     """Count the pixels that a training reads, in those of a small network."""
-    pixels = len(dataset.splits["train"]) * recipe.epochs * float(recipe.size) ** 2
+    pixels = len(dataset.splits["train"]) * recipe.epochs * math.prod(sides_of(recipe.size))
     return pixels * (LARGE if recipe.entry.pretrained else 1)
 
 
 def _too_long(recipe: NetworkRecipe, epoch_s: float, room_s: float) -> str:
-    enough = enough_time(recipe.epochs * epoch_s)
+    enough, duration = enough_time(recipe.epochs * epoch_s), duration_text(epoch_s)
     return (
-        f"one epoch of {recipe.model} at {recipe.size} pixels would take about {duration_text(epoch_s)}, and there are "
+        f"one epoch of {recipe.model} at {size_text(recipe.size)} pixels would take about {duration}, and there are "
         f"{duration_text(max(room_s, 0.0))}. Nothing was trained: allow it with --time {enough}, or take a cheaper "
         f"way: a smaller --size, or --model lenet5 or mlp"
     )
