@@ -11,7 +11,11 @@ def baseline(name: str, value: float, p_value: float) -> Baseline:
 
 
 def test_rows_have_accuracy_difference_and_test() -> None:
-    entries = [baseline("majority class", 0.4, 1e-9), baseline("forest", -0.01, 0.2), LeftOut("knn", "too slow")]
+    entries: list[Baseline | LeftOut] = [
+        baseline("majority class", 0.4, 1e-9),
+        baseline("forest", -0.01, 0.2),
+        LeftOut("knn", "too slow"),
+    ]
     header, first, second, left_out = baselines_table(entries).splitlines()
     assert header.split("  ")[0] == "baseline on test"
     assert "50.0% (40.0% to 60.0%)" in first

@@ -107,7 +107,7 @@ def train(
         strict=strict,
     )
     page = _report(run, dataset) if report else None
-    compared = (*read_baselines(run), *left_out_baselines(run))
+    compared: tuple[Baseline | LeftOut, ...] = (*read_baselines(run), *left_out_baselines(run))
     reasons, notes = training_warnings(run), evaluation_notes(run)
     if json:
         print_json(_as_json(run, page, reasons) | {"notes": notes} | _baselines_json(compared))

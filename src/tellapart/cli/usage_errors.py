@@ -85,7 +85,7 @@ def usage_error(error: cyclopts.CycloptsError) -> str:
         return f"{sentence}; a file of that name is ./{refused[1]}"
     if isinstance(error, cyclopts.MissingArgumentError) and error.argument is not None:
         return f"{error.keyword or error.argument.name} is missing: {command} --help shows the command as a whole"
-    if isinstance(error, cyclopts.CoercionError) and error.token and error.target_type in TYPES:
+    if isinstance(error, cyclopts.CoercionError) and error.token and error.target_type and error.target_type in TYPES:
         name = error.token.keyword or (error.argument.name if error.argument else "the value")
         return f"{name} is {error.token.value!r}; expected {TYPES[error.target_type]}"
     return " ".join(str(error).split()).rstrip(".")
