@@ -61,6 +61,6 @@ def test_small_work_is_not_forecast(dataset: Dataset, tmp_path: Path, monkeypatc
 
 def test_no_time_for_one_epoch_is_refused_and_leaves_the_folder_free(tiny: Path, tmp_path: Path) -> None:
     recipe = Recipe(model="cnn", size=20, precision="float32")
-    with pytest.raises(RunError, match=r"one epoch of cnn at 20 pixels .* --time \d+m, or take a cheaper way"):
+    with pytest.raises(RunError, match=r"one epoch of cnn at 20 pixels .* --time \d+[mh], or take a cheaper way"):
         train(Dataset.open(tiny), recipe, out=tmp_path / "run", seconds=30)
     assert not list((tmp_path / "run").iterdir())
