@@ -1,9 +1,9 @@
 """The baselines of a run as a table."""
 
 from collections.abc import Sequence
-from dataclasses import astuple
 
-from tellapart.cli.output import aligned, metric_cell, shown
+from tellapart.cli.output import aligned, shown
+from tellapart.text import low_to_high, percent, points
 from tellapart.training.baselines import Baseline, LeftOut
 
 
@@ -19,10 +19,10 @@ def baselines_table(baselines: Sequence[Baseline | LeftOut]) -> str:
 
 
 def _baseline_cells(baseline: Baseline) -> tuple[str, str, str]:
-    value, low, high = (100 * bound for bound in astuple(baseline.difference))
+    accuracy, difference = baseline.accuracy, baseline.difference
     p_value = "p < 0.0001" if baseline.p_value < 1e-4 else f"p = {baseline.p_value:.4f}"
     return (
-        metric_cell("accuracy", baseline.accuracy.as_json()),
-        f"{value:+.1f} points ({low:+.1f} to {high:+.1f})",
+        f"{percent(accuracy.value)} ({low_to_high(accuracy.low, accuracy.high, '.1%')})",
+        f"{points(difference.value)} ({low_to_high(100 * difference.low, 100 * difference.high, '+.1f')})",
         p_value,
     )

@@ -52,7 +52,7 @@ def metrics_table(metrics: Mapping[str, Any], *, every: bool = False) -> str:
     """Lay out a row per metric, the main ones or `every`, and a column per split; values with 95 % intervals."""
     header = ["", *(f"{split} (n = {_size(values)})" for split, values in metrics.items())]
     rows = [
-        [title, *(metric_cell(name, values.get(name), values["n"]) for values in metrics.values())]
+        [title, *(_cell(name, values.get(name), values["n"]) for values in metrics.values())]
         for name, title in TITLES.items()
         if (every or name in MAIN_METRICS) and any(name in values for values in metrics.values())
     ]
@@ -119,8 +119,7 @@ def shown(text: str) -> str:
     return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
-def metric_cell(name: str, estimate: Mapping[str, float] | None, n: int) -> str:
-    """Format a metric of n images with its interval."""
+def _cell(name: str, estimate: Mapping[str, float] | None, n: int) -> str:
     if estimate is None:
         return "not defined"
     value, low, high = estimate["value"], estimate["low"], estimate["high"]
