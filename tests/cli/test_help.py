@@ -123,7 +123,7 @@ PARAMETERS = {
         "--name",
         "--json",
     ],
-    "export": ["BUNDLE", "--to", "--check", "--out", "--input", "--int8", "--float16", "--json"],
+    "export": ["BUNDLE", "--to", "--check", "--out", "--input", "--int8", "--float16", "--checkpoint", "--json"],
     "imagenet": ["IMAGES", "--model", "--weights", "--top", "--json"],
     "lessons": ["--json"],
     "lesson": ["NAME", "--all", "--small", "--show-code", "--save", "--json"],

@@ -34,7 +34,7 @@ def test_the_base_image_reaches_the_dockerfile(said: Said, trained: Run, tmp_pat
     assert said("package", trained.bundle.folder, *words).status == 0
     assert f"FROM {pinned}\n" in (tmp_path / "out" / "Dockerfile").read_text()
     answer = said("package", trained.bundle.folder, *words[:2], "--base-image", "python", "--out", tmp_path / "no")
-    assert "the base image is 'python', expected one with its digest" in answer.error
+    assert "the parent image is 'python', expected one with its digest" in answer.error
 
 
 def test_what_is_no_bundle_is_refused(said: Said, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_killed_at_random_moments_and_resumed_it_ends_with_the_same_weights(
 def test_killed_while_the_bundle_is_written_it_leaves_none_or_a_whole_one(
     begin: Begin, whole: Path, tmp_path: Path, moment: int
 ) -> None:
-    """The cache is told in three steps that it is sound; six things in it are made durable; it is renamed."""
+    """In three steps the cache notes that it is sound; six things in it are made durable; it is renamed."""
     run = tmp_path / "run"
     assert begin(run, killed_at=moment, where="bundle").status() == -signal.SIGKILL
     require_whole_or_absent(run)

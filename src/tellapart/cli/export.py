@@ -61,8 +61,8 @@ def export(
         With --to litert: weights of 16 bits, half the size. Refused if it costs more than 1 point of accuracy.
     checkpoint
         Export the network after this epoch of a run, counted from 1, instead of the best one: name the run's folder,
-        and its own images with --check. Checkpoints are kept of the best and the last epoch, with train --keep all of
-        every one.
+        and its own images with --check. Checkpoints are kept of the best and the last epoch, or of every one where
+        the recipe says keep = "all".
     """
     _require_one_change(input_size == "any-size", int8, float16)
     dataset = Dataset.open(check)

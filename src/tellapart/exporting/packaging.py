@@ -65,7 +65,7 @@ def package(
         )
     if base_image != BASE_IMAGE and not PINNED_IMAGE.fullmatch(base_image):
         raise TellapartError(
-            f"the base image is {base_image!r}, expected one with its digest, such as {BASE_IMAGE}@sha256: and 64 hex "
+            f"the parent image is {base_image!r}, expected one with its digest, such as {BASE_IMAGE}@sha256: and 64 hex "
             f"digits: docker image inspect --format '{{{{.RepoDigests}}}}' shows it after a pull"
         )
     with atomic_folder(Path(out)) as folder:

@@ -143,8 +143,8 @@ def _add_predict(app: FastAPI, service: Service) -> None:
 
         An image that cannot be read gets an `error` instead of an answer; a request with no readable image fails.
         """
-        found = await answers(request, top, explain=explain, logits=logits)
-        return JSONResponse({"answers": found, "bundle": service.bundle.id})
+        predictions = await answers(request, top, explain=explain, logits=logits)
+        return JSONResponse({"answers": predictions, "bundle": service.bundle.id})
 
     @app.post(
         "/predict",
