@@ -65,8 +65,8 @@ def package(
         )
     if base_image != BASE_IMAGE and not PINNED_IMAGE.fullmatch(base_image):
         raise TellapartError(
-            f"the parent image is {base_image!r}, expected one with its digest, such as {BASE_IMAGE}@sha256: and 64 hex "
-            f"digits: docker image inspect --format '{{{{.RepoDigests}}}}' shows it after a pull"
+            f"the parent image is {base_image!r}, expected one with its digest, such as {BASE_IMAGE}@sha256: and 64 "
+            f"hex digits: docker image inspect --format '{{{{.RepoDigests}}}}' shows it after a pull"
         )
     with atomic_folder(Path(out)) as folder:
         _copy_bundle(bundle, folder / "bundle")
