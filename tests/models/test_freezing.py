@@ -60,7 +60,7 @@ def test_with_every_layer_unfrozen_nothing_is_frozen(residual: keras.Model) -> N
     assert division.trained is residual
 
 
-@pytest.mark.parametrize("name", SIDES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if "v2" in name else ()) for name in SIDES])
 def test_the_two_parts_of_a_real_network_compute_the_same(name: str) -> None:
     keras.utils.set_random_seed(1)
     network = load_backbone(name, SIDES[name], "none")

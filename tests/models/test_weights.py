@@ -102,7 +102,9 @@ def first_convolution(network: keras.Model) -> NDArray[np.float32]:
     return outputs
 
 
-@pytest.mark.parametrize("name", ["efficientnet-b0", "efficientnet-v2-b0", "mobilenet-v3-small"])
+@pytest.mark.parametrize(
+    "name", ["efficientnet-b0", pytest.param("efficientnet-v2-b0", marks=pytest.mark.long), "mobilenet-v3-small"]
+)
 def test_imagenet_weights_from_a_file_give_the_features_of_imagenet_weights_from_keras(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,9 +34,9 @@ def dataset(tiny: Path) -> Dataset:
 @pytest.mark.parametrize(
     "recipe",
     [
-        BASE,
+        pytest.param(BASE, marks=pytest.mark.long),
         Recipe.of({**BASE.as_dict(), "mirror": True, "augment": "rotate=20", "views": 2}),
-        Recipe.of({**BASE.as_dict(), "unfreeze": 3}),
+        pytest.param(Recipe.of({**BASE.as_dict(), "unfreeze": 3}), marks=pytest.mark.long),
         KNN,
     ],
 )

@@ -91,7 +91,9 @@ def test_a_frozen_base_is_trained_from_its_features(tiny: Path, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("random_weights")
-@pytest.mark.parametrize(("unfreeze", "shape"), [(3, (1, 1, 1024)), (9, (1, 1, 512)), (16, (2, 2, 512))])
+@pytest.mark.parametrize(
+    ("unfreeze", "shape"), [(3, (1, 1, 1024)), pytest.param(9, (1, 1, 512), marks=pytest.mark.long), (16, (2, 2, 512))]
+)
 def test_the_last_layers_are_trained_from_what_comes_before_them(
     unfreeze: int, shape: tuple[int, ...], tiny: Path, tmp_path: Path
 ) -> None:

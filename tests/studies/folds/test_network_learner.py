@@ -38,7 +38,14 @@ def parts(tiny: Path, recipe: Recipe) -> tuple[Dataset, Dataset, Dataset]:
     return pool, inner, replace(opened, splits={"train": every.take(range(0, 36, 4))})
 
 
-@pytest.mark.parametrize("changes", [{}, {"mirror": True, "augment": "rotate=20", "views": 2}, {"unfreeze": 3}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, marks=pytest.mark.long),
+        {"mirror": True, "augment": "rotate=20", "views": 2},
+        {"unfreeze": 3},
+    ],
+)
 def test_shared_features_equal_those_of_the_other_images_alone(changes: dict[str, object], tiny: Path) -> None:
     recipe = resolve_network(Recipe.of({**BASE.as_dict(), **changes}), own_size=None)
     pool, inner, _ = parts(tiny, recipe)
@@ -59,7 +66,7 @@ def test_shared_features_equal_those_of_the_other_images_alone(changes: dict[str
     [
         {"mirror": True},
         {"model": "mlp", "mirror": True},
-        {"unfreeze": 3, "epochs": 1, "then": ("epochs=2",)},
+        pytest.param({"unfreeze": 3, "epochs": 1, "then": ("epochs=2",)}, marks=pytest.mark.long),
         {"then": ("unfreeze=3,epochs=1",)},
     ],
 )

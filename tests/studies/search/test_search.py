@@ -83,7 +83,7 @@ def test_a_finished_search_trains_nothing(
     assert outcome(again) == outcome(finished)
 
 
-@pytest.mark.parametrize("lines", [0, 1, 4, 9, 12])
+@pytest.mark.parametrize("lines", [1, 9, *(pytest.param(lines, marks=pytest.mark.long) for lines in (0, 4, 12))])
 def test_a_search_resumes_from_any_line_of_its_journal(finished: Search, begun: Path, tiny: Path, lines: int) -> None:
     journal = (begun / "journal.log").read_bytes().splitlines(keepends=True)
     (begun / "journal.log").write_bytes(b"".join(journal[:lines]) + journal[lines][:20])
@@ -125,7 +125,7 @@ def test_workers_begin_once_and_give_the_same_result(finished: Search, tiny: Pat
     assert kept[0] == kept[1]
 
 
-@pytest.mark.parametrize("most", [1, 2, 4, 5])
+@pytest.mark.parametrize("most", [4, *(pytest.param(most, marks=pytest.mark.long) for most in (1, 2, 5))])
 def test_a_search_begun_by_workers_resumes_in_this_process(
     finished: Search, tiny: Path, tmp_path: Path, most: int
 ) -> None:
@@ -135,7 +135,7 @@ def test_a_search_begun_by_workers_resumes_in_this_process(
     assert outcome(search(Dataset.open(tiny), RECIPE, SPACE, **wanted)) == outcome(finished)
 
 
-@pytest.mark.parametrize("lines", [4, 9])
+@pytest.mark.parametrize("lines", [9, pytest.param(4, marks=pytest.mark.long)])
 def test_a_search_begun_in_this_process_is_resumed_by_workers(
     begun: Path, finished: Search, tiny: Path, lines: int
 ) -> None:

@@ -21,6 +21,17 @@ from tellapart.training.fitting import checkpoints
 from tellapart.training.fitting.checkpoints import Checkpoint, History, found
 
 RECIPE = resolve_network(Recipe(model="mlp", size=20, units=8, dropout=0.3, epochs=4, batch_size=8), own_size=None)
+SCHEDULES = [
+    pytest.param(
+        schedule, ema, marks=() if (schedule, ema) in (("plateau", 0.0), ("one-cycle", 0.5)) else pytest.mark.long
+    )
+    for schedule in get_args(Schedule)
+    for ema in (0.0, 0.5)
+]
+CHANGES = [
+    {"optimizer": "sgd"},
+    *(pytest.param(change, marks=pytest.mark.long) for change in ({"units": 4}, {"dropout": 0.0}, {"batch_size": 4})),
+]
 
 
 def nothing() -> None:
@@ -51,8 +62,7 @@ def test_a_promoted_trial_ends_as_an_uninterrupted_one(dataset: Dataset, tmp_pat
     assert all(np.array_equal(one, other) for one, other in zip(*states, strict=True))
 
 
-@pytest.mark.parametrize("schedule", get_args(Schedule))
-@pytest.mark.parametrize("ema", [0.0, 0.5])
+@pytest.mark.parametrize(("schedule", "ema"), SCHEDULES)
 def test_a_trial_on_the_compiled_loop_of_another_ends_as_on_its_own(
     dataset: Dataset, tmp_path: Path, schedule: Schedule, ema: float
 ) -> None:
@@ -64,7 +74,7 @@ def test_a_trial_on_the_compiled_loop_of_another_ends_as_on_its_own(
     assert len(shared._loops.free) == 1
 
 
-@pytest.mark.parametrize("change", [{"units": 4}, {"dropout": 0.0}, {"batch_size": 4}, {"optimizer": "sgd"}])
+@pytest.mark.parametrize("change", CHANGES)
 def test_trials_with_another_loop_key_have_their_own_loop(
     dataset: Dataset, tmp_path: Path, change: dict[str, Any]
 ) -> None:
