@@ -1,4 +1,4 @@
-"""Count the parameters of a bundle's network from its Keras file, without loading it."""
+"""The size of a bundle: its bytes, and the parameters of its network, counted without loading Keras."""
 
 import zipfile
 from io import BytesIO
@@ -10,6 +10,11 @@ from tellapart.errors import BundleError, require
 WEIGHTS = "model.weights.h5"
 NOT_WEIGHTS = ("seed_generator", "optimizer")
 """Parts of the names of numbers that Keras stores beside the weights: states of random numbers, and of training."""
+
+
+def bundle_bytes(bundle: Bundle) -> int:
+    """Return the bytes of all files of a bundle."""
+    return sum(entry.stat().st_size for entry in bundle.folder.iterdir())
 
 
 def count_parameters(bundle: Bundle) -> int | None:

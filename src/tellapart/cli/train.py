@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tellapart.bundles.bundle import Bundle
+from tellapart.bundles.parameters import bundle_bytes, count_parameters
 from tellapart.cli.baselines_table import baselines_table
 from tellapart.cli.options import BUDGET, COMMON, DATA, OUTPUT, READ_DEFAULTS, Json, ReadAs
 from tellapart.cli.output import dataset_line, metrics_table, print_json
@@ -22,7 +23,6 @@ from tellapart.text import printable
 from tellapart.training.baselines import Baseline, LeftOut, better_baseline, left_out_baselines, read_baselines
 from tellapart.training.budget import Budget, parse_duration, suits_budget
 from tellapart.training.evaluation_notes import evaluation_notes
-from tellapart.training.model_size import bundle_bytes, count_parameters
 from tellapart.training.prepare import with_model
 from tellapart.training.run import Run
 from tellapart.training.run import train as train_run
