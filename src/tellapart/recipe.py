@@ -116,7 +116,8 @@ class Recipe:
     then: tuple[str, ...] = field(default=(), metadata=_facts("fine-tuning", "examples", fixed_in_sweep=ONE_STAGE))
     """Further stages, each as the fields it changes, such as unfreeze=20,learning_rate=1e-5,epochs=5."""
     augment: str = field(default="", metadata=_facts("data", "examples", staged=True))
-    """Random changes of training images, such as flip,rotate=30,shift=0.1."""
+    """Random changes of training images, such as flip,rotate=30,shift=0.1; also flip=vertical, shear=10, zoom=0.1,
+    brightness=0.2, contrast=0.2, erase=0.2, crop=0.8, randaugment=2:9, mixup=0.2 and cutmix=1."""
     views: int | None = field(default=None, metadata=_facts("data", "examples", (0, 1_000), staged=True))
     """Augmented views of each image that a frozen backbone is run over, besides the image itself."""
     mirror: bool = field(default=False, metadata=_facts("model", "examples", staged=True))
@@ -162,7 +163,7 @@ class Recipe:
     patience: int = field(
         default=5, metadata=_facts("training", "nothing", (0, 100_000), staged=True, fixed_in_search=BY_HYPERBAND)
     )
-    """Stop after this many epochs without improvement of `monitor`."""
+    """Stop after this many epochs without improvement of `monitor`; 0 trains all epochs."""
     min_delta: float = field(
         default=0.0, metadata=_facts("training", "nothing", (0.0, 1e3), staged=True, fixed_in_search=BY_HYPERBAND)
     )

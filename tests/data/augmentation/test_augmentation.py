@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.data.augmentation.augmentation import FLIPS, KINDS, MAX_STRENGTH, Augmentation
+from tellapart.data.augmentation.augmentation import ELSEWHERE, FLIPS, KINDS, MAX_STRENGTH, Augmentation
 from tellapart.errors import RecipeError
 
 NUMBERS = [name for name in KINDS if name not in ("flip", "randaugment")]
@@ -52,6 +52,11 @@ def test_the_line_of_a_recipe_is_read(text: str, expected: Augmentation) -> None
     assert Augmentation.parse(text) == expected
 
 
+@pytest.mark.parametrize("written", sorted({*ELSEWHERE.values()}))
+def test_what_is_named_for_other_libraries_words_is_understood(written: str) -> None:
+    assert str(Augmentation.parse(written)) == written
+
+
 def test_one_augmentation_is_written_in_one_way() -> None:
     line = "zoom=0.10,randaugment=2:9,flip=horizontal,rotate=30.0,cutmix=1,shift=0.1"
     assert str(Augmentation.parse(line)) == "flip,rotate=30,shift=0.1,zoom=0.1,randaugment=2,cutmix=1"
@@ -66,7 +71,11 @@ def test_each_example_of_the_table_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "phrase"),
     [
-        ("rotation=30", "no augmentation 'rotation': did you mean rotate"),
+        ("rotation=30", "no augmentation 'rotation': write rotate=30"),
+        ("vflip", "no augmentation 'vflip': write flip=vertical"),
+        ("Horizontal-Flip", "write flip"),
+        ("rotat=30", "did you mean rotate"),
+        ("shift=10px", "shift is '10px', which is not a number; expected more than 0 to 0.5, a share of the side"),
         ("flip,,rotate=30", "no augmentation ''"),
         ("flip=diagonal", "flip is 'diagonal': did you mean horizontal"),
         ("flip=", "flip= has no value; expected horizontal, vertical or both"),

@@ -43,6 +43,17 @@ KINDS: Mapping[str, Kind] = {
     "mixup": Kind(0.01, 10, "alpha", "blended with another image, and its label too", "mixup=0.2"),
     "cutmix": Kind(0.01, 10, "alpha", "a rectangle comes from another image, labels by area", "cutmix=1"),
 }
+ELSEWHERE: Mapping[str, str] = {
+    "hflip": "flip", "horizontal_flip": "flip", "fliplr": "flip", "mirror": "flip",
+    "vflip": "flip=vertical", "vertical_flip": "flip=vertical", "flipud": "flip=vertical",
+    "rotation": "rotate=30", "rotation_range": "rotate=30", "degrees": "rotate=30",
+    "width_shift_range": "shift=0.1", "height_shift_range": "shift=0.1", "translate": "shift=0.1",
+    "translation": "shift=0.1", "shear_range": "shear=10", "zoom_range": "zoom=0.1", "scale": "zoom=0.1",
+    "brightness_range": "brightness=0.2", "color_jitter": "brightness=0.2,contrast=0.2", "cutout": "erase=0.2",
+    "random_erasing": "erase=0.2", "random_crop": "crop=0.8", "randomresizedcrop": "crop=0.8",
+    "autoaugment": "randaugment=2",
+}  # fmt: skip
+"""What other libraries call them, and how it is written here."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,9 @@ class Augmentation:
         for item in text.split(",") if text.strip() else ():
             name, equals, value = (part.strip() for part in item.partition("="))
             if name not in KINDS:
-                raise RecipeError(f"there is no augmentation {name!r}: {did_you_mean(name, KINDS)}")
+                known = ELSEWHERE.get(name.lower().replace("-", "_"))
+                hint = f"write {known}" if known else did_you_mean(name, KINDS)
+                raise RecipeError(f"there is no augmentation {name!r}: {hint}")
             if name in values:
                 raise RecipeError(f"augment names {name} twice: {text!r}; expected it once")
             values |= _parse_value(name, value, has_equals=bool(equals))

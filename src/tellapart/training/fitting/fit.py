@@ -97,8 +97,8 @@ def next_epoch(
 
 
 def patience_ended(history: History, recipe: NetworkRecipe) -> bool:
-    """Tell whether the last epochs, as many as the recipe's patience, brought no improvement."""
-    return len(history) - best_epoch(history, recipe) >= max(recipe.patience, 1)
+    """Tell whether the last epochs, as many as the recipe's patience, brought no improvement; never with 0."""
+    return 0 < recipe.patience <= len(history) - best_epoch(history, recipe)
 
 
 def _is_over(history: History, recipe: NetworkRecipe) -> bool:
