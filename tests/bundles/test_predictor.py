@@ -1,5 +1,6 @@
 """From files to answers, in order, whatever the files are."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,5 +138,12 @@ def test_several_threads_get_their_own_predictions(predictor: Predictor, files: 
 def test_a_damaged_bundle_is_refused_before_anything_is_compiled(trained: Run, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="is not a bundle"):
         Predictor(tmp_path)
-    with pytest.raises(BundleError):
-        Predictor(trained.folder)
+    folder = Path(shutil.copytree(trained.bundle.folder, tmp_path / "bundle"))
+    (folder / "model.xml").write_bytes(b"<net>")
+    with pytest.raises(BundleError, match=r"model\.xml is not the file that was written"):
+        Predictor(folder)
+
+
+def test_a_run_stands_for_its_bundle(trained: Run, tiny: Path) -> None:
+    photo = next(tiny.rglob("*.png"))
+    assert Predictor(trained.folder).predict(photo) == Predictor(trained.bundle).predict(photo)

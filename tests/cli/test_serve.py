@@ -123,7 +123,7 @@ def test_an_option_comes_before_its_variable_and_help_names_both(
 @pytest.mark.parametrize(
     ("name", "value", "phrase"),
     [
-        ("PORT", "nine", 'Invalid value for TELLAPART_SERVE_PORT from env: unable to convert "nine" into int.'),
+        ("PORT", "nine", "error: TELLAPART_SERVE_PORT is 'nine'; expected a whole number"),
         ("LOG_FORMAT", "xml", 'Invalid value "xml" for TELLAPART_SERVE_LOG_FORMAT from env. Choose from: "text", '),
         ("QUEUE", "0", "error: TELLAPART_SERVE_QUEUE is 0, expected 1 image or more"),
         ("DEADLINE", "soon", "error: TELLAPART_SERVE_DEADLINE is 'soon', expected seconds such as 5s"),

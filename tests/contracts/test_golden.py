@@ -21,6 +21,7 @@ import pytest
 
 from tellapart import Bundle, Dataset, Prediction, Predictor, Recipe, Run, evaluate
 from tellapart.cli import main
+from tellapart.training.baselines import read_baselines
 
 from ..golden.make import BUNDLES, CLASSES, ENDS, GOLDEN, fixed_weights, machine, settings, touch
 
@@ -195,6 +196,7 @@ def test_runs_are_compared_and_reported_as_they_were(work: Path, here: Command) 
     golden = json.loads((work / "expected" / "compare.json").read_text())
     require_equal(json.loads(here(COMMANDS["compare"])), golden, CLOSE)
     baselines = (work / "runs" / "mlp" / "baselines.json").read_bytes()
+    assert [one.images for one in read_baselines(Run(Path("runs/mlp")))] == [26] * 4
     here(["report", "runs/mlp"])
     assert (work / "runs" / "mlp" / "report.html").stat().st_size > 10_000
     assert (work / "runs" / "mlp" / "baselines.json").read_bytes() == baselines

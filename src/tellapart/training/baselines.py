@@ -3,10 +3,10 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from tellapart.models.classical.fit import (
 from tellapart.models.features.feature_cache import FeatureCache
 from tellapart.models.resolved_recipe import PIXELS, EstimatorRecipe, resolve, resolve_estimator
 from tellapart.progress import notify
-from tellapart.read_files import ContentError, read_json
+from tellapart.read_files import ContentError, conform, read_json
 from tellapart.recipe import Recipe
 from tellapart.training.estimator_run import vector_source
 from tellapart.training.fitting.checkpoints import read_history
@@ -258,6 +258,12 @@ def _read(path: Path) -> tuple[Baseline | LeftOut, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(read_json(path, list[LeftOut | Baseline]))
+        stored = [_in_todays_words(entry) for entry in read_json(path, list[dict[str, Any]])]
+        return tuple(conform(stored, list[LeftOut | Baseline]))
     except (OSError, ContentError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove it, and it is made again") from error
+
+
+def _in_todays_words(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename the field that older versions called `pictures`."""
+    return {"images" if name == "pictures" else name: value for name, value in entry.items()}
