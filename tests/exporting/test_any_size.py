@@ -44,7 +44,7 @@ def test_the_metadata_says_what_is_in_the_graph_and_what_differs(
     assert set(metadata["resizing"]["in the graph"]) | set(metadata["resizing"]["before the graph"]) == set(
         metadata["pixels"]
     )
-    assert "differs by 1 of 255" in metadata["resizing"]["differs"]
+    assert "differ, by 1 of 255" in metadata["resizing"]["differs"]
     assert metadata["agreement"]["sizes"] > 20
 
 

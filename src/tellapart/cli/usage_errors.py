@@ -101,9 +101,10 @@ def unknown_option(word: str, options: Sequence[str], command: str) -> str:
 
 def _suggestion(word: str, meanings: Mapping[str, tuple[str, ...]], known: Iterable[str]) -> str:
     """Suggest the known names that mean what a word does, else the one nearest in letters; "" without any."""
-    known = list(known)
+    bare = {name.lstrip("-"): name for name in known}  # dashes, which all options share, bring none nearer
+    known = bare.values()
     meant = [name for name, others in meanings.items() if word.lower() in others and name in known]
-    names = meant or get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    names = meant or [bare[near] for near in get_close_matches(word.lower().lstrip("-"), bare, n=1, cutoff=0.6)]
     return f"did you mean {' or '.join(names)}?" if names else ""
 
 
