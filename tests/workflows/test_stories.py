@@ -34,7 +34,7 @@ def digits_bundle(home: Path, command: Command) -> Path:
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout
     assert done.stdout.splitlines()[-2:] == [
-        f"bundle: {home / 'run' / 'bundle'}",
+        f"bundle: {home / 'run' / 'bundle'} (9,610 parameters, 0.1 MB)",
         f"report: {home / 'run' / 'report.html'}",
     ]
     assert f"tellapart predict {home / 'run' / 'bundle'} IMAGE" in done.stderr

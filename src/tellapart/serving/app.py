@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
@@ -210,7 +210,13 @@ def _add_monitoring(app: FastAPI, service: Service) -> None:
             return error_response(503, "the service is shutting down: use another instance", RETRY_HEADERS)
         return JSONResponse({"status": "ready"})
 
-    @app.get("/metrics", operation_id="get_metrics", response_class=PlainTextResponse, responses=ACCESS_ERRORS)
+    # The class of the response has no media type of its own, which would become that of the errors, too.
+    @app.get(
+        "/metrics",
+        operation_id="get_metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **ACCESS_ERRORS},
+    )
     async def metrics() -> Response:
         """Return the metrics in Prometheus' text format."""
         return Response(service.metrics.render(), media_type=CONTENT_TYPE)
