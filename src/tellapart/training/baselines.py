@@ -265,5 +265,5 @@ def _read(path: Path) -> tuple[Baseline | LeftOut, ...]:
 
 
 def _in_todays_words(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Rename the field that older versions called `pictures`."""
+    """Give the fields of older versions their names of today."""
     return {"images" if name == "pictures" else name: value for name, value in entry.items()}
