@@ -23,8 +23,8 @@ LEFT = GAP + SIDE + GAP + NAME_WIDTH
 
 def bar(prediction: Prediction, number: int) -> tuple[tuple[int, ...], int]:
     """Return the colour of a bar, and its length in pixels."""
-    picture = np.asarray(draw_predictions([GREY_IMAGE], [prediction]))
-    row = picture[GAP + LINE * (number + 2) + LINE // 2, LEFT : LEFT + BAR_WIDTH]
+    drawn = np.asarray(draw_predictions([GREY_IMAGE], [prediction]))
+    row = drawn[GAP + LINE * (number + 2) + LINE // 2, LEFT : LEFT + BAR_WIDTH]
     same = (row == row[0]).all(axis=1)
     return tuple(row[0].tolist()), int(same.argmin()) if not same.all() else len(row)
 
@@ -41,10 +41,10 @@ def test_bars_are_as_long_as_probabilities_and_a_mistake_is_red(
 
 def test_each_row_begins_with_its_image() -> None:
     prediction = Prediction("a.png", TOP)
-    picture = np.asarray(draw_predictions([GREY_IMAGE, np.zeros((10, 20, 3), np.uint8)], [prediction, prediction]))
-    assert picture[GAP + 50, GAP + 50].tolist() == [77] * 3
-    assert picture[2 * GAP + SIDE + 50, GAP + 50].tolist() == [0] * 3
-    assert picture[2 * GAP + SIDE + 150, GAP + 50].tolist() == [*WHITE]  # a wide image leaves the rest of its square
+    drawn = np.asarray(draw_predictions([GREY_IMAGE, np.zeros((10, 20, 3), np.uint8)], [prediction, prediction]))
+    assert drawn[GAP + 50, GAP + 50].tolist() == [77] * 3
+    assert drawn[2 * GAP + SIDE + 50, GAP + 50].tolist() == [0] * 3
+    assert drawn[2 * GAP + SIDE + 150, GAP + 50].tolist() == [*WHITE]  # a wide image leaves the rest of its square
 
 
 def test_the_sentence_says_whether_it_is_correct() -> None:

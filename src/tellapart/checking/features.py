@@ -1,8 +1,7 @@
 """Features of labelled images: an array with paths, splits and labels, and a file."""
 
-import csv
 from dataclasses import dataclass
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from tellapart.checking.locations import path_at
 from tellapart.data.csv_injection import escape_formula
 from tellapart.data.dataset import Dataset
 from tellapart.errors import RecipeError
-from tellapart.files import atomic_write
+from tellapart.files import atomic_write, csv_text
 from tellapart.jobs import Jobs
 
 FORMATS = (".npz", ".csv")
@@ -56,14 +55,13 @@ class Features:
         return stream.getvalue()
 
     def _csv(self) -> str:
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["path", "split", "label", *(f"f{number}" for number in range(self.values.shape[1]))])
-        rows = zip(self.paths, self.splits, self.labels.tolist(), self.values, strict=True)
-        for path, split, label, vector in rows:
-            names = (escape_formula(path), split, escape_formula(self.classes[label]))
-            writer.writerow([*names, *(f"{number:.9g}" for number in vector.tolist())])  # exact for float32
-        return text.getvalue()
+        header = ["path", "split", "label", *(f"f{number}" for number in range(self.values.shape[1]))]
+        names = zip(self.paths, self.splits, (self.classes[label] for label in self.labels.tolist()), strict=True)
+        rows = (
+            [escape_formula(path), split, escape_formula(label), *(f"{number:.9g}" for number in vector.tolist())]
+            for (path, split, label), vector in zip(names, self.values, strict=True)
+        )  # 9 digits are exact for float32
+        return csv_text(header, rows)
 
 
 def require_format(file: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.evaluate import evaluate_readable, predict_readable, training_splits
 from tellapart.data.dataset import Dataset, Split
-from tellapart.data.pipeline import BATCH
+from tellapart.data.pipeline import BATCH, Runner
 from tellapart.engine import Engine, Graph, Precision, core, read_graph, resolve_precision, write_graph
 from tellapart.errors import BundleError, DatasetError, RecipeError, first_line, require
 from tellapart.exporting.export import ExportResult, write_metadata
@@ -19,6 +19,7 @@ from tellapart.exporting.formats import NETWORK, bundle_kind, format_for
 from tellapart.exporting.graph_formats import full_graph
 from tellapart.exporting.parity import Images, Runtime, bundle_probabilities, check_parity, draw_sample, read_images
 from tellapart.files import atomic_folder, require_unused
+from tellapart.judging.evaluation import Evaluation
 from tellapart.judging.paired import Comparison, compare
 from tellapart.progress import notify
 from tellapart.silence import silence_libraries
@@ -57,16 +58,12 @@ class Int8Comparison:
     @property
     def worthwhile(self) -> bool:
         """True if int8 is fast and accurate enough on this machine."""
-        return self.speedup >= MIN_SPEEDUP and self.comparison.accuracy_difference.value >= -MAX_ACCURACY_LOSS
+        return self.speedup >= MIN_SPEEDUP and is_accurate(self.comparison)
 
     def summary(self) -> str:
         """Summarize accuracy with its paired 95% interval, size and speed."""
-        difference, count = self.comparison.accuracy_difference, self.comparison.groups
-        groups = "" if count is None else f" of {counted(count, 'group')}"
-        interval = point_interval(difference.low, difference.high)
         return (
-            f"accuracy {self.int8_accuracy:.1%} against {self.float_accuracy:.1%} on {self.comparison.n:,} validation "
-            f"images{groups} (difference {points(difference.value)}, {interval}); "
+            f"{summarize_accuracy(self.int8_accuracy, self.float_accuracy, self.comparison)}; "
             f"{self.int8_bytes / 1e6:.3g} MB against {self.float_bytes / 1e6:.3g} MB; {self.rates['int8']:,.0f} "
             f"images per second against {self.rates[self.best]:,.0f} in {self.best}, {self.speedup:.2f} times as fast"
         )
@@ -76,24 +73,48 @@ class Int8Comparison:
         return {**asdict(self), "comparison": self.comparison.as_json(), "best": self.best, "speedup": self.speedup}
 
 
+def is_accurate(comparison: Comparison) -> bool:
+    """Tell whether a lower precision loses at most a point of accuracy."""
+    return comparison.accuracy_difference.value >= -MAX_ACCURACY_LOSS
+
+
+def summarize_accuracy(accuracy: float, float_accuracy: float, comparison: Comparison) -> str:
+    """Summarize the accuracy of a lower precision against float32, with the paired 95% interval of the difference."""
+    difference, count = comparison.accuracy_difference, comparison.groups
+    groups = "" if count is None else f" of {counted(count, 'group')}"
+    return (
+        f"accuracy {accuracy:.1%} against {float_accuracy:.1%} on {comparison.n:,} validation images{groups} "
+        f"(difference {points(difference.value)}, {point_interval(difference.low, difference.high)})"
+    )
+
+
+def evaluate_pair(
+    bundle: Bundle, validation: Split, name: str, reduced: Runner, float32: Runner
+) -> tuple[Evaluation, Evaluation, Comparison]:
+    """Evaluate a lower precision, called `name`, and float32 on the same images, and compare them.
+
+    Raises DatasetError if no image can be read.
+    """
+    predict = partial(predict_readable, preprocessing=bundle.preprocessing, images=validation.images)
+    lower, full = (
+        evaluate_readable(predict(runner, label=f"evaluating {label}"), validation, bundle.classes, label="validation")
+        for label, runner in ((name, reduced), ("float32", float32))
+    )
+    groups = None if full.groups is None else full.groups.index
+    return lower, full, compare(full.labels, lower.probs, full.probs, groups=groups)
+
+
 def compare_int8(bundle: Bundle, path: Path, validation: Split) -> Int8Comparison:
     """Evaluate an int8 graph and the bundle's own graph on the same images, and time them alternately.
 
     Raises BundleError if OpenVINO cannot run the int8 graph, DatasetError if no image can be read.
     """
     engines = _engines(bundle, path)
-    predict = partial(predict_readable, preprocessing=bundle.preprocessing, images=validation.images)
-    int8, float32 = (
-        evaluate_readable(
-            predict(engines[name], label=f"evaluating {name}"), validation, bundle.classes, label="validation"
-        )
-        for name in ("int8", "float32")
-    )
-    groups = None if float32.groups is None else float32.groups.index
+    int8, float32, comparison = evaluate_pair(bundle, validation, "int8", engines["int8"], engines["float32"])
     return Int8Comparison(
         int8_accuracy=int8.accuracy.value,
         float_accuracy=float32.accuracy.value,
-        comparison=compare(float32.labels, int8.probs, float32.probs, groups=groups),
+        comparison=comparison,
         rates=_rates(engines),
         int8_bytes=model_bytes(path),
         float_bytes=model_bytes(bundle.folder / path.name),

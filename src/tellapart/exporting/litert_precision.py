@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,13 +9,19 @@ import numpy as np
 
 from tellapart.bundles.bundle import Bundle
 from tellapart.bundles.compile import compile_bundle
-from tellapart.bundles.evaluate import evaluate_readable, predict_readable, training_splits
+from tellapart.bundles.evaluate import training_splits
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.pipeline import BATCH
 from tellapart.errors import BundleError, RecipeError
 from tellapart.exporting.export import ExportResult, write_metadata
 from tellapart.exporting.formats import format_for
-from tellapart.exporting.int8 import MAX_ACCURACY_LOSS, calibration_images
+from tellapart.exporting.int8 import (
+    MAX_ACCURACY_LOSS,
+    calibration_images,
+    evaluate_pair,
+    is_accurate,
+    summarize_accuracy,
+)
 from tellapart.exporting.litert_formats import write_float16, write_int8
 from tellapart.exporting.parity import (
     Images,
@@ -29,10 +34,9 @@ from tellapart.exporting.parity import (
     require_parity,
 )
 from tellapart.files import atomic_folder, require_unused, storage_errors
-from tellapart.judging.paired import Comparison, compare
+from tellapart.judging.paired import Comparison
 from tellapart.progress import notify
 from tellapart.silence import silence_libraries
-from tellapart.text import counted
 
 LowPrecision = Literal["int8", "float16"]
 
@@ -54,17 +58,13 @@ class PrecisionComparison:
     @property
     def accurate(self) -> bool:
         """True if at most a point of accuracy is lost."""
-        return self.comparison.accuracy_difference.value >= -MAX_ACCURACY_LOSS
+        return is_accurate(self.comparison)
 
     def summary(self) -> str:
         """Summarize accuracy with its paired 95% interval, agreement and size."""
-        difference, count = self.comparison.accuracy_difference, self.comparison.groups
-        groups = "" if count is None else f" of {counted(count, 'group')}"
-        low, high = 100 * difference.low, 100 * difference.high
         return (
-            f"accuracy {self.accuracy:.1%} against {self.float_accuracy:.1%} on {self.comparison.n:,} validation "
-            f"images{groups} (difference {100 * difference.value:+.1f} points, {low:+.1f} to {high:+.1f}), the same "
-            f"class on {self.same:,}, probabilities differ by up to {self.largest_difference:.2g}; "
+            f"{summarize_accuracy(self.accuracy, self.float_accuracy, self.comparison)}, the same class on"
+            f" {self.same:,}, probabilities differ by up to {self.largest_difference:.2g}; "
             f"{self.bytes / 1e6:.3g} MB"
         )
 
@@ -87,22 +87,13 @@ class _RuntimeRunner:
 
 def compare_precision(bundle: Bundle, path: Path, validation: Split, precision: LowPrecision) -> PrecisionComparison:
     """Evaluate an export and its bundle on the same images. Raises DatasetError if no image can be read."""
-    predict = partial(predict_readable, preprocessing=bundle.preprocessing, images=validation.images)
-    runners = (_RuntimeRunner(litert(path)), compile_bundle(bundle, batch=BATCH, precision="float32"))
-    reduced, float32 = (
-        evaluate_readable(predict(runner, label=f"evaluating {name}"), validation, bundle.classes, label="validation")
-        for name, runner in zip((precision, "float32"), runners, strict=True)
-    )
+    full = compile_bundle(bundle, batch=BATCH, precision="float32")
+    reduced, float32, comparison = evaluate_pair(bundle, validation, precision, _RuntimeRunner(litert(path)), full)
     return PrecisionComparison(
         precision=precision,
         accuracy=reduced.accuracy.value,
         float_accuracy=float32.accuracy.value,
-        comparison=compare(
-            float32.labels,
-            reduced.probs,
-            float32.probs,
-            groups=None if float32.groups is None else float32.groups.index,
-        ),
+        comparison=comparison,
         same=int(np.count_nonzero(reduced.probs.argmax(axis=1) == float32.probs.argmax(axis=1))),
         largest_difference=float(np.abs(reduced.probs - float32.probs).max()),
         bytes=path.stat().st_size,

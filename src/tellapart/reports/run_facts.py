@@ -24,6 +24,7 @@ from tellapart.reports.report import Drawing, NamedValue
 from tellapart.reports.report_images import read_images
 from tellapart.training.fitting.checkpoints import History, read_history
 from tellapart.training.run import Run
+from tellapart.training.run_files import LADDER
 
 OFF: tuple[object, ...] = (None, "", [], (), False, 0.0)
 """Values of settings that do nothing."""
@@ -136,7 +137,7 @@ class LadderStep:
 
 def read_ladder_steps(folder: Path) -> tuple[LadderStep, ...]:
     """Read the ladder steps of a run, none where it was trained without a budget. Raises RunError."""
-    path = folder / "ladder.csv"
+    path = folder / LADDER
     if not path.exists():
         return ()
     try:

@@ -9,8 +9,7 @@ from tellapart.errors import RunError
 from tellapart.models.resolved_recipe import NetworkRecipe, resolve
 from tellapart.training.prepare import draw_all_splits
 from tellapart.training.run import Run
-
-LADDER = "ladder.csv"  # which `ladder` writes; importing that would load Keras
+from tellapart.training.run_files import LADDER
 
 
 def bundle_checkpoint(run: Run, dataset: Dataset, epoch: int, path: Path) -> Bundle:

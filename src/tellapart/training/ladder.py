@@ -30,7 +30,7 @@ from tellapart.training.fitting.fit import fit
 from tellapart.training.fitting.loop import seed_everything
 from tellapart.training.forecast import Cost, forecast
 from tellapart.training.prepare import preprocessing_for
-from tellapart.training.run_files import write_skipped
+from tellapart.training.run_files import LADDER, write_skipped
 from tellapart.training.task_predictions import task_predictions
 from tellapart.training.tasks import Backbone, StageWeights, Task, backbone_for, make_task
 from tellapart.training.write_bundle import write_bundle
@@ -234,7 +234,7 @@ class Ladder:
             self._write(best, folder / "bundle")
         took = time.monotonic() - started
         self.steps.append(Step(name, change, round(forecast_s, 1), round(took, 1), best.accuracy, best.loss, is_better))
-        atomic_write(self.folder / "ladder.csv", _csv(self.steps))
+        atomic_write(self.folder / LADDER, _csv(self.steps))
         result = f"the best so far, in {folder / 'bundle'}" if is_better else "no gain"
         notify(
             f"step {len(self.steps)}, {name}: took {duration_text(took)}, validation accuracy {best.accuracy:.1%}: "

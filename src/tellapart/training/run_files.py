@@ -26,8 +26,8 @@ from tellapart.training.final_evaluation import FinalEvaluation
 from tellapart.version import __version__
 
 RECIPE, ENVIRONMENT, SPLIT = "recipe.toml", "environment.json", "split.csv"
-WINNER = "winner.toml"
-"""The recipe that a budget chose, in the folder of its run."""
+WINNER, LADDER = "winner.toml", "ladder.csv"
+"""The recipe that a budget chose, and the steps of the ladder, in the folder of a run."""
 FEATURES = "features.json"
 """The key in the feature cache of the vectors that the classifier is built on."""
 SKIPPED = "skipped.csv"
