@@ -70,7 +70,7 @@ def export(
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if checkpoint is not None:
             require_unused(out)
-            bundle = bundle_checkpoint(Run(bundle), dataset, checkpoint, Path(folder) / "bundle").folder
+            bundle = bundle_checkpoint(Run.open(bundle), dataset, checkpoint, Path(folder) / "bundle").folder
         if int8 and to != "litert":
             exported, comparison = export_int8(bundle, dataset, to=to, out=out)
         elif int8 or float16:
